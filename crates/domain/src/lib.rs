@@ -1,0 +1,19 @@
+//! The vocabulary of speech-emotion experiments. No IO.
+//!
+//! A corpus holds [`Utterance`]s; a [`LabelScheme`] gives each a class ([`Example`]); a protocol puts the
+//! examples into [`Fold`]s, where each has one [`Role`]. Whatever is worth caching is named by the
+//! [`Digest`] of its bytes.
+
+mod digest;
+mod fold;
+mod labels;
+mod prediction;
+mod role;
+mod utterance;
+
+pub use digest::{Digest, ParseDigestError};
+pub use fold::{Fold, SharedUtterance};
+pub use labels::{LabelScheme, Relabelling};
+pub use prediction::{Epoch, Prediction};
+pub use role::Role;
+pub use utterance::{Example, Problem, Sex, Utterance};

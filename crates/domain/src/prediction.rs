@@ -1,0 +1,51 @@
+//! What a trained network says about an utterance, and how its training went.
+
+use crate::{Role, Sex};
+
+/// One prediction of one trained network: a row of `predictions.arrow`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The variant of the experiment.
+    pub variant: String,
+    /// The utterance's id.
+    pub utterance: String,
+    /// Its corpus.
+    pub corpus: String,
+    /// Its speaker.
+    pub speaker: String,
+    /// Its session, where there are sessions.
+    pub session: Option<String>,
+    /// Its speaker's sex, where known.
+    pub sex: Option<Sex>,
+    /// The fold, from 1.
+    pub fold: u32,
+    /// The seed of the training run.
+    pub seed: u64,
+    /// Dev or test.
+    pub role: Role,
+    /// The true class.
+    pub label: String,
+    /// The class with the highest score.
+    pub predicted: String,
+    /// Logits, in the order of the classes.
+    pub scores: Vec<f32>,
+}
+
+/// One epoch of one training run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The learning rate at its end.
+    pub learning_rate: f64,
+    /// Mean loss over the training examples, in training mode.
+    pub train_loss: f64,
+    /// Mean loss over the dev examples, where there is a dev part.
+    pub dev_loss: Option<f64>,
+    /// Accuracy on the dev examples, in `0..=1`.
+    pub dev_accuracy: Option<f64>,
+    /// Unweighted average recall on the dev examples, in `0..=1`.
+    pub dev_uar: Option<f64>,
+    /// Whether this is the epoch whose weights were kept.
+    pub kept: bool,
+}

@@ -1,0 +1,95 @@
+//! One recording of one speaker, and what is known about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// The sex of a speaker, as the corpus states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sex {
+    /// Female.
+    Female,
+    /// Male.
+    Male,
+}
+
+impl Sex {
+    /// Its name, as written in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Female => "female",
+            Self::Male => "male",
+        }
+    }
+
+    /// The sex called `name`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Female, Self::Male].into_iter().find(|sex| sex.name() == name)
+    }
+}
+
+/// One recording: a row of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Utterance {
+    /// `<corpus>/<path in the corpus without extension>`, with forward slashes.
+    pub id: String,
+    /// The corpus it belongs to: `RAVDESS`.
+    pub corpus: String,
+    /// `<corpus>/<speaker>`: `RAVDESS/01`.
+    pub speaker: String,
+    /// The speaker's sex, where the corpus tells.
+    pub sex: Option<Sex>,
+    /// What was said (a sentence's or word's identifier within the corpus), where the corpus tells.
+    pub text: Option<String>,
+    /// The acted intensity or level, where the corpus tells.
+    pub intensity: Option<String>,
+    /// The recording session (`<corpus>/<session>`), where the corpus has sessions.
+    pub session: Option<String>,
+    /// The corpus' own label in its own words: `calm`, `ps`, `HAP`.
+    pub label: String,
+    /// The emotion that the corpus' card gives that label, in the common vocabulary: `calm`, `surprise`, `happy`.
+    pub emotion: String,
+    /// Length in samples (per channel) at the file's own rate.
+    pub samples: u64,
+    /// The file's sampling rate in Hz.
+    pub rate: u32,
+    /// The file's number of channels.
+    pub channels: u16,
+    /// The digest of the decoded audio: the same for a WAV and its FLAC.
+    pub audio: Digest,
+}
+
+impl Utterance {
+    /// Its duration in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.samples as f64 / f64::from(self.rate)
+    }
+}
+
+/// An utterance that a label scheme gave a class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// The recording.
+    pub utterance: Utterance,
+    /// One of the scheme's classes.
+    pub class: String,
+}
+
+/// Something in a corpus that is not as it should be: reported, survived, never silent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The corpus.
+    pub corpus: String,
+    /// The file, relative to the corpus folder.
+    pub path: String,
+    /// What kind of thing it is, as a stable short name: `unreadable`, `identical-audio`, `second-copy`.
+    pub kind: String,
+    /// What was found and what was done about it, for a person.
+    pub message: String,
+    /// Whether the file was left out because of it.
+    pub dropped: bool,
+}
