@@ -1,0 +1,62 @@
+//! YAML text → typed values that know their line; mistakes → diagnostics with a label and a hint.
+//!
+//! A file is [`parse`]d into a tree of [`Node`]s, each with its [`Span`]. Settings from the command line and
+//! from variants are laid over it ([`set`]). A [`Section`] then reads a mapping key by key into Rust values.
+//! Whatever is wrong on the way goes into one [`Diagnostics`], so that a person sees every mistake at once,
+//! each at its file, line and column and with the nearest valid name.
+//!
+//! ```
+//! use affekt_config::{Diagnostics, Section, parse};
+//!
+//! let diagnostics = Diagnostics::new();
+//! let node = parse("pipelines/cnn.yaml", "op: train\nlr: 3e-4\nhop_lenght: 512\n", &diagnostics).unwrap();
+//! let mut section = Section::open(&node, &diagnostics, "node `train`").unwrap();
+//! let op = section.required_text("op");
+//! let lr = section.float("lr", 1e-3, 0.0..=1.0);
+//! let hop_length = section.integer("hop_length", 512_u32, 1..=1_000_000);
+//! section.close();
+//!
+//! assert_eq!((op.as_deref(), lr, hop_length), (Some("train"), 3e-4, 512));
+//! assert_eq!(
+//!     diagnostics.to_string(),
+//!     "\
+//! error: unknown key `hop_lenght` in node `train`
+//!  --> pipelines/cnn.yaml:3:1
+//!   |
+//! 3 | hop_lenght: 512
+//!   | ^^^^^^^^^^
+//! hint: did you mean `hop_length`? valid keys are `op`, `lr`, `hop_length`
+//! "
+//! );
+//! ```
+//!
+//! # Why events and not serde
+//! `serde_yaml` is deprecated. Its forks lose the position of every value that passes through `Value` (and
+//! settings, variables and ports known only at run time all do), report duplicate keys at 1:1, and stop at the
+//! first type error. The events of `saphyr-parser` carry the place of everything, so the tree is built here.
+//!
+//! # What YAML means here
+//! YAML 1.2 with the core schema: `no`, `yes` and `on` are text, `1e-4` is a number. Left out, each with a
+//! diagnostic that says what to write instead: anchors and aliases (so no alias bombs), merge keys, tags,
+//! several documents in a file, keys that are not plain names, numbers that are not finite.
+
+mod diagnostic;
+mod names;
+mod node;
+mod overlay;
+mod parse;
+mod render;
+mod scalar;
+mod section;
+mod source;
+mod syntax;
+mod write;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use names::{list_names, nearest};
+pub use node::{Key, Node, Value};
+pub use overlay::{parse_setting, set};
+pub use parse::{header_comment, parse};
+pub use section::{Field, Section};
+pub use source::{SourceFile, Span};
+pub use write::{to_json, to_yaml};

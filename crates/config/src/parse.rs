@@ -1,0 +1,227 @@
+//! From text to nodes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
+
+use crate::{Diagnostic, Diagnostics, Key, Node, SourceFile, Span, Value, scalar, syntax};
+
+/// How deep values may nest. No experiment comes near it, and nothing that walks a tree can run out of stack.
+const MAX_DEPTH: usize = 64;
+
+/// Reads a file's text; `path` is shown to the person. `None` when the text is no YAML at all; other mistakes are
+/// reported and stepped over, so that the caller can go on and find more.
+#[must_use]
+pub fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Node> {
+    let source = SourceFile::file(path, text);
+    parse_from(&source, 0, diagnostics)
+}
+
+/// The comment that a file opens with, without its `#`: in an experiment, its question.
+#[must_use]
+pub fn header_comment(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .skip_while(|line| line.trim().is_empty())
+        .map_while(|line| line.trim().strip_prefix('#'))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Reads the YAML that begins at byte `offset` of `source`.
+pub(crate) fn parse_from(source: &Arc<SourceFile>, offset: usize, diagnostics: &Diagnostics) -> Option<Node> {
+    let text = &source.text()[offset..];
+    let places = Places { source, offset, starts: byte_of_each_char(text) };
+    let mut reader = Reader { events: Parser::new_from_str(text), places, diagnostics, open: Vec::new() };
+    match reader.document() {
+        Ok(node) => Some(node),
+        Err(diagnostic) => {
+            diagnostics.push(*diagnostic);
+            None
+        }
+    }
+}
+
+/// Where the parser's characters are among the source's bytes.
+pub(crate) struct Places<'s> {
+    source: &'s Arc<SourceFile>,
+    offset: usize,
+    /// `None` where every character is one byte.
+    starts: Option<Vec<usize>>,
+}
+
+impl Places<'_> {
+    pub(crate) fn span(&self, start: Marker, end: Marker) -> Span {
+        Span::new(self.source, self.byte(start)..self.byte(end))
+    }
+
+    fn byte(&self, marker: Marker) -> usize {
+        let text = self.source.text();
+        let within = match &self.starts {
+            None => marker.index(),
+            Some(starts) => starts.get(marker.index()).copied().unwrap_or(text.len()),
+        };
+        (self.offset + within).min(text.len())
+    }
+}
+
+fn byte_of_each_char(text: &str) -> Option<Vec<usize>> {
+    (!text.is_ascii()).then(|| text.char_indices().map(|(byte, _)| byte).collect())
+}
+
+type Fallible<T> = Result<T, Box<Diagnostic>>;
+
+struct Reader<'s> {
+    events: Parser<'s, StrInput<'s>>,
+    places: Places<'s>,
+    diagnostics: &'s Diagnostics,
+    /// Where each collection that is being read was opened.
+    open: Vec<Span>,
+}
+
+impl<'s> Reader<'s> {
+    fn document(&mut self) -> Fallible<Node> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => break,
+                Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
+                _ if root.is_some() => {
+                    return Err(Diagnostic::error(&span, "a second document in one file")
+                        .hint("keep one document a file: remove the `---` and what follows it")
+                        .into());
+                }
+                event => root = Some(self.node(event, span)?),
+            }
+        }
+        let start = Span::new(self.places.source, self.places.offset..self.places.offset);
+        Ok(root.unwrap_or(Node { span: start, value: Value::Null }))
+    }
+
+    fn next(&mut self) -> Fallible<(Event<'s>, Span)> {
+        match self.events.next_event() {
+            Some(Ok((event, span))) => Ok((event, self.places.span(span.start, span.end))),
+            Some(Err(error)) => Err(self.syntax_error(&error)),
+            None => Ok((Event::StreamEnd, Span::new(self.places.source, usize::MAX..usize::MAX))),
+        }
+    }
+
+    fn syntax_error(&self, error: &ScanError) -> Box<Diagnostic> {
+        let place = self.places.span(*error.marker(), *error.marker());
+        syntax::explain(error.info(), &place, self.open.last()).into()
+    }
+
+    fn node(&mut self, event: Event<'s>, span: Span) -> Fallible<Node> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse(&span, anchor, tag.is_some());
+                let value = if style == ScalarStyle::Plain {
+                    scalar::resolve(&text).unwrap_or_else(|problem| {
+                        self.diagnostics.error(&span, problem);
+                        Value::Null
+                    })
+                } else {
+                    Value::Text(text.into_owned())
+                };
+                Ok(Node { span, value })
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse(&span, anchor, tag.is_some());
+                self.nested(span, Self::list)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse(&span, anchor, tag.is_some());
+                self.nested(span, Self::map)
+            }
+            Event::Alias(_) => {
+                self.diagnostics.push(
+                    Diagnostic::error(&span, "an alias")
+                        .hint("write the value out; text that begins with `*` goes into quotes"),
+                );
+                Ok(Node { span, value: Value::Null })
+            }
+            _ => Ok(Node { span, value: Value::Null }),
+        }
+    }
+
+    fn nested(&mut self, opened: Span, read: fn(&mut Self) -> Fallible<(Value, Span)>) -> Fallible<Node> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(Diagnostic::error(
+                &opened,
+                format!("more than {MAX_DEPTH} values inside one another"),
+            )
+            .into());
+        }
+        self.open.push(opened.clone());
+        let (value, closed) = read(self)?;
+        self.open.pop();
+        Ok(Node { span: Span::new(opened.source(), opened.range().start..closed.range().end), value })
+    }
+
+    fn list(&mut self) -> Fallible<(Value, Span)> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::SequenceEnd {
+                return Ok((Value::List(items), span));
+            }
+            items.push(self.node(event, span)?);
+        }
+    }
+
+    fn map(&mut self) -> Fallible<(Value, Span)> {
+        let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut known: HashMap<String, Span> = HashMap::new();
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::MappingEnd {
+                return Ok((Value::Map(entries), span));
+            }
+            let name = match &event {
+                Event::Scalar(text, ..) => Some(text.clone().into_owned()),
+                _ => None,
+            };
+            let key = self.node(event, span)?;
+            let (event, span) = self.next()?;
+            let value = self.node(event, span)?;
+            let Some(name) = name else {
+                self.diagnostics.error(&key.span, "a key must be a name");
+                continue;
+            };
+            if name == "<<" {
+                self.diagnostics.push(
+                    Diagnostic::error(&key.span, "merge keys are not supported").hint("write the keys out"),
+                );
+            } else if let Some(first) = known.get(&name) {
+                self.diagnostics.push(
+                    Diagnostic::error(&key.span, format!("duplicate key `{name}`"))
+                        .related(first, "first given here")
+                        .hint("keep one of the two"),
+                );
+            } else {
+                known.insert(name.clone(), key.span.clone());
+                entries.push((Key { span: key.span, name }, value));
+            }
+        }
+    }
+
+    fn refuse(&self, span: &Span, anchor: usize, tag: bool) {
+        if anchor != 0 {
+            self.diagnostics.push(
+                Diagnostic::error(span, "anchors are not supported").hint(
+                    "write the value out where it is needed; text that begins with `&` goes into quotes",
+                ),
+            );
+        }
+        if tag {
+            self.diagnostics.push(
+                Diagnostic::error(span, "tags are not supported")
+                    .hint("leave the tag out; text that begins with `!` goes into quotes"),
+            );
+        }
+    }
+}

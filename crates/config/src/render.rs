@@ -1,0 +1,55 @@
+//! A diagnostic as a person reads it, with the source line and the characters marked.
+
+use std::ops::Range;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::{Diagnostic, Severity, Span};
+
+/// The diagnostic in lines, the last one ended.
+pub(crate) fn render(diagnostic: &Diagnostic, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = Group::with_title(level.primary_title(&diagnostic.message));
+    if let Some(span) = &diagnostic.span {
+        let primary = mark(AnnotationKind::Primary, span, diagnostic.label.as_deref());
+        let second = diagnostic.related.as_ref();
+        let (beside, elsewhere) = match second {
+            Some((other, label)) if other.source().path() == span.source().path() => {
+                (Some(mark(AnnotationKind::Context, other, Some(label))), None)
+            }
+            Some((other, label)) => (None, Some((other, mark(AnnotationKind::Context, other, Some(label))))),
+            None => (None, None),
+        };
+        group = group.element(snippet(span).annotation(primary).annotations(beside));
+        if let Some((other, annotation)) = elsewhere {
+            group = group.element(snippet(other).annotation(annotation));
+        }
+    }
+    let mut text = renderer.render(&[group]);
+    text.push('\n');
+    if let Some(hint) = &diagnostic.hint {
+        let title = Level::HELP.with_name("hint").primary_title(hint);
+        text.push_str(&renderer.render(&[Group::with_title(title)]));
+        text.push('\n');
+    }
+    text
+}
+
+fn snippet<'a>(span: &'a Span) -> Snippet<'a, Annotation<'a>> {
+    Snippet::source(span.source().text()).path(span.source().path())
+}
+
+fn mark<'a>(kind: AnnotationKind, span: &Span, label: Option<&'a str>) -> Annotation<'a> {
+    kind.span(first_line(span)).label(label)
+}
+
+/// A block is marked by its first line: a bar along the whole of it would bury the message.
+fn first_line(span: &Span) -> Range<usize> {
+    let range = span.range();
+    let line = span.text().lines().next().unwrap_or("").trim_end();
+    range.start..range.start + line.len()
+}

@@ -1,0 +1,336 @@
+//! Reading a mapping into Rust values, key by key.
+//!
+//! Every method reports what is wrong and returns something to go on with, so that code that reads a section
+//! runs straight down and finds every mistake. `None` from a `required_` method, and a default in place of a
+//! value that was wrong, always come with an error in the [`Diagnostics`]; check those before using the result.
+
+use std::fmt::Display;
+use std::ops::{Bound, RangeBounds};
+
+use crate::diagnostic::which_of;
+use crate::{Diagnostic, Diagnostics, Key, Node, Span, Value};
+
+/// A mapping that is being read. Keys that were asked for are the valid ones; [`Section::close`] reports others.
+#[derive(Debug)]
+pub struct Section<'a> {
+    span: &'a Span,
+    entries: &'a [(Key, Node)],
+    what: String,
+    asked: Vec<String>,
+    is_open_ended: bool,
+    diagnostics: &'a Diagnostics,
+}
+
+impl<'a> Section<'a> {
+    /// Begins to read `node`, called `what` in messages (``node `train` ``). `None`, and an error, when it is not a
+    /// mapping.
+    #[must_use]
+    pub fn open(node: &'a Node, diagnostics: &'a Diagnostics, what: &str) -> Option<Self> {
+        let Value::Map(entries) = &node.value else {
+            Field::new(node, diagnostics).expected(&format!("{what} as a mapping of `key: value`"));
+            return None;
+        };
+        let what = what.to_owned();
+        Some(Self { span: &node.span, entries, what, asked: Vec::new(), is_open_ended: false, diagnostics })
+    }
+
+    /// Ends reading: reports each key that was not asked for.
+    pub fn close(self) {
+        if self.is_open_ended {
+            return;
+        }
+        for (key, _) in self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name)) {
+            self.diagnostics.push(
+                Diagnostic::error(&key.span, format!("unknown key `{}` in {}", key.name, self.what))
+                    .hint(which_of(&key.name, "valid keys are", &self.asked)),
+            );
+        }
+    }
+
+    /// Where the mapping stands.
+    #[must_use]
+    pub fn span(&self) -> &'a Span {
+        self.span
+    }
+
+    /// Where problems go.
+    #[must_use]
+    pub fn diagnostics(&self) -> &'a Diagnostics {
+        self.diagnostics
+    }
+
+    /// The entries not yet asked for. Their keys are free names from here on: none is unknown.
+    pub fn rest(&mut self) -> Vec<&'a (Key, Node)> {
+        self.is_open_ended = true;
+        self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name)).collect()
+    }
+
+    /// The value of `key`, if it is there.
+    pub fn field(&mut self, key: &str) -> Option<Field<'a>> {
+        if !self.asked.iter().any(|asked| asked == key) {
+            self.asked.push(key.to_owned());
+        }
+        let (_, node) = self.entries.iter().find(|(known, _)| known.name == key)?;
+        Some(Field::new(node, self.diagnostics))
+    }
+
+    /// The value of `key`; an error if it is not there.
+    pub fn required(&mut self, key: &str) -> Option<Field<'a>> {
+        let field = self.field(key);
+        if field.is_none() {
+            self.diagnostics.error(self.span, format!("{} needs `{key}`", self.what));
+        }
+        field
+    }
+
+    /// The value of `key`, if it is there and not null.
+    pub fn optional(&mut self, key: &str) -> Option<Field<'a>> {
+        self.field(key).filter(|field| field.node.value != Value::Null)
+    }
+
+    /// The node of `key`, if it is there, to be read in some other way.
+    pub fn node(&mut self, key: &str) -> Option<&'a Node> {
+        self.field(key).map(|field| field.node)
+    }
+
+    /// Text, or `default`.
+    pub fn text(&mut self, key: &str, default: &str) -> String {
+        self.field(key).and_then(|field| field.text()).unwrap_or(default).to_owned()
+    }
+
+    /// Text that must be there.
+    pub fn required_text(&mut self, key: &str) -> Option<String> {
+        self.required(key)?.text().map(str::to_owned)
+    }
+
+    /// Text, or `None`.
+    pub fn optional_text(&mut self, key: &str) -> Option<String> {
+        self.optional(key)?.text().map(str::to_owned)
+    }
+
+    /// A whole number within `range`, or `default`.
+    pub fn integer<T: Whole>(&mut self, key: &str, default: T, range: impl RangeBounds<T>) -> T {
+        self.field(key).and_then(|field| field.integer(range)).unwrap_or(default)
+    }
+
+    /// A whole number within `range` that must be there.
+    pub fn required_integer<T: Whole>(&mut self, key: &str, range: impl RangeBounds<T>) -> Option<T> {
+        self.required(key)?.integer(range)
+    }
+
+    /// A whole number within `range`, or `None`.
+    pub fn optional_integer<T: Whole>(&mut self, key: &str, range: impl RangeBounds<T>) -> Option<T> {
+        self.optional(key)?.integer(range)
+    }
+
+    /// A number within `range`, or `default`.
+    pub fn float(&mut self, key: &str, default: f64, range: impl RangeBounds<f64>) -> f64 {
+        self.field(key).and_then(|field| field.float(range)).unwrap_or(default)
+    }
+
+    /// A number within `range` that must be there.
+    pub fn required_float(&mut self, key: &str, range: impl RangeBounds<f64>) -> Option<f64> {
+        self.required(key)?.float(range)
+    }
+
+    /// A number within `range`, or `None`.
+    pub fn optional_float(&mut self, key: &str, range: impl RangeBounds<f64>) -> Option<f64> {
+        self.optional(key)?.float(range)
+    }
+
+    /// `true` or `false`, or `default`.
+    pub fn boolean(&mut self, key: &str, default: bool) -> bool {
+        self.field(key).and_then(|field| field.boolean()).unwrap_or(default)
+    }
+
+    /// What the word stands for among `choices`, or `default`.
+    pub fn one_of<T: Copy>(&mut self, key: &str, default: T, choices: &[(&str, T)]) -> T {
+        self.field(key).and_then(|field| field.one_of(choices)).unwrap_or(default)
+    }
+
+    /// What the word, which must be there, stands for among `choices`.
+    pub fn required_one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        self.required(key)?.one_of(choices)
+    }
+
+    /// What the word stands for among `choices`, or `None`.
+    pub fn optional_one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        self.optional(key)?.one_of(choices)
+    }
+
+    /// The items of a list; none if the key is not there.
+    pub fn list(&mut self, key: &str) -> Vec<Field<'a>> {
+        self.field(key).map(|field| field.list()).unwrap_or_default()
+    }
+
+    /// The items of a list that must be there.
+    pub fn required_list(&mut self, key: &str) -> Option<Vec<Field<'a>>> {
+        self.required(key).map(|field| field.list())
+    }
+
+    /// What `read` makes of the mapping under `key`, or `None`; closes that section.
+    pub fn section<T>(&mut self, key: &str, read: impl FnOnce(&mut Section<'a>) -> Option<T>) -> Option<T> {
+        self.optional(key)?.section(&format!("`{key}`"), read)
+    }
+
+    /// What `read` makes of the mapping under `key`, which must be there; closes that section.
+    pub fn required_section<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Section<'a>) -> Option<T>,
+    ) -> Option<T> {
+        self.required(key)?.section(&format!("`{key}`"), read)
+    }
+}
+
+/// A whole number type: `u32`, `usize`, `i64` …
+pub trait Whole: Copy + PartialOrd + Display + TryFrom<i64> {}
+
+impl<T: Copy + PartialOrd + Display + TryFrom<i64>> Whole for T {}
+
+/// A value that is being read. Each method reports a value of another type, or out of range, at its place.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'a> {
+    /// The value and its place.
+    pub node: &'a Node,
+    diagnostics: &'a Diagnostics,
+}
+
+impl<'a> Field<'a> {
+    /// `node`, its problems to go to `diagnostics`.
+    #[must_use]
+    pub fn new(node: &'a Node, diagnostics: &'a Diagnostics) -> Self {
+        Self { node, diagnostics }
+    }
+
+    /// Text.
+    #[must_use]
+    pub fn text(self) -> Option<&'a str> {
+        let text = self.node.as_text();
+        if text.is_none() {
+            self.expected("text");
+        }
+        text
+    }
+
+    /// A whole number within `range`.
+    #[must_use]
+    pub fn integer<T: Whole>(self, range: impl RangeBounds<T>) -> Option<T> {
+        let number = match self.node.value {
+            Value::Integer(number) => T::try_from(number).ok().filter(|number| range.contains(number)),
+            _ => None,
+        };
+        if number.is_none() {
+            self.expected(&within("a whole number", &range, T::to_string));
+        }
+        number
+    }
+
+    /// A number within `range`.
+    #[must_use]
+    pub fn float(self, range: impl RangeBounds<f64>) -> Option<f64> {
+        let number = match self.node.value {
+            Value::Integer(number) => Some(number as f64),
+            Value::Float(number) => Some(number),
+            _ => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.expected(&within("a number", &range, |bound| short(*bound)));
+        }
+        number
+    }
+
+    /// `true` or `false`.
+    #[must_use]
+    pub fn boolean(self) -> Option<bool> {
+        match self.node.value {
+            Value::Bool(value) => Some(value),
+            _ => {
+                self.expected("`true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// What the word stands for among `choices`.
+    #[must_use]
+    pub fn one_of<T: Copy>(self, choices: &[(&str, T)]) -> Option<T> {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let Value::Text(word) = &self.node.value else {
+            self.expected(&format!("one of {}", crate::list_names(&names)));
+            return None;
+        };
+        let choice = choices.iter().find(|(name, _)| name == word).map(|(_, choice)| *choice);
+        if choice.is_none() {
+            self.diagnostics.push(Diagnostic::unknown(&self.node.span, "word", word, "valid are", &names));
+        }
+        choice
+    }
+
+    /// The items of a list; none if it is no list.
+    #[must_use]
+    pub fn list(self) -> Vec<Field<'a>> {
+        let Value::List(items) = &self.node.value else {
+            self.expected("a list");
+            return Vec::new();
+        };
+        items.iter().map(|item| Field::new(item, self.diagnostics)).collect()
+    }
+
+    /// What `read` makes of the mapping, called `what` in messages; closes the section.
+    pub fn section<T>(self, what: &str, read: impl FnOnce(&mut Section<'a>) -> Option<T>) -> Option<T> {
+        let mut section = Section::open(self.node, self.diagnostics, what)?;
+        let value = read(&mut section);
+        section.close();
+        value
+    }
+
+    /// Reports that something else was expected here: "expected `what`, found …".
+    pub fn expected(self, what: &str) {
+        let diagnostic =
+            Diagnostic::error(&self.node.span, format!("expected {what}, found {}", found(self.node)));
+        self.diagnostics.push(diagnostic);
+    }
+}
+
+fn found(node: &Node) -> String {
+    match &node.value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) | Value::Integer(_) | Value::Float(_) => format!("`{}`", node.span.text()),
+        Value::Text(text) => format!("`{text}`"),
+        Value::List(_) => "a list".to_owned(),
+        Value::Map(_) => "a mapping".to_owned(),
+    }
+}
+
+/// "a number between 0 and 1", "a whole number of at least 1".
+fn within<T>(kind: &str, range: &impl RangeBounds<T>, show: impl Fn(&T) -> String) -> String {
+    let low = match range.start_bound() {
+        Bound::Included(low) => Some(format!("at least {}", show(low))),
+        Bound::Excluded(low) => Some(format!("above {}", show(low))),
+        Bound::Unbounded => None,
+    };
+    let high = match range.end_bound() {
+        Bound::Included(high) => Some(format!("at most {}", show(high))),
+        Bound::Excluded(high) => Some(format!("below {}", show(high))),
+        Bound::Unbounded => None,
+    };
+    if let (Bound::Included(low), Bound::Included(high)) = (range.start_bound(), range.end_bound()) {
+        return format!("{kind} between {} and {}", show(low), show(high));
+    }
+    match (low, high) {
+        (Some(low), Some(high)) => format!("{kind} {low} and {high}"),
+        (Some(bound), None) | (None, Some(bound)) => format!("{kind} {bound}"),
+        (None, None) => kind.to_owned(),
+    }
+}
+
+/// A bound as a person writes it: `0.5`, `1`, `1e-8`.
+fn short(number: f64) -> String {
+    if number == 0.0 || (1e-4..1e7).contains(&number.abs()) {
+        format!("{number}")
+    } else {
+        format!("{number:e}")
+    }
+}

@@ -1,0 +1,103 @@
+//! Nodes as text: YAML for a person to read and run again, JSON for programs.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use crate::{Node, Value, scalar};
+
+/// The node as YAML that parses to an equal node: one line a key, lists of scalars in brackets, quotes only where
+/// the text would mean something else without.
+#[must_use]
+pub fn to_yaml(node: &Node) -> String {
+    let mut out = String::new();
+    match &node.value {
+        Value::Map(_) | Value::List(_) if !is_short(node) => block(&mut out, node, 0),
+        _ => {
+            out.push_str(&flow(node));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// The node as JSON.
+#[must_use]
+pub fn to_json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => json!(value),
+        Value::Integer(value) => json!(value),
+        Value::Float(value) => json!(value),
+        Value::Text(value) => json!(value),
+        Value::List(items) => items.iter().map(to_json).collect(),
+        Value::Map(entries) => entries.iter().map(|(key, node)| (key.name.clone(), to_json(node))).collect(),
+    }
+}
+
+fn block(out: &mut String, node: &Node, indent: usize) {
+    let margin = " ".repeat(indent);
+    match &node.value {
+        Value::Map(entries) => {
+            for (key, node) in entries {
+                let _ = write!(out, "{margin}{}:", text(&key.name, true));
+                after(out, node, indent);
+            }
+        }
+        Value::List(items) => {
+            for item in items {
+                let _ = write!(out, "{margin}-");
+                after(out, item, indent);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What follows a key's colon or an item's dash.
+fn after(out: &mut String, node: &Node, indent: usize) {
+    if is_short(node) {
+        let _ = writeln!(out, " {}", flow(node));
+    } else {
+        out.push('\n');
+        block(out, node, indent + 2);
+    }
+}
+
+/// Whether it stands on one line: a scalar, a list of scalars, or an empty mapping.
+fn is_short(node: &Node) -> bool {
+    match &node.value {
+        Value::Map(entries) => entries.is_empty(),
+        Value::List(items) => items.iter().all(|item| !matches!(item.value, Value::List(_) | Value::Map(_))),
+        _ => true,
+    }
+}
+
+fn flow(node: &Node) -> String {
+    match &node.value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        // Debug keeps the point or the exponent that makes it a float.
+        Value::Float(value) => format!("{value:?}"),
+        Value::Text(value) => text(value, false),
+        Value::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Map(entries) => {
+            let entries =
+                entries.iter().map(|(key, node)| format!("{}: {}", text(&key.name, true), flow(node)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// Text, in quotes where it would be something else without. A key is a name whatever it looks like.
+fn text(value: &str, is_key: bool) -> String {
+    let is_text = is_key || matches!(scalar::resolve(value), Ok(Value::Text(_)));
+    let safe = |c: char| c.is_alphanumeric() || "_-./$+()=^~ ".contains(c);
+    let is_plain = is_text
+        && value.starts_with(|c: char| c.is_alphanumeric() || "_./$".contains(c))
+        && value.chars().all(safe)
+        && !value.ends_with(' ')
+        && value != "<<";
+    if is_plain { value.to_owned() } else { json!(value).to_string() }
+}
