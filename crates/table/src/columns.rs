@@ -1,0 +1,144 @@
+//! Columns by name: building them from rows, and reading them without trust.
+
+use std::sync::Arc;
+
+use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field};
+
+use affekt_domain::{Role, Sex};
+
+use crate::{TableError, TableFile};
+
+/// A column in which every row has a value.
+pub(crate) fn required(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, false)
+}
+
+/// A column in which rows may lack a value.
+pub(crate) fn optional(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, true)
+}
+
+/// A text column.
+pub(crate) fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+/// A text column with gaps.
+pub(crate) fn optional_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.collect::<StringArray>())
+}
+
+/// A column of numbers.
+pub(crate) fn numbers<T: ArrowPrimitiveType>(values: impl Iterator<Item = T::Native>) -> ArrayRef {
+    Arc::new(PrimitiveArray::<T>::from_iter_values(values))
+}
+
+/// A list of strings as metadata.
+pub(crate) fn json_list(values: &[String]) -> String {
+    serde_json::Value::from(values).to_string()
+}
+
+/// A fold's number as its column holds it.
+pub(crate) fn fold_number(fold: u32) -> Result<i32, TableError> {
+    i32::try_from(fold)
+        .map_err(|_| TableError::Unwritable(format!("{fold} is too large for a fold's number")))
+}
+
+/// Reads all rows of a small table of this kind.
+pub(crate) fn read_rows<T>(
+    file: &TableFile,
+    kind: &str,
+    of_batch: impl Fn(&Columns) -> Result<Vec<T>, TableError>,
+) -> Result<Vec<T>, TableError> {
+    file.expect_kind(kind)?;
+    let mut rows = Vec::new();
+    for index in 0..file.batch_count() {
+        rows.append(&mut of_batch(&Columns(&file.batch(index)?))?);
+    }
+    Ok(rows)
+}
+
+/// The columns of a record batch.
+pub(crate) struct Columns<'a>(pub(crate) &'a RecordBatch);
+
+impl<'a> Columns<'a> {
+    /// The indices of its rows.
+    pub(crate) fn rows(&self) -> std::ops::Range<usize> {
+        0..self.0.num_rows()
+    }
+
+    /// A column of some array type, gaps allowed.
+    pub(crate) fn any<T: Array + 'static>(&self, name: &str) -> Result<&'a T, TableError> {
+        let column = self
+            .0
+            .column_by_name(name)
+            .ok_or_else(|| TableError::Malformed(format!("column `{name}` is missing")))?;
+        column.as_any().downcast_ref().ok_or_else(|| {
+            TableError::Malformed(format!("column `{name}` is of the wrong type {}", column.data_type()))
+        })
+    }
+
+    /// A column of some array type in which every row has a value.
+    pub(crate) fn full<T: Array + 'static>(&self, name: &str) -> Result<&'a T, TableError> {
+        let column = self.any::<T>(name)?;
+        match column.null_count() {
+            0 => Ok(column),
+            gaps => Err(TableError::Malformed(format!("column `{name}` lacks a value in {gaps} rows"))),
+        }
+    }
+
+    /// A text column.
+    pub(crate) fn text(&self, name: &str) -> Result<&'a StringArray, TableError> {
+        self.full(name)
+    }
+
+    /// A text column with gaps.
+    pub(crate) fn optional_text(&self, name: &str) -> Result<Gaps<'a>, TableError> {
+        self.any(name).map(Gaps)
+    }
+
+    /// A column of numbers.
+    pub(crate) fn number<T: ArrowPrimitiveType>(
+        &self,
+        name: &str,
+    ) -> Result<&'a PrimitiveArray<T>, TableError> {
+        self.full(name)
+    }
+
+    /// A column of yes and no.
+    pub(crate) fn flag(&self, name: &str) -> Result<&'a BooleanArray, TableError> {
+        self.full(name)
+    }
+}
+
+/// A text column with gaps.
+pub(crate) struct Gaps<'a>(&'a StringArray);
+
+impl<'a> Gaps<'a> {
+    pub(crate) fn value(&self, row: usize) -> Option<&'a str> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+
+    pub(crate) fn owned(&self, row: usize) -> Option<String> {
+        self.value(row).map(str::to_owned)
+    }
+}
+
+/// The role called `name`.
+pub(crate) fn role(name: &str) -> Result<Role, TableError> {
+    Role::from_name(name).ok_or_else(|| TableError::Malformed(format!("`{name}` is not a role")))
+}
+
+/// The sex called `name`, where there is a name.
+pub(crate) fn sex(name: Option<&str>) -> Result<Option<Sex>, TableError> {
+    let known =
+        |name| Sex::from_name(name).ok_or_else(|| TableError::Malformed(format!("`{name}` is not a sex")));
+    name.map(known).transpose()
+}
+
+/// A fold's number, from its column.
+pub(crate) fn fold(number: i32) -> Result<u32, TableError> {
+    u32::try_from(number).map_err(|_| TableError::Malformed(format!("{number} is not a fold's number")))
+}

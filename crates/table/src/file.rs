@@ -1,0 +1,288 @@
+//! Any table, opened: its kind, its metadata and its record batches, each checked and decoded when asked for.
+//!
+//! Nothing in the file is believed: lengths and offsets are compared with what is really there before the
+//! decoder sees them, the column types are limited to those the schemas use, and every value buffer is validated.
+
+use std::fmt;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::FileDecoder;
+use arrow_ipc::{Block, convert};
+use arrow_schema::{DataType, Metadata, SchemaRef};
+use serde::de::DeserializeOwned;
+
+use crate::{Bytes, Mapped, TableError};
+
+/// The version of the format that this crate writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+pub(crate) const KIND_KEY: &str = "affekt.kind";
+pub(crate) const VERSION_KEY: &str = "affekt.version";
+
+const MAGIC: &[u8] = b"ARROW1";
+/// The footer's length (4 bytes) and the magic number.
+const TRAILER: usize = 10;
+/// A message opens with a continuation marker and its length, 4 bytes each.
+const MESSAGE_PREFIX: usize = 8;
+
+/// An Arrow IPC file of a kind that Affekt writes.
+#[derive(Debug)]
+pub struct TableFile {
+    bytes: Source,
+    kind: String,
+    schema: SchemaRef,
+    blocks: Vec<Block>,
+    decoder: FileDecoder,
+}
+
+impl TableFile {
+    /// Opens the table in `bytes`; reads only its footer.
+    ///
+    /// # Errors
+    /// When the bytes are not a whole Arrow file, not a table of Affekt's, or one of a newer version.
+    pub fn open(bytes: Arc<dyn Bytes>) -> Result<Self, TableError> {
+        let bytes = Source(bytes);
+        let range = footer_range(&bytes)?;
+        let footer = bytes.verified(range.clone())?;
+        guarded("its footer", || {
+            let footer = arrow_ipc::root_as_footer(footer).map_err(|error| damaged("its footer", &error))?;
+            let schema = footer.schema().ok_or_else(|| damaged("its footer", &"no schema"))?;
+            let schema = convert::try_fb_to_schema(schema).map_err(|error| damaged("its schema", &error))?;
+            let kind = kind_of(&schema.metadata)?;
+            if let Some(field) = schema.fields().iter().find(|field| !is_supported(field.data_type())) {
+                let (name, found) = (field.name(), field.data_type());
+                return Err(TableError::Malformed(format!(
+                    "column `{name}` is of the unexpected type {found}"
+                )));
+            }
+            let blocks: Vec<Block> = footer.recordBatches().into_iter().flatten().copied().collect();
+            for (number, block) in blocks.iter().enumerate() {
+                check_block(block, range.start)
+                    .map_err(|why| damaged(&format!("record batch {number}"), &why))?;
+            }
+            let schema = Arc::new(schema);
+            let decoder = FileDecoder::new(Arc::clone(&schema), footer.version());
+            Ok(Self { bytes: bytes.clone(), kind, schema, blocks, decoder })
+        })
+    }
+
+    /// Maps and opens the table at `path`, a plain file.
+    ///
+    /// # Errors
+    /// As [`TableFile::open`], or when there is no such file.
+    pub fn open_path(path: &Path) -> Result<Self, TableError> {
+        Self::open(Arc::new(Mapped::open(path)?))
+    }
+
+    /// Its kind: `manifest`, `rows/train`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Its columns and metadata.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The metadata under `key`.
+    #[must_use]
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.schema.metadata.get(key).map(String::as_str)
+    }
+
+    /// How many record batches it has.
+    #[must_use]
+    pub fn batch_count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Record batch `index`. Its arrays lie in the file's own memory.
+    ///
+    /// # Errors
+    /// When its bytes are damaged.
+    ///
+    /// # Panics
+    /// When there is no such batch.
+    pub fn batch(&self, index: usize) -> Result<RecordBatch, TableError> {
+        let block = &self.blocks[index];
+        let (head, body) = block_ranges(block);
+        let buffer = self.bytes.buffer(head.start..body.end)?;
+        let what = format!("record batch {index}");
+        guarded(&what, || {
+            check_message(&buffer[..head.len()], body.len()).map_err(|why| damaged(&what, &why))?;
+            match self.decoder.read_record_batch(block, &buffer) {
+                Ok(Some(batch)) => Ok(batch),
+                Ok(None) => Err(damaged(&what, &"it is none")),
+                Err(error) => Err(damaged(&what, &error)),
+            }
+        })
+    }
+
+    /// How many rows record batch `index` says it has; reads only its head.
+    pub(crate) fn batch_rows(&self, index: usize) -> Result<usize, TableError> {
+        let (head, body) = block_ranges(&self.blocks[index]);
+        let head = self.bytes.verified(head)?;
+        check_message(head, body.len()).map_err(|why| damaged(&format!("record batch {index}"), &why))
+    }
+
+    /// Complains unless the table is of this kind.
+    pub(crate) fn expect_kind(&self, expected: &str) -> Result<(), TableError> {
+        if self.kind == expected {
+            return Ok(());
+        }
+        Err(TableError::Kind { expected: expected.to_owned(), found: format!("`{}`", self.kind) })
+    }
+
+    /// The metadata under `key`, which must be there.
+    pub(crate) fn required(&self, key: &str) -> Result<&str, TableError> {
+        self.metadata(key).ok_or_else(|| TableError::Malformed(format!("the metadata lacks `{key}`")))
+    }
+
+    /// The metadata under `key`, which must be JSON of this shape.
+    pub(crate) fn required_json<T: DeserializeOwned>(&self, key: &str) -> Result<T, TableError> {
+        serde_json::from_str(self.required(key)?)
+            .map_err(|error| TableError::Malformed(format!("metadata `{key}`: {error}")))
+    }
+}
+
+/// The bytes, shared with every buffer that points into them.
+#[derive(Clone)]
+struct Source(Arc<dyn Bytes>);
+
+impl Source {
+    fn verified(&self, range: Range<usize>) -> Result<&[u8], TableError> {
+        self.0.verified(range)
+    }
+
+    /// The bytes in `range` as a buffer that keeps their owner alive.
+    fn buffer(&self, range: Range<usize>) -> Result<Buffer, TableError> {
+        let bytes = self.0.verified(range)?;
+        let owner = Arc::new(AssertUnwindSafe(Arc::clone(&self.0)));
+        // SAFETY: `bytes` borrows from the value inside the `Arc`, which neither moves nor can be borrowed mutably
+        // while `owner` holds it, and the buffer holds `owner`.
+        Ok(unsafe { Buffer::from_custom_allocation(NonNull::from(bytes).cast(), bytes.len(), owner) })
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+/// Where the footer lies.
+fn footer_range(bytes: &Source) -> Result<Range<usize>, TableError> {
+    let len = bytes.0.len();
+    let no = |why: &str| Err(TableError::NotArrow(why.to_owned()));
+    if len < MAGIC.len() + TRAILER {
+        return no(&format!("it has only {len} bytes"));
+    }
+    if bytes.verified(0..MAGIC.len())? != MAGIC {
+        return no("it does not begin with `ARROW1`");
+    }
+    let trailer = bytes.verified(len - TRAILER..len)?;
+    let (length, magic) = trailer.split_at(4);
+    if magic != MAGIC {
+        return no("it does not end with `ARROW1`: it was cut off, or never finished");
+    }
+    let length =
+        length.try_into().map(i32::from_le_bytes).ok().and_then(|length| usize::try_from(length).ok());
+    let end = len - TRAILER;
+    match length.and_then(|length| end.checked_sub(length)) {
+        Some(start) if start >= MAGIC.len() => Ok(start..end),
+        _ => Err(damaged("its footer", &"its length is larger than the file")),
+    }
+}
+
+/// The table's kind, once its version is known to be readable.
+fn kind_of(metadata: &Metadata) -> Result<String, TableError> {
+    let (Some(kind), Some(version)) = (metadata.get(KIND_KEY), metadata.get(VERSION_KEY)) else {
+        let why = format!("the metadata lacks `{KIND_KEY}` or `{VERSION_KEY}`: it was not written by affekt");
+        return Err(TableError::Malformed(why));
+    };
+    match version.parse() {
+        Ok(1..=VERSION) => Ok(kind.clone()),
+        Ok(found) if found > VERSION => Err(TableError::Newer { found }),
+        _ => Err(TableError::Malformed(format!("`{version}` is not a format version"))),
+    }
+}
+
+/// The types that the schemas of this crate use.
+fn is_supported(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::Boolean | DataType::Float32 | DataType::Float64 => true,
+        DataType::Int32 | DataType::Int64 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => true,
+        DataType::List(of) | DataType::LargeList(of) => of.data_type() == &DataType::Float32,
+        DataType::FixedSizeList(of, length) => of.data_type() == &DataType::Float32 && *length > 0,
+        _ => false,
+    }
+}
+
+/// Whether a block lies between the magic number and the footer.
+fn check_block(block: &Block, footer: usize) -> Result<(), String> {
+    let size = |length: i64| usize::try_from(length).ok();
+    let end = || {
+        let start = size(block.offset())?;
+        let head = size(block.metaDataLength().into())?;
+        (start >= MAGIC.len() && head >= MESSAGE_PREFIX).then_some(())?;
+        start.checked_add(head)?.checked_add(size(block.bodyLength())?)
+    };
+    if end().is_some_and(|end| end <= footer) {
+        return Ok(());
+    }
+    let (offset, head, body) = (block.offset(), block.metaDataLength(), block.bodyLength());
+    Err(format!("{head} + {body} bytes at {offset} do not lie within the file"))
+}
+
+/// Where a checked block's message and its body lie.
+fn block_ranges(block: &Block) -> (Range<usize>, Range<usize>) {
+    let start = block.offset() as usize;
+    let body = start + block.metaDataLength() as usize;
+    (start..body, body..body + block.bodyLength() as usize)
+}
+
+/// Checks what the decoder takes for granted about a record batch's message; returns the number of rows.
+fn check_message(head: &[u8], body: usize) -> Result<usize, String> {
+    // Files since Arrow 0.15 mark a message by four bytes of ones; older ones hold no table of ours.
+    let (marker, message) = head.split_at(MESSAGE_PREFIX);
+    if marker[..4] != [0xff; 4] {
+        return Err("its message is not marked as one".into());
+    }
+    let message = arrow_ipc::root_as_message(message).map_err(|error| error.to_string())?;
+    let batch = message.header_as_record_batch().ok_or("its message is of another type")?;
+    if batch.compression().is_some() {
+        return Err("it is compressed".into());
+    }
+    // Every row of every type takes at least one bit.
+    let count = |rows: i64| usize::try_from(rows).ok().filter(|rows| rows.div_ceil(8) <= body);
+    for node in batch.nodes().into_iter().flatten() {
+        if count(node.length()).is_none() || !(0..=node.length()).contains(&node.null_count()) {
+            return Err("it has more rows than room for them".into());
+        }
+    }
+    for buffer in batch.buffers().into_iter().flatten() {
+        let size = |length: i64| usize::try_from(length).ok();
+        let end = || size(buffer.offset())?.checked_add(size(buffer.length())?);
+        if end().is_none_or(|end| end > body) {
+            return Err("a column's bytes do not lie within it".into());
+        }
+    }
+    count(batch.length()).ok_or_else(|| "it has more rows than room for them".into())
+}
+
+fn damaged(what: &str, why: &dyn fmt::Display) -> TableError {
+    TableError::Damaged(format!("{what}: {why}"))
+}
+
+/// Runs a decoder on outside bytes. What the checks above miss and the decoder asserts becomes an error too.
+fn guarded<T>(what: &str, decode: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(damaged(what, &"it cannot be decoded")))
+}

@@ -1,0 +1,70 @@
+//! `history`: how one training run went, epoch by epoch.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use affekt_domain::Epoch;
+use arrow_array::types::{Float64Type, UInt32Type};
+use arrow_array::{Array, BooleanArray, Float64Array};
+use arrow_schema::DataType;
+
+use crate::columns::{numbers, optional, read_rows, required};
+use crate::writer::{schema, write_rows};
+use crate::{TableError, TableFile};
+
+/// The kind of these tables.
+pub const KIND: &str = "history";
+
+/// Writes a history to the file `path`.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
+    let fields = vec![
+        required("epoch", DataType::UInt32),
+        required("learning_rate", DataType::Float64),
+        required("train_loss", DataType::Float64),
+        optional("dev_loss", DataType::Float64),
+        optional("dev_accuracy", DataType::Float64),
+        optional("dev_uar", DataType::Float64),
+        required("kept", DataType::Boolean),
+    ];
+    write_rows(path, &schema(KIND, fields, &[]), epochs, |rows| {
+        Ok(vec![
+            numbers::<UInt32Type>(rows.iter().map(|row| row.number)),
+            numbers::<Float64Type>(rows.iter().map(|row| row.learning_rate)),
+            numbers::<Float64Type>(rows.iter().map(|row| row.train_loss)),
+            Arc::new(rows.iter().map(|row| row.dev_loss).collect::<Float64Array>()),
+            Arc::new(rows.iter().map(|row| row.dev_accuracy).collect::<Float64Array>()),
+            Arc::new(rows.iter().map(|row| row.dev_uar).collect::<Float64Array>()),
+            Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.kept)))),
+        ])
+    })
+}
+
+/// Reads a history.
+///
+/// # Errors
+/// When it is none, or damaged.
+pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
+    read_rows(file, KIND, |columns| {
+        let numbers = columns.number::<UInt32Type>("epoch")?;
+        let learning_rates = columns.number::<Float64Type>("learning_rate")?;
+        let train_losses = columns.number::<Float64Type>("train_loss")?;
+        let dev_losses = columns.any::<Float64Array>("dev_loss")?;
+        let dev_accuracies = columns.any::<Float64Array>("dev_accuracy")?;
+        let dev_uars = columns.any::<Float64Array>("dev_uar")?;
+        let kept = columns.flag("kept")?;
+        let figure = |column: &Float64Array, row| column.is_valid(row).then(|| column.value(row));
+        let epoch = |row| Epoch {
+            number: numbers.value(row),
+            learning_rate: learning_rates.value(row),
+            train_loss: train_losses.value(row),
+            dev_loss: figure(dev_losses, row),
+            dev_accuracy: figure(dev_accuracies, row),
+            dev_uar: figure(dev_uars, row),
+            kept: kept.value(row),
+        };
+        Ok(columns.rows().map(epoch).collect())
+    })
+}

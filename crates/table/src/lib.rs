@@ -1,0 +1,31 @@
+//! The Arrow schemas on disk, one file each; safe reading, atomic writing.
+//!
+//! Every table is an Arrow IPC file whose schema metadata names its kind (`affekt.kind`) and the version of the
+//! format (`affekt.version`). The same rows always give the same bytes. Small tables (a manifest, folds,
+//! predictions) are read whole into the domain's types; audio and features stay where they are and are lent
+//! out as slices of the mapped file.
+//!
+//! Errors say what is wrong with a table, not which file it is: who opened it knows its name.
+
+mod atomic;
+mod bytes;
+mod columns;
+mod error;
+mod file;
+mod lazy;
+mod writer;
+
+pub mod examples;
+pub mod features;
+pub mod folds;
+pub mod history;
+pub mod manifest;
+pub mod predictions;
+pub mod problems;
+pub mod rows;
+pub mod waveforms;
+
+pub use atomic::write_atomically;
+pub use bytes::{Bytes, Mapped};
+pub use error::TableError;
+pub use file::{TableFile, VERSION};

@@ -1,0 +1,108 @@
+//! `manifest`: the utterances of a corpus.
+
+use std::path::Path;
+
+use affekt_domain::Utterance;
+use arrow_array::ArrayRef;
+use arrow_array::types::{UInt16Type, UInt32Type, UInt64Type};
+use arrow_schema::{DataType, Field};
+
+use crate::columns::{Columns, numbers, optional, optional_texts, read_rows, required, sex, texts};
+use crate::writer::{schema, write_rows};
+use crate::{TableError, TableFile};
+
+/// The kind of these tables.
+pub const KIND: &str = "manifest";
+
+/// Writes a manifest to the file `path`.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(path: &Path, utterances: &[Utterance]) -> Result<(), TableError> {
+    write_rows(path, &schema(KIND, fields(), &[]), utterances, |rows| {
+        Ok(columns(&rows.iter().collect::<Vec<_>>()))
+    })
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// When it is none, or damaged.
+pub fn read(file: &TableFile) -> Result<Vec<Utterance>, TableError> {
+    read_rows(file, KIND, utterances)
+}
+
+/// The columns of a manifest, which open a table of examples too.
+pub(crate) fn fields() -> Vec<Field> {
+    vec![
+        required("utterance", DataType::Utf8),
+        required("corpus", DataType::Utf8),
+        required("speaker", DataType::Utf8),
+        optional("sex", DataType::Utf8),
+        optional("text", DataType::Utf8),
+        optional("intensity", DataType::Utf8),
+        optional("session", DataType::Utf8),
+        required("label", DataType::Utf8),
+        required("emotion", DataType::Utf8),
+        required("samples", DataType::UInt64),
+        required("rate", DataType::UInt32),
+        required("channels", DataType::UInt16),
+        required("audio", DataType::Utf8),
+    ]
+}
+
+pub(crate) fn columns(rows: &[&Utterance]) -> Vec<ArrayRef> {
+    let digests: Vec<String> = rows.iter().map(|row| row.audio.to_string()).collect();
+    vec![
+        texts(rows.iter().map(|row| row.id.as_str())),
+        texts(rows.iter().map(|row| row.corpus.as_str())),
+        texts(rows.iter().map(|row| row.speaker.as_str())),
+        optional_texts(rows.iter().map(|row| row.sex.map(|sex| sex.name()))),
+        optional_texts(rows.iter().map(|row| row.text.as_deref())),
+        optional_texts(rows.iter().map(|row| row.intensity.as_deref())),
+        optional_texts(rows.iter().map(|row| row.session.as_deref())),
+        texts(rows.iter().map(|row| row.label.as_str())),
+        texts(rows.iter().map(|row| row.emotion.as_str())),
+        numbers::<UInt64Type>(rows.iter().map(|row| row.samples)),
+        numbers::<UInt32Type>(rows.iter().map(|row| row.rate)),
+        numbers::<UInt16Type>(rows.iter().map(|row| row.channels)),
+        texts(digests.iter().map(String::as_str)),
+    ]
+}
+
+pub(crate) fn utterances(columns: &Columns) -> Result<Vec<Utterance>, TableError> {
+    let id = columns.text("utterance")?;
+    let corpus = columns.text("corpus")?;
+    let speaker = columns.text("speaker")?;
+    let sexes = columns.optional_text("sex")?;
+    let text = columns.optional_text("text")?;
+    let intensity = columns.optional_text("intensity")?;
+    let session = columns.optional_text("session")?;
+    let label = columns.text("label")?;
+    let emotion = columns.text("emotion")?;
+    let samples = columns.number::<UInt64Type>("samples")?;
+    let rate = columns.number::<UInt32Type>("rate")?;
+    let channels = columns.number::<UInt16Type>("channels")?;
+    let audio = columns.text("audio")?;
+    let utterance = |row| {
+        Ok(Utterance {
+            id: id.value(row).to_owned(),
+            corpus: corpus.value(row).to_owned(),
+            speaker: speaker.value(row).to_owned(),
+            sex: sex(sexes.value(row))?,
+            text: text.owned(row),
+            intensity: intensity.owned(row),
+            session: session.owned(row),
+            label: label.value(row).to_owned(),
+            emotion: emotion.value(row).to_owned(),
+            samples: samples.value(row),
+            rate: rate.value(row),
+            channels: channels.value(row),
+            audio: audio
+                .value(row)
+                .parse()
+                .map_err(|error| TableError::Malformed(format!("column `audio`: {error}")))?,
+        })
+    };
+    columns.rows().map(utterance).collect()
+}
