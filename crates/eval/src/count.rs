@@ -1,0 +1,154 @@
+//! Prediction rows become confusion matrices, one for each fold, seed and speaker.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use affekt_domain::{Prediction, Role, Sex};
+
+use crate::confusion::Confusion;
+
+/// Predictions that cannot be scored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvalError {
+    /// There is nothing to score.
+    #[error("variant `{variant}` has no predictions of role test: run its `predict` node on the test part")]
+    NoTestRows {
+        /// The variant.
+        variant: String,
+    },
+    /// A label or prediction is no class of the variant.
+    #[error(
+        "{what} `{class}` of `{utterance}` (fold {fold}, seed {seed}) is no class of variant `{variant}`: \
+         expected one of {}", classes.join(", ")
+    )]
+    UnknownClass {
+        /// The variant.
+        variant: String,
+        /// The utterance.
+        utterance: String,
+        /// The fold.
+        fold: u32,
+        /// The seed.
+        seed: u64,
+        /// `label` or `prediction`.
+        what: &'static str,
+        /// The unknown class.
+        class: String,
+        /// The classes that the variant has.
+        classes: Vec<String>,
+    },
+    /// One network said two things about one utterance, which would count it twice.
+    #[error(
+        "variant `{variant}` predicts `{utterance}` twice in fold {fold} with seed {seed}: \
+         predict originals only, each once"
+    )]
+    Twice {
+        /// The variant.
+        variant: String,
+        /// The utterance.
+        utterance: String,
+        /// The fold.
+        fold: u32,
+        /// The seed.
+        seed: u64,
+    },
+    /// Training counts were given, but none for a fold that has predictions.
+    #[error(
+        "variant `{variant}` has test predictions in fold {fold} but no training rows: count every fold's"
+    )]
+    NoTrainingRows {
+        /// The variant.
+        variant: String,
+        /// The fold.
+        fold: u32,
+    },
+}
+
+/// Whose predictions a matrix counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key<'a> {
+    pub fold: u32,
+    pub seed: u64,
+    pub corpus: &'a str,
+    pub sex: Option<Sex>,
+    pub speaker: &'a str,
+}
+
+/// All test predictions of one variant, counted.
+pub(crate) struct Counts<'a> {
+    pub matrices: BTreeMap<Key<'a>, Confusion>,
+}
+
+impl<'a> Counts<'a> {
+    /// Counts the test rows of `variant`.
+    pub fn new(variant: &str, classes: &[String], predictions: &'a [Prediction]) -> Result<Self, EvalError> {
+        let index: HashMap<&str, usize> = classes.iter().enumerate().map(|(i, c)| (c.as_str(), i)).collect();
+        let mut seen = HashSet::with_capacity(predictions.len());
+        let mut matrices = HashMap::new();
+        for row in predictions.iter().filter(|row| row.role == Role::Test && row.variant == variant) {
+            let position = |what, class: &String| {
+                index.get(class.as_str()).copied().ok_or_else(|| EvalError::UnknownClass {
+                    variant: variant.to_owned(),
+                    utterance: row.utterance.clone(),
+                    fold: row.fold,
+                    seed: row.seed,
+                    what,
+                    class: class.clone(),
+                    classes: classes.to_vec(),
+                })
+            };
+            let (truth, predicted) =
+                (position("label", &row.label)?, position("prediction", &row.predicted)?);
+            if !seen.insert((row.fold, row.seed, row.utterance.as_str())) {
+                return Err(EvalError::Twice {
+                    variant: variant.to_owned(),
+                    utterance: row.utterance.clone(),
+                    fold: row.fold,
+                    seed: row.seed,
+                });
+            }
+            let key = Key {
+                fold: row.fold,
+                seed: row.seed,
+                corpus: &row.corpus,
+                sex: row.sex,
+                speaker: &row.speaker,
+            };
+            matrices.entry(key).or_insert_with(|| Confusion::new(classes.len())).add(truth, predicted);
+        }
+        if matrices.is_empty() {
+            return Err(EvalError::NoTestRows { variant: variant.to_owned() });
+        }
+        Ok(Self { matrices: matrices.into_iter().collect() })
+    }
+
+    /// The matrix of every cell, ordered by fold, then seed, of the speakers that `keep` keeps.
+    pub fn cells(&self, keep: impl Fn(&Key) -> bool) -> BTreeMap<(u32, u64), Confusion> {
+        self.sum_by(|key| (key.fold, key.seed), keep)
+    }
+
+    /// The matrix of every seed over all folds, of the speakers that `keep` keeps.
+    pub fn pooled(&self, keep: impl Fn(&Key) -> bool) -> BTreeMap<u64, Confusion> {
+        self.sum_by(|key| key.seed, keep)
+    }
+
+    /// The sums of the matrices for which `name` says the same, of the keys that `keep` keeps.
+    pub fn sum_by<N: Ord>(
+        &self,
+        name: impl Fn(&Key<'a>) -> N,
+        keep: impl Fn(&Key) -> bool,
+    ) -> BTreeMap<N, Confusion> {
+        let mut sums = BTreeMap::<N, Confusion>::new();
+        for (key, matrix) in self.matrices.iter().filter(|(key, _)| keep(key)) {
+            sums.entry(name(key)).and_modify(|sum| sum.merge(matrix)).or_insert_with(|| matrix.clone());
+        }
+        sums
+    }
+
+    pub fn corpora(&self) -> BTreeSet<&'a str> {
+        self.matrices.keys().map(|key| key.corpus).collect()
+    }
+
+    pub fn speakers(&self) -> BTreeSet<&'a str> {
+        self.matrices.keys().map(|key| key.speaker).collect()
+    }
+}

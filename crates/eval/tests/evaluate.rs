@@ -1,0 +1,188 @@
+//! Small cases computed by hand, and what must not be scored.
+
+use std::time::Instant;
+
+use affekt_domain::{Prediction, Role, Sex};
+use affekt_eval::{Description, Metrics, TrainingCounts, evaluate};
+
+fn about(classes: &[&str]) -> Description {
+    Description {
+        id: "v".into(),
+        params: [("lr".into(), 0.01.into())].into(),
+        protocol: "random".into(),
+        stamps: vec!["speakers shared between train and test".into()],
+        classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+    }
+}
+
+/// A test prediction from `corpus/speaker/utterance label predicted`.
+fn row(fold: u32, seed: u64, text: &str) -> Prediction {
+    let [utterance, label, predicted] = text.split(' ').collect::<Vec<_>>()[..] else { panic!("{text}") };
+    let (speaker, _) = utterance.rsplit_once('/').unwrap();
+    Prediction {
+        variant: "v".into(),
+        utterance: utterance.into(),
+        corpus: speaker.split('/').next().unwrap().into(),
+        speaker: speaker.into(),
+        session: None,
+        sex: None,
+        fold,
+        seed,
+        role: Role::Test,
+        label: label.into(),
+        predicted: predicted.into(),
+        scores: vec![0.5, 0.5],
+    }
+}
+
+/// Two folds × two seeds over classes a and b; fold 2 has no b.
+fn two_folds() -> Vec<Prediction> {
+    let seed = |seed, second: &str| {
+        [
+            row(1, seed, "N/1/1 a a"),
+            row(1, seed, &format!("N/1/2 a {second}")),
+            row(1, seed, "S/1/1 b b"),
+            row(2, seed, "N/2/1 a a"),
+            row(2, seed, "N/2/2 a b"),
+        ]
+    };
+    [seed(1, "a"), seed(2, "b")].concat()
+}
+
+#[test]
+fn by_hand() {
+    let metrics = evaluate(about(&["a", "b"]), &two_folds(), None).unwrap();
+    let uar: Vec<f64> = metrics.cells.iter().map(|cell| cell.scores.uar).collect();
+    // Fold 1: recalls (1, 1) and (1/2, 1); fold 2 leaves the absent b out: 1/2 twice.
+    assert_eq!(uar, [1.0, 0.75, 0.5, 0.5]);
+    assert_eq!(metrics.cells[1].detail.confusion, [[1, 1], [0, 1]]);
+    assert_eq!(metrics.overall.confusion, [[5, 3], [0, 2]]);
+
+    let summary = &metrics.aggregate.uar;
+    assert_eq!(summary.mean, 2.75 / 4.0);
+    // Means over folds 0.75 and 0.625 by seed; means over seeds 0.875 and 0.5 by fold.
+    assert!((summary.std_seeds.unwrap() - 0.125 / 2.0_f64.sqrt()).abs() < 1e-15);
+    assert!((summary.std_folds.unwrap() - 0.375 / 2.0_f64.sqrt()).abs() < 1e-15);
+    // Pooled, b counts: (3/4 + 1)/2 and (2/4 + 1)/2.
+    assert_eq!(summary.pooled, f64::midpoint(0.875, 0.75));
+    assert_eq!((summary.ci95, summary.clusters), (None, 3));
+
+    assert_eq!(metrics.groups.corpus["N"].support, 4);
+    assert_eq!(metrics.groups.corpus["N"].wa.pooled, 2.5 / 4.0);
+    assert_eq!(metrics.groups.corpus["S"].uar.mean, 1.0);
+    assert!(metrics.groups.sex.is_empty());
+}
+
+#[test]
+fn one_seed_and_one_fold_have_no_spread() {
+    let rows: Vec<_> = two_folds().into_iter().filter(|row| row.fold == 1 && row.seed == 1).collect();
+    let summary = evaluate(about(&["a", "b"]), &rows, None).unwrap().aggregate.wa;
+    assert_eq!((summary.std_seeds, summary.std_folds), (None, None));
+}
+
+#[test]
+fn five_speakers_have_an_interval() {
+    let rows = |speakers: u32| -> Vec<_> {
+        (0..speakers).map(|i| row(1, 1, &format!("N/{i}/1 a {}", if i == 0 { "b" } else { "a" }))).collect()
+    };
+    let of = |speakers| evaluate(about(&["a", "b"]), &rows(speakers), None).unwrap().aggregate.wa;
+    assert_eq!(of(4).ci95, None);
+    // One of five speakers is always wrong: 3 of 5 draws or more hit it in 5.8 % of resamples, 4 or more in 0.7 %.
+    assert_eq!(of(5).ci95, Some([0.4, 1.0]));
+}
+
+#[test]
+fn baselines_by_hand() {
+    let rows = two_folds();
+    let classes = about(&["a", "b"]);
+    let own = evaluate(classes.clone(), &rows, None).unwrap().baselines;
+    assert_eq!((own.chance, own.majority.fitted_on), (0.5, Role::Test));
+    // The test truth says a: right in 2 of 3 and 2 of 2.
+    assert!((own.majority.scores.wa - f64::midpoint(2.0 / 3.0, 1.0)).abs() < 1e-15);
+    // In fold 1, N says a and S says b.
+    assert_eq!(own.corpus_only.unwrap().scores.uar, 1.0);
+
+    // Training says b overall, a in N; it has not seen S, which then gets b.
+    let training = TrainingCounts::new(
+        [1, 2].into_iter().flat_map(|fold| [(fold, "N", "a"), (fold, "O", "b"), (fold, "O", "b")]),
+    );
+    let fitted = evaluate(classes.clone(), &rows, Some(&training)).unwrap().baselines;
+    assert_eq!(fitted.majority.fitted_on, Role::Train);
+    assert!((fitted.majority.scores.wa - f64::midpoint(1.0 / 3.0, 0.0)).abs() < 1e-15);
+    assert_eq!(fitted.corpus_only.unwrap().scores.wa, 1.0);
+
+    let one_fold = TrainingCounts::new([(1, "N", "a")]);
+    let error = evaluate(classes, &rows, Some(&one_fold)).unwrap_err();
+    assert!(error.to_string().contains("fold 2"), "{error}");
+}
+
+#[test]
+fn one_corpus_has_no_corpus_baseline() {
+    let rows: Vec<_> = two_folds().into_iter().filter(|row| row.corpus == "N").collect();
+    assert_eq!(evaluate(about(&["a", "b"]), &rows, None).unwrap().baselines.corpus_only, None);
+}
+
+#[test]
+fn dev_rows_and_other_variants_are_passed_over() {
+    let rows = two_folds();
+    let expected = evaluate(about(&["a", "b"]), &rows, None).unwrap();
+    let mut more = rows.clone();
+    more.push(Prediction { role: Role::Dev, ..row(1, 1, "N/9/1 a b") });
+    more.push(Prediction { variant: "w".into(), ..row(1, 1, "N/9/2 a b") });
+    assert_eq!(evaluate(about(&["a", "b"]), &more, None).unwrap(), expected);
+
+    let error = evaluate(about(&["a", "b"]), &more[10..11], None).unwrap_err();
+    assert!(error.to_string().contains("no predictions of role test"), "{error}");
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let unknown = evaluate(about(&["a", "b"]), &[row(3, 7, "N/1/1 a c")], None).unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "prediction `c` of `N/1/1` (fold 3, seed 7) is no class of variant `v`: expected one of a, b"
+    );
+    let twice =
+        evaluate(about(&["a", "b"]), &[row(1, 1, "N/1/1 a a"), row(1, 1, "N/1/1 a b")], None).unwrap_err();
+    assert!(twice.to_string().contains("twice"), "{twice}");
+}
+
+#[test]
+fn order_does_not_matter_and_bytes_are_equal() {
+    let json = |rows: &[Prediction]| {
+        let variant = evaluate(about(&["a", "b"]), rows, None).unwrap();
+        Metrics::new("e".into(), vec![variant]).to_json().unwrap()
+    };
+    let rows = two_folds();
+    let reversed: Vec<_> = rows.iter().rev().cloned().collect();
+    let text = json(&rows);
+    assert_eq!(text, json(&reversed));
+
+    let back: Metrics = serde_json::from_str(&text).unwrap();
+    assert_eq!(back.to_json().unwrap(), text);
+    assert!(text.contains("\"ci95\": null"));
+    assert!(text.contains("\"stamps\": [\"speakers shared between train and test\"]"));
+}
+
+/// 12 000 utterances of 121 speakers × 3 seeds. The bound is ten times what it takes, for busy machines.
+#[test]
+fn large_experiments_take_no_time() {
+    let classes = ["a", "b", "c", "d", "e", "f", "g"];
+    let rows: Vec<Prediction> = (0..36_000_usize)
+        .map(|i| {
+            let (utterance, seed) = (i / 3, i % 3);
+            let speaker = utterance * 31 % 121;
+            let (label, predicted) =
+                (classes[utterance % 7], classes[(utterance + utterance * seed % 5) % 7]);
+            let text = format!("C{}/{speaker}/{utterance} {label} {predicted}", speaker % 4);
+            let sex = Some(if speaker % 2 == 0 { Sex::Female } else { Sex::Male });
+            Prediction { sex, ..row(1 + speaker as u32 % 5, seed as u64, &text) }
+        })
+        .collect();
+    let start = Instant::now();
+    let metrics = evaluate(about(&classes), &rows, None).unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    eprintln!("36 000 predictions evaluated in {seconds:.3} s");
+    assert_eq!((metrics.cells.len(), metrics.aggregate.uar.clusters), (15, 121));
+    assert!(seconds < 3.0, "{seconds} s");
+}
