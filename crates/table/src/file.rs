@@ -38,6 +38,8 @@ pub struct TableFile {
     kind: String,
     schema: SchemaRef,
     blocks: Vec<Block>,
+    /// The size in bytes of an item of each buffer of a record batch.
+    item_sizes: Vec<usize>,
     decoder: FileDecoder,
 }
 
@@ -66,9 +68,10 @@ impl TableFile {
                 check_block(block, range.start)
                     .map_err(|why| damaged(&format!("record batch {number}"), &why))?;
             }
+            let item_sizes = schema.fields().iter().flat_map(|field| item_sizes(field.data_type())).collect();
             let schema = Arc::new(schema);
             let decoder = FileDecoder::new(Arc::clone(&schema), footer.version());
-            Ok(Self { bytes: bytes.clone(), kind, schema, blocks, decoder })
+            Ok(Self { bytes: bytes.clone(), kind, schema, blocks, item_sizes, decoder })
         })
     }
 
@@ -117,7 +120,8 @@ impl TableFile {
         let buffer = self.bytes.buffer(head.start..body.end)?;
         let what = format!("record batch {index}");
         guarded(&what, || {
-            check_message(&buffer[..head.len()], body.len()).map_err(|why| damaged(&what, &why))?;
+            check_message(&buffer[..head.len()], body.len(), &self.item_sizes)
+                .map_err(|why| damaged(&what, &why))?;
             match self.decoder.read_record_batch(block, &buffer) {
                 Ok(Some(batch)) => Ok(batch),
                 Ok(None) => Err(damaged(&what, &"it is none")),
@@ -130,7 +134,8 @@ impl TableFile {
     pub(crate) fn batch_rows(&self, index: usize) -> Result<usize, TableError> {
         let (head, body) = block_ranges(&self.blocks[index]);
         let head = self.bytes.verified(head)?;
-        check_message(head, body.len()).map_err(|why| damaged(&format!("record batch {index}"), &why))
+        check_message(head, body.len(), &self.item_sizes)
+            .map_err(|why| damaged(&format!("record batch {index}"), &why))
     }
 
     /// Complains unless the table is of this kind.
@@ -226,6 +231,18 @@ fn is_supported(data_type: &DataType) -> bool {
     }
 }
 
+/// The size in bytes of an item of each buffer that a column of this type has: of validity (bits, so any number of
+/// bytes), offsets and values, and those of its child.
+fn item_sizes(data_type: &DataType) -> Vec<usize> {
+    match data_type {
+        DataType::Utf8 => vec![1, 4, 1],
+        DataType::List(of) => [vec![1, 4], item_sizes(of.data_type())].concat(),
+        DataType::LargeList(of) => [vec![1, 8], item_sizes(of.data_type())].concat(),
+        DataType::FixedSizeList(of, _) => [vec![1], item_sizes(of.data_type())].concat(),
+        other => vec![1, other.primitive_width().unwrap_or(1)],
+    }
+}
+
 /// Whether a block lies between the magic number and the footer.
 fn check_block(block: &Block, footer: usize) -> Result<(), String> {
     let size = |length: i64| usize::try_from(length).ok();
@@ -250,7 +267,7 @@ fn block_ranges(block: &Block) -> (Range<usize>, Range<usize>) {
 }
 
 /// Checks what the decoder takes for granted about a record batch's message; returns the number of rows.
-fn check_message(head: &[u8], body: usize) -> Result<usize, String> {
+fn check_message(head: &[u8], body: usize, item_sizes: &[usize]) -> Result<usize, String> {
     // Files since Arrow 0.15 mark a message by four bytes of ones; older ones hold no table of ours.
     let (marker, message) = head.split_at(MESSAGE_PREFIX);
     if marker[..4] != [0xff; 4] {
@@ -268,9 +285,14 @@ fn check_message(head: &[u8], body: usize) -> Result<usize, String> {
             return Err("it has more rows than room for them".into());
         }
     }
-    for buffer in batch.buffers().into_iter().flatten() {
+    let buffers = batch.buffers().unwrap_or_default();
+    if buffers.len() != item_sizes.len() {
+        return Err(format!("it has {} buffers, expected {}", buffers.len(), item_sizes.len()));
+    }
+    for (buffer, item_size) in buffers.iter().zip(item_sizes) {
         let size = |length: i64| usize::try_from(length).ok();
-        let end = || size(buffer.offset())?.checked_add(size(buffer.length())?);
+        let length = size(buffer.length()).filter(|length| length.is_multiple_of(*item_size));
+        let end = || size(buffer.offset())?.checked_add(length?);
         if end().is_none_or(|end| end > body) {
             return Err("a column's bytes do not lie within it".into());
         }

@@ -1,0 +1,148 @@
+//! Small tables come back as they went, and nothing else passes for them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use affekt_domain::Role;
+use affekt_table::{
+    TableError, TableFile, examples, folds, history, manifest, predictions, problems, rows, write_atomically,
+};
+use tempfile::TempDir;
+
+use crate::samples::*;
+
+fn written(write: impl FnOnce(&Path) -> Result<(), TableError>) -> (TempDir, TableFile) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.arrow");
+    write(&path).unwrap();
+    let file = TableFile::open_path(&path).unwrap();
+    (folder, file)
+}
+
+#[test]
+fn rows_come_back() {
+    let (_folder, file) = written(|path| manifest::write(path, &utterances()));
+    assert_eq!(manifest::read(&file).unwrap(), utterances());
+    let (_folder, file) = written(|path| problems::write(path, &found_problems()));
+    assert_eq!(problems::read(&file).unwrap(), found_problems());
+    let (_folder, file) = written(|path| examples::write(path, &labelled()));
+    assert_eq!(examples::read(&file).unwrap(), labelled());
+    let (_folder, file) = written(|path| folds::write(path, &two_folds()));
+    assert_eq!(folds::read(&file).unwrap(), two_folds());
+    let (_folder, file) = written(|path| rows::write(path, &dev_rows()));
+    assert_eq!(rows::read(&file, Role::Dev).unwrap(), dev_rows());
+    let (_folder, file) = written(|path| predictions::write(path, &three_predictions()));
+    assert_eq!(predictions::read(&file).unwrap(), three_predictions());
+    let (_folder, file) = written(|path| history::write(path, &epochs()));
+    assert_eq!(history::read(&file).unwrap(), epochs());
+}
+
+#[test]
+fn tables_of_many_batches_and_of_none() {
+    let many: Vec<_> = (0..40_000)
+        .map(|row| affekt_domain::Utterance { id: format!("C/{row}"), ..utterances()[row % 2].clone() })
+        .collect();
+    let (_folder, file) = written(|path| manifest::write(path, &many));
+    assert_eq!(file.batch_count(), 3);
+    assert_eq!(manifest::read(&file).unwrap(), many);
+    let (_folder, file) = written(|path| manifest::write(path, &[]));
+    assert_eq!(manifest::read(&file).unwrap(), []);
+}
+
+#[test]
+fn equal_rows_give_equal_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, write) in KINDS {
+        let bytes = |name: &str| {
+            let path: PathBuf = folder.path().join(name);
+            write(&path).unwrap();
+            std::fs::read(path).unwrap()
+        };
+        assert!(bytes("first") == bytes("second"), "{kind}");
+    }
+}
+
+#[test]
+fn the_kind_is_told() {
+    for (kind, write) in KINDS {
+        let (_folder, file) = written(write);
+        assert_eq!(file.kind(), kind);
+        assert_eq!(file.metadata("affekt.version"), Some("1"));
+    }
+}
+
+#[test]
+fn another_kind_is_refused() {
+    let (_folder, file) = written(|path| rows::write(path, &dev_rows()));
+    let error = rows::read(&file, Role::Train).unwrap_err();
+    assert_eq!(error.to_string(), "expected a table of kind `rows/train`, found `rows/dev`");
+    assert!(matches!(manifest::read(&file), Err(TableError::Kind { .. })));
+}
+
+#[test]
+fn no_arrow_file_is_refused() {
+    let refusal = |bytes: &[u8]| TableFile::open(Arc::new(bytes.to_vec())).unwrap_err().to_string();
+    assert_eq!(refusal(b""), "not an Arrow IPC file: it has only 0 bytes");
+    assert_eq!(refusal(&[7; 500]), "not an Arrow IPC file: it does not begin with `ARROW1`");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut");
+    history::write(&path, &epochs()).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let cut = "not an Arrow IPC file: it does not end with `ARROW1`: it was cut off, or never finished";
+    assert_eq!(refusal(&bytes[..bytes.len() - 1]), cut);
+    let missing = TableFile::open_path(&folder.path().join("none")).unwrap_err();
+    assert!(missing.to_string().ends_with("none: No such file or directory (os error 2)"), "{missing}");
+}
+
+#[test]
+fn a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+    history::write(&path, &epochs()).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The version's text stands behind its key in the schema, which a file holds twice.
+    let key = b"affekt.version\0";
+    let places: Vec<usize> =
+        (0..bytes.len() - key.len()).filter(|at| bytes[*at..].starts_with(key)).collect();
+    assert_eq!(places.len(), 2);
+    let version = |bytes: &[u8], key: usize| {
+        (0..key).rev().find(|at| bytes[*at..].starts_with(b"\x01\0\0\x001\0")).unwrap() + 4
+    };
+    for place in places {
+        let at = version(&bytes, place);
+        bytes[at] = b'2';
+    }
+    let error = TableFile::open(Arc::new(bytes)).unwrap_err();
+    assert!(matches!(error, TableError::Newer { found: 2 }), "{error}");
+}
+
+#[test]
+fn rows_that_contradict_themselves_are_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+
+    let mut wrong = dev_rows();
+    wrong.rows[1].class = "joyful".into();
+    let error = rows::write(&path, &wrong).unwrap_err();
+    assert_eq!(error.to_string(), "these rows cannot be written: class `joyful` is not one of happy, sad");
+
+    let mut wrong = three_predictions();
+    wrong.rows[2].scores.push(1.0);
+    assert!(matches!(predictions::write(&path, &wrong), Err(TableError::Unwritable(_))));
+
+    let mut wrong = three_predictions();
+    wrong.rows[0].fold = u32::MAX;
+    assert!(matches!(predictions::write(&path, &wrong), Err(TableError::Unwritable(_))));
+    assert!(matches!(
+        manifest::write(&folder.path().join("no/such/folder"), &[]),
+        Err(TableError::Io { .. })
+    ));
+}
+
+#[test]
+fn tables_can_be_written_atomically() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("predictions.arrow");
+    write_atomically(&path, |path| predictions::write(path, &three_predictions())).unwrap();
+    assert_eq!(predictions::read(&TableFile::open_path(&path).unwrap()).unwrap(), three_predictions());
+}

@@ -1,0 +1,167 @@
+//! One filled-in table of every kind.
+
+use std::path::Path;
+
+use affekt_domain::{Digest, Epoch, Example, Fold, Prediction, Problem, Role, Sex, Utterance};
+use affekt_table::examples::Examples;
+use affekt_table::features::FeatureWriter;
+use affekt_table::folds::Folds;
+use affekt_table::predictions::Predictions;
+use affekt_table::rows::{Row, Rows};
+use affekt_table::waveforms::WaveformWriter;
+use affekt_table::{TableError, examples, folds, history, manifest, predictions, problems, rows};
+
+/// Every kind: its name and a function that writes a sample of it.
+pub const KINDS: [(&str, fn(&Path) -> Result<(), TableError>); 9] = [
+    ("manifest", |path| manifest::write(path, &utterances())),
+    ("problems", |path| problems::write(path, &found_problems())),
+    ("examples", |path| examples::write(path, &labelled())),
+    ("folds", |path| folds::write(path, &two_folds())),
+    ("rows/dev", |path| rows::write(path, &dev_rows())),
+    ("waveforms", |path| write_waveforms(path, 70)),
+    ("features", |path| write_features(path, 70)),
+    ("predictions", |path| predictions::write(path, &three_predictions())),
+    ("history", |path| history::write(path, &epochs())),
+];
+
+pub fn utterances() -> Vec<Utterance> {
+    let full = Utterance {
+        id: "IEMOCAP/Session1/Ses01F_impro01_F000".into(),
+        corpus: "IEMOCAP".into(),
+        speaker: "IEMOCAP/Ses01F".into(),
+        sex: Some(Sex::Female),
+        text: Some("Entschuldigung — 何?".into()),
+        intensity: Some("high".into()),
+        session: Some("IEMOCAP/1".into()),
+        label: "neu".into(),
+        emotion: "neutral".into(),
+        samples: u64::MAX,
+        rate: 16_000,
+        channels: 2,
+        audio: Digest::from_bytes([0xab; 32]),
+    };
+    let bare = Utterance {
+        id: String::new(),
+        sex: None,
+        text: None,
+        intensity: None,
+        session: None,
+        ..full.clone()
+    };
+    vec![full, bare]
+}
+
+pub fn found_problems() -> Vec<Problem> {
+    vec![Problem {
+        corpus: "TESS".into(),
+        path: "YAF_angry/YAF_back_angry.wav".into(),
+        kind: "unreadable".into(),
+        message: "ends in the middle of a block; left out".into(),
+        dropped: true,
+    }]
+}
+
+pub fn labelled() -> Examples {
+    let examples = utterances().into_iter().zip(["neutral", "happy"]);
+    Examples {
+        scheme: "four".into(),
+        classes: ["angry", "happy", "neutral", "sad"].map(String::from).into(),
+        note: Some("happy holds excited".into()),
+        examples: examples.map(|(utterance, class)| Example { utterance, class: class.into() }).collect(),
+    }
+}
+
+pub fn two_folds() -> Folds {
+    let fold = |number, roles: [Role; 3]| {
+        Fold::new(number, ["C/a", "C/b", "C/c"].map(String::from).into_iter().zip(roles)).unwrap()
+    };
+    Folds {
+        protocol: r#"{"kind":"group-kfold","folds":2}"#.into(),
+        stamps: vec!["speakers shared".into()],
+        folds: vec![
+            fold(1, [Role::Train, Role::Dev, Role::Test]),
+            fold(2, [Role::Test, Role::Train, Role::Train]),
+        ],
+    }
+}
+
+pub fn dev_rows() -> Rows {
+    let row = |utterance: &str, session: Option<&str>, sex| Row {
+        utterance: utterance.into(),
+        class: "sad".into(),
+        corpus: "C".into(),
+        speaker: "C/1".into(),
+        session: session.map(str::to_owned),
+        sex,
+    };
+    Rows {
+        role: Role::Dev,
+        fold: 3,
+        classes: ["happy", "sad"].map(String::from).into(),
+        rows: vec![row("C/a", None, Some(Sex::Male)), row("C/b", Some("C/s"), None)],
+    }
+}
+
+pub fn three_predictions() -> Predictions {
+    let row = |seed, scores: [f32; 2]| Prediction {
+        variant: "lr=0.001".into(),
+        utterance: "C/a".into(),
+        corpus: "C".into(),
+        speaker: "C/1".into(),
+        session: None,
+        sex: Some(Sex::Male),
+        fold: 5,
+        seed,
+        role: Role::Test,
+        label: "sad".into(),
+        predicted: "happy".into(),
+        scores: scores.into(),
+    };
+    Predictions {
+        classes: ["happy", "sad"].map(String::from).into(),
+        rows: vec![
+            row(1, [0.5, -0.5]),
+            row(u64::MAX, [f32::MIN_POSITIVE, f32::INFINITY]),
+            row(3, [0.0, -0.0]),
+        ],
+    }
+}
+
+pub fn epochs() -> Vec<Epoch> {
+    let epoch = |number, dev: Option<f64>| Epoch {
+        number,
+        learning_rate: 1e-4,
+        train_loss: 1.0 / 3.0,
+        dev_loss: dev,
+        dev_accuracy: dev,
+        dev_uar: dev,
+        kept: number == 2,
+    };
+    vec![epoch(1, None), epoch(2, Some(0.25))]
+}
+
+/// Waveform `row` of a sample: `row` samples long.
+pub fn waveform(row: usize) -> Vec<f32> {
+    (0..row).map(|sample| (row * 100 + sample) as f32).collect()
+}
+
+pub fn write_waveforms(path: &Path, rows: usize) -> Result<(), TableError> {
+    let mut writer = WaveformWriter::create(path, 16_000)?;
+    for row in 0..rows {
+        writer.push(&format!("C/{}", row / 2), (row % 2) as i32, &waveform(row))?;
+    }
+    writer.finish()
+}
+
+/// The features of row `row` of a sample.
+pub fn frames(row: usize) -> Vec<f32> {
+    (0..15).map(|value| (row * 100 + value) as f32).collect()
+}
+
+pub fn write_features(path: &Path, rows: usize) -> Result<(), TableError> {
+    let mut writer = FeatureWriter::create(path, &[3, 5])?;
+    for row in 0..rows {
+        writer.push(&format!("C/{row}"), 0, &frames(row))?;
+    }
+    writer.finish()
+}
