@@ -1,0 +1,35 @@
+//! A cached DAG of anything: keys by content, a verified store, growth while running, worker processes.
+//! Knows nothing about speech.
+//!
+//! A [`Graph`] is a list of [`Node`]s. [`Walk`] resolves them against a [`Store`]: a node whose inputs are
+//! known has a [`Key`]; a key with a stored result is done, its outputs are known by content, and the nodes
+//! below can be keyed in turn. What is left must run. `plan` and `explain` stop there; [`run`] executes what
+//! is ready and walks on until nothing is left. Both see the same states because both use the same walk.
+
+mod explain;
+mod journal;
+mod key;
+mod node;
+mod ops;
+mod pool;
+mod protocol;
+mod run;
+mod serve;
+mod store;
+mod walk;
+
+pub use explain::{Change, changes};
+pub use journal::{Journal, LastRun, NodeRow, Row};
+pub use key::{Key, Part, parts};
+pub use node::{
+    Graph, GraphError, Grow, Growth, Input, Node, NodeId, OutputRef, Place, Resources, Source, Work,
+};
+pub use ops::{Context, Failure, Item, Job, Ops, Port};
+pub use pool::WorkerCommand;
+pub use protocol::{Hello, PROTOCOL};
+pub use run::{Event, Observer, Outcome, RunOptions, run};
+pub use serve::serve;
+pub use store::{
+    Fsck, Lease, Object, ObjectError, Output, Record, Store, StoreError, Usage, hash_bytes, hash_file,
+};
+pub use walk::{State, Walk};

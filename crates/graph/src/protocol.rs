@@ -1,0 +1,103 @@
+//! What runner and worker say to each other: frames of JSON over the worker's standard input and output.
+//!
+//! A frame is its length (32 bits, little-endian) and that many bytes of JSON. The worker speaks first
+//! ([`Hello`]); then the runner sends one job at a time and the worker answers with any number of progress
+//! frames and one `done` or `failed`. A worker whose input ends has lost its runner and ends too.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::ops::{Failure, Job};
+
+/// The version of this protocol.
+pub const PROTOCOL: u32 = 1;
+
+/// No honest frame is longer.
+const LONGEST: u32 = 64 << 20;
+
+/// How a worker introduces itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The ops it runs and their versions.
+    pub ops: BTreeMap<String, u32>,
+    /// What it runs on: library versions, processor, devices. Filed with results.
+    pub provenance: BTreeMap<String, String>,
+}
+
+/// From the runner.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// Run this.
+    Run(Box<Job>),
+}
+
+/// From the worker.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// First of all.
+    Hello(Hello),
+    /// A sign of life.
+    Progress {
+        /// How much is done.
+        done: u64,
+        /// Of how much.
+        total: u64,
+        /// What it is about.
+        note: String,
+    },
+    /// The outputs are written.
+    Done,
+    /// They are not.
+    Failed(Failure),
+}
+
+/// Sends one frame.
+pub fn send(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    let len = u32::try_from(bytes.len()).ok().filter(|len| *len <= LONGEST);
+    let len = len.ok_or_else(|| io::Error::other("message too long for a frame"))?;
+    to.write_all(&len.to_le_bytes())?;
+    to.write_all(&bytes)?;
+    to.flush()
+}
+
+/// Receives one frame; `None` at the end of the stream.
+pub fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
+    let mut len = [0; 4];
+    match from.read_exact(&mut len) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    let len = u32::from_le_bytes(len);
+    if len > LONGEST {
+        return Err(io::Error::other("not a frame"));
+    }
+    let mut bytes = vec![0; len as usize];
+    from.read_exact(&mut bytes)?;
+    Ok(Some(serde_json::from_slice(&bytes)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_round_trip_and_nonsense_is_refused() {
+        let mut wire = Vec::new();
+        send(&mut wire, &Reply::Progress { done: 3, total: 7, note: "epoch".into() }).unwrap();
+        send(&mut wire, &Reply::Done).unwrap();
+        let mut wire = wire.as_slice();
+        assert!(matches!(receive(&mut wire).unwrap(), Some(Reply::Progress { done: 3, total: 7, .. })));
+        assert!(matches!(receive(&mut wire).unwrap(), Some(Reply::Done)));
+        assert!(receive::<Reply>(&mut wire).unwrap().is_none());
+        assert!(receive::<Reply>(&mut b"HTTP/1.1 200 OK".as_slice()).is_err());
+        assert!(receive::<Reply>(&mut [9, 0, 0, 0, b'{'].as_slice()).is_err());
+    }
+}

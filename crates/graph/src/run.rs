@@ -1,0 +1,323 @@
+//! Running what is not stored.
+//!
+//! # Approach
+//! One thread owns the [`Walk`]. It resolves, hands every ready node that fits into the free resources to a
+//! thread of its own, and waits for what they report; every report may make more nodes ready. The threads
+//! run ops themselves or hand them on to a worker process. Nothing a node does can change what another
+//! computes: keys and objects are fixed before it starts.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use affekt_domain::Digest;
+use crossbeam_channel::{Sender, unbounded};
+
+use crate::key::{Key, parts};
+use crate::node::{GraphError, Node, NodeId, Place, Resources, Work};
+use crate::ops::{Context, Failure, Ops, Port, job};
+use crate::pool::{Pool, WorkerCommand};
+use crate::serve::panic_text;
+use crate::store::{Record, Store};
+use crate::walk::{State, Walk};
+
+/// How often a waiting runner looks whether it was interrupted.
+const TICK: Duration = Duration::from_millis(50);
+/// How often a node waiting for another run's lease asks again.
+const LEASE_RETRY: Duration = Duration::from_millis(200);
+
+/// How to run.
+pub struct RunOptions<'a> {
+    /// What may be occupied at one time.
+    pub resources: Resources,
+    /// Whether nodes that do not depend on a failed one still start.
+    pub keep_going: bool,
+    /// After how long without a sign of life a node in a worker is taken for hung.
+    pub silence: Duration,
+    /// How to start a worker; asked when the first is needed.
+    pub worker: &'a (dyn Fn() -> Result<WorkerCommand, String> + Sync),
+    /// The folder for the logs of nodes that ran in workers.
+    pub logs: PathBuf,
+    /// What nodes in the runner run on; filed with their results.
+    pub provenance: BTreeMap<String, String>,
+}
+
+/// What happens during a run.
+pub enum Event<'e> {
+    /// The states are new: after the first walk and after growth.
+    Walked(&'e Walk<'e>),
+    /// A node yielded more nodes.
+    Grown(&'e NodeId),
+    /// A node begins.
+    Started(&'e Node),
+    /// A node tells how far it is.
+    Progress {
+        /// The node.
+        node: &'e Node,
+        /// How much is done.
+        done: u64,
+        /// Of how much.
+        total: u64,
+        /// What it is about.
+        note: &'e str,
+    },
+    /// A node has its result.
+    Finished {
+        /// The node.
+        node: &'e Node,
+        /// The result.
+        record: &'e Record,
+        /// Whether it was computed just now.
+        ran: bool,
+    },
+    /// A node has none.
+    Failed {
+        /// The node.
+        node: &'e Node,
+        /// Why.
+        failure: &'e Failure,
+    },
+}
+
+/// Who is told.
+pub trait Observer {
+    /// Something happened.
+    fn event(&mut self, event: Event<'_>);
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every node asked for has its result.
+    Done,
+    /// Some have not.
+    Failed,
+    /// It was interrupted. What was finished is stored, what was not resumes.
+    Interrupted,
+}
+
+/// Runs a graph to its end.
+///
+/// # Errors
+/// When a growing node yields what does not fit the graph.
+pub fn run<'a>(
+    walk: &mut Walk<'a>,
+    ops: &'a dyn Ops,
+    options: &RunOptions<'_>,
+    interrupted: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, GraphError> {
+    let pool = Pool::new(options.worker, options.silence);
+    let (reports, inbox) = unbounded();
+    let mut running: BTreeMap<usize, Resources> = BTreeMap::new();
+    let mut failed = false;
+
+    std::thread::scope(|scope| {
+        loop {
+            let grown = walk.advance(&mut Quiet { interrupted })?;
+            grown.iter().for_each(|id| observer.event(Event::Grown(id)));
+            observer.event(Event::Walked(walk));
+
+            let stop = interrupted.load(Ordering::Relaxed) || failed && !options.keep_going;
+            while !stop && let Some((at, inputs)) = next(walk, &running, options.resources) {
+                let node = walk.graph().nodes()[at].clone();
+                let State::Ready { key, .. } = walk.states()[at] else { break };
+                walk.start(at);
+                running.insert(at, node.resources);
+                observer.event(Event::Started(&node));
+                let (store, pool, reports) = (walk.store(), &pool, reports.clone());
+                scope.spawn(move || {
+                    let mut context = Reporter { at, reports: &reports, interrupted };
+                    let task = Task { node: &node, key, inputs, store, ops, pool, options };
+                    let result = task.execute(&mut context);
+                    let _ = reports.send(Report::Ended { at, result });
+                });
+            }
+            if running.is_empty() {
+                break;
+            }
+
+            let report = loop {
+                match inbox.recv_timeout(TICK) {
+                    Ok(Report::Progress { at, done, total, note }) => {
+                        let node = &walk.graph().nodes()[at];
+                        observer.event(Event::Progress { node, done, total, note: &note });
+                    }
+                    Ok(Report::Ended { at, result }) => break Some((at, result)),
+                    Err(_) if interrupted.load(Ordering::Relaxed) && running.is_empty() => break None,
+                    Err(_) => {}
+                }
+            };
+            let Some((at, result)) = report else { break };
+            running.remove(&at);
+            match result {
+                Ok(Ended { record, ran, fingerprint }) => {
+                    observer.event(Event::Finished { node: &walk.graph().nodes()[at], record: &record, ran });
+                    walk.finish(at, record, ran, fingerprint);
+                }
+                Err(failure) => {
+                    walk.fail(at, failure);
+                    if let State::Failed { failure } = &walk.states()[at] {
+                        failed = true;
+                        observer.event(Event::Failed { node: &walk.graph().nodes()[at], failure });
+                    }
+                }
+            }
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            return Ok(Outcome::Interrupted);
+        }
+        let whole = walk.states().iter().all(|state| matches!(state, State::Done { .. } | State::Skipped));
+        Ok(if whole { Outcome::Done } else { Outcome::Failed })
+    })
+}
+
+/// The first ready node whose inputs are there and which fits beside those running.
+fn next(
+    walk: &mut Walk<'_>,
+    running: &BTreeMap<usize, Resources>,
+    limit: Resources,
+) -> Option<(usize, Vec<Port>)> {
+    for at in 0..walk.states().len() {
+        if matches!(walk.states()[at], State::Ready { .. })
+            && fits(walk.graph().nodes()[at].resources, running, limit)
+            && let Ok(inputs) = walk.input_items(at)
+            && walk.missing_input(at, &inputs).is_none()
+        {
+            return Some((at, inputs));
+        }
+    }
+    None
+}
+
+/// A node that asks for more than there is runs alone.
+fn fits(asked: Resources, running: &BTreeMap<usize, Resources>, limit: Resources) -> bool {
+    let sum = |of: fn(&Resources) -> u64| of(&asked) + running.values().map(of).sum::<u64>();
+    running.is_empty()
+        || sum(|r| r.cpu.into()) <= limit.cpu.into()
+            && sum(|r| r.gpu.into()) <= limit.gpu.into()
+            && (limit.memory_mib == 0 || sum(|r| r.memory_mib) <= limit.memory_mib)
+}
+
+struct Task<'t> {
+    node: &'t Node,
+    key: Option<Key>,
+    inputs: Vec<Port>,
+    store: &'t Store,
+    ops: &'t dyn Ops,
+    pool: &'t Pool<'t>,
+    options: &'t RunOptions<'t>,
+}
+
+struct Ended {
+    record: Record,
+    ran: bool,
+    fingerprint: Option<Digest>,
+}
+
+impl Task<'_> {
+    fn execute(self, context: &mut Reporter<'_>) -> Result<Ended, Failure> {
+        let (key, fingerprint) = self.settle_key(context)?;
+        let stored = |record: Record| Ended { record, ran: false, fingerprint };
+        if let Some(record) = self.usable(key) {
+            return Ok(stored(record));
+        }
+        let lease = loop {
+            if context.cancelled() {
+                return Err(Failure::Cancelled);
+            }
+            match self.store.lease(key)? {
+                Some(lease) => break lease,
+                None => std::thread::sleep(LEASE_RETRY),
+            }
+        };
+        // Another run may have finished it while we waited.
+        if let Some(record) = self.usable(key) {
+            lease.finish();
+            return Ok(stored(record));
+        }
+
+        let started = Instant::now();
+        let scratch = self.store.scratch()?;
+        let job = job(self.node, self.inputs.clone(), scratch.path(), Some(lease.state()));
+        let provenance = match self.node.place {
+            Place::Runner => {
+                let ran = catch_unwind(AssertUnwindSafe(|| self.ops.run(&job, context)));
+                ran.map_err(|panic| Failure::Crashed { message: panic_text(&*panic) })??;
+                self.options.provenance.clone()
+            }
+            Place::Worker => {
+                let log = self.options.logs.join(format!("{}.log", self.node.id.as_str().replace('/', "_")));
+                self.pool.run(&job, &log, context)?
+            }
+        };
+        let mut outputs = Vec::with_capacity(self.node.outputs.len());
+        for name in &self.node.outputs {
+            outputs.push(self.store.adopt(name, job.output(name)?)?);
+        }
+        let record = self.store.publish(Record {
+            version: 1,
+            key,
+            op: self.node.op.clone(),
+            outputs,
+            seconds: started.elapsed().as_secs_f64(),
+            reproducible: self.node.reproducible,
+            provenance,
+        })?;
+        lease.finish();
+        Ok(Ended { record, ran: true, fingerprint })
+    }
+
+    /// The key; for a source this may mean reading everything first.
+    fn settle_key(&self, context: &mut Reporter<'_>) -> Result<(Key, Option<Digest>), Failure> {
+        if !matches!(self.node.work, Work::Source) {
+            let key = self.key.ok_or_else(|| Failure::Failed { message: "its key is not known".into() })?;
+            return Ok((key, None));
+        }
+        let fingerprint = self.ops.fingerprint(self.node, true, context)?;
+        let inputs: Vec<Vec<Digest>> =
+            self.inputs.iter().map(|port| port.items.iter().map(|item| item.digest).collect()).collect();
+        Ok((Key::of(&parts(self.node, &inputs, fingerprint)), fingerprint))
+    }
+
+    fn usable(&self, key: Key) -> Option<Record> {
+        let record = self.store.lookup(key)?;
+        record.outputs.iter().all(|output| self.store.has(output.digest)).then_some(record)
+    }
+}
+
+enum Report {
+    Progress { at: usize, done: u64, total: u64, note: String },
+    Ended { at: usize, result: Result<Ended, Failure> },
+}
+
+struct Reporter<'r> {
+    at: usize,
+    reports: &'r Sender<Report>,
+    interrupted: &'r AtomicBool,
+}
+
+impl Context for Reporter<'_> {
+    fn progress(&mut self, done: u64, total: u64, note: &str) {
+        let _ = self.reports.send(Report::Progress { at: self.at, done, total, note: note.to_owned() });
+    }
+
+    fn cancelled(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
+
+/// The context of fingerprints taken without effort.
+struct Quiet<'q> {
+    interrupted: &'q AtomicBool,
+}
+
+impl Context for Quiet<'_> {
+    fn progress(&mut self, _: u64, _: u64, _: &str) {}
+
+    fn cancelled(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,216 @@
+//! The store: objects by content, results by key, and a leased area for training in progress.
+//!
+//! ```text
+//! objects/ab/abcd…        a finished file, named by the digest of its bytes; never changed
+//! objects/ab/abcd….tree   its digest tree, where it is longer than one block
+//! results/ab/abcd….json   the outputs of one key
+//! work/abcd…/             lease and resumable state of a key that is being computed
+//! tmp/                    files being written
+//! quarantine/             damaged objects, kept for whoever wants to know why
+//! ```
+//! Whatever appears under its final name is whole: written aside, synced, renamed, the folder synced; the
+//! result record last. Two runs may share a store at any time.
+
+mod lease;
+mod object;
+mod record;
+mod tidy;
+mod tree;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use affekt_domain::Digest;
+
+pub use lease::Lease;
+pub use object::{Object, ObjectError};
+pub use record::{Output, Record};
+pub use tidy::{Fsck, Usage};
+
+use crate::Key;
+use object::tree_path;
+
+/// A folder of results.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// The store cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action} {}{}", .path.display(), advice(.source))]
+pub struct StoreError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The digest of `bytes`.
+#[must_use]
+pub fn hash_bytes(bytes: &[u8]) -> Digest {
+    Digest::from_bytes(*blake3::hash(bytes).as_bytes())
+}
+
+/// The digest of a file's bytes.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn hash_file(path: &Path) -> io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+}
+
+impl Store {
+    /// Opens the store in `root`, making it where it is not.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        for folder in ["objects", "results", "work", "tmp", "quarantine"] {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).map_err(failed("create", &path))?;
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the object called `digest` lies, or would.
+    #[must_use]
+    pub fn object_path(&self, digest: Digest) -> PathBuf {
+        self.sharded("objects", &digest.to_string())
+    }
+
+    /// Whether there is an object of that name (its bytes are verified when read).
+    #[must_use]
+    pub fn has(&self, digest: Digest) -> bool {
+        self.object_path(digest).exists()
+    }
+
+    /// Opens an object.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn object(&self, digest: Digest) -> Result<Object, ObjectError> {
+        Object::open(&self.object_path(digest), digest)
+    }
+
+    /// A new folder under `tmp/`, removed when dropped.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn scratch(&self) -> Result<tempfile::TempDir, StoreError> {
+        let tmp = self.root.join("tmp");
+        tempfile::Builder::new().prefix("node-").tempdir_in(&tmp).map_err(failed("create a folder in", &tmp))
+    }
+
+    /// Takes a finished file (below `tmp/`) into the store under the digest of its bytes.
+    ///
+    /// # Errors
+    /// When it cannot be read or moved.
+    pub fn adopt(&self, name: &str, file: &Path) -> Result<Output, StoreError> {
+        let opened = File::open(file).map_err(failed("read", file))?;
+        let len = opened.metadata().map_err(failed("read", file))?.len();
+        // SAFETY: the file is this process' own scratch file, finished before it is handed over.
+        let map = if len == 0 {
+            None
+        } else {
+            Some(unsafe { memmap2::Mmap::map(&opened) }.map_err(failed("map", file))?)
+        };
+        let (digest, blocks) = tree::hash(map.as_deref().unwrap_or(&[]));
+        drop(map);
+        let path = self.object_path(digest);
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        if !blocks.is_empty() {
+            self.write(&tree_path(&path), blocks.as_flattened())?;
+        }
+        opened.sync_all().map_err(failed("sync", file))?;
+        fs::rename(file, &path).map_err(failed("move a result to", &path))?;
+        sync_folder(folder)?;
+        Ok(Output { name: name.to_owned(), digest, bytes: len })
+    }
+
+    /// The stored result of a key. An unreadable record counts as none: it is computed again.
+    #[must_use]
+    pub fn lookup(&self, key: Key) -> Option<Record> {
+        let bytes = fs::read(self.record_path(key)).ok()?;
+        serde_json::from_slice(&bytes).ok().filter(|record: &Record| record.key == key)
+    }
+
+    /// Files a result. A result that is already there and cannot be recomputed to the same bytes stays as it
+    /// is, as long as its objects are there; the record in force is returned.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn publish(&self, record: Record) -> Result<Record, StoreError> {
+        if let Some(old) = self.lookup(record.key)
+            && !old.reproducible
+            && old.outputs.iter().all(|output| self.has(output.digest))
+        {
+            return Ok(old);
+        }
+        let bytes = serde_json::to_vec_pretty(&record).unwrap_or_default();
+        self.write(&self.record_path(record.key), &bytes)?;
+        Ok(record)
+    }
+
+    /// Moves a damaged object out of the way, so that it is computed again.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn quarantine(&self, digest: Digest) -> Result<(), StoreError> {
+        let path = self.object_path(digest);
+        let aside = self.root.join("quarantine").join(digest.to_string());
+        let _ = fs::remove_file(tree_path(&path));
+        match fs::rename(&path, &aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("quarantine", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a small file of the store whole or not at all.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        let mut file =
+            tempfile::NamedTempFile::new_in(self.root.join("tmp")).map_err(failed("write", path))?;
+        file.write_all(bytes).map_err(failed("write", path))?;
+        file.as_file().sync_all().map_err(failed("sync", path))?;
+        file.persist(path).map_err(|error| failed("write", path)(error.error))?;
+        sync_folder(folder)
+    }
+
+    fn record_path(&self, key: Key) -> PathBuf {
+        self.sharded("results", &key.to_string()).with_extension("json")
+    }
+
+    fn sharded(&self, folder: &str, name: &str) -> PathBuf {
+        self.root.join(folder).join(&name[..2]).join(name)
+    }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    File::open(folder).and_then(|file| file.sync_all()).map_err(failed("sync", folder))
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
+    let path = path.to_owned();
+    move |source| StoreError { action, path, source }
+}
+
+/// The error itself, and what helps against the commonest one.
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull => {
+            format!(": {error}; free some space (`cache du` shows what the store holds) and run again")
+        }
+        _ => format!(": {error}"),
+    }
+}

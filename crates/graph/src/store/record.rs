@@ -1,0 +1,46 @@
+//! The result of a key.
+
+use std::collections::BTreeMap;
+
+use affekt_domain::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::Key;
+
+/// What a key came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format's version: 1.
+    pub version: u32,
+    /// The key.
+    pub key: Key,
+    /// The op.
+    pub op: String,
+    /// The outputs, in the op's order.
+    pub outputs: Vec<Output>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether running it again gives the same bytes.
+    pub reproducible: bool,
+    /// On what it was computed. Not part of the key.
+    pub provenance: BTreeMap<String, String>,
+}
+
+/// One output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// The digest of its bytes: the object's name.
+    pub digest: Digest,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl Record {
+    /// The output called `name`.
+    #[must_use]
+    pub fn output(&self, name: &str) -> Option<&Output> {
+        self.outputs.iter().find(|output| output.name == name)
+    }
+}

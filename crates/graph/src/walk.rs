@@ -1,0 +1,474 @@
+//! From a graph and a store to the state of every node.
+//!
+//! # Approach
+//! Nodes are resolved forwards: one whose inputs are all done has a key; a stored result makes it done in
+//! turn, even when its objects are gone. Growing nodes grow as soon as their inputs are done. What remains is
+//! looked at backwards: objects that somebody still has to read must be there, and what made a missing one
+//! must run again. Repeated until nothing changes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use affekt_domain::Digest;
+
+use crate::key::{Key, Part, parts};
+use crate::node::{Graph, GraphError, Growth, NodeId, OutputRef, Source, Work};
+use crate::ops::{Context, Failure, Item, Ops, Port};
+use crate::store::{Record, Store};
+
+/// What is known of a node.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// Some input is not known yet, and with it the key.
+    Waiting {
+        /// The first input it waits for.
+        on: NodeId,
+    },
+    /// All inputs are known and their objects are there or being made; there is no usable result.
+    Ready {
+        /// Its key; `None` for a source whose fingerprint takes effort.
+        key: Option<Key>,
+        /// Why it must run, for a person.
+        reason: String,
+    },
+    /// Handed out and not back yet.
+    Running {
+        /// Its key, as in `Ready`.
+        key: Option<Key>,
+    },
+    /// Its outputs are known by content.
+    Done {
+        /// The result; `None` for growing nodes, which have none of their own.
+        record: Option<Record>,
+        /// Whether this run computed it.
+        ran: bool,
+    },
+    /// It failed, or something above it did.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// It was not asked for.
+    Skipped,
+}
+
+/// A graph being resolved.
+pub struct Walk<'a> {
+    store: &'a Store,
+    ops: &'a dyn Ops,
+    graph: Graph,
+    states: Vec<State>,
+    grown: HashMap<usize, Growth>,
+    fingerprints: HashMap<usize, Digest>,
+    /// Results found damaged or gone: not looked up again before they are recomputed.
+    stale: HashSet<usize>,
+    /// Objects that were damaged and sent back to work in this run.
+    healed: HashSet<Digest>,
+    /// Objects seen in the store, so that a large graph does not ask the file system again at every step.
+    present: HashSet<Digest>,
+    /// Nodes that some other node reads.
+    read: HashSet<NodeId>,
+    only: Option<String>,
+}
+
+impl<'a> Walk<'a> {
+    /// Starts with nothing resolved. `only` limits the walk to nodes of that name (or that full id) and what
+    /// they need.
+    #[must_use]
+    pub fn new(graph: Graph, store: &'a Store, ops: &'a dyn Ops, only: Option<String>) -> Self {
+        let states = Vec::new();
+        let mut walk = Self {
+            store,
+            ops,
+            graph,
+            states,
+            grown: HashMap::new(),
+            fingerprints: HashMap::new(),
+            stale: HashSet::new(),
+            healed: HashSet::new(),
+            present: HashSet::new(),
+            read: HashSet::new(),
+            only,
+        };
+        walk.meet_new_nodes();
+        walk
+    }
+
+    /// The graph as grown so far.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The store it is resolved against.
+    #[must_use]
+    pub fn store(&self) -> &'a Store {
+        self.store
+    }
+
+    /// The states, in the order of the graph's nodes.
+    #[must_use]
+    pub fn states(&self) -> &[State] {
+        &self.states
+    }
+
+    /// Resolves as far as the store reaches. Returns the growing nodes that grew.
+    ///
+    /// # Errors
+    /// When what a growing node yields does not fit the graph.
+    pub fn advance(&mut self, context: &mut dyn Context) -> Result<Vec<NodeId>, GraphError> {
+        let mut all_grown = Vec::new();
+        loop {
+            let mut changed = false;
+            let mut at = 0;
+            while at < self.states.len() {
+                if matches!(self.states[at], State::Waiting { .. }) {
+                    let state = self.resolve(at, context, &mut all_grown)?;
+                    changed |= !matches!(state, State::Waiting { .. });
+                    self.states[at] = state;
+                }
+                at += 1;
+            }
+            if !changed {
+                self.skip_what_nobody_asked_for();
+                if !self.demand_objects() {
+                    return Ok(all_grown);
+                }
+            }
+        }
+    }
+
+    /// The parts of a node's key, where its inputs are known.
+    #[must_use]
+    pub fn parts(&self, at: usize) -> Option<Vec<Part>> {
+        let node = &self.graph.nodes()[at];
+        if matches!(node.work, Work::Grow(_)) {
+            return None;
+        }
+        let fingerprint = match node.work {
+            Work::Source => Some(*self.fingerprints.get(&at)?),
+            _ => None,
+        };
+        let inputs = self.input_items(at).ok()?;
+        let digests: Vec<Vec<Digest>> =
+            inputs.iter().map(|port| port.items.iter().map(|item| item.digest).collect()).collect();
+        Some(parts(node, &digests, fingerprint))
+    }
+
+    /// The key of a node, where its inputs are known.
+    #[must_use]
+    pub fn key(&self, at: usize) -> Option<Key> {
+        self.parts(at).map(|parts| Key::of(&parts))
+    }
+
+    /// What flows into a node.
+    ///
+    /// # Errors
+    /// With the first node whose outputs are not known.
+    pub fn input_items(&self, at: usize) -> Result<Vec<Port>, NodeId> {
+        let node = &self.graph.nodes()[at];
+        let mut ports = Vec::with_capacity(node.inputs.len());
+        for input in &node.inputs {
+            let mut items = Vec::with_capacity(input.from.len());
+            for source in &input.from {
+                for output in self.sources(source)? {
+                    let digest = self.digest(&output).ok_or_else(|| output.node.clone())?;
+                    items.push(Item { digest, path: self.store.object_path(digest) });
+                }
+            }
+            ports.push(Port { name: input.port.clone(), items });
+        }
+        Ok(ports)
+    }
+
+    /// The nodes that a source names, growth followed to its fruits.
+    fn sources(&self, source: &Source) -> Result<Vec<OutputRef>, NodeId> {
+        match source {
+            Source::Output(output) => Ok(vec![output.clone()]),
+            Source::Grown { node, port } => {
+                let growth = self.graph.position(node).and_then(|at| self.grown.get(&at));
+                let fruits = growth.and_then(|growth| growth.ports.get(port));
+                fruits.cloned().ok_or_else(|| node.clone())
+            }
+        }
+    }
+
+    fn digest(&self, output: &OutputRef) -> Option<Digest> {
+        let at = self.graph.position(&output.node)?;
+        match &self.states[at] {
+            State::Done { record: Some(record), .. } => Some(record.output(&output.output)?.digest),
+            // A result that only has to be brought back: its content is known, and so are the keys below.
+            State::Ready { key: Some(key), .. } | State::Running { key: Some(key) }
+                if self.stale.contains(&at) =>
+            {
+                Some(self.store.lookup(*key)?.output(&output.output)?.digest)
+            }
+            _ => None,
+        }
+    }
+
+    fn meet_new_nodes(&mut self) {
+        for node in &self.graph.nodes()[self.states.len()..] {
+            self.states.push(State::Waiting { on: node.id.clone() });
+            self.read
+                .extend(node.inputs.iter().flat_map(|input| &input.from).map(|from| from.node().clone()));
+        }
+    }
+
+    fn resolve(
+        &mut self,
+        at: usize,
+        context: &mut dyn Context,
+        all_grown: &mut Vec<NodeId>,
+    ) -> Result<State, GraphError> {
+        if let Some((cause, failure)) = self.failed_input(at) {
+            let message = format!("not run: `{cause}` failed ({})", first_line(&failure));
+            return Ok(State::Failed { failure: Failure::Failed { message } });
+        }
+        let inputs = match self.input_items(at) {
+            Ok(inputs) => inputs,
+            Err(on) => return Ok(State::Waiting { on }),
+        };
+        let node = self.graph.nodes()[at].clone();
+        match &node.work {
+            Work::Grow(rule) => {
+                if let Some(on) = self.missing_input(at, &inputs) {
+                    return Ok(State::Waiting { on });
+                }
+                let opened: Result<Vec<Vec<_>>, _> = inputs
+                    .iter()
+                    .map(|port| port.items.iter().map(|item| self.store.object(item.digest)).collect())
+                    .collect();
+                match opened.map_err(Failure::from).and_then(|inputs| rule.grow(&inputs)) {
+                    Ok(growth) => {
+                        self.graph.add(growth.nodes.clone())?;
+                        let fruits = growth.ports.values().flatten();
+                        self.read.extend(fruits.map(|output| output.node.clone()));
+                        self.grown.insert(at, growth);
+                        self.meet_new_nodes();
+                        all_grown.push(node.id);
+                        Ok(State::Done { record: None, ran: false })
+                    }
+                    Err(failure) => Ok(self.fail_or_heal(failure)),
+                }
+            }
+            Work::Source => match self.ops.fingerprint(&node, false, context) {
+                Ok(Some(fingerprint)) => {
+                    self.fingerprints.insert(at, fingerprint);
+                    Ok(self.look_up(at))
+                }
+                Ok(None) => {
+                    Ok(State::Ready { key: None, reason: "not everything it reads is hashed".into() })
+                }
+                Err(failure) => Ok(State::Failed { failure }),
+            },
+            Work::Op => Ok(self.look_up(at)),
+        }
+    }
+
+    fn look_up(&self, at: usize) -> State {
+        let key = self.key(at);
+        match key.and_then(|key| self.store.lookup(key)) {
+            Some(record) => State::Done { record: Some(record), ran: false },
+            None => State::Ready { key, reason: "no result for this key".into() },
+        }
+    }
+
+    fn failed_input(&self, at: usize) -> Option<(NodeId, Failure)> {
+        let sources = self.graph.nodes()[at].inputs.iter().flat_map(|input| &input.from);
+        for source in sources {
+            let mut nodes = vec![source.node().clone()];
+            nodes.extend(self.sources(source).into_iter().flatten().map(|output| output.node));
+            for id in nodes {
+                if let Some(State::Failed { failure }) = self.graph.position(&id).map(|at| &self.states[at]) {
+                    return Some((id, failure.clone()));
+                }
+            }
+        }
+        None
+    }
+
+    /// The first input node whose object is not in the store.
+    pub(crate) fn missing_input(&mut self, at: usize, inputs: &[Port]) -> Option<NodeId> {
+        let needed = self.needed(at, inputs);
+        needed.into_iter().find(|(_, digest)| !self.has(*digest)).map(|(maker, _)| maker)
+    }
+
+    /// The objects flowing into a node, each with its maker.
+    fn needed(&self, at: usize, inputs: &[Port]) -> Vec<(NodeId, Digest)> {
+        let mut needed = Vec::new();
+        for (input, port) in self.graph.nodes()[at].inputs.iter().zip(inputs) {
+            let outputs = input.from.iter().filter_map(|source| self.sources(source).ok()).flatten();
+            needed.extend(outputs.map(|output| output.node).zip(port.items.iter().map(|item| item.digest)));
+        }
+        needed
+    }
+
+    fn has(&mut self, digest: Digest) -> bool {
+        let present = self.present.contains(&digest) || self.store.has(digest);
+        if present {
+            self.present.insert(digest);
+        }
+        present
+    }
+
+    /// Sends back to work whatever made an object that is gone and still needed. Returns whether there was any.
+    fn demand_objects(&mut self) -> bool {
+        let mut demanded = false;
+        for at in (0..self.states.len()).rev() {
+            let needs_inputs = match &self.states[at] {
+                State::Ready { .. } => true,
+                State::Waiting { .. } => matches!(self.graph.nodes()[at].work, Work::Grow(_)),
+                _ => false,
+            };
+            let mut needed: Vec<(NodeId, Digest)> = Vec::new();
+            if needs_inputs && let Ok(inputs) = self.input_items(at) {
+                needed = self.needed(at, &inputs);
+            }
+            if let State::Done { record: Some(record), .. } = &self.states[at]
+                && self.is_target(at)
+            {
+                let id = &self.graph.nodes()[at].id;
+                needed.extend(record.outputs.iter().map(|output| (id.clone(), output.digest)));
+            }
+            for (maker, digest) in needed {
+                if self.has(digest) {
+                    continue;
+                }
+                if let Some(maker) = self.graph.position(&maker)
+                    && matches!(self.states[maker], State::Done { .. })
+                {
+                    self.send_back(maker, "its result is needed and no longer stored");
+                    demanded = true;
+                }
+            }
+        }
+        demanded
+    }
+
+    fn send_back(&mut self, at: usize, reason: &str) {
+        self.stale.insert(at);
+        self.states[at] = State::Ready { key: self.key(at), reason: reason.to_owned() };
+    }
+
+    /// Whether a node is an end of the walk: nobody reads it, or it was asked for by name.
+    fn is_target(&self, at: usize) -> bool {
+        let id = &self.graph.nodes()[at].id;
+        match &self.only {
+            Some(only) => id.as_str() == only || id.name() == only,
+            None => !self.read.contains(id),
+        }
+    }
+
+    fn skip_what_nobody_asked_for(&mut self) {
+        if self.only.is_none() {
+            return;
+        }
+        let mut wanted = vec![false; self.states.len()];
+        let targets = (0..self.states.len()).filter(|at| self.is_target(*at));
+        // What has not grown yet may still yield the target.
+        let growing =
+            (0..self.states.len()).filter(|at| matches!(self.graph.nodes()[*at].work, Work::Grow(_)));
+        let mut open: Vec<usize> = targets.chain(growing).collect();
+        while let Some(at) = open.pop() {
+            if std::mem::replace(&mut wanted[at], true) {
+                continue;
+            }
+            for source in self.graph.nodes()[at].inputs.iter().flat_map(|input| &input.from) {
+                open.extend(self.graph.position(source.node()));
+                let fruits = self.sources(source).into_iter().flatten();
+                open.extend(fruits.filter_map(|output| self.graph.position(&output.node)));
+            }
+        }
+        for (at, wanted) in wanted.into_iter().enumerate() {
+            if !wanted && matches!(self.states[at], State::Waiting { .. } | State::Ready { .. }) {
+                self.states[at] = State::Skipped;
+            }
+        }
+    }
+
+    /// Takes note that a node was handed out.
+    pub(crate) fn start(&mut self, at: usize) {
+        if let State::Ready { key, .. } = self.states[at] {
+            self.states[at] = State::Running { key };
+        }
+    }
+
+    /// Takes in the result of a node. Where it differs from a result it should have brought back, what was
+    /// keyed by the old content and has not been computed is keyed anew.
+    pub(crate) fn finish(&mut self, at: usize, record: Record, ran: bool, fingerprint: Option<Digest>) {
+        if let Some(fingerprint) = fingerprint {
+            self.fingerprints.insert(at, fingerprint);
+        }
+        self.states[at] = State::Done { record: Some(record), ran };
+        if self.stale.remove(&at) {
+            for state in &mut self.states {
+                if let State::Ready { .. } = state {
+                    *state = State::Waiting { on: self.graph.nodes()[at].id.clone() };
+                }
+            }
+        }
+    }
+
+    /// The state after a failure. A damaged input is quarantined and its maker sent back to work instead, once:
+    /// what is damaged again at once lies on a bad disk.
+    fn fail_or_heal(&mut self, failure: Failure) -> State {
+        if let Failure::Damaged { digest, .. } = &failure
+            && self.healed.insert(*digest)
+            && self.store.quarantine(*digest).is_ok()
+        {
+            self.present.remove(digest);
+            let made_it = |state: &State| match state {
+                State::Done { record: Some(record), .. } => {
+                    record.outputs.iter().any(|output| output.digest == *digest)
+                }
+                _ => false,
+            };
+            let makers: Vec<usize> =
+                (0..self.states.len()).filter(|maker| made_it(&self.states[*maker])).collect();
+            for maker in &makers {
+                self.send_back(*maker, "its stored result was damaged");
+            }
+            if !makers.is_empty() {
+                return State::Waiting { on: self.graph.nodes()[makers[0]].id.clone() };
+            }
+        }
+        State::Failed { failure }
+    }
+
+    /// Takes note that a node has no result.
+    pub(crate) fn fail(&mut self, at: usize, failure: Failure) {
+        self.states[at] = self.fail_or_heal(failure);
+    }
+
+    /// How many nodes are in which state, for a summary.
+    #[must_use]
+    pub fn tally(&self) -> BTreeMap<&'static str, usize> {
+        let mut tally = BTreeMap::new();
+        for (node, state) in self.graph.nodes().iter().zip(&self.states) {
+            if !matches!(node.work, Work::Grow(_)) {
+                *tally.entry(state.name()).or_insert(0) += 1;
+            }
+        }
+        tally
+    }
+}
+
+impl State {
+    /// Its name in plans.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting { .. } => "may-run",
+            Self::Ready { .. } => "run",
+            Self::Running { .. } => "running",
+            Self::Done { ran: true, .. } => "ran",
+            Self::Done { ran: false, .. } => "cached",
+            Self::Failed { .. } => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+fn first_line(failure: &Failure) -> String {
+    failure.to_string().lines().next().unwrap_or_default().to_owned()
+}

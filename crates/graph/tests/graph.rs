@@ -1,0 +1,377 @@
+//! The graph with toy ops: what ran, what did not, and why. Every test asserts the log of executions.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use affekt_domain::Digest;
+use affekt_graph::{
+    Context, Event, Failure, Graph, GraphError, Grow, Growth, Input, Job, Node, NodeId, Object, Observer,
+    Ops, Outcome, OutputRef, Place, Resources, RunOptions, Source, State, Store, Walk, Work, hash_bytes, run,
+};
+use serde_json::json;
+
+/// `read` gives the outside text, `upper` its capitals, `join` everything it gets, `fail` nothing.
+#[derive(Default)]
+struct Toys {
+    outside: Mutex<String>,
+    hashed: AtomicBool,
+    log: Mutex<Vec<String>>,
+}
+
+impl Ops for Toys {
+    fn fingerprint(&self, _: &Node, thorough: bool, _: &mut dyn Context) -> Result<Option<Digest>, Failure> {
+        use std::sync::atomic::Ordering::SeqCst;
+        self.hashed.fetch_or(thorough, SeqCst);
+        Ok(self.hashed.load(SeqCst).then(|| hash_bytes(self.outside.lock().unwrap().as_bytes())))
+    }
+
+    fn run(&self, job: &Job, _: &mut dyn Context) -> Result<(), Failure> {
+        self.log.lock().unwrap().push(job.node.to_string());
+        let mut text = String::new();
+        for object in job.open("in")? {
+            text.push_str(std::str::from_utf8(object.all()?).unwrap());
+        }
+        let text = match job.op.as_str() {
+            "read" => self.outside.lock().unwrap().clone(),
+            "upper" => text.to_uppercase(),
+            "join" => format!("{text}{}", job.params["end"].as_str().unwrap_or("")),
+            "panic" => panic!("on purpose"),
+            _ => return Err(Failure::Failed { message: "on purpose".into() }),
+        };
+        fs::write(job.output("text")?, text).map_err(|error| Failure::because(&error))
+    }
+}
+
+impl Toys {
+    fn ran(&self) -> Vec<String> {
+        let mut ran = std::mem::take(&mut *self.log.lock().unwrap());
+        ran.sort();
+        ran
+    }
+}
+
+/// One `upper` node a word.
+struct PerWord;
+
+impl Grow for PerWord {
+    fn grow(&self, inputs: &[Vec<Object>]) -> Result<Growth, Failure> {
+        let text = std::str::from_utf8(inputs[0][0].all()?).unwrap();
+        let mut growth = Growth::default();
+        for (i, word) in text.split_whitespace().enumerate() {
+            let mut each = node(&format!("word[n={i}]"), "join", &[]);
+            each.params = json!({ "end": format!("<{word}>") });
+            growth.ports.entry("words".into()).or_default().push(out(&each.id));
+            growth.nodes.push(each);
+        }
+        Ok(growth)
+    }
+}
+
+fn out(id: &NodeId) -> OutputRef {
+    OutputRef { node: id.clone(), output: "text".into() }
+}
+
+fn node(id: &str, op: &str, from: &[&str]) -> Node {
+    let from: Vec<_> = from.iter().map(|id| Source::Output(out(&NodeId::from(*id)))).collect();
+    let inputs = if from.is_empty() { vec![] } else { vec![Input { port: "in".into(), from }] };
+    Node {
+        id: id.into(),
+        work: if op == "read" { Work::Source } else { Work::Op },
+        op: op.into(),
+        version: 1,
+        params: json!({}),
+        inputs,
+        outputs: vec!["text".into()],
+        seed: None,
+        numerics: BTreeMap::new(),
+        place: Place::Runner,
+        resources: Resources::default(),
+        reproducible: true,
+    }
+}
+
+fn line() -> Vec<Node> {
+    vec![node("read", "read", &[]), node("upper", "upper", &["read"]), node("end", "join", &["upper"])]
+}
+
+fn growing() -> Vec<Node> {
+    let mut grow = node("words", "grow", &["read"]);
+    grow.work = Work::Grow(Arc::new(PerWord));
+    let mut end = node("end", "join", &[]);
+    let words = Source::Grown { node: "words".into(), port: "words".into() };
+    end.inputs = vec![Input { port: "in".into(), from: vec![words] }];
+    vec![node("read", "read", &[]), grow, end]
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn event(&mut self, _: Event<'_>) {}
+}
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    store: Store,
+    toys: Toys,
+    keep_going: bool,
+}
+
+impl Bench {
+    fn new(outside: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        let toys = Toys { outside: Mutex::new(outside.into()), ..Toys::default() };
+        Self { _folder: folder, store, toys, keep_going: false }
+    }
+
+    fn say(&self, outside: &str) {
+        *self.toys.outside.lock().unwrap() = outside.into();
+    }
+
+    fn run(&self, nodes: Vec<Node>) -> (Outcome, Vec<String>, String) {
+        self.run_only(nodes, None)
+    }
+
+    fn run_only(&self, nodes: Vec<Node>, only: Option<&str>) -> (Outcome, Vec<String>, String) {
+        let graph = Graph::new(nodes).unwrap();
+        let mut walk = Walk::new(graph, &self.store, &self.toys, only.map(str::to_owned));
+        let options = RunOptions {
+            resources: Resources { cpu: 2, gpu: 0, memory_mib: 0 },
+            keep_going: self.keep_going,
+            silence: Duration::from_secs(60),
+            worker: &|| Err("there is no worker".into()),
+            logs: self.store.root().join("logs"),
+            provenance: BTreeMap::new(),
+        };
+        let outcome = run(&mut walk, &self.toys, &options, &AtomicBool::new(false), &mut Nobody).unwrap();
+        let end = walk.graph().position(&"end".into()).and_then(|at| match &walk.states()[at] {
+            State::Done { record: Some(record), .. } => {
+                let object = self.store.object(record.output("text").unwrap().digest).unwrap();
+                Some(String::from_utf8(object.all().unwrap().to_vec()).unwrap())
+            }
+            _ => None,
+        });
+        (outcome, self.toys.ran(), end.unwrap_or_default())
+    }
+
+    fn plan(&self, nodes: Vec<Node>) -> Vec<String> {
+        let mut walk = Walk::new(Graph::new(nodes).unwrap(), &self.store, &self.toys, None);
+        walk.advance(&mut Still).unwrap();
+        let states = walk.graph().nodes().iter().zip(walk.states());
+        states.map(|(node, state)| format!("{} {}", node.id, state.name())).collect()
+    }
+
+    fn object_of(&self, text: &str) -> std::path::PathBuf {
+        self.store.object_path(hash_bytes(text.as_bytes()))
+    }
+}
+
+struct Still;
+
+impl Context for Still {
+    fn progress(&mut self, _: u64, _: u64, _: &str) {}
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn three_states_and_nothing_runs_twice() {
+    let bench = Bench::new("one two");
+    assert_eq!(bench.plan(line()), ["read run", "upper may-run", "end may-run"]);
+    let (outcome, ran, end) = bench.run(line());
+    assert_eq!((outcome, end.as_str()), (Outcome::Done, "ONE TWO"));
+    assert_eq!(ran, ["end", "read", "upper"]);
+    assert_eq!(bench.plan(line()), ["read cached", "upper cached", "end cached"]);
+    assert!(bench.run(line()).1.is_empty());
+}
+
+#[test]
+fn an_identical_result_upstream_cuts_the_run_short() {
+    let bench = Bench::new("one two");
+    bench.run(line());
+    bench.say("One two");
+    let (_, ran, end) = bench.run(line());
+    assert_eq!(ran, ["read", "upper"], "`upper` gives the same text, so `end` is not run");
+    assert_eq!(end, "ONE TWO");
+}
+
+#[test]
+fn a_parameter_of_the_last_node_runs_the_last_node() {
+    let bench = Bench::new("one");
+    bench.run(line());
+    let mut nodes = line();
+    nodes[2].params = json!({ "end": "!" });
+    let (_, ran, end) = bench.run(nodes);
+    assert_eq!((ran, end.as_str()), (vec!["end".to_owned()], "ONE!"));
+}
+
+#[test]
+fn names_and_resources_are_not_in_the_key_but_versions_and_numerics_are() {
+    let bench = Bench::new("one");
+    bench.run(line());
+    let mut nodes = line();
+    nodes[2].id = "renamed".into();
+    nodes[2].resources = Resources { cpu: 2, gpu: 0, memory_mib: 64 };
+    assert!(bench.run(nodes).1.is_empty());
+    let mut nodes = line();
+    nodes[1].version = 2;
+    assert_eq!(bench.run(nodes).1, ["upper"]);
+    let mut nodes = line();
+    nodes[1].numerics = BTreeMap::from([("threads".into(), "2".into())]);
+    assert_eq!(bench.run(nodes).1, ["upper"]);
+}
+
+#[test]
+fn the_graph_grows_and_only_the_new_part_runs() {
+    let bench = Bench::new("a b");
+    assert_eq!(bench.plan(growing()), ["read run", "words may-run", "end may-run"]);
+    let (_, ran, end) = bench.run(growing());
+    assert_eq!(ran, ["end", "read", "word[n=0]", "word[n=1]"]);
+    assert_eq!(end, "<a><b>");
+    bench.say("a x b");
+    let (_, ran, end) = bench.run(growing());
+    assert_eq!(ran, ["end", "read", "word[n=1]"], "`b` moved to another name and keeps its result");
+    assert_eq!(end, "<a><x><b>");
+    assert_eq!(
+        bench.plan(growing()),
+        [
+            "read cached",
+            "words cached",
+            "end cached",
+            "word[n=0] cached",
+            "word[n=1] cached",
+            "word[n=2] cached"
+        ]
+    );
+}
+
+#[test]
+fn only_what_was_asked_for_runs() {
+    let bench = Bench::new("a b");
+    let mut nodes = growing();
+    nodes.push(node("aside", "upper", &["read"]));
+    let (outcome, ran, _) = bench.run_only(nodes, Some("aside"));
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(ran, ["aside", "read"]);
+    let (_, ran, _) = bench.run_only(growing(), Some("word"));
+    assert_eq!(ran, ["word[n=0]", "word[n=1]"]);
+}
+
+#[test]
+fn a_missing_object_is_made_again_only_when_somebody_needs_it() {
+    let bench = Bench::new("one");
+    bench.run(line());
+    fs::remove_file(bench.object_of("one")).unwrap();
+    assert!(bench.run(line()).1.is_empty(), "`end` is stored: nobody has to read what is gone");
+    let mut nodes = line();
+    nodes[1].version = 2;
+    assert_eq!(bench.run(nodes).1, ["read", "upper"]);
+    fs::remove_file(bench.object_of("ONE")).unwrap();
+    let (_, ran, end) = bench.run(line());
+    assert_eq!(
+        (ran, end.as_str()),
+        (vec!["upper".to_owned()], "ONE"),
+        "the object of both `upper` and `end`"
+    );
+}
+
+fn damage(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[0] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_object_is_found_when_read_quarantined_and_made_again() {
+    let bench = Bench::new("one");
+    bench.run(line());
+    damage(&bench.object_of("ONE"));
+    let mut nodes = line();
+    nodes[2].params = json!({ "end": "!" });
+    let (outcome, ran, end) = bench.run(nodes);
+    assert_eq!((outcome, end.as_str()), (Outcome::Done, "ONE!"));
+    assert_eq!(ran, ["end", "end", "upper"]);
+    assert_eq!(fs::read_dir(bench.store.root().join("quarantine")).unwrap().count(), 1);
+}
+
+#[test]
+fn fsck_finds_damage_anywhere_in_large_objects() {
+    let bench = Bench::new(&"long ".repeat(700_000));
+    bench.run(line());
+    assert_eq!(bench.store.fsck().unwrap().damaged, []);
+    let path = bench.object_of(&"LONG ".repeat(700_000));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[3_000_000] ^= 4;
+    fs::write(&path, bytes).unwrap();
+    let found = bench.store.fsck().unwrap();
+    assert_eq!(found.damaged.len(), 1);
+    assert_eq!(found.missing, 2, "`upper` and `end` have the same text");
+    assert_eq!(bench.run(line()).1, ["upper"], "which brings back the object of `end` too");
+}
+
+#[test]
+fn a_failure_is_told_and_the_rest_goes_on_if_asked() {
+    let mut bench = Bench::new("one");
+    let nodes = || {
+        let mut nodes = vec![node("read", "read", &[]), node("bad", "fail", &["read"])];
+        nodes.push(node("worse", "panic", &["read"]));
+        nodes.extend([node("below", "upper", &["bad"]), node("upper", "upper", &["read"])]);
+        nodes.push(node("end", "join", &["upper"]));
+        nodes
+    };
+    bench.keep_going = true;
+    let (outcome, ran, end) = bench.run(nodes());
+    assert_eq!((outcome, end.as_str()), (Outcome::Failed, "ONE"));
+    assert_eq!(ran, ["bad", "end", "read", "upper", "worse"]);
+}
+
+#[test]
+fn impossible_graphs_are_refused() {
+    let cycle = vec![node("a", "upper", &["c"]), node("b", "upper", &["a"]), node("c", "upper", &["b"])];
+    let error = Graph::new(cycle).err().unwrap();
+    assert_eq!(error.to_string(), "nodes wait for each other: b → c → a → b");
+    let twice = vec![node("a", "read", &[]), node("a", "read", &[])];
+    assert!(matches!(Graph::new(twice), Err(GraphError::Duplicate(_))));
+    assert!(matches!(Graph::new(vec![node("a", "upper", &["x"])]), Err(GraphError::Missing { .. })));
+}
+
+#[test]
+fn results_that_cannot_be_repeated_are_not_replaced() {
+    let bench = Bench::new("one");
+    bench.run(vec![node("end", "join", &[])]);
+    let record = |text: &str, reproducible| {
+        let scratch = bench.store.scratch().unwrap();
+        let file = scratch.path().join("text");
+        fs::write(&file, text).unwrap();
+        affekt_graph::Record {
+            version: 1,
+            key: affekt_graph::Key::of(&[]),
+            op: "train".into(),
+            outputs: vec![bench.store.adopt("text", &file).unwrap()],
+            seconds: 0.0,
+            reproducible,
+            provenance: BTreeMap::new(),
+        }
+    };
+    let first = bench.store.publish(record("first", false)).unwrap();
+    assert_eq!(bench.store.publish(record("second", false)).unwrap(), first);
+}
+
+#[test]
+fn a_lease_has_one_holder_and_keeps_the_state_of_the_dead() {
+    let bench = Bench::new("");
+    let key = affekt_graph::Key::of(&[]);
+    let lease = bench.store.lease(key).unwrap().unwrap();
+    assert!(bench.store.lease(key).unwrap().is_none());
+    fs::write(lease.state().join("epoch"), "7").unwrap();
+    drop(lease);
+    let lease = bench.store.lease(key).unwrap().unwrap();
+    assert_eq!(fs::read_to_string(lease.state().join("epoch")).unwrap(), "7");
+    lease.finish();
+    assert!(bench.store.lease(key).unwrap().unwrap().state().read_dir().unwrap().next().is_none());
+}
