@@ -11,8 +11,11 @@ use affekt_table::rows::{Row, Rows};
 use affekt_table::waveforms::WaveformWriter;
 use affekt_table::{TableError, examples, folds, history, manifest, predictions, problems, rows};
 
+/// Writes a sample to a file.
+type Write = fn(&Path) -> Result<(), TableError>;
+
 /// Every kind: its name and a function that writes a sample of it.
-pub const KINDS: [(&str, fn(&Path) -> Result<(), TableError>); 9] = [
+pub const KINDS: [(&str, Write); 9] = [
     ("manifest", |path| manifest::write(path, &utterances())),
     ("problems", |path| problems::write(path, &found_problems())),
     ("examples", |path| examples::write(path, &labelled())),
