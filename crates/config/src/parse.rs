@@ -112,14 +112,18 @@ impl<'s> Reader<'s> {
 
     fn syntax_error(&self, error: &ScanError) -> Box<Diagnostic> {
         let place = self.places.span(*error.marker(), *error.marker());
-        syntax::explain(error.info(), &place, self.open.last()).into()
+        syntax::explain(error.info(), &place, &self.open).into()
     }
 
     fn node(&mut self, event: Event<'s>, span: Span) -> Fallible<Node> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse(&span, anchor, tag.is_some());
+                // The parser puts a value that is left out at whatever comes next, be it lines below.
+                let is_left_out = style == ScalarStyle::Plain && text.is_empty();
+                let span = if is_left_out { span.beginning() } else { span };
                 let value = if style == ScalarStyle::Plain {
+                    self.refuse_swallowed_item(&span);
                     scalar::resolve(&text).unwrap_or_else(|problem| {
                         self.diagnostics.error(&span, problem);
                         Value::Null
@@ -131,15 +135,15 @@ impl<'s> Reader<'s> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse(&span, anchor, tag.is_some());
-                self.nested(span, Self::list)
+                self.nested(&span, Self::list)
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse(&span, anchor, tag.is_some());
-                self.nested(span, Self::map)
+                self.nested(&span, Self::map)
             }
             Event::Alias(_) => {
                 self.diagnostics.push(
-                    Diagnostic::error(&span, "an alias")
+                    Diagnostic::error(&span, "aliases are not supported")
                         .hint("write the value out; text that begins with `*` goes into quotes"),
                 );
                 Ok(Node { span, value: Value::Null })
@@ -148,10 +152,10 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn nested(&mut self, opened: Span, read: fn(&mut Self) -> Fallible<(Value, Span)>) -> Fallible<Node> {
+    fn nested(&mut self, opened: &Span, read: fn(&mut Self) -> Fallible<(Value, Span)>) -> Fallible<Node> {
         if self.open.len() == MAX_DEPTH {
             return Err(Diagnostic::error(
-                &opened,
+                opened,
                 format!("more than {MAX_DEPTH} values inside one another"),
             )
             .into());
@@ -181,31 +185,78 @@ impl<'s> Reader<'s> {
             if event == Event::MappingEnd {
                 return Ok((Value::Map(entries), span));
             }
-            let name = match &event {
-                Event::Scalar(text, ..) => Some(text.clone().into_owned()),
-                _ => None,
-            };
-            let key = self.node(event, span)?;
+            let key = self.key(event, span)?;
             let (event, span) = self.next()?;
-            let value = self.node(event, span)?;
-            let Some(name) = name else {
-                self.diagnostics.error(&key.span, "a key must be a name");
-                continue;
-            };
-            if name == "<<" {
+            let mut value = self.node(event, span)?;
+            let Some(key) = key else { continue };
+            if self.has_no_colon(&key, &value) {
+                let diagnostic = Diagnostic::error(&key.span, format!("key `{}` without a value", key.name));
+                self.diagnostics.push(match key.name.split_once(':') {
+                    Some((name, value)) => {
+                        diagnostic.hint(format!("put a space after the colon: `{name}: {value}`"))
+                    }
+                    None => diagnostic.hint(format!("write `{}: value`", key.name)),
+                });
+            } else if let Some(first) = known.get(&key.name) {
                 self.diagnostics.push(
-                    Diagnostic::error(&key.span, "merge keys are not supported").hint("write the keys out"),
-                );
-            } else if let Some(first) = known.get(&name) {
-                self.diagnostics.push(
-                    Diagnostic::error(&key.span, format!("duplicate key `{name}`"))
+                    Diagnostic::error(&key.span, format!("duplicate key `{}`", key.name))
                         .related(first, "first given here")
                         .hint("keep one of the two"),
                 );
             } else {
-                known.insert(name.clone(), key.span.clone());
-                entries.push((Key { span: key.span, name }, value));
+                if value.span.range().is_empty() {
+                    value.span = key.span.clone();
+                }
+                known.insert(key.name.clone(), key.span.clone());
+                entries.push((key, value));
             }
+        }
+    }
+
+    /// The key, or `None` when it is nothing that can be a key.
+    fn key(&mut self, event: Event<'s>, span: Span) -> Fallible<Option<Key>> {
+        let Event::Scalar(name, style, anchor, tag) = event else {
+            let node = self.node(event, span)?;
+            self.diagnostics.push(
+                Diagnostic::error(&node.span, "a key that is no name").hint("a key is a word or a number"),
+            );
+            return Ok(None);
+        };
+        self.refuse(&span, anchor, tag.is_some());
+        if style == ScalarStyle::Plain && name == "<<" {
+            let merge = Diagnostic::error(&span, "merge keys are not supported");
+            self.diagnostics.push(merge.hint("write the keys out"));
+            return Ok(None);
+        }
+        if style == ScalarStyle::Plain && name.is_empty() {
+            self.diagnostics.error(&span, "a colon without a key before it");
+            return Ok(None);
+        }
+        Ok(Some(Key { span, name: name.into_owned() }))
+    }
+
+    /// Whether the key stands alone, as in `{ lr:1e-4 }`, where the lack of a space makes all of it one name.
+    fn has_no_colon(&self, key: &Key, value: &Node) -> bool {
+        let text = self.places.source.text();
+        value.value == Value::Null
+            && value.span.range().is_empty()
+            && !text[key.span.range().end..].trim_start().starts_with(':')
+    }
+
+    /// Text that runs on over a line beginning with a dash was to be two items of a list.
+    fn refuse_swallowed_item(&self, span: &Span) {
+        let mut start = span.range().start;
+        for (number, line) in span.text().split_inclusive('\n').enumerate() {
+            let content = line.trim();
+            if number > 0 && (content == "-" || content.starts_with("- ")) {
+                let item = start + (line.len() - line.trim_start().len());
+                let place = Span::new(span.source(), item..item + content.len());
+                self.diagnostics.push(
+                    Diagnostic::error(&place, "a list item that runs on from the text above")
+                        .hint("indent all items alike; text over several lines goes into quotes"),
+                );
+            }
+            start += line.len();
         }
     }
 

@@ -15,19 +15,18 @@ pub(crate) fn render(diagnostic: &Diagnostic, colour: bool) -> String {
     };
     let mut group = Group::with_title(level.primary_title(&diagnostic.message));
     if let Some(span) = &diagnostic.span {
-        let primary = mark(AnnotationKind::Primary, span, diagnostic.label.as_deref());
-        let second = diagnostic.related.as_ref();
-        let (beside, elsewhere) = match second {
-            Some((other, label)) if other.source().path() == span.source().path() => {
-                (Some(mark(AnnotationKind::Context, other, Some(label))), None)
+        let mut marked =
+            snippet(span).annotation(mark(AnnotationKind::Primary, span, diagnostic.label.as_deref()));
+        let mut elsewhere = None;
+        if let Some((other, label)) = &diagnostic.related {
+            let context = mark(AnnotationKind::Context, other, Some(label));
+            if other.is_beside(span) {
+                marked = marked.annotation(context);
+            } else {
+                elsewhere = Some(snippet(other).annotation(context));
             }
-            Some((other, label)) => (None, Some((other, mark(AnnotationKind::Context, other, Some(label))))),
-            None => (None, None),
-        };
-        group = group.element(snippet(span).annotation(primary).annotations(beside));
-        if let Some((other, annotation)) = elsewhere {
-            group = group.element(snippet(other).annotation(annotation));
         }
+        group = group.element(marked).elements(elsewhere);
     }
     let mut text = renderer.render(&[group]);
     text.push('\n');

@@ -13,7 +13,7 @@ use crate::{Diagnostic, Diagnostics, Key, Node, Span, Value};
 /// A mapping that is being read. Keys that were asked for are the valid ones; [`Section::close`] reports others.
 #[derive(Debug)]
 pub struct Section<'a> {
-    span: &'a Span,
+    span: Span,
     entries: &'a [(Key, Node)],
     what: String,
     asked: Vec<String>,
@@ -27,11 +27,12 @@ impl<'a> Section<'a> {
     #[must_use]
     pub fn open(node: &'a Node, diagnostics: &'a Diagnostics, what: &str) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
-            Field::new(node, diagnostics).expected(&format!("{what} as a mapping of `key: value`"));
+            Field::new(node, diagnostics).expected(&format!("{what} to be a mapping"));
             return None;
         };
         let what = what.to_owned();
-        Some(Self { span: &node.span, entries, what, asked: Vec::new(), is_open_ended: false, diagnostics })
+        let span = node.span.beginning();
+        Some(Self { span, entries, what, asked: Vec::new(), is_open_ended: false, diagnostics })
     }
 
     /// Ends reading: reports each key that was not asked for.
@@ -47,10 +48,10 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Where the mapping stands.
+    /// Its key, where it has one; else where it begins.
     #[must_use]
-    pub fn span(&self) -> &'a Span {
-        self.span
+    pub fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Where problems go.
@@ -60,9 +61,12 @@ impl<'a> Section<'a> {
     }
 
     /// The entries not yet asked for. Their keys are free names from here on: none is unknown.
-    pub fn rest(&mut self) -> Vec<&'a (Key, Node)> {
+    pub fn rest(&mut self) -> Vec<(&'a Key, Field<'a>)> {
         self.is_open_ended = true;
-        self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name)).collect()
+        let unread = self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name));
+        unread
+            .map(|(key, node)| (key, Field { node, key: Some(key), diagnostics: self.diagnostics }))
+            .collect()
     }
 
     /// The value of `key`, if it is there.
@@ -70,15 +74,15 @@ impl<'a> Section<'a> {
         if !self.asked.iter().any(|asked| asked == key) {
             self.asked.push(key.to_owned());
         }
-        let (_, node) = self.entries.iter().find(|(known, _)| known.name == key)?;
-        Some(Field::new(node, self.diagnostics))
+        let (key, node) = self.entries.iter().find(|(known, _)| known.name == key)?;
+        Some(Field { node, key: Some(key), diagnostics: self.diagnostics })
     }
 
     /// The value of `key`; an error if it is not there.
     pub fn required(&mut self, key: &str) -> Option<Field<'a>> {
         let field = self.field(key);
         if field.is_none() {
-            self.diagnostics.error(self.span, format!("{} needs `{key}`", self.what));
+            self.diagnostics.error(&self.span, format!("{} needs `{key}`", self.what));
         }
         field
     }
@@ -193,6 +197,8 @@ impl<T: Copy + PartialOrd + Display + TryFrom<i64>> Whole for T {}
 pub struct Field<'a> {
     /// The value and its place.
     pub node: &'a Node,
+    /// The key it stands under; `None` for an item of a list.
+    pub key: Option<&'a Key>,
     diagnostics: &'a Diagnostics,
 }
 
@@ -200,7 +206,7 @@ impl<'a> Field<'a> {
     /// `node`, its problems to go to `diagnostics`.
     #[must_use]
     pub fn new(node: &'a Node, diagnostics: &'a Diagnostics) -> Self {
-        Self { node, diagnostics }
+        Self { node, key: None, diagnostics }
     }
 
     /// Text.
@@ -208,7 +214,11 @@ impl<'a> Field<'a> {
     pub fn text(self) -> Option<&'a str> {
         let text = self.node.as_text();
         if text.is_none() {
-            self.expected("text");
+            let quoted = match self.node.value {
+                Value::Bool(_) | Value::Integer(_) | Value::Float(_) => Some(self.node.span.text()),
+                _ => None,
+            };
+            self.refuse("text", quoted.map(|written| format!("put it into quotes: `\"{written}\"`")));
         }
         text
     }
@@ -221,7 +231,12 @@ impl<'a> Field<'a> {
             _ => None,
         };
         if number.is_none() {
-            self.expected(&within("a whole number", &range, T::to_string));
+            let intended = match &self.node.value {
+                Value::Float(number) if number.fract() == 0.0 => Some(format!("{number}")),
+                Value::Text(text) => number_in(text, |text| text.parse::<i64>().is_ok()),
+                _ => None,
+            };
+            self.refuse(&within("a whole number", &range, T::to_string), intended.map(write_instead));
         }
         number
     }
@@ -236,7 +251,9 @@ impl<'a> Field<'a> {
         };
         let number = number.filter(|number| range.contains(number));
         if number.is_none() {
-            self.expected(&within("a number", &range, |bound| short(*bound)));
+            let intended =
+                self.node.as_text().and_then(|text| number_in(text, |text| text.parse::<f64>().is_ok()));
+            self.refuse(&within("a number", &range, |bound| short(*bound)), intended.map(write_instead));
         }
         number
     }
@@ -244,13 +261,16 @@ impl<'a> Field<'a> {
     /// `true` or `false`.
     #[must_use]
     pub fn boolean(self) -> Option<bool> {
-        match self.node.value {
-            Value::Bool(value) => Some(value),
-            _ => {
-                self.expected("`true` or `false`");
-                None
-            }
+        if let Value::Bool(value) = self.node.value {
+            return Some(value);
         }
+        let intended = match self.node.as_text().map(str::to_lowercase).as_deref() {
+            Some("yes" | "y" | "on") => Some("true"),
+            Some("no" | "n" | "off") => Some("false"),
+            _ => None,
+        };
+        self.refuse("`true` or `false`", intended.map(write_instead));
+        None
     }
 
     /// What the word stands for among `choices`.
@@ -263,7 +283,14 @@ impl<'a> Field<'a> {
         };
         let choice = choices.iter().find(|(name, _)| name == word).map(|(_, choice)| *choice);
         if choice.is_none() {
-            self.diagnostics.push(Diagnostic::unknown(&self.node.span, "word", word, "valid are", &names));
+            let kind = self.key.map_or("value", |key| &key.name);
+            self.diagnostics.push(Diagnostic::unknown(
+                &self.node.span,
+                kind,
+                word,
+                "valid values are",
+                &names,
+            ));
         }
         choice
     }
@@ -272,7 +299,9 @@ impl<'a> Field<'a> {
     #[must_use]
     pub fn list(self) -> Vec<Field<'a>> {
         let Value::List(items) = &self.node.value else {
-            self.expected("a list");
+            let alone = !matches!(self.node.value, Value::Null | Value::Map(_));
+            let written = self.node.span.text();
+            self.refuse("a list", alone.then(|| write_instead(format!("[{written}]"))));
             return Vec::new();
         };
         items.iter().map(|item| Field::new(item, self.diagnostics)).collect()
@@ -281,6 +310,9 @@ impl<'a> Field<'a> {
     /// What `read` makes of the mapping, called `what` in messages; closes the section.
     pub fn section<T>(self, what: &str, read: impl FnOnce(&mut Section<'a>) -> Option<T>) -> Option<T> {
         let mut section = Section::open(self.node, self.diagnostics, what)?;
+        if let Some(key) = self.key {
+            section.span = key.span.clone();
+        }
         let value = read(&mut section);
         section.close();
         value
@@ -288,10 +320,24 @@ impl<'a> Field<'a> {
 
     /// Reports that something else was expected here: "expected `what`, found …".
     pub fn expected(self, what: &str) {
-        let diagnostic =
-            Diagnostic::error(&self.node.span, format!("expected {what}, found {}", found(self.node)));
-        self.diagnostics.push(diagnostic);
+        self.refuse(what, None);
     }
+
+    fn refuse(self, expected: &str, hint: Option<String>) {
+        let message = format!("expected {expected}, found {}", found(self.node));
+        self.diagnostics.push(Diagnostic { hint, ..Diagnostic::error(&self.node.span, message) });
+    }
+}
+
+/// The number in `12_000` or `0,5`, which YAML takes for text.
+fn number_in(text: &str, is_number: impl Fn(&str) -> bool) -> Option<String> {
+    [text.replace('_', ""), text.replace(',', ".")]
+        .into_iter()
+        .find(|text| text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && is_number(text))
+}
+
+fn write_instead(text: impl Display) -> String {
+    format!("write `{text}`")
 }
 
 fn found(node: &Node) -> String {

@@ -13,9 +13,10 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// A file, under the path that the person sees.
+    /// A file, under the path that the person sees. A byte order mark is left out.
     #[must_use]
     pub fn file(path: &str, text: &str) -> Arc<Self> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Arc::new(Self { path: path.to_owned(), text: text.to_owned(), is_argument: false })
     }
 
@@ -74,6 +75,19 @@ impl Span {
         &self.source.text()[self.start..self.end]
     }
 
+    /// The empty stretch at its start.
+    #[must_use]
+    pub fn beginning(&self) -> Self {
+        Self { end: self.start, ..self.clone() }
+    }
+
+    /// Whether both are stretches of the same text, be it read once or twice.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source, &other.source)
+            || (self.source.path == other.source.path && self.source.text == other.source.text)
+    }
+
     /// Its line, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
@@ -106,8 +120,6 @@ impl fmt::Debug for Span {
 
 impl PartialEq for Span {
     fn eq(&self, other: &Self) -> bool {
-        self.range() == other.range()
-            && self.source.path() == other.source.path()
-            && self.source.text() == other.source.text()
+        self.range() == other.range() && self.is_beside(other)
     }
 }

@@ -93,11 +93,12 @@ fn flow(node: &Node) -> String {
 /// Text, in quotes where it would be something else without. A key is a name whatever it looks like.
 fn text(value: &str, is_key: bool) -> String {
     let is_text = is_key || matches!(scalar::resolve(value), Ok(Value::Text(_)));
-    let safe = |c: char| c.is_alphanumeric() || "_-./$+()=^~ ".contains(c);
-    let is_plain = is_text
-        && value.starts_with(|c: char| c.is_alphanumeric() || "_./$".contains(c))
-        && value.chars().all(safe)
-        && !value.ends_with(' ')
-        && value != "<<";
+    let is_safe_word = |word: &str| {
+        word.starts_with(|c: char| c.is_alphanumeric() || "_./$".contains(c))
+            && word.chars().all(|c| c.is_alphanumeric() || "_-./$+()=^~".contains(c))
+            && word.contains(char::is_alphanumeric)
+            && !word.ends_with('-')
+    };
+    let is_plain = is_text && value.split(' ').all(is_safe_word);
     if is_plain { value.to_owned() } else { json!(value).to_string() }
 }
