@@ -1,0 +1,24 @@
+//! Compiles the shim against the libtorch that torch-sys found, and passes its place on.
+//!
+//! torch-sys decides where libtorch is (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`, the system) and says so as
+//! `DEP_TCH_LIBTORCH_LIB`. Crates with binaries or tests read it as `DEP_AFFEKT_TORCH_LIBTORCH_LIB` and put
+//! it into their run path.
+
+use std::path::Path;
+
+fn main() {
+    let lib = std::env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys says where libtorch is");
+    let include = Path::new(&lib).parent().expect("libtorch's lib folder has a parent").join("include");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .pic(true)
+        .warnings(false)
+        .include(&include)
+        .include(include.join("torch/csrc/api/include"))
+        .file("src/shim.cpp")
+        .compile("affekt_torch_shim");
+    println!("cargo::rerun-if-changed=src/shim.cpp");
+    println!("cargo::metadata=LIBTORCH_LIB={lib}");
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+}

@@ -1,0 +1,127 @@
+//! Adam with a state that can be saved.
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::{NamedTensors, TorchError, shim};
+
+/// The numbers of Adam (Kingma and Ba, arXiv 1412.6980), with PyTorch's defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdamConfig {
+    /// The step size.
+    pub learning_rate: f64,
+    /// How slowly the mean of the gradients forgets.
+    pub beta1: f64,
+    /// How slowly the mean of their squares forgets.
+    pub beta2: f64,
+    /// Added to the denominator.
+    pub epsilon: f64,
+    /// Times the parameter, added to its gradient (L2, not decoupled).
+    pub weight_decay: f64,
+}
+
+impl Default for AdamConfig {
+    fn default() -> Self {
+        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+/// Adam over named parameters: `torch.optim.Adam(…, fused=True)`, whose kernel it runs on either device, so a
+/// step costs one launch however many parameters there are.
+#[derive(Debug)]
+pub struct Adam {
+    /// The numbers; may be changed between steps (a schedule does).
+    pub config: AdamConfig,
+    names: Vec<String>,
+    parameters: Vec<Tensor>,
+    means: Vec<Tensor>,
+    squares: Vec<Tensor>,
+    /// How many steps each parameter has seen, as f32 scalars on its device: what the kernel wants.
+    steps: Vec<Tensor>,
+}
+
+impl Adam {
+    /// Adam for these parameters, before its first step.
+    #[must_use]
+    pub fn new(parameters: NamedTensors, config: AdamConfig) -> Self {
+        let (names, parameters): (Vec<_>, Vec<_>) = parameters.into_iter().unzip();
+        let zeros = || parameters.iter().map(|p| p.detach().zeros_like()).collect();
+        let steps = parameters.iter().map(|p| Tensor::zeros([], (Kind::Float, p.device()))).collect();
+        Self { config, means: zeros(), squares: zeros(), steps, names, parameters }
+    }
+
+    /// Changes every parameter that has a gradient, and forgets the gradients.
+    ///
+    /// # Errors
+    /// When libtorch refuses, as it does gradients on another device.
+    pub fn step(&mut self) -> Result<(), TorchError> {
+        let AdamConfig { learning_rate, beta1, beta2, epsilon, weight_decay } = self.config;
+        shim::adam_step(
+            &shim::AdamTensors {
+                parameters: &self.parameters,
+                means: &self.means,
+                squares: &self.squares,
+                steps: &self.steps,
+            },
+            &shim::AdamNumbers { learning_rate, betas: (beta1, beta2), weight_decay, epsilon },
+        )?;
+        shim::forget_gradients(&self.parameters)
+    }
+
+    /// All that it remembers between steps: `mean.<parameter>`, `square.<parameter>`, `step.<parameter>`. The
+    /// tensors are its own, not copies.
+    #[must_use]
+    pub fn state(&self) -> NamedTensors {
+        self.slots().map(|(name, tensor)| (name, tensor.shallow_clone())).collect()
+    }
+
+    /// Goes on from a state that [`Adam::state`] gave for the same parameters.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape. Nothing is changed then.
+    pub fn load_state(&mut self, state: &NamedTensors) -> Result<(), AdamStateError> {
+        for (name, tensor) in self.slots() {
+            let saved = state.get(&name).ok_or_else(|| AdamStateError::Missing(name.clone()))?;
+            let (found, expected) = (saved.size(), tensor.size());
+            if found != expected {
+                return Err(AdamStateError::Shape { name, found, expected });
+            }
+        }
+        for (name, tensor) in self.slots() {
+            tensor.shallow_clone().f_copy_(&state[&name]).map_err(TorchError::from)?;
+        }
+        Ok(())
+    }
+
+    fn slots(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        [("mean", &self.means), ("square", &self.squares), ("step", &self.steps)].into_iter().flat_map(
+            |(slot, tensors)| {
+                self.names.iter().zip(tensors).map(move |(name, t)| (format!("{slot}.{name}"), t))
+            },
+        )
+    }
+}
+
+/// The state of other parameters than these.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdamStateError {
+    /// A tensor is missing.
+    #[error("the saved optimiser has no `{0}`: it belongs to another network")]
+    Missing(String),
+    /// A tensor has another shape.
+    #[error(
+        "the saved optimiser's `{name}` is {found:?} where {expected:?} is needed: it belongs to another network"
+    )]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// The saved shape.
+        found: Vec<i64>,
+        /// The shape needed.
+        expected: Vec<i64>,
+    },
+    /// libtorch refused.
+    #[error(transparent)]
+    Torch(#[from] TorchError),
+}

@@ -1,0 +1,147 @@
+//! Layers that begin as PyTorch's do.
+//!
+//! tch draws weights of linear and convolution layers √6 times wider than PyTorch, starts their biases at 0
+//! and the scale of batch norm anywhere in 0..1. Networks trained that way are not the published ones.
+
+use std::ops::Div;
+
+use tch::{Tensor, nn};
+
+use crate::Random;
+
+/// A place in a variable store, and the seed of what is put there. A parameter's first value is a function of
+/// the seed and its name alone: the same on every device, whatever else the network holds.
+#[derive(Debug, Clone)]
+pub struct Vars<'a> {
+    path: nn::Path<'a>,
+    seed: u64,
+}
+
+impl<'a> Vars<'a> {
+    /// The root of `store`.
+    #[must_use]
+    pub fn new(store: &'a nn::VarStore, seed: u64) -> Self {
+        Self { path: store.root(), seed }
+    }
+
+    /// Fills a layer's weight and bias from U(−1/√fan_in, 1/√fan_in): what kaiming_uniform with a = √5 comes
+    /// to, and PyTorch's rule for the bias too.
+    fn fill(&self, weight: &Tensor, bias: Option<&Tensor>) {
+        let fan_in: i64 = weight.size()[1..].iter().product();
+        let bound = 1.0 / (fan_in as f32).sqrt();
+        for (name, tensor) in [("weight", Some(weight)), ("bias", bias)] {
+            let Some(tensor) = tensor else { continue };
+            let mut random = Random::new(self.seed, &self.path.path(name));
+            let values: Vec<f32> = (0..tensor.numel()).map(|_| random.uniform(-bound, bound)).collect();
+            let _guard = tch::no_grad_guard();
+            tensor.shallow_clone().copy_(&Tensor::from_slice(&values).view(tensor.size().as_slice()));
+        }
+    }
+}
+
+impl<'a> Div<&str> for &Vars<'a> {
+    type Output = Vars<'a>;
+
+    fn div(self, name: &str) -> Vars<'a> {
+        Vars { path: &self.path / name, seed: self.seed }
+    }
+}
+
+/// `torch.nn.Linear(inputs, outputs)`. `[…, inputs] -> […, outputs]`
+#[must_use]
+pub fn linear(vars: &Vars, inputs: i64, outputs: i64) -> nn::Linear {
+    let config = nn::LinearConfig { ws_init: ZERO, bs_init: Some(ZERO), bias: true };
+    let layer = nn::linear(&vars.path, inputs, outputs, config);
+    vars.fill(&layer.ws, layer.bs.as_ref());
+    layer
+}
+
+/// `torch.nn.Conv2d(inputs, outputs, kernel, padding="same")`, for odd kernels.
+/// `[batch, inputs, height, width] -> [batch, outputs, height, width]`
+#[must_use]
+pub fn conv2d_same(vars: &Vars, inputs: i64, outputs: i64, kernel: i64) -> nn::Conv2D {
+    let config = nn::ConvConfig { padding: kernel / 2, ws_init: ZERO, bs_init: ZERO, ..Default::default() };
+    let layer = nn::conv2d(&vars.path, inputs, outputs, kernel, config);
+    vars.fill(&layer.ws, layer.bs.as_ref());
+    layer
+}
+
+/// `torch.nn.BatchNorm1d(features)`. `[batch, features]` or `[batch, features, length]`
+#[must_use]
+pub fn batch_norm1d(vars: &Vars, features: i64) -> nn::BatchNorm {
+    nn::batch_norm1d(&vars.path, features, BATCH_NORM)
+}
+
+/// `torch.nn.BatchNorm2d(features)`. `[batch, features, height, width]`
+#[must_use]
+pub fn batch_norm2d(vars: &Vars, features: i64) -> nn::BatchNorm {
+    nn::batch_norm2d(&vars.path, features, BATCH_NORM)
+}
+
+const ZERO: nn::Init = nn::Init::Const(0.0);
+
+const BATCH_NORM: nn::BatchNormConfig = nn::BatchNormConfig {
+    cudnn_enabled: true,
+    eps: 1e-5,
+    momentum: 0.1,
+    affine: true,
+    ws_init: nn::Init::Const(1.0),
+    bs_init: ZERO,
+};
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    /// Smallest, largest, mean and standard deviation.
+    fn spread(tensor: &Tensor) -> [f64; 4] {
+        [tensor.min(), tensor.max(), tensor.mean(None), tensor.std(false)]
+            .map(|value| value.double_value(&[]))
+    }
+
+    #[test]
+    fn weights_and_biases_fill_pytorchs_range() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let vars = Vars::new(&store, 5);
+        let conv = conv2d_same(&(&vars / "conv"), 32, 64, 3);
+        let linear = linear(&(&vars / "linear"), 512, 700);
+        for (tensor, fan_in) in [
+            (&conv.ws, 288.0_f64),
+            (conv.bs.as_ref().unwrap(), 288.0),
+            (&linear.ws, 512.0),
+            (linear.bs.as_ref().unwrap(), 512.0),
+        ] {
+            let bound = fan_in.sqrt().recip();
+            let [min, max, mean, std] = spread(tensor);
+            assert!(-bound <= min && min < -0.9 * bound, "{min} of {bound}");
+            assert!(0.9 * bound < max && max < bound, "{max} of {bound}");
+            assert!(mean.abs() < 0.25 * bound, "{mean} of {bound}");
+            assert!((std / (bound / 3_f64.sqrt()) - 1.0).abs() < 0.15, "{std} of {bound}");
+        }
+    }
+
+    #[test]
+    fn batch_norm_begins_as_identity() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let layer = batch_norm1d(&Vars::new(&store, 5), 9);
+        let ones = |t: &Tensor| t.eq(1.0).all().int64_value(&[]) == 1;
+        assert!(ones(layer.ws.as_ref().unwrap()) && ones(&layer.running_var));
+        assert!(ones(&(layer.bs.as_ref().unwrap() + 1.0)) && ones(&(&layer.running_mean + 1.0)));
+    }
+
+    #[test]
+    fn a_parameter_depends_on_seed_and_name_alone() {
+        let build = |seed, names: &[&str]| {
+            let store = nn::VarStore::new(Device::Cpu);
+            let vars = Vars::new(&store, seed);
+            for name in names {
+                let _ = linear(&(&vars / *name), 4, 3);
+            }
+            store.variables()["b.weight"].copy()
+        };
+        assert_eq!(build(1, &["b"]), build(1, &["a", "b"]));
+        assert_ne!(build(1, &["b"]), build(2, &["b"]));
+    }
+}

@@ -1,0 +1,19 @@
+//! What tch lacks: PyTorch's initialisation, an optimiser whose state can be saved, checkpoints with equal
+//! bytes, device choice.
+//!
+//! A program calls [`device::load_cuda`] first thing in `main`. A crate that ends in a binary or test linked
+//! to libtorch depends on this one and has a `build.rs` that puts `DEP_AFFEKT_TORCH_LIBTORCH_LIB` into the
+//! run path.
+
+mod adam;
+pub mod checkpoint;
+pub mod device;
+mod error;
+pub mod init;
+mod random;
+mod shim;
+
+pub use adam::{Adam, AdamConfig, AdamStateError};
+pub use checkpoint::{Checkpoint, NamedTensors};
+pub use error::{TorchError, first_line};
+pub use random::Random;
