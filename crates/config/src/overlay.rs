@@ -30,9 +30,8 @@ pub fn parse_setting(argument: &str, diagnostics: &Diagnostics) -> Option<(Key, 
 /// A key that itself holds dots is found when it is there. Mappings named in `literal` (by their own path) have
 /// such keys throughout: below `with`, `with.finetune.lr` always means the one key `finetune.lr`.
 ///
-/// # Errors
-/// When the path leads through something that is no mapping.
-pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str]) -> Result<(), Box<Diagnostic>> {
+/// A path that leads through something that is no mapping is reported, and nothing is set.
+pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str], diagnostics: &Diagnostics) {
     let mut node = root;
     let mut rest = path.name.as_str();
     loop {
@@ -53,7 +52,7 @@ pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str]) -> Result
                 Some(position) => entries[position].1 = value,
                 None => entries.push((Key { span: path.span.clone(), name: name.to_owned() }, value)),
             }
-            return Ok(());
+            return;
         }
         let position = position.unwrap_or_else(|| {
             let empty = Node { span: path.span.clone(), value: Value::Null };

@@ -61,12 +61,9 @@ impl<'a> Section<'a> {
     }
 
     /// The entries not yet asked for. Their keys are free names from here on: none is unknown.
-    pub fn rest(&mut self) -> Vec<(&'a Key, Field<'a>)> {
+    pub fn rest(&mut self) -> Vec<&'a (Key, Node)> {
         self.is_open_ended = true;
-        let unread = self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name));
-        unread
-            .map(|(key, node)| (key, Field { node, key: Some(key), diagnostics: self.diagnostics }))
-            .collect()
+        self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name)).collect()
     }
 
     /// The value of `key`, if it is there.
@@ -197,7 +194,7 @@ impl<T: Copy + PartialOrd + Display + TryFrom<i64>> Whole for T {}
 pub struct Field<'a> {
     /// The value and its place.
     pub node: &'a Node,
-    /// The key it stands under; `None` for an item of a list.
+    /// The key it was asked for by, where it was.
     pub key: Option<&'a Key>,
     diagnostics: &'a Diagnostics,
 }
