@@ -40,10 +40,10 @@ pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str], diagnosti
             node.value = Value::Map(Vec::new());
         }
         let Value::Map(entries) = &mut node.value else {
-            let message = format!("`{walked}` is not a mapping, so it has no `{rest}`");
-            return Err(Diagnostic::error(&path.span, message)
-                .related(&node.span, "this is its value")
-                .into());
+            let parent = if walked.is_empty() { "the file".to_owned() } else { format!("`{walked}`") };
+            let message = format!("{parent} is not a mapping, so it has no `{rest}`");
+            diagnostics.push(Diagnostic::error(&path.span, message).related(&node.span, "its value"));
+            return;
         };
         let name = if literal.contains(&walked) { rest } else { step(entries, rest) };
         let position = entries.iter().position(|(key, _)| key.name == name);
