@@ -61,9 +61,12 @@ impl<'a> Section<'a> {
     }
 
     /// The entries not yet asked for. Their keys are free names from here on: none is unknown.
-    pub fn rest(&mut self) -> Vec<&'a (Key, Node)> {
+    pub fn rest(&mut self) -> Vec<(&'a Key, Field<'a>)> {
         self.is_open_ended = true;
-        self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name)).collect()
+        let unread = self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name));
+        unread
+            .map(|(key, node)| (key, Field { node, key: Some(key), diagnostics: self.diagnostics }))
+            .collect()
     }
 
     /// The value of `key`, if it is there.
@@ -194,7 +197,7 @@ impl<T: Copy + PartialOrd + Display + TryFrom<i64>> Whole for T {}
 pub struct Field<'a> {
     /// The value and its place.
     pub node: &'a Node,
-    /// The key it was asked for by, where it was.
+    /// The key it stands under; `None` for an item of a list.
     pub key: Option<&'a Key>,
     diagnostics: &'a Diagnostics,
 }
