@@ -1,0 +1,147 @@
+//! A file of any format becomes samples.
+
+use std::fs;
+use std::io::{Cursor, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoderOptions};
+use symphonia::core::errors::Error;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::meta::MetadataOptions;
+
+use crate::container::{Container, ogg_ends, settle_sizes};
+use crate::error::{AudioError, AudioFault, RateError};
+use crate::{Decoded, Truncated};
+
+/// Decodes a WAV (PCM, float, ADPCM, A-law, µ-law), AIFF or AIFF-C, FLAC, OGG Vorbis or MP3 file, told apart
+/// by content. Lengths are exact: the padding that MP3 and Vorbis encoders add is cut off.
+///
+/// # Errors
+/// When the file gives no samples at all. One that ends early gives what it holds, and
+/// [`Decoded::truncated`] says so.
+pub fn decode(path: &Path) -> Result<Decoded, AudioError> {
+    let bytes = fs::read(path).map_err(|error| AudioError::new(path, error))?;
+    // Decoders of other people's formats meet bytes that nobody thought of: a bug there is one bad file,
+    // not the end of a run.
+    catch_unwind(AssertUnwindSafe(|| decode_bytes(bytes)))
+        .unwrap_or_else(|_| Err(AudioFault::Damaged("its decoder gave up".into())))
+        .map_err(|fault| AudioError::new(path, fault))
+}
+
+fn decode_bytes(mut bytes: Vec<u8>) -> Result<Decoded, AudioFault> {
+    if bytes.is_empty() {
+        return Err(AudioFault::Empty);
+    }
+    let container = Container::of(&bytes).ok_or_else(|| AudioFault::NotAudio(first_bytes(&bytes)))?;
+    let shortfall = settle_sizes(&mut bytes, container);
+    let unfinished = container == Container::Ogg && !ogg_ends(&bytes);
+
+    let mut format = open(bytes)?;
+    let track = format.default_track(TrackType::Audio).ok_or_else(|| no("it has no audio track"))?;
+    let track_id = track.id;
+    let promised = track.num_frames.filter(|frames| *frames > 0);
+    let params =
+        track.codec_params.as_ref().and_then(|params| params.audio()).ok_or_else(|| no("unknown codec"))?;
+    let params = params.clone();
+    let frames_per_block = params.frames_per_block.unwrap_or(1);
+    let mut decoded = decode_track(&mut *format, track_id, &params, promised)?;
+
+    let frames = decoded.frames() as u64;
+    let expected = shortfall.map(|shortfall| shortfall.promised_blocks * frames_per_block).or(promised);
+    let short = expected.is_some_and(|expected| frames < expected);
+    if short || unfinished || shortfall.is_some() {
+        decoded.truncated = Some(Truncated { expected_frames: expected.filter(|_| short) });
+    }
+    Ok(decoded)
+}
+
+fn open(bytes: Vec<u8>) -> Result<Box<dyn FormatReader>, AudioFault> {
+    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+    symphonia::default::get_probe()
+        .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
+        .map_err(fault)
+}
+
+/// All of a track. An end or damage after the first frames ends it: the caller compares with the promise.
+fn decode_track(
+    format: &mut dyn FormatReader,
+    track_id: u32,
+    params: &AudioCodecParameters,
+    promised: Option<u64>,
+) -> Result<Decoded, AudioFault> {
+    let mut decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(params, &AudioDecoderOptions::default())
+        .map_err(fault)?;
+    let mut samples: Vec<f32> = Vec::new();
+    let mut spec = None;
+    let mut trouble = None;
+    loop {
+        let packet = match format.next_packet() {
+            Ok(Some(packet)) if packet.track_id == track_id => packet,
+            Ok(Some(_)) => continue,
+            Ok(None) => break,
+            Err(error) => {
+                trouble = Some(error);
+                break;
+            }
+        };
+        let buffer = match decoder.decode(&packet) {
+            Ok(buffer) => buffer,
+            // The next packet may be whole again.
+            Err(error @ Error::DecodeError(_)) => {
+                trouble = Some(error);
+                continue;
+            }
+            Err(error) => {
+                trouble = Some(error);
+                break;
+            }
+        };
+        let this = (buffer.spec().rate(), buffer.spec().channels().count());
+        match spec {
+            None => {
+                spec = Some(this);
+                let expected = promised.unwrap_or(0).min(MAX_RESERVED_FRAMES) as usize;
+                samples.reserve(expected * this.1);
+            }
+            Some(first) if first != this => return Err(no("its rate or channels change midway")),
+            Some(_) => {}
+        }
+        let start = samples.len();
+        samples.resize(start + buffer.samples_interleaved(), 0.0);
+        buffer.copy_to_slice_interleaved(&mut samples[start..]);
+    }
+    match (spec, trouble) {
+        (Some((rate, channels)), _) if !samples.is_empty() => {
+            let channels = u16::try_from(channels).map_err(|_| no("too many channels"))?;
+            Ok(Decoded { samples, rate: RateError::check(rate)?, channels, truncated: None })
+        }
+        (_, Some(error)) => Err(fault(error)),
+        _ => Err(AudioFault::NoSamples),
+    }
+}
+
+/// A header's promise is believed for an allocation up to here (an hour at 48 kHz).
+const MAX_RESERVED_FRAMES: u64 = 3600 * 48_000;
+
+fn fault(error: Error) -> AudioFault {
+    match error {
+        Error::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            AudioFault::Damaged("it ends within its header".into())
+        }
+        Error::IoError(error) => AudioFault::Io(error),
+        Error::Unsupported(what) => no(what),
+        error => AudioFault::Damaged(error.to_string()),
+    }
+}
+
+fn no(what: &str) -> AudioFault {
+    AudioFault::Unsupported(what.to_owned())
+}
+
+fn first_bytes(bytes: &[u8]) -> String {
+    format!("`{}`", bytes[..bytes.len().min(12)].escape_ascii())
+}

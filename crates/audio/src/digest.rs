@@ -1,0 +1,34 @@
+//! The digest that names decoded audio.
+
+use affekt_domain::Digest;
+
+use crate::Decoded;
+
+/// BLAKE3 over the rate, the channels and every sample: the same for a WAV and its FLAC, since both decode
+/// to the same f32 values (integers of up to 24 bits are exact in f32).
+#[must_use]
+pub fn digest(decoded: &Decoded) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"affekt audio 1");
+    hasher.update(&decoded.rate.to_le_bytes());
+    hasher.update(&decoded.channels.to_le_bytes());
+    let mut bytes = Vec::with_capacity(CHUNK * 4);
+    for chunk in decoded.samples.chunks(CHUNK) {
+        bytes.clear();
+        bytes.extend(chunk.iter().flat_map(|sample| canonical(*sample).to_le_bytes()));
+        hasher.update(&bytes);
+    }
+    Digest::from_bytes(*hasher.finalize().as_bytes())
+}
+
+/// Samples hashed at once: enough for BLAKE3's widest SIMD.
+const CHUNK: usize = 16 * 1024;
+
+/// One pattern of bits per value: float formats can hold a negative zero and many NaNs.
+fn canonical(sample: f32) -> u32 {
+    match sample {
+        0.0 => 0,
+        sample if sample.is_nan() => f32::NAN.to_bits(),
+        sample => sample.to_bits(),
+    }
+}

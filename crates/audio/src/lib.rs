@@ -1,0 +1,25 @@
+//! An audio file becomes mono f32 samples at a rate; samples are fitted to a length.
+//!
+//! [`load`] is the usual way in: [`decode`], average the channels, [`resample`]. [`digest`] names what a
+//! file holds, however it is packed. [`voice`] makes emotional speech for tests, demonstrations and
+//! machines without corpora.
+
+mod container;
+mod decode;
+mod decoded;
+mod digest;
+mod error;
+mod fit;
+mod load;
+mod resample;
+pub mod voice;
+mod write;
+
+pub use decode::decode;
+pub use decoded::{Decoded, Truncated};
+pub use digest::digest;
+pub use error::{AudioError, AudioFault, RateError};
+pub use fit::fit;
+pub use load::load;
+pub use resample::{Resampler, resample};
+pub use write::write_wav_i16;

@@ -1,0 +1,199 @@
+//! Change of sampling rate by FFT, after the filter of soxr's high quality (librosa's default).
+//!
+//! A signal is cut into blocks. Each block's spectrum is multiplied by that of a zero-phase low-pass filter and
+//! cut off (or extended with zeros) to as many bins as give the new rate; the inverse transforms are added where
+//! filter tails overlap. The filter is a Kaiser-windowed sinc with soxr's specification: flat to 91.3 % of the
+//! lower Nyquist frequency, and 126 dB down (21 bits) from that frequency on. That specification is
+//! why this is our own: general resamplers that pass everything up to the Nyquist frequency differ from librosa
+//! by 1 to 2 % of a speech signal, and by tens of decibels in the top mel bands.
+
+use std::collections::BTreeMap;
+use std::f64::consts::PI;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use realfft::num_complex::Complex;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+
+use crate::error::RateError;
+
+/// `mono` at `to_hz`, which is ⌈n · to / from⌉ samples, without delay. Plans are kept for the next call.
+///
+/// # Errors
+/// When a rate is out of range.
+pub fn resample(mono: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>, RateError> {
+    static PLANS: Mutex<BTreeMap<(u32, u32), Arc<Resampler>>> = Mutex::new(BTreeMap::new());
+    if from_hz == to_hz {
+        RateError::check(from_hz)?;
+        return Ok(mono.to_vec());
+    }
+    let mut plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
+    let plan = match plans.get(&(from_hz, to_hz)) {
+        Some(plan) => Arc::clone(plan),
+        None => {
+            let plan = Arc::new(Resampler::new(from_hz, to_hz)?);
+            plans.insert((from_hz, to_hz), Arc::clone(&plan));
+            plan
+        }
+    };
+    drop(plans);
+    Ok(plan.process(mono))
+}
+
+/// A plan for one pair of rates.
+pub struct Resampler {
+    /// Output samples per input sample, in lowest terms: `up / down`.
+    up: usize,
+    down: usize,
+    /// New input samples per block, a multiple of `down`.
+    block_in: usize,
+    /// How far the filter reaches to each side, in output samples.
+    reach_out: usize,
+    /// The filter's (real) response at the bins that are kept, divided by the forward transform's size.
+    response: Vec<f32>,
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+}
+
+impl Resampler {
+    /// Plans for `from_hz` → `to_hz`.
+    ///
+    /// # Errors
+    /// When a rate is out of range.
+    pub fn new(from_hz: u32, to_hz: u32) -> Result<Self, RateError> {
+        let (from, to) = (RateError::check(from_hz)? as usize, RateError::check(to_hz)? as usize);
+        let divisor = greatest_common_divisor(from, to);
+        let (up, down) = (to / divisor, from / divisor);
+
+        let filter = Filter::between(from, to);
+        let reach_out = (filter.reach * up).div_ceil(down);
+        let (fft_in, fft_out) = transform_sizes(up, down, filter.reach);
+        let block_in = (fft_in - 2 * (reach_out * down).div_ceil(up)) / down * down;
+
+        let mut planner = RealFftPlanner::<f32>::new();
+        let bins = fft_in.min(fft_out) / 2;
+        let response = filter
+            .response(fft_in)
+            .into_iter()
+            .take(bins)
+            .map(|gain| (gain / fft_in as f64) as f32)
+            .collect();
+        Ok(Self {
+            up,
+            down,
+            block_in,
+            reach_out,
+            response,
+            forward: planner.plan_fft_forward(fft_in),
+            inverse: planner.plan_fft_inverse(fft_out),
+        })
+    }
+
+    /// `samples` at the new rate: ⌈n · to / from⌉ of them.
+    #[must_use]
+    pub fn process(&self, samples: &[f32]) -> Vec<f32> {
+        let mut output = vec![0.0; (samples.len() * self.up).div_ceil(self.down)];
+        let mut block = self.forward.make_input_vec();
+        let mut spectrum = self.forward.make_output_vec();
+        let mut spectrum_out = self.inverse.make_input_vec();
+        let mut block_out = self.inverse.make_output_vec();
+        let zero = Complex::new(0.0, 0.0);
+        let mut scratch = vec![zero; self.forward.get_scratch_len().max(self.inverse.get_scratch_len())];
+
+        for (number, chunk) in samples.chunks(self.block_in).enumerate() {
+            block[..chunk.len()].copy_from_slice(chunk);
+            block[chunk.len()..].fill(0.0);
+            self.forward
+                .process_with_scratch(&mut block, &mut spectrum, &mut scratch)
+                .expect("sizes are the plan's");
+            for ((out, bin), gain) in spectrum_out.iter_mut().zip(&spectrum).zip(&self.response) {
+                *out = bin * gain;
+            }
+            spectrum_out[self.response.len()..].fill(zero);
+            // Rounding leaves the bin of a real signal's mean not quite real, which the inverse refuses.
+            spectrum_out[0].im = 0.0;
+            self.inverse
+                .process_with_scratch(&mut spectrum_out, &mut block_out, &mut scratch)
+                .expect("sizes are the plan's");
+
+            // The filter has no phase: what it does before the block's start stands at the buffer's end.
+            let start = number * self.block_in / self.down * self.up;
+            let (after, before) = block_out.split_at(block_out.len() - self.reach_out);
+            add(&mut output[start..], after);
+            let skipped = self.reach_out.saturating_sub(start);
+            add(&mut output[start + skipped - self.reach_out..], &before[skipped..]);
+        }
+        output
+    }
+}
+
+/// A low-pass filter: a sinc in a Kaiser window.
+struct Filter {
+    /// Taps to each side of the middle one.
+    reach: usize,
+    /// In cycles per input sample, times 2.
+    cutoff: f64,
+}
+
+impl Filter {
+    /// Where soxr's high quality begins to attenuate, as a part of the lower Nyquist frequency.
+    const PASS: f64 = 0.913;
+    /// soxr's 20 bits and one to spare, in dB.
+    const ATTENUATION_DB: f64 = 21.0 * 6.020_6;
+
+    fn between(from: usize, to: usize) -> Self {
+        let nyquist = (to as f64 / from as f64).min(1.0);
+        let transition = (1.0 - Self::PASS) * nyquist;
+        // Kaiser's formula for the length.
+        let taps = (Self::ATTENUATION_DB - 7.95) / (2.285 * PI * transition);
+        Self { reach: (taps / 2.0).ceil() as usize, cutoff: nyquist * (1.0 + Self::PASS) / 2.0 }
+    }
+
+    /// The gains at the bins of a transform of `size` samples.
+    fn response(&self, size: usize) -> Vec<f64> {
+        let beta = 0.1102 * (Self::ATTENUATION_DB - 8.7);
+        let mut taps = vec![0.0; size];
+        for tap in 0..=self.reach {
+            let x = PI * self.cutoff * tap as f64;
+            let sinc = if tap == 0 { 1.0 } else { x.sin() / x };
+            let edge = tap as f64 / (self.reach + 1) as f64;
+            let value = sinc * bessel_i0(beta * (1.0 - edge * edge).sqrt());
+            taps[tap] = value;
+            taps[(size - tap) % size] = value;
+        }
+        let sum: f64 = taps.iter().sum();
+        let transform = RealFftPlanner::<f64>::new().plan_fft_forward(size);
+        let mut bins = transform.make_output_vec();
+        transform.process(&mut taps, &mut bins).expect("sizes are the plan's");
+        bins.into_iter().map(|bin| bin.re / sum).collect()
+    }
+}
+
+/// The modified Bessel function of the first kind, order 0, by its power series.
+fn bessel_i0(x: f64) -> f64 {
+    let mut sum = 1.0;
+    let mut term = 1.0;
+    for k in 1.. {
+        term *= (x / (2.0 * f64::from(k))).powi(2);
+        sum += term;
+        if term < sum * 1e-17 {
+            break;
+        }
+    }
+    sum
+}
+
+/// Even sizes in the ratio of the rates, of small prime factors where the ratio allows, long enough that most of
+/// a block is new samples.
+fn transform_sizes(up: usize, down: usize, reach: usize) -> (usize, usize) {
+    let wanted = (24 * reach).max(8192);
+    let blocks = wanted.div_ceil(down).max(3).next_power_of_two();
+    (blocks * down, blocks * up)
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+fn add(to: &mut [f32], from: &[f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+}

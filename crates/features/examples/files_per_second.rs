@@ -1,0 +1,117 @@
+//! How fast files become MFCC on one core, and where the time goes.
+//!
+//! ```text
+//! cargo run -p affekt-features --example files_per_second -- FOLDER [--files N] [--passes N] [--write FILE]
+//! ```
+//! Every file is decoded, averaged to mono, brought to 16 kHz, fitted to 3 s and turned into 128 MFCC. The pass of
+//! median speed is printed. `--write` puts the features, `[128, 94]` little-endian f32 a file, into FILE and the
+//! names into FILE.txt, for `tests/goldens/features/compare_librosa.py`.
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{env, fs, iter};
+
+use affekt_audio::{decode, fit, resample};
+use affekt_features::{Mfcc, MfccConfig};
+use walkdir::WalkDir;
+
+const STAGES: [&str; 4] = ["decode", "resample", "fit", "mfcc"];
+const SECONDS: usize = 3;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let option =
+        |name: &str| arguments.iter().position(|word| word == name).and_then(|at| arguments.get(at + 1));
+    let folder =
+        arguments.first().ok_or("usage: files_per_second FOLDER [--files N] [--passes N] [--write FILE]")?;
+    let limit = option("--files").map_or(Ok(200), |n| n.parse())?;
+    let passes: usize = option("--passes").map_or(Ok(5), |n| n.parse())?;
+
+    let files = audio_files(Path::new(folder), limit);
+    if files.is_empty() {
+        return Err(format!("no .wav or .flac file in `{folder}`").into());
+    }
+    let config = MfccConfig::default();
+    let mfcc = Mfcc::new(&config)?;
+    extract(&files[0], &config, &mfcc)?; // plans and caches
+    let mut timings = iter::repeat_with(|| {
+        files.iter().try_fold([Duration::ZERO; STAGES.len()], |mut total, file| {
+            let (_, times) = extract(file, &config, &mfcc)?;
+            total.iter_mut().zip(times).for_each(|(total, time)| *total += time);
+            Ok::<_, Box<dyn Error>>(total)
+        })
+    })
+    .take(passes)
+    .collect::<Result<Vec<_>, _>>()?;
+    timings.sort_by_key(|times| times.iter().sum::<Duration>());
+    let median = timings[timings.len() / 2];
+
+    let per_file = |time: Duration| time.as_secs_f64() * 1e3 / files.len() as f64;
+    let total: Duration = median.iter().sum();
+    println!(
+        "affekt: {:.1} files/s on one thread ({:.3} ms a file, {} files, median of {passes} passes)",
+        files.len() as f64 / total.as_secs_f64(),
+        per_file(total),
+        files.len()
+    );
+    for (stage, time) in STAGES.iter().zip(median) {
+        println!("  {stage:<9}{:.3} ms", per_file(time));
+    }
+    if let Some(path) = option("--write") {
+        write_features(Path::new(path), &files, &config, &mfcc)?;
+    }
+    Ok(())
+}
+
+/// The features of a file and the time each stage took.
+fn extract(
+    file: &Path,
+    config: &MfccConfig,
+    mfcc: &Mfcc,
+) -> Result<(Vec<f32>, [Duration; STAGES.len()]), Box<dyn Error>> {
+    let start = Instant::now();
+    let decoded = decode(file)?;
+    let after_decode = Instant::now();
+    let waveform = resample(&decoded.mono(), decoded.rate(), config.rate_hz)?;
+    let after_resample = Instant::now();
+    let waveform = fit(waveform, SECONDS * config.rate_hz as usize);
+    let after_fit = Instant::now();
+    let features = mfcc.compute(&waveform);
+    let end = Instant::now();
+    let times =
+        [after_decode - start, after_resample - after_decode, after_fit - after_resample, end - after_fit];
+    Ok((features, times))
+}
+
+fn write_features(
+    path: &Path,
+    files: &[PathBuf],
+    config: &MfccConfig,
+    mfcc: &Mfcc,
+) -> Result<(), Box<dyn Error>> {
+    let mut bytes = Vec::new();
+    let mut names = String::new();
+    for file in files {
+        let (features, _) = extract(file, config, mfcc)?;
+        bytes.extend(features.iter().flat_map(|value| value.to_le_bytes()));
+        names.push_str(&format!("{}\n", file.display()));
+    }
+    fs::write(path, bytes)?;
+    fs::write(path.with_added_extension("txt"), names)?;
+    Ok(())
+}
+
+/// The first `limit` audio files below `folder`, spread evenly over all of them in the order of their names.
+fn audio_files(folder: &Path, limit: usize) -> Vec<PathBuf> {
+    let files: Vec<PathBuf> = WalkDir::new(folder)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wav" || extension == "flac"))
+        .collect();
+    let count = limit.min(files.len());
+    (0..count).map(|i| files[i * files.len() / count].clone()).collect()
+}
