@@ -133,10 +133,9 @@ impl Diagnostics {
     #[must_use]
     pub fn sorted(&self) -> Vec<Diagnostic> {
         let mut all = self.0.borrow().clone();
-        all.sort_by_key(|diagnostic| {
-            let place =
-                diagnostic.span.as_ref().map(|span| (span.source().path().to_owned(), span.range().start));
-            (place.is_none(), place)
+        all.sort_by(|a, b| {
+            let [a, b] = [a, b].map(|diagnostic| diagnostic.span.as_ref().map(Span::order));
+            a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(&b))
         });
         all
     }

@@ -24,3 +24,27 @@ pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
 fn simplified(name: &str) -> String {
     name.to_lowercase().replace('-', "_")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_enough() {
+        let names = ["mfcc", "logmel", "hop_length", "op", "lr", "dev"];
+        let found = |name| nearest(name, names);
+        assert_eq!(found("mfc"), Some("mfcc"));
+        assert_eq!(found("MFCC"), Some("mfcc"));
+        assert_eq!(found("hop-lenght"), Some("hop_length"));
+        assert_eq!(found("ops"), Some("op"));
+        assert_eq!(found("spectrogram"), None);
+        assert_eq!(found("test"), None);
+        assert_eq!(nearest("a", []), None);
+    }
+
+    #[test]
+    fn in_a_sentence() {
+        assert_eq!(list_names(&["a", "b"]), "`a`, `b`");
+        assert_eq!(list_names::<&str>(&[]), "");
+    }
+}

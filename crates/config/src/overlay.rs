@@ -75,3 +75,127 @@ fn step<'p>(entries: &[(Key, Node)], path: &'p str) -> &'p str {
         .max()
         .map_or_else(|| path.split('.').next().unwrap_or(path), |length| &path[..length])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Section, parse, to_yaml};
+
+    const FILE: &str = "name: x\nprotocol: { seeds: [1], dev: none }\nwith: { finetune.lr: 1e-4 }\nempty:\n";
+
+    /// The file with the settings laid over it, and what was wrong.
+    fn with(settings: &[&str]) -> (String, String) {
+        let diagnostics = Diagnostics::new();
+        let mut root = parse("experiments/x.yaml", FILE, &diagnostics).unwrap();
+        for setting in settings {
+            if let Some((path, value)) = parse_setting(setting, &diagnostics) {
+                set(&mut root, &path, value, &["with"], &diagnostics);
+            }
+        }
+        (to_yaml(&root), diagnostics.to_string())
+    }
+
+    #[test]
+    fn settings_replace_and_add() {
+        let (yaml, problems) = with(&[
+            "protocol.seeds=[1, 2]",
+            "with.finetune.lr=3e-5",
+            "with.pretrain.steps=100",
+            "protocol.group=session",
+            "empty.key=a: b",
+            "report.published.uar=0.7",
+            "name=",
+        ]);
+        assert_eq!(problems, "");
+        assert_eq!(
+            yaml,
+            "name: null\nprotocol:\n  seeds: [1, 2]\n  dev: none\n  group: session\nwith:\n  finetune.lr: 3e-5\n  \
+             pretrain.steps: 100\nempty:\n  key:\n    a: b\nreport:\n  published:\n    uar: 0.7\n"
+        );
+    }
+
+    #[test]
+    fn dotted_keys_are_found_anywhere() {
+        let diagnostics = Diagnostics::new();
+        let mut root = parse("f.yaml", "a: { b.c: { d: 1 }, b: { c: 2 } }", &diagnostics).unwrap();
+        for setting in ["a.b.c.d=10", "a.b.x=30"] {
+            let (path, value) = parse_setting(setting, &diagnostics).unwrap();
+            set(&mut root, &path, value, &[], &diagnostics);
+        }
+        assert_eq!(to_yaml(&root), "a:\n  b.c:\n    d: 10\n  b:\n    c: 2\n    x: 30\n");
+    }
+
+    #[test]
+    fn mistakes_point_into_the_argument() {
+        let (yaml, problems) = with(&["protocol.seeds.first=1", "protocol", ".=2", "name=[1, ü"]);
+        assert_eq!(yaml, with(&[]).0);
+        assert_eq!(
+            problems,
+            "\
+error: `protocol.seeds` is not a mapping, so it has no `first`
+ --> command line:1:7
+  |
+1 | --set protocol.seeds.first=1
+  |       ^^^^^^^^^^^^^^^^^^^^
+  |
+ ::: experiments/x.yaml:2:20
+  |
+2 | protocol: { seeds: [1], dev: none }
+  |                    --- its value
+
+error: `protocol` is not a setting
+ --> command line:1:7
+  |
+1 | --set protocol
+  |       ^^^^^^^^
+hint: write it as `path=value`: `--set protocol.seeds=[1,2]`
+
+error: `.=2` is not a setting
+ --> command line:1:7
+  |
+1 | --set .=2
+  |       ^^^
+hint: write it as `path=value`: `--set protocol.seeds=[1,2]`
+
+error: `[` is never closed
+ --> command line:1:12
+  |
+1 | --set name=[1, ü
+  |            ^
+hint: close it with `]`
+"
+        );
+    }
+
+    #[test]
+    fn readers_blame_the_argument() {
+        let diagnostics = Diagnostics::new();
+        let mut root = parse("f.yaml", "lr: 1e-3\n", &diagnostics).unwrap();
+        for setting in ["lr=high", "epoch=3"] {
+            let (path, value) = parse_setting(setting, &diagnostics).unwrap();
+            assert_eq!(value.span.to_string(), format!("--set {setting}"));
+            set(&mut root, &path, value, &[], &diagnostics);
+        }
+        let mut section = Section::open(&root, &diagnostics, "the experiment").unwrap();
+        section.float("lr", 1e-3, 0.0..);
+        section.integer("epochs", 10, 1..);
+        section.close();
+        assert_eq!(
+            diagnostics.to_string(),
+            "\
+error: expected a number of at least 0, found `high`
+ --> command line:1:10
+  |
+1 | --set lr=high
+  |          ^^^^
+
+error: unknown key `epoch` in the experiment
+ --> command line:1:7
+  |
+1 | --set epoch=3
+  |       ^^^^^
+hint: did you mean `epochs`? valid keys are `lr`, `epochs`
+"
+        );
+    }
+}

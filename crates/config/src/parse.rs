@@ -45,8 +45,12 @@ pub(crate) fn parse_from(source: &Arc<SourceFile>, offset: usize, diagnostics: &
     }
 }
 
+pub(crate) fn too_deep(span: &Span) -> Diagnostic {
+    Diagnostic::error(span, format!("more than {MAX_DEPTH} values inside one another"))
+}
+
 /// Where the parser's characters are among the source's bytes.
-pub(crate) struct Places<'s> {
+struct Places<'s> {
     source: &'s Arc<SourceFile>,
     offset: usize,
     /// `None` where every character is one byte.
@@ -54,7 +58,7 @@ pub(crate) struct Places<'s> {
 }
 
 impl Places<'_> {
-    pub(crate) fn span(&self, start: Marker, end: Marker) -> Span {
+    fn span(&self, start: Marker, end: Marker) -> Span {
         Span::new(self.source, self.byte(start)..self.byte(end))
     }
 
@@ -106,7 +110,7 @@ impl<'s> Reader<'s> {
         match self.events.next_event() {
             Some(Ok((event, span))) => Ok((event, self.places.span(span.start, span.end))),
             Some(Err(error)) => Err(self.syntax_error(&error)),
-            None => Ok((Event::StreamEnd, Span::new(self.places.source, usize::MAX..usize::MAX))),
+            None => Err(self.ends_early()),
         }
     }
 
@@ -126,7 +130,7 @@ impl<'s> Reader<'s> {
                     self.refuse_swallowed_item(&span);
                     scalar::resolve(&text).unwrap_or_else(|problem| {
                         self.diagnostics.error(&span, problem);
-                        Value::Null
+                        Value::Text(text.into_owned())
                     })
                 } else {
                     Value::Text(text.into_owned())
@@ -146,19 +150,21 @@ impl<'s> Reader<'s> {
                     Diagnostic::error(&span, "aliases are not supported")
                         .hint("write the value out; text that begins with `*` goes into quotes"),
                 );
-                Ok(Node { span, value: Value::Null })
+                let value = Value::Text(span.text().to_owned());
+                Ok(Node { span, value })
             }
-            _ => Ok(Node { span, value: Value::Null }),
+            _ => Err(self.ends_early()),
         }
+    }
+
+    fn ends_early(&self) -> Box<Diagnostic> {
+        let end = self.places.source.text().len();
+        Diagnostic::error(&Span::new(self.places.source, end..end), "the text ends within a value").into()
     }
 
     fn nested(&mut self, opened: &Span, read: fn(&mut Self) -> Fallible<(Value, Span)>) -> Fallible<Node> {
         if self.open.len() == MAX_DEPTH {
-            return Err(Diagnostic::error(
-                opened,
-                format!("more than {MAX_DEPTH} values inside one another"),
-            )
-            .into());
+            return Err(too_deep(opened).into());
         }
         self.open.push(opened.clone());
         let (value, closed) = read(self)?;
@@ -274,5 +280,101 @@ impl<'s> Reader<'s> {
                     .hint("leave the tag out; text that begins with `!` goes into quotes"),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{to_json, to_yaml};
+
+    #[test]
+    fn spans_count_characters_and_blocks_reach_their_end() {
+        let diagnostics = Diagnostics::new();
+        let text =
+            "\u{feff}größe: ümlaut\r\nblock:\r\n  - é: 1\r\n    b: [x, 2.5]\r\nnothing:\r\nlast: 'ä'\r\n";
+        let node = parse("f.yaml", text, &diagnostics).unwrap();
+        assert!(diagnostics.is_empty(), "{diagnostics}");
+        assert_eq!(
+            to_json(&node).to_string(),
+            r#"{"block":[{"b":["x",2.5],"é":1}],"größe":"ümlaut","last":"ä","nothing":null}"#
+        );
+        let place = |node: &Node| (node.span.to_string(), node.span.text().trim_end().to_owned());
+        assert_eq!(place(node.get("größe").unwrap()), ("f.yaml:1:8".into(), "ümlaut".into()));
+        assert_eq!(place(node.get("last").unwrap()), ("f.yaml:6:7".into(), "'ä'".into()));
+        assert_eq!(place(node.get("nothing").unwrap()), ("f.yaml:5:1".into(), "nothing".into()));
+        let block = node.get("block").unwrap();
+        assert_eq!(place(block), ("f.yaml:3:3".into(), "- é: 1\r\n    b: [x, 2.5]".into()));
+    }
+
+    #[test]
+    fn nothing_is_null() {
+        for text in ["", "\n\n", "# only a comment\n", "---\n"] {
+            let diagnostics = Diagnostics::new();
+            assert_eq!(parse("f.yaml", text, &diagnostics).unwrap().value, Value::Null);
+            assert!(diagnostics.is_empty());
+        }
+    }
+
+    #[test]
+    fn header() {
+        let text = "\n# Question: does it\n#   generalise?\n#\n# Run: now\n\n# not this\nname: x\n";
+        assert_eq!(header_comment(text).as_deref(), Some("Question: does it\n  generalise?\n\nRun: now"));
+        assert_eq!(header_comment("name: x # no\n"), None);
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        for text in ["[".repeat(100_000), "- ".repeat(100_000), "? ".repeat(100_000), "{a: ".repeat(100_000)]
+        {
+            let diagnostics = Diagnostics::new();
+            assert!(parse("f.yaml", &text, &diagnostics).is_none());
+            assert!(diagnostics.to_string().starts_with("error: more than 64 values inside one another"));
+        }
+    }
+
+    /// Whatever is done to a text, it parses or is reported, and what parses can be written and read again.
+    #[test]
+    fn mangled_text_is_read_or_reported() {
+        let seeds: [Vec<char>; 2] = [
+            "# Q\nname: cnn\nnodes:\n  train: { op: train, in: mfcc, lr: 1e-4 } # é\n  list:\n    - 1\n    - 'it''s'\n"
+                .chars()
+                .collect(),
+            "text: |\n  several\n   lines\n\"quoted\\n\": [a, \"b\", {c: ~}]\n? key\n: >-\n  folded\nn: 0x1f\n".chars().collect(),
+        ];
+        let pieces = [
+            "[", "]", "{", "}", ": ", "- ", "\n", "\n  ", "\t", "\"", "'", "#", "&a ", "*a", "!x ", "|", ">",
+            "%", "é", "😀", "\r\n", "\u{feff}", "---\n", ",", "? ", "\\", "\0", "\u{2028}", ".inf", "<<",
+            "~",
+        ];
+        let mut state = 1_u64;
+        let mut below = move |bound: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % bound
+        };
+        let mut parsed = 0;
+        for _ in 0..4000 {
+            let mut text = seeds[below(seeds.len())].clone();
+            for _ in 0..1 + below(4) {
+                let at = below(text.len());
+                if below(3) == 0 {
+                    text.remove(at);
+                } else {
+                    text.splice(at..at, pieces[below(pieces.len())].chars());
+                }
+            }
+            let text = String::from_iter(text);
+            let diagnostics = Diagnostics::new();
+            let node = parse("f.yaml", &text, &diagnostics);
+            assert_eq!(diagnostics.to_string().is_empty(), diagnostics.is_empty());
+            let Some(node) = node else {
+                assert!(diagnostics.has_errors(), "{text:?}");
+                continue;
+            };
+            parsed += 1;
+            let (yaml, again) = (to_yaml(&node), Diagnostics::new());
+            assert_eq!(parse("again.yaml", &yaml, &again).as_ref(), Some(&node), "{text:?}\n{yaml}\n{again}");
+        }
+        assert!((500..3500).contains(&parsed), "{parsed} of 4000 parsed");
     }
 }

@@ -48,3 +48,33 @@ fn is_float(unsigned: &str) -> bool {
         && !(whole.is_empty() && fraction.is_empty())
         && exponent.is_none_or(|exponent| !exponent.is_empty() && digits(exponent))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn core_schema() {
+        for text in ["", "~", "null", "NULL"] {
+            assert_eq!(resolve(text), Ok(Value::Null), "{text}");
+        }
+        for (text, value) in [("0", 0), ("-12", -12), ("+3", 3), ("007", 7), ("0x1F", 31), ("0o17", 15)] {
+            assert_eq!(resolve(text), Ok(Value::Integer(value)), "{text}");
+        }
+        for (text, value) in
+            [("1e-4", 1e-4), ("3E5", 3e5), ("-.5", -0.5), ("1.", 1.0), ("+2.50", 2.5), ("1.e2", 100.0)]
+        {
+            assert_eq!(resolve(text), Ok(Value::Float(value)), "{text}");
+        }
+        for text in [
+            "no", "yes", "on", "off", "y", "nul", "tRue", "1_000", "1e", "e4", ".", "-", "+", "0x", "0xg",
+            "1.2.3", "1e-", "inf", "nan", "12:30", "0b1", "--1",
+        ] {
+            assert_eq!(resolve(text), Ok(Value::Text(text.to_owned())), "{text}");
+        }
+        for text in [".inf", "-.INF", "+.Inf", ".NaN", "1e999", "9223372036854775808", "0xffffffffffffffff"] {
+            assert!(resolve(text).is_err(), "{text}");
+        }
+        assert_eq!(resolve("-9223372036854775808"), Ok(Value::Integer(i64::MIN)));
+    }
+}

@@ -27,7 +27,11 @@ impl<'a> Section<'a> {
     #[must_use]
     pub fn open(node: &'a Node, diagnostics: &'a Diagnostics, what: &str) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
-            Field::new(node, diagnostics).expected(&format!("{what} to be a mapping"));
+            let missing_space = node.as_text().and_then(|text| text.split_once(':'));
+            Field::new(node, diagnostics).refuse(
+                &format!("{what} to be a mapping"),
+                missing_space.map(|(key, value)| format!("put a space after the colon: `{key}: {value}`")),
+            );
             return None;
         };
         let what = what.to_owned();
@@ -365,10 +369,11 @@ fn within<T>(kind: &str, range: &impl RangeBounds<T>, show: impl Fn(&T) -> Strin
     if let (Bound::Included(low), Bound::Included(high)) = (range.start_bound(), range.end_bound()) {
         return format!("{kind} between {} and {}", show(low), show(high));
     }
-    match (low, high) {
-        (Some(low), Some(high)) => format!("{kind} {low} and {high}"),
-        (Some(bound), None) | (None, Some(bound)) => format!("{kind} {bound}"),
-        (None, None) => kind.to_owned(),
+    let bounds: Vec<String> = low.into_iter().chain(high).collect();
+    match bounds.join(" and ") {
+        bounds if bounds.is_empty() => kind.to_owned(),
+        bounds if bounds.starts_with("at ") => format!("{kind} of {bounds}"),
+        bounds => format!("{kind} {bounds}"),
     }
 }
 

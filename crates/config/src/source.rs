@@ -81,6 +81,11 @@ impl Span {
         Self { end: self.start, ..self.clone() }
     }
 
+    /// Sorts by file, then by place; arguments stay in the order of finding.
+    pub(crate) fn order(&self) -> (&str, usize) {
+        (self.source.path(), if self.source.is_argument { 0 } else { self.start })
+    }
+
     /// Whether both are stretches of the same text, be it read once or twice.
     #[must_use]
     pub fn is_beside(&self, other: &Self) -> bool {

@@ -3,82 +3,32 @@
 
 use std::ops::Range;
 
+use crate::parse::too_deep;
 use crate::{Diagnostic, Span};
 
 /// The diagnostic for the parser's complaint `info` at `place`, inside the collections opened at `open`.
 pub(crate) fn explain(info: &str, place: &Span, open: &[Span]) -> Diagnostic {
-    let text = place.source().text();
-    let at = place.range().start;
-    let span = |range: Range<usize>| Span::new(place.source(), range);
-    let one = |at: usize| span(at..at + text[at..].chars().next().map_or(0, char::len_utf8));
-    let here = |message: &str, hint: &str| Diagnostic::error(&one(at), message).hint(hint);
+    let (text, at) = (place.source().text(), place.range().start);
+    let in_brackets = |span: &&Span| span.text().starts_with(['[', '{']);
+    let here = |message: &str, hint: &str| Diagnostic::error(&one_char(place, at), message).hint(hint);
 
     if info.split_whitespace().any(|word| word == "tab" || word == "tabs") {
-        return Diagnostic::error(&one(tab_near(text, at)), "a tab where only spaces may stand")
+        return Diagnostic::error(&one_char(place, tab_near(text, at)), "a tab where only spaces may stand")
             .hint("indent with spaces");
     }
-    if let Some(opened) =
-        open.iter().map(|span| span.range().start).find(|at| text[*at..].starts_with(['[', '{']))
+    if let Some(outermost) = open.iter().find(in_brackets)
+        && let Some(diagnostic) = wrong_brackets(outermost)
     {
-        match brackets(text, opened) {
-            Brackets::Open(opened) => {
-                let bracket = char_at(text, opened);
-                return Diagnostic::error(&one(opened), format!("`{bracket}` is never closed"))
-                    .hint(format!("close it with `{}`", closing(bracket)));
-            }
-            Brackets::Crossed(opened, closed) => {
-                let (bracket, wrong) = (char_at(text, opened), char_at(text, closed));
-                return Diagnostic::error(&one(closed), format!("`{bracket}` is closed by `{wrong}`"))
-                    .related(&one(opened), "opened here")
-                    .hint(format!("close it with `{}`", closing(bracket)));
-            }
-            Brackets::Closed => {}
-        }
+        return diagnostic;
     }
     match info {
-        "simple key expect ':'" | "simple key expected" => without_colon(place, significant_line(text, at)),
-        "mapping values are not allowed in this context" => {
-            let line = line_around(text, at);
-            let before = &text[line.start..at];
-            let above = line_above(text, at);
-            if before.contains(": ") {
-                here("a second `: ` in one line", "a value that holds `: ` goes into quotes")
-            } else if text[above.clone()].contains(": ") {
-                let key = line.start + indentation(before)..at;
-                let (name, above) = (&text[key.clone()], &text[above]);
-                let message =
-                    format!("`{name}` is indented deeper than the line above, which has its value already");
-                Diagnostic::error(&span(key), message).hint(format!(
-                    "begin it in column {}, like `{}`",
-                    indentation(above) + 1,
-                    above.trim()
-                ))
-            } else {
-                without_colon(place, above)
-            }
-        }
+        "simple key expect ':'" | "simple key expected" => without_colon(place, last_line(text, at)),
+        "mapping values are not allowed in this context" => misplaced_colon(place),
         "while parsing a block mapping, did not find expected key"
         | "while parsing a block collection, did not find expected '-' indicator"
         | "invalid indentation"
         | "invalid indentation in flow construct" => {
-            let line = line_around(text, at);
-            let content = line.start + indentation(&text[line.clone()])..line.end;
-            let is_item = text[content.clone()].starts_with("- ");
-            let (message, hint) = match (is_item, info.contains("'-'")) {
-                (true, false) => ("a list item among keys", "a list stands below a key of its own"),
-                (false, true) => (
-                    "a key among list items",
-                    "begin the line with `- `, or align it with the keys of the item above",
-                ),
-                _ => ("this line is not aligned with any line above", "align it with the keys it belongs to"),
-            };
-            if info.contains("flow")
-                || open.last().is_some_and(|span| text[span.range().start..].starts_with(['[', '{']))
-            {
-                return Diagnostic::error(&span(content), "a line within brackets that is not indented")
-                    .hint("indent it deeper than the key whose value it belongs to");
-            }
-            Diagnostic::error(&span(content), message).hint(hint)
+            misaligned(place, info.contains("'-'"), open.last().filter(in_brackets).is_some())
         }
         "block sequence entries are not allowed in this context" => here(
             "a list item in the line of its key",
@@ -94,14 +44,10 @@ pub(crate) fn explain(info: &str, place: &Span, open: &[Span]) -> Diagnostic {
             "entries without a comma between them",
             "put a comma between entries; a value that holds `: ` goes into quotes",
         ),
-        "while parsing a node, did not find expected node content"
-            if !open.is_empty() && char_at(text, at) == ',' =>
-        {
-            here(
-                "a comma without a value before it",
-                "remove the comma; text that begins with `,` goes into quotes",
-            )
-        }
+        "while parsing a node, did not find expected node content" if char_at(text, at) == ',' => here(
+            "a comma without a value before it",
+            "remove the comma; text that begins with `,` goes into quotes",
+        ),
         "invalid indentation in quoted scalar"
         | "while scanning a quoted scalar, found unexpected end of stream"
         | "while scanning a quoted scalar, found unexpected document indicator" => {
@@ -124,11 +70,79 @@ pub(crate) fn explain(info: &str, place: &Span, open: &[Span]) -> Diagnostic {
         "while scanning a block scalar, did not find expected comment or line break" => {
             here("text in the line of `|` or `>`", "begin the text in the next line, or put it into quotes")
         }
-        "recursion limit exceeded" => {
-            Diagnostic::error(&one(at), "too many values inside one another").hint("close brackets earlier")
+        "mapping keys are not allowed in this context" => {
+            here("text cannot begin with `?`", "put it into quotes")
         }
-        _ => Diagnostic::error(&one(at), format!("this is no YAML: {info}")),
+        "recursion limit exceeded" => too_deep(&one_char(place, at)),
+        _ => Diagnostic::error(&one_char(place, at), format!("this is no YAML: {info}")),
     }
+}
+
+/// The first bracket from `outermost` on that is not closed, or closed by the wrong one.
+fn wrong_brackets(outermost: &Span) -> Option<Diagnostic> {
+    let text = outermost.source().text();
+    match brackets(text, outermost.range().start) {
+        Brackets::Open(opened) => {
+            let bracket = char_at(text, opened);
+            let message = format!("`{bracket}` is never closed");
+            let hint = format!("close it with `{}`", closing(bracket));
+            Some(Diagnostic::error(&one_char(outermost, opened), message).hint(hint))
+        }
+        Brackets::Crossed(opened, closed) => {
+            let (bracket, wrong) = (char_at(text, opened), char_at(text, closed));
+            let message = format!("`{bracket}` is closed by `{wrong}`");
+            let diagnostic = Diagnostic::error(&one_char(outermost, closed), message)
+                .related(&one_char(outermost, opened), "opened here")
+                .hint(format!("close it with `{}`", closing(bracket)));
+            Some(diagnostic)
+        }
+        Brackets::Closed => None,
+    }
+}
+
+/// A colon at `place` where none may stand: the second in its line, or in a line that is indented too deep, or
+/// below a line that lacks its own.
+fn misplaced_colon(place: &Span) -> Diagnostic {
+    let (text, at) = (place.source().text(), place.range().start);
+    let line = line_around(text, at);
+    let before = &text[line.start..at];
+    if before.contains(": ") {
+        return Diagnostic::error(&one_char(place, at), "a second `: ` in one line")
+            .hint("a value that holds `: ` goes into quotes");
+    }
+    let above = line_above(text, at);
+    if !text[above.clone()].contains(": ") {
+        return without_colon(place, above);
+    }
+    let key = Span::new(place.source(), line.start + indentation(before)..at);
+    let above = &text[above];
+    let message =
+        format!("`{}` is indented deeper than the line above, which has its value already", key.text());
+    Diagnostic::error(&key, message).hint(format!(
+        "begin it in column {}, like `{}`",
+        indentation(above) + 1,
+        above.trim()
+    ))
+}
+
+/// A line that does not begin where its neighbours let it.
+fn misaligned(place: &Span, in_list: bool, in_brackets: bool) -> Diagnostic {
+    let (text, at) = (place.source().text(), place.range().start);
+    let line = line_around(text, at);
+    let content = Span::new(place.source(), line.start + indentation(&text[line.clone()])..line.end);
+    let (message, hint) = if in_brackets {
+        (
+            "a line within brackets that is not indented",
+            "indent it deeper than the key whose value it belongs to",
+        )
+    } else if in_list {
+        ("a key among list items", "begin the line with `- `, or align it with the keys of the item above")
+    } else if content.text().starts_with("- ") {
+        ("a list item among keys", "a list stands below a key of its own")
+    } else {
+        ("this line is not aligned with any line above", "align it with the keys it belongs to")
+    };
+    Diagnostic::error(&content, message).hint(hint)
 }
 
 fn is_alias(info: &str) -> bool {
@@ -192,6 +206,10 @@ fn brackets(text: &str, start: usize) -> Brackets {
     open.first().map_or(Brackets::Closed, |(opened, _)| Brackets::Open(*opened))
 }
 
+fn one_char(near: &Span, at: usize) -> Span {
+    Span::new(near.source(), at..at + char_at(near.source().text(), at).len_utf8())
+}
+
 fn closing(bracket: char) -> char {
     if bracket == '[' { ']' } else { '}' }
 }
@@ -232,8 +250,8 @@ fn line_above(text: &str, at: usize) -> Range<usize> {
     0..0
 }
 
-/// The line that ends at or before `at`.
-fn significant_line(text: &str, at: usize) -> Range<usize> {
+/// The line around `at` or, where nothing stands in it before `at`, the one above.
+fn last_line(text: &str, at: usize) -> Range<usize> {
     let line = line_around(text, at);
     if text[line.start..at].trim().is_empty() { line_above(text, at) } else { line }
 }

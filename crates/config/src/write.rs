@@ -35,32 +35,34 @@ pub fn to_json(node: &Node) -> serde_json::Value {
     }
 }
 
+/// A mapping or a list over several lines, each indented.
 fn block(out: &mut String, node: &Node, indent: usize) {
     let margin = " ".repeat(indent);
     match &node.value {
         Value::Map(entries) => {
             for (key, node) in entries {
                 let _ = write!(out, "{margin}{}:", text(&key.name, true));
-                after(out, node, indent);
+                if is_short(node) {
+                    let _ = writeln!(out, " {}", flow(node));
+                } else {
+                    out.push('\n');
+                    block(out, node, indent + 2);
+                }
             }
         }
         Value::List(items) => {
             for item in items {
-                let _ = write!(out, "{margin}-");
-                after(out, item, indent);
+                if is_short(item) {
+                    let _ = writeln!(out, "{margin}- {}", flow(item));
+                } else {
+                    // The item's first line shares the dash's.
+                    let mut lines = String::new();
+                    block(&mut lines, item, indent + 2);
+                    let _ = write!(out, "{margin}- {}", lines.trim_start());
+                }
             }
         }
         _ => {}
-    }
-}
-
-/// What follows a key's colon or an item's dash.
-fn after(out: &mut String, node: &Node, indent: usize) {
-    if is_short(node) {
-        let _ = writeln!(out, " {}", flow(node));
-    } else {
-        out.push('\n');
-        block(out, node, indent + 2);
     }
 }
 
@@ -101,4 +103,63 @@ fn text(value: &str, is_key: bool) -> String {
     };
     let is_plain = is_text && value.split(' ').all(is_safe_word);
     if is_plain { value.to_owned() } else { json!(value).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Diagnostics, parse};
+
+    fn read(text: &str) -> Node {
+        let diagnostics = Diagnostics::new();
+        let node = parse("f.yaml", text, &diagnostics);
+        assert!(diagnostics.is_empty(), "{diagnostics}");
+        node.unwrap()
+    }
+
+    #[test]
+    fn yaml_is_plain_where_it_can_be() {
+        let node = read(concat!(
+            "{ name: cnn, 01: neutral, 'no': no, with: { lr: 3e-5, finetune.lr: 1.0, k: [64, 0x10], none: ~ },",
+            " words: ['1', 'true', '', ' a', 'a: b', '#c', '- d', \"e\\nf\", 'g\"h', '<<', '*i', $var, a/b_c.wav, it's],",
+            " deep: [[1, [2]], { a: 1, b: [{ c: {} }, []] }] }"
+        ));
+        let yaml = r##"name: cnn
+01: neutral
+no: no
+with:
+  lr: 3e-5
+  finetune.lr: 1.0
+  k: [64, 16]
+  none: null
+words: ["1", "true", "", " a", "a: b", "#c", "- d", "e\nf", "g\"h", "<<", "*i", $var, a/b_c.wav, "it's"]
+deep:
+  - - 1
+    - [2]
+  - a: 1
+    b:
+      - c: {}
+      - []
+"##;
+        assert_eq!(to_yaml(&node), yaml);
+        assert_eq!(read(yaml), node);
+    }
+
+    #[test]
+    fn scalars_alone_and_numbers_round_trip() {
+        for text in [
+            "null", "true", "-3", "0.1", "1e-7", "1.5e300", "5e-324", "-0.0", "word", "\"\"", "[]", "{}",
+            "[1, 2]",
+        ] {
+            let yaml = to_yaml(&read(text));
+            assert_eq!(yaml.trim_end(), text);
+            assert_eq!(read(&yaml), read(text));
+        }
+    }
+
+    #[test]
+    fn json() {
+        let node = read("{ a: [1, 2.0, x, ~, false], 1: { b: 'y' } }");
+        assert_eq!(to_json(&node), json!({ "a": [1, 2.0, "x", null, false], "1": { "b": "y" } }));
+    }
 }
