@@ -1,0 +1,46 @@
+//! How fast the single CNN (B1) trains: samples a second, on random data.
+//!
+//! `cnn_throughput [time|channel] [batch] [threads] [steps]`. Its twin in PyTorch, with the same arguments and
+//! the same output, is `tests/goldens/models/pytorch_cnn_throughput.py`; run them in turns and compare medians.
+#![allow(clippy::print_stdout)]
+
+use std::error::Error;
+use std::time::Instant;
+
+use affekt_models::{CnnConfig, NetworkConfig, NormAxis};
+use affekt_torch::{Adam, AdamConfig, device};
+use tch::{Device, Kind, Tensor};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument =
+        |index: usize, default: &str| arguments.get(index).map_or(default, String::as_str).to_owned();
+    let norm_axis = match argument(0, "time").as_str() {
+        "time" => NormAxis::Time,
+        "channel" => NormAxis::Channel,
+        other => return Err(format!("unknown axis `{other}`: expected `time` or `channel`").into()),
+    };
+    let batch: i64 = argument(1, "32").parse()?;
+    let threads: usize = argument(2, "2").parse()?;
+    let steps: usize = argument(3, "12").parse()?;
+
+    device::set_threads(threads);
+    let config = NetworkConfig::Cnn(CnnConfig { norm_axis, ..CnnConfig::default() });
+    let network = config.build([128, 94], 7, 0, Device::Cpu)?;
+    let mut optimiser = Adam::new(network.trainable(), AdamConfig::default());
+    let xs = Tensor::randn([batch, 128, 94], (Kind::Float, Device::Cpu));
+    let ys = Tensor::randint(7, [batch], (Kind::Int64, Device::Cpu));
+    let mut seconds = Vec::new();
+    for _ in 0..steps + 2 {
+        let start = Instant::now();
+        let loss = network.forward_t(&xs, true).cross_entropy_for_logits(&ys);
+        loss.f_backward()?;
+        optimiser.step()?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    // The first two steps choose kernels and allocate.
+    let mut seconds = seconds.split_off(2);
+    seconds.sort_by(f64::total_cmp);
+    println!("{:.1}", batch as f64 / seconds[seconds.len() / 2]);
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! How to train: what a pipeline's `train` section says.
+
+use serde::{Deserialize, Serialize};
+
+/// Adam on mini-batches. The defaults suit the networks trained from scratch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Adam's learning rate. (B1's published one, 1e-2, was chosen by Hyperband.)
+    pub lr: f64,
+    /// Adam's weight decay (L2).
+    pub weight_decay: f64,
+    /// Examples in a batch; the last one of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Epochs, at the most.
+    pub max_epochs: u32,
+    /// When to stop before that, and which epoch's weights to keep.
+    pub stopping: Stopping,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            lr: 1e-3,
+            weight_decay: 0.0,
+            batch_size: 32,
+            max_epochs: 100,
+            stopping: Stopping::Early { monitor: Monitor::DevLoss, patience: 10 },
+        }
+    }
+}
+
+/// When training ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Stopping {
+    /// After `patience` epochs without a better figure on the dev part. The best epoch's weights are kept.
+    Early {
+        /// The figure.
+        monitor: Monitor,
+        /// How many epochs may pass without a better one.
+        patience: u32,
+    },
+    /// After `max_epochs`. The last epoch's weights are kept, whatever a dev part says.
+    Fixed,
+}
+
+/// A figure on the dev part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Monitor {
+    /// Mean cross-entropy: lower is better.
+    DevLoss,
+    /// Share of right predictions: higher is better.
+    DevAccuracy,
+    /// Mean recall of the classes: higher is better.
+    DevUar,
+}

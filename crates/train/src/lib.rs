@@ -1,0 +1,26 @@
+//! From examples and a network's configuration to trained weights and predictions.
+//!
+//! A caller shows its data as [`Examples`]: frames, class and role by row, wherever they lie. A [`Part`] is the
+//! rows of one role, picked by that role and nothing else, so that [`train`] cannot be handed test rows.
+//! [`train`] gives [`Trained`] weights and the history of its epochs; [`predict`] gives logits for any part.
+//!
+//! Equal inputs give equal bytes on the CPU with the same number of threads, also when a run was killed and
+//! started again with the same [`Resume`] folder.
+
+mod batches;
+mod config;
+mod error;
+mod examples;
+mod predict;
+mod scores;
+mod standardise;
+mod state;
+mod training;
+
+pub use config::{Monitor, Stopping, TrainConfig};
+pub use error::TrainError;
+pub use examples::{Dev, DevPart, Examples, Part, PartRole, Test, TestPart, Train, TrainingPart};
+pub use predict::predict;
+pub use standardise::{Standardise, StandardisePer};
+pub use state::{Resume, StateOutcome};
+pub use training::{Progress, Trained, Training, train};

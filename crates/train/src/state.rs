@@ -1,0 +1,178 @@
+//! The state to resume from: everything that the rest of a training depends on, at the end of an epoch.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use affekt_domain::Epoch;
+use affekt_torch::{Checkpoint, NamedTensors};
+use tch::{Kind, Tensor};
+
+use crate::TrainError;
+
+/// Where to keep the state to resume from. The folder belongs to one training: it is not looked at whether
+/// the examples are the same as before, beyond their number and shape.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    /// The folder, made if missing.
+    pub folder: PathBuf,
+    /// Write after an epoch only if so much time has passed since the last write.
+    pub every: Duration,
+}
+
+/// What was found in the [`Resume`] folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateOutcome {
+    /// Nothing: training began at the beginning.
+    Fresh,
+    /// A state: training went on after this epoch.
+    Resumed(u32),
+    /// Something unusable: training began at the beginning. The text says why; it is worth a warning.
+    Ignored(String),
+}
+
+/// What a training is between two epochs.
+pub struct State {
+    /// The epochs so far.
+    pub history: Vec<Epoch>,
+    /// The number of the epoch whose weights are `best`.
+    pub kept: u32,
+    /// The weights after the last epoch.
+    pub network: NamedTensors,
+    /// The weights to keep.
+    pub best: NamedTensors,
+    /// The optimiser's state.
+    pub optimiser: NamedTensors,
+}
+
+/// The file that holds the state of one training.
+pub struct StateFile<'a> {
+    resume: &'a Resume,
+    /// The training's settings: a state with others is not its own.
+    settings: String,
+    written: Instant,
+}
+
+impl<'a> StateFile<'a> {
+    pub fn new(resume: &'a Resume, settings: String) -> Self {
+        Self { resume, settings, written: Instant::now() }
+    }
+
+    /// The state in the file, if there is one: `Err` says why it is of no use.
+    pub fn read(&self) -> Option<Result<State, String>> {
+        let path = self.path();
+        let explain =
+            |why: &dyn std::fmt::Display| format!("{}: {why}; training starts over", path.display());
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Err(explain(&error))),
+            Ok(bytes) => Some(match Checkpoint::from_bytes(&bytes) {
+                Err(error) => Err(explain(&error)),
+                Ok(file) if file.metadata.get(SETTINGS) != Some(&self.settings) => {
+                    Err(explain(&"the state of a training with other settings"))
+                }
+                Ok(file) => unpack(file).ok_or_else(|| explain(&"not a training's state")),
+            }),
+        }
+    }
+
+    /// Writes the state if it is time to: whole or not at all, also when the machine dies meanwhile.
+    pub fn write_if_due(&mut self, state: impl FnOnce() -> State) -> Result<(), TrainError> {
+        if self.written.elapsed() < self.resume.every {
+            return Ok(());
+        }
+        let bytes = self.pack(state()).to_bytes()?;
+        replace(&self.path(), &bytes).map_err(|source| TrainError::State { path: self.path(), source })?;
+        self.written = Instant::now();
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.resume.folder.join("resume.safetensors")
+    }
+
+    fn pack(&self, state: State) -> Checkpoint {
+        let mut tensors = NamedTensors::new();
+        for (prefix, group) in [(NETWORK, state.network), (BEST, state.best), (OPTIMISER, state.optimiser)] {
+            tensors.extend(group.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+        }
+        tensors.insert(HISTORY.to_owned(), history_tensor(&state.history));
+        let metadata = [(SETTINGS, self.settings.clone()), (KEPT, state.kept.to_string())];
+        Checkpoint { tensors, metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into() }
+    }
+}
+
+const NETWORK: &str = "network.";
+const BEST: &str = "best.";
+const OPTIMISER: &str = "optimiser.";
+const HISTORY: &str = "history";
+const SETTINGS: &str = "settings";
+const KEPT: &str = "kept";
+
+fn unpack(file: Checkpoint) -> Option<State> {
+    let mut state = State {
+        history: Vec::new(),
+        kept: file.metadata.get(KEPT)?.parse().ok()?,
+        network: NamedTensors::new(),
+        best: NamedTensors::new(),
+        optimiser: NamedTensors::new(),
+    };
+    for (name, tensor) in file.tensors {
+        if name == HISTORY {
+            state.history = history(&tensor)?;
+        } else if let Some(name) = name.strip_prefix(NETWORK) {
+            state.network.insert(name.to_owned(), tensor);
+        } else if let Some(name) = name.strip_prefix(BEST) {
+            state.best.insert(name.to_owned(), tensor);
+        } else if let Some(name) = name.strip_prefix(OPTIMISER) {
+            state.optimiser.insert(name.to_owned(), tensor);
+        } else {
+            return None;
+        }
+    }
+    (!state.history.is_empty()).then_some(state)
+}
+
+/// The epochs as `[epochs, 6]` in f64, which keeps every bit; what is missing is NaN.
+fn history_tensor(history: &[Epoch]) -> Tensor {
+    let values: Vec<f64> = history
+        .iter()
+        .flat_map(|e| {
+            let [loss, accuracy, uar] =
+                [e.dev_loss, e.dev_accuracy, e.dev_uar].map(|v| v.unwrap_or(f64::NAN));
+            [f64::from(e.number), e.learning_rate, e.train_loss, loss, accuracy, uar]
+        })
+        .collect();
+    Tensor::from_slice(&values).view([-1, 6])
+}
+
+fn history(tensor: &Tensor) -> Option<Vec<Epoch>> {
+    if tensor.kind() != Kind::Double || tensor.size().get(1) != Some(&6) {
+        return None;
+    }
+    let values = Vec::<f64>::try_from(tensor.flatten(0, -1)).ok()?;
+    let present = |value: f64| (!value.is_nan()).then_some(value);
+    let epoch = |row: &[f64]| Epoch {
+        number: row[0] as u32,
+        learning_rate: row[1],
+        train_loss: row[2],
+        dev_loss: present(row[3]),
+        dev_accuracy: present(row[4]),
+        dev_uar: present(row[5]),
+        kept: false,
+    };
+    Some(values.chunks_exact(6).map(epoch).collect())
+}
+
+/// Puts `bytes` in the place of the file: written beside it, forced to the disk, renamed.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,364 @@
+//! The training loop.
+
+use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
+
+use affekt_domain::Epoch;
+use affekt_models::{Network, NetworkConfig, ParameterCounts};
+use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
+use tch::{Device, Reduction, Tensor};
+
+use crate::batches::Batches;
+use crate::scores::DevScores;
+use crate::state::{State, StateFile};
+use crate::{
+    DevPart, Monitor, Part, PartRole, Resume, Standardise, StateOutcome, Stopping, TrainConfig, TrainError,
+    TrainingPart, predict,
+};
+
+/// All that a trained network depends on.
+pub struct Training<'a> {
+    /// Which network.
+    pub network: &'a NetworkConfig,
+    /// How to train it.
+    pub config: &'a TrainConfig,
+    /// How many classes there are.
+    pub classes: usize,
+    /// The seed of the first weights, the order of the examples and dropout.
+    pub seed: u64,
+    /// What it is fitted on.
+    pub trained_on: &'a TrainingPart<'a>,
+    /// What its epoch is chosen on.
+    pub selected_on: Option<&'a DevPart<'a>>,
+    /// What is done to every batch first.
+    pub standardise: Option<&'a Standardise>,
+    /// Where to compute.
+    pub device: Device,
+    /// Where to keep the state to resume from.
+    pub resume: Option<&'a Resume>,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Trained {
+    /// The weights of the kept epoch, on the CPU.
+    pub weights: NamedTensors,
+    /// All epochs.
+    pub history: Vec<Epoch>,
+    /// The number of the epoch whose weights these are.
+    pub kept_epoch: u32,
+    /// How many numbers the network holds.
+    pub parameters: ParameterCounts,
+    /// What was found in the [`Resume`] folder.
+    pub state: StateOutcome,
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A batch is done.
+    Batch {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// Batches done in this epoch.
+        done: usize,
+        /// Batches in an epoch.
+        total: usize,
+        /// The epoch's mean loss so far, a few batches late: reading it makes a GPU wait.
+        loss: Option<f64>,
+    },
+    /// An epoch is done, and its state kept if that was due. `kept` says that it is the best so far.
+    Epoch(&'a Epoch),
+}
+
+/// Trains a network. `progress` hears of every batch and epoch and may break off.
+///
+/// One training runs at a time in a process, others wait: dropout draws from libtorch's one generator.
+///
+/// # Errors
+/// When the parts, settings and network do not go together, the loss stops being finite, `progress` breaks
+/// off, the resume state cannot be written, or libtorch refuses. An unusable resume state is no error:
+/// [`Trained::state`] tells of it.
+pub fn train(
+    training: &Training,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Trained, TrainError> {
+    check(training)?;
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let config = training.config;
+    let mut run = Run::new(training)?;
+    let mut file = training.resume.map(|resume| StateFile::new(resume, settings(training)));
+    let state = match file.as_ref().and_then(StateFile::read) {
+        None => StateOutcome::Fresh,
+        Some(Err(why)) => StateOutcome::Ignored(why),
+        Some(Ok(state)) => StateOutcome::Resumed(run.restore(state)?),
+    };
+
+    while !finished(config, &run.history, run.kept) {
+        let number = run.history.len() as u32 + 1;
+        let train_loss = run.epoch(number, progress)?;
+        let dev = run.evaluate(number)?;
+        let mut epoch = Epoch {
+            number,
+            learning_rate: config.lr,
+            train_loss,
+            dev_loss: dev.map(|dev| dev.loss),
+            dev_accuracy: dev.map(|dev| dev.accuracy),
+            dev_uar: dev.map(|dev| dev.uar),
+            kept: false,
+        };
+        let best = run.history.iter().find(|e| e.number == run.kept);
+        epoch.kept = best.is_none_or(|best| better(config, &epoch, best));
+        run.history.push(epoch);
+        if epoch.kept {
+            run.kept = number;
+            run.best = copy(&run.network.weights())?;
+        }
+        if let Some(file) = &mut file {
+            file.write_if_due(|| run.state())?;
+        }
+        if progress(Progress::Epoch(&epoch)).is_break() {
+            return Err(TrainError::Cancelled(number));
+        }
+    }
+    run.finish(state)
+}
+
+/// Held by whoever draws from libtorch's generator.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// Losses are read from the device so many batches at a time.
+const LOSSES_AT_ONCE: usize = 32;
+
+/// A training under way.
+struct Run<'a> {
+    training: &'a Training<'a>,
+    network: Network,
+    optimiser: Adam,
+    batches: Batches<'a>,
+    history: Vec<Epoch>,
+    kept: u32,
+    best: NamedTensors,
+}
+
+impl<'a> Run<'a> {
+    fn new(training: &'a Training<'a>) -> Result<Self, TrainError> {
+        let Training { config, trained_on, device, .. } = *training;
+        let examples = trained_on.examples();
+        let network = training.network.build(examples.shape(), training.classes, training.seed, device)?;
+        let adam =
+            AdamConfig { learning_rate: config.lr, weight_decay: config.weight_decay, ..Default::default() };
+        Ok(Self {
+            training,
+            optimiser: Adam::new(network.trainable(), adam),
+            network,
+            batches: Batches::new(examples, training.standardise, device)?,
+            history: Vec::new(),
+            kept: 0,
+            best: NamedTensors::new(),
+        })
+    }
+
+    /// One pass over the training part. Gives the mean loss.
+    fn epoch(
+        &mut self,
+        number: u32,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<f64, TrainError> {
+        let Training { config, trained_on, seed, .. } = *self.training;
+        // Order and dropout are functions of seed and epoch, not of the epochs before: that is what lets a
+        // resumed run go on as if nothing had happened.
+        let mut random = Random::new(seed, &format!("epoch {number}"));
+        tch::manual_seed(random.bits() as i64);
+        let mut rows = trained_on.rows().to_vec();
+        random.shuffle(&mut rows);
+
+        let total = rows.len().div_ceil(config.batch_size);
+        let mut losses =
+            Losses { epoch: number, total, lr: config.lr, unread: Vec::new(), read: 0, sum: 0.0, rows: 0 };
+        for (i, rows) in rows.chunks(config.batch_size).enumerate() {
+            let (xs, ys) = self.batches.gather(rows)?;
+            let logits = self.network.forward_t(&xs, true);
+            let loss = logits.f_cross_entropy_loss::<Tensor>(&ys, None, Reduction::Mean, -100, 0.0)?;
+            loss.f_backward()?;
+            self.optimiser.step()?;
+            losses.push(loss.f_detach()?, rows.len())?;
+            let life = Progress::Batch { epoch: number, done: i + 1, total, loss: losses.mean() };
+            if progress(life).is_break() {
+                return Err(TrainError::Cancelled(number));
+            }
+        }
+        losses.flush()?;
+        Ok(losses.sum / losses.rows as f64)
+    }
+
+    /// Figures on the dev part, where there is one.
+    fn evaluate(&self, epoch: u32) -> Result<Option<DevScores>, TrainError> {
+        let Training { config, standardise, .. } = *self.training;
+        let Some(part) = self.training.selected_on else { return Ok(None) };
+        let scores =
+            DevScores::new(&predict(&self.network, part, standardise, config.batch_size)?, part.classes());
+        if scores.loss.is_finite() {
+            Ok(Some(scores))
+        } else {
+            Err(TrainError::DevNotFinite { loss: scores.loss, epoch, lr: config.lr })
+        }
+    }
+
+    /// Goes on from a saved state. Gives the number of the last epoch in it.
+    fn restore(&mut self, state: State) -> Result<u32, TrainError> {
+        self.network.load(&state.network)?;
+        self.optimiser.load_state(&state.optimiser)?;
+        self.best = state.best;
+        self.kept = state.kept;
+        self.history = state.history;
+        Ok(self.history.len() as u32)
+    }
+
+    fn state(&self) -> State {
+        let clone =
+            |tensors: &NamedTensors| tensors.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect();
+        State {
+            history: self.history.clone(),
+            kept: self.kept,
+            network: self.network.weights(),
+            best: clone(&self.best),
+            optimiser: self.optimiser.state(),
+        }
+    }
+
+    fn finish(mut self, state: StateOutcome) -> Result<Trained, TrainError> {
+        for epoch in &mut self.history {
+            epoch.kept = epoch.number == self.kept;
+        }
+        let on_cpu = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_to_device(Device::Cpu)?));
+        Ok(Trained {
+            weights: self.best.into_iter().map(on_cpu).collect::<Result<_, TrainError>>()?,
+            history: self.history,
+            kept_epoch: self.kept,
+            parameters: self.network.parameter_counts(),
+            state,
+        })
+    }
+}
+
+/// The losses of an epoch, left on the device until some have gathered.
+struct Losses {
+    epoch: u32,
+    total: usize,
+    lr: f64,
+    unread: Vec<(Tensor, usize)>,
+    /// Batches read, the sum of their rows' losses, and how many rows they had.
+    read: usize,
+    sum: f64,
+    rows: usize,
+}
+
+impl Losses {
+    fn push(&mut self, loss: Tensor, rows: usize) -> Result<(), TrainError> {
+        self.unread.push((loss, rows));
+        if self.unread.len() == LOSSES_AT_ONCE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), TrainError> {
+        let (tensors, rows): (Vec<_>, Vec<_>) = self.unread.drain(..).unzip();
+        if tensors.is_empty() {
+            return Ok(());
+        }
+        let losses = Vec::<f64>::try_from(Tensor::f_stack(&tensors, 0)?)?;
+        for (loss, rows) in losses.into_iter().zip(rows) {
+            self.read += 1;
+            if !loss.is_finite() {
+                let Self { epoch, total: batches, lr, .. } = *self;
+                return Err(TrainError::NotFinite { loss, epoch, batch: self.read, batches, lr });
+            }
+            self.sum += loss * rows as f64;
+            self.rows += rows;
+        }
+        Ok(())
+    }
+
+    fn mean(&self) -> Option<f64> {
+        (self.rows > 0).then(|| self.sum / self.rows as f64)
+    }
+}
+
+fn check(training: &Training) -> Result<(), TrainError> {
+    let config = training.config;
+    let bad = |name, value: String, expected| Err(TrainError::Config { name, value, expected });
+    if !(config.lr > 0.0 && config.lr.is_finite()) {
+        return bad("lr", config.lr.to_string(), "a number above 0");
+    }
+    if !(config.weight_decay >= 0.0 && config.weight_decay.is_finite()) {
+        return bad("weight_decay", config.weight_decay.to_string(), "a number from 0");
+    }
+    if config.batch_size == 0 {
+        return bad("batch_size", "0".into(), "at least 1");
+    }
+    if config.max_epochs == 0 {
+        return bad("max_epochs", "0".into(), "at least 1");
+    }
+    check_part(training.trained_on, training.classes)?;
+    match (training.selected_on, config.stopping) {
+        (Some(part), _) => check_part(part, training.classes),
+        (None, Stopping::Early { .. }) => Err(TrainError::NoDevPart),
+        (None, Stopping::Fixed) => Ok(()),
+    }
+}
+
+fn check_part<R: PartRole>(part: &Part<R>, classes: usize) -> Result<(), TrainError> {
+    if part.rows().is_empty() {
+        return Err(TrainError::Empty(R::ROLE));
+    }
+    let known = 0..classes as i64;
+    match part.rows().iter().zip(part.classes()).find(|(_, class)| !known.contains(class)) {
+        Some((&row, class)) => Err(TrainError::Class { row, class, classes }),
+        None => Ok(()),
+    }
+}
+
+/// What a state must agree on to be this training's own.
+fn settings(training: &Training) -> String {
+    serde_json::json!({
+        "network": training.network,
+        "config": training.config,
+        "classes": training.classes,
+        "seed": training.seed,
+        "shape": training.trained_on.examples().shape(),
+        "training_rows": training.trained_on.rows().len(),
+        "dev_rows": training.selected_on.map(|part| part.rows().len()),
+        "standardise": training.standardise,
+        "cuda": training.device.is_cuda(),
+        "threads": affekt_torch::device::threads(),
+        "libtorch": affekt_torch::device::libtorch_version(),
+    })
+    .to_string()
+}
+
+fn finished(config: &TrainConfig, history: &[Epoch], kept: u32) -> bool {
+    let done = history.len() as u32;
+    let patience_over = match config.stopping {
+        Stopping::Early { patience, .. } => done > kept && done - kept >= patience,
+        Stopping::Fixed => false,
+    };
+    done >= config.max_epochs || patience_over
+}
+
+/// Whether to keep `new`'s weights rather than `old`'s.
+fn better(config: &TrainConfig, new: &Epoch, old: &Epoch) -> bool {
+    match config.stopping {
+        Stopping::Fixed => true,
+        Stopping::Early { monitor: Monitor::DevLoss, .. } => new.dev_loss < old.dev_loss,
+        Stopping::Early { monitor: Monitor::DevAccuracy, .. } => new.dev_accuracy > old.dev_accuracy,
+        Stopping::Early { monitor: Monitor::DevUar, .. } => new.dev_uar > old.dev_uar,
+    }
+}
+
+fn copy(tensors: &NamedTensors) -> Result<NamedTensors, TrainError> {
+    let copy = |(name, tensor): (&String, &Tensor)| {
+        let mut new = tensor.f_empty_like()?;
+        new.f_copy_(tensor)?;
+        Ok((name.clone(), new))
+    };
+    tensors.iter().map(copy).collect()
+}

@@ -1,0 +1,392 @@
+//! Training end to end on examples small enough for a test.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use affekt_domain::Role;
+use affekt_models::{CnnConfig, NetworkConfig, NormAxis};
+use affekt_torch::{Checkpoint, Random};
+use affekt_train::{
+    DevPart, Examples, Monitor, Progress, Resume, Standardise, StandardisePer, StateOutcome, Stopping,
+    TestPart, TrainConfig, TrainError, Trained, Training, TrainingPart, predict, train,
+};
+use tch::Device;
+
+const BANDS: usize = 8;
+const FRAMES: usize = 12;
+
+/// Noise in which the band that is loud tells the class. 60 rows train, 20 dev, 20 test.
+#[derive(Clone)]
+struct Bands {
+    rows: Vec<(Vec<f32>, i64, Option<Role>)>,
+}
+
+impl Bands {
+    fn new() -> Self {
+        let mut random = Random::new(1, "bands");
+        let rows = (0..100).map(|row| {
+            let class = row % 3;
+            let values = (0..BANDS * FRAMES).map(|i| {
+                let loud = if (i / FRAMES) / 3 == class { 4.0 } else { 0.0 };
+                40.0 + loud + random.uniform(-6.0, 6.0)
+            });
+            let role = [Role::Train, Role::Train, Role::Train, Role::Dev, Role::Test][row % 5];
+            (values.collect(), class as i64, Some(role))
+        });
+        Self { rows: rows.collect() }
+    }
+}
+
+impl Examples for Bands {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+    fn shape(&self) -> [usize; 2] {
+        [BANDS, FRAMES]
+    }
+    fn frames(&self, row: usize) -> &[f32] {
+        &self.rows[row].0
+    }
+    fn class(&self, row: usize) -> i64 {
+        self.rows[row].1
+    }
+    fn role(&self, row: usize) -> Option<Role> {
+        self.rows[row].2
+    }
+}
+
+/// One training of a small network, varied by the tests.
+struct Case {
+    examples: Bands,
+    network: NetworkConfig,
+    config: TrainConfig,
+    with_dev: bool,
+    seed: u64,
+    resume: Option<Resume>,
+}
+
+impl Case {
+    fn new() -> Self {
+        let cnn =
+            CnnConfig { channels: vec![4, 6], pools: vec![2, 2], dropout: 0.3, norm_axis: NormAxis::Channel };
+        Self {
+            examples: Bands::new(),
+            network: NetworkConfig::Cnn(cnn),
+            config: TrainConfig { lr: 0.01, batch_size: 16, max_epochs: 6, ..TrainConfig::default() },
+            with_dev: true,
+            seed: 1,
+            resume: None,
+        }
+    }
+
+    fn resuming_in(folder: &Path) -> Self {
+        Self { resume: Some(Resume { folder: folder.to_owned(), every: Duration::ZERO }), ..Self::new() }
+    }
+
+    fn run(&self) -> Result<Trained, TrainError> {
+        self.run_with(&mut |_| ControlFlow::Continue(()))
+    }
+
+    fn run_with(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Trained, TrainError> {
+        let part = TrainingPart::of(&self.examples);
+        let standardise = Standardise::fit(&part, StandardisePer::Global).unwrap();
+        let dev = DevPart::of(&self.examples);
+        let training = Training {
+            network: &self.network,
+            config: &self.config,
+            classes: 3,
+            seed: self.seed,
+            trained_on: &part,
+            selected_on: self.with_dev.then_some(&dev),
+            standardise: Some(&standardise),
+            device: Device::Cpu,
+            resume: self.resume.as_ref(),
+        };
+        train(&training, progress)
+    }
+}
+
+fn bytes(trained: &Trained) -> Vec<u8> {
+    let tensors =
+        trained.weights.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+    Checkpoint { tensors, ..Checkpoint::default() }.to_bytes().unwrap()
+}
+
+fn assert_same(a: &Trained, b: &Trained) {
+    assert_eq!(a.history, b.history);
+    assert_eq!(a.kept_epoch, b.kept_epoch);
+    assert!(bytes(a) == bytes(b), "other weights");
+}
+
+#[test]
+fn learns_and_predicts_what_it_has_not_seen() {
+    let case = Case { config: TrainConfig { max_epochs: 15, ..Case::new().config }, ..Case::new() };
+    let trained = case.run().unwrap();
+    let kept = &trained.history[trained.kept_epoch as usize - 1];
+    assert!(kept.dev_accuracy.unwrap() >= 0.9, "{kept:?}");
+    assert!(kept.train_loss < trained.history[0].train_loss);
+    assert_eq!(trained.history.iter().filter(|epoch| epoch.kept).count(), 1);
+    assert!(kept.kept);
+
+    let part = TrainingPart::of(&case.examples);
+    let standardise = Standardise::fit(&part, StandardisePer::Global).unwrap();
+    let mut network = case.network.build([BANDS, FRAMES], 3, 99, Device::Cpu).unwrap();
+    network.load(&trained.weights).unwrap();
+    let right = |part: &dyn Fn(usize) -> Vec<Vec<f32>>, classes: Vec<i64>| {
+        let logits = part(7);
+        assert_eq!(logits.len(), classes.len());
+        let best =
+            |logits: &Vec<f32>| (0..3).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap() as i64;
+        logits.iter().zip(&classes).filter(|(logits, class)| best(logits) == **class).count()
+    };
+    let test = TestPart::of(&case.examples);
+    let on_test = |batch| predict(&network, &test, Some(&standardise), batch).unwrap();
+    assert!(right(&on_test, test.classes().collect()) >= 18);
+    let dev = DevPart::of(&case.examples);
+    let on_dev = |batch| predict(&network, &dev, Some(&standardise), batch).unwrap();
+    let accuracy = right(&on_dev, dev.classes().collect()) as f64 / 20.0;
+    assert_eq!(Some(accuracy), kept.dev_accuracy, "the kept weights are those of the kept epoch");
+}
+
+#[test]
+fn a_part_is_what_the_roles_say() {
+    let mut examples = Bands::new();
+    examples.rows[0].2 = None;
+    let roles = |rows: &[usize]| rows.iter().map(|&row| examples.role(row)).collect::<Vec<_>>();
+    assert_eq!(roles(TrainingPart::of(&examples).rows()), [Some(Role::Train); 59]);
+    assert_eq!(roles(DevPart::of(&examples).rows()), [Some(Role::Dev); 20]);
+    assert_eq!(roles(TestPart::of(&examples).rows()), [Some(Role::Test); 20]);
+}
+
+#[test]
+fn test_rows_change_nothing() {
+    let case = Case::new();
+    let mut other = Case::new();
+    for (values, class, role) in &mut other.examples.rows {
+        if *role == Some(Role::Test) {
+            values.fill(f32::NAN);
+            *class = 2 - *class;
+        }
+    }
+    assert_same(&case.run().unwrap(), &other.run().unwrap());
+}
+
+#[test]
+fn the_same_bytes_twice_and_others_for_another_seed() {
+    let first = Case::new().run().unwrap();
+    assert_same(&first, &Case::new().run().unwrap());
+    let other = Case { seed: 2, ..Case::new() }.run().unwrap();
+    assert!(bytes(&first) != bytes(&other));
+    assert_ne!(first.history, other.history);
+}
+
+#[test]
+fn interrupted_anywhere_it_ends_with_the_same_bytes() {
+    let straight = Case::new().run().unwrap();
+    // After how many signs of life to break off, 5 an epoch: four batches and the epoch's end.
+    for signs in [1_u32, 5, 8, 10, 29] {
+        let folder = tempfile::tempdir().unwrap();
+        let case = Case::resuming_in(folder.path());
+        let seen = Cell::new(0);
+        let error = case
+            .run_with(&mut |_| {
+                seen.set(seen.get() + 1);
+                if seen.get() == signs { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap_err();
+        assert!(matches!(error, TrainError::Cancelled(epoch) if epoch == signs.div_ceil(5)), "{error}");
+        let resumed = case.run().unwrap();
+        let expected = match signs / 5 {
+            0 => StateOutcome::Fresh,
+            epochs => StateOutcome::Resumed(epochs),
+        };
+        assert_eq!(resumed.state, expected);
+        assert_same(&straight, &resumed);
+        // A run that was killed after its last epoch has nothing left to do.
+        let again = case.run_with(&mut |_| panic!("no work is left")).unwrap();
+        assert_eq!(again.state, StateOutcome::Resumed(6));
+        assert_same(&straight, &again);
+    }
+}
+
+#[test]
+fn a_state_that_is_of_no_use_is_ignored_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = Case::resuming_in(folder.path());
+    let straight = case.run().unwrap();
+    let file = folder.path().join("resume.safetensors");
+    let whole = std::fs::read(&file).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() - 100] ^= 1;
+    let foreign = Checkpoint::default().to_bytes().unwrap();
+    for (damage, why) in [
+        (&whole[..whole.len() / 2], "not a whole safetensors file"),
+        (&[], "not a whole safetensors file"),
+        (&flipped[..], "damaged"),
+        (&foreign[..], "other settings"),
+    ] {
+        std::fs::write(&file, damage).unwrap();
+        let trained = case.run().unwrap();
+        let StateOutcome::Ignored(reason) = &trained.state else { panic!("{:?} of {why}", trained.state) };
+        assert!(reason.contains(why) && reason.contains("resume.safetensors"), "{reason}");
+        assert_same(&straight, &trained);
+    }
+
+    let other = Case { seed: 5, ..Case::resuming_in(folder.path()) }.run().unwrap();
+    assert!(matches!(other.state, StateOutcome::Ignored(reason) if reason.contains("other settings")));
+}
+
+#[test]
+fn the_state_is_written_no_more_often_than_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let resume = Some(Resume { folder: folder.path().to_owned(), every: Duration::from_secs(3600) });
+    Case { resume, ..Case::new() }.run().unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn early_stopping_keeps_the_best_epoch() {
+    for monitor in [Monitor::DevLoss, Monitor::DevAccuracy, Monitor::DevUar] {
+        let stopping = Stopping::Early { monitor, patience: 3 };
+        let config = TrainConfig { max_epochs: 200, stopping, ..Case::new().config };
+        let trained = Case { config, ..Case::new() }.run().unwrap();
+        assert_eq!(trained.history.len() as u32, trained.kept_epoch + 3, "{monitor:?}");
+        // The first of the best, as lower numbers are better here.
+        let figures = trained.history.iter().map(|epoch| match monitor {
+            Monitor::DevLoss => epoch.dev_loss.unwrap(),
+            Monitor::DevAccuracy => -epoch.dev_accuracy.unwrap(),
+            Monitor::DevUar => -epoch.dev_uar.unwrap(),
+        });
+        let best = figures.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap().0;
+        assert_eq!(trained.kept_epoch as usize, best + 1, "{monitor:?}");
+    }
+}
+
+#[test]
+fn without_a_dev_part_the_last_epoch_is_kept() {
+    let fixed = TrainConfig { stopping: Stopping::Fixed, ..Case::new().config };
+    let trained = Case { with_dev: false, config: fixed, ..Case::new() }.run().unwrap();
+    assert_eq!((trained.kept_epoch, trained.history.len()), (6, 6));
+    assert!(trained.history.iter().all(|epoch| epoch.dev_loss.is_none() && epoch.dev_uar.is_none()));
+    let error = Case { with_dev: false, ..Case::new() }.run().unwrap_err();
+    assert!(matches!(error, TrainError::NoDevPart), "{error}");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_reported_with_its_place() {
+    let mut case = Case::new();
+    let row = case.examples.rows.iter().position(|(_, _, role)| *role == Some(Role::Dev)).unwrap();
+    case.examples.rows[row].0[3] = f32::INFINITY;
+    let error = case.run().unwrap_err().to_string();
+    assert!(error.starts_with("the dev loss is NaN after epoch 1: try a smaller lr than 1e-2"), "{error}");
+
+    let config = TrainConfig { lr: 1e30, ..case.config };
+    let error = Case { config, ..Case::new() }.run().unwrap_err();
+    let TrainError::NotFinite { epoch: 1, batch, batches: 4, .. } = error else { panic!("{error}") };
+    assert!(batch > 1);
+}
+
+#[test]
+fn impossible_trainings_are_refused() {
+    let error = |change: &dyn Fn(&mut Case)| {
+        let mut case = Case::new();
+        change(&mut case);
+        case.run().map(|_| ()).unwrap_err().to_string()
+    };
+    assert_eq!(error(&|case| case.config.batch_size = 0), "batch_size is 0: expected at least 1");
+    assert_eq!(error(&|case| case.config.lr = f64::NAN), "lr is NaN: expected a number above 0");
+    assert_eq!(error(&|case| case.examples.rows[5].1 = 3), "row 5 has class 3, outside 0..3");
+    let no_dev = |case: &mut Case| case.examples.rows.retain(|(_, _, role)| *role != Some(Role::Dev));
+    assert!(error(&no_dev).starts_with("the dev part is empty"));
+    let big_pools = |case: &mut Case| {
+        case.network = NetworkConfig::Cnn(CnnConfig { pools: vec![2, 4, 4], ..CnnConfig::default() });
+    };
+    assert!(error(&big_pools).starts_with("the network: an input of 8 bands × 12 frames is too small"));
+}
+
+#[test]
+fn damaged_features_are_refused() {
+    let mut examples = Bands::new();
+    examples.rows[4].0.pop();
+    let test = TestPart::of(&examples);
+    let network = Case::new().network.build([BANDS, FRAMES], 3, 1, Device::Cpu).unwrap();
+    let error = predict(&network, &test, None, 32).unwrap_err().to_string();
+    assert!(error.starts_with("row 4 has 95 values where 96 are expected"), "{error}");
+
+    let other = Case::new().network.build([BANDS, FRAMES + 1], 3, 1, Device::Cpu).unwrap();
+    let error = predict(&other, &test, None, 32).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the examples are [8, 12] (bands, frames) and the network wants [8, 13]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn standardising_gives_zero_mean_and_unit_deviation_of_the_training_part() {
+    let mut examples = Bands::new();
+    for (values, _, role) in &mut examples.rows {
+        values[..FRAMES].fill(7.0); // a band that never changes
+        if *role != Some(Role::Train) {
+            values.fill(1e9);
+        }
+    }
+    let part = TrainingPart::of(&examples);
+    let per_band = Standardise::fit(&part, StandardisePer::Band).unwrap();
+    assert_eq!((per_band.mean.len(), per_band.std.len()), (BANDS, BANDS));
+    assert_eq!((per_band.mean[0], per_band.std[0]), (7.0, 1.0));
+    let fourth = |&row| examples.frames(row)[4 * FRAMES..][..FRAMES].iter().map(|&value| f64::from(value));
+    let values: Vec<f64> = part.rows().iter().flat_map(fourth).collect();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let std = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
+    assert!(
+        (f64::from(per_band.mean[4]) - mean).abs() < 1e-5 && (f64::from(per_band.std[4]) - std).abs() < 1e-5
+    );
+    assert_eq!(Standardise::fit(&part, StandardisePer::Global).unwrap().mean.len(), 1);
+
+    // Standardising in front of the network or beforehand is the same.
+    let mut ready = examples.clone();
+    for (values, ..) in &mut ready.rows {
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = (*value - per_band.mean[i / FRAMES]) / per_band.std[i / FRAMES];
+        }
+    }
+    let network = Case::new().network.build([BANDS, FRAMES], 3, 1, Device::Cpu).unwrap();
+    let before = predict(&network, &TrainingPart::of(&ready), None, 32).unwrap();
+    assert_eq!(predict(&network, &part, Some(&per_band), 32).unwrap(), before);
+
+    let wrong = Standardise { mean: vec![0.0; 3], std: vec![1.0; 3] };
+    let error = predict(&network, &part, Some(&wrong), 32).unwrap_err().to_string();
+    assert!(error.contains("one a band (8)"), "{error}");
+}
+
+#[test]
+fn progress_counts_batches_and_epochs() {
+    let mut seen = Vec::new();
+    let config = TrainConfig { max_epochs: 2, ..Case::new().config };
+    Case { config, ..Case::new() }
+        .run_with(&mut |progress| {
+            seen.push(match progress {
+                Progress::Batch { epoch, done, total, .. } => format!("{epoch}: {done}/{total}"),
+                Progress::Epoch(epoch) => format!("{}: done", epoch.number),
+            });
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let expected = [
+        "1: 1/4", "1: 2/4", "1: 3/4", "1: 4/4", "1: done", "2: 1/4", "2: 2/4", "2: 3/4", "2: 4/4", "2: done",
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn settings_read_as_in_a_pipeline() {
+    let text = r#"{"lr": 0.01, "stopping": {"kind": "early", "monitor": "dev-uar", "patience": 5}}"#;
+    let config: TrainConfig = serde_json::from_str(text).unwrap();
+    let stopping = Stopping::Early { monitor: Monitor::DevUar, patience: 5 };
+    assert_eq!(config, TrainConfig { lr: 0.01, stopping, ..TrainConfig::default() });
+    let fixed: TrainConfig = serde_json::from_str(r#"{"stopping": {"kind": "fixed"}}"#).unwrap();
+    assert_eq!(fixed.stopping, Stopping::Fixed);
+    assert!(serde_json::from_str::<TrainConfig>(r#"{"learning_rate": 1}"#).is_err());
+}
