@@ -1,0 +1,228 @@
+//! From a card's YAML to a [`Card`]. Finds every mistake, each at its line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use affekt_config::{Diagnostic, Diagnostics, Field, Node, Section, Span, Value, parse as parse_yaml};
+use affekt_domain::Sex;
+use regex::Regex;
+
+use crate::grammar::{BadTemplate, Rule, SexRule, Template};
+use crate::{Card, EMOTIONS, Grammar, Label, Oddity};
+
+const SEXES: [(&str, Sex); 2] = [("female", Sex::Female), ("male", Sex::Male)];
+
+/// Reads a card.
+pub(crate) fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Card> {
+    // The card's own mistakes decide about the card, whatever else the caller's collection holds.
+    let mistakes = Diagnostics::new();
+    let card = parse_yaml(path, text, &mistakes)
+        .and_then(|node| Field::new(&node, &mistakes).section("the card", |card| read_card(card, path)));
+    let is_wrong = mistakes.has_errors();
+    for mistake in mistakes.sorted() {
+        diagnostics.push(mistake);
+    }
+    card.filter(|_| !is_wrong)
+}
+
+fn read_card(card: &mut Section, path: &str) -> Option<Card> {
+    // Everything is read before the first `?`, so that one mistake does not hide the next.
+    let name = read_name(card, path);
+    let [title, licence, citation, origin, obtain] =
+        ["title", "licence", "citation", "origin", "obtain"].map(|key| card.required_text(key));
+    let (files, speakers) = card
+        .section("expect", |expect| {
+            Some((expect.optional_integer("files", 1..), expect.optional_integer("speakers", 1..)))
+        })
+        .unwrap_or_default();
+    let labels = read_labels(card, files);
+    let ignore = card.list("ignore").into_iter().filter_map(read_regex).collect();
+    let oddities = card.list("oddities").into_iter().filter_map(read_oddity).collect();
+    let grammar = read_grammar(card);
+    Some(Card {
+        name: name?,
+        title: title?,
+        licence: licence?,
+        citation: citation?,
+        origin: origin?,
+        obtain: obtain?,
+        files,
+        speakers,
+        grammar: grammar?,
+        ignore,
+        labels,
+        oddities,
+    })
+}
+
+/// The name begins ids and names a folder: one plain word, by which the card is found.
+fn read_name(card: &mut Section, path: &str) -> Option<String> {
+    let field = card.required("name")?;
+    let name = field.text()?;
+    let is_plain = name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter));
+    if !is_plain {
+        field.expected("a name of letters, digits, `-`, `_` and `.`, as a folder can have");
+    }
+    let stem = Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    if !name.eq_ignore_ascii_case(stem) {
+        field.expected(&format!("the name of the card's file, `{stem}` in any case"));
+    }
+    is_plain.then(|| name.to_owned())
+}
+
+/// `labels: { native: emotion }` or `labels: { native: { emotion: …, files: … } }`.
+fn read_labels(card: &mut Section, files: Option<usize>) -> BTreeMap<String, Label> {
+    let own_words: Vec<String> = card.list("emotions").into_iter().filter_map(word).collect();
+    let known: Vec<&str> = EMOTIONS.into_iter().chain(own_words.iter().map(String::as_str)).collect();
+    let read_emotion = |field: Field, diagnostics: &Diagnostics| {
+        let emotion = field.text()?;
+        if !known.contains(&emotion) {
+            diagnostics.push(
+                Diagnostic::unknown(
+                    &field.node.span,
+                    "emotion",
+                    emotion,
+                    "the common words, and those under `emotions`, are",
+                    &known,
+                )
+                .label("a word of its own belongs under `emotions`"),
+            );
+        }
+        Some(emotion.to_owned())
+    };
+    let Some(labels) = card.required("labels") else { return BTreeMap::new() };
+    let diagnostics = card.diagnostics();
+    let Some(mut table) = Section::open(labels.node, diagnostics, "`labels`") else { return BTreeMap::new() };
+    let mut read = BTreeMap::new();
+    for (key, field) in table.rest() {
+        let label = if let Value::Map(_) = field.node.value {
+            field.section(&format!("label `{}`", key.name), |label| {
+                let emotion = label.required("emotion").and_then(|field| read_emotion(field, diagnostics));
+                let files = label.optional_integer("files", 1..);
+                Some(Label { emotion: emotion?, files })
+            })
+        } else {
+            read_emotion(field, diagnostics).map(|emotion| Label { emotion, files: None })
+        };
+        read.extend(label.map(|label| (key.name.clone(), label)));
+    }
+    let counted: Option<usize> = read.values().map(|label| label.files).sum();
+    if let (Some(counted), Some(files)) = (counted, files)
+        && counted != files
+    {
+        let message = format!("the labels' files add up to {counted}, `expect` says {files}");
+        diagnostics.error(&labels.node.span, message);
+    }
+    read
+}
+
+/// A remark, or `{ files: <regular expression>, remark: … }`.
+fn read_oddity(field: Field) -> Option<Oddity> {
+    if let Value::Map(_) = field.node.value {
+        return field.section("the oddity", |oddity| {
+            let files = oddity.required("files").and_then(read_regex);
+            Some(Oddity { remark: oddity.required_text("remark")?, files: Some(files?) })
+        });
+    }
+    Some(Oddity { remark: field.text()?.to_owned(), files: None })
+}
+
+fn read_grammar(card: &mut Section) -> Option<Grammar> {
+    let path = card.required("path").and_then(read_path);
+    let diagnostics = card.diagnostics();
+    let fields = ["speaker", "label"].map(|key| card.required(key));
+    let optional = ["text", "intensity", "session", "recording", "sex"].map(|key| card.optional(key));
+
+    // Without the regular expression nobody knows which groups templates may name.
+    let path = path?;
+    let [speaker, label] = fields.map(|field| read_rule(field?, &path, diagnostics));
+    let [text, intensity, session, recording, sex] = optional;
+    let [text, intensity, session, recording] =
+        [text, intensity, session, recording].map(|field| read_rule(field?, &path, diagnostics));
+    let sex = sex.and_then(|field| read_sex(field, &path, diagnostics));
+    Some(Grammar { path, speaker: speaker?, sex, text, intensity, session, label: label?, recording })
+}
+
+/// The expression as written is checked first: its errors then show what the person wrote.
+fn read_path(field: Field) -> Option<Regex> {
+    read_regex(field)?;
+    Regex::new(&format!("^(?:{})$", field.text()?)).ok()
+}
+
+fn read_regex(field: Field) -> Option<Regex> {
+    let text = field.text()?;
+    match Regex::new(text) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            // The last line of the message says what; those before draw the expression once more.
+            let error = error.to_string();
+            let what = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            field.expected(&format!("a regular expression ({what})"));
+            None
+        }
+    }
+}
+
+/// A template, or `{ from: <template>, replace: { value: other } }`.
+fn read_rule(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Rule> {
+    if !matches!(field.node.value, Value::Map(_)) {
+        return Some(Rule { template: read_template(field, path, diagnostics)?, replace: BTreeMap::new() });
+    }
+    field.section("the rule", |rule| {
+        let template = rule.required("from").and_then(|from| read_template(from, path, diagnostics));
+        let replace = rule.required("replace").map(|table| read_words(table.node, diagnostics));
+        Some(Rule { template: template?, replace: replace? })
+    })
+}
+
+fn read_template(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Template> {
+    match Template::parse(field.text()?, path) {
+        Ok(template) => Some(template),
+        Err(BadTemplate::Braces) => {
+            field.expected("a template: text with the names of groups in braces, such as \"{speaker}\"");
+            None
+        }
+        Err(BadTemplate::UnknownGroup(name)) => {
+            let groups: Vec<&str> = path.capture_names().flatten().collect();
+            let span: &Span = &field.node.span;
+            diagnostics.push(Diagnostic::unknown(span, "group", &name, "`path` has the groups", &groups));
+            None
+        }
+    }
+}
+
+fn read_words(node: &Node, diagnostics: &Diagnostics) -> BTreeMap<String, String> {
+    let Some(mut table) = Section::open(node, diagnostics, "`replace`") else { return BTreeMap::new() };
+    let entries = table.rest();
+    entries.into_iter().filter_map(|(key, field)| Some((key.name.clone(), word(field)?))).collect()
+}
+
+/// `male`, or `{ from, odd, even }`, or `{ from, female: […], male: […] }`.
+fn read_sex(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<SexRule> {
+    if !matches!(field.node.value, Value::Map(_)) {
+        return field.one_of(&SEXES).map(SexRule::Constant);
+    }
+    field.section("`sex`", |sex| {
+        let from = sex.required("from").and_then(|from| read_template(from, path, diagnostics));
+        if field.node.get("odd").is_some() || field.node.get("even").is_some() {
+            let (odd, even) = (sex.required_one_of("odd", &SEXES), sex.required_one_of("even", &SEXES));
+            return Some(SexRule::Parity { from: from?, odd: odd?, even: even? });
+        }
+        let words = |items: Vec<Field>| -> BTreeSet<String> { items.into_iter().filter_map(word).collect() };
+        let [female, male] = ["female", "male"].map(|key| sex.required_list(key).map(words));
+        let (from, female, male) = (from?, female?, male?);
+        for both in female.intersection(&male) {
+            diagnostics.error(sex.span(), format!("`{both}` is listed as female and as male"));
+        }
+        Some(SexRule::Lists { from, female, male })
+    })
+}
+
+/// A word as written: identifiers such as `1002` need no quotes.
+fn word(field: Field) -> Option<String> {
+    match &field.node.value {
+        Value::Integer(_) | Value::Float(_) | Value::Bool(_) => Some(field.node.span.text().to_owned()),
+        _ => field.text().map(str::to_owned),
+    }
+}

@@ -1,0 +1,82 @@
+//! How much of a corpus is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use affekt_domain::Utterance;
+use serde::Serialize;
+
+use crate::Card;
+
+/// How many there are, and how many the complete corpus has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// How many there are.
+    pub found: usize,
+    /// How many the complete corpus has, where its card tells.
+    pub expected: Option<usize>,
+}
+
+impl Count {
+    fn is_complete(self) -> bool {
+        self.expected.is_none_or(|expected| self.found == expected)
+    }
+}
+
+/// `960 of 1440`, or `960` where nobody knows how many there should be.
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.expected {
+            Some(expected) => write!(f, "{} of {expected}", self.found),
+            None => write!(f, "{}", self.found),
+        }
+    }
+}
+
+/// How much of a corpus is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Completeness {
+    /// The corpus.
+    pub corpus: String,
+    /// Recordings.
+    pub files: Count,
+    /// Speakers.
+    pub speakers: Count,
+    /// Recordings by emotion.
+    pub emotions: BTreeMap<String, Count>,
+}
+
+impl Completeness {
+    /// Whether there is as much as the card expects, neither less nor more.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let emotions = self.emotions.values().copied();
+        emotions.chain([self.files, self.speakers]).all(Count::is_complete)
+    }
+}
+
+/// `RAVDESS: 960 of 1440 files, 16 of 24 speakers`.
+impl fmt::Display for Completeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} files, {} speakers", self.corpus, self.files, self.speakers)
+    }
+}
+
+/// Compares the utterances of the card's corpus with what the card expects.
+#[must_use]
+pub fn completeness(card: &Card, utterances: &[Utterance]) -> Completeness {
+    let own = || utterances.iter().filter(|utterance| utterance.corpus == card.name);
+    let speakers: BTreeSet<&str> = own().map(|utterance| utterance.speaker.as_str()).collect();
+    let expected = card.files_of_emotions();
+    let emotions: BTreeSet<&str> = card.labels.values().map(|label| label.emotion.as_str()).collect();
+    let count = |emotion: &str| Count {
+        found: own().filter(|utterance| utterance.emotion == emotion).count(),
+        expected: expected.as_ref().and_then(|expected| expected.get(emotion).copied()),
+    };
+    Completeness {
+        corpus: card.name.clone(),
+        files: Count { found: own().count(), expected: card.files },
+        speakers: Count { found: speakers.len(), expected: card.speakers },
+        emotions: emotions.into_iter().map(|emotion| (emotion.to_owned(), count(emotion))).collect(),
+    }
+}

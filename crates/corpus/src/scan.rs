@@ -1,0 +1,224 @@
+//! The files of a corpus and what their names say. Reads no audio.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use affekt_domain::Problem;
+use rayon::prelude::*;
+
+use crate::{Card, Fields, ProblemKind};
+
+/// The files of a corpus, sorted by path.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// The audio files whose names are understood.
+    pub found: Vec<Found>,
+    /// What is wrong with others.
+    pub problems: Vec<Problem>,
+    /// How many files the card says to ignore.
+    pub ignored: usize,
+}
+
+/// An audio file whose name is understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its path in the corpus' folder, with forward slashes.
+    pub relative: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub mtime_ns: i128,
+    /// Its inode: with size and time, a hint that the content is what it was.
+    pub inode: u64,
+    /// What its path says.
+    pub fields: Fields,
+    /// What the card calls its label in the common vocabulary.
+    pub emotion: String,
+}
+
+impl Found {
+    /// Its path without the extension: an utterance's id after the corpus' name.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        without_extension(&self.relative)
+    }
+}
+
+/// The corpus cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CorpusError {
+    /// There is no such folder.
+    #[error("no folder {} for the corpus {corpus}: {obtain}", folder.display())]
+    Missing {
+        /// The corpus.
+        corpus: String,
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// How to get it.
+        obtain: String,
+    },
+    /// A folder cannot be listed, or a file in it not be looked at.
+    #[error("cannot read {} of the corpus {corpus}: check its permissions and links", path.display())]
+    Unreadable {
+        /// The corpus.
+        corpus: String,
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is not one file that the card understands.
+    #[error(
+        "no recording of {corpus} in {}: {}; check that this is the corpus' folder",
+        folder.display(), example.as_ref().map_or("it holds no audio file".to_owned(),
+            |path| format!("`{path}`, for one, does not fit the card"))
+    )]
+    NoRecordings {
+        /// The corpus.
+        corpus: String,
+        /// Its folder.
+        folder: PathBuf,
+        /// A file that is there and is not understood.
+        example: Option<String>,
+    },
+}
+
+/// Lists `folder`, following links, and reads the names of its audio files. Hidden files (also the `._*` that one
+/// system leaves on discs of others) and files that hold no audio by their extension are passed over.
+///
+/// # Errors
+/// When the folder is missing or unreadable, or holds no recording.
+pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
+    if !folder.exists() {
+        let (corpus, folder, obtain) = (card.name.clone(), folder.to_owned(), card.obtain.trim().to_owned());
+        return Err(CorpusError::Missing { corpus, folder, obtain });
+    }
+    let mut walk = Walk::default();
+    walk.list(folder, "").map_err(|(path, source)| CorpusError::Unreadable {
+        corpus: card.name.clone(),
+        path,
+        source,
+    })?;
+    let mut files = walk.files;
+    files.sort_unstable_by(|a, b| a.relative.cmp(&b.relative));
+
+    let mut found = Vec::with_capacity(files.len());
+    let mut problems = Vec::new();
+    let mut ignored = 0;
+    let read: Vec<Reading> = files.into_par_iter().with_min_len(512).map(|file| read(card, file)).collect();
+    for reading in read {
+        match reading {
+            Reading::Found(file) => found.push(*file),
+            Reading::Problem(problem) => problems.push(problem),
+            Reading::Ignored => ignored += 1,
+        }
+    }
+    if found.is_empty() {
+        let (corpus, folder) = (card.name.clone(), folder.to_owned());
+        let example = problems.into_iter().next().map(|problem| problem.path);
+        return Err(CorpusError::NoRecordings { corpus, folder, example });
+    }
+    Ok(Scan { found, problems, ignored })
+}
+
+/// Extensions of audio files: those that can be decoded, and those that cannot and should be told about.
+const AUDIO: [&str; 13] =
+    ["aac", "aif", "aifc", "aiff", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav", "wave", "wma"];
+
+struct File {
+    path: PathBuf,
+    relative: String,
+    metadata: fs::Metadata,
+}
+
+#[derive(Default)]
+struct Walk {
+    files: Vec<File>,
+    /// Folders already listed, so that a link upwards does not go round for ever.
+    listed: HashSet<(u64, u64)>,
+}
+
+impl Walk {
+    fn list(&mut self, folder: &Path, prefix: &str) -> Result<(), (PathBuf, io::Error)> {
+        let at = |error| (folder.to_owned(), error);
+        let own = fs::metadata(folder).map_err(at)?;
+        if !self.listed.insert((own.dev(), own.ino())) {
+            return Ok(());
+        }
+        for entry in fs::read_dir(folder).map_err(at)? {
+            let entry = entry.map_err(at)?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with('.') {
+                continue;
+            }
+            let kind = entry.file_type().map_err(at)?;
+            if kind.is_file() && !is_audio(&name) {
+                continue;
+            }
+            let path = entry.path();
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(error) => return Err((path, error)),
+            };
+            let relative = format!("{prefix}{name}");
+            if metadata.is_dir() {
+                self.list(&path, &format!("{relative}/"))?;
+            } else if is_audio(&name) {
+                self.files.push(File { path, relative, metadata });
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Reading {
+    Found(Box<Found>),
+    Problem(Problem),
+    Ignored,
+}
+
+fn read(card: &Card, file: File) -> Reading {
+    let File { path, relative, metadata } = file;
+    let problem =
+        |kind: ProblemKind, message: String| Reading::Problem(kind.of(&card.name, &relative, message));
+    if card.ignore.iter().any(|pattern| pattern.is_match(&relative)) {
+        return Reading::Ignored;
+    }
+    let Some(fields) = card.grammar.read(without_extension(&relative)) else {
+        return problem(
+            ProblemKind::UnparsedName,
+            "its name does not fit the corpus' card: left out".to_owned(),
+        );
+    };
+    let Some(label) = card.labels.get(&fields.label) else {
+        let message = format!("its label `{}` is not in the corpus' card: left out", fields.label);
+        return problem(ProblemKind::UnknownLabel, message);
+    };
+    if metadata.len() == 0 {
+        return problem(ProblemKind::EmptyFile, "it has no bytes: left out; copy it again".to_owned());
+    }
+    Reading::Found(Box::new(Found {
+        path,
+        size: metadata.len(),
+        mtime_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+        inode: metadata.ino(),
+        fields,
+        emotion: label.emotion.clone(),
+        relative,
+    }))
+}
+
+fn is_audio(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    AUDIO.iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+fn without_extension(path: &str) -> &str {
+    path.rsplit_once('.').map_or(path, |(stem, _)| stem)
+}

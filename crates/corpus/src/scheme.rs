@@ -1,0 +1,107 @@
+//! Label schemes from their files, `datasets/labels/<name>.yaml`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use affekt_config::{Diagnostic, Diagnostics, Field, Node, Section, parse};
+use affekt_domain::{LabelScheme, Relabelling};
+
+use crate::{Card, ShelfError, shelf};
+
+/// The scheme called `name`, whatever its case, in the folder `labels` of the first of `folders` that has one.
+/// Mistakes in it go to `diagnostics`, all of them, each at its line.
+///
+/// # Errors
+/// When there is no such scheme, or it cannot be read, or it is wrong.
+pub fn find_scheme(
+    folders: &[PathBuf],
+    name: &str,
+    diagnostics: &Diagnostics,
+) -> Result<LabelScheme, ShelfError> {
+    let (path, text) = shelf::read(&label_folders(folders), "label scheme", name)?;
+    let mistakes = Diagnostics::new();
+    let scheme = parse(&path.display().to_string(), &text, &mistakes).and_then(|node| {
+        Field::new(&node, &mistakes).section("the label scheme", |scheme| read_scheme(scheme, folders))
+    });
+    let is_wrong = mistakes.has_errors();
+    for mistake in mistakes.sorted() {
+        diagnostics.push(mistake);
+    }
+    scheme.filter(|_| !is_wrong).ok_or(ShelfError::Wrong { path })
+}
+
+/// The names by which [`find_scheme`] finds schemes: sorted, in lower case.
+#[must_use]
+pub fn scheme_names(folders: &[PathBuf]) -> Vec<String> {
+    shelf::names(&label_folders(folders))
+}
+
+fn label_folders(folders: &[PathBuf]) -> Vec<PathBuf> {
+    folders.iter().map(|folder| folder.join("labels")).collect()
+}
+
+fn read_scheme(scheme: &mut Section, folders: &[PathBuf]) -> Option<LabelScheme> {
+    let diagnostics = scheme.diagnostics();
+    let name = scheme.required_text("name");
+    let note = scheme.optional_text("note");
+    let classes: Option<Vec<String>> = scheme.optional("classes").map(|classes| {
+        classes.list().into_iter().filter_map(|class| class.text().map(str::to_owned)).collect()
+    });
+    let known = classes.as_deref();
+    let rename = scheme.node("rename").map(|node| read_rename(node, known, diagnostics)).unwrap_or_default();
+    let mut corpora = BTreeMap::new();
+    if let Some(node) = scheme.node("corpora")
+        && let Some(mut section) = Section::open(node, diagnostics, "`corpora`")
+    {
+        for (corpus, field) in section.rest() {
+            let what = format!("`{}`", corpus.name);
+            let rules = field.section(&what, |corpus| read_relabelling(corpus, known, diagnostics));
+            // Rules for a corpus that does not exist would do nothing, and nobody would notice.
+            match Card::find(folders, &corpus.name, &Diagnostics::new()) {
+                Ok(card) => corpora.extend(rules.map(|rules| (card.name, rules))),
+                Err(ShelfError::Unknown { names, .. }) => {
+                    let (span, name) = (&corpus.span, &corpus.name);
+                    diagnostics.push(Diagnostic::unknown(span, "corpus", name, "there are cards of", &names));
+                }
+                Err(error) => diagnostics.error(&corpus.span, error.to_string()),
+            }
+        }
+    }
+    Some(LabelScheme { name: name?, classes, rename, corpora, note })
+}
+
+/// `{ everything: class }` or `{ rename: { emotion: class } }`.
+fn read_relabelling(
+    corpus: &mut Section,
+    classes: Option<&[String]>,
+    diagnostics: &Diagnostics,
+) -> Option<Relabelling> {
+    if let Some(everything) = corpus.optional("everything") {
+        return read_class(everything, classes, diagnostics).map(Relabelling::Everything);
+    }
+    let rename = corpus.required("rename")?;
+    Some(Relabelling::Rename(read_rename(rename.node, classes, diagnostics)))
+}
+
+fn read_rename(
+    node: &Node,
+    classes: Option<&[String]>,
+    diagnostics: &Diagnostics,
+) -> BTreeMap<String, String> {
+    let Some(mut table) = Section::open(node, diagnostics, "`rename`") else { return BTreeMap::new() };
+    let read = |field| read_class(field, classes, diagnostics);
+    table.rest().into_iter().filter_map(|(key, field)| Some((key.name.clone(), read(field)?))).collect()
+}
+
+/// A class, which must be one of the scheme's where it lists them.
+fn read_class(field: Field, classes: Option<&[String]>, diagnostics: &Diagnostics) -> Option<String> {
+    let class = field.text()?;
+    if let Some(classes) = classes
+        && !classes.iter().any(|known| known == class)
+    {
+        let span = &field.node.span;
+        diagnostics.push(Diagnostic::unknown(span, "class", class, "the scheme's classes are", classes));
+        return None;
+    }
+    Some(class.to_owned())
+}

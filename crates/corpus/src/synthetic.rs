@@ -1,0 +1,123 @@
+//! A made-up corpus in RAVDESS' shape: for tests, demonstrations and machines without corpora.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use affekt_audio::voice::{Delivery, Emotion, Speaker, synthesise};
+use affekt_audio::{AudioError, write_wav_i16};
+use rayon::prelude::*;
+
+/// How much to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntheticConfig {
+    /// Speakers, 1 to 99. Odd ones are male, as in RAVDESS.
+    pub actors: u32,
+    /// Sentences, 1 to 99. RAVDESS has 2.
+    pub statements: u32,
+    /// Takes of each sentence, emotion and intensity, 1 to 99. RAVDESS has 2.
+    pub repetitions: u32,
+    /// Which voices.
+    pub seed: u64,
+    /// Sampling rate of the files in Hz, 8000 to 192 000.
+    pub rate_hz: u32,
+}
+
+/// As many statements and takes as RAVDESS has, of eight actors at 16 kHz.
+impl Default for SyntheticConfig {
+    fn default() -> Self {
+        Self { actors: 8, statements: 2, repetitions: 2, seed: 0, rate_hz: 16_000 }
+    }
+}
+
+/// The corpus was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum SyntheticError {
+    /// A number does not fit the names of files, or is no rate of speech.
+    #[error(
+        "cannot make {0:?}: actors, statements and repetitions go from 1 to 99, rate_hz from 8000 to 192000"
+    )]
+    Config(SyntheticConfig),
+    /// There is something already.
+    #[error("{} exists already: move it away, or choose another folder", .0.display())]
+    Exists(PathBuf),
+    /// A folder cannot be made or moved.
+    #[error("cannot write {}: check its permissions and the space left", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write a recording: check the space left")]
+    Audio(#[from] AudioError),
+}
+
+/// Makes `folder/RAVDESS`, whole or not at all, and says where it is. The same numbers give the same bytes. Neutral
+/// is acted at normal intensity only, the other seven emotions at normal and strong, so an actor has
+/// 15 × statements × repetitions recordings.
+///
+/// # Errors
+/// When the corpus is there already, or cannot be written, or a number is out of range.
+pub fn generate(folder: &Path, config: &SyntheticConfig) -> Result<PathBuf, SyntheticError> {
+    let SyntheticConfig { actors, statements, repetitions, rate_hz, .. } = *config;
+    let fits_name = [actors, statements, repetitions].iter().all(|number| (1..=99).contains(number));
+    if !fits_name || !(8_000..=192_000).contains(&rate_hz) {
+        return Err(SyntheticError::Config(config.clone()));
+    }
+    let corpus = folder.join("RAVDESS");
+    if corpus.exists() {
+        return Err(SyntheticError::Exists(corpus));
+    }
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| SyntheticError::Io { path, source }
+    };
+    fs::create_dir_all(folder).map_err(at(folder))?;
+    // On the same disc as the corpus, so that one rename makes all of it appear at once.
+    let unfinished =
+        tempfile::Builder::new().prefix(".unfinished-").tempdir_in(folder).map_err(at(folder))?;
+    let whole = unfinished.path().join("RAVDESS");
+    for actor in 1..=actors {
+        let actor = whole.join(actor_name(actor));
+        fs::create_dir_all(&actor).map_err(at(&actor))?;
+    }
+    let recordings = recordings(config);
+    recordings.into_par_iter().try_for_each(|(actor, delivery)| {
+        let samples = synthesise(&Speaker::new(actor, config.seed), &delivery, rate_hz);
+        write_wav_i16(&whole.join(actor_name(actor)).join(file_name(actor, &delivery)), &samples, rate_hz)
+    })?;
+    fs::rename(&whole, &corpus).map_err(at(&corpus))?;
+    Ok(corpus)
+}
+
+fn recordings(config: &SyntheticConfig) -> Vec<(u32, Delivery)> {
+    let mut recordings = Vec::new();
+    for actor in 1..=config.actors {
+        for emotion in Emotion::ALL {
+            // RAVDESS has no strong neutral.
+            let intensities = if emotion == Emotion::Neutral { &[false][..] } else { &[false, true] };
+            for &strong in intensities {
+                for sentence in 1..=config.statements {
+                    recordings.extend(
+                        (1..=config.repetitions)
+                            .map(|repetition| (actor, Delivery { emotion, strong, sentence, repetition })),
+                    );
+                }
+            }
+        }
+    }
+    recordings
+}
+
+fn actor_name(actor: u32) -> String {
+    format!("Actor_{actor:02}")
+}
+
+fn file_name(actor: u32, delivery: &Delivery) -> String {
+    let Delivery { emotion, strong, sentence, repetition } = *delivery;
+    // Emotions and intensities are in RAVDESS' order and count from 1 in names.
+    let (emotion, intensity) = (emotion as u32 + 1, u32::from(strong) + 1);
+    format!("03-01-{emotion:02}-{intensity:02}-{sentence:02}-{repetition:02}-{actor:02}.wav")
+}

@@ -1,0 +1,12 @@
+//! The crate as its users see it: cards from the repository, trees of the corpora's true shape, folds, audits.
+
+#![expect(clippy::print_stderr, reason = "a test that skips says so")]
+
+mod auditing;
+mod cards;
+mod protocols;
+mod real;
+mod scanning;
+mod schemes;
+mod support;
+mod synthesis;

@@ -1,0 +1,75 @@
+//! The label schemes of the repository against the published supports; mistakes in schemes.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use affekt_config::Diagnostics;
+use affekt_corpus::{find_scheme, label, scheme_names};
+use affekt_domain::{Example, LabelScheme};
+
+use crate::support::{datasets, example, four_corpora, workspace};
+
+fn scheme(name: &str) -> LabelScheme {
+    let diagnostics = Diagnostics::new();
+    let scheme = find_scheme(&datasets(), name, &diagnostics);
+    assert!(diagnostics.is_empty(), "{diagnostics}");
+    scheme.unwrap()
+}
+
+fn counts(examples: &[Example]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for example in examples {
+        *counts.entry(example.class.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn seven_classes_with_true_and_published_labels() {
+    let examples = four_corpora();
+    assert_eq!(examples.len(), 12_162);
+    let true_counts = counts(&examples);
+    for class in ["angry", "disgust", "fear", "happy", "sad"] {
+        assert_eq!(true_counts[class], 1923, "{class}");
+    }
+    assert_eq!((true_counts["neutral"], true_counts["surprise"]), (1895, 652));
+
+    let utterances = examples.into_iter().map(|example| example.utterance).collect();
+    let published = label(&scheme("seven-as-published"), utterances);
+    assert_eq!(published.classes, ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]);
+    let published = counts(&published.examples);
+    for class in ["angry", "disgust", "fear", "happy", "sad"] {
+        assert_eq!(published[class], 1863, "{class}");
+    }
+    assert_eq!((published["neutral"], published["surprise"]), (1775, 1072));
+    assert!(scheme("seven-as-published").note.is_some_and(|note| note.contains("SAVEE")));
+}
+
+#[test]
+fn three_and_native() {
+    let utterance = |emotion: &str| example("RAVDESS", "01", emotion, emotion).utterance;
+    let emotions = ["surprise", "calm", "disgust", "puzzled"];
+    let three = label(&scheme("three"), emotions.map(utterance).to_vec());
+    let classes: Vec<&str> = three.examples.iter().map(|example| example.class.as_str()).collect();
+    assert_eq!(classes, ["positive", "neutral", "negative"]);
+    assert_eq!(three.left_out, [(("RAVDESS".to_owned(), "puzzled".to_owned()), 1)].into());
+
+    let native = label(&scheme("native"), emotions.map(utterance).to_vec());
+    assert_eq!(native.classes, ["calm", "disgust", "puzzled", "surprise"]);
+    assert_eq!((native.examples.len(), native.left_out.len()), (4, 0));
+}
+
+#[test]
+fn names_and_mistakes() {
+    assert_eq!(scheme_names(&datasets()), ["native", "seven", "seven-as-published", "three"]);
+    let own = tempfile::tempdir().unwrap();
+    fs::create_dir(own.path().join("labels")).unwrap();
+    let text =
+        "name: two\nclasses: [good, bad]\nrename: { happy: god }\ncorpora:\n  save: { everything: bad }\n";
+    fs::write(own.path().join("labels/two.yaml"), text).unwrap();
+    let diagnostics = Diagnostics::new();
+    let folders = [own.path().to_owned(), workspace().join("datasets")];
+    assert!(find_scheme(&folders, "two", &diagnostics).is_err());
+    let found: Vec<String> = diagnostics.sorted().into_iter().map(|one| one.message).collect();
+    assert_eq!(found, ["unknown class `god`", "unknown corpus `save`"]);
+}
