@@ -1,0 +1,203 @@
+//! Training histories as small multiples: one panel a training run, all on the same scales.
+
+use affekt_domain::Epoch;
+use serde::Serialize;
+
+use crate::report::History;
+use crate::text::percent;
+
+/// The panels of one variant.
+#[derive(Serialize)]
+pub(crate) struct Curves {
+    panels: Vec<Panel>,
+    /// The top of the loss scale.
+    loss_top: String,
+    /// Whether losses above the top are drawn at the top.
+    clipped: bool,
+    has_dev: bool,
+    last_epoch: u32,
+    frame: Frame,
+}
+
+/// Where a panel's two plots lie, in its own units.
+#[derive(Serialize)]
+struct Frame {
+    width: f64,
+    height: f64,
+    left: f64,
+    right: f64,
+    loss_top: f64,
+    loss_bottom: f64,
+    accuracy_top: f64,
+    accuracy_bottom: f64,
+}
+
+#[derive(Serialize)]
+struct Panel {
+    title: String,
+    /// The same in words, for those who cannot see it.
+    description: String,
+    train_loss: String,
+    dev_loss: String,
+    dev_accuracy: String,
+    kept: Option<Kept>,
+}
+
+/// The epoch whose weights were kept, as marks on its curves.
+#[derive(Serialize)]
+struct Kept {
+    x: String,
+    loss_y: String,
+    accuracy_y: Option<String>,
+    number: u32,
+}
+
+const FRAME: Frame = Frame {
+    width: 220.0,
+    height: 158.0,
+    left: 26.0,
+    right: 214.0,
+    loss_top: 6.0,
+    loss_bottom: 84.0,
+    accuracy_top: 98.0,
+    accuracy_bottom: 142.0,
+};
+
+/// The curves of `histories`, or `None` where nothing was trained.
+pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
+    let epochs = || histories.iter().flat_map(|history| &history.epochs);
+    let mut losses: Vec<f64> = epochs()
+        .flat_map(|epoch| [Some(epoch.train_loss), epoch.dev_loss])
+        .flatten()
+        .filter(|loss| loss.is_finite())
+        .collect();
+    losses.sort_by(f64::total_cmp);
+    let highest = *losses.last()?;
+    // A few wild first epochs would press all others flat.
+    let usual = 2.0 * losses[(losses.len() - 1) * 9 / 10];
+    let top = nice(if highest > 2.0 * usual { usual } else { highest });
+    let last_epoch = epochs().map(|epoch| epoch.number).max()?;
+    let scales = Scales { top, last_epoch };
+    let has_accuracy = epochs().any(|epoch| epoch.dev_accuracy.is_some());
+    let frame = if has_accuracy { FRAME } else { Frame { height: FRAME.loss_bottom + 16.0, ..FRAME } };
+    Some(Curves {
+        panels: histories.iter().map(|history| scales.panel(history)).collect(),
+        loss_top: format!("{top}"),
+        clipped: highest > top,
+        has_dev: has_accuracy,
+        last_epoch,
+        frame,
+    })
+}
+
+struct Scales {
+    top: f64,
+    last_epoch: u32,
+}
+
+impl Scales {
+    fn panel(&self, history: &History) -> Panel {
+        let title = format!("fold {} · seed {}", history.fold, history.seed);
+        let line = |y: &dyn Fn(&Epoch) -> Option<f64>| {
+            let point = |epoch: &Epoch| Some(format!("{:.1},{:.1}", self.x(epoch.number), y(epoch)?));
+            history.epochs.iter().filter_map(point).collect::<Vec<_>>().join(" ")
+        };
+        let kept = history.epochs.iter().find(|epoch| epoch.kept);
+        Panel {
+            description: describe(&title, history, kept),
+            title,
+            train_loss: line(&|epoch| self.loss_y(epoch.train_loss)),
+            dev_loss: line(&|epoch| self.loss_y(epoch.dev_loss?)),
+            dev_accuracy: line(&|epoch| accuracy_y(epoch.dev_accuracy?)),
+            kept: kept.and_then(|epoch| {
+                Some(Kept {
+                    x: format!("{:.1}", self.x(epoch.number)),
+                    loss_y: format!("{:.1}", self.loss_y(epoch.dev_loss.unwrap_or(epoch.train_loss))?),
+                    accuracy_y: epoch.dev_accuracy.and_then(accuracy_y).map(|y| format!("{y:.1}")),
+                    number: epoch.number,
+                })
+            }),
+        }
+    }
+
+    fn x(&self, epoch: u32) -> f64 {
+        let steps = f64::from(self.last_epoch.max(2) - 1);
+        FRAME.left + (FRAME.right - FRAME.left) * f64::from(epoch.saturating_sub(1)) / steps
+    }
+
+    fn loss_y(&self, loss: f64) -> Option<f64> {
+        let share = (loss / self.top).clamp(0.0, 1.0);
+        loss.is_finite().then_some(FRAME.loss_bottom - (FRAME.loss_bottom - FRAME.loss_top) * share)
+    }
+}
+
+fn accuracy_y(accuracy: f64) -> Option<f64> {
+    let height = FRAME.accuracy_bottom - FRAME.accuracy_top;
+    accuracy.is_finite().then_some(FRAME.accuracy_bottom - height * accuracy.clamp(0.0, 1.0))
+}
+
+fn describe(title: &str, history: &History, kept: Option<&Epoch>) -> String {
+    let epochs = history.epochs.len();
+    let Some(kept) = kept else { return format!("{title}: {epochs} epochs, none kept") };
+    let accuracy = kept.dev_accuracy.map(|a| format!(", dev accuracy {} %", percent(a))).unwrap_or_default();
+    let dev = kept.dev_loss.map(|loss| format!(", dev loss {loss:.2}")).unwrap_or_default();
+    format!(
+        "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{accuracy})",
+        kept.number, kept.train_loss
+    )
+}
+
+/// The next of 1, 1.5, 2, 3, 4, 5, 6, 8, 10 times a power of ten.
+fn nice(value: f64) -> f64 {
+    let power = 10.0_f64.powf(value.max(1e-6).log10().floor());
+    let steps = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    steps.into_iter().map(|step| step * power).find(|top| *top >= value).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(losses: &[f64]) -> History {
+        let epoch = |(i, loss): (usize, &f64)| Epoch {
+            number: i as u32 + 1,
+            learning_rate: 1e-3,
+            train_loss: *loss,
+            dev_loss: None,
+            dev_accuracy: None,
+            dev_uar: None,
+            kept: i == 1,
+        };
+        History { fold: 1, seed: 2, epochs: losses.iter().enumerate().map(epoch).collect() }
+    }
+
+    #[test]
+    fn points_lie_on_the_scales() {
+        let curves = curves(&[history(&[2.0, 1.0, f64::NAN])]).unwrap();
+        assert_eq!((curves.loss_top.as_str(), curves.clipped, curves.last_epoch), ("2", false, 3));
+        let panel = &curves.panels[0];
+        assert_eq!(panel.train_loss, "26.0,6.0 120.0,45.0");
+        assert_eq!(panel.dev_loss, "");
+        assert_eq!(panel.description, "fold 1 · seed 2: 3 epochs, kept 2 (train loss 1.00)");
+    }
+
+    #[test]
+    fn wild_epochs_are_cut() {
+        let mut losses = vec![1.0; 20];
+        losses[0] = 50.0;
+        let curves = curves(&[history(&losses)]).unwrap();
+        assert_eq!((curves.loss_top.as_str(), curves.clipped), ("2", true));
+        assert!(curves.panels[0].train_loss.starts_with("26.0,6.0 "));
+    }
+
+    #[test]
+    fn nothing_trained() {
+        assert!(curves(&[]).is_none());
+        assert!(curves(&[history(&[])]).is_none());
+    }
+
+    #[test]
+    fn nice_numbers() {
+        assert_eq!([0.07, 1.0, 1.2, 23.0].map(nice), [0.08, 1.0, 1.5, 30.0]);
+    }
+}

@@ -1,0 +1,112 @@
+//! The view that all templates are filled from.
+
+use std::collections::BTreeSet;
+
+use affekt_eval::VariantMetrics;
+use serde::Serialize;
+
+use crate::data::{CorpusRow, CostRow, ProblemRow, corpora, costs, problems};
+use crate::headline::{Headline, Leak, headline, leaks};
+use crate::report::Report;
+use crate::section::{Section, section};
+use crate::slug::Slugs;
+use crate::text::{duration, plural, sentence};
+
+/// A report, every number of it as text.
+#[derive(Serialize)]
+pub(crate) struct Page {
+    experiment: String,
+    /// Its lines.
+    question: Vec<String>,
+    run_id: String,
+    started: String,
+    took: String,
+    command: String,
+    /// What a reader must know before any figure.
+    notices: Vec<Notice>,
+    headline: Headline,
+    leaks: Vec<Leak>,
+    pub sections: Vec<Section>,
+    corpora: Vec<CorpusRow>,
+    problems: Vec<ProblemRow>,
+    costs: Vec<CostRow>,
+    provenance: Vec<(String, String)>,
+}
+
+/// Something that limits what the figures say.
+#[derive(Serialize)]
+struct Notice {
+    /// What it concerns: variants or corpora.
+    whom: String,
+    what: String,
+}
+
+impl Page {
+    pub fn new(report: &Report) -> Self {
+        let mut slugs = Slugs::default();
+        let slugs: Vec<String> =
+            report.variants.iter().map(|variant| slugs.unique(&variant.metrics.about.id)).collect();
+        Self {
+            experiment: report.experiment.clone(),
+            question: report.question.trim().lines().map(str::to_owned).collect(),
+            run_id: report.run.id.clone(),
+            started: report.run.started.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            took: duration(report.run.seconds),
+            command: report.run.command.clone(),
+            notices: notices(report),
+            headline: headline(report, &slugs),
+            leaks: leaks(report),
+            sections: report
+                .variants
+                .iter()
+                .zip(slugs)
+                .map(|(variant, slug)| section(variant, slug))
+                .collect(),
+            corpora: corpora(report),
+            problems: problems(&report.problems),
+            costs: costs(&report.costs),
+            provenance: report.provenance.clone(),
+        }
+    }
+}
+
+fn notices(report: &Report) -> Vec<Notice> {
+    // The same remark about several variants stands once.
+    let mut notices = Vec::<(Vec<String>, String)>::new();
+    let mut tell = |whom: &str, what: String| match notices.iter_mut().find(|(_, known)| *known == what) {
+        Some((others, _)) => others.push(whom.to_owned()),
+        None => notices.push((vec![whom.to_owned()], what)),
+    };
+    for variant in &report.variants {
+        let id = &variant.metrics.about.id;
+        variant.metrics.about.stamps.iter().for_each(|stamp| tell(id, sentence(stamp)));
+        if let Some(note) = &variant.labels_note {
+            tell(id, sentence(note));
+        }
+        if let Some(gap) = missing_cells(&variant.metrics) {
+            tell(id, gap);
+        }
+    }
+    for corpus in &report.corpora {
+        if let Some(expected) = corpus.expected.filter(|expected| *expected != corpus.found) {
+            tell(&corpus.name, format!("{} of {}.", corpus.found, plural(expected, "utterance")));
+        }
+    }
+    notices.into_iter().map(|(whom, what)| Notice { whom: whom.join(", "), what }).collect()
+}
+
+/// Says which fold × seed has no predictions, where one has not.
+fn missing_cells(metrics: &VariantMetrics) -> Option<String> {
+    let cells: BTreeSet<(u32, u64)> = metrics.cells.iter().map(|cell| (cell.fold, cell.seed)).collect();
+    let folds: BTreeSet<u32> = cells.iter().map(|cell| cell.0).collect();
+    let seeds: BTreeSet<u64> = cells.iter().map(|cell| cell.1).collect();
+    let all = folds.len() * seeds.len();
+    let grid = folds.iter().flat_map(|fold| seeds.iter().map(move |seed| (*fold, *seed)));
+    let missing: Vec<String> = grid
+        .filter(|cell| !cells.contains(cell))
+        .map(|(fold, seed)| format!("fold {fold} with seed {seed}"))
+        .collect();
+    (!missing.is_empty()).then(|| {
+        format!("Figures come from {} of {all} training runs; missing: {}.", cells.len(), missing.join(", "))
+    })
+}
