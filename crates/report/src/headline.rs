@@ -7,7 +7,7 @@ use affekt_eval::{Baseline, Measure, Summary};
 use serde::Serialize;
 
 use crate::report::{Report, Variant};
-use crate::text::{count, meaning, percent, plural, range, sentence, title, value};
+use crate::text::{count, meaning, percent, plural, points, range, sentence, title, value};
 
 /// A row for each variant, with what must stand beside it.
 #[derive(Serialize)]
@@ -123,18 +123,16 @@ pub(crate) fn leaks(report: &Report) -> Vec<Leak> {
             {
                 continue;
             }
+            let mean = |variant: &Variant| variant.metrics.aggregate.get(report.primary).mean;
             // Of the figures as printed, or a reader who subtracts them would be puzzled.
-            let points = |variant: &Variant| {
-                (1000.0 * variant.metrics.aggregate.get(report.primary).mean).round() / 10.0
-            };
-            let (with, without) = (points(leaking), points(clean));
+            let price = points(mean(leaking)) - points(mean(clean));
             leaks.push(Leak {
                 leaking: leaking.metrics.about.id.clone(),
                 clean: clean.metrics.about.id.clone(),
                 measure: title(report.primary),
-                leaking_value: format!("{with:.1}"),
-                clean_value: format!("{without:.1}"),
-                price: format!("{:+.1}", with - without).replace('-', "−"),
+                leaking_value: percent(mean(leaking)),
+                clean_value: percent(mean(clean)),
+                price: format!("{price:+.1}").replace('-', "−"),
                 stamps: stamps(leaking).difference(&stamps(clean)).cloned().collect(),
             });
         }

@@ -5,7 +5,12 @@ use serde_json::Value;
 
 /// A fraction as percent: `67.3`.
 pub(crate) fn percent(fraction: f64) -> String {
-    format!("{:.1}", 100.0 * fraction)
+    format!("{:.1}", points(fraction))
+}
+
+/// A fraction as the points of percent that are printed: what readers add and subtract.
+pub(crate) fn points(fraction: f64) -> f64 {
+    (1000.0 * fraction).round() / 10.0
 }
 
 /// Two fractions as a range of percent: `61.0–72.9`.
@@ -80,7 +85,7 @@ mod tests {
 
     #[test]
     fn texts() {
-        assert_eq!(percent(0.67349), "67.3");
+        assert_eq!([0.67349, 0.6125].map(percent), ["67.3", "61.3"]);
         assert_eq!(range([0.0, 1.0]), "0.0–100.0");
         assert_eq!([7, 27_495, 1_000_000].map(count), ["7", "27\u{202f}495", "1\u{202f}000\u{202f}000"]);
         assert_eq!(
