@@ -22,6 +22,8 @@ import time
 import zipfile
 
 CHUNK = 1 << 20
+# Small: what a broken connection had not completed is lost.
+NETWORK_CHUNK = 1 << 16
 # How often a download may fail without a single new byte.
 ATTEMPTS = 5
 # Wheels for CPython 3.11 on x86-64 Linux, whatever Python runs this.
@@ -235,12 +237,13 @@ class Index:
                 raise OSError("the server answers %d" % response.status_code)
             # A server that knows no ranges sends the whole file.
             with open(path, "ab" if response.status_code == 206 else "wb") as file:
-                while file.tell() < wheel["size"]:
-                    chunk = response.raw.read(CHUNK, decode_content=False)
-                    if not chunk:
-                        break
-                    file.write(chunk[: wheel["size"] - file.tell()])
+                for chunk in response.iter_content(NETWORK_CHUNK):
+                    file.write(chunk)
                     show(file.tell())
+                    if file.tell() > wheel["size"]:
+                        # Another file: its digest will tell.
+                        file.truncate(wheel["size"])
+                        break
 
 
 class Listener(logging.Handler):

@@ -210,7 +210,10 @@ fn a_cut_connection_is_continued() {
     let root = Folder::new();
     index.fetch(&root.0, &mut Vec::new()).unwrap();
     is_whole(&root, &index);
-    assert_eq!(index.starts(), [0, 1_000_000, 2_000_000]);
+    // What a broken connection had not completed may be lost: up to 64 KiB.
+    let starts = index.starts();
+    assert_eq!(starts.len(), 3, "{starts:?}");
+    assert!(starts.windows(2).all(|pair| (900_000..=1_000_000).contains(&(pair[1] - pair[0]))), "{starts:?}");
 }
 
 #[test]
