@@ -1,11 +1,11 @@
 //! The leakage audit: looks at folds as they are, without trusting the protocol that made them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use affekt_domain::{Digest, Example, Fold, Role};
 use polars::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Protocol;
 
@@ -13,7 +13,7 @@ use crate::Protocol;
 const ROWS_NAMED: usize = 10;
 
 /// What was found in the folds of an experiment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
     /// The version of this structure.
     pub version: u32,
@@ -32,7 +32,7 @@ pub struct Audit {
 }
 
 /// What a role of a fold holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// The fold.
     pub fold: u32,
@@ -49,7 +49,7 @@ pub struct Part {
 }
 
 /// What two roles can share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sharing {
     /// A speaker.
@@ -86,7 +86,7 @@ impl Sharing {
 }
 
 /// Something that stands in two roles of a fold.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shared {
     /// The fold.
     pub fold: u32,
@@ -99,7 +99,7 @@ pub struct Shared {
 }
 
 /// The rows of one role that are concerned.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     /// The role.
     pub role: Role,
@@ -107,6 +107,16 @@ pub struct Side {
     pub rows: usize,
     /// The first of them by name.
     pub utterances: Vec<String>,
+}
+
+impl Side {
+    fn new(role: u32, names: &[&str]) -> Self {
+        Self {
+            role: Role::ALL[role as usize],
+            rows: names.len(),
+            utterances: names.iter().take(ROWS_NAMED).map(|name| (*name).to_owned()).collect(),
+        }
+    }
 }
 
 /// ``speaker `RAVDESS/07` is in train (2 rows: a, b) and test (1 row: c) of fold 1``
@@ -135,35 +145,40 @@ impl Audit {
     }
 }
 
+/// The tables of an audit could not be joined.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot join the audit's tables: fewer folds at a time need less memory")]
+pub struct AuditError(#[from] PolarsError);
+
 /// Audits the folds.
 ///
 /// # Errors
 /// When the tables cannot be joined: more rows than memory.
-pub fn audit(folds: &[Fold], examples: &[Example]) -> PolarsResult<Audit> {
-    let index_of: BTreeMap<&str, u32> =
-        (0..).zip(examples).map(|(index, example)| (example.utterance.id.as_str(), index)).collect();
+pub fn audit(folds: &[Fold], examples: &[Example]) -> Result<Audit, AuditError> {
+    let index_of: HashMap<&str, u32> =
+        examples.iter().zip(0..).map(|(example, index)| (example.utterance.id.as_str(), index)).collect();
     let mut rows = Rows::default();
     let mut unknown = BTreeSet::new();
     let mut times_tested = vec![0_u32; examples.len()];
-    for fold in folds {
+    for (fold, at) in folds.iter().zip(0..) {
         for (id, role) in fold.rows() {
             let Some(index) = index_of.get(id) else {
                 unknown.insert(id.to_owned());
                 continue;
             };
-            rows.push(fold.number(), role, *index);
+            rows.push(at, role, *index);
             times_tested[*index as usize] += u32::from(role == Role::Test);
         }
     }
     let mut shared = Vec::new();
     for what in Sharing::ALL {
-        shared.extend(find_shared(what, &rows, examples)?);
+        shared.extend(find_shared(what, folds, &rows, examples)?);
     }
     shared.sort_by(|a, b| key(a).cmp(&key(b)));
     Ok(Audit {
         version: 1,
         digest: digest(folds),
-        parts: parts(&rows, examples)?,
+        parts: parts(folds, &rows, examples)?,
         shared,
         never_tested: times_tested.iter().filter(|times| **times == 0).count(),
         tested_again: times_tested.iter().filter(|times| **times > 1).count(),
@@ -171,7 +186,7 @@ pub fn audit(folds: &[Fold], examples: &[Example]) -> PolarsResult<Audit> {
     })
 }
 
-/// The rows of all folds, column by column; an example is its index.
+/// The rows of all folds, column by column. Folds and examples are indices, roles are those of [`Role::ALL`].
 #[derive(Default)]
 struct Rows {
     fold: Vec<u32>,
@@ -186,115 +201,136 @@ impl Rows {
         self.example.push(example);
     }
 
-    /// The rows with one more column: for each row the `codes` of its example.
-    fn with(&self, codes: &[Option<u32>]) -> PolarsResult<LazyFrame> {
-        let value: Vec<Option<u32>> = self.example.iter().map(|index| codes[*index as usize]).collect();
-        let table =
-            df!("fold" => &self.fold, "role" => &self.role, "example" => &self.example, "value" => value)?;
-        Ok(table.lazy().filter(col("value").is_not_null()))
+    /// The rows whose examples have a value, as a table of `key`, `role` and `example`. The key packs `place` of
+    /// fold and role with the value: grouping by one number costs a fraction of grouping by several columns.
+    fn keyed(&self, values: &Values, place: impl Fn(u32, u32) -> u32) -> PolarsResult<LazyFrame> {
+        let (mut key, mut role, mut example) = (Vec::new(), Vec::new(), Vec::new());
+        for row in 0..self.example.len() {
+            if let Some(value) = values.of_examples[self.example[row] as usize] {
+                key.push(pack(place(self.fold[row], self.role[row]), value));
+                role.push(self.role[row]);
+                example.push(self.example[row]);
+            }
+        }
+        Ok(df!("key" => key, "role" => role, "example" => example)?.lazy())
     }
+}
+
+fn pack(place: u32, value: u32) -> u64 {
+    u64::from(place) << 32 | u64::from(value)
+}
+
+fn unpack(key: u64) -> (u32, u32) {
+    ((key >> 32) as u32, key as u32)
 }
 
 /// Names by number: tables of numbers are joined faster than tables of names.
-struct Codes {
+struct Values {
     names: Vec<String>,
-    /// For each example.
-    codes: Vec<Option<u32>>,
+    of_examples: Vec<Option<u32>>,
 }
 
-impl Codes {
+impl Values {
     fn new(of_examples: impl Iterator<Item = Option<String>>) -> Self {
-        let of_examples: Vec<Option<String>> = of_examples.collect();
-        let names: BTreeSet<&String> = of_examples.iter().flatten().collect();
-        let number: BTreeMap<&String, u32> = names.iter().copied().zip(0..).collect();
-        let codes = of_examples.iter().map(|name| name.as_ref().map(|name| number[name])).collect();
-        Self { names: names.into_iter().cloned().collect(), codes }
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut names = Vec::new();
+        let mut number = |name: String| {
+            *numbers.entry(name).or_insert_with_key(|name| {
+                names.push(name.clone());
+                names.len() as u32 - 1
+            })
+        };
+        let of_examples = of_examples.map(|name| name.map(&mut number)).collect();
+        Self { names, of_examples }
+    }
+
+    /// Takes away values that only one example has: nobody can share them.
+    fn forget_singles(&mut self) {
+        let mut times = vec![0_usize; self.names.len()];
+        self.of_examples.iter().flatten().for_each(|value| times[*value as usize] += 1);
+        for value in &mut self.of_examples {
+            *value = value.filter(|value| times[*value as usize] > 1);
+        }
     }
 }
 
-fn find_shared(what: Sharing, rows: &Rows, examples: &[Example]) -> PolarsResult<Vec<Shared>> {
-    let codes = Codes::new(examples.iter().map(|example| what.of(example)));
-    let keys = [col("fold"), col("value")];
-    let rows = rows.with(&codes.codes)?;
-    let counts = rows
+/// What several roles of a fold have, with the rows concerned.
+fn find_shared(
+    what: Sharing,
+    folds: &[Fold],
+    rows: &Rows,
+    examples: &[Example],
+) -> PolarsResult<Vec<Shared>> {
+    let mut values = Values::new(examples.iter().map(|example| what.of(example)));
+    values.forget_singles();
+    let rows = rows.keyed(&values, |fold, _| fold)?;
+    let in_several_roles = rows
         .clone()
-        .group_by([col("fold"), col("value"), col("role")])
-        .agg([len().alias("rows")])
-        .collect()?
-        .lazy();
-    let pairs = counts
-        .clone()
-        .join(counts, keys.clone(), keys.clone(), JoinArgs::new(JoinType::Inner))
-        .filter(col("role").lt(col("role_right")))
-        .collect()?;
-    let concerned = pairs.clone().lazy().select(keys.clone()).unique(None, UniqueKeepStrategy::Any);
+        .group_by([col("key")])
+        .agg([col("role").min().alias("first"), col("role").max().alias("last")])
+        .filter(col("first").lt(col("last")))
+        .select([col("key")]);
     let concerned = rows
-        .join(concerned, keys.clone(), keys, JoinArgs::new(JoinType::Inner))
-        .select([col("fold"), col("value"), col("role"), col("example")])
+        .join(in_several_roles, [col("key")], [col("key")], JoinArgs::new(JoinType::Inner))
+        .select([col("key"), col("role"), col("example")])
         .collect()?;
 
-    let mut utterances: BTreeMap<(u32, u32, u32), Vec<&str>> = BTreeMap::new();
-    for [fold, value, role, example] in numbers(&concerned, ["fold", "value", "role", "example"])? {
-        utterances.entry((fold, value, role)).or_default().push(&examples[example as usize].utterance.id);
+    let mut by_key: BTreeMap<u64, BTreeMap<u32, Vec<&str>>> = BTreeMap::new();
+    let (roles, indices) = (concerned.column("role")?.u32()?, concerned.column("example")?.u32()?);
+    let keys = concerned.column("key")?.u64()?;
+    for ((key, role), index) in keys.iter().zip(roles.iter()).zip(indices.iter()) {
+        let (Some(key), Some(role), Some(index)) = (key, role, index) else { continue };
+        let utterance = examples[index as usize].utterance.id.as_str();
+        by_key.entry(key).or_default().entry(role).or_default().push(utterance);
     }
-    utterances.values_mut().for_each(|names| names.sort_unstable());
-    let side = |fold, value, role: u32| {
-        let names = &utterances[&(fold, value, role)];
-        Side {
-            role: Role::ALL[role as usize],
-            rows: names.len(),
-            utterances: names.iter().take(ROWS_NAMED).map(|name| (*name).to_owned()).collect(),
+    let mut shared = Vec::new();
+    for (key, mut by_role) in by_key {
+        let (fold, value) = unpack(key);
+        by_role.values_mut().for_each(|names| names.sort_unstable());
+        let sides: Vec<Side> = by_role.iter().map(|(role, names)| Side::new(*role, names)).collect();
+        for (nth, first) in sides.iter().enumerate() {
+            shared.extend(sides[nth + 1..].iter().map(|second| Shared {
+                fold: folds[fold as usize].number(),
+                what,
+                value: values.names[value as usize].clone(),
+                sides: [first.clone(), second.clone()],
+            }));
         }
-    };
-    let pairs = numbers(&pairs, ["fold", "value", "role", "role_right"])?;
-    let shared = |[fold, value, first, second]: [u32; 4]| Shared {
-        fold,
-        what,
-        value: codes.names[value as usize].clone(),
-        sides: [side(fold, value, first), side(fold, value, second)],
-    };
-    Ok(pairs.into_iter().map(shared).collect())
+    }
+    Ok(shared)
 }
 
-fn parts(rows: &Rows, examples: &[Example]) -> PolarsResult<Vec<Part>> {
-    let count = |codes: &Codes| -> PolarsResult<BTreeMap<(u32, u32), BTreeMap<String, usize>>> {
+/// What each role of each fold holds.
+fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> PolarsResult<Vec<Part>> {
+    let roles = Role::ALL.len() as u32;
+    // For each fold and role, how many rows have each value.
+    let count = |value: &dyn Fn(&Example) -> &str| -> PolarsResult<BTreeMap<u32, BTreeMap<String, usize>>> {
+        let values = Values::new(examples.iter().map(|example| Some(value(example).to_owned())));
         let counts = rows
-            .with(&codes.codes)?
-            .group_by([col("fold"), col("role"), col("value")])
-            .agg([len().cast(DataType::UInt32).alias("rows")])
+            .keyed(&values, |fold, role| fold * roles + role)?
+            .group_by([col("key")])
+            .agg([len().cast(DataType::UInt64).alias("rows")])
             .collect()?;
-        let mut by_part: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-        for [fold, role, value, rows] in numbers(&counts, ["fold", "role", "value", "rows"])? {
-            let name = codes.names[value as usize].clone();
-            by_part.entry((fold, role)).or_default().insert(name, rows as usize);
+        let mut by_place: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        let (keys, rows) = (counts.column("key")?.u64()?, counts.column("rows")?.u64()?);
+        for (key, rows) in keys.iter().zip(rows.iter()) {
+            let (Some((place, value)), Some(rows)) = (key.map(unpack), rows) else { continue };
+            by_place.entry(place).or_default().insert(values.names[value as usize].clone(), rows as usize);
         }
-        Ok(by_part)
+        Ok(by_place)
     };
-    let classes = count(&Codes::new(examples.iter().map(|example| Some(example.class.clone()))))?;
-    let mut corpora =
-        count(&Codes::new(examples.iter().map(|example| Some(example.utterance.corpus.clone()))))?;
-    let speakers = count(&Codes::new(examples.iter().map(|example| Sharing::Speaker.of(example))))?;
-    let part = |((fold, role), classes): ((u32, u32), BTreeMap<String, usize>)| Part {
-        fold,
-        role: Role::ALL[role as usize],
+    let classes = count(&|example| &example.class)?;
+    let mut corpora = count(&|example| &example.utterance.corpus)?;
+    let speakers = count(&|example| &example.utterance.speaker)?;
+    let part = |(place, classes): (u32, BTreeMap<String, usize>)| Part {
+        fold: folds[(place / roles) as usize].number(),
+        role: Role::ALL[(place % roles) as usize],
         examples: classes.values().sum(),
-        speakers: speakers.get(&(fold, role)).map_or(0, BTreeMap::len),
+        speakers: speakers.get(&place).map_or(0, BTreeMap::len),
         classes,
-        corpora: corpora.remove(&(fold, role)).unwrap_or_default(),
+        corpora: corpora.remove(&place).unwrap_or_default(),
     };
     Ok(classes.into_iter().map(part).collect())
-}
-
-/// The rows of a table's columns of numbers.
-fn numbers<const N: usize>(table: &DataFrame, columns: [&str; N]) -> PolarsResult<Vec<[u32; N]>> {
-    let mut rows = vec![[0; N]; table.height()];
-    for (at, column) in columns.into_iter().enumerate() {
-        let values = table.column(column)?.u32()?;
-        for (row, value) in rows.iter_mut().zip(values.iter()) {
-            row[at] = value.unwrap_or_default();
-        }
-    }
-    Ok(rows)
 }
 
 fn key(shared: &Shared) -> (u32, Sharing, &str, [Role; 2]) {

@@ -20,7 +20,7 @@ pub struct Grammar {
 }
 
 /// What a path says.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fields {
     /// The speaker's identifier within the corpus.
     pub speaker: String,

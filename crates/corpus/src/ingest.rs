@@ -1,5 +1,6 @@
 //! From scanned files to utterances: audio is measured once, and what is wrong with it is survived and listed.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +8,7 @@ use affekt_domain::{Digest, Problem, Utterance};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Card, Fields, Found, ProblemKind, Scan};
+use crate::{Card, Found, ProblemKind, Scan};
 
 /// What decoding a file tells about it, small enough to keep for every file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +102,9 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
         .iter()
         .zip(&facts)
         .enumerate()
-        .filter_map(|(index, (found, facts))| Some(Measured { index, found, facts: facts.as_ref()? }))
+        .filter_map(|(index, (found, facts))| {
+            Some(Measured { index, found, stem: found.stem(), facts: facts.as_ref()? })
+        })
         .collect();
     let files = without_copies(files, &mut report);
     for file in &files {
@@ -124,44 +127,45 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
 struct Measured<'a> {
     index: usize,
     found: &'a Found,
+    /// Its path without the extension.
+    stem: &'a str,
     facts: &'a AudioFacts,
 }
 
-/// Leaves out second copies, of which the file with the shortest and then first path stays, and files that claim
-/// an utterance which another file already is.
+/// Leaves out second copies, which agree in all that their paths say and in the audio, and of which the file with
+/// the shortest and then first path stays; and files that claim an utterance which another file already is.
 fn without_copies<'a>(
-    files: Vec<Measured<'a>>,
+    mut files: Vec<Measured<'a>>,
     report: &mut impl FnMut(ProblemKind, &Found, String),
 ) -> Vec<Measured<'a>> {
-    // Second copies agree in everything that their paths say, and in the audio.
-    let mut kept: HashMap<(&Fields, Digest), &Found> = HashMap::new();
-    let mut by_preference = files;
-    by_preference.sort_by_key(|file| (file.found.stem().len(), file.found.relative.as_str()));
-    let mut unique = Vec::with_capacity(by_preference.len());
-    for file in by_preference {
-        match kept.get(&(&file.found.fields, file.facts.digest)) {
-            Some(first) => report(
+    // Copies come to stand side by side, the preferred first.
+    files.sort_by_key(|file| (file.facts.digest, file.stem.len(), &file.found.relative));
+    let mut unique: Vec<Measured> = Vec::with_capacity(files.len());
+    for file in files {
+        let same_audio = unique.iter().rev().take_while(|known| known.facts.digest == file.facts.digest);
+        match same_audio.into_iter().find(|known| known.found.fields == file.found.fields) {
+            Some(known) => report(
                 ProblemKind::SecondCopy,
                 file.found,
-                format!("a second copy of `{}`, which is used", first.relative),
+                format!("a second copy of `{}`, which is used", known.found.relative),
             ),
-            None => {
-                kept.insert((&file.found.fields, file.facts.digest), file.found);
-                unique.push(file);
-            }
+            None => unique.push(file),
         }
     }
     unique.sort_by_key(|file| file.index);
 
-    let mut owners: HashMap<&str, &Found> = HashMap::new();
-    unique.retain(|file| {
-        let Some(first) = owners.get(file.found.stem()) else {
-            owners.insert(file.found.stem(), file.found);
-            return true;
-        };
-        let message = format!("holds other audio than `{}`, which is used: left out", first.relative);
-        report(ProblemKind::ConflictingCopy, file.found, message);
-        false
+    let mut owners: HashMap<&str, &Found> = HashMap::with_capacity(unique.len());
+    unique.retain(|file| match owners.entry(file.stem) {
+        Entry::Vacant(nobody) => {
+            nobody.insert(file.found);
+            true
+        }
+        Entry::Occupied(owner) => {
+            let message =
+                format!("holds other audio than `{}`, which is used: left out", owner.get().relative);
+            report(ProblemKind::ConflictingCopy, file.found, message);
+            false
+        }
     });
     unique
 }
@@ -241,11 +245,11 @@ fn remark_unknown_sex(files: &[Measured], report: &mut impl FnMut(ProblemKind, &
 }
 
 fn utterance(card: &Card, file: &Measured) -> Utterance {
-    let Measured { found, facts, .. } = file;
+    let Measured { found, stem, facts, .. } = file;
     let fields = &found.fields;
     let of_corpus = |name: &str| format!("{}/{name}", card.name);
     Utterance {
-        id: of_corpus(found.stem()),
+        id: of_corpus(stem),
         corpus: card.name.clone(),
         speaker: of_corpus(&fields.speaker),
         sex: fields.sex,

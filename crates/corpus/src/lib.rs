@@ -23,7 +23,7 @@ mod scheme;
 mod shelf;
 mod synthetic;
 
-pub use audit::{Audit, Part, Shared, Sharing, Side, audit};
+pub use audit::{Audit, AuditError, Part, Shared, Sharing, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
 pub use completeness::{Completeness, Count, completeness};
 pub use grammar::{Fields, Grammar};

@@ -62,12 +62,12 @@ pub enum CorpusError {
         /// How to get it.
         obtain: String,
     },
-    /// A folder cannot be listed, or a file in it not be looked at.
-    #[error("cannot read {} of the corpus {corpus}: check its permissions and links", path.display())]
+    /// A folder cannot be listed.
+    #[error("cannot read {} of the corpus {corpus}: check that it is a folder and its permissions", path.display())]
     Unreadable {
         /// The corpus.
         corpus: String,
-        /// The folder or file.
+        /// The folder.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -108,7 +108,13 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     files.sort_unstable_by(|a, b| a.relative.cmp(&b.relative));
 
     let mut found = Vec::with_capacity(files.len());
-    let mut problems = Vec::new();
+    let mut problems: Vec<Problem> = walk
+        .unreadable
+        .into_iter()
+        .map(|(path, error)| {
+            ProblemKind::Unreadable.of(&card.name, &path, format!("cannot be looked at ({error}): left out"))
+        })
+        .collect();
     let mut ignored = 0;
     let read: Vec<Reading> = files.into_par_iter().with_min_len(512).map(|file| read(card, file)).collect();
     for reading in read {
@@ -118,6 +124,7 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
             Reading::Ignored => ignored += 1,
         }
     }
+    problems.sort_by(|a, b| a.path.cmp(&b.path));
     if found.is_empty() {
         let (corpus, folder) = (card.name.clone(), folder.to_owned());
         let example = problems.into_iter().next().map(|problem| problem.path);
@@ -139,6 +146,8 @@ struct File {
 #[derive(Default)]
 struct Walk {
     files: Vec<File>,
+    /// Links that lead nowhere.
+    unreadable: Vec<(String, io::Error)>,
     /// Folders already listed, so that a link upwards does not go round for ever.
     listed: HashSet<(u64, u64)>,
 }
@@ -162,11 +171,16 @@ impl Walk {
                 continue;
             }
             let path = entry.path();
+            let relative = format!("{prefix}{name}");
             let metadata = match fs::metadata(&path) {
                 Ok(metadata) => metadata,
-                Err(error) => return Err((path, error)),
+                Err(error) => {
+                    if is_audio(&name) {
+                        self.unreadable.push((relative, error));
+                    }
+                    continue;
+                }
             };
-            let relative = format!("{prefix}{name}");
             if metadata.is_dir() {
                 self.list(&path, &format!("{relative}/"))?;
             } else if is_audio(&name) {

@@ -42,6 +42,7 @@ fn walks_past_hidden_files_and_follows_links() {
     );
     symlink(folder.path(), folder.path().join("loop")).unwrap();
     symlink(folder.path().join("DC_a01.wav"), folder.path().join("DC_a09.wav")).unwrap();
+    symlink("nowhere", folder.path().join("JK_n01.wav")).unwrap();
     fs::write(folder.path().join("KL_f01.wav"), b"").unwrap();
     let scan = scan(&card("savee"), folder.path()).unwrap();
     let found: Vec<&str> = scan.found.iter().map(|found| found.relative.as_str()).collect();
@@ -49,7 +50,10 @@ fn walks_past_hidden_files_and_follows_links() {
     assert_eq!((scan.found[0].size, scan.found[0].inode), (1, scan.found[1].inode));
     let kinds: Vec<(&str, &str)> =
         scan.problems.iter().map(|one| (one.path.as_str(), one.kind.as_str())).collect();
-    assert_eq!(kinds, [("KL_f01.wav", "empty-file"), ("a.wav", "unparsed-name")]);
+    assert_eq!(
+        kinds,
+        [("JK_n01.wav", "unreadable"), ("KL_f01.wav", "empty-file"), ("a.wav", "unparsed-name")]
+    );
 }
 
 #[test]
