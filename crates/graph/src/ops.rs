@@ -31,7 +31,7 @@ pub trait Ops: Sync {
 }
 
 /// What an op may tell and ask while it runs.
-pub trait Context {
+pub trait Context: Send {
     /// Tells how far it is. Also a sign of life: an op that is silent for long is taken for hung.
     fn progress(&mut self, done: u64, total: u64, note: &str);
     /// Whether it should stop: the run was interrupted.

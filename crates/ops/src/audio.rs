@@ -1,0 +1,89 @@
+//! `audio`: recordings become mono waveforms of one rate and length.
+
+use affekt_config::Section;
+use affekt_domain::Digest;
+use affekt_graph::Place;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::Kind;
+use crate::definition::{Definition, Grain, OutputPort, plain};
+
+/// The parameters.
+#[derive(Serialize, Deserialize)]
+pub struct Params {
+    /// The rate in Hz.
+    pub rate_hz: u32,
+    /// The length in seconds: longer recordings are cut, shorter ones filled with zeros.
+    pub seconds: f64,
+}
+
+/// The recordings of one shard: part of a shard node's parameters, and so of its key.
+#[derive(Serialize, Deserialize)]
+pub struct Shard {
+    /// Utterance and digest of the decoded audio.
+    pub recordings: Vec<(String, Digest)>,
+}
+
+/// The op.
+pub const DEFINITION: Definition = Definition {
+    name: "audio",
+    version: 1,
+    about: "recordings become mono waveforms of one rate and length",
+    inputs: &[],
+    outputs: &[OutputPort::new("waveforms", Kind::Waveforms)],
+    params: read,
+    grain: Grain::Shard,
+    place: Place::Runner,
+    seeded: false,
+};
+
+fn read(section: &mut Section<'_>) -> Value {
+    let rate_hz = section.integer("rate_hz", 16_000, 1_000..=192_000);
+    let seconds = section.float("seconds", 3.0, 0.01..=600.0);
+    plain(&Params { rate_hz, seconds })
+}
+
+/// The parameters of the node for a shard of these recordings.
+#[must_use]
+pub fn shard_params(params: &Value, recordings: Vec<(String, Digest)>) -> Value {
+    let mut params = params.clone();
+    params["recordings"] = json!(recordings);
+    params
+}
+
+#[cfg(feature = "host")]
+pub(crate) fn run(
+    job: &affekt_graph::Job,
+    context: &mut dyn affekt_graph::Context,
+    locate: &dyn Fn(Digest) -> Option<std::path::PathBuf>,
+) -> Result<(), affekt_graph::Failure> {
+    use affekt_graph::Failure;
+    use affekt_table::waveforms::WaveformWriter;
+
+    let params: Params = crate::params(job)?;
+    let shard: Shard = crate::params(job)?;
+    let length = (params.seconds * f64::from(params.rate_hz)).round() as usize;
+    let failed = |error: &dyn std::error::Error| Failure::because(error);
+    let mut writer =
+        WaveformWriter::create(job.output("waveforms")?, params.rate_hz).map_err(crate::table::unwritten)?;
+    for (done, (utterance, digest)) in shard.recordings.iter().enumerate() {
+        if context.cancelled() {
+            return Err(Failure::Cancelled);
+        }
+        context.progress(done as u64, shard.recordings.len() as u64, "recordings");
+        let path = locate(*digest).ok_or_else(|| Failure::Failed {
+            message: format!("the recording of `{utterance}` is gone since the corpus was read; run again"),
+        })?;
+        let decoded = affekt_audio::decode(&path).map_err(|error| failed(&error))?;
+        if affekt_audio::digest(&decoded) != *digest {
+            let path = path.display();
+            let message = format!("{path} changed since the corpus was read; run again");
+            return Err(Failure::Failed { message });
+        }
+        let samples = affekt_audio::resample(&decoded.mono(), decoded.rate(), params.rate_hz)
+            .map_err(|error| failed(&error))?;
+        writer.push(utterance, 0, &affekt_audio::fit(samples, length)).map_err(crate::table::unwritten)?;
+    }
+    writer.finish().map_err(crate::table::unwritten)
+}

@@ -1,0 +1,82 @@
+//! `evaluate`: the figures of a variant, over all its folds and seeds.
+
+use std::collections::BTreeMap;
+
+use affekt_graph::Place;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::definition::{Definition, Grain, InputPort, OutputPort, no_params, plain};
+use crate::{Kind, kind};
+
+/// The parameters, given by the experiment.
+#[derive(Serialize, Deserialize)]
+pub struct Params {
+    /// The variant's id.
+    pub variant: String,
+    /// What tells it from the other variants.
+    pub params: BTreeMap<String, Value>,
+    /// The kind of its protocol.
+    pub protocol: String,
+    /// What every table must say about it.
+    pub stamps: Vec<String>,
+}
+
+/// The op.
+pub const DEFINITION: Definition = Definition {
+    name: "evaluate",
+    version: 1,
+    about: "the figures of a variant, over all its folds and seeds",
+    inputs: &[InputPort::many("predictions", &[Kind::Predictions]), InputPort::any("train", &[kind::TRAIN])],
+    outputs: &[OutputPort::new("metrics", Kind::Metrics), OutputPort::new("predictions", Kind::Predictions)],
+    params: no_params,
+    grain: Grain::Whole,
+    place: Place::Runner,
+    seeded: false,
+};
+
+/// The parameters of the node for a variant.
+#[must_use]
+pub fn params(params: &Params) -> Value {
+    plain(params)
+}
+
+#[cfg(feature = "host")]
+pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> {
+    use affekt_domain::Role;
+    use affekt_eval::{Description, TrainingCounts, evaluate};
+    use affekt_graph::Failure;
+    use affekt_table::predictions::{self, Predictions};
+
+    let Params { variant, params, protocol, stamps } = crate::params(job)?;
+    let mut all = Predictions { classes: Vec::new(), rows: Vec::new() };
+    for object in job.open("predictions")? {
+        let part = crate::table::read(&object, predictions::read)?;
+        if !all.rows.is_empty() && all.classes != part.classes {
+            return Err(Failure::Failed {
+                message: "predictions over different classes cannot be pooled".into(),
+            });
+        }
+        all.classes = part.classes;
+        all.rows.extend(part.rows);
+    }
+    for row in &mut all.rows {
+        row.variant.clone_from(&variant);
+    }
+    all.rows
+        .sort_by(|a, b| (a.fold, a.seed, a.role, &a.utterance).cmp(&(b.fold, b.seed, b.role, &b.utterance)));
+    let mut training = Vec::new();
+    for object in job.open("train")? {
+        let rows = crate::table::read(&object, |file| affekt_table::rows::read(file, Role::Train))?;
+        training.push(rows);
+    }
+    let counts =
+        TrainingCounts::new(training.iter().flat_map(|rows| {
+            rows.rows.iter().map(|row| (rows.fold, row.corpus.as_str(), row.class.as_str()))
+        }));
+    let about = Description { id: variant, params, protocol, stamps, classes: all.classes.clone() };
+    let counts = (!training.is_empty()).then_some(&counts);
+    let metrics = evaluate(about, &all.rows, counts).map_err(|error| Failure::because(&error))?;
+    crate::write_json(job.output("metrics")?, &metrics)?;
+    predictions::write(job.output("predictions")?, &all).map_err(crate::table::unwritten)
+}

@@ -1,0 +1,61 @@
+//! The kinds of artefact that flow between ops.
+
+use std::fmt;
+
+use affekt_domain::Role;
+
+/// What an output holds. A port states what it takes, so that a graph that would fit a network to test rows
+/// (or feed waveforms to one made for features) is refused before anything runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The utterances of one corpus.
+    Manifest,
+    /// What is not as it should be in one corpus.
+    Problems,
+    /// The labelled utterances of an experiment.
+    Examples,
+    /// The roles of the examples in every fold.
+    Folds,
+    /// The leakage audit of the folds.
+    Audit,
+    /// The examples of one role of one fold.
+    Rows(Role),
+    /// Mono waveforms.
+    Waveforms,
+    /// Fixed-shape features.
+    Features,
+    /// A trained network.
+    Model,
+    /// The epochs of a training run.
+    History,
+    /// What trained networks say about dev and test rows.
+    Predictions,
+    /// The figures of a variant.
+    Metrics,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest => f.write_str("a manifest"),
+            Self::Problems => f.write_str("a table of problems"),
+            Self::Examples => f.write_str("examples"),
+            Self::Folds => f.write_str("folds"),
+            Self::Audit => f.write_str("an audit"),
+            Self::Rows(role) => write!(f, "rows of role {}", role.name()),
+            Self::Waveforms => f.write_str("waveforms"),
+            Self::Features => f.write_str("features"),
+            Self::Model => f.write_str("a model"),
+            Self::History => f.write_str("a history"),
+            Self::Predictions => f.write_str("predictions"),
+            Self::Metrics => f.write_str("metrics"),
+        }
+    }
+}
+
+/// Rows that fit networks, normalisers and clusters.
+pub(crate) const TRAIN: Kind = Kind::Rows(Role::Train);
+/// Rows that choose epochs and hyper-parameters.
+pub(crate) const DEV: Kind = Kind::Rows(Role::Dev);
+/// Rows that figures come from.
+pub(crate) const TEST: Kind = Kind::Rows(Role::Test);

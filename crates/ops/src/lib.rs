@@ -1,0 +1,71 @@
+//! One file an op: its ports, parameters, version and what it does.
+//!
+//! Every [`Definition`] is always there, so that experiments can be planned anywhere. What ops do comes in two
+//! halves: the feature `host` brings those that run inside the runner ([`HostOps`]), the feature `torch` those
+//! that need libtorch and run in workers ([`WorkerOps`]).
+
+mod definition;
+mod kind;
+pub mod table;
+
+pub mod audio;
+pub mod evaluate;
+pub mod examples;
+pub mod folds;
+pub mod ingest;
+pub mod mfcc;
+pub mod predict;
+pub mod split;
+pub mod train;
+
+#[cfg(feature = "torch")]
+mod feature_set;
+#[cfg(feature = "host")]
+mod hints;
+#[cfg(feature = "host")]
+mod host;
+#[cfg(feature = "torch")]
+mod model;
+#[cfg(feature = "torch")]
+mod worker;
+
+pub use definition::{Arity, Definition, Grain, InputPort, OutputPort};
+#[cfg(feature = "host")]
+pub use host::{CorpusFolder, HostOps};
+pub use kind::Kind;
+#[cfg(feature = "torch")]
+pub use worker::WorkerOps;
+
+/// All ops, in the order in which data passes through them.
+pub const ALL: &[&Definition] = &[
+    &ingest::DEFINITION,
+    &examples::DEFINITION,
+    &folds::DEFINITION,
+    &split::DEFINITION,
+    &audio::DEFINITION,
+    &mfcc::DEFINITION,
+    &train::DEFINITION,
+    &predict::DEFINITION,
+    &evaluate::DEFINITION,
+];
+
+/// The op called `name`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Definition> {
+    ALL.iter().copied().find(|definition| definition.name == name)
+}
+
+/// The parameters of a job.
+#[cfg(any(feature = "host", feature = "torch"))]
+fn params<T: serde::de::DeserializeOwned>(job: &affekt_graph::Job) -> Result<T, affekt_graph::Failure> {
+    serde_json::from_value(job.params.clone()).map_err(|error| affekt_graph::Failure::because(&error))
+}
+
+/// Writes an artefact that is a JSON file.
+#[cfg(any(feature = "host", feature = "torch"))]
+fn write_json(path: &std::path::Path, value: &impl serde::Serialize) -> Result<(), affekt_graph::Failure> {
+    let failed = |error: &dyn std::error::Error| affekt_graph::Failure::because(error);
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| failed(&error))?;
+    bytes.push(b'\n');
+    std::fs::write(path, bytes).map_err(|error| failed(&error))
+}

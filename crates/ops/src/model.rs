@@ -1,0 +1,53 @@
+//! The artefact of `train`: weights in a safetensors file, with the card that makes them usable.
+
+use affekt_graph::{Failure, Object};
+use affekt_models::{NetworkConfig, ParameterCounts};
+use affekt_torch::{Checkpoint, NamedTensors};
+use affekt_train::Standardise;
+use serde::{Deserialize, Serialize};
+
+/// Where the card stands in the file's metadata.
+const CARD: &str = "card";
+
+/// Everything beside the weights that a trained network needs, and how it came about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// The format's version: 1.
+    pub version: u32,
+    /// The network.
+    pub network: NetworkConfig,
+    /// Its classes, in the order of its outputs.
+    pub classes: Vec<String>,
+    /// Bands and frames of its input.
+    pub shape: [usize; 2],
+    /// What is done to its input.
+    pub standardise: Option<Standardise>,
+    /// How many numbers it holds.
+    pub parameters: ParameterCounts,
+    /// The fold it was trained in.
+    pub fold: u32,
+    /// The seed it was trained with.
+    pub seed: u64,
+    /// How many rows it was trained on.
+    pub training_rows: usize,
+    /// How many epochs were trained.
+    pub epochs: u32,
+    /// The epoch whose weights these are.
+    pub kept_epoch: u32,
+}
+
+/// The file's bytes. Equal weights and cards give equal bytes.
+pub fn to_bytes(card: &Card, weights: NamedTensors) -> Result<Vec<u8>, Failure> {
+    let card = serde_json::to_string(card).map_err(|error| Failure::because(&error))?;
+    let metadata = [(CARD.to_owned(), card)].into_iter().collect();
+    Checkpoint { tensors: weights, metadata }.to_bytes().map_err(|error| Failure::because(&error))
+}
+
+/// Reads the file back.
+pub fn read(object: &Object) -> Result<(Card, NamedTensors), Failure> {
+    let checkpoint = Checkpoint::from_bytes(object.all()?).map_err(|error| Failure::because(&error))?;
+    let card = checkpoint.metadata.get(CARD);
+    let card = card.ok_or_else(|| Failure::Failed { message: "the model has no card".into() })?;
+    let card = serde_json::from_str(card).map_err(|error| Failure::because(&error))?;
+    Ok((card, checkpoint.tensors))
+}

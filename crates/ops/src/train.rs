@@ -1,0 +1,109 @@
+//! `train`: a network is fitted to the training rows, its epoch chosen on the dev rows.
+
+use affekt_config::Section;
+use affekt_graph::Place;
+use serde_json::{Value, json};
+
+use crate::definition::{Definition, Grain, InputPort, OutputPort};
+use crate::{Kind, kind};
+
+/// The op.
+pub const DEFINITION: Definition = Definition {
+    name: "train",
+    version: 1,
+    about: "a network is fitted to the training rows, its epoch chosen on the dev rows",
+    inputs: &[
+        InputPort::many("features", &[Kind::Features]),
+        InputPort::one("train", &[kind::TRAIN]),
+        InputPort::optional("dev", &[kind::DEV]),
+    ],
+    outputs: &[OutputPort::new("model", Kind::Model), OutputPort::new("history", Kind::History)],
+    params: read,
+    grain: Grain::Whole,
+    place: Place::Worker,
+    seeded: true,
+};
+
+/// The parameters, in the words of `NetworkConfig`, `TrainConfig` and `StandardisePer`, which only exist where
+/// libtorch is. A test of the worker's half holds the two together.
+fn read(section: &mut Section<'_>) -> Value {
+    let network = section.required_section("network", |network| {
+        let kind = network.required_one_of("kind", &[("cnn", "cnn")]).unwrap_or_default();
+        let sizes = |network: &mut Section<'_>, key: &str, default: [u32; 3]| -> Vec<u32> {
+            let Some(field) = network.optional(key) else { return default.to_vec() };
+            field.list().into_iter().filter_map(|size| size.integer(1..=65_536)).collect()
+        };
+        Some(json!({
+            "kind": kind,
+            "channels": sizes(network, "channels", [16, 32, 64]),
+            "pools": sizes(network, "pools", [2, 4, 4]),
+            "dropout": network.float("dropout", 0.3, 0.0..1.0),
+            "norm_axis": network.one_of("norm_axis", "time", &[("time", "time"), ("channel", "channel")]),
+        }))
+    });
+    let mut training = Value::Null;
+    match section.node("training") {
+        Some(_) => {
+            section.section("training", |section| {
+                training = read_training(section);
+                Some(())
+            });
+        }
+        None => training = defaults(),
+    }
+    let choices = [("global", Some("global")), ("band", Some("band")), ("none", None)];
+    let standardise = section.one_of("standardise", Some("global"), &choices);
+    json!({ "network": network, "training": training, "standardise": standardise })
+}
+
+fn defaults() -> Value {
+    json!({
+        "lr": 1e-3,
+        "weight_decay": 0.0,
+        "batch_size": 32,
+        "max_epochs": 100,
+        "stopping": { "kind": "early", "monitor": "dev-loss", "patience": 10 },
+    })
+}
+
+fn read_training(section: &mut Section<'_>) -> Value {
+    let mut training = defaults();
+    training["lr"] = json!(section.float("lr", 1e-3, 1e-12..=10.0));
+    training["weight_decay"] = json!(section.float("weight_decay", 0.0, 0.0..=10.0));
+    training["batch_size"] = json!(section.integer("batch_size", 32_u32, 1..=65_536));
+    training["max_epochs"] = json!(section.integer("max_epochs", 100_u32, 1..=100_000));
+    let stopping = section.section("stopping", |stopping| {
+        Some(match stopping.one_of("kind", "early", &[("early", "early"), ("fixed", "fixed")]) {
+            "fixed" => json!({ "kind": "fixed" }),
+            early => {
+                let figures =
+                    [("dev-loss", "dev-loss"), ("dev-accuracy", "dev-accuracy"), ("dev-uar", "dev-uar")];
+                let monitor = stopping.one_of("monitor", "dev-loss", &figures);
+                let patience = stopping.integer("patience", 10_u32, 1..=100_000);
+                json!({ "kind": early, "monitor": monitor, "patience": patience })
+            }
+        })
+    });
+    if let Some(stopping) = stopping {
+        training["stopping"] = stopping;
+    }
+    training
+}
+
+/// The card of a trained network: what stands beside the weights in its file (see the worker's half).
+///
+/// # Errors
+/// When the object is damaged or no model.
+pub fn card(model: &affekt_graph::Object) -> Result<Value, affekt_graph::Failure> {
+    let no_model = || affekt_graph::Failure::Failed { message: "this is no model".into() };
+    // A safetensors file: the header's length in 64 bits, the header in JSON, the weights.
+    let length = model.bytes(0..8.min(model.len()))?;
+    let length = u64::from_le_bytes(length.try_into().map_err(|_| no_model())?);
+    let end = usize::try_from(length).ok().and_then(|length| length.checked_add(8)).ok_or_else(no_model)?;
+    if end > model.len() {
+        return Err(no_model());
+    }
+    let header: Value = serde_json::from_slice(model.bytes(8..end)?).map_err(|_| no_model())?;
+    let card = header["__metadata__"]["card"].as_str().ok_or_else(no_model)?;
+    serde_json::from_str(card).map_err(|_| no_model())
+}

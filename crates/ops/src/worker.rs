@@ -1,0 +1,275 @@
+//! The ops that need libtorch.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use affekt_domain::{Digest, Prediction, Role};
+use affekt_graph::{Context, Failure, Job, Node, Object, Ops};
+use affekt_models::NetworkConfig;
+use affekt_table::predictions::Predictions;
+use affekt_table::rows::{self, Rows};
+use affekt_torch::device::{DeviceChoice, set_threads};
+use affekt_train::{
+    DevPart, Examples, Part, PartRole, Progress, Resume, Standardise, StandardisePer, StateOutcome, TestPart,
+    TrainConfig, TrainError, Training, TrainingPart,
+};
+use serde::Deserialize;
+use tch::Device;
+
+use crate::feature_set::{At, FeatureSet};
+use crate::model::{self, Card};
+use crate::table;
+
+/// How often a training writes down where it is.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+
+/// The worker's ops.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerOps;
+
+impl WorkerOps {
+    /// The ops it runs, with their versions.
+    #[must_use]
+    pub fn versions(self) -> BTreeMap<String, u32> {
+        let ops = [&crate::train::DEFINITION, &crate::predict::DEFINITION];
+        ops.into_iter().map(|op| (op.name.to_owned(), op.version)).collect()
+    }
+}
+
+impl Ops for WorkerOps {
+    fn fingerprint(&self, node: &Node, _: bool, _: &mut dyn Context) -> Result<Option<Digest>, Failure> {
+        Err(Failure::Failed { message: format!("a worker reads nothing outside the graph: `{}`", node.op) })
+    }
+
+    fn run(&self, job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
+        let device = device(job)?;
+        match job.op.as_str() {
+            "train" => train(job, device, context),
+            "predict" => predict(job, device, context),
+            other => Err(Failure::Failed { message: format!("the worker has no op `{other}`") }),
+        }
+    }
+}
+
+/// The parameters of `train`, of which the planner only knows the words.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrainParams {
+    network: NetworkConfig,
+    training: TrainConfig,
+    standardise: Option<StandardisePer>,
+}
+
+fn train(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
+    let params: TrainParams = crate::params(job)?;
+    let seed = job.seed.ok_or_else(|| Failure::Failed { message: "training needs a seed".into() })?;
+    let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
+    let mut tables = vec![&train_rows];
+    let dev_rows =
+        job.open("dev")?.first().map(|object| table::read(object, |file| rows::read(file, Role::Dev)));
+    let dev_rows = dev_rows.transpose()?;
+    tables.extend(&dev_rows);
+    let features = FeatureSet::open(&job.open("features")?)?;
+    let examples = Featured::new(&features, &tables)?;
+    let trained_on = TrainingPart::of(&examples);
+    let selected_on = dev_rows.as_ref().map(|_| DevPart::of(&examples));
+
+    let standardise = params.standardise.map(|per| Standardise::fit(&trained_on, per)).transpose();
+    let standardise = standardise.map_err(|error| failed(&error))?;
+    let resume = job.state.clone().map(|folder| Resume { folder, every: CHECKPOINT_EVERY });
+    let training = Training {
+        network: &params.network,
+        config: &params.training,
+        classes: train_rows.classes.len(),
+        seed,
+        trained_on: &trained_on,
+        selected_on: selected_on.as_ref(),
+        standardise: standardise.as_ref(),
+        device,
+        resume: resume.as_ref(),
+    };
+    let max_epochs = u64::from(params.training.max_epochs);
+    let trained = affekt_train::train(&training, &mut |progress| {
+        match progress {
+            Progress::Batch { epoch, done, total, loss } => {
+                let loss = loss.map_or_else(String::new, |loss| format!(", loss {loss:.3}"));
+                let note = format!("epoch {epoch}, batch {done}/{total}{loss}");
+                context.progress(u64::from(epoch - 1), max_epochs, &note);
+            }
+            Progress::Epoch(epoch) => {
+                let dev = epoch.dev_loss.map_or_else(String::new, |loss| format!(", dev loss {loss:.3}"));
+                let note = format!("epoch {}, loss {:.3}{dev}", epoch.number, epoch.train_loss);
+                context.progress(u64::from(epoch.number), max_epochs, &note);
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    let trained = trained.map_err(|error| failed(&error))?;
+    if let StateOutcome::Ignored(why) = &trained.state {
+        context.progress(max_epochs, max_epochs, &format!("an unusable checkpoint was passed over: {why}"));
+    }
+    let card = Card {
+        version: 1,
+        network: params.network.clone(),
+        classes: train_rows.classes,
+        shape: Examples::shape(&examples),
+        standardise,
+        parameters: trained.parameters,
+        fold: train_rows.fold,
+        seed,
+        training_rows: trained_on.rows().len(),
+        epochs: trained.history.len() as u32,
+        kept_epoch: trained.kept_epoch,
+    };
+    let bytes = model::to_bytes(&card, trained.weights)?;
+    std::fs::write(job.output("model")?, bytes).map_err(|error| Failure::because(&error))?;
+    affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
+}
+
+fn predict(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
+    let crate::predict::Params { batch_size } = crate::params(job)?;
+    let (card, weights) = model::read(&job.open_one("model")?)?;
+    let mut network = card
+        .network
+        .build(card.shape, card.classes.len(), card.seed, device)
+        .map_err(|error| Failure::because(&error))?;
+    network.load(&weights).map_err(|error| Failure::because(&error))?;
+    let features = FeatureSet::open(&job.open("features")?)?;
+    let mut predictions = Predictions { classes: card.classes.clone(), rows: Vec::new() };
+    let objects = job.open("rows")?;
+    for (done, object) in objects.iter().enumerate() {
+        context.progress(done as u64, objects.len() as u64, "parts");
+        let rows = read_predictable(object)?;
+        if rows.classes != card.classes {
+            return Err(Failure::Failed { message: "the rows have other classes than the model".into() });
+        }
+        if rows.fold != card.fold {
+            let message =
+                format!("a model of fold {} must not predict rows of fold {}", card.fold, rows.fold);
+            return Err(Failure::Failed { message });
+        }
+        let examples = Featured::new(&features, &[&rows])?;
+        let standardise = card.standardise.as_ref();
+        let scores = match rows.role {
+            Role::Dev => scores(&network, &DevPart::of(&examples), standardise, batch_size)?,
+            _ => scores(&network, &TestPart::of(&examples), standardise, batch_size)?,
+        };
+        predictions.rows.extend(rows.rows.into_iter().zip(scores).map(|(row, scores)| Prediction {
+            variant: String::new(),
+            utterance: row.utterance,
+            corpus: row.corpus,
+            speaker: row.speaker,
+            session: row.session,
+            sex: row.sex,
+            fold: rows.fold,
+            seed: card.seed,
+            role: rows.role,
+            label: row.class,
+            predicted: card.classes[highest(&scores)].clone(),
+            scores,
+        }));
+    }
+    affekt_table::predictions::write(job.output("predictions")?, &predictions).map_err(table::unwritten)
+}
+
+fn scores<R: PartRole>(
+    network: &affekt_models::Network,
+    part: &Part<'_, R>,
+    standardise: Option<&Standardise>,
+    batch_size: usize,
+) -> Result<Vec<Vec<f32>>, Failure> {
+    affekt_train::predict(network, part, standardise, batch_size).map_err(|error| failed(&error))
+}
+
+/// Rows of role dev or test: those of role train are of another kind and refused.
+fn read_predictable(object: &Object) -> Result<Rows, Failure> {
+    table::read(object, |file| {
+        let role = [Role::Dev, Role::Test].into_iter().find(|role| file.kind() == rows::kind(*role));
+        rows::read(file, role.unwrap_or(Role::Test))
+    })
+}
+
+/// The first of the highest scores.
+fn highest(scores: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, score) in scores.iter().enumerate() {
+        if *score > scores[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+fn device(job: &Job) -> Result<Device, Failure> {
+    let threads = job.numerics.get("threads").and_then(|threads| threads.parse().ok());
+    set_threads(threads.unwrap_or(1));
+    let choice = match job.numerics.get("device").map(String::as_str) {
+        Some("cuda") => DeviceChoice::Cuda(0),
+        _ => DeviceChoice::Cpu,
+    };
+    choice.resolve().map_err(|error| Failure::because(&error))
+}
+
+fn failed(error: &TrainError) -> Failure {
+    match error {
+        TrainError::Cancelled(_) => Failure::Cancelled,
+        other => Failure::because(other),
+    }
+}
+
+/// Rows of tables with their features: what training and prediction read.
+struct Featured<'f> {
+    features: &'f FeatureSet,
+    rows: Vec<(At, i64, Role)>,
+    shape: [usize; 2],
+}
+
+impl<'f> Featured<'f> {
+    /// Training rows come with their augmented copies, others without. Every frame is verified here, once.
+    fn new(features: &'f FeatureSet, tables: &[&Rows]) -> Result<Self, Failure> {
+        let &[bands, frames] = features.shape() else {
+            let message = format!("features of shape {:?}: expected [bands, frames]", features.shape());
+            return Err(Failure::Failed { message });
+        };
+        let mut rows = Vec::new();
+        for table in tables {
+            for row in &table.rows {
+                let class = table.classes.iter().position(|class| *class == row.class);
+                let class = class.ok_or_else(|| Failure::Failed {
+                    message: format!("`{}` has class `{}`, which is not listed", row.utterance, row.class),
+                })?;
+                let copies = features.copies(&row.utterance)?;
+                let wanted = if table.role == Role::Train { usize::MAX } else { 1 };
+                for at in copies.take(wanted) {
+                    features.frames(at)?;
+                    rows.push((at, class as i64, table.role));
+                }
+            }
+        }
+        Ok(Self { features, rows, shape: [bands, frames] })
+    }
+}
+
+impl Examples for Featured<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    fn frames(&self, row: usize) -> &[f32] {
+        // Read once already; what fails now (a vanished mapping) comes out as an error about its length.
+        self.features.frames(self.rows[row].0).unwrap_or(&[])
+    }
+
+    fn class(&self, row: usize) -> i64 {
+        self.rows[row].1
+    }
+
+    fn role(&self, row: usize) -> Option<Role> {
+        Some(self.rows[row].2)
+    }
+}

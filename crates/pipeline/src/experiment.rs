@@ -1,0 +1,418 @@
+//! From an experiment's file to its graph.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use affekt_config::{Diagnostic, Diagnostics, Node as Yaml, parse, parse_setting};
+use affekt_corpus::Protocol;
+use affekt_domain::LabelScheme;
+use affekt_graph::{Graph, Node, NodeId, Place, Resources, Work};
+use affekt_ops::{Definition, Grain};
+use serde_json::Value;
+
+use crate::draft::{Draft, DraftOutput, Drafts};
+use crate::published::Published;
+use crate::settings::{self, CorpusUse, Settings};
+use crate::step::{self, Axis};
+use crate::variants::{Overlaid, overlay};
+use crate::wiring::{self, Wired};
+
+/// What an experiment's meaning depends on beside its files.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The folder that `pipelines/` and `datasets/` lie in.
+    pub workspace: PathBuf,
+    /// `path=value` settings from the command line.
+    pub settings: Vec<String>,
+    /// The device kind that workers compute on: `cpu` or `cuda`.
+    pub device: String,
+    /// The libtorch version that workers are linked to.
+    pub libtorch: String,
+    /// Corpora to leave out, by folder name: those missing in a partial run.
+    pub without: BTreeSet<String>,
+}
+
+/// An experiment, ready to be planned.
+pub struct Compiled {
+    /// Its name.
+    pub name: String,
+    /// The comment that its file opens with.
+    pub header: Option<String>,
+    /// The whole file with command-line settings laid over, as YAML.
+    pub resolved: String,
+    /// All corpora that any variant uses, by folder name.
+    pub corpora: BTreeMap<String, CorpusUse>,
+    /// Its variants.
+    pub variants: Vec<Variant>,
+    /// The graph.
+    pub graph: Graph,
+}
+
+/// One variant and its nodes.
+pub struct Variant {
+    /// Its id; `default` where there is only one.
+    pub id: String,
+    /// What tells it from the others.
+    pub params: BTreeMap<String, Value>,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The corpora it uses, each with its label scheme, by folder name.
+    pub corpora: BTreeMap<String, LabelScheme>,
+    /// The measure that ranks variants: `uar`, `wa`, `macro_f1`.
+    pub primary: &'static str,
+    /// Figures to set beside.
+    pub published: Option<Published>,
+    /// `ingest` of each corpus.
+    pub ingests: BTreeMap<String, NodeId>,
+    /// `examples`.
+    pub examples: NodeId,
+    /// `folds`.
+    pub folds: NodeId,
+    /// `evaluate`, where the pipeline has one.
+    pub evaluate: Option<NodeId>,
+    /// Every training run.
+    pub trainings: Vec<RunPart>,
+}
+
+/// A node of one fold and seed.
+#[derive(Debug, Clone)]
+pub struct RunPart {
+    /// The node.
+    pub node: NodeId,
+    /// The step's name in the pipeline.
+    pub step: String,
+    /// The fold.
+    pub fold: u32,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Reads an experiment and everything it refers to. `None` when anything is wrong: `diagnostics` then holds all
+/// of it.
+#[must_use]
+pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics) -> Option<Compiled> {
+    let (text, root) = read_yaml(path, diagnostics)?;
+    let given: Vec<_> =
+        environment.settings.iter().filter_map(|setting| parse_setting(setting, diagnostics)).collect();
+    let mut resolved = root.clone();
+    for (path, value) in &given {
+        affekt_config::set(&mut resolved, path, value.clone(), &["with"], diagnostics);
+    }
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let overlaid = overlay(root, given, diagnostics);
+    let ids: Vec<String> = overlaid.iter().map(|variant| variant.id.clone()).collect();
+    let shelves = shelves(path, &environment.workspace);
+    let mut compiler = Compiler { environment, drafts: Drafts::default() };
+    let mut drafted = Vec::new();
+    let mut corpora = BTreeMap::new();
+    for (number, variant) in overlaid.iter().enumerate() {
+        let Some(mut settings) =
+            settings::read(&variant.root, path, &environment.workspace, &shelves, diagnostics)
+        else {
+            continue;
+        };
+        settings.corpora.retain(|(corpus, _)| !environment.without.contains(corpus.card.folder_name()));
+        let steps = read_yaml(&settings.pipeline, diagnostics)
+            .map(|(_, pipeline)| step::read(&pipeline, &settings.with, diagnostics));
+        let Some(wired) = steps.and_then(|steps| wiring::wire(steps, diagnostics)) else { continue };
+        check_settings(&settings, variant, diagnostics);
+        for (corpus, _) in &settings.corpora {
+            corpora.insert(corpus.card.folder_name().to_owned(), corpus.clone());
+        }
+        drafted.push(compiler.draft(number, variant, settings, wired));
+    }
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let (graph, names) = match compiler.drafts.name(&ids) {
+        Ok(named) => named,
+        Err(error) => {
+            diagnostics.push(Diagnostic::error_without_place(error.to_string()));
+            return None;
+        }
+    };
+    Some(Compiled {
+        name: path.file_stem()?.to_str()?.to_owned(),
+        header: affekt_config::header_comment(&text),
+        resolved: affekt_config::to_yaml(&resolved),
+        corpora,
+        variants: drafted.into_iter().map(|variant| variant.named(&names)).collect(),
+        graph,
+    })
+}
+
+fn read_yaml(path: &Path, diagnostics: &Diagnostics) -> Option<(String, Yaml)> {
+    let shown = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let node = parse(&shown, &text, diagnostics)?;
+            Some((text, node))
+        }
+        Err(error) => {
+            let message = format!("failed to read {shown}: {error}");
+            diagnostics.push(Diagnostic::error_without_place(message));
+            None
+        }
+    }
+}
+
+/// Cards and schemes are looked for in `datasets/` beside the experiment (and one folder up) before the
+/// workspace's own.
+fn shelves(experiment: &Path, workspace: &Path) -> Vec<PathBuf> {
+    let folder = experiment.parent().unwrap_or(Path::new(""));
+    let mut shelves = vec![folder.join("datasets")];
+    shelves.extend(folder.parent().map(|above| above.join("datasets")));
+    shelves.push(workspace.join("datasets"));
+    shelves
+}
+
+fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnostics) {
+    if settings.corpora.is_empty() {
+        diagnostics.error(&variant.root.span, "no corpus is left to use");
+    }
+    if settings.protocol.n_folds().is_none() {
+        diagnostics.error(&variant.root.span, "the number of folds of this protocol is not known in advance");
+    }
+}
+
+struct Compiler<'e> {
+    environment: &'e Environment,
+    drafts: Drafts,
+}
+
+/// A variant whose nodes are numbers.
+struct Drafted {
+    variant: Variant,
+    ingests: BTreeMap<String, usize>,
+    examples: usize,
+    folds: usize,
+    evaluate: Option<usize>,
+    trainings: Vec<(usize, RunPart)>,
+}
+
+impl Drafted {
+    fn named(self, names: &[NodeId]) -> Variant {
+        let named = |(number, part): (usize, RunPart)| RunPart { node: names[number].clone(), ..part };
+        Variant {
+            ingests: self
+                .ingests
+                .into_iter()
+                .map(|(corpus, number)| (corpus, names[number].clone()))
+                .collect(),
+            examples: names[self.examples].clone(),
+            folds: names[self.folds].clone(),
+            evaluate: self.evaluate.map(|number| names[number].clone()),
+            trainings: self.trainings.into_iter().map(named).collect(),
+            ..self.variant
+        }
+    }
+}
+
+/// The drafts of one step: a point for every combination of its axes.
+type Points = Vec<(BTreeMap<Axis, u64>, usize)>;
+
+impl Compiler<'_> {
+    fn draft(
+        &mut self,
+        number: usize,
+        overlaid: &Overlaid,
+        settings: Settings,
+        wired: Vec<Wired>,
+    ) -> Drafted {
+        let mut ingests = BTreeMap::new();
+        for (corpus, _) in &settings.corpora {
+            let name = corpus.card.folder_name();
+            let definition = &affekt_ops::ingest::DEFINITION;
+            let mut draft = self.plain(definition, "ingest", affekt_ops::ingest::params(name));
+            draft.axes = vec![("corpus", name.to_owned())];
+            draft.node.work = Work::Source;
+            ingests.insert(name.to_owned(), self.drafts.add(number, draft));
+        }
+        let schemes: BTreeMap<String, LabelScheme> = settings
+            .corpora
+            .iter()
+            .map(|(corpus, scheme)| (corpus.card.folder_name().to_owned(), scheme.clone()))
+            .collect();
+        let definition = &affekt_ops::examples::DEFINITION;
+        let mut draft = self.plain(definition, "examples", affekt_ops::examples::params(schemes.clone()));
+        let manifests = ingests.values().map(|ingest| output(*ingest, "manifest")).collect();
+        draft.inputs = vec![("manifests".into(), manifests)];
+        let examples = self.drafts.add(number, draft);
+
+        let definition = &affekt_ops::folds::DEFINITION;
+        let mut draft = self.plain(definition, "folds", affekt_ops::folds::params(&settings.protocol));
+        draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
+        let folds = self.drafts.add(number, draft);
+
+        let n_folds = settings.protocol.n_folds().unwrap_or(0);
+        let mut splits: Points = Vec::new();
+        for fold in 1..=n_folds {
+            let definition = &affekt_ops::split::DEFINITION;
+            let mut draft = self.plain(definition, "split", affekt_ops::split::params(fold));
+            draft.axes = vec![("fold", fold.to_string())];
+            draft.inputs = vec![
+                ("examples".into(), vec![output(examples, "examples")]),
+                ("folds".into(), vec![output(folds, "folds")]),
+            ];
+            splits.push((BTreeMap::from([(Axis::Fold, u64::from(fold))]), self.drafts.add(number, draft)));
+        }
+
+        let mut points: HashMap<String, Points> = HashMap::from([
+            ("examples".to_owned(), vec![(BTreeMap::new(), examples)]),
+            ("folds".to_owned(), vec![(BTreeMap::new(), folds)]),
+            ("split".to_owned(), splits),
+        ]);
+        let mut evaluate = None;
+        let mut trainings = Vec::new();
+        for wired in &wired {
+            let of_step = self.draft_step(number, overlaid, &settings, wired, examples, &points);
+            for (at, draft) in &of_step {
+                let (fold, seed) = (at.get(&Axis::Fold), at.get(&Axis::Seed));
+                match (wired.step.definition.name, fold, seed) {
+                    ("evaluate", ..) => evaluate = Some(*draft),
+                    ("train", Some(fold), Some(seed)) => trainings.push((
+                        *draft,
+                        RunPart {
+                            node: NodeId::from(""),
+                            step: wired.step.name.clone(),
+                            fold: *fold as u32,
+                            seed: *seed,
+                        },
+                    )),
+                    _ => {}
+                }
+            }
+            points.insert(wired.step.name.clone(), of_step);
+        }
+        let variant = Variant {
+            id: overlaid.id.clone(),
+            params: overlaid.params.iter().cloned().collect(),
+            protocol: settings.protocol,
+            corpora: schemes,
+            primary: settings.primary.name(),
+            published: settings.published,
+            ingests: BTreeMap::new(),
+            examples: NodeId::from(""),
+            folds: NodeId::from(""),
+            evaluate: None,
+            trainings: Vec::new(),
+        };
+        Drafted { variant, ingests, examples, folds, evaluate, trainings }
+    }
+
+    fn draft_step(
+        &mut self,
+        number: usize,
+        overlaid: &Overlaid,
+        settings: &Settings,
+        wired: &Wired,
+        examples: usize,
+        points: &HashMap<String, Points>,
+    ) -> Points {
+        let step = &wired.step;
+        let definition = step.definition;
+        let params = match definition.name {
+            "evaluate" => evaluate_params(overlaid, &settings.protocol),
+            _ => step.params.clone(),
+        };
+        let mut drafted = Vec::new();
+        for at in combinations(&step.axes, settings) {
+            let mut draft = self.plain(definition, &step.name, params.clone());
+            draft.axes = at.iter().map(|(axis, value)| (axis.name(), value.to_string())).collect();
+            draft.node.seed = at.get(&Axis::Seed).copied().filter(|_| definition.seeded);
+            draft.node.resources = step.resources;
+            self.place(&mut draft.node);
+            let ports = definition.inputs.iter().zip(&wired.inputs);
+            let read = ports.map(|(port, wires)| {
+                let sources = wires.iter().flat_map(|wire| {
+                    let matching = points[&wire.node].iter().filter(|(source, _)| {
+                        source.iter().all(|(axis, value)| at.get(axis).is_none_or(|own| own == value))
+                    });
+                    matching.map(|(_, draft)| output(*draft, &wire.output))
+                });
+                (port.name.to_owned(), sources.collect::<Vec<_>>())
+            });
+            let read: Vec<_> = read.collect();
+            if definition.grain == Grain::Shard {
+                draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
+                draft.sharded = Some((definition, read));
+            } else {
+                draft.inputs = read;
+            }
+            drafted.push((at, self.drafts.add(number, draft)));
+        }
+        drafted
+    }
+
+    fn plain(&self, definition: &'static Definition, name: &str, params: Value) -> Draft {
+        let node = Node {
+            id: NodeId::from(name),
+            work: Work::Op,
+            op: definition.name.to_owned(),
+            version: definition.version,
+            params,
+            inputs: Vec::new(),
+            outputs: definition.outputs.iter().map(|output| output.name.to_owned()).collect(),
+            seed: None,
+            numerics: BTreeMap::new(),
+            place: definition.place,
+            resources: Resources::default(),
+            reproducible: true,
+        };
+        Draft { name: name.to_owned(), axes: Vec::new(), node, inputs: Vec::new(), sharded: None }
+    }
+
+    /// What a worker computes depends on what it computes with.
+    fn place(&self, node: &mut Node) {
+        if node.place != Place::Worker {
+            return;
+        }
+        let device = &self.environment.device;
+        if device == "cpu" {
+            node.resources.gpu = 0;
+            node.numerics.insert("threads".into(), node.resources.cpu.to_string());
+        } else {
+            node.resources.gpu = node.resources.gpu.max(1);
+            node.reproducible = false;
+        }
+        node.numerics.insert("device".into(), device.clone());
+        node.numerics.insert("libtorch".into(), self.environment.libtorch.clone());
+        node.numerics.insert("precision".into(), "f32".into());
+    }
+}
+
+fn output(draft: usize, output: &str) -> DraftOutput {
+    DraftOutput { draft, output: output.to_owned() }
+}
+
+fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol) -> Value {
+    let kind = serde_json::to_value(protocol).unwrap_or_default();
+    affekt_ops::evaluate::params(&affekt_ops::evaluate::Params {
+        variant: overlaid.id.clone(),
+        params: overlaid.params.iter().cloned().collect(),
+        protocol: kind["kind"].as_str().unwrap_or_default().to_owned(),
+        stamps: protocol.stamps(),
+    })
+}
+
+/// Every combination of the values of these axes, folds before seeds.
+fn combinations(axes: &BTreeSet<Axis>, settings: &Settings) -> Vec<BTreeMap<Axis, u64>> {
+    let mut all = vec![BTreeMap::new()];
+    for axis in axes {
+        let values: Vec<u64> = match axis {
+            Axis::Fold => (1..=u64::from(settings.protocol.n_folds().unwrap_or(0))).collect(),
+            Axis::Seed => settings.seeds.clone(),
+        };
+        let extended = all.iter().flat_map(|at| {
+            values.iter().map(move |value| {
+                let mut at = at.clone();
+                at.insert(*axis, *value);
+                at
+            })
+        });
+        all = extended.collect();
+    }
+    all
+}

@@ -1,0 +1,22 @@
+//! Experiment YAML becomes a graph of ops.
+//!
+//! ```text
+//! experiment.yaml ─► variants (overlays, --set) ─► Settings each ─┐
+//! pipelines/x.yaml ─► steps ($variables filled in, `with` laid over) ─► wiring checked ─► drafts ─► Graph
+//! ```
+//! [`compile`] reads everything, reports every mistake in one pass, and does no more IO than reading YAML.
+//! Steps that come out the same in several variants become one node.
+
+mod draft;
+mod experiment;
+mod protocol;
+mod published;
+mod settings;
+mod shards;
+mod step;
+mod variants;
+mod wiring;
+
+pub use experiment::{Compiled, Environment, RunPart, Variant, compile};
+pub use published::Published;
+pub use settings::CorpusUse;

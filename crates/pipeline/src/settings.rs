@@ -1,0 +1,196 @@
+//! What one variant of an experiment asks for.
+
+use std::path::{Path, PathBuf};
+
+use affekt_config::{Diagnostic, Diagnostics, Key, Node, Section, Span, list_names, nearest};
+use affekt_corpus::{Card, Protocol, SyntheticConfig};
+use affekt_domain::LabelScheme;
+
+use crate::published::Published;
+
+/// A corpus as an experiment uses it.
+#[derive(Debug, Clone)]
+pub struct CorpusUse {
+    /// Its card.
+    pub card: Card,
+    /// The corpus to make where there is no data: quickstarts and tests.
+    pub synthetic: Option<SyntheticConfig>,
+    /// How many labelled utterances the experiment counts on.
+    pub expect: Option<usize>,
+}
+
+/// One variant, read.
+pub struct Settings {
+    pub corpora: Vec<(CorpusUse, LabelScheme)>,
+    pub protocol: Protocol,
+    pub seeds: Vec<u64>,
+    pub pipeline: PathBuf,
+    pub with: Vec<(Key, Node)>,
+    pub primary: Primary,
+    pub published: Option<Published>,
+}
+
+/// The measure that ranks variants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Primary {
+    Uar,
+    Wa,
+    MacroF1,
+}
+
+impl Primary {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uar => "uar",
+            Self::Wa => "wa",
+            Self::MacroF1 => "macro_f1",
+        }
+    }
+}
+
+/// Reads the settings of a variant. `shelves` are the folders with cards and label schemes.
+pub fn read(
+    root: &Node,
+    experiment: &Path,
+    workspace: &Path,
+    shelves: &[PathBuf],
+    diagnostics: &Diagnostics,
+) -> Option<Settings> {
+    let mut section = Section::open(root, diagnostics, "the experiment")?;
+    let stem = experiment.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let name = section.required("name");
+    if let Some(field) = name
+        && let Some(text) = field.text()
+        && text != stem
+    {
+        diagnostics.push(
+            Diagnostic::error(&field.node.span, format!("the experiment is called `{text}`"))
+                .hint(format!("call it `{stem}`, as its file is called")),
+        );
+    }
+    let default_scheme = section.node("labels");
+    let corpora = section.required("corpora").and_then(|field| {
+        let mut corpora = Section::open(field.node, diagnostics, "`corpora`")?;
+        let read = corpora
+            .rest()
+            .into_iter()
+            .filter_map(|(key, field)| read_corpus(key, field.node, default_scheme, shelves, diagnostics));
+        let read: Vec<_> = read.collect();
+        check_schemes(&read, &field.node.span, diagnostics);
+        Some(read)
+    });
+    let protocol = section.required_section("protocol", crate::protocol::read);
+    let pipeline = section.required("use").and_then(|field| {
+        let text = field.text()?;
+        find_pipeline(text, experiment, workspace).or_else(|| {
+            diagnostics.push(
+                Diagnostic::error(&field.node.span, format!("there is no pipeline `{text}`"))
+                    .hint(pipelines_there_are(text, workspace)),
+            );
+            None
+        })
+    });
+    let mut with = Vec::new();
+    section.section("with", |settings| {
+        with = settings.rest().into_iter().map(|(key, field)| (key.clone(), field.node.clone())).collect();
+        Some(())
+    });
+    let mut primary = Primary::Uar;
+    let mut published = None;
+    section.section("report", |report| {
+        let measures = [("uar", Primary::Uar), ("wa", Primary::Wa), ("macro_f1", Primary::MacroF1)];
+        primary = report.one_of("primary", Primary::Uar, &measures);
+        published = report.section("published", |section| Some(Published::read(section)));
+        Some(())
+    });
+    section.close();
+    let (protocol, seeds) = protocol?;
+    Some(Settings { corpora: corpora?, protocol, seeds, pipeline: pipeline?, with, primary, published })
+}
+
+fn read_corpus(
+    key: &Key,
+    node: &Node,
+    default_scheme: Option<&Node>,
+    shelves: &[PathBuf],
+    diagnostics: &Diagnostics,
+) -> Option<(CorpusUse, LabelScheme)> {
+    let card = find(&key.span, "corpus", &key.name, &Card::names(shelves), diagnostics)
+        .and_then(|name| shelved(Card::find(shelves, &name, diagnostics), &key.span, diagnostics));
+    let mut scheme_node = default_scheme;
+    let mut corpus = (None, None);
+    // `ravdess:` alone is a corpus with nothing to say about it.
+    if node.value != affekt_config::Value::Null
+        && let Some(mut section) = Section::open(node, diagnostics, &format!("corpus `{}`", key.name))
+    {
+        scheme_node = section.node("labels").or(default_scheme);
+        corpus.0 = section.optional_integer("expect", 1..=100_000_000_usize);
+        corpus.1 = section.section("synthetic", |section| {
+            Some(SyntheticConfig {
+                actors: section.integer("actors", 8, 2..=99),
+                statements: section.integer("statements", 2, 1..=99),
+                repetitions: section.integer("repetitions", 2, 1..=99),
+                seed: section.integer("seed", 0, 0..=u64::from(u32::MAX)),
+                rate_hz: section.integer("rate_hz", 16_000, 8_000..=48_000),
+            })
+        });
+        section.close();
+    }
+    let (name, span) = match scheme_node {
+        Some(node) => (affekt_config::Field::new(node, diagnostics).text()?, &node.span),
+        None => ("native", &key.span),
+    };
+    let scheme = find(span, "label scheme", name, &affekt_corpus::scheme_names(shelves), diagnostics)
+        .and_then(|name| shelved(affekt_corpus::find_scheme(shelves, &name, diagnostics), span, diagnostics));
+    Some((CorpusUse { card: card?, synthetic: corpus.1, expect: corpus.0 }, scheme?))
+}
+
+/// The name if it is known; else an error at its place.
+fn find(span: &Span, kind: &str, name: &str, known: &[String], diagnostics: &Diagnostics) -> Option<String> {
+    let lower = name.to_lowercase();
+    if known.contains(&lower) {
+        return Some(lower);
+    }
+    diagnostics.push(Diagnostic::unknown(span, kind, name, "there are", known));
+    None
+}
+
+/// A card or scheme, unless its own file is wrong (which is then reported at its own lines).
+fn shelved<T>(
+    found: Result<T, affekt_corpus::ShelfError>,
+    span: &Span,
+    diagnostics: &Diagnostics,
+) -> Option<T> {
+    found.map_err(|error| diagnostics.error(span, error.to_string())).ok()
+}
+
+/// Schemes with fixed classes must agree on them.
+fn check_schemes(corpora: &[(CorpusUse, LabelScheme)], span: &Span, diagnostics: &Diagnostics) {
+    let mut fixed = corpora.iter().filter_map(|(_, scheme)| Some((scheme, scheme.classes.as_ref()?)));
+    let Some((first, classes)) = fixed.next() else { return };
+    for (other, other_classes) in fixed {
+        if classes != other_classes {
+            let (first, other) = (&first.name, &other.name);
+            let message = format!("label schemes `{first}` and `{other}` have different classes");
+            diagnostics.push(
+                Diagnostic::error(span, message).hint("use schemes with the same classes for all corpora"),
+            );
+        }
+    }
+}
+
+/// Pipelines are named from the workspace (`pipelines/cnn.yaml`) or from the experiment's own folder.
+fn find_pipeline(text: &str, experiment: &Path, workspace: &Path) -> Option<PathBuf> {
+    let beside = experiment.parent().unwrap_or(Path::new(""));
+    [workspace, beside].into_iter().map(|folder| folder.join(text)).find(|path| path.is_file())
+}
+
+fn pipelines_there_are(text: &str, workspace: &Path) -> String {
+    let entries = std::fs::read_dir(workspace.join("pipelines")).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| format!("pipelines/{}", entry.file_name().to_string_lossy())).collect();
+    names.sort();
+    let near = nearest(text, names.iter().map(String::as_str));
+    let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+    format!("{near}there are {}", list_names(&names))
+}

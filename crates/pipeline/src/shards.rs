@@ -1,0 +1,135 @@
+//! Shards: how work that goes utterance by utterance is cut into nodes.
+//!
+//! A shard ends after an utterance whose name says so (its hash falls into one of [`MEAN_SHARD`] classes), so
+//! that adding or removing a recording moves no other shard's borders, whatever the size of the corpus.
+
+use std::collections::BTreeMap;
+
+use affekt_domain::{Digest, Utterance};
+use affekt_graph::{Failure, Grow, Growth, Input, Node, NodeId, Object, OutputRef, Source, Work, hash_bytes};
+use affekt_ops::Definition;
+
+/// How many utterances a shard holds on average.
+const MEAN_SHARD: u64 = 256;
+
+/// The rule of a step that runs once a shard.
+pub struct PerShard {
+    /// The step's op.
+    pub definition: &'static Definition,
+    /// A shard's node, but for its name, its inputs and its recordings.
+    pub template: Node,
+    /// Port → the sharded steps it reads from, and which of their outputs.
+    pub upstream: Vec<(String, Vec<OutputRef>)>,
+}
+
+impl Grow for PerShard {
+    fn grow(&self, inputs: &[Vec<Object>]) -> Result<Growth, Failure> {
+        let Some(object) = inputs.first().and_then(|port| port.first()) else {
+            return Err(Failure::Failed { message: "there are no examples to cut into shards".into() });
+        };
+        let examples = affekt_ops::table::read(object, affekt_table::examples::read)?.examples;
+        let shards = shards(examples.iter().map(|example| &example.utterance));
+        let mut growth = Growth { nodes: Vec::with_capacity(shards.len()), ports: BTreeMap::new() };
+        for (number, recordings) in shards.into_iter().enumerate() {
+            let node = self.node(number, recordings);
+            for output in &node.outputs {
+                let fruits = growth.ports.entry(output.clone()).or_default();
+                fruits.push(OutputRef { node: node.id.clone(), output: output.clone() });
+            }
+            growth.nodes.push(node);
+        }
+        Ok(growth)
+    }
+}
+
+impl PerShard {
+    fn node(&self, number: usize, recordings: Vec<(String, Digest)>) -> Node {
+        let mut node = self.template.clone();
+        node.id = shard_id(&self.template.id, number);
+        node.work = Work::Op;
+        if self.definition.inputs.is_empty() {
+            node.params = affekt_ops::audio::shard_params(&node.params, recordings);
+        }
+        let shard_of = |source: &OutputRef| Source::output(&shard_id(&source.node, number), &source.output);
+        node.inputs = self
+            .upstream
+            .iter()
+            .map(|(port, from)| Input { port: port.clone(), from: from.iter().map(shard_of).collect() })
+            .collect();
+        node
+    }
+}
+
+/// `mfcc` → `mfcc[shard=3]`, `mfcc[variant=a]` → `mfcc[variant=a,shard=3]`.
+fn shard_id(of: &NodeId, number: usize) -> NodeId {
+    let text = of.as_str();
+    match text.strip_suffix(']') {
+        Some(open) => NodeId::from(format!("{open},shard={number}]").as_str()),
+        None => NodeId::from(format!("{text}[shard={number}]").as_str()),
+    }
+}
+
+/// Recordings by shard: ordered by utterance, no shard across corpora.
+fn shards<'u>(utterances: impl Iterator<Item = &'u Utterance>) -> Vec<Vec<(String, Digest)>> {
+    let mut corpora: BTreeMap<&str, Vec<&Utterance>> = BTreeMap::new();
+    for utterance in utterances {
+        corpora.entry(&utterance.corpus).or_default().push(utterance);
+    }
+    let mut shards = Vec::new();
+    for mut utterances in corpora.into_values() {
+        utterances.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut shard = Vec::new();
+        for utterance in utterances {
+            shard.push((utterance.id.clone(), utterance.audio));
+            if ends_shard(&utterance.id) {
+                shards.push(std::mem::take(&mut shard));
+            }
+        }
+        if !shard.is_empty() {
+            shards.push(shard);
+        }
+    }
+    shards
+}
+
+fn ends_shard(utterance: &str) -> bool {
+    let hash = hash_bytes(utterance.as_bytes());
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    u64::from(u32::from_le_bytes([a, b, c, d])) % MEAN_SHARD == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utterance(corpus: &str, number: usize) -> Utterance {
+        Utterance {
+            id: format!("{corpus}/{number:05}"),
+            corpus: corpus.into(),
+            speaker: format!("{corpus}/1"),
+            sex: None,
+            text: None,
+            intensity: None,
+            session: None,
+            label: "a".into(),
+            emotion: "angry".into(),
+            samples: 1,
+            rate: 16_000,
+            channels: 1,
+            audio: hash_bytes(&number.to_le_bytes()),
+        }
+    }
+
+    #[test]
+    fn one_more_recording_changes_one_shard() {
+        let mut all: Vec<_> = (0..5000).map(|n| utterance("A", n * 2)).collect();
+        all.extend((0..50).map(|n| utterance("B", n)));
+        let before = shards(all.iter());
+        assert!((12..=30).contains(&before.len()), "{} shards", before.len());
+        assert_eq!(before.iter().map(Vec::len).sum::<usize>(), 5050);
+        all.push(utterance("A", 4001));
+        let after = shards(all.iter());
+        let changed = after.iter().filter(|shard| !before.contains(shard)).count();
+        assert_eq!(changed, 1);
+    }
+}

@@ -1,0 +1,219 @@
+//! The steps of a pipeline file.
+//!
+//! ```yaml
+//! defaults: { lr: 1e-3 }                        # values of $variables that an experiment does not give
+//! nodes:
+//!   mfcc:  { op: mfcc, in: audio, n_mfcc: 128 }
+//!   train: { op: train, in: { features: mfcc, train: split.train }, training: { lr: $lr }, per: [fold, seed] }
+//! ```
+
+use std::collections::BTreeSet;
+
+use affekt_config::{Diagnostic, Diagnostics, Field, Key, Node, Section, Span, Value, set};
+use affekt_graph::Resources;
+use affekt_ops::Definition;
+
+/// One step.
+pub struct Step {
+    pub name: String,
+    pub span: Span,
+    pub definition: &'static Definition,
+    pub params: serde_json::Value,
+    /// Port (or `None` where only names are given) → references.
+    pub inputs: Vec<StepInput>,
+    pub axes: BTreeSet<Axis>,
+    pub resources: Resources,
+}
+
+pub struct StepInput {
+    pub port: Option<(String, Span)>,
+    pub from: Vec<Reference>,
+}
+
+/// `mfcc`, `split.train`.
+pub struct Reference {
+    pub span: Span,
+    pub node: String,
+    pub output: Option<String>,
+}
+
+/// What a node is multiplied by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Axis {
+    Fold,
+    Seed,
+}
+
+impl Axis {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fold => "fold",
+            Self::Seed => "seed",
+        }
+    }
+}
+
+/// The steps of the pipeline in `root`, with the experiment's `with` filled in.
+pub fn read(root: &Node, with: &[(Key, Node)], diagnostics: &Diagnostics) -> Vec<Step> {
+    let mut root = root.clone();
+    fill_in(&mut root, with, diagnostics);
+    let Some(mut section) = Section::open(&root, diagnostics, "the pipeline") else { return Vec::new() };
+    section.node("defaults");
+    let mut steps = Vec::new();
+    section.required_section("nodes", |nodes| {
+        steps = nodes
+            .rest()
+            .into_iter()
+            .filter_map(|(key, field)| read_step(key, field.node, diagnostics))
+            .collect();
+        Some(())
+    });
+    section.close();
+    steps
+}
+
+/// Replaces `$name` by its value and lays `node.parameter` settings over the nodes.
+fn fill_in(root: &mut Node, with: &[(Key, Node)], diagnostics: &Diagnostics) {
+    let (paths, values): (Vec<_>, Vec<_>) = with.iter().cloned().partition(|(key, _)| key.name.contains('.'));
+    let defaults = match root.get("defaults").map(|node| &node.value) {
+        Some(Value::Map(entries)) => entries.clone(),
+        _ => Vec::new(),
+    };
+    let mut used = BTreeSet::new();
+    if let Some(nodes) = entry(root, "nodes") {
+        let node_names: Vec<String> = match &nodes.value {
+            Value::Map(entries) => entries.iter().map(|(key, _)| key.name.clone()).collect(),
+            _ => Vec::new(),
+        };
+        for (path, value) in &paths {
+            let first = path.name.split('.').next().unwrap_or_default();
+            if node_names.iter().any(|name| name == first) {
+                set(nodes, path, value.clone(), &[], diagnostics);
+            } else {
+                diagnostics.push(Diagnostic::unknown(
+                    &path.span,
+                    "node",
+                    first,
+                    "the pipeline has",
+                    &node_names,
+                ));
+            }
+        }
+        substitute(nodes, &values, &defaults, &mut used, diagnostics);
+    }
+    let variables: Vec<String> =
+        used.iter().chain(defaults.iter().map(|(key, _)| &key.name)).cloned().collect();
+    for (key, _) in values.iter().filter(|(key, _)| !variables.contains(&key.name)) {
+        diagnostics.push(Diagnostic::unknown(
+            &key.span,
+            "variable",
+            &key.name,
+            "the pipeline has",
+            &variables,
+        ));
+    }
+}
+
+fn substitute(
+    node: &mut Node,
+    values: &[(Key, Node)],
+    defaults: &[(Key, Node)],
+    used: &mut BTreeSet<String>,
+    diagnostics: &Diagnostics,
+) {
+    match &mut node.value {
+        Value::Text(text) if text.starts_with('$') => {
+            let name = text[1..].to_owned();
+            let given = values.iter().chain(defaults).find(|(key, _)| key.name == name);
+            match given {
+                Some((_, value)) => *node = value.clone(),
+                None => {
+                    let known: Vec<&str> =
+                        values.iter().chain(defaults).map(|(key, _)| key.name.as_str()).collect();
+                    let unknown = Diagnostic::unknown(&node.span, "variable", &name, "given are", &known);
+                    diagnostics.push(unknown);
+                    node.value = Value::Null;
+                }
+            }
+            used.insert(name);
+        }
+        Value::List(items) => {
+            items.iter_mut().for_each(|item| substitute(item, values, defaults, used, diagnostics));
+        }
+        Value::Map(entries) => {
+            entries.iter_mut().for_each(|(_, item)| substitute(item, values, defaults, used, diagnostics));
+        }
+        _ => {}
+    }
+}
+
+fn entry<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Node> {
+    match &mut node.value {
+        Value::Map(entries) => entries.iter_mut().find(|(key, _)| key.name == name).map(|(_, node)| node),
+        _ => None,
+    }
+}
+
+fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<Step> {
+    let mut section = Section::open(node, diagnostics, &format!("node `{}`", key.name))?;
+    let op = section.required("op")?;
+    let name = op.text()?;
+    let inputs = read_inputs(&mut section, diagnostics);
+    let axes = read_axes(&mut section);
+    let resources = section.section("resources", |section| {
+        Some(Resources {
+            cpu: section.integer("cpu", 1, 1..=1024),
+            gpu: section.integer("gpu", 0, 0..=64),
+            memory_mib: section.integer("memory_mib", 0, 0..=1 << 40),
+        })
+    });
+    let Some(definition) = affekt_ops::find(name) else {
+        let names: Vec<&str> = affekt_ops::ALL.iter().map(|definition| definition.name).collect();
+        diagnostics.push(Diagnostic::unknown(&op.node.span, "op", name, "there are", &names));
+        return None;
+    };
+    let params = (definition.params)(&mut section);
+    section.close();
+    let resources = resources.unwrap_or_default();
+    Some(Step { name: key.name.clone(), span: key.span.clone(), definition, params, inputs, axes, resources })
+}
+
+fn read_axes(section: &mut Section<'_>) -> BTreeSet<Axis> {
+    let choices = [("fold", Axis::Fold), ("seed", Axis::Seed)];
+    let Some(field) = section.optional("per") else { return BTreeSet::new() };
+    let fields = match field.node.value {
+        Value::List(_) => field.list(),
+        _ => vec![field],
+    };
+    fields.into_iter().filter_map(|field| field.one_of(&choices)).collect()
+}
+
+fn read_inputs(section: &mut Section<'_>, diagnostics: &Diagnostics) -> Vec<StepInput> {
+    let Some(field) = section.optional("in") else { return Vec::new() };
+    match &field.node.value {
+        Value::Map(entries) => entries
+            .iter()
+            .map(|(port, node)| StepInput {
+                port: Some((port.name.clone(), port.span.clone())),
+                from: references(Field::new(node, diagnostics)),
+            })
+            .collect(),
+        _ => vec![StepInput { port: None, from: references(field) }],
+    }
+}
+
+fn references(field: Field<'_>) -> Vec<Reference> {
+    let fields = match field.node.value {
+        Value::List(_) => field.list(),
+        _ => vec![field],
+    };
+    let read = |field: Field<'_>| {
+        let text = field.text()?;
+        let (node, output) = match text.split_once('.') {
+            Some((node, output)) => (node, Some(output.to_owned())),
+            None => (text, None),
+        };
+        Some(Reference { span: field.node.span.clone(), node: node.to_owned(), output })
+    };
+    fields.into_iter().filter_map(read).collect()
+}

@@ -1,0 +1,107 @@
+//! The variants of an experiment: overlays on its settings.
+//!
+//! `variants:` lists them by name, each a mapping from dotted path to value. `sweep: {product: {path: [values]}}`
+//! crosses lists of values, on top of every variant. Without either there is one variant.
+
+use affekt_config::{Diagnostics, Key, Node, Section, Value, set, to_json};
+
+/// Mappings whose keys may hold dots.
+const LITERAL: &[&str] = &["with"];
+
+/// An experiment's file with one variant laid over it.
+pub struct Overlaid {
+    /// The variant's id.
+    pub id: String,
+    /// What tells it from the others: path → value.
+    pub params: Vec<(String, serde_json::Value)>,
+    /// The whole file.
+    pub root: Node,
+}
+
+/// Lays `--set` settings over the file, then each variant over that.
+pub fn overlay(mut root: Node, settings: Vec<(Key, Node)>, diagnostics: &Diagnostics) -> Vec<Overlaid> {
+    for (path, value) in settings {
+        lay(&mut root, &path, value, diagnostics);
+    }
+    let mut variants =
+        vec![Overlaid { id: "default".into(), params: Vec::new(), root: without_variants(&root) }];
+    if let Some(named) = root.get("variants") {
+        variants = named_variants(named, &variants[0], diagnostics);
+    }
+    if let Some(sweep) = root.get("sweep") {
+        for (path, values) in sweep_axes(sweep, diagnostics) {
+            variants = cross(&variants, &path, &values, diagnostics);
+        }
+    }
+    variants
+}
+
+fn without_variants(root: &Node) -> Node {
+    let mut root = root.clone();
+    if let Value::Map(entries) = &mut root.value {
+        entries.retain(|(key, _)| key.name != "variants" && key.name != "sweep");
+    }
+    root
+}
+
+fn named_variants(named: &Node, base: &Overlaid, diagnostics: &Diagnostics) -> Vec<Overlaid> {
+    let Some(mut section) = Section::open(named, diagnostics, "`variants`") else { return Vec::new() };
+    let mut variants = Vec::new();
+    for (name, overlays) in section.rest() {
+        let mut variant = Overlaid { id: name.name.clone(), params: Vec::new(), root: base.root.clone() };
+        if let Some(mut section) =
+            Section::open(overlays.node, diagnostics, &format!("variant `{}`", name.name))
+        {
+            for (path, value) in section.rest() {
+                variant.params.push((path.name.clone(), to_json(value.node)));
+                lay(&mut variant.root, path, value.node.clone(), diagnostics);
+            }
+        }
+        variants.push(variant);
+    }
+    if variants.is_empty() {
+        diagnostics.error(&named.span, "`variants` names no variant");
+    }
+    variants
+}
+
+/// Path → values, in the order of the file.
+fn sweep_axes(sweep: &Node, diagnostics: &Diagnostics) -> Vec<(Key, Vec<Node>)> {
+    let mut axes = Vec::new();
+    let Some(mut section) = Section::open(sweep, diagnostics, "`sweep`") else { return axes };
+    section.required_section("product", |product| {
+        for (path, values) in product.rest() {
+            let values = values.list();
+            if values.is_empty() {
+                diagnostics.error(&path.span, format!("`{}` is swept over no values", path.name));
+            }
+            axes.push((path.clone(), values.into_iter().map(|field| field.node.clone()).collect()));
+        }
+        Some(())
+    });
+    section.close();
+    axes
+}
+
+fn cross(variants: &[Overlaid], path: &Key, values: &[Node], diagnostics: &Diagnostics) -> Vec<Overlaid> {
+    let last = path.name.rsplit('.').next().unwrap_or(&path.name);
+    let mut crossed = Vec::new();
+    for variant in variants {
+        for value in values {
+            let json = to_json(value);
+            let shown = json.as_str().map_or_else(|| json.to_string(), str::to_owned);
+            let own = format!("{last}={shown}");
+            let id = if variant.id == "default" { own } else { format!("{},{own}", variant.id) };
+            let mut params = variant.params.clone();
+            params.push((path.name.clone(), json));
+            let mut root = variant.root.clone();
+            lay(&mut root, path, value.clone(), diagnostics);
+            crossed.push(Overlaid { id, params, root });
+        }
+    }
+    crossed
+}
+
+fn lay(root: &mut Node, path: &Key, value: Node, diagnostics: &Diagnostics) {
+    set(root, path, value, LITERAL, diagnostics);
+}

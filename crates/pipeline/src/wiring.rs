@@ -1,0 +1,280 @@
+//! Whether steps fit together: names, kinds, how many, in which order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use affekt_config::{Diagnostic, Diagnostics, list_names};
+use affekt_graph::Place;
+use affekt_ops::{Definition, Grain, InputPort, Kind};
+
+use crate::step::{Axis, Reference, Step};
+
+/// What every pipeline finds there: made from the experiment's corpora, labels and protocol.
+pub const GIVEN: &[(&str, &Definition, &[Axis])] = &[
+    ("examples", &affekt_ops::examples::DEFINITION, &[]),
+    ("folds", &affekt_ops::folds::DEFINITION, &[]),
+    ("split", &affekt_ops::split::DEFINITION, &[Axis::Fold]),
+];
+
+/// A step whose references are resolved: one list a port of its op, in the op's order.
+pub struct Wired {
+    pub step: Step,
+    pub inputs: Vec<Vec<Wire>>,
+}
+
+/// One reference, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wire {
+    pub node: String,
+    pub output: String,
+}
+
+/// What can be referred to.
+struct Named {
+    definition: &'static Definition,
+    axes: BTreeSet<Axis>,
+}
+
+/// Resolves all references and orders the steps so that each comes after what it reads. `None` (and errors) when
+/// they do not fit.
+pub fn wire(steps: Vec<Step>, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
+    let mut named: BTreeMap<String, Named> = GIVEN
+        .iter()
+        .map(|(name, definition, axes)| {
+            ((*name).to_owned(), Named { definition, axes: axes.iter().copied().collect() })
+        })
+        .collect();
+    let mut is_sound = true;
+    for step in &steps {
+        let name = Named { definition: step.definition, axes: step.axes.clone() };
+        if GIVEN.iter().any(|(given, ..)| *given == step.name) {
+            let message = format!("`{}` is given and cannot be a node's name", step.name);
+            diagnostics.push(Diagnostic::error(&step.span, message).hint("call it something else"));
+            is_sound = false;
+        }
+        named.insert(step.name.clone(), name);
+    }
+    let mut wired = Vec::new();
+    for step in steps {
+        match wire_step(&step, &named, diagnostics) {
+            Some(inputs) => wired.push(Wired { step, inputs }),
+            None => is_sound = false,
+        }
+    }
+    if !is_sound {
+        return None;
+    }
+    in_order(wired, diagnostics)
+}
+
+fn wire_step(
+    step: &Step,
+    named: &BTreeMap<String, Named>,
+    diagnostics: &Diagnostics,
+) -> Option<Vec<Vec<Wire>>> {
+    let ports = step.definition.inputs;
+    let mut inputs: Vec<Vec<Wire>> = vec![Vec::new(); ports.len()];
+    let mut is_sound = true;
+    for input in &step.inputs {
+        let position = match &input.port {
+            None if ports.is_empty() => {
+                let message = format!("op `{}` reads nothing", step.definition.name);
+                diagnostics.error(&input.from[0].span, message);
+                return None;
+            }
+            None => 0,
+            Some((name, span)) => match ports.iter().position(|port| port.name == name) {
+                Some(position) => position,
+                None => {
+                    let names: Vec<&str> = ports.iter().map(|port| port.name).collect();
+                    let all = format!("op `{}` has", step.definition.name);
+                    diagnostics.push(Diagnostic::unknown(span, "port", name, &all, &names));
+                    is_sound = false;
+                    continue;
+                }
+            },
+        };
+        let port = &ports[position];
+        for reference in &input.from {
+            match resolve(step, port, reference, named, diagnostics) {
+                Some(wire) => inputs[position].push(wire),
+                None => is_sound = false,
+            }
+        }
+        if input.from.len() > 1 && !port.takes_many() {
+            let message = format!("input `{}` of `{}` takes one artefact", port.name, step.name);
+            diagnostics.error(&input.from[1].span, message);
+            is_sound = false;
+        }
+    }
+    for (port, wires) in ports.iter().zip(&inputs) {
+        if wires.is_empty() && is_sound && !port.is_optional() {
+            let kinds: Vec<String> = port.kinds.iter().map(Kind::to_string).collect();
+            let fitting = fitting(port, named);
+            let hint = if fitting.is_empty() {
+                "no node gives that".to_owned()
+            } else {
+                format!("{} would fit", list_names(&fitting))
+            };
+            diagnostics.push(
+                Diagnostic::error(
+                    &step.span,
+                    format!("node `{}` needs input `{}`: {}", step.name, port.name, kinds.join(" or ")),
+                )
+                .hint(hint),
+            );
+            is_sound = false;
+        }
+    }
+    if step.definition.seeded != step.axes.contains(&Axis::Seed) && is_sound {
+        let op = step.definition.name;
+        if step.definition.seeded {
+            diagnostics.push(
+                Diagnostic::error(&step.span, format!("op `{op}` draws random numbers"))
+                    .hint(format!("run `{}` once a seed: `per: seed`", step.name)),
+            );
+            is_sound = false;
+        } else if inputs.iter().flatten().all(|wire| !named[&wire.node].axes.contains(&Axis::Seed)) {
+            diagnostics.push(
+                Diagnostic::error(&step.span, format!("`{}` would be the same for every seed", step.name))
+                    .hint("leave `seed` out of its `per`"),
+            );
+            is_sound = false;
+        }
+    }
+    if step.definition.grain == Grain::Shard && !step.axes.is_empty() {
+        let message = format!("op `{}` runs once a shard, whatever the fold or seed", step.definition.name);
+        diagnostics.push(Diagnostic::error(&step.span, message).hint("leave out `per`"));
+        is_sound = false;
+    }
+    if step.resources.gpu > 0 && step.definition.place == Place::Runner {
+        diagnostics.error(&step.span, format!("op `{}` has no use for a GPU", step.definition.name));
+        is_sound = false;
+    }
+    is_sound.then_some(inputs)
+}
+
+fn resolve(
+    step: &Step,
+    port: &InputPort,
+    reference: &Reference,
+    named: &BTreeMap<String, Named>,
+    diagnostics: &Diagnostics,
+) -> Option<Wire> {
+    let names: Vec<&str> = named.keys().map(String::as_str).collect();
+    let Some(source) = named.get(&reference.node) else {
+        diagnostics.push(Diagnostic::unknown(
+            &reference.span,
+            "input",
+            &reference.node,
+            "this pipeline has",
+            &names,
+        ));
+        return None;
+    };
+    let outputs = source.definition.outputs;
+    let name = reference.output.as_deref().unwrap_or(outputs[0].name);
+    let Some(output) = outputs.iter().find(|output| output.name == name) else {
+        let names: Vec<&str> = outputs.iter().map(|output| output.name).collect();
+        let all = format!("`{}` gives", reference.node);
+        diagnostics.push(Diagnostic::unknown(&reference.span, "output", name, &all, &names));
+        return None;
+    };
+    if !port.kinds.contains(&output.kind) {
+        let kinds: Vec<String> = port.kinds.iter().map(Kind::to_string).collect();
+        let fitting = fitting(port, named);
+        let mut diagnostic = Diagnostic::error(
+            &reference.span,
+            format!(
+                "input `{}` of `{}` takes {}, and `{}.{name}` is {}",
+                port.name,
+                step.name,
+                kinds.join(" or "),
+                reference.node,
+                output.kind
+            ),
+        );
+        if !fitting.is_empty() {
+            diagnostic = diagnostic.hint(format!("{} would fit", list_names(&fitting)));
+        }
+        diagnostics.push(diagnostic);
+        return None;
+    }
+    let extra: Vec<&str> = source.axes.difference(&step.axes).map(|axis| axis.name()).collect();
+    if !port.takes_many() && !extra.is_empty() {
+        let each = extra.join(" and ");
+        diagnostics.push(
+            Diagnostic::error(
+                &reference.span,
+                format!("`{}` has one {name} a {each}, and input `{}` takes one", reference.node, port.name),
+            )
+            .hint(format!("run `{}` once a {each}: `per: [{}]`", step.name, extra.join(", "))),
+        );
+        return None;
+    }
+    let shards = source.definition.grain == Grain::Shard;
+    if shards && step.definition.grain == Grain::Whole && !port.takes_many() {
+        let message = format!("`{}` comes in shards, and input `{}` takes one", reference.node, port.name);
+        diagnostics.error(&reference.span, message);
+        return None;
+    }
+    if !shards && step.definition.grain == Grain::Shard {
+        let message =
+            format!("`{}` does not come in shards, as op `{}` works", reference.node, step.definition.name);
+        diagnostics.error(&reference.span, message);
+        return None;
+    }
+    Some(Wire { node: reference.node.clone(), output: name.to_owned() })
+}
+
+/// References that a port would take.
+fn fitting(port: &InputPort, named: &BTreeMap<String, Named>) -> Vec<String> {
+    let mut fitting = Vec::new();
+    for (name, source) in named {
+        for (position, output) in source.definition.outputs.iter().enumerate() {
+            if port.kinds.contains(&output.kind) {
+                fitting.push(if position == 0 { name.clone() } else { format!("{name}.{}", output.name) });
+            }
+        }
+    }
+    fitting
+}
+
+/// The steps, each after those it reads.
+fn in_order(mut steps: Vec<Wired>, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
+    let mut done: BTreeSet<String> = GIVEN.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    let mut ordered = Vec::new();
+    while !steps.is_empty() {
+        let is_free = |step: &Wired| step.inputs.iter().flatten().all(|wire| done.contains(&wire.node));
+        let Some(next) = steps.iter().position(is_free) else {
+            report_cycle(&steps, &done, diagnostics);
+            return None;
+        };
+        let step = steps.remove(next);
+        done.insert(step.step.name.clone());
+        ordered.push(step);
+    }
+    Some(ordered)
+}
+
+/// Every remaining step waits for another: following that from any of them comes round.
+fn report_cycle(steps: &[Wired], done: &BTreeSet<String>, diagnostics: &Diagnostics) {
+    let waits_for = |name: &str| {
+        let step = steps.iter().find(|wired| wired.step.name == name)?;
+        step.inputs.iter().flatten().find(|wire| !done.contains(&wire.node)).map(|wire| wire.node.clone())
+    };
+    let mut path = vec![steps[0].step.name.clone()];
+    while let Some(next) = path.last().and_then(|name| waits_for(name)) {
+        if let Some(start) = path.iter().position(|name| *name == next) {
+            let mut cycle = path[start..].to_vec();
+            cycle.reverse();
+            cycle.push(cycle[0].clone());
+            let place = steps.iter().find(|wired| wired.step.name == next);
+            if let Some(wired) = place {
+                let message = format!("nodes wait for each other: {}", cycle.join(" → "));
+                diagnostics.error(&wired.step.span, message);
+            }
+            return;
+        }
+        path.push(next);
+    }
+}

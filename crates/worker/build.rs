@@ -1,0 +1,6 @@
+//! The worker finds libtorch where affekt-torch was linked to it.
+
+fn main() {
+    let lib = std::env::var("DEP_AFFEKT_TORCH_LIBTORCH_LIB").expect("affekt-torch says where libtorch is");
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+}

@@ -1,0 +1,32 @@
+//! `test` and `ci`: what a clean checkout has to pass.
+
+use crate::exit::{Exit, Stop};
+use crate::toolchain::{cargo, have_libtorch};
+
+/// Runs every test.
+pub fn test(rest: &[String]) -> Result<Exit, Stop> {
+    have_libtorch(false)?;
+    // The end-to-end tests start the runner and the worker as a user would.
+    step(&["build", "--quiet", "--package", "xtask", "--package", "affekt-worker"])?;
+    let mut arguments = vec!["test", "--workspace"];
+    arguments.extend(rest.iter().map(String::as_str));
+    step(&arguments)
+}
+
+/// Runs what CI runs, the cheapest first.
+pub fn ci() -> Result<Exit, Stop> {
+    step(&["fmt", "--all", "--check"])?;
+    have_libtorch(false)?;
+    step(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])?;
+    test(&[])
+}
+
+fn step(arguments: &[&str]) -> Result<Exit, Stop> {
+    eprintln!("cargo {}", arguments.join(" "));
+    let status = cargo().args(arguments).status();
+    match status {
+        Ok(status) if status.success() => Ok(Exit::Done),
+        Ok(_) => Err(Stop::failed(format!("error: `cargo {}` failed", arguments.join(" ")))),
+        Err(error) => Err(Stop::failed(format!("error: failed to start cargo: {error}"))),
+    }
+}

@@ -1,0 +1,89 @@
+//! How commands end.
+
+use std::process::ExitCode;
+
+/// The exit codes of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Something that was tried failed.
+    Failed,
+    /// The input is wrong.
+    Wrong,
+    /// Work is left.
+    WorkLeft,
+    /// Interrupted.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Wrong => 2,
+            Exit::WorkLeft => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// A command that cannot go on.
+#[derive(Debug)]
+pub struct Stop {
+    exit: Exit,
+    text: String,
+}
+
+impl Stop {
+    /// The input is wrong. `text` is whole lines, as a person reads them.
+    pub fn wrong(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Wrong, text: text.into() }
+    }
+
+    /// Something failed.
+    pub fn failed(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, text: text.into() }
+    }
+
+    /// Why.
+    pub fn text(self) -> String {
+        self.text
+    }
+
+    /// Says why, and gives the exit code.
+    pub fn tell(self) -> ExitCode {
+        eprintln!("{}", self.text.trim_end());
+        self.exit.into()
+    }
+}
+
+/// An error with its causes, as one line a person reads.
+pub fn error(what: &str, error: &dyn std::error::Error) -> Stop {
+    Stop::failed(format!("error: {what}: {}", affekt_graph::Failure::because(error)))
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Self {
+        Self::failed(format!("error: {error:#}"))
+    }
+}
+
+impl From<affekt_graph::StoreError> for Stop {
+    fn from(error: affekt_graph::StoreError) -> Self {
+        Self::failed(format!("error: {error}"))
+    }
+}
+
+impl From<affekt_graph::GraphError> for Stop {
+    fn from(error: affekt_graph::GraphError) -> Self {
+        Self::failed(format!("error: {error}"))
+    }
+}
+
+impl From<affekt_graph::Failure> for Stop {
+    fn from(failure: affekt_graph::Failure) -> Self {
+        Self::failed(format!("error: {failure}"))
+    }
+}

@@ -1,0 +1,272 @@
+//! Tells what happens: to the journal, and to whoever watches.
+//!
+//! On a terminal there is a bar for the whole run and one for each node that takes its time; elsewhere there is
+//! a line when a node ends.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use affekt_graph::{
+    Event, Failure, Journal, LastRun, Node, NodeId, NodeRow, Observer, Outcome, Record, Row, State, Walk,
+    Work,
+};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::exit::{Stop, error};
+use crate::lab::Lab;
+use crate::run_folder::RunFolder;
+
+/// Elsewhere than on a terminal, how often a node that is still busy says so.
+const SAY_EVERY: Duration = Duration::from_secs(15);
+
+/// What a run came to.
+pub struct Summary {
+    pub ran: usize,
+    pub cached: usize,
+    pub seconds: f64,
+    pub failures: String,
+    /// Op → nodes run, nodes cached, seconds of those that ran.
+    pub by_op: BTreeMap<String, (usize, usize, f64)>,
+}
+
+/// The observer of `run`.
+pub struct Journalist {
+    journal: Journal,
+    trouble: Option<std::io::Error>,
+    last: LastRun,
+    started: Instant,
+    bars: MultiProgress,
+    total: ProgressBar,
+    busy: BTreeMap<NodeId, Busy>,
+    /// Nodes whose row is in the journal.
+    told: BTreeMap<NodeId, &'static str>,
+    parts: BTreeMap<NodeId, NodeRow>,
+    by_op: BTreeMap<String, (usize, usize, f64)>,
+    failures: Vec<(NodeId, Failure)>,
+    is_terminal: bool,
+    cores: f64,
+}
+
+struct Busy {
+    bar: Option<ProgressBar>,
+    said: Instant,
+}
+
+impl Journalist {
+    /// Begins the journal of a run.
+    pub fn new(lab: &Lab, folder: &RunFolder) -> Result<Self, Stop> {
+        let last = lab.last_run();
+        let path = folder.path().join("journal.jsonl");
+        let mut journal =
+            Journal::open(&path).map_err(|cause| error("failed to begin the journal", &cause))?;
+        let command = std::env::args().collect();
+        let experiment = lab.experiment.name.clone();
+        let begun = Row::RunStarted { version: 1, experiment, command };
+        journal.write(&begun).map_err(|cause| error("failed to write the journal", &cause))?;
+        let bars = MultiProgress::new();
+        let total = bars.add(ProgressBar::new(0));
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} nodes  {msg}") {
+            total.set_style(style);
+        }
+        Ok(Self {
+            journal,
+            trouble: None,
+            last,
+            started: Instant::now(),
+            bars,
+            total,
+            busy: BTreeMap::new(),
+            told: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            by_op: BTreeMap::new(),
+            failures: Vec::new(),
+            is_terminal: std::io::stderr().is_terminal(),
+            cores: std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64),
+        })
+    }
+
+    /// Ends the journal.
+    pub fn finish(mut self, outcome: Outcome) -> Result<Summary, Stop> {
+        self.total.finish_and_clear();
+        let seconds = self.started.elapsed().as_secs_f64();
+        let outcome = match outcome {
+            Outcome::Done => "done",
+            Outcome::Failed => "failed",
+            Outcome::Interrupted => "interrupted",
+        };
+        self.write(&Row::RunFinished { outcome: outcome.into(), seconds });
+        if let Some(trouble) = self.trouble {
+            return Err(error("failed to write the journal", &trouble));
+        }
+        let count = |state: &str| self.told.values().filter(|told| **told == state).count();
+        let failures = self.failures.iter().map(|(id, failure)| format!("error: node `{id}`: {failure}\n"));
+        Ok(Summary {
+            ran: count("ran"),
+            cached: count("cached"),
+            seconds,
+            failures: failures.collect(),
+            by_op: self.by_op,
+        })
+    }
+
+    fn write(&mut self, row: &Row) {
+        if let Err(trouble) = self.journal.write(row) {
+            self.trouble.get_or_insert(trouble);
+        }
+    }
+
+    /// Keeps the parts of keys while they are known, and rows for nodes that were done before anything ran.
+    fn walked(&mut self, walk: &Walk<'_>) {
+        let mut left = 0.0;
+        let mut known = 0;
+        let mut rows = Vec::new();
+        for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
+            if matches!(node.work, Work::Grow(_)) || matches!(state, State::Skipped) {
+                continue;
+            }
+            known += 1;
+            if self.told.contains_key(&node.id) {
+                continue;
+            }
+            match state {
+                State::Done { record: Some(record), ran: false } => {
+                    let parts = walk.parts(at).unwrap_or_default();
+                    rows.push(node_row(node, "cached", Some(record), parts));
+                }
+                State::Ready { .. } | State::Running { .. } => {
+                    if !self.parts.contains_key(&node.id)
+                        && let Some(parts) = walk.parts(at)
+                    {
+                        self.parts.insert(node.id.clone(), node_row(node, "ran", None, parts));
+                    }
+                    left += self.last.estimate(&node.id, &node.op).unwrap_or(0.0);
+                }
+                State::Waiting { .. } => left += self.last.estimate(&node.id, &node.op).unwrap_or(0.0),
+                _ => {}
+            }
+        }
+        for row in rows {
+            self.told.insert(row.id.clone(), "cached");
+            self.by_op.entry(row.op.clone()).or_default().1 += 1;
+            self.write(&Row::Node(row));
+        }
+        self.total.set_length(known);
+        self.total.set_position(self.told.len() as u64);
+        if left > 1.0 {
+            let left = Duration::from_secs_f64(left / self.cores);
+            self.total.set_message(format!("about {} left", indicatif::HumanDuration(left)));
+        }
+    }
+
+    fn finished(&mut self, node: &Node, record: &Record, ran: bool) {
+        let state = if ran { "ran" } else { "cached" };
+        let parts = self.parts.remove(&node.id).map(|row| row.parts).unwrap_or_default();
+        self.told.insert(node.id.clone(), state);
+        let op = self.by_op.entry(node.op.clone()).or_default();
+        if ran {
+            op.0 += 1;
+            op.2 += record.seconds;
+        } else {
+            op.1 += 1;
+        }
+        let (done, total) = (self.told.len(), self.total.length().unwrap_or(0));
+        self.say(&format!("[{done}/{total}] {} {state} in {:.2} s", node.id, record.seconds));
+        self.write(&Row::Node(node_row(node, state, Some(record), parts)));
+        self.clear(&node.id);
+        self.total.set_position(done as u64);
+    }
+
+    fn say(&self, line: &str) {
+        if self.is_terminal {
+            return;
+        }
+        eprintln!("{line}");
+    }
+
+    fn clear(&mut self, id: &NodeId) {
+        if let Some(Busy { bar: Some(bar), .. }) = self.busy.remove(id) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
+    }
+
+    fn progress(&mut self, node: &Node, done: u64, total: u64, note: &str) {
+        let Some(busy) = self.busy.get_mut(&node.id) else { return };
+        if self.is_terminal {
+            let bar = busy.bar.get_or_insert_with(|| {
+                let bar = self.bars.add(ProgressBar::new(total));
+                if let Ok(style) = ProgressStyle::with_template("  {prefix} {bar:20} {pos}/{len} {msg}") {
+                    bar.set_style(style);
+                }
+                bar.set_prefix(node.id.to_string());
+                bar
+            });
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.set_message(note.to_owned());
+        } else if busy.said.elapsed() > SAY_EVERY {
+            busy.said = Instant::now();
+            eprintln!("{}: {done}/{total} {note}", node.id);
+        }
+    }
+}
+
+impl Observer for Journalist {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Walked(walk) => self.walked(walk),
+            Event::Grown(id) => self.write(&Row::Grown { id: id.clone() }),
+            Event::Started(node) => {
+                self.busy.insert(node.id.clone(), Busy { bar: None, said: Instant::now() });
+                self.write(&Row::Started { id: node.id.clone() });
+            }
+            Event::Progress { node, done, total, note } => self.progress(node, done, total, note),
+            Event::Finished { node, record, ran } => self.finished(node, record, ran),
+            Event::Failed { node, failure } => {
+                self.clear(&node.id);
+                self.say(&format!("{} failed: {failure}", node.id));
+                self.told.insert(node.id.clone(), "failed");
+                let parts = self.parts.remove(&node.id).map(|row| row.parts).unwrap_or_default();
+                let mut row = node_row(node, "failed", None, parts);
+                row.failure = Some(failure.to_string());
+                self.write(&Row::Node(row));
+                self.failures.push((node.id.clone(), failure.clone()));
+            }
+        }
+    }
+}
+
+fn node_row(node: &Node, state: &str, record: Option<&Record>, parts: Vec<affekt_graph::Part>) -> NodeRow {
+    NodeRow {
+        id: node.id.clone(),
+        op: node.op.clone(),
+        state: state.to_owned(),
+        key: record.map(|record| record.key),
+        seconds: record.map(|record| record.seconds),
+        parts,
+        outputs: record.map(|record| record.outputs.clone()).unwrap_or_default(),
+        failure: None,
+    }
+}
+
+/// An observer that only remembers failures.
+#[derive(Default)]
+pub struct Quiet {
+    failures: Vec<String>,
+}
+
+impl Quiet {
+    /// The failures, a line each.
+    pub fn text(&self) -> String {
+        self.failures.join("\n")
+    }
+}
+
+impl Observer for Quiet {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Failed { node, failure } = event {
+            self.failures.push(format!("error: node `{}`: {failure}", node.id));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! An experiment opened: compiled, its corpora found, its store at hand. What every command starts from.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use affekt_config::Diagnostics;
+use affekt_graph::{Context, LastRun, NodeId, Store, Walk, hash_bytes};
+use affekt_ops::{CorpusFolder, HostOps};
+use affekt_pipeline::{Compiled, Environment, compile};
+
+use crate::exit::{Exit, Stop, error};
+use crate::{place, toolchain};
+
+/// What the user says about an experiment, whatever is to be done with it.
+#[derive(clap::Args, Clone)]
+pub struct Asked {
+    /// The experiment: a YAML file
+    pub file: PathBuf,
+    /// Change a setting: `--set protocol.seeds=[1,2]`
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub settings: Vec<String>,
+    /// The folder that holds one folder a corpus [default: $AFFEKT_DATA]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The store of results [default: $AFFEKT_CACHE, else .affekt]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Where run folders go
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    /// Do without corpora that are missing
+    #[arg(long)]
+    pub partial: bool,
+    /// What networks compute on: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Decode every recording again instead of trusting size and time of its file
+    #[arg(long)]
+    pub paranoid: bool,
+}
+
+/// An experiment, opened.
+pub struct Lab {
+    pub experiment: Compiled,
+    pub ops: HostOps,
+    pub store: Store,
+    pub device: toolchain::Device,
+    /// Corpora that were asked for and are missing.
+    pub without: BTreeSet<String>,
+    runs: PathBuf,
+}
+
+/// A walk as far as the store reaches.
+pub struct Viewed<'l> {
+    pub walk: Walk<'l>,
+    pub last: LastRun,
+}
+
+impl Lab {
+    /// Opens an experiment.
+    pub fn open(asked: &Asked) -> Result<Self, Stop> {
+        let device = toolchain::device(&asked.device)?;
+        let mut environment = Environment {
+            workspace: place::workspace(),
+            settings: asked.settings.clone(),
+            device: device.kind().to_owned(),
+            libtorch: toolchain::libtorch_version(),
+            without: BTreeSet::new(),
+        };
+        let mut experiment = compiled(&asked.file, &environment)?;
+        let store = Store::open(&place::cache(asked.cache.as_deref()))?;
+        let data = place::data(asked.data.as_deref());
+        let mut folders = Vec::new();
+        for (name, corpus) in &experiment.corpora {
+            let folder = match &corpus.synthetic {
+                Some(config) => Some(synthetic(&store, name, config)?),
+                None => data.as_deref().and_then(|data| place::corpus_folder(data, &corpus.card)),
+            };
+            match folder {
+                Some(folder) => folders.push(CorpusFolder { card: corpus.card.clone(), folder }),
+                None if asked.partial => _ = environment.without.insert(name.clone()),
+                None => return Err(place::missing(&corpus.card, data.as_deref())),
+            }
+        }
+        if !environment.without.is_empty() {
+            let names: Vec<&str> = environment.without.iter().map(String::as_str).collect();
+            eprintln!("warning: without {}: not found", names.join(", "));
+            experiment = compiled(&asked.file, &environment)?;
+        }
+        let ops = HostOps::new(folders, store.root(), asked.paranoid);
+        let runs = asked.runs.join(&experiment.name);
+        Ok(Self { experiment, ops, store, device, without: environment.without, runs })
+    }
+
+    /// The folder that holds this experiment's runs.
+    pub fn runs(&self) -> &Path {
+        &self.runs
+    }
+
+    /// The journal of the last run.
+    pub fn last_run(&self) -> LastRun {
+        LastRun::read(&self.runs.join("latest").join("journal.jsonl"))
+    }
+
+    /// A walk with nothing resolved.
+    pub fn walk(&self, only: Option<String>) -> Walk<'_> {
+        Walk::new(self.experiment.graph.clone(), &self.store, &self.ops, only)
+    }
+
+    /// A walk resolved as far as the store reaches, without running anything.
+    pub fn view(&self, only: Option<String>) -> Result<Viewed<'_>, Stop> {
+        let mut walk = self.walk(only);
+        walk.advance(&mut Still)?;
+        Ok(Viewed { walk, last: self.last_run() })
+    }
+}
+
+impl Viewed<'_> {
+    /// The position of the node that the user names.
+    pub fn position(&self, name: &str) -> Result<usize, Stop> {
+        let graph = self.walk.graph();
+        if let Some(at) = graph.position(&NodeId::from(name)) {
+            return Ok(at);
+        }
+        let ids: Vec<&str> = graph.nodes().iter().map(|node| node.id.as_str()).collect();
+        let near = affekt_config::nearest(name, ids.iter().copied());
+        let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+        let shown = affekt_config::list_names(&ids[..ids.len().min(12)]);
+        let more = if ids.len() > 12 { format!(" and {} more", ids.len() - 12) } else { String::new() };
+        Err(Stop::wrong(format!("error: unknown node `{name}`\nhint: {near}there are {shown}{more}")))
+    }
+}
+
+fn compiled(file: &Path, environment: &Environment) -> Result<Compiled, Stop> {
+    let diagnostics = Diagnostics::new();
+    let compiled = compile(file, environment, &diagnostics);
+    let text = diagnostics.render(std::io::stderr().is_terminal());
+    match compiled {
+        Some(compiled) => {
+            if !diagnostics.is_empty() {
+                eprint!("{text}");
+            }
+            Ok(compiled)
+        }
+        None => Err(Stop::wrong(text)),
+    }
+}
+
+/// The folder of a synthetic corpus, made if it is not there.
+fn synthetic(store: &Store, name: &str, config: &affekt_corpus::SyntheticConfig) -> Result<PathBuf, Stop> {
+    let digest = hash_bytes(format!("{name} {config:?} {}", env!("CARGO_PKG_VERSION")).as_bytes());
+    let folder = store.root().join("synthetic").join(digest.short());
+    if !folder.join(name).is_dir() {
+        eprintln!("making the synthetic corpus {name} …");
+        affekt_corpus::generate(&folder, config)
+            .map_err(|cause| error("failed to make a synthetic corpus", &cause))?;
+    }
+    Ok(folder.join(name))
+}
+
+/// Planning neither shows progress nor stops.
+struct Still;
+
+impl Context for Still {
+    fn progress(&mut self, _: u64, _: u64, _: &str) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// Prints one JSON document.
+pub fn print_json(value: &impl serde::Serialize) -> Result<Exit, Stop> {
+    let text = serde_json::to_string_pretty(value).map_err(|cause| error("failed to write JSON", &cause))?;
+    println!("{text}");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,82 @@
+//! The runner's face: parses the command line and hands over.
+//!
+//! Every command answers with an exit code: 0 done, 1 it failed, 2 the input is wrong, 3 work is left (`plan
+//! --check`), 130 interrupted. Results go to standard output, everything said on the way to standard error.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the binary that speaks")]
+
+mod audit;
+mod cache;
+mod ci;
+mod exit;
+mod explain;
+mod journalist;
+mod lab;
+mod path;
+mod place;
+mod plan;
+mod report;
+mod run;
+mod run_folder;
+mod setup;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, about = ABOUT)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const ABOUT: &str = "Affekt: from a YAML file to a finished, honest speech-emotion experiment";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run an experiment: everything that is not stored yet, then the report
+    Run(run::Arguments),
+    /// Show every node, its state and why
+    Plan(plan::Arguments),
+    /// Show what a node's key is made of and what changed since the last run
+    Explain(explain::Arguments),
+    /// Print where a node's finished artefact lies
+    Path(path::Arguments),
+    /// Audit the folds of an experiment for leaks
+    Audit(audit::Arguments),
+    /// Look after the store of results
+    Cache(cache::Arguments),
+    /// Fetch libtorch
+    Setup {
+        /// With the CUDA libraries
+        #[arg(long)]
+        cuda: bool,
+    },
+    /// Run every test
+    Test {
+        /// Arguments for `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Run what CI runs: formatting, lints, tests
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Path(arguments) => path::path(&arguments),
+        Command::Audit(arguments) => audit::audit(&arguments),
+        Command::Cache(arguments) => cache::cache(&arguments),
+        Command::Setup { cuda } => toolchain::setup(cuda),
+        Command::Test { rest } => ci::test(&rest),
+        Command::Ci => ci::ci(),
+    };
+    match result {
+        Ok(code) => code.into(),
+        Err(error) => error.tell(),
+    }
+}

@@ -1,0 +1,90 @@
+//! `path`: where a node's finished artefact lies.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use affekt_graph::{NodeId, State, Work, hash_bytes};
+
+use crate::exit::{Exit, Stop, error};
+use crate::lab::{Asked, Lab, Viewed};
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    asked: Asked,
+    /// The node, or one of its outputs: `mfcc`, `train[fold=1,seed=1]`, `train[fold=1,seed=1].history`
+    node: String,
+}
+
+/// Prints the path. For a node in shards it is a folder with one link a shard.
+pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
+    let lab = Lab::open(&arguments.asked)?;
+    let viewed = lab.view(None)?;
+    let (name, output) = split_output(&arguments.node);
+    let at = viewed.position(name)?;
+    let node = &viewed.walk.graph().nodes()[at];
+    let output = output.unwrap_or_else(|| node.outputs[0].clone());
+    if !node.outputs.contains(&output) {
+        let outputs = affekt_config::list_names(&node.outputs);
+        return Err(Stop::wrong(format!("error: `{name}` has no output `{output}`\nhint: it has {outputs}")));
+    }
+    let path = if matches!(node.work, Work::Grow(_)) {
+        shards(&lab, &viewed, &node.id, &output)?
+    } else {
+        finished(&viewed, at, &output)
+    };
+    match path {
+        Some(path) => {
+            println!("{}", path.display());
+            Ok(Exit::Done)
+        }
+        None => Err(Stop::failed(format!(
+            "error: `{name}` is not finished\nhint: run `cargo xtask run {}` first",
+            arguments.asked.file.display()
+        ))),
+    }
+}
+
+fn finished(viewed: &Viewed<'_>, at: usize, output: &str) -> Option<PathBuf> {
+    let State::Done { record: Some(record), .. } = &viewed.walk.states()[at] else { return None };
+    let digest = record.output(output)?.digest;
+    let store = viewed.walk.store();
+    store.has(digest).then(|| store.object_path(digest)).and_then(|path| path.canonicalize().ok())
+}
+
+/// A folder of links to all shards, in the store and named for them.
+fn shards(lab: &Lab, viewed: &Viewed<'_>, of: &NodeId, output: &str) -> Result<Option<PathBuf>, Stop> {
+    let prefix = match of.as_str().strip_suffix(']') {
+        Some(open) => format!("{open},shard="),
+        None => format!("{of}[shard="),
+    };
+    let graph = viewed.walk.graph();
+    let is_shard = |at: &usize| graph.nodes()[*at].id.as_str().starts_with(&prefix);
+    let shards: Option<Vec<PathBuf>> =
+        (0..graph.nodes().len()).filter(is_shard).map(|at| finished(viewed, at, output)).collect();
+    let Some(shards) = shards.filter(|shards| !shards.is_empty()) else { return Ok(None) };
+    let digest = hash_bytes(format!("{shards:?}").as_bytes());
+    let folder = lab.store.root().join("folders").join(digest.short());
+    let made = || -> std::io::Result<PathBuf> {
+        if !folder.is_dir() {
+            let aside = folder.with_extension(std::process::id().to_string());
+            fs::create_dir_all(&aside)?;
+            for (number, shard) in shards.iter().enumerate() {
+                symlink(shard, aside.join(format!("{number:04}.arrow")))?;
+            }
+            fs::rename(&aside, &folder)?;
+        }
+        folder.canonicalize()
+    };
+    made().map(Some).map_err(|cause| error("failed to make the folder of shards", &cause))
+}
+
+/// `train[fold=1].history` → the node and the output.
+fn split_output(name: &str) -> (&str, Option<String>) {
+    match name.rsplit_once('.') {
+        Some((node, output)) if !output.contains(']') => (node, Some(output.to_owned())),
+        _ => (name, None),
+    }
+}

@@ -1,0 +1,124 @@
+//! `plan`: every node, its state and why.
+
+use affekt_graph::{State, Work, changes};
+use serde::Serialize;
+
+use crate::exit::{Exit, Stop};
+use crate::lab::{Asked, Lab, Viewed, print_json};
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    asked: Asked,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Exit with 3 if anything would or may run
+    #[arg(long)]
+    check: bool,
+    /// Only this node and what it needs
+    #[arg(long, value_name = "NODE")]
+    only: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Plan {
+    version: u32,
+    nodes: Vec<Row>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    op: String,
+    state: &'static str,
+    reason: String,
+    key: Option<String>,
+    estimate_s: Option<f64>,
+}
+
+/// Plans.
+pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
+    let lab = Lab::open(&arguments.asked)?;
+    let viewed = lab.view(arguments.only.clone())?;
+    let rows: Vec<Row> = (0..viewed.walk.states().len()).filter_map(|at| row(&viewed, at)).collect();
+    let problems: Vec<String> = rows
+        .iter()
+        .filter(|row| row.state == "failed")
+        .map(|row| format!("{}: {}", row.id, row.reason))
+        .collect();
+    let work_left = rows.iter().any(|row| row.state != "cached");
+    let has_failed = !problems.is_empty();
+    if arguments.json {
+        print_json(&Plan { version: 1, nodes: rows, problems })?;
+    } else {
+        print_table(&rows);
+    }
+    Ok(match () {
+        () if has_failed => Exit::Failed,
+        () if arguments.check && work_left => Exit::WorkLeft,
+        () => Exit::Done,
+    })
+}
+
+fn row(viewed: &Viewed<'_>, at: usize) -> Option<Row> {
+    let (node, state) = (&viewed.walk.graph().nodes()[at], &viewed.walk.states()[at]);
+    if matches!(state, State::Skipped) {
+        return None;
+    }
+    let (reason, key) = match state {
+        State::Waiting { on } => (format!("awaits `{on}`"), None),
+        State::Ready { key, reason } => (why(viewed, at).unwrap_or_else(|| reason.clone()), *key),
+        State::Done { record, .. } => (String::new(), record.as_ref().map(|record| record.key)),
+        State::Failed { failure } => (failure.to_string(), None),
+        State::Running { .. } | State::Skipped => (String::new(), None),
+    };
+    // A node that has grown is only the name of its shards.
+    if matches!((&node.work, state), (Work::Grow(_), State::Done { .. })) {
+        return None;
+    }
+    let estimate_s = match state {
+        State::Done { .. } => Some(0.0),
+        _ => viewed.last.estimate(&node.id, &node.op),
+    };
+    let (id, op) = (node.id.to_string(), node.op.clone());
+    Some(Row { id, op, state: state.name(), reason, key: key.map(|key| key.to_string()), estimate_s })
+}
+
+/// Why a node must run, where the last run knew another key for it.
+fn why(viewed: &Viewed<'_>, at: usize) -> Option<String> {
+    let before = viewed.last.nodes.get(&viewed.walk.graph().nodes()[at].id)?;
+    let changed = changes(&before.parts, &viewed.walk.parts(at)?);
+    let first = changed.first()?;
+    let show = |value: &Option<String>| match value {
+        Some(value) if value.len() > 24 => format!("{}…", value.chars().take(12).collect::<String>()),
+        Some(value) => value.clone(),
+        None => "nothing".to_owned(),
+    };
+    let more = if changed.len() > 1 { format!(" and {} more", changed.len() - 1) } else { String::new() };
+    Some(format!("{} was {}, is {}{more}", first.name, show(&first.before), show(&first.after)))
+}
+
+fn print_table(rows: &[Row]) {
+    let width = rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
+    for row in rows.iter().filter(|row| row.state != "cached" || rows.len() <= 60) {
+        let estimate = match row.estimate_s {
+            Some(seconds) if row.state != "cached" => format!("~{seconds:.1} s"),
+            _ => String::new(),
+        };
+        let line = format!("{:<8} {:<width$} {estimate:>9}  {}", row.state, row.id, row.reason);
+        println!("{}", line.trim_end());
+    }
+    let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
+    let left: f64 = rows.iter().filter(|row| row.state != "cached").filter_map(|row| row.estimate_s).sum();
+    let left = if left > 0.0 { format!("; about {left:.0} s of work") } else { String::new() };
+    println!(
+        "{} nodes: {} cached, {} to run, {} that may run{left}",
+        rows.len(),
+        count("cached"),
+        count("run"),
+        count("may-run")
+    );
+}

@@ -1,0 +1,160 @@
+//! `run`: everything that is not stored yet, then the report.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use affekt_graph::{Observer, Outcome, Resources, RunOptions, Walk, WorkerCommand};
+
+use crate::exit::{Exit, Stop, error};
+use crate::journalist::{Journalist, Quiet};
+use crate::lab::{Asked, Lab};
+use crate::run_folder::RunFolder;
+use crate::toolchain;
+
+/// After how long without a sign of life a node in a worker is taken for hung. One batch of the slowest network
+/// on the slowest machine takes far less.
+const SILENCE: Duration = Duration::from_secs(900);
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    asked: Asked,
+    /// How many cores to occupy [default: all]
+    #[arg(long, value_name = "N")]
+    jobs: Option<u32>,
+    /// Only this node and what it needs; no report
+    #[arg(long, value_name = "NODE")]
+    only: Option<String>,
+    /// After a failure, still start what does not depend on it
+    #[arg(long)]
+    keep_going: bool,
+    /// What runs the nodes
+    #[arg(long, value_enum, default_value = "local")]
+    executor: Executor,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Executor {
+    /// This machine
+    Local,
+    /// An existing Slurm cluster
+    Slurm,
+}
+
+/// Runs an experiment.
+pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
+    if arguments.executor == Executor::Slurm {
+        return Err(Stop::wrong("error: the Slurm executor is not built yet\nhint: leave out `--executor`"));
+    }
+    let lab = Lab::open(&arguments.asked)?;
+    let mut walk = lab.walk(arguments.only.clone());
+    let folder = RunFolder::create(&lab)?;
+    let mut journalist = Journalist::new(&lab, &folder)?;
+    let interrupted = interruptible()?;
+    let outcome = walk_to_the_end(
+        &lab,
+        &mut walk,
+        Limits { cores: arguments.jobs, keep_going: arguments.keep_going },
+        &interrupted,
+        &mut journalist,
+        &folder,
+    )?;
+    let summary = journalist.finish(outcome)?;
+    match outcome {
+        Outcome::Interrupted => {
+            eprintln!("interrupted; what is finished is stored, what is not resumes with the same command");
+            return Ok(Exit::Interrupted);
+        }
+        Outcome::Failed => {
+            eprintln!("{}", summary.failures.trim_end());
+            eprintln!("the journal is {}", folder.path().join("journal.jsonl").display());
+            return Ok(Exit::Failed);
+        }
+        Outcome::Done => {}
+    }
+    eprintln!("{} nodes run, {} cached, {:.1} s", summary.ran, summary.cached, summary.seconds);
+    if arguments.only.is_some() {
+        folder.finish()?;
+        return Ok(Exit::Done);
+    }
+    folder.write(&lab, &walk, &summary)?;
+    folder.finish()?;
+    println!("{}", folder.path().join("report.html").display());
+    Ok(Exit::Done)
+}
+
+/// Runs what a command other than `run` needs to know: nodes of one name, in this process, without a journal.
+pub fn run_only<'l>(lab: &'l Lab, name: &str) -> Result<Walk<'l>, Stop> {
+    let mut walk = lab.walk(Some(name.to_owned()));
+    let options = RunOptions {
+        resources: Resources { cpu: cores(), gpu: 0, memory_mib: 0 },
+        keep_going: false,
+        silence: SILENCE,
+        worker: &|| Err("this needs no worker".to_owned()),
+        logs: lab.store.root().join("tmp"),
+        provenance: provenance(lab),
+    };
+    let mut failures = Quiet::default();
+    let outcome = affekt_graph::run(&mut walk, &lab.ops, &options, &AtomicBool::new(false), &mut failures)?;
+    match outcome {
+        Outcome::Done => Ok(walk),
+        _ => Err(Stop::failed(failures.text())),
+    }
+}
+
+struct Limits {
+    cores: Option<u32>,
+    keep_going: bool,
+}
+
+fn walk_to_the_end<'l>(
+    lab: &'l Lab,
+    walk: &mut Walk<'l>,
+    limits: Limits,
+    interrupted: &AtomicBool,
+    observer: &mut dyn Observer,
+    folder: &RunFolder,
+) -> Result<Outcome, Stop> {
+    let built: OnceLock<Result<WorkerCommand, String>> = OnceLock::new();
+    let worker = || built.get_or_init(|| toolchain::worker(&lab.device)).clone();
+    let options = RunOptions {
+        resources: Resources {
+            cpu: limits.cores.unwrap_or_else(cores),
+            gpu: lab.device.gpus(),
+            memory_mib: 0,
+        },
+        keep_going: limits.keep_going,
+        silence: SILENCE,
+        worker: &worker,
+        logs: folder.path().join("logs"),
+        provenance: provenance(lab),
+    };
+    Ok(affekt_graph::run(walk, &lab.ops, &options, interrupted, observer)?)
+}
+
+/// Set once the user asks to stop; a second time ends the program at once.
+fn interruptible() -> Result<Arc<AtomicBool>, Stop> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|cause| error("failed to listen for Ctrl-C", &cause))?;
+    Ok(interrupted)
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
+}
+
+fn provenance(lab: &Lab) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("affekt".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("device".to_owned(), lab.device.to_string()),
+    ])
+}

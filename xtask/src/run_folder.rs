@@ -1,0 +1,163 @@
+//! The folder of a run: `runs/<experiment>/<run id>/`, and the link `latest` beside it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use affekt_eval::Metrics;
+use affekt_graph::{Failure, NodeId, State, Walk};
+use affekt_table::TableError;
+use affekt_table::predictions::{self, Predictions};
+use affekt_table::write_atomically;
+use jiff::Timestamp;
+
+use crate::exit::{Stop, error};
+use crate::journalist::Summary;
+use crate::lab::Lab;
+use crate::report;
+
+/// A run folder being filled.
+pub struct RunFolder {
+    path: PathBuf,
+    id: String,
+    started: Timestamp,
+    begun: Instant,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run.
+    pub fn create(lab: &Lab) -> Result<Self, Stop> {
+        let started = Timestamp::now();
+        let stem = started.strftime("%Y%m%d-%H%M%S").to_string();
+        let failed = |cause: &std::io::Error| error("failed to make the run folder", cause);
+        fs::create_dir_all(lab.runs()).map_err(|cause| failed(&cause))?;
+        let mut id = stem.clone();
+        let mut number = 1;
+        let path = loop {
+            let path = lab.runs().join(&id);
+            match fs::create_dir(&path) {
+                Ok(()) => break path,
+                Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+                    number += 1;
+                    id = format!("{stem}-{number}");
+                }
+                Err(cause) => return Err(failed(&cause)),
+            }
+        };
+        write_text(&path.join("resolved.yaml"), &lab.experiment.resolved)?;
+        Ok(Self { path, id, started, begun: Instant::now() })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When the run began.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// For how long it has been running, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
+    /// Writes everything a finished run leaves behind.
+    pub fn write(&self, lab: &Lab, walk: &Walk<'_>, summary: &Summary) -> Result<(), Stop> {
+        let finished = Finished { lab, walk };
+        let mut variants = Vec::new();
+        let mut all: Option<Predictions> = None;
+        for variant in &lab.experiment.variants {
+            let Some(evaluate) = &variant.evaluate else { continue };
+            variants.push(finished.json(evaluate, "metrics")?);
+            let part = finished.table(evaluate, "predictions", predictions::read)?;
+            match &mut all {
+                None => all = Some(part),
+                Some(all) => all.rows.extend(part.rows),
+            }
+        }
+        let Some(all) = all else {
+            return Err(Stop::failed(
+                "error: the pipeline has no `evaluate` node, so there is nothing to report",
+            ));
+        };
+        let metrics = Metrics::new(lab.experiment.name.clone(), variants);
+        let text = metrics.to_json().map_err(|cause| error("failed to write metrics.json", &cause))?;
+        write_text(&self.path.join("metrics.json"), &text)?;
+        let path = self.path.join("predictions.arrow");
+        write_atomically(&path, |aside| predictions::write(aside, &all))
+            .map_err(|cause: TableError| error("failed to write predictions.arrow", &cause))?;
+
+        let page = report::assemble(self, &finished, metrics.variants, summary)?;
+        write_text(&self.path.join("report.html"), &affekt_report::html(&page))?;
+        write_text(&self.path.join("report.md"), &affekt_report::markdown(&page))?;
+        let tables = self.path.join("tables");
+        fs::create_dir_all(&tables).map_err(|cause| error("failed to make the tables' folder", &cause))?;
+        for (name, text) in affekt_report::latex_tables(&page) {
+            write_text(&tables.join(name), &text)?;
+        }
+        affekt_report::tensorboard(&self.path.join("tensorboard"), &page)
+            .map_err(|cause| error("failed to write TensorBoard's files", &cause))
+    }
+
+    /// Points `latest` here.
+    pub fn finish(&self) -> Result<(), Stop> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let aside = folder.join(format!(".latest-{}", std::process::id()));
+        let _ = fs::remove_file(&aside);
+        symlink(&self.id, &aside)
+            .and_then(|()| fs::rename(&aside, folder.join("latest")))
+            .map_err(|cause| error("failed to link the latest run", &cause))
+    }
+}
+
+/// A walk in which every node has its result.
+pub struct Finished<'f> {
+    pub lab: &'f Lab,
+    pub walk: &'f Walk<'f>,
+}
+
+impl Finished<'_> {
+    /// An output that is a table.
+    pub fn table<T>(
+        &self,
+        node: &NodeId,
+        output: &str,
+        read: impl FnOnce(&affekt_table::TableFile) -> Result<T, TableError>,
+    ) -> Result<T, Stop> {
+        Ok(affekt_ops::table::read(&self.object(node, output)?, read)?)
+    }
+
+    /// An output that is a JSON file.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, node: &NodeId, output: &str) -> Result<T, Stop> {
+        let object = self.object(node, output)?;
+        let bytes = object.all().map_err(Failure::from)?;
+        serde_json::from_slice(bytes).map_err(|cause| error(&format!("failed to read `{node}`"), &cause))
+    }
+
+    /// The stored object of an output.
+    pub fn object(&self, node: &NodeId, output: &str) -> Result<affekt_graph::Object, Stop> {
+        let state = self.walk.graph().position(node).map(|at| &self.walk.states()[at]);
+        let Some(State::Done { record: Some(record), .. }) = state else {
+            return Err(Stop::failed(format!("error: node `{node}` has no result")));
+        };
+        let digest = record.output(output).map(|output| output.digest);
+        let digest =
+            digest.ok_or_else(|| Stop::failed(format!("error: `{node}` has no output `{output}`")))?;
+        Ok(self.lab.store.object(digest).map_err(Failure::from)?)
+    }
+}
+
+fn write_text(path: &Path, text: &str) -> Result<(), Stop> {
+    write_atomically(path, |aside| {
+        fs::write(aside, text).map_err(|cause| TableError::Io { path: aside.to_owned(), cause })
+    })
+    .map_err(|cause: TableError| error(&format!("failed to write {}", path.display()), &cause))
+}
