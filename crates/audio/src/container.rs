@@ -4,6 +4,8 @@
 //! it holds, a recorder that wrote to a pipe promises 4 GB. The decoder stops at the last whole packet of
 //! what was promised, so the promise is settled first: it gets every frame that is there.
 
+use std::iter;
+
 /// The containers that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
@@ -34,16 +36,32 @@ impl Container {
     }
 }
 
-/// Sample data that ends early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shortfall {
-    /// Whole blocks that the header promises (for AIFF and PCM: frames).
-    pub(crate) promised_blocks: u64,
+/// A chunk of a WAV or AIFF file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chunk {
+    pub(crate) tag: [u8; 4],
+    /// Where its body begins.
+    pub(crate) body: usize,
+    /// The length of its body in bytes, as promised.
+    pub(crate) length: u32,
 }
 
-/// Makes the sizes in a WAV or AIFF file agree with its length. Says what was promised where the sample
-/// data ends early.
-pub(crate) fn settle_sizes(bytes: &mut [u8], container: Container) -> Option<Shortfall> {
+/// The chunks of a WAV (little-endian) or AIFF (big-endian) file, in order.
+pub(crate) fn chunks(bytes: &[u8], big_endian: bool) -> impl Iterator<Item = Chunk> {
+    let mut start = 12;
+    iter::from_fn(move || {
+        let tag = bytes.get(start..start + 4)?.try_into().ok()?;
+        let length = read_u32(bytes, start + 4, big_endian)?;
+        let body = start + 8;
+        // Chunks start at even positions.
+        start = body + length as usize + (length % 2) as usize;
+        Some(Chunk { tag, body, length })
+    })
+}
+
+/// Makes the sizes in a WAV or AIFF file agree with its length. Where the sample data ends early, returns how many
+/// blocks (for PCM: frames) were promised.
+pub(crate) fn settle_sizes(bytes: &mut [u8], container: Container) -> Option<u64> {
     let big_endian = match container {
         Container::Wav => false,
         Container::Aiff => true,
@@ -51,43 +69,41 @@ pub(crate) fn settle_sizes(bytes: &mut [u8], container: Container) -> Option<Sho
     };
     let mut block_bytes = 0;
     let mut promised_frames = None;
-    let mut start = 12;
-    loop {
-        let tag: [u8; 4] = bytes.get(start..start + 4)?.try_into().ok()?;
-        let length = read_u32(bytes, start + 4, big_endian)?;
-        let body = start + 8;
-        match &tag {
-            b"fmt " => {
-                block_bytes = u64::from(u16::from_le_bytes(bytes.get(body + 12..body + 14)?.try_into().ok()?))
-            }
-            b"COMM" => promised_frames = read_u32(bytes, body + 2, true).map(u64::from),
-            b"data" | b"SSND" => {
-                let present = u32::try_from(bytes.len() - body).unwrap_or(u32::MAX);
-                let parent_end = u64::from(read_u32(bytes, 4, big_endian)?) + 8;
-                let promised_end = body as u64 + u64::from(length);
-                if promised_end > parent_end || length > present {
-                    write_u32(bytes, 4, u32::try_from(bytes.len() - 8).unwrap_or(u32::MAX), big_endian);
-                }
-                if length <= present {
-                    return None;
-                }
-                write_u32(bytes, start + 4, present, big_endian);
-                let streamed = length >= STREAMED_BYTES;
-                let promised_blocks =
-                    promised_frames.or_else(|| u64::from(length).checked_div(block_bytes)).unwrap_or(0);
-                return (!streamed).then_some(Shortfall { promised_blocks });
-            }
+    let data = chunks(bytes, big_endian).find(|chunk| {
+        match &chunk.tag {
+            b"fmt " => block_bytes = read_u16(bytes, chunk.body + 12).unwrap_or(0),
+            b"COMM" => promised_frames = read_u32(bytes, chunk.body + 2, true).map(u64::from),
             _ => {}
         }
-        // Chunks start at even positions.
-        start = body + length as usize + (length % 2) as usize;
+        matches!(&chunk.tag, b"data" | b"SSND")
+    })?;
+
+    let present = u32::try_from(bytes.len() - data.body).unwrap_or(u32::MAX);
+    let parent_end = u64::from(read_u32(bytes, 4, big_endian)?) + 8;
+    if data.length > present || data.body as u64 + u64::from(data.length) > parent_end {
+        let whole = u32::try_from(bytes.len() - 8).unwrap_or(u32::MAX);
+        write_u32(bytes, 4, whole, big_endian);
     }
+    if data.length <= present {
+        return None;
+    }
+    write_u32(bytes, data.body - 4, present, big_endian);
+    if data.length >= STREAMED_BYTES {
+        return None;
+    }
+    promised_frames.or_else(|| u64::from(data.length).checked_div(u64::from(block_bytes)))
 }
 
 /// Writers that cannot seek back put a size near 2 or 4 GB: they promise nothing.
 const STREAMED_BYTES: u32 = 0x7fff_0000;
 
-fn read_u32(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+/// The little-endian number at `at`.
+pub(crate) fn read_u16(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+/// The number at `at`.
+pub(crate) fn read_u32(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
     let bytes = bytes.get(at..at + 4)?.try_into().ok()?;
     Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
 }

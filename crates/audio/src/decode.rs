@@ -14,7 +14,7 @@ use symphonia::core::meta::MetadataOptions;
 
 use crate::container::{Container, ogg_ends, settle_sizes};
 use crate::error::{AudioError, AudioFault, RateError};
-use crate::{Decoded, Truncated};
+use crate::{Decoded, Truncated, pcm16};
 
 /// Decodes a WAV (PCM, float, ADPCM, A-law, µ-law), AIFF or AIFF-C, FLAC, OGG Vorbis or MP3 file, told apart
 /// by content. Lengths are exact: the padding that MP3 and Vorbis encoders add is cut off.
@@ -36,7 +36,12 @@ fn decode_bytes(mut bytes: Vec<u8>) -> Result<Decoded, AudioFault> {
         return Err(AudioFault::Empty);
     }
     let container = Container::of(&bytes).ok_or_else(|| AudioFault::NotAudio(first_bytes(&bytes)))?;
-    let shortfall = settle_sizes(&mut bytes, container);
+    let promised_blocks = settle_sizes(&mut bytes, container);
+    if container == Container::Wav
+        && let Some(decoded) = pcm16::decode(&bytes)?
+    {
+        return compared(decoded, promised_blocks);
+    }
     let unfinished = container == Container::Ogg && !ogg_ends(&bytes);
 
     let mut format = open(bytes)?;
@@ -46,16 +51,30 @@ fn decode_bytes(mut bytes: Vec<u8>) -> Result<Decoded, AudioFault> {
     let params =
         track.codec_params.as_ref().and_then(|params| params.audio()).ok_or_else(|| no("unknown codec"))?;
     let params = params.clone();
-    let frames_per_block = params.frames_per_block.unwrap_or(1);
-    let mut decoded = decode_track(&mut *format, track_id, &params, promised)?;
+    let decoded = decode_track(&mut *format, track_id, &params, promised)?;
 
-    let frames = decoded.frames() as u64;
-    let expected = shortfall.map(|shortfall| shortfall.promised_blocks * frames_per_block).or(promised);
-    let short = expected.is_some_and(|expected| frames < expected);
-    if short || unfinished || shortfall.is_some() {
-        decoded.truncated = Some(Truncated { expected_frames: expected.filter(|_| short) });
+    let frames_per_block = params.frames_per_block.unwrap_or(1);
+    let mut decoded =
+        compared(decoded, promised_blocks.map(|blocks| blocks * frames_per_block).or(promised))?;
+    if unfinished && decoded.truncated.is_none() {
+        decoded.truncated = Some(Truncated { expected_frames: None });
     }
     Ok(decoded)
+}
+
+/// What was decoded, marked where it is less than what was promised.
+fn compared(mut decoded: Decoded, promised_frames: Option<u64>) -> Result<Decoded, AudioFault> {
+    let missing = promised_frames.filter(|promised| *promised > decoded.frames() as u64);
+    match missing {
+        Some(frames) if decoded.frames() == 0 => {
+            Err(AudioFault::Damaged(format!("its header promises {frames} samples, but none can be read")))
+        }
+        None if decoded.frames() == 0 => Err(AudioFault::NoSamples),
+        _ => {
+            decoded.truncated = missing.map(|_| Truncated { expected_frames: missing });
+            Ok(decoded)
+        }
+    }
 }
 
 fn open(bytes: Vec<u8>) -> Result<Box<dyn FormatReader>, AudioFault> {
@@ -115,12 +134,16 @@ fn decode_track(
         buffer.copy_to_slice_interleaved(&mut samples[start..]);
     }
     match (spec, trouble) {
-        (Some((rate, channels)), _) if !samples.is_empty() => {
+        (Some((rate, channels)), _) => {
             let channels = u16::try_from(channels).map_err(|_| no("too many channels"))?;
             Ok(Decoded { samples, rate: RateError::check(rate)?, channels, truncated: None })
         }
-        (_, Some(error)) => Err(fault(error)),
-        _ => Err(AudioFault::NoSamples),
+        (None, Some(error)) => Err(fault(error)),
+        (None, None) => {
+            // Not one packet: the caller compares with what was promised.
+            let rate = RateError::check(params.sample_rate.unwrap_or(0))?;
+            Ok(Decoded { samples, rate, channels: 1, truncated: None })
+        }
     }
 }
 

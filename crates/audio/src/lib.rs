@@ -11,6 +11,7 @@ mod digest;
 mod error;
 mod fit;
 mod load;
+mod pcm16;
 mod resample;
 pub mod voice;
 mod write;

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::f64::consts::PI;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use realfft::num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use rustfft::num_complex::Complex;
+use rustfft::{Fft, FftPlanner};
 
 use crate::error::RateError;
 
@@ -48,10 +48,10 @@ pub struct Resampler {
     block_in: usize,
     /// How far the filter reaches to each side, in output samples.
     reach_out: usize,
-    /// The filter's (real) response at the bins that are kept, divided by the forward transform's size.
+    /// The filter's (real) response at the frequencies that are kept, divided by the forward transform's size.
     response: Vec<f32>,
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
+    forward: Arc<dyn Fft<f32>>,
+    inverse: Arc<dyn Fft<f32>>,
 }
 
 impl Resampler {
@@ -69,14 +69,9 @@ impl Resampler {
         let (fft_in, fft_out) = transform_sizes(up, down, filter.reach);
         let block_in = (fft_in - 2 * (reach_out * down).div_ceil(up)) / down * down;
 
-        let mut planner = RealFftPlanner::<f32>::new();
-        let bins = fft_in.min(fft_out) / 2;
-        let response = filter
-            .response(fft_in)
-            .into_iter()
-            .take(bins)
-            .map(|gain| (gain / fft_in as f64) as f32)
-            .collect();
+        let mut planner = FftPlanner::new();
+        let kept = fft_in.min(fft_out).div_ceil(2);
+        let response = filter.response(fft_in).take(kept).map(|gain| (gain / fft_in as f64) as f32).collect();
         Ok(Self {
             up,
             down,
@@ -92,39 +87,64 @@ impl Resampler {
     #[must_use]
     pub fn process(&self, samples: &[f32]) -> Vec<f32> {
         let mut output = vec![0.0; (samples.len() * self.up).div_ceil(self.down)];
-        let mut block = self.forward.make_input_vec();
-        let mut spectrum = self.forward.make_output_vec();
-        let mut spectrum_out = self.inverse.make_input_vec();
-        let mut block_out = self.inverse.make_output_vec();
-        let zero = Complex::new(0.0, 0.0);
-        let mut scratch = vec![zero; self.forward.get_scratch_len().max(self.inverse.get_scratch_len())];
+        let mut block = vec![ZERO; self.forward.len()];
+        let mut block_out = vec![ZERO; self.inverse.len()];
+        let scratch_length =
+            self.forward.get_inplace_scratch_len().max(self.inverse.get_inplace_scratch_len());
+        let mut scratch = vec![ZERO; scratch_length];
+        let step_out = self.block_in / self.down * self.up;
 
-        for (number, chunk) in samples.chunks(self.block_in).enumerate() {
-            block[..chunk.len()].copy_from_slice(chunk);
-            block[chunk.len()..].fill(0.0);
-            self.forward
-                .process_with_scratch(&mut block, &mut spectrum, &mut scratch)
-                .expect("sizes are the plan's");
-            for ((out, bin), gain) in spectrum_out.iter_mut().zip(&spectrum).zip(&self.response) {
-                *out = bin * gain;
+        // A filter with a real impulse response leaves real and imaginary parts apart: two blocks go through
+        // each complex transform.
+        for (number, pair) in samples.chunks(2 * self.block_in).enumerate() {
+            let (first, second) = pair.split_at(pair.len().min(self.block_in));
+            block.fill(ZERO);
+            block.iter_mut().zip(first).for_each(|(value, sample)| value.re = *sample);
+            block.iter_mut().zip(second).for_each(|(value, sample)| value.im = *sample);
+            self.forward.process_with_scratch(&mut block, &mut scratch);
+            self.filter(&block, &mut block_out);
+            self.inverse.process_with_scratch(&mut block_out, &mut scratch);
+
+            let start = 2 * number * step_out;
+            self.add_block(&block_out, |value| value.re, start, &mut output);
+            if !second.is_empty() {
+                self.add_block(&block_out, |value| value.im, start + step_out, &mut output);
             }
-            spectrum_out[self.response.len()..].fill(zero);
-            // Rounding leaves the bin of a real signal's mean not quite real, which the inverse refuses.
-            spectrum_out[0].im = 0.0;
-            self.inverse
-                .process_with_scratch(&mut spectrum_out, &mut block_out, &mut scratch)
-                .expect("sizes are the plan's");
-
-            // The filter has no phase: what it does before the block's start stands at the buffer's end.
-            let start = number * self.block_in / self.down * self.up;
-            let (after, before) = block_out.split_at(block_out.len() - self.reach_out);
-            add(&mut output[start..], after);
-            let skipped = self.reach_out.saturating_sub(start);
-            add(&mut output[start + skipped - self.reach_out..], &before[skipped..]);
         }
         output
     }
+
+    /// The spectrum at the new rate: filtered, with bins left out or zeros put in around the middle.
+    fn filter(&self, spectrum: &[Complex<f32>], filtered: &mut [Complex<f32>]) {
+        let kept = self.response.len();
+        filtered.fill(ZERO);
+        for ((to, from), gain) in filtered.iter_mut().zip(spectrum).zip(&self.response) {
+            *to = from * gain;
+        }
+        let negative = spectrum.iter().rev().zip(&self.response[1..]);
+        for (to, (from, gain)) in filtered.iter_mut().rev().take(kept - 1).zip(negative) {
+            *to = from * gain;
+        }
+    }
+
+    /// Adds a block that begins at `start` to the output. The filter has no phase: what it does before the
+    /// block's start stands at the buffer's end.
+    fn add_block(
+        &self,
+        block: &[Complex<f32>],
+        part: impl Fn(&Complex<f32>) -> f32,
+        start: usize,
+        output: &mut [f32],
+    ) {
+        let (after, before) = block.split_at(block.len() - self.reach_out);
+        output[start..].iter_mut().zip(after).for_each(|(out, value)| *out += part(value));
+        let skipped = self.reach_out.saturating_sub(start);
+        let early = &mut output[start + skipped - self.reach_out..];
+        early.iter_mut().zip(&before[skipped..]).for_each(|(out, value)| *out += part(value));
+    }
 }
+
+const ZERO: Complex<f32> = Complex { re: 0.0, im: 0.0 };
 
 /// A low-pass filter: a sinc in a Kaiser window.
 struct Filter {
@@ -149,22 +169,20 @@ impl Filter {
     }
 
     /// The gains at the bins of a transform of `size` samples.
-    fn response(&self, size: usize) -> Vec<f64> {
+    fn response(&self, size: usize) -> impl Iterator<Item = f64> {
         let beta = 0.1102 * (Self::ATTENUATION_DB - 8.7);
-        let mut taps = vec![0.0; size];
+        let mut taps = vec![Complex::new(0.0, 0.0); size];
         for tap in 0..=self.reach {
             let x = PI * self.cutoff * tap as f64;
             let sinc = if tap == 0 { 1.0 } else { x.sin() / x };
             let edge = tap as f64 / (self.reach + 1) as f64;
             let value = sinc * bessel_i0(beta * (1.0 - edge * edge).sqrt());
-            taps[tap] = value;
-            taps[(size - tap) % size] = value;
+            taps[tap].re = value;
+            taps[(size - tap) % size].re = value;
         }
-        let sum: f64 = taps.iter().sum();
-        let transform = RealFftPlanner::<f64>::new().plan_fft_forward(size);
-        let mut bins = transform.make_output_vec();
-        transform.process(&mut taps, &mut bins).expect("sizes are the plan's");
-        bins.into_iter().map(|bin| bin.re / sum).collect()
+        let sum: f64 = taps.iter().map(|tap| tap.re).sum();
+        FftPlanner::new().plan_fft_forward(size).process(&mut taps);
+        taps.into_iter().map(move |bin| bin.re / sum)
     }
 }
 
@@ -182,18 +200,13 @@ fn bessel_i0(x: f64) -> f64 {
     sum
 }
 
-/// Even sizes in the ratio of the rates, of small prime factors where the ratio allows, long enough that most of
-/// a block is new samples.
+/// Sizes in the ratio of the rates, of small prime factors where the ratio allows, long enough that most of a
+/// block is new samples.
 fn transform_sizes(up: usize, down: usize, reach: usize) -> (usize, usize) {
-    let wanted = (24 * reach).max(8192);
-    let blocks = wanted.div_ceil(down).max(3).next_power_of_two();
+    let blocks = (8 * reach).div_ceil(down).max(4).next_power_of_two();
     (blocks * down, blocks * up)
 }
 
 fn greatest_common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
-}
-
-fn add(to: &mut [f32], from: &[f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
 }

@@ -58,13 +58,14 @@ pub fn synthesise(speaker: &Speaker, delivery: &Delivery, rate_hz: u32) -> Vec<f
     let rate = f64::from(rate_hz);
 
     let pitch = Pitch::new(speaker, &prosody, random);
+    let brightness = 2f64.powf(speaker.brightness + prosody.brightness);
     let mut glottis = Glottis::new(
         rate,
         GlottisSettings {
             jitter: 0.006 + prosody.jitter.max(0.0),
             creak: prosody.creak.max(0.0),
             breath: speaker.breath + prosody.breath.max(0.0),
-            corner_hz: 1000.0 * 2f64.powf(speaker.brightness + prosody.brightness),
+            corner_hz: 1000.0 * brightness,
         },
     );
     let mut filter = VoiceFilter::new(rate, speaker.formant_scale);
@@ -85,16 +86,22 @@ pub fn synthesise(speaker: &Speaker, delivery: &Delivery, rate_hz: u32) -> Vec<f
                 mouth.tune(track.noise_hz * speaker.formant_scale, 1500.0, rate);
             }
             let voice = track.voiced * glottis.next(pitch.at(&timing, seconds, track.accent), random);
-            let noise = 0.15 * track.noise * random.normal();
+            // Breath drives consonants as well as the voice.
+            let noise = 0.12 * brightness * track.noise * random.normal();
             let speech = filter.next(voice) + mouth.next(noise);
-            let room = 0.0004 * random.normal();
-            (gain * (1.0 - silence) * speech + room).clamp(-1.0, 1.0) as f32
+            let room = 0.0002 * random.normal();
+            saturated(gain * (1.0 - silence) * speech + room) as f32
         })
         .collect()
 }
 
-/// Leaves strong anger room below full scale.
-const LEVEL: f64 = 0.12;
+/// Keeps most of strong anger below full scale.
+const LEVEL: f64 = 0.06;
+
+/// Approaches full scale as a microphone does, without a corner.
+fn saturated(sample: f64) -> f64 {
+    sample / (1.0 + sample * sample).sqrt()
+}
 
 /// Filters move this often.
 const RETUNE_SAMPLES: usize = 16;

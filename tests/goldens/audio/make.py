@@ -1,0 +1,66 @@
+"""Tiny files of every format that `affekt_audio::decode` reads, all of the same made-up signal.
+
+python 3.11, numpy 2.4.6, soundfile 0.14.0 (libsndfile 1.2.2)
+usage: make.py (writes beside itself)
+"""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+RATE_HZ = 16_000
+FRAMES = 1600
+LONG_FRAMES = 10_000
+
+
+def signal():
+    """Two channels of 16-bit values, so that every lossless format holds them exactly."""
+    t = np.arange(FRAMES) / RATE_HZ
+    left = 0.4 * np.sin(2 * np.pi * 220 * t) + 0.2 * np.sin(2 * np.pi * 1330 * t + 1)
+    right = 0.5 * np.sin(2 * np.pi * 310 * t)
+    return np.round(np.stack([left, right], axis=1) * 32767).astype(np.int16)
+
+
+FILES = {
+    "pcm_u8.wav": ("WAV", "PCM_U8", "FILE"),
+    "pcm_16.wav": ("WAV", "PCM_16", "FILE"),
+    "pcm_24.wav": ("WAV", "PCM_24", "FILE"),
+    "pcm_32.wav": ("WAV", "PCM_32", "FILE"),
+    "float_32.wav": ("WAV", "FLOAT", "FILE"),
+    "float_64.wav": ("WAV", "DOUBLE", "FILE"),
+    "a_law.wav": ("WAV", "ALAW", "FILE"),
+    "mu_law.wav": ("WAV", "ULAW", "FILE"),
+    "ima_adpcm.wav": ("WAV", "IMA_ADPCM", "FILE"),
+    "ms_adpcm.wav": ("WAV", "MS_ADPCM", "FILE"),
+    "extensible.wav": ("WAVEX", "PCM_16", "FILE"),
+    "pcm_16.aiff": ("AIFF", "PCM_16", "FILE"),
+    "pcm_24.aiff": ("AIFF", "PCM_24", "FILE"),
+    "float_32.aifc": ("AIFF", "FLOAT", "FILE"),
+    "sowt.aifc": ("AIFF", "PCM_16", "LITTLE"),
+    "aiff_inside.wav": ("AIFF", "PCM_16", "FILE"),
+    "pcm_16.flac": ("FLAC", "PCM_16", "FILE"),
+    "pcm_24.flac": ("FLAC", "PCM_24", "FILE"),
+    "vorbis.ogg": ("OGG", "VORBIS", "FILE"),
+    "layer_3.mp3": ("MP3", "MPEG_LAYER_III", "FILE"),
+}
+STEREO = {"pcm_16.wav", "pcm_16.flac"}
+
+
+def main():
+    folder = Path(__file__).parent
+    samples = signal()
+    samples.astype("<i2").tofile(folder / "signal.i16")
+    for name, (container, subtype, endian) in FILES.items():
+        # Integers are written to float formats as they are, not as parts of full scale.
+        content = samples / 32768 if subtype in ("FLOAT", "DOUBLE") else samples
+        soundfile.write(folder / name, content[:, 0], RATE_HZ, subtype, endian, container)
+        if name in STEREO:
+            soundfile.write(folder / f"stereo_{name}", content, RATE_HZ, subtype, endian, container)
+    # Several FLAC frames of 4096 samples each, in few bytes.
+    ramp = (np.arange(LONG_FRAMES) % 1000).astype(np.int16)
+    soundfile.write(folder / "ramp.flac", ramp, RATE_HZ, "PCM_16", "FILE", "FLAC")
+
+
+if __name__ == "__main__":
+    main()
