@@ -62,7 +62,7 @@ fn params<T: serde::de::DeserializeOwned>(job: &affekt_graph::Job) -> Result<T, 
 }
 
 /// Writes an artefact that is a JSON file.
-#[cfg(any(feature = "host", feature = "torch"))]
+#[cfg(feature = "host")]
 fn write_json(path: &std::path::Path, value: &impl serde::Serialize) -> Result<(), affekt_graph::Failure> {
     let failed = |error: &dyn std::error::Error| affekt_graph::Failure::because(error);
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| failed(&error))?;

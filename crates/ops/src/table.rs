@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use affekt_graph::{Failure, Job, Object, ObjectError};
+#[cfg(any(feature = "host", feature = "torch"))]
+use affekt_graph::Job;
+use affekt_graph::{Failure, Object, ObjectError};
 use affekt_table::{Bytes, TableError, TableFile};
 
 /// An object of the store, lent to the table readers block by verified block.
@@ -42,6 +44,7 @@ pub fn read<T>(
 }
 
 /// What `read` makes of the table on a port that holds one.
+#[cfg(any(feature = "host", feature = "torch"))]
 pub(crate) fn read_port<T>(
     job: &Job,
     port: &str,
@@ -59,6 +62,7 @@ pub(crate) fn failure(object: &Object, error: TableError) -> Failure {
 }
 
 /// A table that could not be written.
+#[cfg(any(feature = "host", feature = "torch"))]
 pub(crate) fn unwritten(error: TableError) -> Failure {
     Failure::because(&error)
 }
