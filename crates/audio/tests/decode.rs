@@ -236,7 +236,7 @@ fn damaged_bytes_give_samples_or_an_error() {
     for entry in fs::read_dir(goldens()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if name.starts_with("make") || name.starts_with("signal") {
+        if [".py", ".i16", ".f32"].iter().any(|ending| name.ends_with(ending)) {
             continue;
         }
         let whole = fs::read(&path).unwrap();

@@ -61,6 +61,35 @@ fn what_the_new_rate_cannot_hold_is_gone() {
     }
 }
 
+/// White noise fills the band where resamplers differ, up to the new Nyquist frequency: a far harder case than
+/// speech. The remainder is the shape of soxr's own approximations there.
+#[test]
+fn equals_soxr_in_high_quality() {
+    for from in [24_414, 44_100, 48_000] {
+        let path = format!("{}/../../tests/goldens/audio/noise_{from}.f32", env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(path).unwrap();
+        let expected: Vec<f32> =
+            bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect();
+        let output = resample(&noise(from as usize / 40), from, 16_000).unwrap();
+        assert_eq!(output.len(), expected.len());
+        let square = |value: f32| f64::from(value).powi(2);
+        let difference: f64 = output.iter().zip(&expected).map(|(a, b)| square(a - b)).sum();
+        let size: f64 = expected.iter().map(|value| square(*value)).sum();
+        let error = (difference / size).sqrt();
+        assert!(error < 3e-3, "{from} Hz: relative error {error:e}");
+    }
+}
+
+/// The noise of `tests/goldens/audio/make.py`.
+fn noise(samples: usize) -> Vec<f32> {
+    let mut state = 1_u64;
+    let next = || {
+        state = (state * 1_103_515_245 + 12_345) % (1 << 31);
+        (state as f64 / f64::from(1_u32 << 31) - 0.5) as f32
+    };
+    std::iter::repeat_with(next).take(samples).collect()
+}
+
 #[test]
 fn a_plan_gives_what_the_function_gives_and_equal_rates_change_nothing() {
     let samples = sine(440.0, 48_000, 10_000);

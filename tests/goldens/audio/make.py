@@ -1,11 +1,12 @@
-"""Tiny files of every format that `affekt_audio::decode` reads, all of the same made-up signal.
+"""Tiny files of every format that `affekt_audio::decode` reads, all of the same made-up signal; noise resampled.
 
-python 3.11, numpy 2.4.6, soundfile 0.14.0 (libsndfile 1.2.2)
+python 3.11, numpy 2.4.6, soundfile 0.14.0 (libsndfile 1.2.2), librosa 0.11.0, soxr 1.1.0
 usage: make.py (writes beside itself)
 """
 
 from pathlib import Path
 
+import librosa
 import numpy as np
 import soundfile
 
@@ -20,6 +21,15 @@ def signal():
     left = 0.4 * np.sin(2 * np.pi * 220 * t) + 0.2 * np.sin(2 * np.pi * 1330 * t + 1)
     right = 0.5 * np.sin(2 * np.pi * 310 * t)
     return np.round(np.stack([left, right], axis=1) * 32767).astype(np.int16)
+
+
+def noise(samples):
+    """White noise from a linear congruential generator."""
+    state, values = 1, np.empty(samples, np.float32)
+    for i in range(samples):
+        state = (state * 1_103_515_245 + 12_345) % 2**31
+        values[i] = state / 2**31 - 0.5
+    return values
 
 
 FILES = {
@@ -60,6 +70,9 @@ def main():
     # Several FLAC frames of 4096 samples each, in few bytes.
     ramp = (np.arange(LONG_FRAMES) % 1000).astype(np.int16)
     soundfile.write(folder / "ramp.flac", ramp, RATE_HZ, "PCM_16", "FILE", "FLAC")
+    for rate_hz in (24_414, 44_100, 48_000):
+        resampled = librosa.resample(noise(rate_hz // 40), orig_sr=rate_hz, target_sr=RATE_HZ)
+        resampled.astype("<f4").tofile(folder / f"noise_{rate_hz}.f32")
 
 
 if __name__ == "__main__":
