@@ -105,6 +105,7 @@ pub fn run_only<'l>(lab: &'l Lab, name: &str) -> Result<Walk<'l>, Stop> {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Limits {
     cores: Option<u32>,
     keep_going: bool,

@@ -46,7 +46,7 @@ fn read(section: &mut Section<'_>) -> Value {
 
 /// The parameters of the node for a shard of these recordings.
 #[must_use]
-pub fn shard_params(params: &Value, recordings: Vec<(String, Digest)>) -> Value {
+pub fn shard_params(params: &Value, recordings: &[(String, Digest)]) -> Value {
     let mut params = params.clone();
     params["recordings"] = json!(recordings);
     params

@@ -63,6 +63,7 @@ pub(crate) fn failure(object: &Object, error: TableError) -> Failure {
 
 /// A table that could not be written.
 #[cfg(any(feature = "host", feature = "torch"))]
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 pub(crate) fn unwritten(error: TableError) -> Failure {
     Failure::because(&error)
 }

@@ -18,10 +18,19 @@ pub struct Draft {
     pub axes: Vec<(&'static str, String)>,
     /// The node, but for its name and inputs.
     pub node: Node,
-    pub inputs: Vec<(String, Vec<DraftOutput>)>,
+    pub inputs: Ports,
     /// Set where the node runs once a shard: its op, and the ports that it reads shard by shard.
-    pub sharded: Option<(&'static Definition, Vec<(String, Vec<DraftOutput>)>)>,
+    pub sharded: Option<Sharded>,
 }
+
+/// What a draft that runs once a shard becomes.
+pub struct Sharded {
+    pub definition: &'static Definition,
+    pub upstream: Ports,
+}
+
+/// Port → what flows into it.
+pub type Ports = Vec<(String, Vec<DraftOutput>)>;
 
 /// One output of a draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +89,7 @@ impl Drafts {
                 .into_iter()
                 .map(|(port, from)| Input { port, from: from.iter().map(&source).collect() })
                 .collect();
-            if let Some((definition, upstream)) = draft.sharded {
+            if let Some(Sharded { definition, upstream }) = draft.sharded {
                 let upstream =
                     upstream.into_iter().map(|(port, from)| (port, from.iter().map(&output).collect()));
                 let upstream = upstream.collect();
@@ -94,7 +103,7 @@ impl Drafts {
 
 fn signature(draft: &Draft) -> String {
     let node = &draft.node;
-    let upstream = draft.sharded.as_ref().map(|(_, upstream)| upstream);
+    let upstream = draft.sharded.as_ref().map(|sharded| &sharded.upstream);
     format!(
         "{} {:?} {} {} {} {:?} {:?} {:?} {:?} {:?}",
         draft.name,

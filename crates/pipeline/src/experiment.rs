@@ -10,7 +10,7 @@ use affekt_graph::{Graph, Node, NodeId, Place, Resources, Work};
 use affekt_ops::{Definition, Grain};
 use serde_json::Value;
 
-use crate::draft::{Draft, DraftOutput, Drafts};
+use crate::draft::{Draft, DraftOutput, Drafts, Sharded};
 use crate::published::Published;
 use crate::settings::{self, CorpusUse, Settings};
 use crate::step::{self, Axis};
@@ -121,7 +121,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         for (corpus, _) in &settings.corpora {
             corpora.insert(corpus.card.folder_name().to_owned(), corpus.clone());
         }
-        drafted.push(compiler.draft(number, variant, settings, wired));
+        drafted.push(compiler.draft(number, variant, settings, &wired));
     }
     if diagnostics.has_errors() {
         return None;
@@ -214,13 +214,7 @@ impl Drafted {
 type Points = Vec<(BTreeMap<Axis, u64>, usize)>;
 
 impl Compiler<'_> {
-    fn draft(
-        &mut self,
-        number: usize,
-        overlaid: &Overlaid,
-        settings: Settings,
-        wired: Vec<Wired>,
-    ) -> Drafted {
+    fn draft(&mut self, number: usize, overlaid: &Overlaid, settings: Settings, wired: &[Wired]) -> Drafted {
         let mut ingests = BTreeMap::new();
         for (corpus, _) in &settings.corpora {
             let name = corpus.card.folder_name();
@@ -266,7 +260,7 @@ impl Compiler<'_> {
         ]);
         let mut evaluate = None;
         let mut trainings = Vec::new();
-        for wired in &wired {
+        for wired in wired {
             let of_step = self.draft_step(number, overlaid, &settings, wired, examples, &points);
             for (at, draft) in &of_step {
                 let (fold, seed) = (at.get(&Axis::Fold), at.get(&Axis::Seed));
@@ -337,7 +331,7 @@ impl Compiler<'_> {
             let read: Vec<_> = read.collect();
             if definition.grain == Grain::Shard {
                 draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
-                draft.sharded = Some((definition, read));
+                draft.sharded = Some(Sharded { definition, upstream: read });
             } else {
                 draft.inputs = read;
             }

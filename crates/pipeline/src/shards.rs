@@ -31,7 +31,7 @@ impl Grow for PerShard {
         let shards = shards(examples.iter().map(|example| &example.utterance));
         let mut growth = Growth { nodes: Vec::with_capacity(shards.len()), ports: BTreeMap::new() };
         for (number, recordings) in shards.into_iter().enumerate() {
-            let node = self.node(number, recordings);
+            let node = self.node(number, &recordings);
             for output in &node.outputs {
                 let fruits = growth.ports.entry(output.clone()).or_default();
                 fruits.push(OutputRef { node: node.id.clone(), output: output.clone() });
@@ -43,7 +43,7 @@ impl Grow for PerShard {
 }
 
 impl PerShard {
-    fn node(&self, number: usize, recordings: Vec<(String, Digest)>) -> Node {
+    fn node(&self, number: usize, recordings: &[(String, Digest)]) -> Node {
         let mut node = self.template.clone();
         node.id = shard_id(&self.template.id, number);
         node.work = Work::Op;

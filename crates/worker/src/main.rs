@@ -3,6 +3,8 @@
 //! The runner starts it and speaks to it over standard input and output (`affekt_graph::serve`); on its own it
 //! says what it runs on and ends.
 
+#![allow(clippy::print_stderr, reason = "started by hand, it speaks to a person")]
+
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
