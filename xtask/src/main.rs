@@ -19,6 +19,7 @@ mod run;
 mod run_folder;
 mod setup;
 mod toolchain;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ enum Command {
         #[arg(long)]
         cuda: bool,
     },
+    /// Prove on an experiment that results repeat and survive being killed
+    Verify(verify::Arguments),
     /// Run every test
     Test {
         /// Arguments for `cargo test`
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
         Command::Setup { cuda } => toolchain::setup(cuda),
+        Command::Verify(arguments) => verify::verify(&arguments),
         Command::Test { rest } => ci::test(&rest),
         Command::Ci => ci::ci(),
     };

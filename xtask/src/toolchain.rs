@@ -94,8 +94,18 @@ pub fn have_libtorch(cuda: bool) -> Result<LibtorchHome, Stop> {
     Ok(home)
 }
 
-/// Builds the worker and says how to start it.
+/// How to start the worker: the one that `AFFEKT_WORKER` names, else one that is built now.
 pub fn worker(device: &Device) -> Result<WorkerCommand, String> {
+    let named = std::env::var_os("AFFEKT_WORKER").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let program = named.map_or_else(build_worker, Ok)?;
+    let env = match device {
+        Device::Cpu => vec![("CUDA_VISIBLE_DEVICES".to_owned(), String::new())],
+        Device::Cuda(number) => vec![("CUDA_VISIBLE_DEVICES".to_owned(), number.to_string())],
+    };
+    Ok(WorkerCommand { program, env })
+}
+
+fn build_worker() -> Result<PathBuf, String> {
     have_libtorch(false).map_err(|stop| stop.text())?;
     let output = cargo()
         .args(["build", "--quiet", "--package", "affekt-worker"])
@@ -106,12 +116,8 @@ pub fn worker(device: &Device) -> Result<WorkerCommand, String> {
     if !output.status.success() {
         return Err("failed to build the worker: cargo says why above".to_owned());
     }
-    let program = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("affekt-worker");
-    let env = match device {
-        Device::Cpu => vec![("CUDA_VISIBLE_DEVICES".to_owned(), String::new())],
-        Device::Cuda(number) => vec![("CUDA_VISIBLE_DEVICES".to_owned(), number.to_string())],
-    };
-    Ok(WorkerCommand { program, env })
+    let runner = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(runner.with_file_name("affekt-worker"))
 }
 
 /// Cargo, in the workspace.

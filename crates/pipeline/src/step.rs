@@ -101,9 +101,9 @@ fn fill_in(root: &mut Node, with: &[(Key, Node)], diagnostics: &Diagnostics) {
         }
         substitute(nodes, &values, &defaults, &mut used, diagnostics);
     }
-    let variables: Vec<String> =
-        used.iter().chain(defaults.iter().map(|(key, _)| &key.name)).cloned().collect();
-    for (key, _) in values.iter().filter(|(key, _)| !variables.contains(&key.name)) {
+    let variables: BTreeSet<&String> = used.iter().chain(defaults.iter().map(|(key, _)| &key.name)).collect();
+    let variables: Vec<&String> = variables.into_iter().collect();
+    for (key, _) in values.iter().filter(|(key, _)| !variables.contains(&&key.name)) {
         diagnostics.push(Diagnostic::unknown(
             &key.span,
             "variable",

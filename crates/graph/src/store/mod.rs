@@ -19,6 +19,7 @@ mod tree;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use affekt_domain::Digest;
@@ -179,8 +180,11 @@ impl Store {
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
-        let mut file =
-            tempfile::NamedTempFile::new_in(self.root.join("tmp")).map_err(failed("write", path))?;
+        // What the umask leaves of this, as for any other file: a store may be shared between users.
+        let mut file = tempfile::Builder::new()
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(self.root.join("tmp"))
+            .map_err(failed("write", path))?;
         file.write_all(bytes).map_err(failed("write", path))?;
         file.as_file().sync_all().map_err(failed("sync", path))?;
         file.persist(path).map_err(|error| failed("write", path)(error.error))?;
