@@ -51,12 +51,12 @@ fn decode_bytes(mut bytes: Vec<u8>) -> Result<Decoded, AudioFault> {
     let params =
         track.codec_params.as_ref().and_then(|params| params.audio()).ok_or_else(|| no("unknown codec"))?;
     let params = params.clone();
-    let decoded = decode_track(&mut *format, track_id, &params, promised)?;
+    let (decoded, damaged) = decode_track(&mut *format, track_id, &params, promised)?;
 
     let frames_per_block = params.frames_per_block.unwrap_or(1);
     let mut decoded =
         compared(decoded, promised_blocks.map(|blocks| blocks * frames_per_block).or(promised))?;
-    if unfinished && decoded.truncated.is_none() {
+    if (unfinished || damaged) && decoded.truncated.is_none() {
         decoded.truncated = Some(Truncated { expected_frames: None });
     }
     Ok(decoded)
@@ -84,13 +84,13 @@ fn open(bytes: Vec<u8>) -> Result<Box<dyn FormatReader>, AudioFault> {
         .map_err(fault)
 }
 
-/// All of a track. An end or damage after the first frames ends it: the caller compares with the promise.
+/// All of a track that can be decoded, and whether something in it could not.
 fn decode_track(
     format: &mut dyn FormatReader,
     track_id: u32,
     params: &AudioCodecParameters,
     promised: Option<u64>,
-) -> Result<Decoded, AudioFault> {
+) -> Result<(Decoded, bool), AudioFault> {
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(params, &AudioDecoderOptions::default())
         .map_err(fault)?;
@@ -123,8 +123,8 @@ fn decode_track(
         match spec {
             None => {
                 spec = Some(this);
-                let expected = promised.unwrap_or(0).min(MAX_RESERVED_FRAMES) as usize;
-                samples.reserve(expected * this.1);
+                let promised = promised.unwrap_or(0).saturating_mul(this.1 as u64);
+                samples.reserve(promised.min(MAX_RESERVED_SAMPLES) as usize);
             }
             Some(first) if first != this => return Err(no("its rate or channels change midway")),
             Some(_) => {}
@@ -133,22 +133,20 @@ fn decode_track(
         samples.resize(start + buffer.samples_interleaved(), 0.0);
         buffer.copy_to_slice_interleaved(&mut samples[start..]);
     }
-    match (spec, trouble) {
-        (Some((rate, channels)), _) => {
-            let channels = u16::try_from(channels).map_err(|_| no("too many channels"))?;
-            Ok(Decoded { samples, rate: RateError::check(rate)?, channels, truncated: None })
-        }
-        (None, Some(error)) => Err(fault(error)),
-        (None, None) => {
-            // Not one packet: the caller compares with what was promised.
-            let rate = RateError::check(params.sample_rate.unwrap_or(0))?;
-            Ok(Decoded { samples, rate, channels: 1, truncated: None })
-        }
-    }
+    let damaged = trouble.is_some();
+    let (rate, channels) = match (spec, trouble) {
+        (Some(spec), _) => spec,
+        (None, Some(error)) => return Err(fault(error)),
+        // Not one packet: whether that is what was promised is for the caller to see.
+        (None, None) => (params.sample_rate.unwrap_or(0), 1),
+    };
+    let rate = RateError::check(rate)?;
+    let channels = u16::try_from(channels).map_err(|_| no("too many channels"))?;
+    Ok((Decoded { samples, rate, channels, truncated: None }, damaged))
 }
 
-/// A header's promise is believed for an allocation up to here (an hour at 48 kHz).
-const MAX_RESERVED_FRAMES: u64 = 3600 * 48_000;
+/// A header's promise is believed for an allocation up to here (64 MB).
+const MAX_RESERVED_SAMPLES: u64 = 1 << 24;
 
 fn fault(error: Error) -> AudioFault {
     match error {

@@ -5,9 +5,11 @@
 pub fn power_to_db(power: &mut [f32]) {
     const LEAST_POWER: f32 = 1e-10;
     const RANGE_DB: f32 = 80.0;
+    // The logarithm to base 2 is the fastest one, and as exact.
+    const DB_PER_OCTAVE: f32 = 10.0 * std::f32::consts::LOG10_2;
     let mut largest = f32::NEG_INFINITY;
     for value in &mut *power {
-        *value = 10.0 * value.max(LEAST_POWER).log10();
+        *value = DB_PER_OCTAVE * value.max(LEAST_POWER).log2();
         largest = largest.max(*value);
     }
     let floor = largest - RANGE_DB;
@@ -24,9 +26,11 @@ mod tests {
     fn range_of_eighty_decibels() {
         let mut db = [1e-3, 1e2, 0.0, 1e-5];
         power_to_db(&mut db);
-        assert_eq!(db, [-30.0, 20.0, -60.0, -50.0]);
+        for (db, expected) in db.into_iter().zip([-30.0, 20.0, -60.0, -50.0]) {
+            assert!((db - expected).abs() < 1e-5, "{db} dB instead of {expected}");
+        }
         let mut silence = [0.0; 2];
         power_to_db(&mut silence);
-        assert_eq!(silence, [-100.0; 2]);
+        assert!(silence.iter().all(|db| (db + 100.0).abs() < 1e-5), "{silence:?}");
     }
 }

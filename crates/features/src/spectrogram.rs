@@ -3,7 +3,8 @@
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
-use realfft::{RealFftPlanner, RealToComplex};
+use rustfft::num_complex::Complex;
+use rustfft::{Fft, FftPlanner};
 
 use crate::error::{FeatureError, at_least};
 
@@ -13,7 +14,7 @@ pub struct PowerSpectrogram {
     n_fft: usize,
     hop_length: usize,
     window: Vec<f32>,
-    fft: Arc<dyn RealToComplex<f32>>,
+    fft: Arc<dyn Fft<f32>>,
 }
 
 impl PowerSpectrogram {
@@ -29,7 +30,7 @@ impl PowerSpectrogram {
         }
         // Periodic: the window's period is n_fft, not n_fft - 1.
         let window = (0..n_fft).map(|n| (0.5 - 0.5 * (TAU * n as f64 / n_fft as f64).cos()) as f32).collect();
-        Ok(Self { n_fft, hop_length, window, fft: RealFftPlanner::new().plan_fft_forward(n_fft) })
+        Ok(Self { n_fft, hop_length, window, fft: FftPlanner::new().plan_fft_forward(n_fft) })
     }
 
     /// Frames that `n_samples` samples give.
@@ -47,35 +48,55 @@ impl PowerSpectrogram {
     /// Calls `each` with the number and the power spectrum ([`PowerSpectrogram::bins`] values) of every frame in
     /// turn: callers that reduce a spectrum to bands never hold the whole spectrogram.
     pub fn for_each_frame(&self, samples: &[f32], mut each: impl FnMut(usize, &[f32])) {
-        let mut frame = self.fft.make_input_vec();
-        let mut spectrum = self.fft.make_output_vec();
-        let mut scratch = self.fft.make_scratch_vec();
-        let mut power = vec![0.0; self.bins()];
-        for number in 0..self.frames(samples.len()) {
-            self.window_frame(samples, number * self.hop_length, &mut frame);
-            self.fft
-                .process_with_scratch(&mut frame, &mut spectrum, &mut scratch)
-                .expect("the buffers are the plan's own");
-            for (power, bin) in power.iter_mut().zip(&spectrum) {
-                *power = bin.norm_sqr();
+        let mut pair = vec![Complex::default(); self.n_fft];
+        let mut scratch = vec![Complex::default(); self.fft.get_inplace_scratch_len()];
+        let mut even = vec![0.0; self.bins()];
+        let mut odd = vec![0.0; self.bins()];
+        let frames = self.frames(samples.len());
+        // Two frames are the real and the imaginary part of one transform: as little work as a real transform
+        // of each, and less to undo.
+        for number in (0..frames).step_by(2) {
+            pair.fill(Complex::default());
+            self.place(samples, number, &mut pair, |value| &mut value.re);
+            self.place(samples, number + 1, &mut pair, |value| &mut value.im);
+            self.fft.process_with_scratch(&mut pair, &mut scratch);
+            separate(&pair, &mut even, &mut odd);
+            each(number, &even);
+            if number + 1 < frames {
+                each(number + 1, &odd);
             }
-            each(number, &power);
         }
     }
 
-    /// The windowed frame centred at `centre`, zeros outside the signal.
-    fn window_frame(&self, samples: &[f32], centre: usize, frame: &mut [f32]) {
+    /// Puts the windowed frame `number` into one part of `pair`, which holds zeros there.
+    fn place(
+        &self,
+        samples: &[f32],
+        number: usize,
+        pair: &mut [Complex<f32>],
+        part: impl Fn(&mut Complex<f32>) -> &mut f32,
+    ) {
         let half = self.n_fft / 2;
+        let centre = number * self.hop_length;
         let missing = half.saturating_sub(centre);
         let start = (centre + missing - half).min(samples.len());
         let inside = &samples[start..samples.len().min(centre + half)];
-        let end = missing + inside.len();
-        frame[..missing].fill(0.0);
-        for ((out, sample), weight) in
-            frame[missing..end].iter_mut().zip(inside).zip(&self.window[missing..end])
-        {
-            *out = sample * weight;
+        for ((value, sample), weight) in pair[missing..].iter_mut().zip(inside).zip(&self.window[missing..]) {
+            *part(value) = sample * weight;
         }
-        frame[end..].fill(0.0);
+    }
+}
+
+/// The powers of the spectra of two real signals x and y from Z, the spectrum of x + iy: with Z* the conjugate of
+/// Z at the negative frequency, X = (Z + Z*) / 2 and Y = (Z - Z*) / 2i.
+fn separate(spectrum: &[Complex<f32>], x: &mut [f32], y: &mut [f32]) {
+    x[0] = spectrum[0].re * spectrum[0].re;
+    y[0] = spectrum[0].im * spectrum[0].im;
+    let negative = spectrum.iter().rev();
+    for (((z, mirror), x), y) in spectrum[1..].iter().zip(negative).zip(&mut x[1..]).zip(&mut y[1..]) {
+        let (sum_re, difference_re) = (z.re + mirror.re, z.re - mirror.re);
+        let (sum_im, difference_im) = (z.im + mirror.im, z.im - mirror.im);
+        *x = 0.25 * (sum_re * sum_re + difference_im * difference_im);
+        *y = 0.25 * (sum_im * sum_im + difference_re * difference_re);
     }
 }

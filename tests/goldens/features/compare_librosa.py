@@ -1,6 +1,6 @@
 """How far our MFCC are from librosa's on real recordings.
 
-python 3.11, librosa 0.11.0, numpy 2.4.6, soundfile 0.14.0, soxr 0.x
+python 3.11, librosa 0.11.0, numpy 2.4.6, soundfile 0.14.0, soxr 1.1.0
 usage: cargo run -p affekt-features --example files_per_second -- FOLDER --write features.f32
        compare_librosa.py features.f32
 """

@@ -1,6 +1,6 @@
 """How fast librosa turns files into MFCC on one core: the twin of crates/features/examples/files_per_second.rs.
 
-python 3.11, librosa 0.11.0, numpy 2.4.6, soundfile 0.14.0, soxr 0.x
+python 3.11, librosa 0.11.0, numpy 2.4.6, soundfile 0.14.0, soxr 1.1.0
 usage: librosa_files_per_second.py FOLDER [FILES] [PASSES]
 """
 
