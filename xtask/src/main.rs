@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the binary that speaks")]
 
 mod audit;
+mod bench;
 mod cache;
 mod ci;
 mod exit;
@@ -56,6 +57,8 @@ enum Command {
     },
     /// Prove on an experiment that results repeat and survive being killed
     Verify(verify::Arguments),
+    /// Measure our speed beside a reference library's
+    Bench(bench::Arguments),
     /// Run every test
     Test {
         /// Arguments for `cargo test`
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Cache(arguments) => cache::cache(&arguments),
         Command::Setup { cuda } => toolchain::setup(cuda),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
         Command::Test { rest } => ci::test(&rest),
         Command::Ci => ci::ci(),
     };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_corpus::{Audit, Completeness, Protocol, Sharing, completeness};
-use affekt_domain::{Problem, Role};
+use affekt_domain::{Example, Fold, Problem, Role};
 use affekt_eval::{Measure, VariantMetrics};
 use affekt_report as page;
 use affekt_table::{examples, folds, history, manifest, problems};
@@ -73,7 +73,7 @@ fn variant(
         None => None,
     };
     Ok(page::Variant {
-        protocol: protocol_in_words(&variant.protocol),
+        protocol: protocol_in_words(&variant.protocol, &parted.folds, &labelled.examples),
         labels: labelled.scheme.clone(),
         labels_note: labelled.note.clone(),
         parameters,
@@ -100,8 +100,8 @@ fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
     figures.into_iter().filter_map(figure).collect()
 }
 
-fn protocol_in_words(protocol: &Protocol) -> String {
-    match protocol {
+fn protocol_in_words(protocol: &Protocol, folds: &[Fold], examples: &[Example]) -> String {
+    let protocol = match protocol {
         Protocol::Random(random) => {
             let percent = |share: f64| (share * 100.0).round();
             let (test, dev) = (percent(random.test), percent(random.dev));
@@ -111,7 +111,9 @@ fn protocol_in_words(protocol: &Protocol) -> String {
             let dev = if kfold.dev_folds > 0 { "the next fold is dev" } else { "no dev part" };
             format!("{} folds over {}, none in two parts; {dev}", kfold.folds, kfold.group.plural())
         }
-    }
+    };
+    let remarks = affekt_corpus::remarks(folds, examples);
+    remarks.into_iter().fold(protocol, |protocol, remark| format!("{protocol}. {remark}"))
 }
 
 fn audit_summary(audit: &Audit) -> page::Audit {
@@ -184,6 +186,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
         });
         all_problems.extend(finished.table(ingest, "problems", problems::read)?);
     }
+    all_problems.extend(unexpected_counts(finished)?);
     let missing = finished.lab.without.iter().map(|name| Problem {
         corpus: name.clone(),
         path: String::new(),
@@ -193,6 +196,34 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
     });
     all_problems.extend(missing);
     Ok((corpora, all_problems))
+}
+
+/// Corpora with more or fewer labelled utterances than the experiment counts on.
+fn unexpected_counts(finished: &Finished<'_>) -> Result<Vec<Problem>, Stop> {
+    let experiment = &finished.lab.experiment;
+    let mut problems = Vec::new();
+    for variant in &experiment.variants {
+        let labelled = finished.table(&variant.examples, "examples", examples::read)?;
+        for name in variant.corpora.keys() {
+            let Some(expected) = experiment.corpora.get(name).and_then(|corpus| corpus.expect) else {
+                continue;
+            };
+            let found = labelled.examples.iter().filter(|example| example.utterance.corpus == *name).count();
+            if found != expected {
+                problems.push(Problem {
+                    corpus: name.clone(),
+                    path: String::new(),
+                    kind: "unexpected-count".into(),
+                    message: format!(
+                        "variant `{}` counts on {expected} labelled utterances and found {found}",
+                        variant.id
+                    ),
+                    dropped: false,
+                });
+            }
+        }
+    }
+    Ok(problems)
 }
 
 fn costs(summary: &Summary) -> Vec<page::Cost> {

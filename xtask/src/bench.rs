@@ -1,0 +1,134 @@
+//! `bench`: our speed beside a named reference library's, in one run.
+//!
+//! Ours and the reference are the same work as two programs, run in turn (A B A B …), because machines drift; the
+//! figure is the median of the ratios of neighbours.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::exit::{Exit, Stop};
+use crate::toolchain::{cargo, have_libtorch};
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    /// A Python that has the reference libraries (CONTRIBUTING.md says which)
+    #[arg(
+        long,
+        value_name = "PYTHON",
+        global = true,
+        env = "AFFEKT_REFERENCE_PYTHON",
+        default_value = "python3"
+    )]
+    python: PathBuf,
+    /// How often to run each
+    #[arg(long, default_value_t = 5, global = true)]
+    rounds: usize,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Decode, resample, fit and MFCC on one core, against librosa
+    Features {
+        /// A folder of recordings
+        folder: PathBuf,
+        /// How many of its files
+        #[arg(long, default_value_t = 200)]
+        files: usize,
+    },
+    /// A training step of system B1 on the CPU, against PyTorch eager
+    Training {
+        /// Batch norm over `time` or `channel`
+        #[arg(long, default_value = "time")]
+        norm_axis: String,
+        /// Intra-op threads
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
+}
+
+/// Measures and prints.
+pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
+    let python = |script: &str, rest: &[String]| {
+        let mut command = Command::new(&arguments.python);
+        command.arg(script).args(rest);
+        command
+    };
+    match &arguments.what {
+        What::Features { folder, files } => {
+            let rest = [folder.display().to_string(), files.to_string(), "1".to_owned()];
+            let ours = || {
+                let mut command = example("affekt-features", "files_per_second");
+                command.arg(&rest[0]).args(["--files", &rest[1], "--passes", "1"]);
+                command
+            };
+            let reference = || python("tests/goldens/features/librosa_files_per_second.py", &rest);
+            compare("files/s", "librosa", arguments.rounds, &ours, &reference)
+        }
+        What::Training { norm_axis, threads } => {
+            have_libtorch(false)?;
+            let rest = [norm_axis.clone(), "32".to_owned(), threads.to_string(), "12".to_owned()];
+            let ours = || {
+                let mut command = example("affekt-train", "cnn_throughput");
+                command.args(&rest);
+                command
+            };
+            let reference = || python("tests/goldens/models/pytorch_cnn_throughput.py", &rest);
+            compare("samples/s", "PyTorch eager", arguments.rounds, &ours, &reference)
+        }
+    }
+}
+
+fn example(package: &str, name: &str) -> Command {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", package, "--example", name, "--"]);
+    command
+}
+
+fn compare(
+    unit: &str,
+    reference_name: &str,
+    rounds: usize,
+    ours: &dyn Fn() -> Command,
+    reference: &dyn Fn() -> Command,
+) -> Result<Exit, Stop> {
+    figure(ours())?; // built and in the page cache
+    let mut rows = Vec::new();
+    for round in 1..=rounds {
+        let row = (figure(ours())?, figure(reference())?);
+        println!(
+            "round {round}: {:.1} {unit}, {reference_name} {:.1} {unit}: {:.2} ×",
+            row.0,
+            row.1,
+            row.0 / row.1
+        );
+        rows.push(row);
+    }
+    let median = |of: fn(&(f64, f64)) -> f64| {
+        let mut values: Vec<f64> = rows.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    };
+    println!(
+        "medians: {:.1} {unit}, {reference_name} {:.1} {unit}; ratio {:.2} ×",
+        median(|row| row.0),
+        median(|row| row.1),
+        median(|row| row.0 / row.1)
+    );
+    Ok(Exit::Done)
+}
+
+/// The first number that a program prints.
+fn figure(mut command: Command) -> Result<f64, Stop> {
+    let output = command.output();
+    let output =
+        output.map_err(|error| Stop::failed(format!("error: failed to start {command:?}: {error}")))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let number = text.split_whitespace().find_map(|word| word.parse().ok());
+    number.filter(|_| output.status.success()).ok_or_else(|| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        Stop::failed(format!("error: {command:?} gave no figure\n{}", said.trim_end()))
+    })
+}
