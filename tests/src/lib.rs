@@ -1,1 +1,17 @@
-//! End to end, goldens, fixtures.
+//! End to end: the built runner and worker, started as a user would.
+//!
+//! Every test has a [`lab`] of its own: a folder with an experiment, recordings, a store and runs. What ran is read
+//! from the run's journal, not guessed from times. `cargo xtask test` builds both binaries first.
+#![cfg(test)]
+
+// What the tests are made of.
+mod binaries;
+mod corpora;
+mod journal;
+mod lab;
+
+// What they prove.
+mod at_once;
+mod caching;
+mod own_corpus;
+mod runs;
