@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use affekt_config::Diagnostics;
-use affekt_graph::{Context, LastRun, NodeId, Store, Walk, hash_bytes};
+use affekt_graph::{LastRun, NodeId, Store, Walk, hash_bytes};
 use affekt_ops::{CorpusFolder, HostOps};
 use affekt_pipeline::{Compiled, Environment, compile};
 
@@ -111,7 +111,7 @@ impl Lab {
     /// A walk resolved as far as the store reaches, without running anything.
     pub fn view(&self, only: Option<String>) -> Result<Viewed<'_>, Stop> {
         let mut walk = self.walk(only);
-        walk.advance(&mut Still)?;
+        walk.advance()?;
         Ok(Viewed { walk, last: self.last_run() })
     }
 }
@@ -157,17 +157,6 @@ fn synthetic(store: &Store, name: &str, config: &affekt_corpus::SyntheticConfig)
             .map_err(|cause| error("failed to make a synthetic corpus", &cause))?;
     }
     Ok(folder.join(name))
-}
-
-/// Planning neither shows progress nor stops.
-struct Still;
-
-impl Context for Still {
-    fn progress(&mut self, _: u64, _: u64, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
 }
 
 /// Prints one JSON document.

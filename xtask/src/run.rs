@@ -36,19 +36,15 @@ pub struct Arguments {
     executor: Executor,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, clap::ValueEnum)]
 enum Executor {
     /// This machine
     Local,
-    /// An existing Slurm cluster
-    Slurm,
 }
 
 /// Runs an experiment.
 pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
-    if arguments.executor == Executor::Slurm {
-        return Err(Stop::wrong("error: the Slurm executor is not built yet\nhint: leave out `--executor`"));
-    }
+    let Executor::Local = arguments.executor;
     let lab = Lab::open(&arguments.asked)?;
     let mut walk = lab.walk(arguments.only.clone());
     let folder = RunFolder::create(&lab)?;
@@ -77,7 +73,6 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     }
     eprintln!("{} nodes run, {} cached, {:.1} s", summary.ran, summary.cached, summary.seconds);
     if arguments.only.is_some() {
-        folder.finish()?;
         return Ok(Exit::Done);
     }
     folder.write(&lab, &walk, &summary)?;

@@ -29,7 +29,5 @@ pub use pool::WorkerCommand;
 pub use protocol::{Hello, PROTOCOL};
 pub use run::{Event, Observer, Outcome, RunOptions, run};
 pub use serve::serve;
-pub use store::{
-    Fsck, Lease, Object, ObjectError, Output, Record, Store, StoreError, Usage, hash_bytes, hash_file,
-};
+pub use store::{Fsck, Lease, Object, ObjectError, Output, Record, Store, StoreError, Usage, hash_bytes};
 pub use walk::{State, Walk};

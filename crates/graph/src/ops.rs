@@ -38,6 +38,17 @@ pub trait Context: Send {
     fn cancelled(&self) -> bool;
 }
 
+/// The context of what is done on the way: nobody watches, nobody interrupts.
+pub(crate) struct Silent;
+
+impl Context for Silent {
+    fn progress(&mut self, _: u64, _: u64, _: &str) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
 /// Everything an op needs to run, in this process or another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -106,9 +117,23 @@ pub enum Failure {
     /// The run was interrupted.
     #[error("interrupted")]
     Cancelled,
+    /// A node it reads from has no result.
+    #[error("not run: `{cause}` failed")]
+    Above {
+        /// The node that failed first.
+        cause: NodeId,
+    },
 }
 
 impl Failure {
+    /// The failure of a node that reads from `node`, which failed like this.
+    pub(crate) fn below(&self, node: &NodeId) -> Self {
+        match self {
+            Self::Above { cause } => Self::Above { cause: cause.clone() },
+            _ => Self::Above { cause: node.clone() },
+        }
+    }
+
     /// A failure with an error and its causes in one line each.
     pub fn because(error: &dyn std::error::Error) -> Self {
         let mut message = error.to_string();

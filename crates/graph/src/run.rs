@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use affekt_domain::Digest;
 use crossbeam_channel::{Sender, unbounded};
 
-use crate::key::{Key, parts};
+use crate::key::{Key, Part, parts};
 use crate::node::{GraphError, Node, NodeId, Place, Resources, Work};
 use crate::ops::{Context, Failure, Ops, Port, job};
 use crate::pool::{Pool, WorkerCommand};
@@ -23,8 +23,6 @@ use crate::serve::panic_text;
 use crate::store::{Record, Store};
 use crate::walk::{State, Walk};
 
-/// How often a waiting runner looks whether it was interrupted.
-const TICK: Duration = Duration::from_millis(50);
 /// How often a node waiting for another run's lease asks again.
 const LEASE_RETRY: Duration = Duration::from_millis(200);
 
@@ -71,6 +69,8 @@ pub enum Event<'e> {
         record: &'e Record,
         /// Whether it was computed just now.
         ran: bool,
+        /// What its key is made of.
+        parts: &'e [Part],
     },
     /// A node has none.
     Failed {
@@ -116,8 +116,14 @@ pub fn run<'a>(
 
     std::thread::scope(|scope| {
         loop {
-            let grown = walk.advance(&mut Quiet { interrupted })?;
+            let grown = walk.advance()?;
             grown.iter().for_each(|id| observer.event(Event::Grown(id)));
+            for at in walk.take_failed() {
+                if let State::Failed { failure } = &walk.states()[at] {
+                    failed = true;
+                    observer.event(Event::Failed { node: &walk.graph().nodes()[at], failure });
+                }
+            }
             observer.event(Event::Walked(walk));
 
             let stop = interrupted.load(Ordering::Relaxed) || failed && !options.keep_going;
@@ -139,22 +145,22 @@ pub fn run<'a>(
                 break;
             }
 
-            let report = loop {
-                match inbox.recv_timeout(TICK) {
+            let (at, result) = loop {
+                match inbox.recv() {
                     Ok(Report::Progress { at, done, total, note }) => {
                         let node = &walk.graph().nodes()[at];
                         observer.event(Event::Progress { node, done, total, note: &note });
                     }
-                    Ok(Report::Ended { at, result }) => break Some((at, result)),
-                    Err(_) if interrupted.load(Ordering::Relaxed) && running.is_empty() => break None,
-                    Err(_) => {}
+                    Ok(Report::Ended { at, result }) => break (at, result),
+                    // Cannot be: this thread holds a sender itself.
+                    Err(_) => return Ok(Outcome::Interrupted),
                 }
             };
-            let Some((at, result)) = report else { break };
             running.remove(&at);
             match result {
-                Ok(Ended { record, ran, fingerprint }) => {
-                    observer.event(Event::Finished { node: &walk.graph().nodes()[at], record: &record, ran });
+                Ok(Ended { record, ran, fingerprint, parts }) => {
+                    let node = &walk.graph().nodes()[at];
+                    observer.event(Event::Finished { node, record: &record, ran, parts: &parts });
                     walk.finish(at, record, ran, fingerprint);
                 }
                 Err(failure) => {
@@ -215,14 +221,15 @@ struct Ended {
     record: Record,
     ran: bool,
     fingerprint: Option<Digest>,
+    parts: Vec<Part>,
 }
 
 impl Task<'_> {
     fn execute(self, context: &mut Reporter<'_>) -> Result<Ended, Failure> {
-        let (key, fingerprint) = self.settle_key(context)?;
-        let stored = |record: Record| Ended { record, ran: false, fingerprint };
+        let (parts, fingerprint) = self.settle_parts(context)?;
+        let key = Key::of(&parts);
         if let Some(record) = self.usable(key) {
-            return Ok(stored(record));
+            return Ok(Ended { record, ran: false, fingerprint, parts });
         }
         let lease = loop {
             if context.cancelled() {
@@ -236,7 +243,7 @@ impl Task<'_> {
         // Another run may have finished it while we waited.
         if let Some(record) = self.usable(key) {
             lease.finish();
-            return Ok(stored(record));
+            return Ok(Ended { record, ran: false, fingerprint, parts });
         }
 
         let started = Instant::now();
@@ -258,7 +265,7 @@ impl Task<'_> {
             outputs.push(self.store.adopt(name, job.output(name)?)?);
         }
         let record = self.store.publish(Record {
-            version: 1,
+            version: Record::VERSION,
             key,
             op: self.node.op.clone(),
             outputs,
@@ -267,19 +274,18 @@ impl Task<'_> {
             provenance,
         })?;
         lease.finish();
-        Ok(Ended { record, ran: true, fingerprint })
+        Ok(Ended { record, ran: true, fingerprint, parts })
     }
 
-    /// The key; for a source this may mean reading everything first.
-    fn settle_key(&self, context: &mut Reporter<'_>) -> Result<(Key, Option<Digest>), Failure> {
-        if !matches!(self.node.work, Work::Source) {
-            let key = self.key.ok_or_else(|| Failure::Failed { message: "its key is not known".into() })?;
-            return Ok((key, None));
-        }
-        let fingerprint = self.ops.fingerprint(self.node, true, context)?;
+    /// What its key is made of; for a source this may mean reading everything first.
+    fn settle_parts(&self, context: &mut Reporter<'_>) -> Result<(Vec<Part>, Option<Digest>), Failure> {
+        let fingerprint = match self.node.work {
+            Work::Source => self.ops.fingerprint(self.node, true, context)?,
+            _ => None,
+        };
         let inputs: Vec<Vec<Digest>> =
             self.inputs.iter().map(|port| port.items.iter().map(|item| item.digest).collect()).collect();
-        Ok((Key::of(&parts(self.node, &inputs, fingerprint)), fingerprint))
+        Ok((parts(self.node, &inputs, fingerprint), fingerprint))
     }
 
     fn usable(&self, key: Key) -> Option<Record> {
@@ -303,19 +309,6 @@ impl Context for Reporter<'_> {
     fn progress(&mut self, done: u64, total: u64, note: &str) {
         let _ = self.reports.send(Report::Progress { at: self.at, done, total, note: note.to_owned() });
     }
-
-    fn cancelled(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
-    }
-}
-
-/// The context of fingerprints taken without effort.
-struct Quiet<'q> {
-    interrupted: &'q AtomicBool,
-}
-
-impl Context for Quiet<'_> {
-    fn progress(&mut self, _: u64, _: u64, _: &str) {}
 
     fn cancelled(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)

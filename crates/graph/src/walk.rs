@@ -6,13 +6,13 @@
 //! looked at backwards: objects that somebody still has to read must be there, and what made a missing one
 //! must run again. Repeated until nothing changes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use affekt_domain::Digest;
 
 use crate::key::{Key, Part, parts};
 use crate::node::{Graph, GraphError, Growth, NodeId, OutputRef, Source, Work};
-use crate::ops::{Context, Failure, Item, Ops, Port};
+use crate::ops::{Failure, Item, Ops, Port, Silent};
 use crate::store::{Record, Store};
 
 /// What is known of a node.
@@ -115,14 +115,14 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// When what a growing node yields does not fit the graph.
-    pub fn advance(&mut self, context: &mut dyn Context) -> Result<Vec<NodeId>, GraphError> {
+    pub fn advance(&mut self) -> Result<Vec<NodeId>, GraphError> {
         let mut all_grown = Vec::new();
         loop {
             let mut changed = false;
             let mut at = 0;
             while at < self.states.len() {
                 if matches!(self.states[at], State::Waiting { .. }) {
-                    let state = self.resolve(at, context, &mut all_grown)?;
+                    let state = self.resolve(at, &mut all_grown)?;
                     changed |= !matches!(state, State::Waiting { .. });
                     self.states[at] = state;
                 }
@@ -214,15 +214,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn resolve(
-        &mut self,
-        at: usize,
-        context: &mut dyn Context,
-        all_grown: &mut Vec<NodeId>,
-    ) -> Result<State, GraphError> {
+    fn resolve(&mut self, at: usize, all_grown: &mut Vec<NodeId>) -> Result<State, GraphError> {
         if let Some((cause, failure)) = self.failed_input(at) {
-            let message = format!("not run: `{cause}` failed ({})", first_line(&failure));
-            return Ok(State::Failed { failure: Failure::Failed { message } });
+            return Ok(State::Failed { failure: failure.below(&cause) });
         }
         let inputs = match self.input_items(at) {
             Ok(inputs) => inputs,
@@ -251,7 +245,7 @@ impl<'a> Walk<'a> {
                     Err(failure) => Ok(self.fail_or_heal(failure)),
                 }
             }
-            Work::Source => match self.ops.fingerprint(&node, false, context) {
+            Work::Source => match self.ops.fingerprint(&node, false, &mut Silent) {
                 Ok(Some(fingerprint)) => {
                     self.fingerprints.insert(at, fingerprint);
                     Ok(self.look_up(at))
@@ -439,18 +433,6 @@ impl<'a> Walk<'a> {
     pub(crate) fn fail(&mut self, at: usize, failure: Failure) {
         self.states[at] = self.fail_or_heal(failure);
     }
-
-    /// How many nodes are in which state, for a summary.
-    #[must_use]
-    pub fn tally(&self) -> BTreeMap<&'static str, usize> {
-        let mut tally = BTreeMap::new();
-        for (node, state) in self.graph.nodes().iter().zip(&self.states) {
-            if !matches!(node.work, Work::Grow(_)) {
-                *tally.entry(state.name()).or_insert(0) += 1;
-            }
-        }
-        tally
-    }
 }
 
 impl State {
@@ -467,8 +449,4 @@ impl State {
             Self::Skipped => "skipped",
         }
     }
-}
-
-fn first_line(failure: &Failure) -> String {
-    failure.to_string().lines().next().unwrap_or_default().to_owned()
 }

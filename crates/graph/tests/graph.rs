@@ -160,22 +160,13 @@ impl Bench {
 
     fn plan(&self, nodes: Vec<Node>) -> Vec<String> {
         let mut walk = Walk::new(Graph::new(nodes).unwrap(), &self.store, &self.toys, None);
-        walk.advance(&mut Still).unwrap();
+        walk.advance().unwrap();
         let states = walk.graph().nodes().iter().zip(walk.states());
         states.map(|(node, state)| format!("{} {}", node.id, state.name())).collect()
     }
 
     fn object_of(&self, text: &str) -> std::path::PathBuf {
         self.store.object_path(hash_bytes(text.as_bytes()))
-    }
-}
-
-struct Still;
-
-impl Context for Still {
-    fn progress(&mut self, _: u64, _: u64, _: &str) {}
-    fn cancelled(&self) -> bool {
-        false
     }
 }
 

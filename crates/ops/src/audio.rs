@@ -56,7 +56,7 @@ pub fn shard_params(params: &Value, recordings: &[(String, Digest)]) -> Value {
 pub(crate) fn run(
     job: &affekt_graph::Job,
     context: &mut dyn affekt_graph::Context,
-    locate: &dyn Fn(Digest) -> Option<std::path::PathBuf>,
+    host: &crate::HostOps,
 ) -> Result<(), affekt_graph::Failure> {
     use affekt_graph::Failure;
     use affekt_table::waveforms::WaveformWriter;
@@ -72,11 +72,12 @@ pub(crate) fn run(
             return Err(Failure::Cancelled);
         }
         context.progress(done as u64, shard.recordings.len() as u64, "recordings");
-        let path = locate(*digest).ok_or_else(|| Failure::Failed {
+        let path = host.locate(*digest).ok_or_else(|| Failure::Failed {
             message: format!("the recording of `{utterance}` is gone since the corpus was read; run again"),
         })?;
         let decoded = affekt_audio::decode(&path).map_err(|error| failed(&error))?;
         if affekt_audio::digest(&decoded) != *digest {
+            host.changed(*digest)?;
             let path = path.display();
             let message = format!("{path} changed since the corpus was read; run again");
             return Err(Failure::Failed { message });

@@ -1,14 +1,15 @@
 //! What is remembered of files, so that audio is decoded for its digest once.
 //!
-//! A file with the same inode, size and time of change is taken to hold what it held. A wrong memory costs
-//! nothing but time: whoever reads the audio checks its digest.
+//! A file with the same inode, size and time of change is taken to hold what it held. Whoever reads the audio checks
+//! its digest, and a memory that turns out wrong is forgotten ([`Hints::forget`]).
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use affekt_corpus::{AudioFacts, Found};
+use affekt_domain::Digest;
+use affekt_table::{TableError, write_atomically};
 use serde::{Deserialize, Serialize};
 
 /// The memory, in one file of the store.
@@ -48,7 +49,7 @@ impl Hints {
     pub fn remember<'a>(
         &mut self,
         files: impl IntoIterator<Item = (&'a Found, &'a Option<AudioFacts>)>,
-    ) -> io::Result<()> {
+    ) -> Result<(), TableError> {
         let mut is_new = false;
         for (found, measured) in files {
             is_new |= self.known.insert(seen(found), measured.clone()).as_ref() != Some(measured);
@@ -56,16 +57,31 @@ impl Hints {
         if !is_new {
             return Ok(());
         }
+        self.write()
+    }
+
+    /// Forgets every file that was thought to hold this audio: one of them holds something else.
+    ///
+    /// # Errors
+    /// When that cannot be written down.
+    pub fn forget(&mut self, audio: Digest) -> Result<(), TableError> {
+        self.known.retain(|_, facts| facts.as_ref().is_none_or(|facts| facts.digest != audio));
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), TableError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| TableError::Io { path, cause }
+        };
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(io(folder))?;
         let mut text = Vec::new();
-        for (seen, measured) in &self.known {
-            serde_json::to_writer(&mut text, &(seen, measured))?;
+        for line in &self.known {
+            serde_json::to_writer(&mut text, &line).map_err(|error| io(&self.path)(error.into()))?;
             text.push(b'\n');
         }
-        let aside = self.path.with_extension(format!("{}", std::process::id()));
-        fs::File::create(&aside)?.write_all(&text)?;
-        fs::rename(&aside, &self.path)
+        write_atomically(&self.path, |aside| fs::write(aside, &text).map_err(io(aside)))
     }
 }
 

@@ -48,8 +48,13 @@ impl HostOps {
     }
 
     /// Where the recording with this digest lies.
-    fn locate(&self, audio: Digest) -> Option<PathBuf> {
+    pub(crate) fn locate(&self, audio: Digest) -> Option<PathBuf> {
         lock(&self.located).get(&audio).cloned()
+    }
+
+    /// Takes note that a file no longer holds what it was remembered for.
+    pub(crate) fn changed(&self, audio: Digest) -> Result<(), Failure> {
+        lock(&self.hints).forget(audio).map_err(|error| Failure::because(&error))
     }
 
     /// Reads a corpus as far as it can be without effort, or wholly.
@@ -95,9 +100,7 @@ impl HostOps {
         }
         let mut hints = lock(&self.hints);
         let remembered = hints.remember(scan.found.iter().zip(&ingested.facts));
-        remembered.map_err(|error| Failure::Failed {
-            message: format!("failed to write down what the recordings hold: {error}"),
-        })?;
+        remembered.map_err(|error| Failure::because(&error))?;
         let manifest = serde_json::to_vec(&(&ingested.utterances, &ingested.problems));
         let fingerprint = hash_bytes(&manifest.map_err(|error| Failure::because(&error))?);
         Ok((ingested, fingerprint))
@@ -125,7 +128,7 @@ impl Ops for HostOps {
             "examples" => crate::examples::run(job),
             "folds" => crate::folds::run(job),
             "split" => crate::split::run(job),
-            "audio" => crate::audio::run(job, context, &|digest| self.locate(digest)),
+            "audio" => crate::audio::run(job, context, self),
             "mfcc" => crate::mfcc::run(job, context),
             "evaluate" => crate::evaluate::run(job),
             other => Err(Failure::Failed { message: format!("the runner has no op `{other}`") }),

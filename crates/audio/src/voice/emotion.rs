@@ -55,8 +55,8 @@ impl Emotion {
         Self::ALL.into_iter().find(|emotion| emotion.name() == name)
     }
 
-    /// Its marks in the voice: directions after Scherer (2003) and Juslin & Laukka (2003), amounts chosen by ear and
-    /// by how well they are told apart.
+    /// Its marks in the voice: directions after Scherer (2003) and Juslin & Laukka (2003), amounts chosen by
+    /// how well a simple classifier tells them apart across speakers.
     pub(super) const fn prosody(self) -> Prosody {
         match self {
             Self::Neutral => Prosody::NEUTRAL,

@@ -53,16 +53,6 @@ pub fn hash_bytes(bytes: &[u8]) -> Digest {
     Digest::from_bytes(*blake3::hash(bytes).as_bytes())
 }
 
-/// The digest of a file's bytes.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn hash_file(path: &Path) -> io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(path)?)?;
-    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
-}
-
 impl Store {
     /// Opens the store in `root`, making it where it is not.
     ///
@@ -142,7 +132,8 @@ impl Store {
     #[must_use]
     pub fn lookup(&self, key: Key) -> Option<Record> {
         let bytes = fs::read(self.record_path(key)).ok()?;
-        serde_json::from_slice(&bytes).ok().filter(|record: &Record| record.key == key)
+        let record: Record = serde_json::from_slice(&bytes).ok()?;
+        (record.key == key && record.version == Record::VERSION).then_some(record)
     }
 
     /// Files a result. A result that is already there and cannot be recomputed to the same bytes stays as it

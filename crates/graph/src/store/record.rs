@@ -10,7 +10,7 @@ use crate::Key;
 /// What a key came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The format's version: 1.
+    /// The format's version: [`Record::VERSION`]. Records of another are not used.
     pub version: u32,
     /// The key.
     pub key: Key,
@@ -38,6 +38,9 @@ pub struct Output {
 }
 
 impl Record {
+    /// The version of the format that this program reads and writes.
+    pub const VERSION: u32 = 1;
+
     /// The output called `name`.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<&Output> {

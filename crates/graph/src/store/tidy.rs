@@ -4,10 +4,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use affekt_domain::Digest;
 
-use super::{Record, Store, StoreError, failed};
+use super::{ObjectError, Record, Store, StoreError, failed};
+use crate::Key;
+
+/// Files younger than this may belong to a run in progress.
+const IN_PROGRESS: Duration = Duration::from_secs(24 * 3600);
+/// Unfinished work that nobody has touched for so long is given up.
+const GIVEN_UP: Duration = Duration::from_secs(60 * 24 * 3600);
 
 /// What a store holds.
 #[derive(Debug, Default, Clone, PartialEq, Eq, serde::Serialize)]
@@ -78,10 +85,11 @@ impl Store {
         for (digest, _) in self.objects()? {
             match self.object(digest).and_then(|object| object.all().map(drop)) {
                 Ok(()) => found.verified += 1,
-                Err(_) => {
+                Err(ObjectError::Damaged { .. }) => {
                     self.quarantine(digest)?;
                     found.damaged.push(digest);
                 }
+                Err(ObjectError::Io { path, source }) => return Err(failed("read", &path)(source)),
             }
         }
         for (path, record) in self.records()? {
@@ -99,17 +107,15 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes objects that no result names, the quarantine and what killed runs left half-written. Returns
-    /// the bytes freed. Results stay, and with them every object they name.
+    /// Removes objects that no result names, the quarantine, what killed runs left half-written, and unfinished
+    /// work that was finished elsewhere or given up. Returns the bytes freed. Results stay, and with them every
+    /// object they name.
     ///
     /// # Errors
     /// When it cannot be walked.
     pub fn gc(&self) -> Result<u64, StoreError> {
-        // A run in progress names its objects only when a node ends: leave alone what is younger than a day.
-        let old = |path: &Path| {
-            let age = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-            age.and_then(|time| time.elapsed().ok()).is_some_and(|age| age.as_secs() > 24 * 3600)
-        };
+        // A run in progress names its objects only when a node ends.
+        let old = |path: &Path| age(path) > IN_PROGRESS;
         let records = self.records()?;
         let named: HashSet<Digest> = records
             .iter()
@@ -132,6 +138,17 @@ impl Store {
                         if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
                     removed.map_err(failed("remove", &path))?;
                 }
+            }
+        }
+        for folder in children(&self.root().join("work"))? {
+            let key: Option<Key> =
+                folder.file_name().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
+            let Some(key) = key else { continue };
+            if (self.lookup(key).is_some() || age(&folder) > GIVEN_UP)
+                && let Some(lease) = self.lease(key)?
+            {
+                freed += bytes_below(&folder);
+                lease.finish();
             }
         }
         Ok(freed)
@@ -164,6 +181,12 @@ impl Store {
         files.sort();
         Ok(files)
     }
+}
+
+/// Time since a file was last changed; none if that cannot be told.
+fn age(path: &Path) -> Duration {
+    let changed = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    changed.and_then(|time| time.elapsed().ok()).unwrap_or_default()
 }
 
 fn children(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
