@@ -8,8 +8,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use affekt_graph::{
-    Event, Failure, Journal, LastRun, Node, NodeId, NodeRow, Observer, Outcome, Record, Row, State, Walk,
-    Work,
+    Event, Failure, Journal, LastRun, Node, NodeId, NodeRow, Observer, Outcome, Part, Record, Row, State,
+    Walk, Work,
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -41,7 +41,8 @@ pub struct Journalist {
     busy: BTreeMap<NodeId, Busy>,
     /// Nodes whose row is in the journal.
     told: BTreeMap<NodeId, &'static str>,
-    parts: BTreeMap<NodeId, NodeRow>,
+    /// The parts of keys of nodes that have not ended.
+    parts: BTreeMap<NodeId, Vec<Part>>,
     by_op: BTreeMap<String, (usize, usize, f64)>,
     failures: Vec<(NodeId, Failure)>,
     is_terminal: bool,
@@ -138,7 +139,7 @@ impl Journalist {
                     if !self.parts.contains_key(&node.id)
                         && let Some(parts) = walk.parts(at)
                     {
-                        self.parts.insert(node.id.clone(), node_row(node, "ran", None, parts));
+                        self.parts.insert(node.id.clone(), parts);
                     }
                     left += self.last.estimate(&node.id, &node.op).unwrap_or(0.0);
                 }
@@ -159,9 +160,8 @@ impl Journalist {
         }
     }
 
-    fn finished(&mut self, node: &Node, record: &Record, ran: bool) {
+    fn finished(&mut self, node: &Node, record: &Record, ran: bool, parts: &[Part]) {
         let state = if ran { "ran" } else { "cached" };
-        let parts = self.parts.remove(&node.id).map(|row| row.parts).unwrap_or_default();
         self.told.insert(node.id.clone(), state);
         let op = self.by_op.entry(node.op.clone()).or_default();
         if ran {
@@ -172,7 +172,7 @@ impl Journalist {
         }
         let (done, total) = (self.told.len(), self.total.length().unwrap_or(0));
         self.say(&format!("[{done}/{total}] {} {state} in {:.2} s", node.id, record.seconds));
-        self.write(&Row::Node(node_row(node, state, Some(record), parts)));
+        self.write(&Row::Node(node_row(node, state, Some(record), parts.to_vec())));
         self.clear(&node.id);
         self.total.set_position(done as u64);
     }
@@ -222,12 +222,12 @@ impl Observer for Journalist {
                 self.write(&Row::Started { id: node.id.clone() });
             }
             Event::Progress { node, done, total, note } => self.progress(node, done, total, note),
-            Event::Finished { node, record, ran } => self.finished(node, record, ran),
+            Event::Finished { node, record, ran, parts } => self.finished(node, record, ran, parts),
             Event::Failed { node, failure } => {
                 self.clear(&node.id);
                 self.say(&format!("{} failed: {failure}", node.id));
                 self.told.insert(node.id.clone(), "failed");
-                let parts = self.parts.remove(&node.id).map(|row| row.parts).unwrap_or_default();
+                let parts = self.parts.remove(&node.id).unwrap_or_default();
                 let mut row = node_row(node, "failed", None, parts);
                 row.failure = Some(failure.to_string());
                 self.write(&Row::Node(row));
@@ -237,12 +237,12 @@ impl Observer for Journalist {
     }
 }
 
-fn node_row(node: &Node, state: &str, record: Option<&Record>, parts: Vec<affekt_graph::Part>) -> NodeRow {
+fn node_row(node: &Node, state: &str, record: Option<&Record>, parts: Vec<Part>) -> NodeRow {
     NodeRow {
         id: node.id.clone(),
         op: node.op.clone(),
         state: state.to_owned(),
-        key: record.map(|record| record.key),
+        key: (!parts.is_empty()).then(|| affekt_graph::Key::of(&parts)),
         seconds: record.map(|record| record.seconds),
         parts,
         outputs: record.map(|record| record.outputs.clone()).unwrap_or_default(),

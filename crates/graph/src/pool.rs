@@ -58,7 +58,7 @@ impl<'a> Pool<'a> {
         *lock(&worker.log) = Log::to(log);
         worker.check_version(job)?;
         if send(&mut worker.stdin, &Request::Run(Box::new(job.clone()))).is_err() {
-            return Err(worker.post_mortem());
+            return Err(worker.post_mortem(Some(log)));
         }
         let mut heard = Instant::now();
         loop {
@@ -74,7 +74,7 @@ impl<'a> Pool<'a> {
                 }
                 Ok(Reply::Failed(failure)) => return Err(failure),
                 Ok(Reply::Hello(_)) => return Err(crashed("the worker spoke out of turn")),
-                Err(RecvTimeoutError::Disconnected) => return Err(worker.post_mortem()),
+                Err(RecvTimeoutError::Disconnected) => return Err(worker.post_mortem(Some(log))),
                 Err(RecvTimeoutError::Timeout) if context.cancelled() => return Err(Failure::Cancelled),
                 Err(RecvTimeoutError::Timeout) if heard.elapsed() > self.silence => {
                     let seconds = self.silence.as_secs();
@@ -130,7 +130,7 @@ impl<'a> Pool<'a> {
                     hello.protocol
                 )));
             }
-            _ => return Err(worker.post_mortem()),
+            _ => return Err(worker.post_mortem(None)),
         };
         Ok(worker)
     }
@@ -157,14 +157,15 @@ impl Worker {
     }
 
     /// What is known of a worker that stopped answering.
-    fn post_mortem(mut self) -> Failure {
+    fn post_mortem(mut self, log: Option<&Path>) -> Failure {
         let status = self.child.wait().map_or_else(|error| error.to_string(), describe);
         if let Some(stderr) = self.stderr.take() {
             let _ = stderr.join();
         }
         let last = lock(&self.log).last.iter().cloned().collect::<Vec<_>>().join("\n  ");
         let last = if last.is_empty() { "it said nothing".to_owned() } else { format!("it said:\n  {last}") };
-        crashed(&format!("the worker {status}; {last}"))
+        let log = log.map_or_else(String::new, |log| format!("\n  its log is {}", log.display()));
+        crashed(&format!("the worker {status}; {last}{log}"))
     }
 }
 

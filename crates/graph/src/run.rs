@@ -6,7 +6,7 @@
 //! run ops themselves or hand them on to a worker process. Nothing a node does can change what another
 //! computes: keys and objects are fixed before it starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,31 +112,33 @@ pub fn run<'a>(
     let pool = Pool::new(options.worker, options.silence);
     let (reports, inbox) = unbounded();
     let mut running: BTreeMap<usize, Resources> = BTreeMap::new();
-    let mut failed = false;
+    let mut failed = BTreeSet::new();
 
     std::thread::scope(|scope| {
         loop {
             let grown = walk.advance()?;
             grown.iter().for_each(|id| observer.event(Event::Grown(id)));
-            for at in walk.take_failed() {
-                if let State::Failed { failure } = &walk.states()[at] {
-                    failed = true;
-                    observer.event(Event::Failed { node: &walk.graph().nodes()[at], failure });
+            // Also those that failed without having been started: a corpus that cannot be read at all.
+            for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
+                if let State::Failed { failure } = state
+                    && !matches!(failure, Failure::Above { .. })
+                    && failed.insert(at)
+                {
+                    observer.event(Event::Failed { node, failure });
                 }
             }
             observer.event(Event::Walked(walk));
 
-            let stop = interrupted.load(Ordering::Relaxed) || failed && !options.keep_going;
+            let stop = interrupted.load(Ordering::Relaxed) || !failed.is_empty() && !options.keep_going;
             while !stop && let Some((at, inputs)) = next(walk, &running, options.resources) {
                 let node = walk.graph().nodes()[at].clone();
-                let State::Ready { key, .. } = walk.states()[at] else { break };
                 walk.start(at);
                 running.insert(at, node.resources);
                 observer.event(Event::Started(&node));
                 let (store, pool, reports) = (walk.store(), &pool, reports.clone());
                 scope.spawn(move || {
                     let mut context = Reporter { at, reports: &reports, interrupted };
-                    let task = Task { node: &node, key, inputs, store, ops, pool, options };
+                    let task = Task { node: &node, inputs, store, ops, pool, options };
                     let result = task.execute(&mut context);
                     let _ = reports.send(Report::Ended { at, result });
                 });
@@ -163,13 +165,7 @@ pub fn run<'a>(
                     observer.event(Event::Finished { node, record: &record, ran, parts: &parts });
                     walk.finish(at, record, ran, fingerprint);
                 }
-                Err(failure) => {
-                    walk.fail(at, failure);
-                    if let State::Failed { failure } = &walk.states()[at] {
-                        failed = true;
-                        observer.event(Event::Failed { node: &walk.graph().nodes()[at], failure });
-                    }
-                }
+                Err(failure) => walk.fail(at, failure),
             }
         }
         if interrupted.load(Ordering::Relaxed) {
@@ -209,7 +205,6 @@ fn fits(asked: Resources, running: &BTreeMap<usize, Resources>, limit: Resources
 
 struct Task<'t> {
     node: &'t Node,
-    key: Option<Key>,
     inputs: Vec<Port>,
     store: &'t Store,
     ops: &'t dyn Ops,
