@@ -34,7 +34,8 @@ struct VariantAudit {
     leaks: Vec<String>,
 }
 
-/// Audits. Reads the corpora if need be; trains nothing.
+/// Audits. Reads the corpora if need be; trains nothing. Makes the folds itself: the node that makes them fails when
+/// they leak, and here the leak is the answer.
 pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     let lab = Lab::open(&arguments.asked)?;
     let walk = run_only(&lab, "examples")?;

@@ -72,6 +72,7 @@ impl Lab {
         let store = Store::open(&place::cache(asked.cache.as_deref()))?;
         let data = place::data(asked.data.as_deref());
         let mut folders = Vec::new();
+        let mut missing = Vec::new();
         for (name, corpus) in &experiment.corpora {
             let folder = match &corpus.synthetic {
                 Some(config) => Some(synthetic(&store, name, config)?),
@@ -80,8 +81,11 @@ impl Lab {
             match folder {
                 Some(folder) => folders.push(CorpusFolder { card: corpus.card.clone(), folder }),
                 None if asked.partial => _ = environment.without.insert(name.clone()),
-                None => return Err(place::missing(&corpus.card, data.as_deref())),
+                None => missing.push(&corpus.card),
             }
+        }
+        if !missing.is_empty() {
+            return Err(place::missing(&missing, data.as_deref()));
         }
         if !environment.without.is_empty() {
             let names: Vec<&str> = environment.without.iter().map(String::as_str).collect();

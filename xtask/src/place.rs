@@ -47,15 +47,16 @@ pub fn corpus_folder(data: &Path, card: &Card) -> Option<PathBuf> {
     alike.into_iter().next()
 }
 
-/// What to say about a corpus that is not there.
-pub fn missing(card: &Card, data: Option<&Path>) -> Stop {
-    let looked = match data {
-        Some(data) => format!("looked for it in {}", data.join(card.folder_name()).display()),
-        None => "no data folder is given: pass `--data DIR` or set AFFEKT_DATA".to_owned(),
+/// What to say about corpora that are not there.
+pub fn missing(cards: &[&Card], data: Option<&Path>) -> Stop {
+    let one = |card: &&Card| {
+        let looked = match data {
+            Some(data) => format!("looked for it in {}", data.join(card.folder_name()).display()),
+            None => "no data folder is given: pass `--data DIR` or set AFFEKT_DATA".to_owned(),
+        };
+        let how = card.obtain.trim().replace('\n', "\n      ");
+        format!("error: corpus {} is missing\n  --> {looked}\nhint: {how}\n\n", card.name)
     };
-    let how = card.obtain.trim().replace('\n', "\n      ");
-    Stop::wrong(format!(
-        "error: corpus {} is missing\n  --> {looked}\nhint: {how}\nhint: `--partial` runs without the corpora that are missing",
-        card.name
-    ))
+    let all: String = cards.iter().map(one).collect();
+    Stop::wrong(format!("{all}hint: `--partial` runs without the corpora that are missing"))
 }

@@ -24,11 +24,11 @@ pub fn assemble(
     let variants: Result<Vec<_>, Stop> =
         reported.zip(metrics).map(|(variant, metrics)| self::variant(finished, variant, metrics)).collect();
     let (corpora, problems) = corpora(finished)?;
-    let primary = experiment.variants.first().map_or("uar", |variant| variant.primary);
+    let primary = experiment.variants.first().map_or(Measure::Uar, |variant| variant.primary);
     Ok(page::Report {
         experiment: experiment.name.clone(),
-        question: experiment.header.clone().unwrap_or_default(),
-        primary: measure(primary),
+        question: experiment.header.as_deref().map(reflowed).unwrap_or_default(),
+        primary,
         run: page::Run {
             id: run.id().to_owned(),
             started: run.started(),
@@ -41,14 +41,6 @@ pub fn assemble(
         costs: costs(summary),
         provenance: provenance(finished),
     })
-}
-
-fn measure(name: &str) -> Measure {
-    match name {
-        "wa" => Measure::Wa,
-        "macro_f1" => Measure::MacroF1,
-        _ => Measure::Uar,
-    }
 }
 
 fn variant(
@@ -253,6 +245,23 @@ fn provenance(finished: &Finished<'_>) -> Vec<(String, String)> {
     }
     let join = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
     values.into_iter().map(|(name, values)| (name, join(values))).collect()
+}
+
+/// A file's header comment with its lines joined: a new line begins only where the file begins a new point
+/// (`Question:`, `Run:`) or leaves a blank line.
+fn reflowed(header: &str) -> String {
+    let mut text = String::new();
+    for line in header.lines() {
+        let begins = line.split_once(':').is_some_and(|(word, _)| {
+            word.chars().next().is_some_and(char::is_uppercase) && word.chars().all(char::is_alphabetic)
+        });
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if !text.is_empty() {
+            text.push(if begins || words.is_empty() || text.ends_with('\n') { '\n' } else { ' ' });
+        }
+        text.push_str(&words.join(" "));
+    }
+    text
 }
 
 /// The command line as the user typed it, near enough.

@@ -32,6 +32,24 @@ impl Protocol {
         }
     }
 
+    /// Whether its folds have a dev part.
+    #[must_use]
+    pub fn has_dev(&self) -> bool {
+        match self {
+            Self::Random(random) => random.dev > 0.0,
+            Self::GroupKfold(kfold) => kfold.dev_folds > 0,
+        }
+    }
+
+    /// What is wrong with it whatever the examples.
+    #[must_use]
+    pub fn impossible(&self) -> Option<Impossible> {
+        match self {
+            Self::Random(random) => random.impossible(),
+            Self::GroupKfold(kfold) => kfold.impossible(),
+        }
+    }
+
     /// How many folds it makes, where that does not depend on the examples.
     #[must_use]
     pub fn n_folds(&self) -> Option<u32> {
@@ -125,6 +143,9 @@ pub enum Impossible {
 pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, Impossible> {
     if examples.is_empty() {
         return Err(Impossible::NoExamples);
+    }
+    if let Some(impossible) = protocol.impossible() {
+        return Err(impossible);
     }
     let roles = match protocol {
         Protocol::Random(random) => vec![random.roles(examples)?],

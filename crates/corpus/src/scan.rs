@@ -146,7 +146,7 @@ struct File {
 #[derive(Default)]
 struct Walk {
     files: Vec<File>,
-    /// Links that lead nowhere.
+    /// Links that lead nowhere, folders that cannot be listed.
     unreadable: Vec<(String, io::Error)>,
     /// Folders already listed, so that a link upwards does not go round for ever.
     listed: HashSet<(u64, u64)>,
@@ -182,7 +182,9 @@ impl Walk {
                 }
             };
             if metadata.is_dir() {
-                self.list(&path, &format!("{relative}/"))?;
+                if let Err((_, error)) = self.list(&path, &format!("{relative}/")) {
+                    self.unreadable.push((relative, error));
+                }
             } else if is_audio(&name) {
                 self.files.push(File { path, relative, metadata });
             }

@@ -34,7 +34,7 @@ pub struct Description {
     pub params: BTreeMap<String, Value>,
     /// The kind of its protocol: `group-kfold`.
     pub protocol: String,
-    /// What every table must say about it: `speakers shared between train and test`.
+    /// What every table must say about it: `speakers shared`.
     pub stamps: Vec<String>,
     /// Its classes, in the order of networks and tables.
     pub classes: Vec<String>,

@@ -1,12 +1,13 @@
 //! What the graph asks of the ops it runs.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use affekt_domain::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Object, ObjectError, StoreError};
+use crate::store::{Object, ObjectError, StoreError, advice};
 use crate::{Node, NodeId};
 
 /// The ops of a process: those of the runner, or those of a worker.
@@ -132,6 +133,12 @@ impl Failure {
             Self::Above { cause } => Self::Above { cause: cause.clone() },
             _ => Self::Above { cause: node.clone() },
         }
+    }
+
+    /// A file of the store that could not be written, and what helps where the disk is full.
+    #[must_use]
+    pub fn unwritten(path: &Path, error: &io::Error) -> Self {
+        Self::Failed { message: format!("failed to write {}{}", path.display(), advice(error)) }
     }
 
     /// A failure with an error and its causes in one line each.

@@ -68,6 +68,8 @@ pub struct Walk<'a> {
     /// Nodes that some other node reads.
     read: HashSet<NodeId>,
     only: Option<String>,
+    /// Nodes whose objects must be there at the end, whoever reads them.
+    kept: HashSet<NodeId>,
 }
 
 impl<'a> Walk<'a> {
@@ -88,9 +90,17 @@ impl<'a> Walk<'a> {
             present: HashSet::new(),
             read: HashSet::new(),
             only,
+            kept: HashSet::new(),
         };
         walk.meet_new_nodes();
         walk
+    }
+
+    /// Asks that the objects of these nodes be there at the end, also where no other node reads them any more.
+    #[must_use]
+    pub fn keeping(mut self, nodes: impl IntoIterator<Item = NodeId>) -> Self {
+        self.kept.extend(nodes);
+        self
     }
 
     /// The graph as grown so far.
@@ -344,12 +354,12 @@ impl<'a> Walk<'a> {
         self.states[at] = State::Ready { key: self.key(at), reason: reason.to_owned() };
     }
 
-    /// Whether a node is an end of the walk: nobody reads it, or it was asked for by name.
+    /// Whether a node is an end of the walk: nobody reads it, or it was asked for.
     fn is_target(&self, at: usize) -> bool {
         let id = &self.graph.nodes()[at].id;
         match &self.only {
             Some(only) => id.as_str() == only || id.name() == only,
-            None => !self.read.contains(id),
+            None => !self.read.contains(id) || self.kept.contains(id),
         }
     }
 

@@ -49,7 +49,12 @@ impl FeatureSet {
                 let rows = set.index.entry(utterance).or_default();
                 let place = At { shard: set.shards.len() as u32, row: row as u32 };
                 // Copies are written in order after their original.
-                debug_assert_eq!(rows.len(), copy as usize);
+                if usize::try_from(copy) != Ok(rows.len()) {
+                    let utterance = features.utterance(row).map_err(failed)?;
+                    let message =
+                        format!("copy {copy} of `{utterance}` comes twice: only one feature can be read");
+                    return Err(Failure::Failed { message });
+                }
                 rows.push(place);
             }
             set.shards.push((object.clone(), features));

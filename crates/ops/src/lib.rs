@@ -67,5 +67,5 @@ fn write_json(path: &std::path::Path, value: &impl serde::Serialize) -> Result<(
     let failed = |error: &dyn std::error::Error| affekt_graph::Failure::because(error);
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| failed(&error))?;
     bytes.push(b'\n');
-    std::fs::write(path, bytes).map_err(|error| failed(&error))
+    std::fs::write(path, bytes).map_err(|error| affekt_graph::Failure::unwritten(path, &error))
 }

@@ -6,13 +6,16 @@ use affekt_torch::{Checkpoint, NamedTensors};
 use affekt_train::Standardise;
 use serde::{Deserialize, Serialize};
 
+/// The version of the card's format.
+pub const VERSION: u32 = 1;
+
 /// Where the card stands in the file's metadata.
 const CARD: &str = "card";
 
 /// Everything beside the weights that a trained network needs, and how it came about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Card {
-    /// The format's version: 1.
+    /// The format's version: [`VERSION`].
     pub version: u32,
     /// The network.
     pub network: NetworkConfig,
@@ -48,6 +51,10 @@ pub fn read(object: &Object) -> Result<(Card, NamedTensors), Failure> {
     let checkpoint = Checkpoint::from_bytes(object.all()?).map_err(|error| Failure::because(&error))?;
     let card = checkpoint.metadata.get(CARD);
     let card = card.ok_or_else(|| Failure::Failed { message: "the model has no card".into() })?;
-    let card = serde_json::from_str(card).map_err(|error| Failure::because(&error))?;
+    let card: Card = serde_json::from_str(card).map_err(|error| Failure::because(&error))?;
+    if card.version != VERSION {
+        let message = format!("the model's card has version {}, expected {VERSION}", card.version);
+        return Err(Failure::Failed { message });
+    }
     Ok((card, checkpoint.tensors))
 }

@@ -63,7 +63,9 @@ pub(crate) fn failure(object: &Object, error: TableError) -> Failure {
 
 /// A table that could not be written.
 #[cfg(any(feature = "host", feature = "torch"))]
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 pub(crate) fn unwritten(error: TableError) -> Failure {
-    Failure::because(&error)
+    match error {
+        TableError::Io { path, cause } => Failure::unwritten(&path, &cause),
+        other => Failure::because(&other),
+    }
 }

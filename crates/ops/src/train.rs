@@ -41,53 +41,38 @@ fn read(section: &mut Section<'_>) -> Value {
             "norm_axis": network.one_of("norm_axis", "time", &[("time", "time"), ("channel", "channel")]),
         }))
     });
-    let mut training = Value::Null;
-    match section.node("training") {
-        Some(_) => {
-            section.section("training", |section| {
-                training = read_training(section);
-                Some(())
-            });
-        }
-        None => training = defaults(),
-    }
+    let training = section.required_section("training", |section| Some(read_training(section)));
     let choices = [("global", Some("global")), ("band", Some("band")), ("none", None)];
     let standardise = section.one_of("standardise", Some("global"), &choices);
     json!({ "network": network, "training": training, "standardise": standardise })
 }
 
-fn defaults() -> Value {
+fn read_training(section: &mut Section<'_>) -> Value {
+    let stopping = section.section("stopping", |stopping| {
+        Some(match stopping.one_of("kind", "early", &[("early", "early"), ("fixed", "fixed")]) {
+            "early" => {
+                let figures =
+                    [("dev-loss", "dev-loss"), ("dev-accuracy", "dev-accuracy"), ("dev-uar", "dev-uar")];
+                let monitor = stopping.one_of("monitor", MONITOR, &figures);
+                early(monitor, stopping.integer("patience", PATIENCE, 1..=100_000))
+            }
+            kind => json!({ "kind": kind }),
+        })
+    });
     json!({
-        "lr": 1e-3,
-        "weight_decay": 0.0,
-        "batch_size": 32,
-        "max_epochs": 100,
-        "stopping": { "kind": "early", "monitor": "dev-loss", "patience": 10 },
+        "lr": section.float("lr", 1e-3, 1e-12..=10.0),
+        "weight_decay": section.float("weight_decay", 0.0, 0.0..=10.0),
+        "batch_size": section.integer("batch_size", 32_u32, 1..=65_536),
+        "max_epochs": section.integer("max_epochs", 100_u32, 1..=100_000),
+        "stopping": stopping.unwrap_or_else(|| early(MONITOR, PATIENCE)),
     })
 }
 
-fn read_training(section: &mut Section<'_>) -> Value {
-    let mut training = defaults();
-    training["lr"] = json!(section.float("lr", 1e-3, 1e-12..=10.0));
-    training["weight_decay"] = json!(section.float("weight_decay", 0.0, 0.0..=10.0));
-    training["batch_size"] = json!(section.integer("batch_size", 32_u32, 1..=65_536));
-    training["max_epochs"] = json!(section.integer("max_epochs", 100_u32, 1..=100_000));
-    let stopping = section.section("stopping", |stopping| {
-        Some(match stopping.one_of("kind", "early", &[("early", "early"), ("fixed", "fixed")]) {
-            "fixed" => json!({ "kind": "fixed" }),
-            early => {
-                let figures =
-                    [("dev-loss", "dev-loss"), ("dev-accuracy", "dev-accuracy"), ("dev-uar", "dev-uar")];
-                let monitor = stopping.one_of("monitor", "dev-loss", &figures);
-                let patience = stopping.integer("patience", 10_u32, 1..=100_000);
-                json!({ "kind": early, "monitor": monitor, "patience": patience })
-            }
-        })
-    });
-    if let Some(stopping) = stopping {
-        training["stopping"] = stopping;
-    }
-    training
+const MONITOR: &str = "dev-loss";
+const PATIENCE: u32 = 10;
+
+fn early(monitor: &str, patience: u32) -> Value {
+    json!({ "kind": "early", "monitor": monitor, "patience": patience })
 }
 
 /// The card of a trained network: what stands beside the weights in its file (see the worker's half).

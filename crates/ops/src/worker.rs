@@ -110,7 +110,7 @@ fn train(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
         context.progress(max_epochs, max_epochs, &format!("an unusable checkpoint was passed over: {why}"));
     }
     let card = Card {
-        version: 1,
+        version: model::VERSION,
         network: params.network.clone(),
         classes: train_rows.classes,
         shape: Examples::shape(&examples),
@@ -123,7 +123,8 @@ fn train(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
         kept_epoch: trained.kept_epoch,
     };
     let bytes = model::to_bytes(&card, trained.weights)?;
-    std::fs::write(job.output("model")?, bytes).map_err(|error| Failure::because(&error))?;
+    let path = job.output("model")?;
+    std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))?;
     affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
 }
 
@@ -271,5 +272,43 @@ impl Examples for Featured<'_> {
 
     fn role(&self, row: usize) -> Option<Role> {
         Some(self.rows[row].2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use affekt_config::{Diagnostics, Section, parse};
+
+    use super::*;
+
+    /// The planner writes parameters in its own words, without libtorch: they must be ours, defaults and all.
+    #[test]
+    fn the_planner_and_the_worker_agree() {
+        let read = |text: &str| -> TrainParams {
+            let diagnostics = Diagnostics::new();
+            let node = parse("train.yaml", text, &diagnostics).unwrap();
+            let mut section = Section::open(&node, &diagnostics, "node `train`").unwrap();
+            let params = (crate::train::DEFINITION.params)(&mut section);
+            section.close();
+            assert_eq!(diagnostics.to_string(), "");
+            serde_json::from_value(params).unwrap()
+        };
+        let plain = read("{ network: { kind: cnn }, training: {} }");
+        assert_eq!(plain.network, NetworkConfig::Cnn(affekt_models::CnnConfig::default()));
+        assert_eq!(plain.training, TrainConfig::default());
+        assert_eq!(plain.standardise, Some(StandardisePer::Global));
+
+        let other = read(
+            "network: { kind: cnn, channels: [8], pools: [2], dropout: 0, norm_axis: channel }\n\
+             training: { lr: 1e-2, weight_decay: 0.1, batch_size: 8, max_epochs: 3, stopping: { kind: fixed } }\n\
+             standardise: none\n",
+        );
+        assert_eq!(other.training.stopping, affekt_train::Stopping::Fixed);
+        assert_eq!((other.training.lr, other.training.max_epochs), (1e-2, 3));
+        assert_eq!(other.standardise, None);
+        let monitored =
+            read("{ network: { kind: cnn }, training: { stopping: { monitor: dev-uar, patience: 3 } } }");
+        let monitor = affekt_train::Monitor::DevUar;
+        assert_eq!(monitored.training.stopping, affekt_train::Stopping::Early { monitor, patience: 3 });
     }
 }

@@ -66,9 +66,10 @@ impl Drafts {
             .iter()
             .map(|(draft, used_by)| {
                 let mut axes = Vec::new();
-                let first = used_by.first().map(|variant| variants[*variant].clone());
                 if used_by.len() < variants.len() {
-                    axes.extend(first.map(|variant| ("variant", variant)));
+                    let users: Vec<&str> =
+                        used_by.iter().map(|variant| variants[*variant].as_str()).collect();
+                    axes.push(("variant", users.join("+")));
                 }
                 axes.extend(draft.axes.iter().cloned());
                 NodeId::new(&draft.name, &axes)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use affekt_config::{Diagnostic, Diagnostics, Node as Yaml, parse, parse_setting};
 use affekt_corpus::Protocol;
 use affekt_domain::LabelScheme;
+use affekt_eval::Measure;
 use affekt_graph::{Graph, Node, NodeId, Place, Resources, Work};
 use affekt_ops::{Definition, Grain};
 use serde_json::Value;
@@ -58,8 +59,8 @@ pub struct Variant {
     pub protocol: Protocol,
     /// The corpora it uses, each with its label scheme, by folder name.
     pub corpora: BTreeMap<String, LabelScheme>,
-    /// The measure that ranks variants: `uar`, `wa`, `macro_f1`.
-    pub primary: &'static str,
+    /// The measure that ranks variants.
+    pub primary: Measure,
     /// Figures to set beside.
     pub published: Option<Published>,
     /// `ingest` of each corpus.
@@ -79,8 +80,6 @@ pub struct Variant {
 pub struct RunPart {
     /// The node.
     pub node: NodeId,
-    /// The step's name in the pipeline.
-    pub step: String,
     /// The fold.
     pub fold: u32,
     /// The seed.
@@ -118,6 +117,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             .map(|(_, pipeline)| step::read(&pipeline, &settings.with, diagnostics));
         let Some(wired) = steps.and_then(|steps| wiring::wire(steps, diagnostics)) else { continue };
         check_settings(&settings, variant, diagnostics);
+        check_dev(&settings, &wired, diagnostics);
         for (corpus, _) in &settings.corpora {
             corpora.insert(corpus.card.folder_name().to_owned(), corpus.clone());
         }
@@ -174,6 +174,22 @@ fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnos
     }
     if settings.protocol.n_folds().is_none() {
         diagnostics.error(&variant.root.span, "the number of folds of this protocol is not known in advance");
+    }
+}
+
+/// What chooses by a dev part needs a protocol that has one.
+fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
+    if settings.protocol.has_dev() {
+        return;
+    }
+    for Wired { step, .. } in wired {
+        if step.params["training"]["stopping"]["kind"] == "early" {
+            let message = format!("`{}` stops early by the dev part, and the protocol has none", step.name);
+            diagnostics.push(
+                Diagnostic::error(&step.span, message)
+                    .hint("give the protocol a dev part, or train with `stopping: { kind: fixed }`"),
+            );
+        }
     }
 }
 
@@ -266,15 +282,8 @@ impl Compiler<'_> {
                 let (fold, seed) = (at.get(&Axis::Fold), at.get(&Axis::Seed));
                 match (wired.step.definition.name, fold, seed) {
                     ("evaluate", ..) => evaluate = Some(*draft),
-                    ("train", Some(fold), Some(seed)) => trainings.push((
-                        *draft,
-                        RunPart {
-                            node: NodeId::from(""),
-                            step: wired.step.name.clone(),
-                            fold: *fold as u32,
-                            seed: *seed,
-                        },
-                    )),
+                    ("train", Some(fold), Some(seed)) => trainings
+                        .push((*draft, RunPart { node: NodeId::from(""), fold: *fold as u32, seed: *seed })),
                     _ => {}
                 }
             }
@@ -285,7 +294,7 @@ impl Compiler<'_> {
             params: overlaid.params.iter().cloned().collect(),
             protocol: settings.protocol,
             corpora: schemes,
-            primary: settings.primary.name(),
+            primary: settings.primary,
             published: settings.published,
             ingests: BTreeMap::new(),
             examples: NodeId::from(""),

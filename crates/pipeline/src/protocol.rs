@@ -28,6 +28,9 @@ pub fn read(section: &mut Section<'_>) -> Option<(Protocol, Vec<u64>)> {
         }),
     });
     let seeds = read_seeds(section);
+    if let Some(impossible) = protocol.as_ref().and_then(Protocol::impossible) {
+        section.diagnostics().error(section.span(), impossible.to_string());
+    }
     protocol.map(|protocol| (protocol, seeds))
 }
 

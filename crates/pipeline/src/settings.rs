@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use affekt_config::{Diagnostic, Diagnostics, Key, Node, Section, Span, list_names, nearest};
 use affekt_corpus::{Card, Protocol, SyntheticConfig};
 use affekt_domain::LabelScheme;
+use affekt_eval::Measure;
 
 use crate::published::Published;
+
+/// The corpus whose layout and names the synthesiser knows.
+const SYNTHESISED: &str = "RAVDESS";
 
 /// A corpus as an experiment uses it.
 #[derive(Debug, Clone)]
@@ -26,26 +30,8 @@ pub struct Settings {
     pub seeds: Vec<u64>,
     pub pipeline: PathBuf,
     pub with: Vec<(Key, Node)>,
-    pub primary: Primary,
+    pub primary: Measure,
     pub published: Option<Published>,
-}
-
-/// The measure that ranks variants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Primary {
-    Uar,
-    Wa,
-    MacroF1,
-}
-
-impl Primary {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Uar => "uar",
-            Self::Wa => "wa",
-            Self::MacroF1 => "macro_f1",
-        }
-    }
 }
 
 /// Reads the settings of a variant. `shelves` are the folders with cards and label schemes.
@@ -95,11 +81,11 @@ pub fn read(
         with = settings.rest().into_iter().map(|(key, field)| (key.clone(), field.node.clone())).collect();
         Some(())
     });
-    let mut primary = Primary::Uar;
+    let mut primary = Measure::Uar;
     let mut published = None;
     section.section("report", |report| {
-        let measures = [("uar", Primary::Uar), ("wa", Primary::Wa), ("macro_f1", Primary::MacroF1)];
-        primary = report.one_of("primary", Primary::Uar, &measures);
+        let measures = Measure::ALL.map(|measure| (measure.name(), measure));
+        primary = report.one_of("primary", Measure::Uar, &measures);
         published = report.section("published", |section| Some(Published::read(section)));
         Some(())
     });
@@ -134,6 +120,13 @@ fn read_corpus(
                 rate_hz: section.integer("rate_hz", 16_000, 8_000..=48_000),
             })
         });
+        if let (Some(synthetic), Some(card)) = (section.node("synthetic"), &card)
+            && card.name != SYNTHESISED
+        {
+            let message = format!("{} cannot be synthesised", card.name);
+            let hint = format!("only `{}` can", SYNTHESISED.to_lowercase());
+            diagnostics.push(Diagnostic::error(&synthetic.span, message).hint(hint));
+        }
         section.close();
     }
     let (name, span) = match scheme_node {

@@ -114,13 +114,14 @@ fn fill_in(root: &mut Node, with: &[(Key, Node)], diagnostics: &Diagnostics) {
     }
 }
 
+/// Returns whether there is a value. A setting without one is left out: that it is unknown is said once.
 fn substitute(
     node: &mut Node,
     values: &[(Key, Node)],
     defaults: &[(Key, Node)],
     used: &mut BTreeSet<String>,
     diagnostics: &Diagnostics,
-) {
+) -> bool {
     match &mut node.value {
         Value::Text(text) if text.starts_with('$') => {
             let name = text[1..].to_owned();
@@ -128,23 +129,25 @@ fn substitute(
             match given {
                 Some((_, value)) => *node = value.clone(),
                 None => {
-                    let known: Vec<&str> =
+                    let known: BTreeSet<&str> =
                         values.iter().chain(defaults).map(|(key, _)| key.name.as_str()).collect();
+                    let known: Vec<&str> = known.into_iter().collect();
                     let unknown = Diagnostic::unknown(&node.span, "variable", &name, "given are", &known);
                     diagnostics.push(unknown);
-                    node.value = Value::Null;
+                    return false;
                 }
             }
             used.insert(name);
         }
         Value::List(items) => {
-            items.iter_mut().for_each(|item| substitute(item, values, defaults, used, diagnostics));
+            items.retain_mut(|item| substitute(item, values, defaults, used, diagnostics));
         }
         Value::Map(entries) => {
-            entries.iter_mut().for_each(|(_, item)| substitute(item, values, defaults, used, diagnostics));
+            entries.retain_mut(|(_, item)| substitute(item, values, defaults, used, diagnostics));
         }
         _ => {}
     }
+    true
 }
 
 fn entry<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Node> {

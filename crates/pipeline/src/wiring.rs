@@ -60,6 +60,13 @@ pub fn wire(steps: Vec<Step>, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
             None => is_sound = false,
         }
     }
+    let reporting: Vec<&Wired> = wired.iter().filter(|w| w.step.definition.name == "evaluate").collect();
+    if let [first, second, ..] = reporting[..] {
+        let message = format!("`{}` evaluates, as `{}` does already", second.step.name, first.step.name);
+        let one = Diagnostic::error(&second.step.span, message).related(&first.step.span, "the first");
+        diagnostics.push(one.hint("a variant has one set of figures: make a variant for the other"));
+        is_sound = false;
+    }
     if !is_sound {
         return None;
     }
@@ -230,10 +237,9 @@ fn resolve(
 fn fitting(port: &InputPort, named: &BTreeMap<String, Named>) -> Vec<String> {
     let mut fitting = Vec::new();
     for (name, source) in named {
-        for (position, output) in source.definition.outputs.iter().enumerate() {
-            if port.kinds.contains(&output.kind) {
-                fitting.push(if position == 0 { name.clone() } else { format!("{name}.{}", output.name) });
-            }
+        let outputs = source.definition.outputs;
+        for output in outputs.iter().filter(|output| port.kinds.contains(&output.kind)) {
+            fitting.push(if outputs.len() == 1 { name.clone() } else { format!("{name}.{}", output.name) });
         }
     }
     fitting

@@ -22,12 +22,15 @@ pub struct GroupKfold {
 }
 
 impl GroupKfold {
+    /// What is wrong with it whatever the examples.
+    pub(super) fn impossible(&self) -> Option<Impossible> {
+        let Self { folds, dev_folds, .. } = *self;
+        (folds < dev_folds.saturating_add(2)).then_some(Impossible::TooFewFolds { folds, dev_folds })
+    }
+
     /// For each fold, the role of each example.
     pub(super) fn roles(&self, examples: &[Example]) -> Result<Vec<Vec<Role>>, Impossible> {
         let Self { group, folds, dev_folds, .. } = *self;
-        if folds < dev_folds.saturating_add(2) {
-            return Err(Impossible::TooFewFolds { folds, dev_folds });
-        }
         let part_of = self.deal(examples)?;
         let parts: Vec<u32> = examples.iter().map(|example| part_of[group.of(&example.utterance)]).collect();
         let role = |fold: u32, part: u32| match (part + folds - fold) % folds {

@@ -19,12 +19,18 @@ pub struct Random {
 }
 
 impl Random {
+    /// What is wrong with it whatever the examples.
+    pub(super) fn impossible(&self) -> Option<Impossible> {
+        let Self { test, dev, .. } = *self;
+        (!(test > 0.0 && dev >= 0.0 && test + dev < 1.0)).then_some(Impossible::Fractions { test, dev })
+    }
+
     /// The role of each example.
     pub(super) fn roles(&self, examples: &[Example]) -> Result<Vec<Role>, Impossible> {
         let Self { test, dev, split_seed } = *self;
         let n_test = part(test, examples.len());
         let n_dev = part(dev, examples.len());
-        if !(test > 0.0 && dev >= 0.0 && test + dev < 1.0 && n_test + n_dev < examples.len()) {
+        if n_test + n_dev >= examples.len() {
             return Err(Impossible::Fractions { test, dev });
         }
 

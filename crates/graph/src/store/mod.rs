@@ -201,7 +201,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreE
 }
 
 /// The error itself, and what helps against the commonest one.
-fn advice(error: &io::Error) -> String {
+pub fn advice(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull => {
             format!(": {error}; free some space (`cache du` shows what the store holds) and run again")
