@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Stop, error};
 use crate::lab::{Asked, Lab, print_json};
+use crate::out::out;
 use crate::run::run_only;
 
 /// The command's arguments.
@@ -68,12 +69,12 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
 
 fn print(variant: &VariantAudit) {
     let VariantAudit { id, stamps, audit, leaks, .. } = variant;
-    println!("{id}: split {}", audit.digest.short());
+    out!("{id}: split {}", audit.digest.short());
     for stamp in stamps {
-        println!("  stamped: {stamp}");
+        out!("  stamped: {stamp}");
     }
     for part in &audit.parts {
-        println!(
+        out!(
             "  fold {} {:<5} {:>6} utterances, {:>3} speakers",
             part.fold,
             part.role.name(),
@@ -83,12 +84,12 @@ fn print(variant: &VariantAudit) {
     }
     for what in affekt_corpus::Sharing::ALL {
         let shared = audit.shared.iter().filter(|shared| shared.what == what).count();
-        println!("  shared between roles: {shared} × {}", what.name());
+        out!("  shared between roles: {shared} × {}", what.name());
     }
     if leaks.is_empty() {
-        println!("  nothing that the protocol forbids");
+        out!("  nothing that the protocol forbids");
     }
     for leak in leaks {
-        println!("  LEAK: {leak}");
+        out!("  LEAK: {leak}");
     }
 }

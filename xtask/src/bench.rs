@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::exit::{Exit, Stop};
+use crate::out::out;
 use crate::toolchain::{cargo, have_libtorch};
 
 /// The command's arguments.
@@ -98,7 +99,7 @@ fn compare(
     let mut rows = Vec::new();
     for round in 1..=rounds {
         let row = (figure(ours())?, figure(reference())?);
-        println!(
+        out!(
             "round {round}: {:.1} {unit}, {reference_name} {:.1} {unit}: {:.2} ×",
             row.0,
             row.1,
@@ -111,7 +112,7 @@ fn compare(
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
     };
-    println!(
+    out!(
         "medians: {:.1} {unit}, {reference_name} {:.1} {unit}; ratio {:.2} ×",
         median(|row| row.0),
         median(|row| row.1),

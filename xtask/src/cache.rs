@@ -6,6 +6,7 @@ use affekt_graph::Store;
 
 use crate::exit::{Exit, Stop};
 use crate::lab::print_json;
+use crate::out::out;
 use crate::place;
 
 /// The command's arguments.
@@ -46,13 +47,13 @@ pub fn cache(arguments: &Arguments) -> Result<Exit, Stop> {
             }
             let total: u64 = usage.by_op.values().map(|(_, bytes)| bytes).sum();
             for (op, (objects, bytes)) in &usage.by_op {
-                println!("{op:<12} {objects:>7} objects {:>12}", size(*bytes));
+                out!("{op:<12} {objects:>7} objects {:>12}", size(*bytes));
             }
             let (objects, bytes) = usage.unnamed;
-            println!("{:<12} {objects:>7} objects {:>12}", "unnamed", size(bytes));
-            println!("unfinished work {}, other {}", size(usage.work_bytes), size(usage.other_bytes));
+            out!("{:<12} {objects:>7} objects {:>12}", "unnamed", size(bytes));
+            out!("unfinished work {}, other {}", size(usage.work_bytes), size(usage.other_bytes));
             let all = total + bytes + usage.work_bytes + usage.other_bytes;
-            println!("{} results, {} in {}", usage.results, size(all), root.display());
+            out!("{} results, {} in {}", usage.results, size(all), root.display());
             Ok(Exit::Done)
         }
         What::Fsck => {
@@ -61,12 +62,12 @@ pub fn cache(arguments: &Arguments) -> Result<Exit, Stop> {
                 return print_json(&found);
             }
             for digest in &found.damaged {
-                println!("damaged: {digest} (quarantined; computed again when needed)");
+                out!("damaged: {digest} (quarantined; computed again when needed)");
             }
             for path in &found.bad_records {
-                println!("unreadable record removed: {}", path.display());
+                out!("unreadable record removed: {}", path.display());
             }
-            println!(
+            out!(
                 "{} objects verified, {} damaged, {} outputs not stored",
                 found.verified,
                 found.damaged.len(),
@@ -75,7 +76,7 @@ pub fn cache(arguments: &Arguments) -> Result<Exit, Stop> {
             Ok(Exit::Done)
         }
         What::Gc => {
-            println!("{} freed", size(store.gc()?));
+            out!("{} freed", size(store.gc()?));
             Ok(Exit::Done)
         }
     }

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use affekt_domain::Digest;
+use affekt_graph::Failure;
+
 /// The exit codes of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -34,17 +37,23 @@ impl From<Exit> for ExitCode {
 pub struct Stop {
     exit: Exit,
     text: String,
+    damaged: Option<Digest>,
 }
 
 impl Stop {
     /// The input is wrong. `text` is whole lines, as a person reads them.
     pub fn wrong(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Wrong, text: text.into() }
+        Self { exit: Exit::Wrong, text: text.into(), damaged: None }
     }
 
     /// Something failed.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, text: text.into() }
+        Self { exit: Exit::Failed, text: text.into(), damaged: None }
+    }
+
+    /// The stored object that is damaged, if it is that which failed.
+    pub fn damaged(&self) -> Option<Digest> {
+        self.damaged
     }
 
     /// Why.
@@ -61,7 +70,7 @@ impl Stop {
 
 /// An error with its causes, as one line a person reads.
 pub fn error(what: &str, error: &dyn std::error::Error) -> Stop {
-    Stop::failed(format!("error: {what}: {}", affekt_graph::Failure::because(error)))
+    Stop::failed(format!("error: {what}: {}", Failure::because(error)))
 }
 
 impl From<anyhow::Error> for Stop {
@@ -82,8 +91,12 @@ impl From<affekt_graph::GraphError> for Stop {
     }
 }
 
-impl From<affekt_graph::Failure> for Stop {
-    fn from(failure: affekt_graph::Failure) -> Self {
-        Self::failed(format!("error: {failure}"))
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        let damaged = match &failure {
+            Failure::Damaged { digest, .. } => Some(*digest),
+            _ => None,
+        };
+        Self { damaged, ..Self::failed(format!("error: {failure}")) }
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Stop};
 use crate::lab::{Asked, Lab, print_json};
+use crate::out::out;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -56,24 +57,24 @@ pub fn explain(arguments: &Arguments) -> Result<Exit, Stop> {
     if arguments.json {
         return print_json(&explanation);
     }
-    println!("{}: {}", explanation.id, explanation.state);
+    out!("{}: {}", explanation.id, explanation.state);
     match (&explanation.key, &explanation.awaits) {
-        (Some(key), _) => println!("key {key}"),
-        (None, Some(on)) => println!("no key yet: awaits `{on}`"),
-        (None, None) => println!("no key of its own"),
+        (Some(key), _) => out!("key {key}"),
+        (None, Some(on)) => out!("no key yet: awaits `{on}`"),
+        (None, None) => out!("no key of its own"),
     }
     let width = explanation.parts.iter().map(|part| part.name.len()).max().unwrap_or(0);
     for part in &explanation.parts {
-        println!("  {:<width$}  {}", part.name, part.value);
+        out!("  {:<width$}  {}", part.name, part.value);
     }
     match &explanation.changed {
-        None => println!("the last run did not have this node"),
-        Some(changed) if changed.is_empty() => println!("nothing changed since the last run"),
+        None => out!("the last run did not have this node"),
+        Some(changed) if changed.is_empty() => out!("nothing changed since the last run"),
         Some(changed) => {
-            println!("changed since the last run:");
+            out!("changed since the last run:");
             for change in changed {
                 let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".into());
-                println!("  {}: {} → {}", change.name, show(&change.before), show(&change.after));
+                out!("  {}: {} → {}", change.name, show(&change.before), show(&change.after));
             }
         }
     }

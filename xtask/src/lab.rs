@@ -5,11 +5,12 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use affekt_config::Diagnostics;
-use affekt_graph::{LastRun, NodeId, Store, Walk, hash_bytes};
+use affekt_graph::{Graph, LastRun, NodeId, Store, Walk, hash_bytes};
 use affekt_ops::{CorpusFolder, HostOps};
 use affekt_pipeline::{Compiled, Environment, compile};
 
 use crate::exit::{Exit, Stop, error};
+use crate::out::out;
 use crate::{place, toolchain};
 
 /// What the user says about an experiment, whatever is to be done with it.
@@ -107,14 +108,27 @@ impl Lab {
         LastRun::read(&self.runs.join("latest").join("journal.jsonl"))
     }
 
-    /// A walk with nothing resolved.
-    pub fn walk(&self, only: Option<String>) -> Walk<'_> {
-        Walk::new(self.experiment.graph.clone(), &self.store, &self.ops, only)
+    /// A walk with nothing resolved: to all that the report reads, or `only` to the nodes of one name.
+    pub fn walk(&self, only: Option<String>) -> Result<Walk<'_>, Stop> {
+        let graph = &self.experiment.graph;
+        if let Some(only) = &only {
+            // Which shards there are is not known yet.
+            let name = match only.split_once('[') {
+                Some((name, axes)) if axes.contains("shard=") => name,
+                _ => only,
+            };
+            if !graph.nodes().iter().any(|node| node.id.as_str() == name || node.id.name() == name) {
+                return Err(unknown_node(only, graph));
+            }
+        }
+        let variants = &self.experiment.variants;
+        let read = variants.iter().flat_map(affekt_pipeline::Variant::reported).cloned();
+        Ok(Walk::new(graph.clone(), &self.store, &self.ops, only).keeping(read))
     }
 
     /// A walk resolved as far as the store reaches, without running anything.
     pub fn view(&self, only: Option<String>) -> Result<Viewed<'_>, Stop> {
-        let mut walk = self.walk(only);
+        let mut walk = self.walk(only)?;
         walk.advance()?;
         Ok(Viewed { walk, last: self.last_run() })
     }
@@ -127,13 +141,17 @@ impl Viewed<'_> {
         if let Some(at) = graph.position(&NodeId::from(name)) {
             return Ok(at);
         }
-        let ids: Vec<&str> = graph.nodes().iter().map(|node| node.id.as_str()).collect();
-        let near = affekt_config::nearest(name, ids.iter().copied());
-        let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-        let shown = affekt_config::list_names(&ids[..ids.len().min(12)]);
-        let more = if ids.len() > 12 { format!(" and {} more", ids.len() - 12) } else { String::new() };
-        Err(Stop::wrong(format!("error: unknown node `{name}`\nhint: {near}there are {shown}{more}")))
+        Err(unknown_node(name, graph))
     }
+}
+
+fn unknown_node(name: &str, graph: &Graph) -> Stop {
+    let ids: Vec<&str> = graph.nodes().iter().map(|node| node.id.as_str()).collect();
+    let near = affekt_config::nearest(name, ids.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+    let shown = affekt_config::list_names(&ids[..ids.len().min(12)]);
+    let more = if ids.len() > 12 { format!(" and {} more", ids.len() - 12) } else { String::new() };
+    Stop::wrong(format!("error: unknown node `{name}`\nhint: {near}there are {shown}{more}"))
 }
 
 fn compiled(file: &Path, environment: &Environment) -> Result<Compiled, Stop> {
@@ -166,6 +184,6 @@ fn synthetic(store: &Store, name: &str, config: &affekt_corpus::SyntheticConfig)
 /// Prints one JSON document.
 pub fn print_json(value: &impl serde::Serialize) -> Result<Exit, Stop> {
     let text = serde_json::to_string_pretty(value).map_err(|cause| error("failed to write JSON", &cause))?;
-    println!("{text}");
+    out!("{text}");
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 //!
 //! Every command answers with an exit code: 0 done, 1 it failed, 2 the input is wrong, 3 work is left (`plan
 //! --check`), 130 interrupted. Results go to standard output, everything said on the way to standard error.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the binary that speaks")]
+#![allow(clippy::print_stderr, reason = "this is the binary that speaks")]
 
 mod audit;
 mod bench;
@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod journalist;
 mod lab;
+mod out;
 mod path;
 mod place;
 mod plan;

@@ -8,6 +8,7 @@ use affekt_graph::{NodeId, State, Work, hash_bytes};
 
 use crate::exit::{Exit, Stop, error};
 use crate::lab::{Asked, Lab, Viewed};
+use crate::out::out;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -37,7 +38,7 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
     };
     match path {
         Some(path) => {
-            println!("{}", path.display());
+            out!("{}", path.display());
             Ok(Exit::Done)
         }
         None => Err(Stop::failed(format!(

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Stop};
 use crate::lab::{Asked, Lab, Viewed, print_json};
+use crate::out::out;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -109,12 +110,12 @@ fn print_table(rows: &[Row]) {
             _ => String::new(),
         };
         let line = format!("{:<8} {:<width$} {estimate:>9}  {}", row.state, row.id, row.reason);
-        println!("{}", line.trim_end());
+        out!("{}", line.trim_end());
     }
     let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
     let left: f64 = rows.iter().filter(|row| row.state != "cached").filter_map(|row| row.estimate_s).sum();
     let left = if left > 0.0 { format!("; about {left:.0} s of work") } else { String::new() };
-    println!(
+    out!(
         "{} nodes: {} cached, {} to run, {} that may run{left}",
         rows.len(),
         count("cached"),

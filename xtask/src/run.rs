@@ -10,6 +10,7 @@ use affekt_graph::{Observer, Outcome, Resources, RunOptions, Walk, WorkerCommand
 use crate::exit::{Exit, Stop, error};
 use crate::journalist::{Journalist, Quiet};
 use crate::lab::{Asked, Lab};
+use crate::out::out;
 use crate::run_folder::RunFolder;
 use crate::toolchain;
 
@@ -46,15 +47,27 @@ enum Executor {
 pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let Executor::Local = arguments.executor;
     let lab = Lab::open(&arguments.asked)?;
-    let mut walk = lab.walk(arguments.only.clone());
-    let folder = RunFolder::create(&lab)?;
-    let mut journalist = Journalist::new(&lab, &folder)?;
     let interrupted = interruptible()?;
+    let stop = match attempt(&lab, arguments, &interrupted) {
+        Err(stop) => stop,
+        ended => return ended,
+    };
+    // What the nodes read they verify and mend; this was read for the report alone.
+    let Some(digest) = stop.damaged() else { return Err(stop) };
+    eprintln!("warning: a stored result that the report reads is damaged; computing it again");
+    lab.store.quarantine(digest)?;
+    attempt(&lab, arguments, &interrupted)
+}
+
+fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result<Exit, Stop> {
+    let mut walk = lab.walk(arguments.only.clone())?;
+    let folder = RunFolder::create(lab)?;
+    let mut journalist = Journalist::new(lab, &folder)?;
     let outcome = walk_to_the_end(
-        &lab,
+        lab,
         &mut walk,
         Limits { cores: arguments.jobs, keep_going: arguments.keep_going },
-        &interrupted,
+        interrupted,
         &mut journalist,
         &folder,
     )?;
@@ -75,22 +88,22 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     if arguments.only.is_some() {
         return Ok(Exit::Done);
     }
-    folder.write(&lab, &walk, &summary)?;
+    folder.write(lab, &walk, &summary)?;
     folder.finish()?;
-    println!("{}", folder.path().join("report.html").display());
+    out!("{}", folder.path().join("report.html").display());
     Ok(Exit::Done)
 }
 
 /// Runs what a command other than `run` needs to know: nodes of one name, in this process, without a journal.
 pub fn run_only<'l>(lab: &'l Lab, name: &str) -> Result<Walk<'l>, Stop> {
-    let mut walk = lab.walk(Some(name.to_owned()));
+    let mut walk = lab.walk(Some(name.to_owned()))?;
     let options = RunOptions {
-        resources: Resources { cpu: cores(), gpu: 0, memory_mib: 0 },
+        resources: Resources { cpu: cores(), gpu: 0, memory_mib: memory_mib() },
         keep_going: false,
         silence: SILENCE,
         worker: &|| Err("this needs no worker".to_owned()),
         logs: lab.store.root().join("tmp"),
-        provenance: provenance(lab),
+        provenance: provenance(),
     };
     let mut failures = Quiet::default();
     let outcome = affekt_graph::run(&mut walk, &lab.ops, &options, &AtomicBool::new(false), &mut failures)?;
@@ -120,13 +133,13 @@ fn walk_to_the_end<'l>(
         resources: Resources {
             cpu: limits.cores.unwrap_or_else(cores),
             gpu: lab.device.gpus(),
-            memory_mib: 0,
+            memory_mib: memory_mib(),
         },
         keep_going: limits.keep_going,
         silence: SILENCE,
         worker: &worker,
         logs: folder.path().join("logs"),
-        provenance: provenance(lab),
+        provenance: provenance(),
     };
     Ok(affekt_graph::run(walk, &lab.ops, &options, interrupted, observer)?)
 }
@@ -148,9 +161,17 @@ fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
 }
 
-fn provenance(lab: &Lab) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        ("affekt".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("device".to_owned(), lab.device.to_string()),
-    ])
+/// What nodes that run in this process depend on.
+fn provenance() -> BTreeMap<String, String> {
+    let mut provenance = affekt_graph::machine();
+    provenance.insert("affekt".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    provenance
+}
+
+/// The machine's memory in MiB; 0 where it cannot be told, which sets no limit.
+fn memory_mib() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::exit::{Exit, Stop, error};
 use crate::lab::Asked;
+use crate::out::out;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -62,9 +63,9 @@ fn compare(first: &Path, second: &Path, what: &str) -> Result<Exit, Stop> {
         let (one, other) = (read(first)?, read(second)?);
         let digest = affekt_graph::hash_bytes(&one).short();
         if one == other {
-            println!("{name}: the same {} bytes ({digest}) from {what}", one.len());
+            out!("{name}: the same {} bytes ({digest}) from {what}", one.len());
         } else {
-            println!("{name}: DIFFERS between {what}");
+            out!("{name}: DIFFERS between {what}");
             same = false;
         }
     }

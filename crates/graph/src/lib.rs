@@ -9,6 +9,7 @@
 mod explain;
 mod journal;
 mod key;
+mod machine;
 mod node;
 mod ops;
 mod pool;
@@ -21,6 +22,7 @@ mod walk;
 pub use explain::{Change, changes};
 pub use journal::{Journal, LastRun, NodeRow, Row};
 pub use key::{Key, Part, parts};
+pub use machine::machine;
 pub use node::{
     Graph, GraphError, Grow, Growth, Input, Node, NodeId, OutputRef, Place, Resources, Source, Work,
 };

@@ -75,6 +75,14 @@ pub struct Variant {
     pub trainings: Vec<RunPart>,
 }
 
+impl Variant {
+    /// The nodes whose results a report is made of.
+    pub fn reported(&self) -> impl Iterator<Item = &NodeId> {
+        let trainings = self.trainings.iter().map(|part| &part.node);
+        self.ingests.values().chain([&self.examples, &self.folds]).chain(&self.evaluate).chain(trainings)
+    }
+}
+
 /// A node of one fold and seed.
 #[derive(Debug, Clone)]
 pub struct RunPart {

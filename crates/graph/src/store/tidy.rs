@@ -27,7 +27,7 @@ pub struct Usage {
     pub results: u64,
     /// Bytes of resumable state of unfinished work.
     pub work_bytes: u64,
-    /// Bytes in quarantine and of files being written.
+    /// Bytes of everything else: the quarantine, files being written, what is remembered of files.
     pub other_bytes: u64,
 }
 
@@ -71,8 +71,10 @@ impl Store {
             entry.1 += bytes;
         }
         usage.work_bytes = bytes_below(&self.root().join("work"));
-        usage.other_bytes =
-            ["tmp", "quarantine"].iter().map(|folder| bytes_below(&self.root().join(folder))).sum();
+        let counted = ["objects", "results", "work"];
+        let others = children(self.root())?;
+        let others = others.iter().filter(|path| !counted.iter().any(|name| path.ends_with(name)));
+        usage.other_bytes = others.map(|path| bytes_below(path)).sum();
         Ok(usage)
     }
 
