@@ -7,7 +7,10 @@ use crate::toolchain::{cargo, have_libtorch};
 pub fn test(rest: &[String]) -> Result<Exit, Stop> {
     have_libtorch(false)?;
     // The end-to-end tests start the runner and the worker as a user would.
-    step(&["build", "--quiet", "--package", "xtask", "--package", "affekt-worker"])?;
+    // One by one, as `run` builds them: built together they would share features.
+    for package in ["xtask", "affekt-worker"] {
+        step(&["build", "--quiet", "--package", package])?;
+    }
     let mut arguments = vec!["test", "--workspace"];
     arguments.extend(rest.iter().map(String::as_str));
     step(&arguments)

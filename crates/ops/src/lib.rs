@@ -1,8 +1,9 @@
 //! One file an op: its ports, parameters, version and what it does.
 //!
-//! Every [`Definition`] is always there, so that experiments can be planned anywhere. What ops do comes in two
-//! halves: the feature `host` brings those that run inside the runner ([`HostOps`]), the feature `torch` those
-//! that need libtorch and run in workers ([`WorkerOps`]).
+//! Every [`Definition`] is always there, so that experiments can be planned anywhere. What ops do comes with the
+//! feature `host` for those that run inside the runner ([`HostOps`]); the bodies of those that need libtorch
+//! (`train`, `predict`) are in the worker, because cargo unifies features: behind a feature of this crate they
+//! would link libtorch into the runner whenever both are built at once.
 
 mod definition;
 mod kind;
@@ -18,23 +19,15 @@ pub mod predict;
 pub mod split;
 pub mod train;
 
-#[cfg(feature = "torch")]
-mod feature_set;
 #[cfg(feature = "host")]
 mod hints;
 #[cfg(feature = "host")]
 mod host;
-#[cfg(feature = "torch")]
-mod model;
-#[cfg(feature = "torch")]
-mod worker;
 
 pub use definition::{Arity, Definition, Grain, InputPort, OutputPort};
 #[cfg(feature = "host")]
 pub use host::{CorpusFolder, HostOps};
 pub use kind::Kind;
-#[cfg(feature = "torch")]
-pub use worker::WorkerOps;
 
 /// All ops, in the order in which data passes through them.
 pub const ALL: &[&Definition] = &[
@@ -56,8 +49,10 @@ pub fn find(name: &str) -> Option<&'static Definition> {
 }
 
 /// The parameters of a job.
-#[cfg(any(feature = "host", feature = "torch"))]
-fn params<T: serde::de::DeserializeOwned>(job: &affekt_graph::Job) -> Result<T, affekt_graph::Failure> {
+///
+/// # Errors
+/// When they are not those of the op.
+pub fn params<T: serde::de::DeserializeOwned>(job: &affekt_graph::Job) -> Result<T, affekt_graph::Failure> {
     serde_json::from_value(job.params.clone()).map_err(|error| affekt_graph::Failure::because(&error))
 }
 

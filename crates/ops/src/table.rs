@@ -3,9 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-#[cfg(any(feature = "host", feature = "torch"))]
-use affekt_graph::Job;
-use affekt_graph::{Failure, Object, ObjectError};
+use affekt_graph::{Failure, Job, Object, ObjectError};
 use affekt_table::{Bytes, TableError, TableFile};
 
 /// An object of the store, lent to the table readers block by verified block.
@@ -43,9 +41,11 @@ pub fn read<T>(
     read(&open(object)?).map_err(|error| failure(object, error))
 }
 
-/// What `read` makes of the table on a port that holds one.
-#[cfg(any(feature = "host", feature = "torch"))]
-pub(crate) fn read_port<T>(
+/// What `read_table` makes of the table on a port that holds one.
+///
+/// # Errors
+/// When the port holds no such table, or a damaged one.
+pub fn read_port<T>(
     job: &Job,
     port: &str,
     read_table: impl FnOnce(&TableFile) -> Result<T, TableError>,
@@ -54,7 +54,8 @@ pub(crate) fn read_port<T>(
 }
 
 /// A table error as the failure of a node: damage names its object, so that it is computed again.
-pub(crate) fn failure(object: &Object, error: TableError) -> Failure {
+#[must_use]
+pub fn failure(object: &Object, error: TableError) -> Failure {
     match error {
         TableError::Damaged(what) => Failure::Damaged { digest: object.digest(), what },
         other => Failure::because(&other),
@@ -62,8 +63,8 @@ pub(crate) fn failure(object: &Object, error: TableError) -> Failure {
 }
 
 /// A table that could not be written.
-#[cfg(any(feature = "host", feature = "torch"))]
-pub(crate) fn unwritten(error: TableError) -> Failure {
+#[must_use]
+pub fn unwritten(error: TableError) -> Failure {
     match error {
         TableError::Io { path, cause } => Failure::unwritten(&path, &cause),
         other => Failure::because(&other),

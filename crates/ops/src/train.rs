@@ -25,7 +25,7 @@ pub const DEFINITION: Definition = Definition {
 };
 
 /// The parameters, in the words of `NetworkConfig`, `TrainConfig` and `StandardisePer`, which only exist where
-/// libtorch is. A test of the worker's half holds the two together.
+/// libtorch is. A test of the worker holds the two together.
 fn read(section: &mut Section<'_>) -> Value {
     let network = section.required_section("network", |network| {
         let kind = network.required_one_of("kind", &[("cnn", "cnn")]).unwrap_or_default();

@@ -5,13 +5,18 @@
 
 #![allow(clippy::print_stderr, reason = "started by hand, it speaks to a person")]
 
+mod feature_set;
+mod model;
+mod ops;
+
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
 
 use affekt_graph::{Hello, PROTOCOL, machine, serve};
-use affekt_ops::WorkerOps;
 use affekt_torch::device;
+
+use crate::ops::WorkerOps;
 
 fn main() -> ExitCode {
     // Before anything asks for a GPU: linking alone does not load libtorch's CUDA half.

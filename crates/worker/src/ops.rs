@@ -7,6 +7,7 @@ use std::time::Duration;
 use affekt_domain::{Digest, Prediction, Role};
 use affekt_graph::{Context, Failure, Job, Node, Object, Ops};
 use affekt_models::NetworkConfig;
+use affekt_ops::{predict, table, train};
 use affekt_table::predictions::Predictions;
 use affekt_table::rows::{self, Rows};
 use affekt_torch::device::{DeviceChoice, set_threads};
@@ -19,7 +20,6 @@ use tch::Device;
 
 use crate::feature_set::{At, FeatureSet};
 use crate::model::{self, Card};
-use crate::table;
 
 /// How often a training writes down where it is.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ impl WorkerOps {
     /// The ops it runs, with their versions.
     #[must_use]
     pub fn versions(self) -> BTreeMap<String, u32> {
-        let ops = [&crate::train::DEFINITION, &crate::predict::DEFINITION];
+        let ops = [&train::DEFINITION, &predict::DEFINITION];
         ops.into_iter().map(|op| (op.name.to_owned(), op.version)).collect()
     }
 }
@@ -45,8 +45,8 @@ impl Ops for WorkerOps {
     fn run(&self, job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
         let device = device(job)?;
         match job.op.as_str() {
-            "train" => train(job, device, context),
-            "predict" => predict(job, device, context),
+            "train" => fit(job, device, context),
+            "predict" => score(job, device, context),
             other => Err(Failure::Failed { message: format!("the worker has no op `{other}`") }),
         }
     }
@@ -61,8 +61,8 @@ struct TrainParams {
     standardise: Option<StandardisePer>,
 }
 
-fn train(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
-    let params: TrainParams = crate::params(job)?;
+fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
+    let params: TrainParams = affekt_ops::params(job)?;
     let seed = job.seed.ok_or_else(|| Failure::Failed { message: "training needs a seed".into() })?;
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     let mut tables = vec![&train_rows];
@@ -128,8 +128,8 @@ fn train(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
     affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
 }
 
-fn predict(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
-    let crate::predict::Params { batch_size } = crate::params(job)?;
+fn score(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
+    let predict::Params { batch_size } = affekt_ops::params(job)?;
     let (card, weights) = model::read(&job.open_one("model")?)?;
     let mut network = card
         .network
@@ -288,7 +288,7 @@ mod tests {
             let diagnostics = Diagnostics::new();
             let node = parse("train.yaml", text, &diagnostics).unwrap();
             let mut section = Section::open(&node, &diagnostics, "node `train`").unwrap();
-            let params = (crate::train::DEFINITION.params)(&mut section);
+            let params = (train::DEFINITION.params)(&mut section);
             section.close();
             assert_eq!(diagnostics.to_string(), "");
             serde_json::from_value(params).unwrap()

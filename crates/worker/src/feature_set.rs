@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use affekt_graph::{Failure, Object};
 use affekt_table::features::Features;
 
-use crate::table;
+use affekt_ops::table;
 
 /// Where a row of frames lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
