@@ -121,7 +121,7 @@ pub fn run<'a>(
             // Also those that failed without having been started: a corpus that cannot be read at all.
             for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
                 if let State::Failed { failure } = state
-                    && !matches!(failure, Failure::Above { .. })
+                    && !matches!(failure, Failure::Above { .. } | Failure::Cancelled)
                     && failed.insert(at)
                 {
                     observer.event(Event::Failed { node, failure });

@@ -177,7 +177,8 @@ fn shelves(experiment: &Path, workspace: &Path) -> Vec<PathBuf> {
 }
 
 fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnostics) {
-    if settings.corpora.is_empty() {
+    // Where none could be read, that has been said.
+    if settings.corpora.is_empty() && !diagnostics.has_errors() {
         diagnostics.error(&variant.root.span, "no corpus is left to use");
     }
     if settings.protocol.n_folds().is_none() {
