@@ -203,7 +203,7 @@ impl Rows {
 
     /// The rows whose examples have a value, as a table of `key`, `role` and `example`. The key packs `place` of
     /// fold and role with the value: grouping by one number costs a fraction of grouping by several columns.
-    fn keyed(&self, values: &Values, place: impl Fn(u32, u32) -> u32) -> PolarsResult<LazyFrame> {
+    fn keyed(&self, values: &Values, place: impl Fn(u32, u32) -> u32) -> PolarsResult<DataFrame> {
         let (mut key, mut role, mut example) = (Vec::new(), Vec::new(), Vec::new());
         for row in 0..self.example.len() {
             if let Some(value) = values.of_examples[self.example[row] as usize] {
@@ -212,7 +212,7 @@ impl Rows {
                 example.push(self.example[row]);
             }
         }
-        Ok(df!("key" => key, "role" => role, "example" => example)?.lazy())
+        df!("key" => key, "role" => role, "example" => example)
     }
 }
 
@@ -254,6 +254,14 @@ impl Values {
     }
 }
 
+/// The rows of a group. No group is empty.
+fn members(group: &GroupsIndicator<'_>) -> Vec<usize> {
+    match group {
+        GroupsIndicator::Idx((_, rows)) => rows.iter().map(|row| *row as usize).collect(),
+        GroupsIndicator::Slice([first, len]) => (*first as usize..(*first + *len) as usize).collect(),
+    }
+}
+
 /// What several roles of a fold have, with the rows concerned.
 fn find_shared(
     what: Sharing,
@@ -263,25 +271,23 @@ fn find_shared(
 ) -> PolarsResult<Vec<Shared>> {
     let mut values = Values::new(examples.iter().map(|example| what.of(example)));
     values.forget_singles();
-    let rows = rows.keyed(&values, |fold, _| fold)?;
-    let in_several_roles = rows
-        .clone()
-        .group_by([col("key")])
-        .agg([col("role").min().alias("first"), col("role").max().alias("last")])
-        .filter(col("first").lt(col("last")))
-        .select([col("key")]);
-    let concerned = rows
-        .join(in_several_roles, [col("key")], [col("key")], JoinArgs::new(JoinType::Inner))
-        .select([col("key"), col("role"), col("example")])
-        .collect()?;
+    let table = rows.keyed(&values, |fold, _| fold)?;
+    let (keys, roles) = (table.column("key")?.u64()?, table.column("role")?.u32()?);
+    let indices = table.column("example")?.u32()?;
 
     let mut by_key: BTreeMap<u64, BTreeMap<u32, Vec<&str>>> = BTreeMap::new();
-    let (roles, indices) = (concerned.column("role")?.u32()?, concerned.column("example")?.u32()?);
-    let keys = concerned.column("key")?.u64()?;
-    for ((key, role), index) in keys.iter().zip(roles.iter()).zip(indices.iter()) {
-        let (Some(key), Some(role), Some(index)) = (key, role, index) else { continue };
-        let utterance = examples[index as usize].utterance.id.as_str();
-        by_key.entry(key).or_default().entry(role).or_default().push(utterance);
+    for group in table.group_by(["key"])?.get_groups().iter() {
+        let rows = members(&group);
+        let role_of = |row: &usize| roles.get(*row);
+        let is_shared = rows.iter().any(|row| role_of(row) != role_of(&rows[0]));
+        for row in rows.into_iter().filter(|_| is_shared) {
+            let (Some(key), Some(role), Some(index)) = (keys.get(row), roles.get(row), indices.get(row))
+            else {
+                continue;
+            };
+            let utterance = examples[index as usize].utterance.id.as_str();
+            by_key.entry(key).or_default().entry(role).or_default().push(utterance);
+        }
     }
     let mut shared = Vec::new();
     for (key, mut by_role) in by_key {
@@ -306,16 +312,13 @@ fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> PolarsResult<Vec<
     // For each fold and role, how many rows have each value.
     let count = |value: &dyn Fn(&Example) -> &str| -> PolarsResult<BTreeMap<u32, BTreeMap<String, usize>>> {
         let values = Values::new(examples.iter().map(|example| Some(value(example).to_owned())));
-        let counts = rows
-            .keyed(&values, |fold, role| fold * roles + role)?
-            .group_by([col("key")])
-            .agg([len().cast(DataType::UInt64).alias("rows")])
-            .collect()?;
+        let table = rows.keyed(&values, |fold, role| fold * roles + role)?;
+        let keys = table.column("key")?.u64()?;
         let mut by_place: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-        let (keys, rows) = (counts.column("key")?.u64()?, counts.column("rows")?.u64()?);
-        for (key, rows) in keys.iter().zip(rows.iter()) {
-            let (Some((place, value)), Some(rows)) = (key.map(unpack), rows) else { continue };
-            by_place.entry(place).or_default().insert(values.names[value as usize].clone(), rows as usize);
+        for group in table.group_by(["key"])?.get_groups().iter() {
+            let rows = members(&group);
+            let Some((place, value)) = keys.get(rows[0]).map(unpack) else { continue };
+            by_place.entry(place).or_default().insert(values.names[value as usize].clone(), rows.len());
         }
         Ok(by_place)
     };
