@@ -83,8 +83,14 @@ impl Lab {
     /// A copy of a lab in which [`TINY`] has run.
     pub fn finished() -> Self {
         static FINISHED: LazyLock<Lab> = LazyLock::new(|| {
+            // Nobody drops what is static.
+            extern "C" fn remove() {
+                let _ = fs::remove_dir_all(FINISHED.folder.path());
+            }
             let lab = Lab::tiny();
             lab.run("tiny", &[]).expect(0);
+            // SAFETY: the handler touches nothing but a value that is initialised by then.
+            unsafe { libc::atexit(remove) };
             lab
         });
         let lab = Self::empty();
@@ -259,7 +265,8 @@ impl Running<'_> {
         self.folder().map(|folder| Journal::read(&folder)).unwrap_or_default()
     }
 
-    fn folder(&self) -> Option<PathBuf> {
+    /// The run folder, once it is there.
+    pub fn folder(&self) -> Option<PathBuf> {
         let experiments = fs::read_dir(self.lab.path("runs")).into_iter().flatten().flatten();
         let names = experiments.map(|entry| entry.file_name().to_str().unwrap().to_owned());
         names
@@ -272,10 +279,32 @@ impl Running<'_> {
     }
 }
 
+/// A command with another program and its words before it: `setpriv`, `sh -c`.
+pub fn wrapped(command: &Command, program: &str, words: &[&str]) -> Command {
+    let mut outer = Command::new(program);
+    outer.args(words).arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    if let Some(folder) = command.get_current_dir() {
+        outer.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
 /// Sends a signal to a process that the test started, or (negative) to its group.
 pub fn signal(pid: i32, signal: i32) {
     // SAFETY: a plain system call.
     assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Says that a test proves nothing here.
+#[expect(clippy::print_stderr, reason = "whoever reads the tests' output should know")]
+pub fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
 }
 
 /// Copies a folder and all below; links are copied as links.

@@ -12,6 +12,13 @@ mod lab;
 
 // What they prove.
 mod at_once;
+mod bad_audio;
 mod caching;
+mod full_disk;
+mod invariants;
+mod keys;
+mod kills;
+mod mistakes;
 mod own_corpus;
 mod runs;
+mod store;

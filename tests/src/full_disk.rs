@@ -1,0 +1,53 @@
+//! A disk that fills up: the run ends with a clear word, and goes on once there is room.
+
+use std::fs;
+use std::process::Command;
+
+use crate::lab::{Lab, skipped, wrapped};
+
+/// In a mount namespace of its own, the store lies on a disk of its own; `then` is done there.
+fn on_a_small_disk(lab: &Lab, size: &str, then: &str) -> Option<std::process::Output> {
+    let may = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        skipped("`unshare -rm mount` is not permitted here, so there is no disk to fill");
+        return None;
+    }
+    fs::create_dir_all(lab.path(".affekt")).unwrap();
+    let script = format!("mount -t tmpfs -o size={size} tmpfs .affekt || exit 99\n{then}");
+    let command = lab.command(&["run", "tiny.yaml", "--device", "cpu"]);
+    let mut inside = wrapped(&command, "unshare", &["-rm", "sh", "-c", &script, "sh"]);
+    Some(inside.output().unwrap())
+}
+
+#[test]
+fn a_full_disk_is_named_and_nothing_is_lost() {
+    let undisturbed = Lab::finished().run("tiny", &[]).expect(0).bytes("predictions.arrow");
+    // Room for the manifest and the tables, not for the sound.
+    let then = r#""$@"; echo "first $?"; mount -o remount,size=64m .affekt; "$@"; echo "second $?""#;
+    let lab = Lab::tiny();
+    let Some(output) = on_a_small_disk(&lab, "700k", then) else { return };
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(stdout.contains("first 1\n") && stdout.contains("second 0\n"), "{stdout}{stderr}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
+    assert!(
+        stderr.contains("free some space (`cache du` shows what the store holds) and run again"),
+        "{stderr}"
+    );
+    let folder = lab.path("runs/tiny/latest");
+    assert_eq!(fs::read(folder.join("predictions.arrow")).unwrap(), undisturbed);
+}
+
+#[test]
+fn files_that_may_not_grow_are_named_and_nothing_is_lost() {
+    let lab = Lab::tiny();
+    // 256 KiB a file: the sound of 45 recordings has more.
+    let command = lab.command(&["run", "tiny.yaml", "--device", "cpu"]);
+    let command = wrapped(&command, "sh", &["-c", r#"trap "" XFSZ; ulimit -f 512; exec "$@""#, "sh"]);
+    let failed = lab.run_by("tiny", command).expect(1);
+    assert!(failed.ended.stderr.contains("File too large"), "{}", failed.ended.stderr);
+    assert_eq!(failed.journal.nodes("failed"), ["audio[shard=0]"]);
+
+    let next = lab.run("tiny", &[]).expect(0);
+    assert!(next.ran().iter().all(|id| !failed.ran().contains(id)));
+}

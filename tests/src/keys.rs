@@ -1,0 +1,70 @@
+//! Golden keys: what each op's key is made of. A key that moves without anybody meaning it fails here; one that
+//! moves because results do needs a new version of its op.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use affekt_config::{Diagnostics, Section, parse};
+use affekt_graph::{Key, Node, NodeId, Resources, Work, parts};
+
+use crate::lab::Lab;
+
+#[test]
+fn of_ops_with_their_defaults() {
+    let mut text = String::new();
+    for op in affekt_ops::ALL {
+        let diagnostics = Diagnostics::new();
+        let yaml = if op.name == "train" { "network: { kind: cnn }\ntraining: {}" } else { "{}" };
+        let yaml = parse("defaults.yaml", yaml, &diagnostics).unwrap();
+        let params = (op.params)(&mut Section::open(&yaml, &diagnostics, "the op").unwrap());
+        assert!(diagnostics.is_empty(), "{diagnostics}");
+        let node = Node {
+            id: NodeId::from("any"),
+            work: Work::Op,
+            op: op.name.to_owned(),
+            version: op.version,
+            params,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            seed: op.seeded.then_some(1),
+            numerics: BTreeMap::new(),
+            place: op.place,
+            resources: Resources::default(),
+            reproducible: true,
+        };
+        let parts = parts(&node, &[], None);
+        writeln!(text, "{}: {}", op.name, Key::of(&parts)).unwrap();
+        parts.iter().for_each(|part| writeln!(text, "  {} = {}", part.name, part.value).unwrap());
+    }
+    insta::assert_snapshot!(text);
+}
+
+/// As a run writes them down and `explain` shows them, contents left out.
+#[test]
+fn of_the_nodes_of_a_run() {
+    let lab = Lab::finished();
+    lab.run("tiny", &[]).expect(0);
+    let mut text = String::new();
+    for node in [
+        "ingest[corpus=RAVDESS]",
+        "examples",
+        "folds",
+        "split[fold=2]",
+        "audio[shard=0]",
+        "mfcc[shard=0]",
+        "train[fold=2,seed=1]",
+        "predict[fold=2,seed=1]",
+        "metrics",
+    ] {
+        let explained =
+            lab.xtask(&["explain", "tiny.yaml", node, "--device", "cpu", "--json"]).expect(0).json();
+        writeln!(text, "{node}: {}", explained["state"].as_str().unwrap()).unwrap();
+        for part in explained["parts"].as_array().unwrap() {
+            let (name, value) = (part["name"].as_str().unwrap(), part["value"].as_str().unwrap());
+            let is_content = name.starts_with("in.")
+                || ["outside", "params.recordings", "numerics.libtorch"].contains(&name);
+            writeln!(text, "  {name} = {}", if is_content { "…" } else { value }).unwrap();
+        }
+    }
+    insta::assert_snapshot!(text);
+}
