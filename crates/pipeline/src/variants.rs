@@ -53,7 +53,10 @@ fn named_variants(named: &Node, base: &Overlaid, diagnostics: &Diagnostics) -> V
             Section::open(overlays.node, diagnostics, &format!("variant `{}`", name.name))
         {
             for (path, value) in section.rest() {
-                variant.params.push((path.name.clone(), to_json(value.node)));
+                // How a variant is reported does not tell it from the others.
+                if !path.name.starts_with("report.") {
+                    variant.params.push((path.name.clone(), to_json(value.node)));
+                }
                 lay(&mut variant.root, path, value.node.clone(), diagnostics);
             }
         }
