@@ -106,7 +106,7 @@ pub fn worker(device: &Device) -> Result<WorkerCommand, String> {
 }
 
 fn build_worker() -> Result<PathBuf, String> {
-    have_libtorch(false).map_err(|stop| stop.text())?;
+    have_libtorch(false).map_err(|stop| stop.text().trim_start_matches("error: ").to_owned())?;
     let output = cargo()
         .args(["build", "--quiet", "--package", "affekt-worker"])
         .stdin(Stdio::null())
@@ -127,9 +127,11 @@ pub fn cargo() -> Command {
     cargo
 }
 
+/// The workspace, as an absolute path: cargo names libtorch's folder so, and the two are compared.
 fn root() -> PathBuf {
     let root = place::workspace();
-    if root.as_os_str().is_empty() { PathBuf::from(".") } else { root }
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { &root };
+    std::path::absolute(root).unwrap_or_else(|_| root.to_owned())
 }
 
 fn libtorch() -> PathBuf {

@@ -182,5 +182,11 @@ fn has_library(home: &Path, name: &str) -> bool {
 }
 
 fn same_folder(one: &Path, other: &Path) -> bool {
-    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    one == other || real(one).is_some_and(|one| real(other) == Some(one))
+}
+
+/// Where a path really leads; its last part need not be there yet.
+fn real(path: &Path) -> Option<PathBuf> {
+    let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    path.canonicalize().ok().or_else(|| Some(parent.canonicalize().ok()?.join(path.file_name()?)))
 }

@@ -378,3 +378,14 @@ fn what_is_there_is_used() {
     let error = ensure(&root.0, &Wishes::default(), Flavour::Cpu, &mut |progress| panic!("{progress:?}"));
     assert!(error.unwrap_err().message.ends_with("was not made by this program"));
 }
+
+/// Cargo sets `LIBTORCH` to the workspace's own `.libtorch`, which on a new machine is not there yet.
+#[test]
+fn the_folder_to_be_made_is_not_the_users_own() {
+    let root = tempfile::tempdir().unwrap();
+    let absolute = root.path().join(".libtorch");
+    assert!(super::same_folder(&absolute, &root.path().join(".").join(".libtorch")));
+    assert!(!super::same_folder(&absolute, &root.path().join("libtorch")));
+    std::fs::create_dir(&absolute).unwrap();
+    assert!(super::same_folder(&absolute, &root.path().join("./.libtorch")));
+}
