@@ -145,12 +145,13 @@ fn library(name: &str) -> PathBuf {
 /// Shows how far a set-up is.
 struct Teller {
     bar: Option<ProgressBar>,
-    step: &'static str,
+    /// Steps that were told of: packages take turns in being downloaded and checked.
+    told: Vec<&'static str>,
 }
 
 impl Teller {
     fn new() -> Self {
-        Self { bar: None, step: "" }
+        Self { bar: None, told: Vec::new() }
     }
 
     fn tell(&mut self, progress: Progress) {
@@ -165,9 +166,9 @@ impl Teller {
     }
 
     fn line(&mut self, step: &'static str, text: &str) {
-        if self.step != step {
+        if !self.told.contains(&step) {
             self.finish();
-            self.step = step;
+            self.told.push(step);
             eprintln!("{text}");
         }
     }
@@ -176,10 +177,6 @@ impl Teller {
         if !std::io::stderr().is_terminal() {
             let text = format!("{step}: {}", indicatif::HumanBytes(total));
             return self.line(step, &text);
-        }
-        if self.step != step {
-            self.finish();
-            self.step = step;
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new(total);

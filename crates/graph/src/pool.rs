@@ -43,13 +43,14 @@ impl<'a> Pool<'a> {
         Self { command, silence, idle: Mutex::default() }
     }
 
-    /// Runs a job in a worker. Returns what the worker runs on.
+    /// Runs a job in a worker. Returns what the worker runs on, and how long it took from when it had the job: the
+    /// first one also waits until there is a worker.
     pub fn run(
         &self,
         job: &Job,
         log: &Path,
         context: &mut dyn Context,
-    ) -> Result<BTreeMap<String, String>, Failure> {
+    ) -> Result<(BTreeMap<String, String>, Duration), Failure> {
         let idle = lock(&self.idle).pop();
         let mut worker = match idle {
             Some(worker) => worker,
@@ -60,7 +61,8 @@ impl<'a> Pool<'a> {
         if send(&mut worker.stdin, &Request::Run(Box::new(job.clone()))).is_err() {
             return Err(worker.post_mortem(Some(log)));
         }
-        let mut heard = Instant::now();
+        let started = Instant::now();
+        let mut heard = started;
         loop {
             match worker.replies.recv_timeout(TICK) {
                 Ok(Reply::Progress { done, total, note }) => {
@@ -70,7 +72,7 @@ impl<'a> Pool<'a> {
                 Ok(Reply::Done) => {
                     let provenance = worker.hello.provenance.clone();
                     lock(&self.idle).push(worker);
-                    return Ok(provenance);
+                    return Ok((provenance, started.elapsed()));
                 }
                 Ok(Reply::Failed(failure)) => return Err(failure),
                 Ok(Reply::Hello(_)) => return Err(crashed("the worker spoke out of turn")),

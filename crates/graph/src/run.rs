@@ -241,14 +241,14 @@ impl Task<'_> {
             return Ok(Ended { record, ran: false, fingerprint, parts });
         }
 
-        let started = Instant::now();
         let scratch = self.store.scratch()?;
         let job = job(self.node, self.inputs.clone(), scratch.path(), Some(lease.state()));
-        let provenance = match self.node.place {
+        let (provenance, took) = match self.node.place {
             Place::Runner => {
+                let started = Instant::now();
                 let ran = catch_unwind(AssertUnwindSafe(|| self.ops.run(&job, context)));
                 ran.map_err(|panic| Failure::Crashed { message: panic_text(&*panic) })??;
-                self.options.provenance.clone()
+                (self.options.provenance.clone(), started.elapsed())
             }
             Place::Worker => {
                 let log = self.options.logs.join(format!("{}.log", self.node.id.as_str().replace('/', "_")));
@@ -264,7 +264,7 @@ impl Task<'_> {
             key,
             op: self.node.op.clone(),
             outputs,
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: took.as_secs_f64(),
             reproducible: self.node.reproducible,
             provenance,
         })?;
