@@ -53,19 +53,30 @@ impl Axis {
     }
 }
 
+/// The steps of a pipeline, and the names of those that could not be read: what refers to them is no mistake of its
+/// own.
+#[derive(Default)]
+pub struct Steps {
+    pub read: Vec<Step>,
+    pub unread: BTreeSet<String>,
+}
+
 /// The steps of the pipeline in `root`, with the experiment's `with` filled in.
-pub fn read(root: &Node, with: &[(Key, Node)], diagnostics: &Diagnostics) -> Vec<Step> {
+pub fn read(root: &Node, with: &[(Key, Node)], diagnostics: &Diagnostics) -> Steps {
     let mut root = root.clone();
     fill_in(&mut root, with, diagnostics);
-    let Some(mut section) = Section::open(&root, diagnostics, "the pipeline") else { return Vec::new() };
+    let Some(mut section) = Section::open(&root, diagnostics, "the pipeline") else {
+        return Steps::default();
+    };
     section.node("defaults");
-    let mut steps = Vec::new();
+    let mut steps = Steps::default();
     section.required_section("nodes", |nodes| {
-        steps = nodes
-            .rest()
-            .into_iter()
-            .filter_map(|(key, field)| read_step(key, field.node, diagnostics))
-            .collect();
+        for (key, field) in nodes.rest() {
+            match read_step(key, field.node, diagnostics) {
+                Some(step) => steps.read.push(step),
+                None => _ = steps.unread.insert(key.name.clone()),
+            }
+        }
         Some(())
     });
     section.close();

@@ -6,7 +6,7 @@ use affekt_config::{Diagnostic, Diagnostics, list_names};
 use affekt_graph::Place;
 use affekt_ops::{Definition, Grain, InputPort, Kind};
 
-use crate::step::{Axis, Reference, Step};
+use crate::step::{Axis, Reference, Step, Steps};
 
 /// What every pipeline finds there: made from the experiment's corpora, labels and protocol.
 pub const GIVEN: &[(&str, &Definition, &[Axis])] = &[
@@ -36,14 +36,15 @@ struct Named {
 
 /// Resolves all references and orders the steps so that each comes after what it reads. `None` (and errors) when
 /// they do not fit.
-pub fn wire(steps: Vec<Step>, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
+pub fn wire(steps: Steps, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
+    let Steps { read: steps, unread } = steps;
+    let mut is_sound = unread.is_empty();
     let mut named: BTreeMap<String, Named> = GIVEN
         .iter()
         .map(|(name, definition, axes)| {
             ((*name).to_owned(), Named { definition, axes: axes.iter().copied().collect() })
         })
         .collect();
-    let mut is_sound = true;
     for step in &steps {
         let name = Named { definition: step.definition, axes: step.axes.clone() };
         if GIVEN.iter().any(|(given, ..)| *given == step.name) {
@@ -55,7 +56,7 @@ pub fn wire(steps: Vec<Step>, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
     }
     let mut wired = Vec::new();
     for step in steps {
-        match wire_step(&step, &named, diagnostics) {
+        match wire_step(&step, &named, &unread, diagnostics) {
             Some(inputs) => wired.push(Wired { step, inputs }),
             None => is_sound = false,
         }
@@ -76,6 +77,7 @@ pub fn wire(steps: Vec<Step>, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
 fn wire_step(
     step: &Step,
     named: &BTreeMap<String, Named>,
+    unread: &BTreeSet<String>,
     diagnostics: &Diagnostics,
 ) -> Option<Vec<Vec<Wire>>> {
     let ports = step.definition.inputs;
@@ -102,6 +104,10 @@ fn wire_step(
         };
         let port = &ports[position];
         for reference in &input.from {
+            if unread.contains(&reference.node) {
+                is_sound = false;
+                continue;
+            }
             match resolve(step, port, reference, named, diagnostics) {
                 Some(wire) => inputs[position].push(wire),
                 None => is_sound = false,

@@ -145,6 +145,11 @@ fn summary(summary: &Summary) -> Value {
     Value { mean: percent(summary.mean), spread: summary.std_seeds.or(summary.std_folds).map(percent) }
 }
 
+/// Whether the report says a parameter in words of its own, so that its YAML need not be shown.
+pub(crate) fn is_told_in_words(name: &str) -> bool {
+    name == "labels" || name == "protocol" || name.starts_with("protocol.")
+}
+
 fn row(report: &Report, variant: &Variant, slug: &str, measures: [Measure; 3]) -> Row {
     let metrics = &variant.metrics;
     let primary = metrics.aggregate.get(measures[0]);
@@ -159,7 +164,11 @@ fn row(report: &Report, variant: &Variant, slug: &str, measures: [Measure; 3]) -
             .params
             .iter()
             .filter(|(name, param)| {
-                report.variants.iter().any(|other| other.metrics.about.params.get(*name) != Some(*param))
+                !is_told_in_words(name)
+                    && report
+                        .variants
+                        .iter()
+                        .any(|other| other.metrics.about.params.get(*name) != Some(*param))
             })
             .map(|(name, param)| (name.clone(), value(param)))
             .collect(),

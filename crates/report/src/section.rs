@@ -7,6 +7,7 @@ use affekt_eval::{Baseline, CellMetrics, ClassScores, Group, Measure, VariantMet
 use serde::Serialize;
 
 use crate::curves::{Curves, curves};
+use crate::headline::is_told_in_words;
 use crate::report::{Audit, Variant};
 use crate::text::{count, percent, plural, range, sentence, title, value};
 
@@ -142,7 +143,8 @@ pub(crate) fn section(variant: &Variant, slug: String) -> Section {
 fn facts(variant: &Variant) -> Vec<(String, String)> {
     let about = &variant.metrics.about;
     let mut facts = vec![("Protocol".to_owned(), variant.protocol.clone())];
-    facts.extend(about.params.iter().map(|(name, param)| (name.clone(), value(param))));
+    let params = about.params.iter().filter(|(name, _)| !is_told_in_words(name));
+    facts.extend(params.map(|(name, param)| (name.clone(), value(param))));
     facts.push(("Labels".to_owned(), format!("{}: {}", variant.labels, about.classes.join(", "))));
     if let Some(size) = variant.parameters {
         let text = format!("{} parameters, {} of them trained", count(size.total), count(size.trainable));
