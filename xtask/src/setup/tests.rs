@@ -386,6 +386,6 @@ fn the_folder_to_be_made_is_not_the_users_own() {
     let absolute = root.path().join(".libtorch");
     assert!(super::same_folder(&absolute, &root.path().join(".").join(".libtorch")));
     assert!(!super::same_folder(&absolute, &root.path().join("libtorch")));
-    std::fs::create_dir(&absolute).unwrap();
+    fs::create_dir(&absolute).unwrap();
     assert!(super::same_folder(&absolute, &root.path().join("./.libtorch")));
 }
