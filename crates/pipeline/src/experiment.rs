@@ -108,7 +108,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     if diagnostics.has_errors() {
         return None;
     }
-    let overlaid = overlay(root, given, diagnostics);
+    let overlaid = overlay(root, &given, diagnostics);
     let ids: Vec<String> = overlaid.iter().map(|variant| variant.id.clone()).collect();
     let shelves = shelves(path, &environment.workspace);
     let mut compiler = Compiler { environment, drafts: Drafts::default() };

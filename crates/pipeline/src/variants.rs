@@ -18,10 +18,11 @@ pub struct Overlaid {
     pub root: Node,
 }
 
-/// Lays `--set` settings over the file, then each variant over that.
-pub fn overlay(mut root: Node, settings: Vec<(Key, Node)>, diagnostics: &Diagnostics) -> Vec<Overlaid> {
+/// Lays `--set` settings over the file, each variant over that, and the settings over the variants once more: what
+/// is said on the command line wins.
+pub fn overlay(mut root: Node, settings: &[(Key, Node)], diagnostics: &Diagnostics) -> Vec<Overlaid> {
     for (path, value) in settings {
-        lay(&mut root, &path, value, diagnostics);
+        lay(&mut root, path, value.clone(), diagnostics);
     }
     let mut variants =
         vec![Overlaid { id: "default".into(), params: Vec::new(), root: without_variants(&root) }];
@@ -31,6 +32,14 @@ pub fn overlay(mut root: Node, settings: Vec<(Key, Node)>, diagnostics: &Diagnos
     if let Some(sweep) = root.get("sweep") {
         for (path, values) in sweep_axes(sweep, diagnostics) {
             variants = cross(&variants, &path, &values, diagnostics);
+        }
+    }
+    let of_variants = |path: &&(Key, Node)| {
+        !path.0.name.split('.').next().is_some_and(|first| first == "variants" || first == "sweep")
+    };
+    for (path, value) in settings.iter().filter(of_variants) {
+        for variant in &mut variants {
+            lay(&mut variant.root, path, value.clone(), diagnostics);
         }
     }
     variants
@@ -107,4 +116,38 @@ fn cross(variants: &[Overlaid], path: &Key, values: &[Node], diagnostics: &Diagn
 
 fn lay(root: &mut Node, path: &Key, value: Node, diagnostics: &Diagnostics) {
     set(root, path, value, LITERAL, diagnostics);
+}
+
+#[cfg(test)]
+mod tests {
+    use affekt_config::{parse, parse_setting};
+
+    use super::*;
+
+    const TEXT: &str = "lr: 1\nlabels: x\nvariants:\n  a: { protocol: { seeds: [1] } }\n  b: { labels: y }\nsweep: { product: { lr: [2, 3] } }\n";
+
+    fn overlaid(settings: &[&str]) -> Vec<(String, serde_json::Value)> {
+        let diagnostics = Diagnostics::new();
+        let root = parse("test.yaml", TEXT, &diagnostics).unwrap();
+        let settings: Vec<_> =
+            settings.iter().map(|text| parse_setting(text, &diagnostics).unwrap()).collect();
+        let variants = overlay(root, &settings, &diagnostics);
+        assert_eq!(diagnostics.to_string(), "");
+        variants.into_iter().map(|variant| (variant.id, to_json(&variant.root))).collect()
+    }
+
+    #[test]
+    fn variants_are_crossed_with_the_sweep() {
+        let all = overlaid(&[]);
+        let ids: Vec<&str> = all.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, ["a,lr=2", "a,lr=3", "b,lr=2", "b,lr=3"]);
+        assert_eq!(all[3].1, serde_json::json!({ "lr": 3, "labels": "y" }));
+    }
+
+    #[test]
+    fn the_command_line_wins_and_can_change_one_variant() {
+        let all = overlaid(&["protocol.seeds=[7]", "variants.b.labels=z"]);
+        assert!(all.iter().all(|(_, root)| root["protocol"]["seeds"] == serde_json::json!([7])));
+        assert_eq!((&all[0].1["labels"], &all[2].1["labels"]), (&"x".into(), &"z".into()));
+    }
 }
