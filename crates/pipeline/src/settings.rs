@@ -104,14 +104,14 @@ fn read_corpus(
     let card = find(&key.span, "corpus", &key.name, &Card::names(shelves), diagnostics)
         .and_then(|name| shelved(Card::find(shelves, &name, diagnostics), &key.span, diagnostics));
     let mut scheme_node = default_scheme;
-    let mut corpus = (None, None);
+    let (mut expect, mut synthetic) = (None, None);
     // `ravdess:` alone is a corpus with nothing to say about it.
     if node.value != affekt_config::Value::Null
         && let Some(mut section) = Section::open(node, diagnostics, &format!("corpus `{}`", key.name))
     {
         scheme_node = section.node("labels").or(default_scheme);
-        corpus.0 = section.optional_integer("expect", 1..=100_000_000_usize);
-        corpus.1 = section.section("synthetic", |section| {
+        expect = section.optional_integer("expect", 1..=100_000_000_usize);
+        synthetic = section.section("synthetic", |section| {
             Some(SyntheticConfig {
                 actors: section.integer("actors", 8, 2..=99),
                 statements: section.integer("statements", 2, 1..=99),
@@ -120,12 +120,12 @@ fn read_corpus(
                 rate_hz: section.integer("rate_hz", 16_000, 8_000..=48_000),
             })
         });
-        if let (Some(synthetic), Some(card)) = (section.node("synthetic"), &card)
+        if let (Some(node), Some(card)) = (section.node("synthetic"), &card)
             && card.name != SYNTHESISED
         {
             let message = format!("{} cannot be synthesised", card.name);
             let hint = format!("only `{}` can", SYNTHESISED.to_lowercase());
-            diagnostics.push(Diagnostic::error(&synthetic.span, message).hint(hint));
+            diagnostics.push(Diagnostic::error(&node.span, message).hint(hint));
         }
         section.close();
     }
@@ -135,7 +135,7 @@ fn read_corpus(
     };
     let scheme = find(span, "label scheme", name, &affekt_corpus::scheme_names(shelves), diagnostics)
         .and_then(|name| shelved(affekt_corpus::find_scheme(shelves, &name, diagnostics), span, diagnostics));
-    Some((CorpusUse { card: card?, synthetic: corpus.1, expect: corpus.0 }, scheme?))
+    Some((CorpusUse { card: card?, synthetic, expect }, scheme?))
 }
 
 /// The name if it is known; else an error at its place.
