@@ -107,6 +107,11 @@ pub fn worker(device: &Device) -> Result<WorkerCommand, String> {
 
 fn build_worker() -> Result<PathBuf, String> {
     have_libtorch(false).map_err(|stop| stop.text().trim_start_matches("error: ").to_owned())?;
+    let runner = std::env::current_exe().map_err(|error| error.to_string())?;
+    let worker = runner.with_file_name("affekt-worker");
+    if !worker.exists() {
+        eprintln!("building the worker: about a minute, this once …");
+    }
     let output = cargo()
         .args(["build", "--quiet", "--package", "affekt-worker"])
         .stdin(Stdio::null())
@@ -116,8 +121,7 @@ fn build_worker() -> Result<PathBuf, String> {
     if !output.status.success() {
         return Err("failed to build the worker: cargo says why above".to_owned());
     }
-    let runner = std::env::current_exe().map_err(|error| error.to_string())?;
-    Ok(runner.with_file_name("affekt-worker"))
+    Ok(worker)
 }
 
 /// Cargo, in the workspace.
