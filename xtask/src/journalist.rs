@@ -42,7 +42,6 @@ pub struct Journalist {
     /// Nodes whose row is in the journal.
     told: BTreeMap<NodeId, &'static str>,
     /// The parts of keys of nodes that have not ended.
-    parts: BTreeMap<NodeId, Vec<Part>>,
     by_op: BTreeMap<String, (usize, usize, f64)>,
     failures: Vec<(NodeId, Failure)>,
     is_terminal: bool,
@@ -79,7 +78,6 @@ impl Journalist {
             total,
             busy: BTreeMap::new(),
             told: BTreeMap::new(),
-            parts: BTreeMap::new(),
             by_op: BTreeMap::new(),
             failures: Vec::new(),
             is_terminal: std::io::stderr().is_terminal(),
@@ -117,7 +115,7 @@ impl Journalist {
         }
     }
 
-    /// Keeps the parts of keys while they are known, and rows for nodes that were done before anything ran.
+    /// Writes rows for nodes that were done before anything ran, and tells how much is left.
     fn walked(&mut self, walk: &Walk<'_>) {
         let mut left = 0.0;
         let mut known = 0;
@@ -135,15 +133,9 @@ impl Journalist {
                     let parts = walk.parts(at).unwrap_or_default();
                     rows.push(node_row(node, "cached", Some(record), parts));
                 }
-                State::Ready { .. } | State::Running { .. } => {
-                    if !self.parts.contains_key(&node.id)
-                        && let Some(parts) = walk.parts(at)
-                    {
-                        self.parts.insert(node.id.clone(), parts);
-                    }
+                State::Ready { .. } | State::Running { .. } | State::Waiting { .. } => {
                     left += self.last.estimate(&node.id, &node.op).unwrap_or(0.0);
                 }
-                State::Waiting { .. } => left += self.last.estimate(&node.id, &node.op).unwrap_or(0.0),
                 _ => {}
             }
         }
@@ -223,12 +215,11 @@ impl Observer for Journalist {
             }
             Event::Progress { node, done, total, note } => self.progress(node, done, total, note),
             Event::Finished { node, record, ran, parts } => self.finished(node, record, ran, parts),
-            Event::Failed { node, failure } => {
+            Event::Failed { node, failure, parts } => {
                 self.clear(&node.id);
                 self.say(&format!("{} failed: {failure}", node.id));
                 self.told.insert(node.id.clone(), "failed");
-                let parts = self.parts.remove(&node.id).unwrap_or_default();
-                let mut row = node_row(node, "failed", None, parts);
+                let mut row = node_row(node, "failed", None, parts.to_vec());
                 row.failure = Some(failure.to_string());
                 self.write(&Row::Node(row));
                 self.failures.push((node.id.clone(), failure.clone()));
@@ -265,7 +256,7 @@ impl Quiet {
 
 impl Observer for Quiet {
     fn event(&mut self, event: Event<'_>) {
-        if let Event::Failed { node, failure } = event {
+        if let Event::Failed { node, failure, .. } = event {
             self.failures.push(format!("error: node `{}`: {failure}", node.id));
         }
     }

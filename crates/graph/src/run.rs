@@ -78,6 +78,8 @@ pub enum Event<'e> {
         node: &'e Node,
         /// Why.
         failure: &'e Failure,
+        /// What its key is made of, as far as that was known.
+        parts: &'e [Part],
     },
 }
 
@@ -124,7 +126,8 @@ pub fn run<'a>(
                     && !matches!(failure, Failure::Above { .. } | Failure::Cancelled)
                     && failed.insert(at)
                 {
-                    observer.event(Event::Failed { node, failure });
+                    let parts = walk.parts(at).unwrap_or_default();
+                    observer.event(Event::Failed { node, failure, parts: &parts });
                 }
             }
             observer.event(Event::Walked(walk));
