@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::draft::{Draft, DraftOutput, Drafts, Sharded};
 use crate::published::Published;
 use crate::settings::{self, CorpusUse, Settings};
+use crate::shelves::Shelves;
 use crate::step::{self, Axis};
 use crate::variants::{Overlaid, overlay};
 use crate::wiring::{self, Wired};
@@ -110,7 +111,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     }
     let overlaid = overlay(root, &given, diagnostics);
     let ids: Vec<String> = overlaid.iter().map(|variant| variant.id.clone()).collect();
-    let shelves = shelves(path, &environment.workspace);
+    let shelves = Shelves::of(path, &environment.workspace);
     let mut compiler = Compiler { environment, drafts: Drafts::default() };
     let mut drafted = Vec::new();
     let mut corpora = BTreeMap::new();
@@ -164,16 +165,6 @@ fn read_yaml(path: &Path, diagnostics: &Diagnostics) -> Option<(String, Yaml)> {
             None
         }
     }
-}
-
-/// Cards and schemes are looked for in `datasets/` beside the experiment (and one folder up) before the
-/// workspace's own.
-fn shelves(experiment: &Path, workspace: &Path) -> Vec<PathBuf> {
-    let folder = experiment.parent().unwrap_or(Path::new(""));
-    let mut shelves = vec![folder.join("datasets")];
-    shelves.extend(folder.parent().map(|above| above.join("datasets")));
-    shelves.push(workspace.join("datasets"));
-    shelves
 }
 
 fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnostics) {

@@ -13,6 +13,7 @@ mod protocol;
 mod published;
 mod settings;
 mod shards;
+mod shelves;
 mod step;
 mod variants;
 mod wiring;

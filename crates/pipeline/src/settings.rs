@@ -8,6 +8,7 @@ use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 
 use crate::published::Published;
+use crate::shelves::Shelves;
 
 /// The corpus whose layout and names the synthesiser knows.
 const SYNTHESISED: &str = "RAVDESS";
@@ -34,12 +35,12 @@ pub struct Settings {
     pub published: Option<Published>,
 }
 
-/// Reads the settings of a variant. `shelves` are the folders with cards and label schemes.
+/// Reads the settings of a variant.
 pub fn read(
     root: &Node,
     experiment: &Path,
     workspace: &Path,
-    shelves: &[PathBuf],
+    shelves: &Shelves,
     diagnostics: &Diagnostics,
 ) -> Option<Settings> {
     let mut section = Section::open(root, diagnostics, "the experiment")?;
@@ -98,11 +99,10 @@ fn read_corpus(
     key: &Key,
     node: &Node,
     default_scheme: Option<&Node>,
-    shelves: &[PathBuf],
+    shelves: &Shelves,
     diagnostics: &Diagnostics,
 ) -> Option<(CorpusUse, LabelScheme)> {
-    let card = find(&key.span, "corpus", &key.name, &Card::names(shelves), diagnostics)
-        .and_then(|name| shelved(Card::find(shelves, &name, diagnostics), &key.span, diagnostics));
+    let card = shelves.card(&key.name, &key.span, diagnostics);
     let mut scheme_node = default_scheme;
     let (mut expect, mut synthetic) = (None, None);
     // `ravdess:` alone is a corpus with nothing to say about it.
@@ -133,28 +133,8 @@ fn read_corpus(
         Some(node) => (affekt_config::Field::new(node, diagnostics).text()?, &node.span),
         None => ("native", &key.span),
     };
-    let scheme = find(span, "label scheme", name, &affekt_corpus::scheme_names(shelves), diagnostics)
-        .and_then(|name| shelved(affekt_corpus::find_scheme(shelves, &name, diagnostics), span, diagnostics));
+    let scheme = shelves.scheme(name, span, diagnostics);
     Some((CorpusUse { card: card?, synthetic, expect }, scheme?))
-}
-
-/// The name if it is known; else an error at its place.
-fn find(span: &Span, kind: &str, name: &str, known: &[String], diagnostics: &Diagnostics) -> Option<String> {
-    let lower = name.to_lowercase();
-    if known.contains(&lower) {
-        return Some(lower);
-    }
-    diagnostics.push(Diagnostic::unknown(span, kind, name, "there are", known));
-    None
-}
-
-/// A card or scheme, unless its own file is wrong (which is then reported at its own lines).
-fn shelved<T>(
-    found: Result<T, affekt_corpus::ShelfError>,
-    span: &Span,
-    diagnostics: &Diagnostics,
-) -> Option<T> {
-    found.map_err(|error| diagnostics.error(span, error.to_string())).ok()
 }
 
 /// Schemes with fixed classes must agree on them.
