@@ -8,6 +8,7 @@ mod digest;
 mod fold;
 mod labels;
 mod prediction;
+mod random;
 mod role;
 mod utterance;
 
@@ -15,5 +16,6 @@ pub use digest::{Digest, ParseDigestError};
 pub use fold::{Fold, SharedUtterance};
 pub use labels::{LabelScheme, Relabelling};
 pub use prediction::{Epoch, Prediction};
+pub use random::SplitMix64;
 pub use role::Role;
 pub use utterance::{Example, Problem, Sex, Utterance};

@@ -1,9 +1,11 @@
 //! Random numbers that are the same on every device and machine.
 
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014), whose start is a
-/// seed and the name of what is drawn. So what one name gets does not depend on what else is drawn.
+use affekt_domain::SplitMix64;
+
+/// A stream whose start is a seed and the name of what is drawn. So what one name gets does not depend on what else is
+/// drawn.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub struct Random(SplitMix64);
 
 impl Random {
     /// The stream called `name` of `seed`.
@@ -13,13 +15,12 @@ impl Random {
         let name = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
         });
-        Self(mix(seed ^ mix(name)))
+        Self(SplitMix64(SplitMix64::mix(seed ^ SplitMix64::mix(name))))
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
+        self.0.bits()
     }
 
     /// Uniform in `[low, high)`.
@@ -31,17 +32,9 @@ impl Random {
     /// Puts `items` into a random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
-            // The high half of a 128-bit product: uniform in 0..=last to one part in 2^64 / last.
-            let other = (u128::from(self.bits()) * (last as u128 + 1)) >> 64;
-            items.swap(last, other as usize);
+            items.swap(last, self.0.below(last + 1));
         }
     }
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

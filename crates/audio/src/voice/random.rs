@@ -1,30 +1,24 @@
-//! Random numbers that are the same everywhere and for ever: SplitMix64.
+//! Random numbers that are the same everywhere and for ever.
+
+use affekt_domain::SplitMix64;
 
 /// A stream of random numbers.
-pub(super) struct Random(u64);
+pub(super) struct Random(SplitMix64);
 
 impl Random {
     /// The stream named by `parts`.
     pub(super) fn new(parts: &[u64]) -> Self {
-        let mut random = Self(0);
+        let mut random = SplitMix64(0);
         for part in parts {
             random.0 ^= *part;
-            random.0 = random.next();
+            random.0 = random.bits();
         }
-        random
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        Self(random)
     }
 
     /// Uniform in `[0, 1)`.
     pub(super) fn uniform(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (self.0.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Uniform in `[low, high)`.
