@@ -7,6 +7,7 @@
 
 mod definition;
 mod kind;
+mod network;
 pub mod table;
 
 pub mod audio;

@@ -5,7 +5,7 @@ use affekt_graph::Place;
 use serde_json::{Value, json};
 
 use crate::definition::{Definition, Grain, InputPort, OutputPort};
-use crate::{Kind, kind};
+use crate::{Kind, kind, network};
 
 /// The op.
 pub const DEFINITION: Definition = Definition {
@@ -24,23 +24,10 @@ pub const DEFINITION: Definition = Definition {
     seeded: true,
 };
 
-/// The parameters, in the words of `NetworkConfig`, `TrainConfig` and `StandardisePer`, which only exist where
-/// libtorch is. A test of the worker holds the two together.
+/// The parameters, in the words of `TrainConfig` and `StandardisePer`, which only exist where libtorch is. A test of
+/// the worker holds the two together.
 fn read(section: &mut Section<'_>) -> Value {
-    let network = section.required_section("network", |network| {
-        let kind = network.required_one_of("kind", &[("cnn", "cnn")]).unwrap_or_default();
-        let sizes = |network: &mut Section<'_>, key: &str, default: [u32; 3]| -> Vec<u32> {
-            let Some(field) = network.optional(key) else { return default.to_vec() };
-            field.list().into_iter().filter_map(|size| size.integer(1..=65_536)).collect()
-        };
-        Some(json!({
-            "kind": kind,
-            "channels": sizes(network, "channels", [16, 32, 64]),
-            "pools": sizes(network, "pools", [2, 4, 4]),
-            "dropout": network.float("dropout", 0.3, 0.0..1.0),
-            "norm_axis": network.one_of("norm_axis", "time", &[("time", "time"), ("channel", "channel")]),
-        }))
-    });
+    let network = section.required_section("network", |section| network::read(section));
     let training = section.required_section("training", |section| Some(read_training(section)));
     let choices = [("global", Some("global")), ("band", Some("band")), ("none", None)];
     let standardise = section.one_of("standardise", Some("global"), &choices);
