@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use affekt_config::{Diagnostic, Diagnostics, Field, Node, Section, Span, Value, parse as parse_yaml};
-use affekt_domain::Sex;
+use affekt_domain::{Role, Sex};
 use regex::Regex;
 
-use crate::grammar::{BadTemplate, Rule, SexRule, Template};
+use crate::grammar::{BadTemplate, PartRule, Rule, SexRule, Template};
 use crate::{Card, EMOTIONS, Grammar, Label, Oddity};
 
 const SEXES: [(&str, Sex); 2] = [("female", Sex::Female), ("male", Sex::Male)];
+const ROLES: [(&str, Role); 3] = [("train", Role::Train), ("dev", Role::Dev), ("test", Role::Test)];
 
 /// Reads a card.
 pub(crate) fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Card> {
@@ -132,16 +133,17 @@ fn read_grammar(card: &mut Section) -> Option<Grammar> {
     let path = card.required("path").and_then(read_path);
     let diagnostics = card.diagnostics();
     let fields = ["speaker", "label"].map(|key| card.required(key));
-    let optional = ["text", "intensity", "session", "recording", "sex"].map(|key| card.optional(key));
+    let optional = ["text", "intensity", "session", "recording", "sex", "part"].map(|key| card.optional(key));
 
     // Without the regular expression nobody knows which groups templates may name.
     let path = path?;
     let [speaker, label] = fields.map(|field| read_rule(field?, &path, diagnostics));
-    let [text, intensity, session, recording, sex] = optional;
+    let [text, intensity, session, recording, sex, part] = optional;
     let [text, intensity, session, recording] =
         [text, intensity, session, recording].map(|field| read_rule(field?, &path, diagnostics));
     let sex = sex.and_then(|field| read_sex(field, &path, diagnostics));
-    Some(Grammar { path, speaker: speaker?, sex, text, intensity, session, label: label?, recording })
+    let part = part.and_then(|field| read_part(field, &path, diagnostics));
+    Some(Grammar { path, speaker: speaker?, sex, text, intensity, session, part, label: label?, recording })
 }
 
 /// The expression as written is checked first: its errors then show what the person wrote.
@@ -216,6 +218,39 @@ fn read_sex(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Sex
             diagnostics.error(sex.span(), format!("`{both}` is listed as female and as male"));
         }
         Some(SexRule::Lists { from, female, male })
+    })
+}
+
+/// `"{folder}"`, or `{ from, replace: { value: train } }`, or `{ from, train: […], dev: […], test: […] }`.
+fn read_part(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<PartRule> {
+    let own_names = || Role::ALL.into_iter().map(|role| (role.name().to_owned(), role));
+    if !matches!(field.node.value, Value::Map(_)) {
+        let template = read_template(field, path, diagnostics)?;
+        return Some(PartRule { template, roles: own_names().collect() });
+    }
+    field.section("`part`", |part| {
+        let template = part.required("from").and_then(|from| read_template(from, path, diagnostics));
+        let mut roles = BTreeMap::new();
+        if let Some(table) = part.node("replace") {
+            roles.extend(own_names());
+            if let Some(mut table) = Section::open(table, diagnostics, "`replace`") {
+                let read = table.rest().into_iter();
+                roles.extend(read.filter_map(|(key, field)| Some((key.name.clone(), field.one_of(&ROLES)?))));
+            }
+            return Some(PartRule { template: template?, roles });
+        }
+        if Role::ALL.iter().all(|role| field.node.get(role.name()).is_none()) {
+            field.expected("`replace`, or lists under `train`, `dev` and `test`");
+        }
+        for (name, role) in ROLES {
+            for value in part.list(name).into_iter().filter_map(word) {
+                if let Some(other) = roles.insert(value.clone(), role).filter(|other| *other != role) {
+                    let message = format!("`{value}` is listed as {} and as {name}", other.name());
+                    diagnostics.error(part.span(), message);
+                }
+            }
+        }
+        Some(PartRule { template: template?, roles })
     })
 }
 

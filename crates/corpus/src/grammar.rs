@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_domain::Sex;
+use affekt_domain::{Role, Sex};
 use regex::{Captures, Regex};
 
 /// How to read the paths of one corpus.
@@ -15,6 +15,7 @@ pub struct Grammar {
     pub(crate) text: Option<Rule>,
     pub(crate) intensity: Option<Rule>,
     pub(crate) session: Option<Rule>,
+    pub(crate) part: Option<PartRule>,
     pub(crate) label: Rule,
     pub(crate) recording: Option<Rule>,
 }
@@ -32,6 +33,8 @@ pub struct Fields {
     pub intensity: Option<String>,
     /// The session's identifier within the corpus.
     pub session: Option<String>,
+    /// The part that the corpus itself assigns it to.
+    pub part: Option<Role>,
     /// The corpus' own label.
     pub label: String,
     /// The recording's name wherever in the corpus it lies: what copies of one file share.
@@ -54,6 +57,7 @@ impl Grammar {
             text: optional(&self.text),
             intensity: optional(&self.intensity),
             session: optional(&self.session),
+            part: self.part.as_ref().and_then(|rule| rule.part(&groups)),
             label: self.label.value(&groups)?,
             recording: optional(&self.recording).unwrap_or_else(|| file_name.to_owned()),
         })
@@ -62,6 +66,11 @@ impl Grammar {
     /// Whether the sex of every speaker is meant to be known.
     pub(crate) fn tells_sex(&self) -> bool {
         self.sex.is_some()
+    }
+
+    /// Whether the part of every recording is meant to be known.
+    pub(crate) fn tells_part(&self) -> bool {
+        self.part.is_some()
     }
 }
 
@@ -109,6 +118,19 @@ impl SexRule {
                 }
             }
         }
+    }
+}
+
+/// How the official part of a recording is known: a template, and the role that each of its values stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct PartRule {
+    pub(crate) template: Template,
+    pub(crate) roles: BTreeMap<String, Role>,
+}
+
+impl PartRule {
+    fn part(&self, groups: &Captures) -> Option<Role> {
+        self.roles.get(&self.template.fill(groups)).copied()
     }
 }
 

@@ -115,6 +115,9 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
     if card.grammar.tells_sex() {
         remark_unknown_sex(&files, &mut report);
     }
+    if card.grammar.tells_part() {
+        remark_unknown_parts(&files, &mut report);
+    }
     problems.sort_by(|a, b| (&a.path, &a.kind).cmp(&(&b.path, &b.kind)));
 
     let utterances = files.iter().map(|file| utterance(card, file)).collect();
@@ -244,6 +247,19 @@ fn remark_unknown_sex(files: &[Measured], report: &mut impl FnMut(ProblemKind, &
     }
 }
 
+/// One problem at the first file: a part that the card forgot is missing many times over.
+fn remark_unknown_parts(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Found, String)) {
+    let mut unknown = files.iter().filter(|file| file.found.fields.part.is_none());
+    let Some(first) = unknown.next() else { return };
+    let others = match unknown.count() {
+        0 => String::new(),
+        1 => " nor that of another file".to_owned(),
+        more => format!(" nor those of {more} other files"),
+    };
+    let message = format!("the card does not tell its part{others}; without one, it has no official role");
+    report(ProblemKind::UnknownPart, first.found, message);
+}
+
 fn utterance(card: &Card, file: &Measured) -> Utterance {
     let Measured { found, stem, facts, .. } = file;
     let fields = &found.fields;
@@ -256,6 +272,7 @@ fn utterance(card: &Card, file: &Measured) -> Utterance {
         text: fields.text.clone(),
         intensity: fields.intensity.clone(),
         session: fields.session.as_deref().map(of_corpus),
+        part: fields.part,
         label: fields.label.clone(),
         emotion: found.emotion.clone(),
         samples: facts.samples,

@@ -27,6 +27,8 @@ pub enum ProblemKind {
     UnusualFormat,
     /// The card does not tell the sex of its speaker. Kept.
     UnknownSex,
+    /// The card tells official parts, and none for it. Kept.
+    UnknownPart,
     /// The card has a remark on this file. Kept.
     KnownOddity,
 }
@@ -47,6 +49,7 @@ impl ProblemKind {
             Self::IdenticalAudio => "identical-audio",
             Self::UnusualFormat => "unusual-format",
             Self::UnknownSex => "unknown-sex",
+            Self::UnknownPart => "unknown-part",
             Self::KnownOddity => "known-oddity",
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Digest, Role};
 
 /// The sex of a speaker, as the corpus states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub struct Utterance {
     pub intensity: Option<String>,
     /// The recording session (`<corpus>/<session>`), where the corpus has sessions.
     pub session: Option<String>,
+    /// The part that the corpus itself assigns it to, where it has official parts.
+    pub part: Option<Role>,
     /// The corpus' own label in its own words: `calm`, `ps`, `HAP`.
     pub label: String,
     /// The emotion that the corpus' card gives that label, in the common vocabulary: `calm`, `surprise`, `happy`.

@@ -20,7 +20,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "examples",
-    version: 1,
+    version: 2,
     about: "the manifests of all corpora, labelled by their schemes",
     inputs: &[InputPort::many("manifests", &[Kind::Manifest])],
     outputs: &[OutputPort::new("examples", Kind::Examples)],

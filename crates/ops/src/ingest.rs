@@ -21,7 +21,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "ingest",
-    version: 1,
+    version: 2,
     about: "a corpus folder becomes a manifest",
     inputs: &[],
     outputs: &[OutputPort::new("manifest", Kind::Manifest), OutputPort::new("problems", Kind::Problems)],

@@ -111,6 +111,7 @@ mod tests {
             text: None,
             intensity: None,
             session: None,
+            part: None,
             label: "a".into(),
             emotion: "angry".into(),
             samples: 1,

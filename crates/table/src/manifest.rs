@@ -7,7 +7,7 @@ use arrow_array::ArrayRef;
 use arrow_array::types::{UInt16Type, UInt32Type, UInt64Type};
 use arrow_schema::{DataType, Field};
 
-use crate::columns::{Columns, numbers, optional, optional_texts, read_rows, required, sex, texts};
+use crate::columns::{Columns, numbers, optional, optional_texts, read_rows, required, role, sex, texts};
 use crate::writer::{schema, write_rows};
 use crate::{TableError, TableFile};
 
@@ -42,6 +42,7 @@ pub(crate) fn fields() -> Vec<Field> {
         optional("text", DataType::Utf8),
         optional("intensity", DataType::Utf8),
         optional("session", DataType::Utf8),
+        optional("part", DataType::Utf8),
         required("label", DataType::Utf8),
         required("emotion", DataType::Utf8),
         required("samples", DataType::UInt64),
@@ -61,6 +62,7 @@ pub(crate) fn columns(rows: &[&Utterance]) -> Vec<ArrayRef> {
         optional_texts(rows.iter().map(|row| row.text.as_deref())),
         optional_texts(rows.iter().map(|row| row.intensity.as_deref())),
         optional_texts(rows.iter().map(|row| row.session.as_deref())),
+        optional_texts(rows.iter().map(|row| row.part.map(|part| part.name()))),
         texts(rows.iter().map(|row| row.label.as_str())),
         texts(rows.iter().map(|row| row.emotion.as_str())),
         numbers::<UInt64Type>(rows.iter().map(|row| row.samples)),
@@ -78,6 +80,7 @@ pub(crate) fn utterances(columns: &Columns) -> Result<Vec<Utterance>, TableError
     let text = columns.optional_text("text")?;
     let intensity = columns.optional_text("intensity")?;
     let session = columns.optional_text("session")?;
+    let part = columns.optional_text("part")?;
     let label = columns.text("label")?;
     let emotion = columns.text("emotion")?;
     let samples = columns.number::<UInt64Type>("samples")?;
@@ -93,6 +96,7 @@ pub(crate) fn utterances(columns: &Columns) -> Result<Vec<Utterance>, TableError
             text: text.owned(row),
             intensity: intensity.owned(row),
             session: session.owned(row),
+            part: part.value(row).map(role).transpose()?,
             label: label.value(row).to_owned(),
             emotion: emotion.value(row).to_owned(),
             samples: samples.value(row),

@@ -5,7 +5,7 @@ use std::fs;
 
 use affekt_config::Diagnostics;
 use affekt_corpus::{Card, Ingested, completeness};
-use affekt_domain::Sex;
+use affekt_domain::{Role, Sex};
 
 use crate::support::{
     card, crema_d_names, datasets, ingest_names, parse_card, ravdess_names, savee_names, tess_names,
@@ -159,6 +159,38 @@ fn a_corpus_nobody_has_heard_of() {
 }
 
 #[test]
+fn official_parts_by_list_by_word_and_as_written() {
+    let parts = |rule: &str| {
+        let card = parse_card(
+            "show",
+            &format!(
+                "name: show\ntitle: t\nlicence: l\ncitation: c\norigin: o\nobtain: x\n\
+                 path: '(?P<part>[A-Za-z]+)/(?P<who>\\d)(?P<mood>[a-z]+)'\n\
+                 speaker: '{{who}}'\nlabel: '{{mood}}'\nlabels: {{ sad: sad }}\npart: {rule}\n"
+            ),
+        );
+        let ingested =
+            ingest_names(&card, ["Val/1sad.wav", "dev/2sad.wav", "test/3sad.wav", "train/4sad.wav"]);
+        let parts: Vec<Option<Role>> = ingested.utterances.iter().map(|one| one.part).collect();
+        let problems: Vec<_> =
+            ingested.problems.iter().map(|one| (one.path.clone(), one.message.clone())).collect();
+        (parts, problems)
+    };
+    let [train, dev, test] = Role::ALL.map(Some);
+    let unknown = |path: &str, others: &str| {
+        let message =
+            format!("the card does not tell its part{others}; without one, it has no official role");
+        vec![(path.to_owned(), message)]
+    };
+    assert_eq!(parts("'{part}'"), (vec![None, dev, test, train], unknown("Val/1sad.wav", "")));
+    assert_eq!(parts("{ from: '{part}', replace: { Val: dev } }"), (vec![dev, dev, test, train], vec![]));
+    assert_eq!(
+        parts("{ from: '{who}', train: [1], test: [2] }"),
+        (vec![train, test, None, None], unknown("test/3sad.wav", " nor that of another file"))
+    );
+}
+
+#[test]
 fn an_incomplete_corpus_says_how_much_is_there() {
     let card = card("ravdess");
     let some = ravdess_names().into_iter().filter(|name| name < &"Actor_17".to_owned());
@@ -184,6 +216,7 @@ sex: { from: "{cook}", female: [ann], male: [ann] }
 label: "{mood"
 labels: { hungry: { emotion: hapy, files: 3 }, cross: { emotion: angry, files: 3 } }
 ignore: ['(']
+part: { from: "{mood}", dev: [1, 2], test: [2] }
 "#;
     let diagnostics = Diagnostics::new();
     assert!(Card::parse("kitchen.yaml", text, &diagnostics).is_none());
@@ -204,6 +237,7 @@ ignore: ['(']
             "13: the labels' files add up to 6, `expect` says 7",
             "13: unknown emotion `hapy`",
             "14: expected a regular expression (unclosed group), found `(`",
+            "15: `2` is listed as dev and as test",
         ]
     );
 }

@@ -172,6 +172,7 @@ pub fn example(corpus: &str, speaker: &str, name: &str, class: &str) -> Example 
             text: None,
             intensity: None,
             session: None,
+            part: None,
             label: class.to_owned(),
             emotion: class.to_owned(),
             samples: 16_000,

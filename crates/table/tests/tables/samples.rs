@@ -36,6 +36,7 @@ pub fn utterances() -> Vec<Utterance> {
         text: Some("Entschuldigung — 何?".into()),
         intensity: Some("high".into()),
         session: Some("IEMOCAP/1".into()),
+        part: Some(Role::Dev),
         label: "neu".into(),
         emotion: "neutral".into(),
         samples: u64::MAX,
@@ -49,6 +50,7 @@ pub fn utterances() -> Vec<Utterance> {
         text: None,
         intensity: None,
         session: None,
+        part: None,
         ..full.clone()
     };
     vec![full, bare]
