@@ -52,8 +52,7 @@ impl Aggregate {
 
 /// Sums up the scores of the cells, which are those of the predictions in `counts`.
 pub(crate) fn aggregate(cells: &[CellMetrics], counts: &Counts) -> Aggregate {
-    let pooled: Vec<Scores> = counts.pooled(|_| true).values().map(|m| Scores::of(&m.tally())).collect();
-    let pooled = Scores::mean(&pooled);
+    let pooled = pooled(counts);
     let clusters = counts.speakers().len();
     let intervals = intervals(counts);
     let summary = |measure: Measure| {
@@ -68,6 +67,12 @@ pub(crate) fn aggregate(cells: &[CellMetrics], counts: &Counts) -> Aggregate {
         }
     };
     Aggregate { uar: summary(Measure::Uar), wa: summary(Measure::Wa), macro_f1: summary(Measure::MacroF1) }
+}
+
+/// The scores on the predictions of all folds together, mean over seeds.
+pub(crate) fn pooled(counts: &Counts) -> Scores {
+    let seeds: Vec<Scores> = counts.pooled(|_| true).values().map(|m| Scores::of(&m.tally())).collect();
+    Scores::mean(&seeds)
 }
 
 /// The sample standard deviation over the names of the means of their values, where there are two names or more.

@@ -20,8 +20,47 @@ pub const MIN_CLUSTERS: usize = 5;
 /// Any fixed number: the same predictions must give the same interval.
 const SEED: u64 = 0x5eed_0f5b_ea4e_2501;
 
+/// How the pooled score of one variant differs from that of another over the same draws of speakers.
+pub(crate) struct Difference {
+    /// The percentile interval.
+    pub ci95: [f64; 2],
+    /// Two-sided: twice the share of draws on the rarer side of no difference, at most 1. The observed sample counts
+    /// as one draw (Davison and Hinkley, "Bootstrap Methods and their Application", 1997, eq. 4.11), so it is never 0.
+    pub p: f64,
+}
+
 /// The lower and upper ends for the pooled scores, or `None` where there are too few speakers.
 pub(crate) fn intervals(counts: &Counts) -> Option<[Scores; 2]> {
+    let resampled = resampled(counts)?;
+    let ends =
+        Measure::ALL.map(|measure| interval(resampled.iter().map(|scores| scores.get(measure)).collect()));
+    Some([0, 1].map(|end| {
+        let [uar, wa, macro_f1] = ends.map(|ends| ends[end]);
+        Scores { uar, wa, macro_f1 }
+    }))
+}
+
+/// The difference of `measure` between two variants with the same speakers, `a` minus `b`.
+pub(crate) fn difference(a: &[Scores], b: &[Scores], measure: Measure) -> Difference {
+    // Equal scores that were summed in different ways differ by rounding, which must not make a tie a victory.
+    let ties = 1e-12;
+    let differences: Vec<f64> = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| a.get(measure) - b.get(measure))
+        .map(|difference| if difference.abs() < ties { 0.0 } else { difference })
+        .collect();
+    let tail = |is_beyond: fn(&f64) -> bool| {
+        (differences.iter().filter(|difference| is_beyond(difference)).count() + 1) as f64
+            / (differences.len() + 1) as f64
+    };
+    let p = (2.0 * tail(|difference| *difference <= 0.0).min(tail(|difference| *difference >= 0.0))).min(1.0);
+    Difference { ci95: interval(differences), p }
+}
+
+/// The pooled scores of every draw of speakers, or `None` where there are too few speakers. Draws depend on the
+/// number of speakers alone.
+pub(crate) fn resampled(counts: &Counts) -> Option<Vec<Scores>> {
     let speakers = counts.speakers();
     if speakers.len() < MIN_CLUSTERS {
         return None;
@@ -37,7 +76,7 @@ pub(crate) fn intervals(counts: &Counts) -> Option<[Scores; 2]> {
     let mut random = SplitMix64(SEED);
     let mut times = vec![0; position.len()];
     let mut tally = Tally::new(classes);
-    let resampled: Vec<Scores> = (0..RESAMPLES)
+    let resampled = (0..RESAMPLES)
         .map(|_| {
             times.fill(0);
             for _ in 0..times.len() {
@@ -57,15 +96,12 @@ pub(crate) fn intervals(counts: &Counts) -> Option<[Scores; 2]> {
         })
         .collect();
 
-    let sorted = Measure::ALL.map(|measure| {
-        let mut values: Vec<f64> = resampled.iter().map(|scores| scores.get(measure)).collect();
-        values.sort_by(f64::total_cmp);
-        values
-    });
-    Some([0.025, 0.975].map(|quantile| {
-        let [uar, wa, macro_f1] = [0, 1, 2].map(|measure| percentile(&sorted[measure], quantile));
-        Scores { uar, wa, macro_f1 }
-    }))
+    Some(resampled)
+}
+
+fn interval(mut values: Vec<f64>) -> [f64; 2] {
+    values.sort_by(f64::total_cmp);
+    [0.025, 0.975].map(|quantile| percentile(&values, quantile))
 }
 
 fn percentile(sorted: &[f64], quantile: f64) -> f64 {

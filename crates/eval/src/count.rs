@@ -61,6 +61,20 @@ pub enum EvalError {
         /// The fold.
         fold: u32,
     },
+    /// Two variants that are to be compared have one id.
+    #[error("variant `{variant}` was given twice: compare variants of different ids")]
+    SameVariant {
+        /// The variant.
+        variant: String,
+    },
+    /// No variant has the id of the baseline.
+    #[error("there is no variant `{baseline}` to compare with: expected one of {}", variants.join(", "))]
+    NoBaseline {
+        /// The baseline.
+        baseline: String,
+        /// The variants that there are.
+        variants: Vec<String>,
+    },
 }
 
 /// Whose predictions a matrix counts.

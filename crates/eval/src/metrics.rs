@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::aggregate::{Aggregate, aggregate};
 use crate::baselines::{Baselines, TrainingCounts, baselines};
+use crate::compare::Comparison;
 use crate::confusion::Confusion;
 use crate::count::{Counts, EvalError};
 use crate::groups::{Groups, groups};
@@ -23,6 +24,9 @@ pub struct Metrics {
     pub experiment: String,
     /// Its variants, in the order of the experiment.
     pub variants: Vec<VariantMetrics>,
+    /// How they differ, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparisons: Option<Comparison>,
 }
 
 /// What an experiment says about a variant before it has run.
@@ -83,10 +87,10 @@ pub struct Detail {
 }
 
 impl Metrics {
-    /// The metrics of an experiment's variants.
+    /// The metrics of an experiment's variants, not yet compared.
     #[must_use]
     pub const fn new(experiment: String, variants: Vec<VariantMetrics>) -> Self {
-        Self { version: 1, experiment, variants }
+        Self { version: 1, experiment, variants, comparisons: None }
     }
 
     /// The file's text. Equal metrics give equal bytes.

@@ -131,6 +131,7 @@ impl Ops for HostOps {
             "audio" => crate::audio::run(job, context, self),
             "mfcc" => crate::mfcc::run(job, context),
             "evaluate" => crate::evaluate::run(job),
+            "compare" => crate::compare::run(job),
             other => Err(Failure::Failed { message: format!("the runner has no op `{other}`") }),
         }
     }

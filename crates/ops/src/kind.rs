@@ -32,6 +32,8 @@ pub enum Kind {
     Predictions,
     /// The figures of a variant.
     Metrics,
+    /// How variants differ.
+    Comparison,
 }
 
 impl fmt::Display for Kind {
@@ -49,6 +51,7 @@ impl fmt::Display for Kind {
             Self::History => f.write_str("a history"),
             Self::Predictions => f.write_str("predictions"),
             Self::Metrics => f.write_str("metrics"),
+            Self::Comparison => f.write_str("a comparison"),
         }
     }
 }

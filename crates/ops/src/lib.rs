@@ -11,6 +11,7 @@ mod network;
 pub mod table;
 
 pub mod audio;
+pub mod compare;
 pub mod evaluate;
 pub mod examples;
 pub mod folds;
@@ -41,6 +42,7 @@ pub const ALL: &[&Definition] = &[
     &train::DEFINITION,
     &predict::DEFINITION,
     &evaluate::DEFINITION,
+    &compare::DEFINITION,
 ];
 
 /// The op called `name`.

@@ -1,0 +1,79 @@
+//! Which utterances a variant was tested on, and which of them it recognised.
+
+use std::collections::{BTreeMap, HashSet};
+
+use affekt_domain::{Prediction, Role};
+
+/// The test rows of a variant by seed, ordered by utterance, then fold.
+pub(crate) struct TestRows<'a> {
+    pub seeds: BTreeMap<u64, Vec<TestRow<'a>>>,
+}
+
+/// One row.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TestRow<'a> {
+    utterance: &'a str,
+    fold: u32,
+    speaker: &'a str,
+    label: &'a str,
+    pub is_right: bool,
+}
+
+impl<'a> TestRows<'a> {
+    /// The test rows of `variant`.
+    pub fn new(variant: &str, predictions: &'a [Prediction]) -> Self {
+        let mut seeds = BTreeMap::<u64, Vec<TestRow<'_>>>::new();
+        for row in predictions.iter().filter(|row| row.role == Role::Test && row.variant == variant) {
+            seeds.entry(row.seed).or_default().push(TestRow {
+                utterance: &row.utterance,
+                fold: row.fold,
+                speaker: &row.speaker,
+                label: &row.label,
+                is_right: row.label == row.predicted,
+            });
+        }
+        seeds.values_mut().for_each(|rows| rows.sort_unstable());
+        Self { seeds }
+    }
+
+    /// Why the figures of the two were not measured on the same rows, in words; `None` where they were, in all seeds
+    /// of both. Folds may be numbered differently.
+    pub fn differ(&self, other: &Self) -> Option<String> {
+        let (_, first) = self.seeds.first_key_value()?;
+        let within = [self, other].into_iter().any(|rows| {
+            let mut seeds = rows.seeds.values();
+            seeds.next().is_some_and(|first| seeds.any(|rows| differ(first, rows).is_some()))
+        });
+        if within {
+            return Some("different test rows from seed to seed".into());
+        }
+        let (_, second) = other.seeds.first_key_value()?;
+        differ(first, second)
+    }
+
+    /// Whether some utterance is tested in more than one fold.
+    pub fn tests_again(&self) -> bool {
+        self.seeds.values().any(|rows| rows.windows(2).any(|pair| pair[0].utterance == pair[1].utterance))
+    }
+}
+
+fn differ(a: &[TestRow<'_>], b: &[TestRow<'_>]) -> Option<String> {
+    let (mut own, mut other) = (a.iter().map(|row| row.utterance), b.iter().map(|row| row.utterance));
+    if !own.by_ref().eq(other.by_ref()) {
+        let known: HashSet<&str> = a.iter().map(|row| row.utterance).collect();
+        let shared = b.iter().filter(|row| known.contains(row.utterance)).count();
+        return Some(format!("different test rows: {} against {}, {shared} in common", a.len(), b.len()));
+    }
+    let both = || a.iter().zip(b);
+    if let Some((a, b)) = both().find(|(a, b)| a.label != b.label) {
+        return Some(format!(
+            "different labels: `{}` is {} in one, {} in the other",
+            a.utterance, a.label, b.label
+        ));
+    }
+    let (a, b) = both().find(|(a, b)| a.speaker != b.speaker)?;
+    Some(format!(
+        "different speakers: `{}` is of {} in one, {} in the other",
+        a.utterance, a.speaker, b.speaker
+    ))
+}
