@@ -12,6 +12,7 @@ mod error;
 mod mel;
 mod mfcc;
 mod spectrogram;
+mod standardise;
 
 pub use dct::Dct;
 pub use decibel::power_to_db;
@@ -19,3 +20,4 @@ pub use error::FeatureError;
 pub use mel::MelFilterbank;
 pub use mfcc::{Mfcc, MfccConfig};
 pub use spectrogram::PowerSpectrogram;
+pub use standardise::{Scale, StandardiseError, Standardiser};

@@ -130,6 +130,7 @@ impl Ops for HostOps {
             "split" => crate::split::run(job),
             "audio" => crate::audio::run(job, context, self),
             "mfcc" => crate::mfcc::run(job, context),
+            "standardise" => crate::standardise::run(job),
             "evaluate" => crate::evaluate::run(job),
             "compare" => crate::compare::run(job),
             other => Err(Failure::Failed { message: format!("the runner has no op `{other}`") }),

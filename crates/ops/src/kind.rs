@@ -24,6 +24,8 @@ pub enum Kind {
     Waveforms,
     /// Fixed-shape features.
     Features,
+    /// Means and deviations of features.
+    Standardiser,
     /// A trained network.
     Model,
     /// The epochs of a training run.
@@ -47,6 +49,7 @@ impl fmt::Display for Kind {
             Self::Rows(role) => write!(f, "rows of role {}", role.name()),
             Self::Waveforms => f.write_str("waveforms"),
             Self::Features => f.write_str("features"),
+            Self::Standardiser => f.write_str("a standardiser"),
             Self::Model => f.write_str("a model"),
             Self::History => f.write_str("a history"),
             Self::Predictions => f.write_str("predictions"),

@@ -6,6 +6,7 @@
 //! would link libtorch into the runner whenever both are built at once.
 
 mod definition;
+pub mod feature_set;
 mod kind;
 mod network;
 pub mod table;
@@ -19,6 +20,7 @@ pub mod ingest;
 pub mod mfcc;
 pub mod predict;
 pub mod split;
+pub mod standardise;
 pub mod train;
 
 #[cfg(feature = "host")]
@@ -39,6 +41,7 @@ pub const ALL: &[&Definition] = &[
     &split::DEFINITION,
     &audio::DEFINITION,
     &mfcc::DEFINITION,
+    &standardise::DEFINITION,
     &train::DEFINITION,
     &predict::DEFINITION,
     &evaluate::DEFINITION,

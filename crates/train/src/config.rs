@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{ClassWeights, Schedule};
+
 /// Adam on mini-batches. The defaults suit the networks trained from scratch.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Adam's learning rate. (B1's published one, 1e-2, was chosen by Hyperband.)
+    /// Adam's learning rate, which the schedule changes. (B1's published one, 1e-2, was chosen by Hyperband.)
     pub lr: f64,
     /// Adam's weight decay (L2).
     pub weight_decay: f64,
@@ -16,6 +18,14 @@ pub struct TrainConfig {
     pub max_epochs: u32,
     /// When to stop before that, and which epoch's weights to keep.
     pub stopping: Stopping,
+    /// How much the examples of each class weigh in the loss.
+    pub class_weights: ClassWeights,
+    /// The norm of all gradients together that a step may have at most; larger ones are scaled down to it.
+    pub clip_norm: Option<f64>,
+    /// How the learning rate goes from step to step.
+    pub schedule: Schedule,
+    /// What follows early stopping.
+    pub refit: Refit,
 }
 
 impl Default for TrainConfig {
@@ -26,6 +36,10 @@ impl Default for TrainConfig {
             batch_size: 32,
             max_epochs: 100,
             stopping: Stopping::Early { monitor: Monitor::DevLoss, patience: 10 },
+            class_weights: ClassWeights::None,
+            clip_norm: None,
+            schedule: Schedule::Constant,
+            refit: Refit::None,
         }
     }
 }
@@ -49,10 +63,25 @@ pub enum Stopping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Monitor {
-    /// Mean cross-entropy: lower is better.
+    /// Mean cross-entropy, weighted as in training: lower is better.
     DevLoss,
     /// Share of right predictions: higher is better.
     DevAccuracy,
     /// Mean recall of the classes: higher is better.
     DevUar,
+}
+
+/// Training anew, once early stopping has found how many epochs are best: from the seed, for exactly that many, with
+/// nothing chosen any more. It is the training that `stopping: fixed` with so many `max_epochs` would be, so a schedule
+/// is laid over these epochs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refit {
+    /// The best epoch's weights are kept as they are.
+    None,
+    /// On the training part. Under a constant or stepped learning rate this is the search's own path to the best epoch,
+    /// and gives its weights once more.
+    BestEpochs,
+    /// On the training and dev parts together.
+    BestEpochsWithDev,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use affekt_domain::Role;
+use affekt_features::StandardiseError;
 use affekt_models::{BuildError, WeightsError};
 use affekt_torch::{AdamStateError, TorchError, checkpoint::CheckpointError};
 use tch::TchError;
@@ -60,17 +61,31 @@ pub enum TrainError {
         /// How many classes there are.
         classes: usize,
     },
-    /// Means or deviations that do not go with the features.
-    #[error(
-        "standardisation has {means} means and {deviations} deviations: expected as many of each, one or one a band ({bands})"
-    )]
+    /// A row cannot be standardised.
+    #[error("row {row} cannot be standardised: {source}")]
     Standardise {
-        /// How many means.
-        means: usize,
-        /// How many deviations.
-        deviations: usize,
-        /// How many bands the features have.
-        bands: usize,
+        /// The row.
+        row: usize,
+        /// Why.
+        source: StandardiseError,
+    },
+    /// Weights that do not go with the classes.
+    #[error(
+        "`class_weights` lists {weights} numbers and there are {classes} classes: give one for each, in their order"
+    )]
+    ClassWeights {
+        /// How many weights.
+        weights: usize,
+        /// How many classes.
+        classes: usize,
+    },
+    /// A class whose weight cannot be counted.
+    #[error(
+        "class {class} has no training rows, so it cannot be weighed by how frequent it is: list `class_weights` as numbers, or look at the protocol"
+    )]
+    Unweighable {
+        /// The class.
+        class: usize,
     },
     /// The loss is not a number any more.
     #[error(

@@ -23,6 +23,9 @@ pub trait Examples {
     /// A row's class, from 0.
     fn class(&self, row: usize) -> i64;
 
+    /// Who is heard in a row.
+    fn speaker(&self, row: usize) -> &str;
+
     /// A row's role in the fold, or `None` where it takes no part (as noisy copies of dev rows do not).
     fn role(&self, row: usize) -> Option<Role>;
 }

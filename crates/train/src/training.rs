@@ -4,15 +4,16 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use affekt_domain::Epoch;
+use affekt_features::Standardiser;
 use affekt_models::{Network, NetworkConfig, ParameterCounts};
 use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
-use tch::{Device, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::batches::Batches;
 use crate::scores::DevScores;
 use crate::state::{State, StateFile};
 use crate::{
-    DevPart, Monitor, Part, PartRole, Resume, Standardise, StateOutcome, Stopping, TrainConfig, TrainError,
+    DevPart, Monitor, Part, PartRole, Refit, Resume, StateOutcome, Stopping, TrainConfig, TrainError,
     TrainingPart, predict,
 };
 
@@ -30,8 +31,8 @@ pub struct Training<'a> {
     pub trained_on: &'a TrainingPart<'a>,
     /// What its epoch is chosen on.
     pub selected_on: Option<&'a DevPart<'a>>,
-    /// What is done to every batch first.
-    pub standardise: Option<&'a Standardise>,
+    /// What is done to every row first.
+    pub standardiser: Option<&'a Standardiser>,
     /// Where to compute.
     pub device: Device,
     /// Where to keep the state to resume from.
@@ -100,7 +101,7 @@ pub fn train(
         let dev = run.evaluate(number)?;
         let mut epoch = Epoch {
             number,
-            learning_rate: config.lr,
+            learning_rate: run.optimiser.config.learning_rate,
             train_loss,
             dev_loss: dev.map(|dev| dev.loss),
             dev_accuracy: dev.map(|dev| dev.accuracy),
@@ -136,6 +137,8 @@ struct Run<'a> {
     network: Network,
     optimiser: Adam,
     batches: Batches<'a>,
+    /// Weights of the classes, and the same on the device for the loss.
+    weights: Option<(Vec<f64>, Tensor)>,
     history: Vec<Epoch>,
     kept: u32,
     best: NamedTensors,
@@ -148,11 +151,17 @@ impl<'a> Run<'a> {
         let network = training.network.build(examples.shape(), training.classes, training.seed, device)?;
         let adam =
             AdamConfig { learning_rate: config.lr, weight_decay: config.weight_decay, ..Default::default() };
+        let weights = config.class_weights.resolve(trained_on.classes(), training.classes)?;
+        let weights = weights.map(|weights| {
+            let tensor = Tensor::f_from_slice(&weights)?.f_to_device_(device, Kind::Float, false, false)?;
+            Ok::<_, TrainError>((weights, tensor))
+        });
         Ok(Self {
             training,
+            weights: weights.transpose()?,
             optimiser: Adam::new(network.trainable(), adam),
             network,
-            batches: Batches::new(examples, training.standardise, device)?,
+            batches: Batches::new(examples, training.standardiser, device),
             history: Vec::new(),
             kept: 0,
             best: NamedTensors::new(),
@@ -174,30 +183,51 @@ impl<'a> Run<'a> {
         random.shuffle(&mut rows);
 
         let total = rows.len().div_ceil(config.batch_size);
-        let mut losses =
-            Losses { epoch: number, total, lr: config.lr, unread: Vec::new(), read: 0, sum: 0.0, rows: 0 };
+        let mut losses = Losses {
+            epoch: number,
+            total,
+            lr: config.lr,
+            unread: Vec::new(),
+            read: 0,
+            sum: 0.0,
+            weight: 0.0,
+        };
         for (i, rows) in rows.chunks(config.batch_size).enumerate() {
             let (xs, ys) = self.batches.gather(rows)?;
             let logits = self.network.forward_t(&xs, true);
-            let loss = logits.f_cross_entropy_loss::<Tensor>(&ys, None, Reduction::Mean, -100, 0.0)?;
+            let weights = self.weights.as_ref().map(|(_, tensor)| tensor);
+            let loss = logits.f_cross_entropy_loss(&ys, weights, Reduction::Mean, -100, 0.0)?;
             loss.f_backward()?;
+            let step = u64::from(number - 1) * total as u64 + i as u64;
+            let factor = config.schedule.factor(step, total as u64, config.max_epochs);
+            self.optimiser.config.learning_rate = config.lr * factor;
             self.optimiser.step()?;
-            losses.push(loss.f_detach()?, rows.len())?;
+            losses.push(loss.f_detach()?, self.weight(rows))?;
             let life = Progress::Batch { epoch: number, done: i + 1, total, loss: losses.mean() };
             if progress(life).is_break() {
                 return Err(TrainError::Cancelled(number));
             }
         }
         losses.flush()?;
-        Ok(losses.sum / losses.rows as f64)
+        Ok(losses.sum / losses.weight)
+    }
+
+    /// How much these rows weigh together in the epoch's mean loss.
+    fn weight(&self, rows: &[usize]) -> f64 {
+        let Some((weights, _)) = &self.weights else { return rows.len() as f64 };
+        let examples = self.training.trained_on.examples();
+        rows.iter().map(|&row| weights[examples.class(row) as usize]).sum()
     }
 
     /// Figures on the dev part, where there is one.
     fn evaluate(&self, epoch: u32) -> Result<Option<DevScores>, TrainError> {
-        let Training { config, standardise, .. } = *self.training;
+        let Training { config, standardiser, .. } = *self.training;
         let Some(part) = self.training.selected_on else { return Ok(None) };
-        let scores =
-            DevScores::new(&predict(&self.network, part, standardise, config.batch_size)?, part.classes());
+        let scores = DevScores::new(
+            &predict(&self.network, part, standardiser, config.batch_size)?,
+            part.classes(),
+            self.weights.as_ref().map(|(weights, _)| weights.as_slice()),
+        );
         if scores.loss.is_finite() {
             Ok(Some(scores))
         } else {
@@ -247,39 +277,39 @@ struct Losses {
     epoch: u32,
     total: usize,
     lr: f64,
-    unread: Vec<(Tensor, usize)>,
-    /// Batches read, the sum of their rows' losses, and how many rows they had.
+    unread: Vec<(Tensor, f64)>,
+    /// Batches read, the sum of their rows' losses times weights, and of the weights.
     read: usize,
     sum: f64,
-    rows: usize,
+    weight: f64,
 }
 
 impl Losses {
-    fn push(&mut self, loss: Tensor, rows: usize) -> Result<(), TrainError> {
-        self.unread.push((loss, rows));
+    fn push(&mut self, loss: Tensor, weight: f64) -> Result<(), TrainError> {
+        self.unread.push((loss, weight));
         if self.unread.len() == LOSSES_AT_ONCE { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), TrainError> {
-        let (tensors, rows): (Vec<_>, Vec<_>) = self.unread.drain(..).unzip();
+        let (tensors, weights): (Vec<_>, Vec<_>) = self.unread.drain(..).unzip();
         if tensors.is_empty() {
             return Ok(());
         }
         let losses = Vec::<f64>::try_from(Tensor::f_stack(&tensors, 0)?)?;
-        for (loss, rows) in losses.into_iter().zip(rows) {
+        for (loss, weight) in losses.into_iter().zip(weights) {
             self.read += 1;
             if !loss.is_finite() {
                 let Self { epoch, total: batches, lr, .. } = *self;
                 return Err(TrainError::NotFinite { loss, epoch, batch: self.read, batches, lr });
             }
-            self.sum += loss * rows as f64;
-            self.rows += rows;
+            self.sum += loss * weight;
+            self.weight += weight;
         }
         Ok(())
     }
 
     fn mean(&self) -> Option<f64> {
-        (self.rows > 0).then(|| self.sum / self.rows as f64)
+        (self.weight > 0.0).then(|| self.sum / self.weight)
     }
 }
 
@@ -298,7 +328,17 @@ fn check(training: &Training) -> Result<(), TrainError> {
     if config.max_epochs == 0 {
         return bad("max_epochs", "0".into(), "at least 1");
     }
+    // Read, but not done yet.
+    let later =
+        |name, value: String| bad(name, value, "nothing but its default: the rest is not implemented yet");
+    if config.clip_norm.is_some() {
+        return later("clip_norm", format!("{:?}", config.clip_norm));
+    }
+    if config.refit != Refit::None {
+        return later("refit", format!("{:?}", config.refit));
+    }
     check_part(training.trained_on, training.classes)?;
+    config.schedule.check()?;
     match (training.selected_on, config.stopping) {
         (Some(part), _) => check_part(part, training.classes),
         (None, Stopping::Early { .. }) => Err(TrainError::NoDevPart),
@@ -327,7 +367,7 @@ fn settings(training: &Training) -> String {
         "shape": training.trained_on.examples().shape(),
         "training_rows": training.trained_on.rows().len(),
         "dev_rows": training.selected_on.map(|part| part.rows().len()),
-        "standardise": training.standardise,
+        "standardiser": training.standardiser,
         "cuda": training.device.is_cuda(),
         "threads": affekt_torch::device::threads(),
         "libtorch": affekt_torch::device::libtorch_version(),

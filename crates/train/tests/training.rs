@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use affekt_domain::Role;
+use affekt_features::Standardiser;
 use affekt_models::{CnnConfig, NetworkConfig, NormAxis};
 use affekt_torch::{Checkpoint, Random};
 use affekt_train::{
-    DevPart, Examples, Monitor, Progress, Resume, Standardise, StandardisePer, StateOutcome, Stopping,
-    TestPart, TrainConfig, TrainError, Trained, Training, TrainingPart, predict, train,
+    DevPart, Examples, Monitor, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig, TrainError,
+    Trained, Training, TrainingPart, predict, train,
 };
 use tch::Device;
 
@@ -52,6 +53,9 @@ impl Examples for Bands {
     fn class(&self, row: usize) -> i64 {
         self.rows[row].1
     }
+    fn speaker(&self, row: usize) -> &str {
+        ["C/1", "C/2"][row % 2]
+    }
     fn role(&self, row: usize) -> Option<Role> {
         self.rows[row].2
     }
@@ -91,7 +95,7 @@ impl Case {
 
     fn run_with(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Trained, TrainError> {
         let part = TrainingPart::of(&self.examples);
-        let standardise = Standardise::fit(&part, StandardisePer::Global).unwrap();
+        let standardiser = standardiser(&part);
         let dev = DevPart::of(&self.examples);
         let training = Training {
             network: &self.network,
@@ -100,12 +104,20 @@ impl Case {
             seed: self.seed,
             trained_on: &part,
             selected_on: self.with_dev.then_some(&dev),
-            standardise: Some(&standardise),
+            standardiser: Some(&standardiser),
             device: Device::Cpu,
             resume: self.resume.as_ref(),
         };
         train(&training, progress)
     }
+}
+
+fn frames<'a>(part: &TrainingPart<'a>) -> Vec<&'a [f32]> {
+    part.rows().iter().map(|&row| part.examples().frames(row)).collect()
+}
+
+fn standardiser(part: &TrainingPart) -> Standardiser {
+    Standardiser::global(&frames(part), [BANDS, FRAMES]).unwrap()
 }
 
 fn bytes(trained: &Trained) -> Vec<u8> {
@@ -131,7 +143,7 @@ fn learns_and_predicts_what_it_has_not_seen() {
     assert!(kept.kept);
 
     let part = TrainingPart::of(&case.examples);
-    let standardise = Standardise::fit(&part, StandardisePer::Global).unwrap();
+    let standardiser = standardiser(&part);
     let mut network = case.network.build([BANDS, FRAMES], 3, 99, Device::Cpu).unwrap();
     network.load(&trained.weights).unwrap();
     let right = |part: &dyn Fn(usize) -> Vec<Vec<f32>>, classes: Vec<i64>| {
@@ -142,10 +154,10 @@ fn learns_and_predicts_what_it_has_not_seen() {
         logits.iter().zip(&classes).filter(|(logits, class)| best(logits) == **class).count()
     };
     let test = TestPart::of(&case.examples);
-    let on_test = |batch| predict(&network, &test, Some(&standardise), batch).unwrap();
+    let on_test = |batch| predict(&network, &test, Some(&standardiser), batch).unwrap();
     assert!(right(&on_test, test.classes().collect()) >= 18);
     let dev = DevPart::of(&case.examples);
-    let on_dev = |batch| predict(&network, &dev, Some(&standardise), batch).unwrap();
+    let on_dev = |batch| predict(&network, &dev, Some(&standardiser), batch).unwrap();
     let accuracy = right(&on_dev, dev.classes().collect()) as f64 / 20.0;
     assert_eq!(Some(accuracy), kept.dev_accuracy, "the kept weights are those of the kept epoch");
 }
@@ -324,41 +336,25 @@ fn damaged_features_are_refused() {
 }
 
 #[test]
-fn standardising_gives_zero_mean_and_unit_deviation_of_the_training_part() {
-    let mut examples = Bands::new();
-    for (values, _, role) in &mut examples.rows {
-        values[..FRAMES].fill(7.0); // a band that never changes
-        if *role != Some(Role::Train) {
-            values.fill(1e9);
-        }
-    }
+fn standardising_in_front_of_the_network_or_beforehand_is_the_same() {
+    let examples = Bands::new();
     let part = TrainingPart::of(&examples);
-    let per_band = Standardise::fit(&part, StandardisePer::Band).unwrap();
-    assert_eq!((per_band.mean.len(), per_band.std.len()), (BANDS, BANDS));
-    assert_eq!((per_band.mean[0], per_band.std[0]), (7.0, 1.0));
-    let fourth = |&row| examples.frames(row)[4 * FRAMES..][..FRAMES].iter().map(|&value| f64::from(value));
-    let values: Vec<f64> = part.rows().iter().flat_map(fourth).collect();
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let std = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
-    assert!(
-        (f64::from(per_band.mean[4]) - mean).abs() < 1e-5 && (f64::from(per_band.std[4]) - std).abs() < 1e-5
-    );
-    assert_eq!(Standardise::fit(&part, StandardisePer::Global).unwrap().mean.len(), 1);
-
-    // Standardising in front of the network or beforehand is the same.
+    let per_band = Standardiser::band(&frames(&part), [BANDS, FRAMES]).unwrap();
+    let Standardiser::Band { bands } = &per_band else { panic!("{per_band:?}") };
     let mut ready = examples.clone();
     for (values, ..) in &mut ready.rows {
         for (i, value) in values.iter_mut().enumerate() {
-            *value = (*value - per_band.mean[i / FRAMES]) / per_band.std[i / FRAMES];
+            *value = (*value - bands[i / FRAMES].mean) / bands[i / FRAMES].std;
         }
     }
     let network = Case::new().network.build([BANDS, FRAMES], 3, 1, Device::Cpu).unwrap();
     let before = predict(&network, &TrainingPart::of(&ready), None, 32).unwrap();
     assert_eq!(predict(&network, &part, Some(&per_band), 32).unwrap(), before);
 
-    let wrong = Standardise { mean: vec![0.0; 3], std: vec![1.0; 3] };
-    let error = predict(&network, &part, Some(&wrong), 32).unwrap_err().to_string();
-    assert!(error.contains("one a band (8)"), "{error}");
+    let of_one = part.rows().iter().map(|&row| ("C/1", examples.frames(row)));
+    let by_speaker = Standardiser::speaker(of_one, [BANDS, FRAMES]).unwrap();
+    let error = predict(&network, &part, Some(&by_speaker), 32).unwrap_err().to_string();
+    assert!(error.starts_with("row 1 cannot be standardised: no statistics of speaker `C/2`"), "{error}");
 }
 
 #[test]

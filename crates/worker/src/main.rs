@@ -5,7 +5,6 @@
 
 #![allow(clippy::print_stderr, reason = "started by hand, it speaks to a person")]
 
-mod feature_set;
 mod model;
 mod ops;
 

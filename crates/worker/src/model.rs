@@ -1,13 +1,13 @@
 //! The artefact of `train`: weights in a safetensors file, with the card that makes them usable.
 
+use affekt_features::Standardiser;
 use affekt_graph::{Failure, Object};
 use affekt_models::{NetworkConfig, ParameterCounts};
 use affekt_torch::{Checkpoint, NamedTensors};
-use affekt_train::Standardise;
 use serde::{Deserialize, Serialize};
 
 /// The version of the card's format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Where the card stands in the file's metadata.
 const CARD: &str = "card";
@@ -24,7 +24,7 @@ pub struct Card {
     /// Bands and frames of its input.
     pub shape: [usize; 2],
     /// What is done to its input.
-    pub standardise: Option<Standardise>,
+    pub standardise: Option<Standardiser>,
     /// How many numbers it holds.
     pub parameters: ParameterCounts,
     /// The fold it was trained in.

@@ -5,20 +5,21 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use affekt_domain::{Digest, Prediction, Role};
+use affekt_features::Standardiser;
 use affekt_graph::{Context, Failure, Job, Node, Object, Ops};
 use affekt_models::NetworkConfig;
-use affekt_ops::{predict, table, train};
+use affekt_ops::feature_set::{At, FeatureSet};
+use affekt_ops::{predict, standardise, table, train};
 use affekt_table::predictions::Predictions;
 use affekt_table::rows::{self, Rows};
 use affekt_torch::device::{DeviceChoice, set_threads};
 use affekt_train::{
-    DevPart, Examples, Part, PartRole, Progress, Resume, Standardise, StandardisePer, StateOutcome, TestPart,
-    TrainConfig, TrainError, Training, TrainingPart,
+    DevPart, Examples, Part, PartRole, Progress, Resume, StateOutcome, TestPart, TrainConfig, TrainError,
+    Training, TrainingPart,
 };
 use serde::Deserialize;
 use tch::Device;
 
-use crate::feature_set::{At, FeatureSet};
 use crate::model::{self, Card};
 
 /// How often a training writes down where it is.
@@ -58,25 +59,32 @@ impl Ops for WorkerOps {
 struct TrainParams {
     network: NetworkConfig,
     training: TrainConfig,
-    standardise: Option<StandardisePer>,
+    /// Whether the rows that choose the epoch are test rows: only ever set by an experiment's
+    /// `unsafe: [selection-on-test]`.
+    #[serde(default)]
+    select_on_test: bool,
 }
 
 fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let params: TrainParams = affekt_ops::params(job)?;
     let seed = job.seed.ok_or_else(|| Failure::Failed { message: "training needs a seed".into() })?;
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
-    let mut tables = vec![&train_rows];
     let dev_rows =
-        job.open("dev")?.first().map(|object| table::read(object, |file| rows::read(file, Role::Dev)));
-    let dev_rows = dev_rows.transpose()?;
+        job.open("dev")?.first().map(|object| selecting(object, params.select_on_test)).transpose()?;
+    let mut tables = vec![&train_rows];
     tables.extend(&dev_rows);
     let features = FeatureSet::open(&job.open("features")?)?;
     let examples = Featured::new(&features, &tables)?;
     let trained_on = TrainingPart::of(&examples);
     let selected_on = dev_rows.as_ref().map(|_| DevPart::of(&examples));
 
-    let standardise = params.standardise.map(|per| Standardise::fit(&trained_on, per)).transpose();
-    let standardise = standardise.map_err(|error| failed(&error))?;
+    let standardiser = job.open("standardise")?.first().map(standardise::read).transpose()?;
+    if let Some(fitted) = standardiser.as_ref().filter(|fitted| fitted.fold != train_rows.fold) {
+        let (own, other) = (train_rows.fold, fitted.fold);
+        let message = format!("a standardiser of fold {other} must not be used to train in fold {own}");
+        return Err(Failure::Failed { message });
+    }
+    let standardiser = standardiser.map(|fitted| fitted.standardiser);
     let resume = job.state.clone().map(|folder| Resume { folder, every: CHECKPOINT_EVERY });
     let training = Training {
         network: &params.network,
@@ -85,7 +93,7 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
         seed,
         trained_on: &trained_on,
         selected_on: selected_on.as_ref(),
-        standardise: standardise.as_ref(),
+        standardiser: standardiser.as_ref(),
         device,
         resume: resume.as_ref(),
     };
@@ -112,9 +120,9 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
     let card = Card {
         version: model::VERSION,
         network: params.network.clone(),
-        classes: train_rows.classes,
+        classes: train_rows.classes.clone(),
         shape: Examples::shape(&examples),
-        standardise,
+        standardise: standardiser,
         parameters: trained.parameters,
         fold: train_rows.fold,
         seed,
@@ -141,7 +149,7 @@ fn score(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
     let objects = job.open("rows")?;
     for (done, object) in objects.iter().enumerate() {
         context.progress(done as u64, objects.len() as u64, "parts");
-        let rows = read_predictable(object)?;
+        let rows = table::read_predictable(object)?;
         if rows.classes != card.classes {
             return Err(Failure::Failed { message: "the rows have other classes than the model".into() });
         }
@@ -151,10 +159,10 @@ fn score(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
             return Err(Failure::Failed { message });
         }
         let examples = Featured::new(&features, &[&rows])?;
-        let standardise = card.standardise.as_ref();
+        let standardiser = card.standardise.as_ref();
         let scores = match rows.role {
-            Role::Dev => scores(&network, &DevPart::of(&examples), standardise, batch_size)?,
-            _ => scores(&network, &TestPart::of(&examples), standardise, batch_size)?,
+            Role::Dev => scores(&network, &DevPart::of(&examples), standardiser, batch_size)?,
+            _ => scores(&network, &TestPart::of(&examples), standardiser, batch_size)?,
         };
         predictions.rows.extend(rows.rows.into_iter().zip(scores).map(|(row, scores)| Prediction {
             variant: String::new(),
@@ -177,18 +185,18 @@ fn score(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
 fn scores<R: PartRole>(
     network: &affekt_models::Network,
     part: &Part<'_, R>,
-    standardise: Option<&Standardise>,
+    standardiser: Option<&Standardiser>,
     batch_size: usize,
 ) -> Result<Vec<Vec<f32>>, Failure> {
-    affekt_train::predict(network, part, standardise, batch_size).map_err(|error| failed(&error))
+    affekt_train::predict(network, part, standardiser, batch_size).map_err(|error| failed(&error))
 }
 
-/// Rows of role dev or test: those of role train are of another kind and refused.
-fn read_predictable(object: &Object) -> Result<Rows, Failure> {
-    table::read(object, |file| {
-        let role = [Role::Dev, Role::Test].into_iter().find(|role| file.kind() == rows::kind(*role));
-        rows::read(file, role.unwrap_or(Role::Test))
-    })
+/// The rows that choose the epoch. Test rows are read as such where the experiment allows it, and nowhere else.
+fn selecting(object: &Object, on_test: bool) -> Result<Rows, Failure> {
+    if on_test {
+        return Ok(Rows { role: Role::Dev, ..table::read_predictable(object)? });
+    }
+    table::read(object, |file| rows::read(file, Role::Dev))
 }
 
 /// The first of the highest scores.
@@ -222,17 +230,21 @@ fn failed(error: &TrainError) -> Failure {
 /// Rows of tables with their features: what training and prediction read.
 struct Featured<'f> {
     features: &'f FeatureSet,
-    rows: Vec<(At, i64, Role)>,
+    rows: Vec<FeaturedRow<'f>>,
     shape: [usize; 2],
+}
+
+struct FeaturedRow<'f> {
+    at: At,
+    class: i64,
+    speaker: &'f str,
+    role: Role,
 }
 
 impl<'f> Featured<'f> {
     /// Training rows come with their augmented copies, others without. Every frame is verified here, once.
-    fn new(features: &'f FeatureSet, tables: &[&Rows]) -> Result<Self, Failure> {
-        let &[bands, frames] = features.shape() else {
-            let message = format!("features of shape {:?}: expected [bands, frames]", features.shape());
-            return Err(Failure::Failed { message });
-        };
+    fn new(features: &'f FeatureSet, tables: &[&'f Rows]) -> Result<Self, Failure> {
+        let shape = features.shape()?;
         let mut rows = Vec::new();
         for table in tables {
             for row in &table.rows {
@@ -242,13 +254,18 @@ impl<'f> Featured<'f> {
                 })?;
                 let copies = features.copies(&row.utterance)?;
                 let wanted = if table.role == Role::Train { usize::MAX } else { 1 };
-                for at in copies.take(wanted) {
+                for &at in copies.iter().take(wanted) {
                     features.frames(at)?;
-                    rows.push((at, class as i64, table.role));
+                    rows.push(FeaturedRow {
+                        at,
+                        class: class as i64,
+                        speaker: &row.speaker,
+                        role: table.role,
+                    });
                 }
             }
         }
-        Ok(Self { features, rows, shape: [bands, frames] })
+        Ok(Self { features, rows, shape })
     }
 }
 
@@ -263,21 +280,26 @@ impl Examples for Featured<'_> {
 
     fn frames(&self, row: usize) -> &[f32] {
         // Read once already; what fails now (a vanished mapping) comes out as an error about its length.
-        self.features.frames(self.rows[row].0).unwrap_or(&[])
+        self.features.frames(self.rows[row].at).unwrap_or(&[])
     }
 
     fn class(&self, row: usize) -> i64 {
-        self.rows[row].1
+        self.rows[row].class
+    }
+
+    fn speaker(&self, row: usize) -> &str {
+        self.rows[row].speaker
     }
 
     fn role(&self, row: usize) -> Option<Role> {
-        Some(self.rows[row].2)
+        Some(self.rows[row].role)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use affekt_config::{Diagnostics, Section, parse};
+    use affekt_train::{ClassWeights, Monitor, Refit, Schedule, Stages, Steps, Stopping};
 
     use super::*;
 
@@ -296,19 +318,56 @@ mod tests {
         let plain = read("{ network: { kind: cnn }, training: {} }");
         assert_eq!(plain.network, NetworkConfig::Cnn(affekt_models::CnnConfig::default()));
         assert_eq!(plain.training, TrainConfig::default());
-        assert_eq!(plain.standardise, Some(StandardisePer::Global));
+        assert!(!plain.select_on_test);
 
         let other = read(
             "network: { kind: cnn, channels: [8], pools: [2], dropout: 0, norm_axis: channel }\n\
-             training: { lr: 1e-2, weight_decay: 0.1, batch_size: 8, max_epochs: 3, stopping: { kind: fixed } }\n\
-             standardise: none\n",
+             training: { lr: 1e-2, weight_decay: 0.1, batch_size: 8, max_epochs: 3, clip_norm: 2,\n\
+             \x20           stopping: { kind: fixed }, class_weights: [2, 0.5],\n\
+             \x20           schedule: { kind: linear, warmup: 100, hold: 0.05, floor: 0.1 } }\n",
         );
-        assert_eq!(other.training.stopping, affekt_train::Stopping::Fixed);
-        assert_eq!((other.training.lr, other.training.max_epochs), (1e-2, 3));
-        assert_eq!(other.standardise, None);
+        let stages = Stages { warmup: Steps::Count(100), hold: Steps::Share(0.05), floor: 0.1 };
+        let expected = TrainConfig {
+            lr: 1e-2,
+            weight_decay: 0.1,
+            batch_size: 8,
+            max_epochs: 3,
+            stopping: Stopping::Fixed,
+            class_weights: ClassWeights::Given(vec![2.0, 0.5]),
+            clip_norm: Some(2.0),
+            schedule: Schedule::Linear(stages),
+            refit: Refit::None,
+        };
+        assert_eq!(other.training, expected);
         let monitored =
             read("{ network: { kind: cnn }, training: { stopping: { monitor: dev-uar, patience: 3 } } }");
-        let monitor = affekt_train::Monitor::DevUar;
-        assert_eq!(monitored.training.stopping, affekt_train::Stopping::Early { monitor, patience: 3 });
+        let monitor = Monitor::DevUar;
+        assert_eq!(monitored.training.stopping, Stopping::Early { monitor, patience: 3 });
+
+        let training =
+            |text: &str| read(&format!("{{ network: {{ kind: cnn }}, training: {{ {text} }} }}")).training;
+        let cosine = Stages { warmup: Steps::Share(0.5), hold: Steps::Count(0), floor: 0.0 };
+        let schedules = [
+            ("constant", Schedule::Constant),
+            ("cosine, warmup: 0.5", Schedule::Cosine(cosine)),
+            ("step, every: 5", Schedule::Step { every: 5, factor: 0.1 }),
+        ];
+        for (text, expected) in schedules {
+            assert_eq!(training(&format!("schedule: {{ kind: {text} }}")).schedule, expected);
+        }
+        for (text, expected) in [
+            ("none", ClassWeights::None),
+            ("balanced", ClassWeights::Balanced),
+            ("inverse-frequency", ClassWeights::InverseFrequency),
+        ] {
+            assert_eq!(training(&format!("class_weights: {text}")).class_weights, expected);
+        }
+        for (text, expected) in [
+            ("none", Refit::None),
+            ("best-epochs", Refit::BestEpochs),
+            ("best-epochs-with-dev", Refit::BestEpochsWithDev),
+        ] {
+            assert_eq!(training(&format!("refit: {text}")).refit, expected);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use affekt_graph::{Failure, Object};
 use affekt_table::features::Features;
 
-use affekt_ops::table;
+use crate::table;
 
 /// Where a row of frames lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,21 +65,31 @@ impl FeatureSet {
         Ok(set)
     }
 
-    /// The shape of each row: `[bands, frames]`.
-    #[must_use]
-    pub fn shape(&self) -> &[usize] {
-        &self.shape
+    /// Bands and frames of every row.
+    ///
+    /// # Errors
+    /// When the rows are of another rank.
+    pub fn shape(&self) -> Result<[usize; 2], Failure> {
+        self.shape.as_slice().try_into().map_err(|_| Failure::Failed {
+            message: format!("features of shape {:?}: expected [bands, frames]", self.shape),
+        })
     }
 
-    /// The original of an utterance and its augmented copies.
+    /// The original of an utterance.
     ///
     /// # Errors
     /// When the features do not hold it.
-    pub fn copies(&self, utterance: &str) -> Result<impl Iterator<Item = At> + '_, Failure> {
-        let rows = self.index.get(utterance);
-        let rows =
-            rows.ok_or_else(|| Failure::Failed { message: format!("no features of `{utterance}`") })?;
-        Ok(rows.iter().copied())
+    pub fn original(&self, utterance: &str) -> Result<At, Failure> {
+        Ok(self.copies(utterance)?[0])
+    }
+
+    /// The original of an utterance and its augmented copies: at least one row.
+    ///
+    /// # Errors
+    /// When the features do not hold it.
+    pub fn copies(&self, utterance: &str) -> Result<&[At], Failure> {
+        let rows = self.index.get(utterance).map(Vec::as_slice);
+        rows.ok_or_else(|| Failure::Failed { message: format!("no features of `{utterance}`") })
     }
 
     /// The frames of a row, row-major, verified when first read.

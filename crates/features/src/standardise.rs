@@ -1,0 +1,193 @@
+//! Bringing features to zero mean and unit deviation: of all training values, of every band, of every speaker or of
+//! the clip itself.
+//!
+//! Deviations are those of the population (divided by n), as scikit-learn's `StandardScaler` has them, found in two
+//! passes in f64: one pass loses the deviation of values far from zero. What never changes keeps the deviation 1.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `(value − mean) / std`, in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scale {
+    /// The mean.
+    pub mean: f32,
+    /// The deviation, never zero.
+    pub std: f32,
+}
+
+/// How features are standardised, with the numbers that were fitted for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Standardiser {
+    /// One scale for every value.
+    Global(Scale),
+    /// A scale for each band.
+    Band {
+        /// The scales, band by band.
+        bands: Vec<Scale>,
+    },
+    /// A scale for each band of each speaker.
+    Speaker {
+        /// Speaker → the scales, band by band.
+        speakers: BTreeMap<String, Vec<Scale>>,
+    },
+    /// Every clip by the mean and deviation of all its own values. Nothing is fitted.
+    Utterance,
+}
+
+/// Why features cannot be standardised.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StandardiseError {
+    /// Nothing to fit to.
+    #[error("there are no rows to fit to: look at the protocol and at what the label scheme leaves out")]
+    Empty,
+    /// A row that is not of the shape.
+    #[error(
+        "a row has {found} values where {expected} are expected: the features are damaged or of another shape"
+    )]
+    Values {
+        /// Its number of values.
+        found: usize,
+        /// Bands times frames.
+        expected: usize,
+    },
+    /// Fitted to other features.
+    #[error("scales of {found} bands and features of {expected}: they were fitted to other features")]
+    Bands {
+        /// Bands that there are scales of.
+        found: usize,
+        /// Bands of the features.
+        expected: usize,
+    },
+    /// A speaker that was neither trained on nor enrolled.
+    #[error(
+        "no statistics of speaker `{speaker}`: standardising by speaker needs recordings of everyone who is heard; \
+         give `enrol` the rows that hold this speaker, or standardise `by: global`, `band` or `utterance`"
+    )]
+    UnknownSpeaker {
+        /// The speaker.
+        speaker: String,
+    },
+}
+
+impl Standardiser {
+    /// One scale for all values of the rows, each row-major `[bands, frames]`.
+    ///
+    /// # Errors
+    /// When there are no rows or one is of another shape.
+    pub fn global(rows: &[&[f32]], shape: [usize; 2]) -> Result<Self, StandardiseError> {
+        Ok(Self::Global(fit(rows, shape, 1)?[0]))
+    }
+
+    /// A scale for each band of the rows, each row-major `[bands, frames]`.
+    ///
+    /// # Errors
+    /// When there are no rows or one is of another shape.
+    pub fn band(rows: &[&[f32]], shape: [usize; 2]) -> Result<Self, StandardiseError> {
+        Ok(Self::Band { bands: fit(rows, shape, shape[0])? })
+    }
+
+    /// A scale for each band of each speaker, from the rows of that speaker alone.
+    ///
+    /// # Errors
+    /// When there are no rows or one is of another shape.
+    pub fn speaker<'a>(
+        rows: impl IntoIterator<Item = (&'a str, &'a [f32])>,
+        shape: [usize; 2],
+    ) -> Result<Self, StandardiseError> {
+        let mut rows_of: BTreeMap<&str, Vec<&[f32]>> = BTreeMap::new();
+        for (speaker, row) in rows {
+            rows_of.entry(speaker).or_default().push(row);
+        }
+        if rows_of.is_empty() {
+            return Err(StandardiseError::Empty);
+        }
+        let fitted =
+            rows_of.into_iter().map(|(speaker, rows)| Ok((speaker.to_owned(), fit(&rows, shape, shape[0])?)));
+        Ok(Self::Speaker { speakers: fitted.collect::<Result<_, _>>()? })
+    }
+
+    /// Standardises the values of one row, `[bands, frames]`, that this speaker said.
+    ///
+    /// # Errors
+    /// When the row is of another shape, the scales are of other features, or the speaker is unknown to them.
+    pub fn apply(
+        &self,
+        speaker: &str,
+        shape: [usize; 2],
+        values: &mut [f32],
+    ) -> Result<(), StandardiseError> {
+        check(values, shape)?;
+        match self {
+            Self::Global(scale) => {
+                apply(values, *scale);
+                Ok(())
+            }
+            Self::Band { bands } => apply_bands(bands, shape, values),
+            Self::Speaker { speakers } => match speakers.get(speaker) {
+                Some(bands) => apply_bands(bands, shape, values),
+                None => Err(StandardiseError::UnknownSpeaker { speaker: speaker.to_owned() }),
+            },
+            Self::Utterance => {
+                let own = fit(&[values], shape, 1)?[0];
+                apply(values, own);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn apply_bands(bands: &[Scale], shape: [usize; 2], values: &mut [f32]) -> Result<(), StandardiseError> {
+    if bands.len() != shape[0] {
+        return Err(StandardiseError::Bands { found: bands.len(), expected: shape[0] });
+    }
+    for (values, scale) in values.chunks_exact_mut(shape[1]).zip(bands) {
+        apply(values, *scale);
+    }
+    Ok(())
+}
+
+fn apply(values: &mut [f32], Scale { mean, std }: Scale) {
+    for value in values {
+        *value = (*value - mean) / std;
+    }
+}
+
+/// Mean and deviation of each group of bands: of every band where there are as many groups, of all where there is one.
+fn fit(rows: &[&[f32]], shape: [usize; 2], groups: usize) -> Result<Vec<Scale>, StandardiseError> {
+    let [bands, frames] = shape;
+    if rows.is_empty() || bands * frames == 0 {
+        return Err(StandardiseError::Empty);
+    }
+    rows.iter().try_for_each(|row| check(row, shape))?;
+    let count = (rows.len() * bands * frames / groups) as f64;
+    let means: Vec<f64> =
+        sums(rows, frames, groups, |_, value| value).iter().map(|sum| sum / count).collect();
+    let squares = sums(rows, frames, groups, |group, value| (value - means[group]).powi(2));
+    let scale = |(mean, square): (&f64, &f64)| {
+        let std = (square / count).sqrt() as f32;
+        Scale { mean: *mean as f32, std: if std > 0.0 { std } else { 1.0 } }
+    };
+    Ok(means.iter().zip(&squares).map(scale).collect())
+}
+
+/// The sum of `term` (of a group and a value of it) over each group.
+fn sums(rows: &[&[f32]], frames: usize, groups: usize, term: impl Fn(usize, f64) -> f64) -> Vec<f64> {
+    let mut sums = vec![0.0; groups];
+    for row in rows {
+        for (band, values) in row.chunks_exact(frames).enumerate() {
+            let group = band % groups;
+            sums[group] += values.iter().map(|&value| term(group, f64::from(value))).sum::<f64>();
+        }
+    }
+    sums
+}
+
+fn check(values: &[f32], [bands, frames]: [usize; 2]) -> Result<(), StandardiseError> {
+    if values.len() == bands * frames {
+        return Ok(());
+    }
+    Err(StandardiseError::Values { found: values.len(), expected: bands * frames })
+}
