@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use affekt_config::Diagnostics;
-use affekt_graph::{Graph, LastRun, NodeId, Store, Walk, hash_bytes};
+use affekt_graph::{LastRun, NodeId, State, Store, Walk, hash_bytes};
 use affekt_ops::{CorpusFolder, HostOps};
 use affekt_pipeline::{Compiled, Environment, compile};
 
@@ -108,26 +108,23 @@ impl Lab {
         LastRun::read(&self.runs.join("latest").join("journal.jsonl"))
     }
 
-    /// A walk with nothing resolved: to all that the report reads, or `only` to the nodes of one name.
-    pub fn walk(&self, only: Option<String>) -> Result<Walk<'_>, Stop> {
-        let graph = &self.experiment.graph;
-        if let Some(only) = &only {
-            // Which shards there are is not known yet.
-            let name = match only.split_once('[') {
-                Some((name, axes)) if axes.contains("shard=") => name,
-                _ => only,
-            };
-            if !graph.nodes().iter().any(|node| node.id.as_str() == name || node.id.name() == name) {
-                return Err(unknown_node(only, graph));
-            }
-        }
+    /// A walk to all that the report reads, or `only` to one node, or to the nodes of one name.
+    pub fn walk(&self, only: Option<&str>) -> Result<Walk<'_>, Stop> {
         let variants = &self.experiment.variants;
         let read = variants.iter().flat_map(affekt_pipeline::Variant::reported).cloned();
-        Ok(Walk::new(graph.clone(), &self.store, &self.ops, only).keeping(read))
+        let graph = self.experiment.graph.clone();
+        let mut walk = Walk::new(graph, &self.store, &self.ops, only.map(str::to_owned)).keeping(read);
+        if let Some(only) = only {
+            walk.advance()?;
+            if !is_there(only, &walk) && !may_come(only, &walk) {
+                return Err(unknown_node(only, &walk));
+            }
+        }
+        Ok(walk)
     }
 
     /// A walk resolved as far as the store reaches, without running anything.
-    pub fn view(&self, only: Option<String>) -> Result<Viewed<'_>, Stop> {
+    pub fn view(&self, only: Option<&str>) -> Result<Viewed<'_>, Stop> {
         let mut walk = self.walk(only)?;
         walk.advance()?;
         Ok(Viewed { walk, last: self.last_run() })
@@ -137,16 +134,38 @@ impl Lab {
 impl Viewed<'_> {
     /// The position of the node that the user names.
     pub fn position(&self, name: &str) -> Result<usize, Stop> {
-        let graph = self.walk.graph();
-        if let Some(at) = graph.position(&NodeId::from(name)) {
-            return Ok(at);
-        }
-        Err(unknown_node(name, graph))
+        let position = self.walk.graph().position(&NodeId::from(name));
+        position.ok_or_else(|| unknown_node(name, &self.walk))
     }
 }
 
-fn unknown_node(name: &str, graph: &Graph) -> Stop {
-    let ids: Vec<&str> = graph.nodes().iter().map(|node| node.id.as_str()).collect();
+/// Whether there are nodes of this name, in full or without the bracket.
+pub fn is_there(name: &str, walk: &Walk<'_>) -> bool {
+    walk.graph().nodes().iter().any(|node| node.id.as_str() == name || node.id.name() == name)
+}
+
+/// Whether there may be such nodes once more is known.
+fn may_come(name: &str, walk: &Walk<'_>) -> bool {
+    (0..walk.states().len()).any(|at| walk.may_yield(at, name))
+}
+
+/// What is said of a node that is not there, or not yet.
+pub fn unknown_node(name: &str, walk: &Walk<'_>) -> Stop {
+    let nodes = walk.graph().nodes();
+    for (at, state) in walk.states().iter().enumerate() {
+        if let State::Waiting { on } = state
+            && walk.may_yield(at, name)
+        {
+            return Stop::wrong(format!(
+                "error: whether there is a node `{name}` is not known yet: `{}` awaits `{on}`\n\
+                 hint: run the experiment, or `--only {on}` of it, and ask again",
+                nodes[at].id
+            ));
+        }
+    }
+    // What a step a fold has become is found under the names of its nodes.
+    let is_whole = |at: &usize| !nodes[*at].id.as_str().contains('*');
+    let ids: Vec<&str> = walk.order().into_iter().filter(is_whole).map(|at| nodes[at].id.as_str()).collect();
     let near = affekt_config::nearest(name, ids.iter().copied());
     let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
     let shown = affekt_config::list_names(&ids[..ids.len().min(12)]);

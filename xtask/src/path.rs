@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use affekt_graph::{NodeId, State, Work, hash_bytes};
+use affekt_graph::{Growth, OutputRef, State, Work, hash_bytes};
 
 use crate::exit::{Exit, Stop, error};
 use crate::lab::{Asked, Lab, Viewed};
@@ -31,10 +31,15 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
         let outputs = affekt_config::list_names(&node.outputs);
         return Err(Stop::wrong(format!("error: `{name}` has no output `{output}`\nhint: it has {outputs}")));
     }
-    let path = if matches!(node.work, Work::Grow(_)) {
-        shards(&lab, &viewed, &node.id, &output)?
-    } else {
-        finished(&viewed, at, &output)
+    let path = match (&node.work, viewed.walk.growth(at)) {
+        (Work::Grow(_), Some(growth)) if name.contains('*') => {
+            let ids: Vec<&str> = growth.nodes.iter().map(|node| node.id.as_str()).collect();
+            let shown = affekt_config::list_names(&ids);
+            return Err(Stop::wrong(format!("error: `{name}` is many nodes\nhint: ask for one of {shown}")));
+        }
+        (Work::Grow(_), Some(growth)) => shards(&lab, &viewed, growth, &output)?,
+        (Work::Grow(_), None) => None,
+        _ => finished(&viewed, at, &output),
     };
     match path {
         Some(path) => {
@@ -56,15 +61,9 @@ fn finished(viewed: &Viewed<'_>, at: usize, output: &str) -> Option<PathBuf> {
 }
 
 /// A folder of links to all shards, in the store and named for them.
-fn shards(lab: &Lab, viewed: &Viewed<'_>, of: &NodeId, output: &str) -> Result<Option<PathBuf>, Stop> {
-    let prefix = match of.as_str().strip_suffix(']') {
-        Some(open) => format!("{open},shard="),
-        None => format!("{of}[shard="),
-    };
-    let graph = viewed.walk.graph();
-    let is_shard = |at: &usize| graph.nodes()[*at].id.as_str().starts_with(&prefix);
-    let shards: Option<Vec<PathBuf>> =
-        (0..graph.nodes().len()).filter(is_shard).map(|at| finished(viewed, at, output)).collect();
+fn shards(lab: &Lab, viewed: &Viewed<'_>, growth: &Growth, output: &str) -> Result<Option<PathBuf>, Stop> {
+    let shard = |of: &OutputRef| finished(viewed, viewed.walk.graph().position(&of.node)?, &of.output);
+    let shards: Option<Vec<PathBuf>> = growth.ports.get(output).into_iter().flatten().map(shard).collect();
     let Some(shards) = shards.filter(|shards| !shards.is_empty()) else { return Ok(None) };
     let digest = hash_bytes(format!("{shards:?}").as_bytes());
     let folder = lab.store.root().join("folders").join(digest.short());

@@ -43,8 +43,8 @@ struct Row {
 /// Plans.
 pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
     let lab = Lab::open(&arguments.asked)?;
-    let viewed = lab.view(arguments.only.clone())?;
-    let rows: Vec<Row> = (0..viewed.walk.states().len()).filter_map(|at| row(&viewed, at)).collect();
+    let viewed = lab.view(arguments.only.as_deref())?;
+    let rows: Vec<Row> = viewed.walk.order().into_iter().filter_map(|at| row(&viewed, at)).collect();
     let problems: Vec<String> = rows
         .iter()
         .filter(|row| row.state == "failed")
@@ -76,7 +76,7 @@ fn row(viewed: &Viewed<'_>, at: usize) -> Option<Row> {
         State::Failed { failure } => (failure.to_string(), None),
         State::Running { .. } | State::Skipped => (String::new(), None),
     };
-    // A node that has grown is only the name of its shards.
+    // A node that has grown is only the name of what it yielded.
     if matches!((&node.work, state), (Work::Grow(_), State::Done { .. })) {
         return None;
     }

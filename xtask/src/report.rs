@@ -52,11 +52,12 @@ fn variant(
     let parted = finished.table(&variant.folds, "folds", folds::read)?;
     let audit: Audit = finished.json(&variant.folds, "audit")?;
     let mut histories = Vec::new();
-    for training in &variant.trainings {
+    let trainings = variant.trainings(finished.walk.graph());
+    for training in &trainings {
         let epochs = finished.table(&training.node, "history", history::read)?;
         histories.push(page::History { fold: training.fold, seed: training.seed, epochs });
     }
-    let parameters = match variant.trainings.first() {
+    let parameters = match trainings.first() {
         Some(training) => {
             let card = affekt_ops::train::card(&finished.object(&training.node, "model")?)?;
             let count = |name: &str| card["parameters"][name].as_u64().unwrap_or(0);

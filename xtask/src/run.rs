@@ -9,7 +9,7 @@ use affekt_graph::{Observer, Outcome, Resources, RunOptions, Walk, WorkerCommand
 
 use crate::exit::{Exit, Stop, error};
 use crate::journalist::{Journalist, Quiet};
-use crate::lab::{Asked, Lab};
+use crate::lab::{Asked, Lab, is_there, unknown_node};
 use crate::out::out;
 use crate::run_folder::RunFolder;
 use crate::toolchain;
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
 }
 
 fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result<Exit, Stop> {
-    let mut walk = lab.walk(arguments.only.clone())?;
+    let mut walk = lab.walk(arguments.only.as_deref())?;
     let folder = RunFolder::create(lab)?;
     let mut journalist = Journalist::new(lab, &folder)?;
     let outcome = walk_to_the_end(
@@ -85,8 +85,9 @@ fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result
         Outcome::Done => {}
     }
     eprintln!("{} nodes run, {} cached, {:.1} s", summary.ran, summary.cached, summary.seconds);
-    if arguments.only.is_some() {
-        return Ok(Exit::Done);
+    if let Some(only) = &arguments.only {
+        // Which folds and shards there are may have become known only now.
+        return if is_there(only, &walk) { Ok(Exit::Done) } else { Err(unknown_node(only, &walk)) };
     }
     folder.write(lab, &walk, &summary)?;
     folder.finish()?;
@@ -96,7 +97,7 @@ fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result
 
 /// Runs what a command other than `run` needs to know: nodes of one name, in this process, without a journal.
 pub fn run_only<'l>(lab: &'l Lab, name: &str) -> Result<Walk<'l>, Stop> {
-    let mut walk = lab.walk(Some(name.to_owned()))?;
+    let mut walk = lab.walk(Some(name))?;
     let options = RunOptions {
         resources: Resources { cpu: cores(), gpu: 0, memory_mib: memory_mib() },
         keep_going: false,

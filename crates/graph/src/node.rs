@@ -95,6 +95,12 @@ pub trait Grow: Send + Sync {
     /// # Errors
     /// In words for a person, when the inputs are damaged or make no sense.
     fn grow(&self, inputs: &[Vec<Object>]) -> Result<Growth, crate::Failure>;
+
+    /// Whether it may yield a node of this name, in full or without the bracket.
+    fn may_yield(&self, name: &str) -> bool;
+
+    /// What its nodes will read from: whoever needs them needs that too. A growing node stands for what it yields.
+    fn reads(&self) -> Vec<NodeId>;
 }
 
 /// What a growing node yields.

@@ -115,11 +115,16 @@ pub fn run<'a>(
     let (reports, inbox) = unbounded();
     let mut running: BTreeMap<usize, Resources> = BTreeMap::new();
     let mut failed = BTreeSet::new();
+    let mut grown = BTreeSet::new();
 
     std::thread::scope(|scope| {
         loop {
-            let grown = walk.advance()?;
-            grown.iter().for_each(|id| observer.event(Event::Grown(id)));
+            walk.advance()?;
+            for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
+                if matches!((&node.work, state), (Work::Grow(_), State::Done { .. })) && grown.insert(at) {
+                    observer.event(Event::Grown(&node.id));
+                }
+            }
             // Also those that failed without having been started: a corpus that cannot be read at all.
             for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
                 if let State::Failed { failure } = state

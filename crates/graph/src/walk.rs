@@ -96,7 +96,8 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// Asks that the objects of these nodes be there at the end, also where no other node reads them any more.
+    /// Asks that the objects of these nodes (of all that they yield, where they grow) be there at the end, also
+    /// where no other node reads them any more.
     #[must_use]
     pub fn keeping(mut self, nodes: impl IntoIterator<Item = NodeId>) -> Self {
         self.kept.extend(nodes);
@@ -121,18 +122,41 @@ impl<'a> Walk<'a> {
         &self.states
     }
 
-    /// Resolves as far as the store reaches. Returns the growing nodes that grew.
+    /// The positions of all nodes as they are to be read: what a growing node yielded follows it.
+    #[must_use]
+    pub fn order(&self) -> Vec<usize> {
+        let mut yielded: HashSet<usize> = HashSet::new();
+        for growth in self.grown.values() {
+            yielded.extend(growth.nodes.iter().filter_map(|node| self.graph.position(&node.id)));
+        }
+        let mut open: Vec<usize> = (0..self.states.len()).filter(|at| !yielded.contains(at)).rev().collect();
+        let mut order = Vec::with_capacity(self.states.len());
+        while let Some(at) = open.pop() {
+            order.push(at);
+            if let Some(growth) = self.grown.get(&at) {
+                open.extend(growth.nodes.iter().rev().filter_map(|node| self.graph.position(&node.id)));
+            }
+        }
+        order
+    }
+
+    /// What a growing node yielded, once it has grown.
+    #[must_use]
+    pub fn growth(&self, at: usize) -> Option<&Growth> {
+        self.grown.get(&at)
+    }
+
+    /// Resolves as far as the store reaches.
     ///
     /// # Errors
     /// When what a growing node yields does not fit the graph.
-    pub fn advance(&mut self) -> Result<Vec<NodeId>, GraphError> {
-        let mut all_grown = Vec::new();
+    pub fn advance(&mut self) -> Result<(), GraphError> {
         loop {
             let mut changed = false;
             let mut at = 0;
             while at < self.states.len() {
                 if matches!(self.states[at], State::Waiting { .. }) {
-                    let state = self.resolve(at, &mut all_grown)?;
+                    let state = self.resolve(at)?;
                     changed |= !matches!(state, State::Waiting { .. });
                     self.states[at] = state;
                 }
@@ -141,7 +165,7 @@ impl<'a> Walk<'a> {
             if !changed {
                 self.skip_what_nobody_asked_for();
                 if !self.demand_objects() {
-                    return Ok(all_grown);
+                    return Ok(());
                 }
             }
         }
@@ -224,7 +248,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn resolve(&mut self, at: usize, all_grown: &mut Vec<NodeId>) -> Result<State, GraphError> {
+    fn resolve(&mut self, at: usize) -> Result<State, GraphError> {
         if let Some((cause, failure)) = self.failed_input(at) {
             return Ok(State::Failed { failure: failure.below(&cause) });
         }
@@ -244,12 +268,7 @@ impl<'a> Walk<'a> {
                     .collect();
                 match opened.map_err(Failure::from).and_then(|inputs| rule.grow(&inputs)) {
                     Ok(growth) => {
-                        self.graph.add(growth.nodes.clone())?;
-                        let fruits = growth.ports.values().flatten();
-                        self.read.extend(fruits.map(|output| output.node.clone()));
-                        self.grown.insert(at, growth);
-                        self.meet_new_nodes();
-                        all_grown.push(node.id);
+                        self.take_in(at, growth)?;
                         Ok(State::Done { record: None, ran: false })
                     }
                     Err(failure) => Ok(self.fail_or_heal(failure)),
@@ -267,6 +286,18 @@ impl<'a> Walk<'a> {
             },
             Work::Op => Ok(self.look_up(at)),
         }
+    }
+
+    /// Adds what a growing node yielded.
+    fn take_in(&mut self, at: usize, growth: Growth) -> Result<(), GraphError> {
+        self.graph.add(growth.nodes.clone())?;
+        self.read.extend(growth.ports.values().flatten().map(|output| output.node.clone()));
+        if self.kept.contains(&self.graph.nodes()[at].id) {
+            self.kept.extend(growth.nodes.iter().map(|node| node.id.clone()));
+        }
+        self.grown.insert(at, growth);
+        self.meet_new_nodes();
+        Ok(())
     }
 
     fn look_up(&self, at: usize) -> State {
@@ -363,19 +394,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn skip_what_nobody_asked_for(&mut self) {
-        if self.only.is_none() {
-            return;
+    /// Whether a node has yet to grow, and may then yield one of this name.
+    #[must_use]
+    pub fn may_yield(&self, at: usize, name: &str) -> bool {
+        match (&self.graph.nodes()[at].work, &self.states[at]) {
+            (Work::Grow(rule), State::Waiting { .. }) => rule.may_yield(name),
+            _ => false,
         }
+    }
+
+    fn skip_what_nobody_asked_for(&mut self) {
+        let Some(only) = &self.only else { return };
         let mut wanted = vec![false; self.states.len()];
-        let targets = (0..self.states.len()).filter(|at| self.is_target(*at));
-        // What has not grown yet may still yield the target.
-        let growing =
-            (0..self.states.len()).filter(|at| matches!(self.graph.nodes()[*at].work, Work::Grow(_)));
-        let mut open: Vec<usize> = targets.chain(growing).collect();
+        let is_asked_for = |at: &usize| self.is_target(*at) || self.may_yield(*at, only);
+        let mut open: Vec<usize> = (0..self.states.len()).filter(is_asked_for).collect();
         while let Some(at) = open.pop() {
             if std::mem::replace(&mut wanted[at], true) {
                 continue;
+            }
+            if let Work::Grow(rule) = &self.graph.nodes()[at].work {
+                open.extend(rule.reads().iter().filter_map(|id| self.graph.position(id)));
             }
             for source in self.graph.nodes()[at].inputs.iter().flat_map(|input| &input.from) {
                 open.extend(self.graph.position(source.node()));

@@ -54,7 +54,7 @@ impl Toys {
     }
 }
 
-/// One `upper` node a word.
+/// One `join` node a word.
 struct PerWord;
 
 impl Grow for PerWord {
@@ -68,6 +68,38 @@ impl Grow for PerWord {
             growth.nodes.push(each);
         }
         Ok(growth)
+    }
+
+    fn may_yield(&self, name: &str) -> bool {
+        name.starts_with("word")
+    }
+
+    fn reads(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+}
+
+/// For every word `shout[n=…]`, the capitals of `word[n=…]`.
+struct PerWordLouder;
+
+impl Grow for PerWordLouder {
+    fn grow(&self, inputs: &[Vec<Object>]) -> Result<Growth, Failure> {
+        let text = std::str::from_utf8(inputs[0][0].all()?).unwrap();
+        let mut growth = Growth::default();
+        for i in 0..text.split_whitespace().count() {
+            let each = node(&format!("shout[n={i}]"), "upper", &[&format!("word[n={i}]")]);
+            growth.ports.entry("words".into()).or_default().push(out(&each.id));
+            growth.nodes.push(each);
+        }
+        Ok(growth)
+    }
+
+    fn may_yield(&self, name: &str) -> bool {
+        name.starts_with("shout")
+    }
+
+    fn reads(&self) -> Vec<NodeId> {
+        vec!["words".into()]
     }
 }
 
@@ -99,12 +131,28 @@ fn line() -> Vec<Node> {
 }
 
 fn growing() -> Vec<Node> {
-    let mut grow = node("words", "grow", &["read"]);
-    grow.work = Work::Grow(Arc::new(PerWord));
+    vec![node("read", "read", &[]), growing_by("words", Arc::new(PerWord)), end_of("words")]
+}
+
+/// Words, and beside each the same word louder.
+fn growing_twice() -> Vec<Node> {
+    let mut nodes = growing();
+    nodes.insert(2, growing_by("shouts", Arc::new(PerWordLouder)));
+    nodes[3] = end_of("shouts");
+    nodes
+}
+
+fn growing_by(id: &str, rule: Arc<dyn Grow>) -> Node {
+    let mut growing = node(id, "grow", &["read"]);
+    growing.work = Work::Grow(rule);
+    growing
+}
+
+fn end_of(growing: &str) -> Node {
     let mut end = node("end", "join", &[]);
-    let words = Source::Grown { node: "words".into(), port: "words".into() };
+    let words = Source::Grown { node: growing.into(), port: "words".into() };
     end.inputs = vec![Input { port: "in".into(), from: vec![words] }];
-    vec![node("read", "read", &[]), grow, end]
+    end
 }
 
 struct Nobody;
@@ -161,8 +209,8 @@ impl Bench {
     fn plan(&self, nodes: Vec<Node>) -> Vec<String> {
         let mut walk = Walk::new(Graph::new(nodes).unwrap(), &self.store, &self.toys, None);
         walk.advance().unwrap();
-        let states = walk.graph().nodes().iter().zip(walk.states());
-        states.map(|(node, state)| format!("{} {}", node.id, state.name())).collect()
+        let shown = |at: usize| format!("{} {}", walk.graph().nodes()[at].id, walk.states()[at].name());
+        walk.order().into_iter().map(shown).collect()
     }
 
     fn object_of(&self, text: &str) -> std::path::PathBuf {
@@ -233,12 +281,24 @@ fn the_graph_grows_and_only_the_new_part_runs() {
         [
             "read cached",
             "words cached",
-            "end cached",
             "word[n=0] cached",
             "word[n=1] cached",
-            "word[n=2] cached"
+            "word[n=2] cached",
+            "end cached"
         ]
     );
+}
+
+#[test]
+fn what_grows_reads_what_grew_before_it() {
+    let bench = Bench::new("a b");
+    let (_, ran, end) = bench.run(growing_twice());
+    assert_eq!(ran, ["end", "read", "shout[n=0]", "shout[n=1]", "word[n=0]", "word[n=1]"]);
+    assert_eq!(end, "<A><B>");
+    bench.say("a B");
+    let (_, ran, end) = bench.run(growing_twice());
+    assert_eq!(ran, ["read", "shout[n=1]", "word[n=1]"], "the end is what it was");
+    assert_eq!(end, "<A><B>");
 }
 
 #[test]
@@ -251,6 +311,39 @@ fn only_what_was_asked_for_runs() {
     assert_eq!(ran, ["aside", "read"]);
     let (_, ran, _) = bench.run_only(growing(), Some("word"));
     assert_eq!(ran, ["word[n=0]", "word[n=1]"]);
+}
+
+#[test]
+fn only_what_may_yield_what_was_asked_for_grows() {
+    let bench = Bench::new("a b");
+    let (outcome, ran, _) = bench.run_only(growing_twice(), Some("shout[n=1]"));
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(ran, ["read", "shout[n=1]", "word[n=1]"]);
+
+    // What grows elsewhere would have to wait for a node that fails.
+    let bench = Bench::new("a b");
+    let mut nodes = vec![node("read", "read", &[]), node("bad", "fail", &["read"])];
+    nodes.push(growing_by("words", Arc::new(PerWord)));
+    nodes[2].inputs = node("any", "join", &["bad"]).inputs;
+    let (outcome, ran, _) = bench.run_only(nodes, Some("read"));
+    assert_eq!((outcome, ran), (Outcome::Done, vec!["read".to_owned()]));
+}
+
+#[test]
+fn what_a_kept_node_yielded_is_kept() {
+    let bench = Bench::new("a b");
+    bench.run(growing_twice());
+    let walk = |kept: &[&str]| {
+        let kept = kept.iter().map(|id| NodeId::from(*id));
+        let mut walk =
+            Walk::new(Graph::new(growing_twice()).unwrap(), &bench.store, &bench.toys, None).keeping(kept);
+        walk.advance().unwrap();
+        let at = walk.graph().position(&"word[n=1]".into()).unwrap();
+        walk.states()[at].name()
+    };
+    fs::remove_file(bench.object_of("<b>")).unwrap();
+    assert_eq!(walk(&[]), "cached", "all that read it is done");
+    assert_eq!(walk(&["words"]), "run");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use affekt_graph::{Graph, GraphError, Input, Node, NodeId, OutputRef, Source, Work};
 use affekt_ops::Definition;
 
+use crate::folds::{self, PerFold, Read};
 use crate::shards::PerShard;
 
 /// A node whose inputs are other drafts.
@@ -19,14 +20,21 @@ pub struct Draft {
     /// The node, but for its name and inputs.
     pub node: Node,
     pub inputs: Ports,
-    /// Set where the node runs once a shard: its op, and the ports that it reads shard by shard.
-    pub sharded: Option<Sharded>,
+    /// Set where this is not one node.
+    pub grows: Option<Grows>,
 }
 
-/// What a draft that runs once a shard becomes.
-pub struct Sharded {
-    pub definition: &'static Definition,
-    pub upstream: Ports,
+/// How a draft becomes many nodes: by which rule, and what that looks at.
+pub struct Grows {
+    pub rule: Rule,
+    pub looks_at: Ports,
+}
+
+/// One node a what.
+pub enum Rule {
+    PerShard(&'static Definition),
+    /// With the folds, where the protocol alone says which there are.
+    PerFold(Option<Vec<u32>>),
 }
 
 /// Port → what flows into it.
@@ -71,30 +79,40 @@ impl Drafts {
                         used_by.iter().map(|variant| variants[*variant].as_str()).collect();
                     axes.push(("variant", users.join("+")));
                 }
+                axes.extend(draft.is_per_fold().then(folds::any_fold));
                 axes.extend(draft.axes.iter().cloned());
                 NodeId::new(&draft.name, &axes)
             })
             .collect();
-        let sharded: Vec<bool> = self.drafts.iter().map(|(draft, _)| draft.sharded.is_some()).collect();
+        let grows: Vec<bool> = self.drafts.iter().map(|(draft, _)| draft.grows.is_some()).collect();
+        let per_fold: Vec<bool> = self.drafts.iter().map(|(draft, _)| draft.is_per_fold()).collect();
         let output = |of: &DraftOutput| OutputRef { node: ids[of.draft].clone(), output: of.output.clone() };
-        let source = |of: &DraftOutput| match sharded[of.draft] {
+        let source = |of: &DraftOutput| match grows[of.draft] {
             true => Source::Grown { node: ids[of.draft].clone(), port: of.output.clone() },
             false => Source::Output(output(of)),
+        };
+        let read = |of: &DraftOutput| match per_fold[of.draft] {
+            true => Read::OfFold(output(of)),
+            false => Read::Common(source(of)),
         };
         let mut nodes = Vec::with_capacity(self.drafts.len());
         for ((draft, _), id) in self.drafts.into_iter().zip(&ids) {
             let mut node = draft.node;
             node.id = id.clone();
-            node.inputs = draft
-                .inputs
-                .into_iter()
-                .map(|(port, from)| Input { port, from: from.iter().map(&source).collect() })
-                .collect();
-            if let Some(Sharded { definition, upstream }) = draft.sharded {
-                let upstream =
-                    upstream.into_iter().map(|(port, from)| (port, from.iter().map(&output).collect()));
-                let upstream = upstream.collect();
-                node.work = Work::Grow(Arc::new(PerShard { definition, template: node.clone(), upstream }));
+            let looks_at = draft.grows.as_ref().map_or(&draft.inputs, |grows| &grows.looks_at);
+            node.inputs = each(looks_at, source).map(|(port, from)| Input { port, from }).collect();
+            if let Some(Grows { rule, .. }) = draft.grows {
+                let template = node.clone();
+                node.work = Work::Grow(match rule {
+                    Rule::PerShard(definition) => {
+                        let upstream = each(&draft.inputs, output).collect();
+                        Arc::new(PerShard { definition, template, upstream })
+                    }
+                    Rule::PerFold(numbers) => {
+                        let reads = each(&draft.inputs, read).collect();
+                        Arc::new(PerFold { numbers, template, reads })
+                    }
+                });
             }
             nodes.push(node);
         }
@@ -102,9 +120,23 @@ impl Drafts {
     }
 }
 
+impl Draft {
+    fn is_per_fold(&self) -> bool {
+        self.grows.as_ref().is_some_and(|grows| matches!(grows.rule, Rule::PerFold(_)))
+    }
+}
+
+/// What flows into each port, as `of` names it.
+fn each<T>(ports: &Ports, of: impl Fn(&DraftOutput) -> T) -> impl Iterator<Item = (String, Vec<T>)> {
+    ports.iter().map(move |(port, from)| (port.clone(), from.iter().map(&of).collect()))
+}
+
 fn signature(draft: &Draft) -> String {
     let node = &draft.node;
-    let upstream = draft.sharded.as_ref().map(|sharded| &sharded.upstream);
+    let grows = draft.grows.as_ref().map(|Grows { rule, looks_at }| match rule {
+        Rule::PerShard(_) => format!("once a shard of {looks_at:?}"),
+        Rule::PerFold(numbers) => format!("once a fold of {numbers:?} {looks_at:?}"),
+    });
     format!(
         "{} {:?} {} {} {} {:?} {:?} {:?} {:?} {:?}",
         draft.name,
@@ -116,6 +148,6 @@ fn signature(draft: &Draft) -> String {
         node.numerics,
         node.resources,
         draft.inputs,
-        upstream
+        grows
     )
 }

@@ -11,7 +11,8 @@ use affekt_graph::{Graph, Node, NodeId, Place, Resources, Work};
 use affekt_ops::{Definition, Grain};
 use serde_json::Value;
 
-use crate::draft::{Draft, DraftOutput, Drafts, Sharded};
+use crate::draft::{Draft, DraftOutput, Drafts, Grows, Rule};
+use crate::folds;
 use crate::published::Published;
 use crate::settings::{self, CorpusUse, Settings};
 use crate::shelves::Shelves;
@@ -72,14 +73,29 @@ pub struct Variant {
     pub folds: NodeId,
     /// `evaluate`, where the pipeline has one.
     pub evaluate: Option<NodeId>,
-    /// Every training run.
-    pub trainings: Vec<RunPart>,
+    /// The growing nodes that yield its training runs, each with its seed.
+    trainings: Vec<(NodeId, u64)>,
 }
 
 impl Variant {
-    /// The nodes whose results a report is made of.
+    /// Its training runs in a graph that has grown, by fold and seed.
+    #[must_use]
+    pub fn trainings(&self, graph: &Graph) -> Vec<RunPart> {
+        let mut parts = Vec::new();
+        for (step, seed) in &self.trainings {
+            for node in graph.nodes() {
+                if let Some(fold) = folds::fold_of(step, node.id.as_str()) {
+                    parts.push(RunPart { node: node.id.clone(), fold, seed: *seed });
+                }
+            }
+        }
+        parts.sort_by_key(|part| (part.fold, part.seed));
+        parts
+    }
+
+    /// The nodes whose results a report is made of. Growing ones stand for what they yield.
     pub fn reported(&self) -> impl Iterator<Item = &NodeId> {
-        let trainings = self.trainings.iter().map(|part| &part.node);
+        let trainings = self.trainings.iter().map(|(step, _)| step);
         self.ingests.values().chain([&self.examples, &self.folds]).chain(&self.evaluate).chain(trainings)
     }
 }
@@ -205,12 +221,11 @@ struct Drafted {
     examples: usize,
     folds: usize,
     evaluate: Option<usize>,
-    trainings: Vec<(usize, RunPart)>,
+    trainings: Vec<(usize, u64)>,
 }
 
 impl Drafted {
     fn named(self, names: &[NodeId]) -> Variant {
-        let named = |(number, part): (usize, RunPart)| RunPart { node: names[number].clone(), ..part };
         Variant {
             ingests: self
                 .ingests
@@ -220,14 +235,41 @@ impl Drafted {
             examples: names[self.examples].clone(),
             folds: names[self.folds].clone(),
             evaluate: self.evaluate.map(|number| names[number].clone()),
-            trainings: self.trainings.into_iter().map(named).collect(),
+            trainings: self
+                .trainings
+                .into_iter()
+                .map(|(number, seed)| (names[number].clone(), seed))
+                .collect(),
             ..self.variant
         }
     }
 }
 
-/// The drafts of one step: a point for every combination of its axes.
-type Points = Vec<(BTreeMap<Axis, u64>, usize)>;
+/// The drafts of one step: one a seed, where it has that axis.
+type Points = Vec<(Option<u64>, usize)>;
+
+/// What decides how many nodes a step becomes.
+struct Growth {
+    examples: DraftOutput,
+    folds: DraftOutput,
+    /// The folds, where the protocol alone says which there are.
+    numbers: Option<Vec<u32>>,
+}
+
+impl Growth {
+    fn per_shard(&self, definition: &'static Definition) -> Grows {
+        let looks_at = vec![("examples".into(), vec![self.examples.clone()])];
+        Grows { rule: Rule::PerShard(definition), looks_at }
+    }
+
+    fn per_fold(&self) -> Grows {
+        let looks_at = match self.numbers {
+            Some(_) => Vec::new(),
+            None => vec![("folds".into(), vec![self.folds.clone()])],
+        };
+        Grows { rule: Rule::PerFold(self.numbers.clone()), looks_at }
+    }
+}
 
 impl Compiler<'_> {
     fn draft(&mut self, number: usize, overlaid: &Overlaid, settings: Settings, wired: &[Wired]) -> Drafted {
@@ -256,34 +298,31 @@ impl Compiler<'_> {
         draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
         let folds = self.drafts.add(number, draft);
 
-        let n_folds = settings.protocol.n_folds().unwrap_or(0);
-        let mut splits: Points = Vec::new();
-        for fold in 1..=n_folds {
-            let definition = &affekt_ops::split::DEFINITION;
-            let mut draft = self.plain(definition, "split", affekt_ops::split::params(fold));
-            draft.axes = vec![("fold", fold.to_string())];
-            draft.inputs = vec![
-                ("examples".into(), vec![output(examples, "examples")]),
-                ("folds".into(), vec![output(folds, "folds")]),
-            ];
-            splits.push((BTreeMap::from([(Axis::Fold, u64::from(fold))]), self.drafts.add(number, draft)));
-        }
+        let growth = Growth {
+            examples: output(examples, "examples"),
+            folds: output(folds, "folds"),
+            numbers: settings.protocol.n_folds().map(|folds| (1..=folds).collect()),
+        };
+        let definition = &affekt_ops::split::DEFINITION;
+        let mut draft = self.plain(definition, "split", Value::Null);
+        draft.inputs = vec![
+            ("examples".into(), vec![output(examples, "examples")]),
+            ("folds".into(), vec![output(folds, "folds")]),
+        ];
+        draft.grows = Some(growth.per_fold());
+        let split = self.drafts.add(number, draft);
 
-        let mut points: HashMap<String, Points> = HashMap::from([
-            ("examples".to_owned(), vec![(BTreeMap::new(), examples)]),
-            ("folds".to_owned(), vec![(BTreeMap::new(), folds)]),
-            ("split".to_owned(), splits),
-        ]);
+        let given = [("examples", examples), ("folds", folds), ("split", split)];
+        let mut points: HashMap<String, Points> =
+            given.into_iter().map(|(name, draft)| (name.to_owned(), vec![(None, draft)])).collect();
         let mut evaluate = None;
         let mut trainings = Vec::new();
         for wired in wired {
-            let of_step = self.draft_step(number, overlaid, &settings, wired, examples, &points);
-            for (at, draft) in &of_step {
-                let (fold, seed) = (at.get(&Axis::Fold), at.get(&Axis::Seed));
-                match (wired.step.definition.name, fold, seed) {
-                    ("evaluate", ..) => evaluate = Some(*draft),
-                    ("train", Some(fold), Some(seed)) => trainings
-                        .push((*draft, RunPart { node: NodeId::from(""), fold: *fold as u32, seed: *seed })),
+            let of_step = self.draft_step(number, overlaid, &settings, wired, &growth, &points);
+            for (seed, draft) in &of_step {
+                match (wired.step.definition.name, seed) {
+                    ("evaluate", _) => evaluate = Some(*draft),
+                    ("train", Some(seed)) => trainings.push((*draft, *seed)),
                     _ => {}
                 }
             }
@@ -311,7 +350,7 @@ impl Compiler<'_> {
         overlaid: &Overlaid,
         settings: &Settings,
         wired: &Wired,
-        examples: usize,
+        growth: &Growth,
         points: &HashMap<String, Points>,
     ) -> Points {
         let step = &wired.step;
@@ -320,31 +359,33 @@ impl Compiler<'_> {
             "evaluate" => evaluate_params(overlaid, &settings.protocol),
             _ => step.params.clone(),
         };
+        let seeds = match step.axes.contains(&Axis::Seed) {
+            true => settings.seeds.iter().copied().map(Some).collect(),
+            false => vec![None],
+        };
         let mut drafted = Vec::new();
-        for at in combinations(&step.axes, settings) {
+        for seed in seeds {
             let mut draft = self.plain(definition, &step.name, params.clone());
-            draft.axes = at.iter().map(|(axis, value)| (axis.name(), value.to_string())).collect();
-            draft.node.seed = at.get(&Axis::Seed).copied().filter(|_| definition.seeded);
+            draft.axes = seed.iter().map(|seed| (Axis::Seed.name(), seed.to_string())).collect();
+            draft.node.seed = seed.filter(|_| definition.seeded);
             draft.node.resources = step.resources;
             self.place(&mut draft.node);
+            let fits = |source: &Option<u64>| source.is_none() || seed.is_none() || *source == seed;
             let ports = definition.inputs.iter().zip(&wired.inputs);
             let read = ports.map(|(port, wires)| {
                 let sources = wires.iter().flat_map(|wire| {
-                    let matching = points[&wire.node].iter().filter(|(source, _)| {
-                        source.iter().all(|(axis, value)| at.get(axis).is_none_or(|own| own == value))
-                    });
-                    matching.map(|(_, draft)| output(*draft, &wire.output))
+                    let fitting = points[&wire.node].iter().filter(|(source, _)| fits(source));
+                    fitting.map(|(_, draft)| output(*draft, &wire.output))
                 });
-                (port.name.to_owned(), sources.collect::<Vec<_>>())
+                (port.name.to_owned(), sources.collect())
             });
-            let read: Vec<_> = read.collect();
+            draft.inputs = read.collect();
             if definition.grain == Grain::Shard {
-                draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
-                draft.sharded = Some(Sharded { definition, upstream: read });
-            } else {
-                draft.inputs = read;
+                draft.grows = Some(growth.per_shard(definition));
+            } else if step.axes.contains(&Axis::Fold) {
+                draft.grows = Some(growth.per_fold());
             }
-            drafted.push((at, self.drafts.add(number, draft)));
+            drafted.push((seed, self.drafts.add(number, draft)));
         }
         drafted
     }
@@ -364,7 +405,7 @@ impl Compiler<'_> {
             resources: Resources::default(),
             reproducible: true,
         };
-        Draft { name: name.to_owned(), axes: Vec::new(), node, inputs: Vec::new(), sharded: None }
+        Draft { name: name.to_owned(), axes: Vec::new(), node, inputs: Vec::new(), grows: None }
     }
 
     /// What a worker computes depends on what it computes with.
@@ -398,24 +439,4 @@ fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol) -> Value {
         protocol: kind["kind"].as_str().unwrap_or_default().to_owned(),
         stamps: protocol.stamps(),
     })
-}
-
-/// Every combination of the values of these axes, folds before seeds.
-fn combinations(axes: &BTreeSet<Axis>, settings: &Settings) -> Vec<BTreeMap<Axis, u64>> {
-    let mut all = vec![BTreeMap::new()];
-    for axis in axes {
-        let values: Vec<u64> = match axis {
-            Axis::Fold => (1..=u64::from(settings.protocol.n_folds().unwrap_or(0))).collect(),
-            Axis::Seed => settings.seeds.clone(),
-        };
-        let extended = all.iter().flat_map(|at| {
-            values.iter().map(move |value| {
-                let mut at = at.clone();
-                at.insert(*axis, *value);
-                at
-            })
-        });
-        all = extended.collect();
-    }
-    all
 }

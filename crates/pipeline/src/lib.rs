@@ -9,6 +9,7 @@
 
 mod draft;
 mod experiment;
+mod folds;
 mod protocol;
 mod published;
 mod settings;

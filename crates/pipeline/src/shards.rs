@@ -40,6 +40,15 @@ impl Grow for PerShard {
         }
         Ok(growth)
     }
+
+    fn may_yield(&self, name: &str) -> bool {
+        let step = &self.template.id;
+        name == step.name() || name.starts_with(&shard_prefix(step))
+    }
+
+    fn reads(&self) -> Vec<NodeId> {
+        self.upstream.iter().flat_map(|(_, from)| from).map(|source| source.node.clone()).collect()
+    }
 }
 
 impl PerShard {
@@ -62,10 +71,14 @@ impl PerShard {
 
 /// `mfcc` → `mfcc[shard=3]`, `mfcc[variant=a]` → `mfcc[variant=a,shard=3]`.
 fn shard_id(of: &NodeId, number: usize) -> NodeId {
-    let text = of.as_str();
-    match text.strip_suffix(']') {
-        Some(open) => NodeId::from(format!("{open},shard={number}]").as_str()),
-        None => NodeId::from(format!("{text}[shard={number}]").as_str()),
+    NodeId::from(format!("{}{number}]", shard_prefix(of)).as_str())
+}
+
+/// What the names of a step's shards begin with.
+fn shard_prefix(of: &NodeId) -> String {
+    match of.as_str().strip_suffix(']') {
+        Some(open) => format!("{open},shard="),
+        None => format!("{of}[shard="),
     }
 }
 

@@ -1,13 +1,13 @@
 //! `folds`: who is train, dev and test in every fold of a protocol.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use affekt_domain::{Fold, Role};
 use arrow_array::types::Int32Type;
 use arrow_schema::DataType;
 
-use crate::columns::{fold, fold_number, json_list, numbers, read_rows, required, role, texts};
+use crate::columns::{self, fold, fold_number, json_list, read_rows, required, role, texts};
 use crate::writer::{schema, write_rows};
 use crate::{TableError, TableFile};
 
@@ -43,11 +43,23 @@ pub fn write(path: &Path, folds: &Folds) -> Result<(), TableError> {
     }
     write_rows(path, &schema(KIND, fields, &metadata), &rows, |rows| {
         Ok(vec![
-            numbers::<Int32Type>(rows.iter().map(|row| row.0)),
+            columns::numbers::<Int32Type>(rows.iter().map(|row| row.0)),
             texts(rows.iter().map(|row| row.1)),
             texts(rows.iter().map(|row| row.2.name())),
         ])
     })
+}
+
+/// The numbers of the folds, in order, without reading their rows.
+///
+/// # Errors
+/// When it is no table of folds, or damaged.
+pub fn numbers(file: &TableFile) -> Result<BTreeSet<u32>, TableError> {
+    let of_rows = read_rows(file, KIND, |columns| {
+        let folds = columns.number::<Int32Type>("fold")?;
+        columns.rows().map(|row| fold(folds.value(row))).collect()
+    })?;
+    Ok(of_rows.into_iter().collect())
 }
 
 /// Reads folds.
