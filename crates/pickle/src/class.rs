@@ -1,0 +1,69 @@
+//! The names that are understood. Nothing is looked up anywhere else.
+
+use crate::Dtype;
+
+/// What a name in a pickle stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// A dictionary: `collections.OrderedDict` and its like.
+    Dict,
+    /// A list.
+    List,
+    /// A tuple, or `torch.Size`.
+    Tuple,
+    /// A set.
+    Set,
+    /// `bytearray`, `bytes`.
+    Bytes,
+    /// `_codecs.encode`: how bytes are written in protocols that have none.
+    Encode,
+    /// A kind of storage: `torch.FloatStorage`.
+    Storage(Dtype),
+    /// `torch._utils._rebuild_tensor` and `_v2`: a tensor over a storage.
+    Tensor,
+    /// `torch._utils._rebuild_parameter`: the tensor it is given.
+    Parameter,
+    /// A constant that is kept as its name: `torch.float32`.
+    Name(String),
+    /// An object whose contents are kept as they stand, under its class' name: settings that training programs put
+    /// beside the weights.
+    Record(String),
+}
+
+/// Modules whose classes hold settings and nothing else of use. Their objects become records: no code of theirs runs,
+/// or is even there.
+const SETTINGS: [&str; 4] = ["argparse.Namespace", "omegaconf.", "fairseq.", "numpy."];
+
+impl Class {
+    /// What `module.name` stands for, if anything.
+    pub(crate) fn find(module: &str, name: &str) -> Option<Self> {
+        let path = format!("{module}.{name}");
+        Some(match path.as_str() {
+            "collections.OrderedDict" | "collections.defaultdict" | "builtins.dict" | "__builtin__.dict" => {
+                Self::Dict
+            }
+            "builtins.list" | "__builtin__.list" => Self::List,
+            "builtins.tuple" | "__builtin__.tuple" | "torch.Size" => Self::Tuple,
+            "builtins.set" | "__builtin__.set" | "builtins.frozenset" | "__builtin__.frozenset" => Self::Set,
+            "builtins.bytearray" | "__builtin__.bytearray" | "builtins.bytes" | "__builtin__.bytes" => {
+                Self::Bytes
+            }
+            "_codecs.encode" => Self::Encode,
+            "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" => Self::Tensor,
+            "torch._utils._rebuild_parameter" => Self::Parameter,
+            "typing.Any" | "builtins.int" | "builtins.float" | "builtins.str" | "builtins.bool"
+            | "torch.device" => Self::Name(path),
+            _ if module == "torch" => match name.strip_suffix("Storage") {
+                Some(element) => Self::Storage(Dtype::of_storage(element)?),
+                None => Self::Name(Dtype::from_name(name).map(|_| path)?),
+            },
+            _ if SETTINGS.iter().any(|prefix| is_under(&path, prefix)) => Self::Record(path),
+            _ => return None,
+        })
+    }
+}
+
+/// Whether `path` is `prefix`, or lies in the module that `prefix` names with its dot.
+fn is_under(path: &str, prefix: &str) -> bool {
+    if prefix.ends_with('.') { path.starts_with(prefix) } else { path == prefix }
+}
