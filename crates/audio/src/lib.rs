@@ -1,16 +1,19 @@
 //! An audio file becomes mono f32 samples at a rate; samples are fitted to a length.
 //!
 //! [`load`] is the usual way in: [`decode`], average the channels, [`resample`]. [`digest`] names what a
-//! file holds, however it is packed. [`voice`] makes emotional speech for tests, demonstrations and
-//! machines without corpora.
+//! file holds, however it is packed. [`noisy_copy`] augments. [`voice`] makes emotional speech for tests,
+//! demonstrations and machines without corpora.
 
 mod container;
 mod decode;
 mod decoded;
 mod digest;
+mod draws;
 mod error;
 mod fit;
+mod gaussian;
 mod load;
+mod noise;
 mod pcm16;
 mod resample;
 pub mod voice;
@@ -20,7 +23,8 @@ pub use decode::decode;
 pub use decoded::{Decoded, Truncated};
 pub use digest::digest;
 pub use error::{AudioError, AudioFault, RateError};
-pub use fit::fit;
+pub use fit::{fit, fit_with_own_samples};
 pub use load::load;
+pub use noise::noisy_copy;
 pub use resample::{Resampler, resample};
 pub use write::write_wav_i16;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, iter};
 
 use affekt_audio::{decode, fit, resample};
-use affekt_features::{Mfcc, MfccConfig};
+use affekt_features::{Feature, Mfcc, MfccConfig};
 use walkdir::WalkDir;
 
 const STAGES: [&str; 4] = ["decode", "resample", "fit", "mfcc"];

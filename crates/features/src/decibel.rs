@@ -1,10 +1,23 @@
 //! Power on a logarithmic scale.
 
-/// `librosa.power_to_db` in place, with its defaults (`ref=1`, `amin=1e-10`, `top_db=80`): 10 log₁₀(p) with p at
-/// least 1e-10, and nothing more than 80 dB below the largest value.
-pub fn power_to_db(power: &mut [f32]) {
+use serde::{Deserialize, Serialize};
+
+/// The power that is 0 dB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reference {
+    /// The largest power there is (`ref=np.max`): nothing is above 0 dB, however loud a recording is.
+    Max,
+    /// 1 (`ref=1.0`): loudness is kept.
+    One,
+}
+
+/// `librosa.power_to_db` in place, with `amin=1e-10`: 10 log₁₀(p / reference) with p and reference at least 1e-10,
+/// and nothing more than `top_db` below the largest value, where that is given.
+///
+/// Where all is silence, everything is at the maximum: 0 dB relative to that, -100 dB relative to 1.
+pub fn power_to_db(power: &mut [f32], reference: Reference, top_db: Option<f32>) {
     const LEAST_POWER: f32 = 1e-10;
-    const RANGE_DB: f32 = 80.0;
     // The logarithm to base 2 is the fastest one, and as exact.
     const DB_PER_OCTAVE: f32 = 10.0 * std::f32::consts::LOG10_2;
     let mut largest = f32::NEG_INFINITY;
@@ -12,9 +25,13 @@ pub fn power_to_db(power: &mut [f32]) {
         *value = DB_PER_OCTAVE * value.max(LEAST_POWER).log2();
         largest = largest.max(*value);
     }
-    let floor = largest - RANGE_DB;
+    let floor = top_db.map_or(f32::NEG_INFINITY, |top_db| largest - top_db);
+    let zero = match reference {
+        Reference::Max => largest,
+        Reference::One => 0.0,
+    };
     for value in power {
-        *value = value.max(floor);
+        *value = value.max(floor) - zero;
     }
 }
 
@@ -22,15 +39,23 @@ pub fn power_to_db(power: &mut [f32]) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn range_of_eighty_decibels() {
-        let mut db = [1e-3, 1e2, 0.0, 1e-5];
-        power_to_db(&mut db);
-        for (db, expected) in db.into_iter().zip([-30.0, 20.0, -60.0, -50.0]) {
-            assert!((db - expected).abs() < 1e-5, "{db} dB instead of {expected}");
+    const POWER: [f32; 4] = [1e-3, 1e2, 0.0, 1e-5];
+
+    fn check(power: &[f32], reference: Reference, top_db: Option<f32>, expected: &[f32]) {
+        let mut db = power.to_vec();
+        power_to_db(&mut db, reference, top_db);
+        for (db, expected) in db.into_iter().zip(expected) {
+            assert!((db - expected).abs() < 1e-5, "{reference:?}, {top_db:?}: {db} dB instead of {expected}");
         }
-        let mut silence = [0.0; 2];
-        power_to_db(&mut silence);
-        assert!(silence.iter().all(|db| (db + 100.0).abs() < 1e-5), "{silence:?}");
+    }
+
+    #[test]
+    fn reference_and_range() {
+        check(&POWER, Reference::One, Some(80.0), &[-30.0, 20.0, -60.0, -50.0]);
+        check(&POWER, Reference::Max, Some(80.0), &[-50.0, 0.0, -80.0, -70.0]);
+        check(&POWER, Reference::One, None, &[-30.0, 20.0, -100.0, -50.0]);
+        check(&POWER, Reference::Max, Some(60.0), &[-50.0, 0.0, -60.0, -60.0]);
+        check(&[0.0; 2], Reference::One, Some(80.0), &[-100.0; 2]);
+        check(&[0.0; 2], Reference::Max, Some(80.0), &[0.0; 2]);
     }
 }

@@ -1,22 +1,26 @@
 //! Waveforms become frames. Pure functions in librosa's definitions.
 //!
 //! Each layer is a plan that is made once and used from any thread: [`PowerSpectrogram`] (Hann window, real
-//! FFT, power), [`MelFilterbank`] (slaney bands), [`power_to_db`], [`Dct`] (orthonormal, type II). A feature is
-//! a short composition of them with its config beside it: [`Mfcc`].
+//! FFT, power), [`MelFilterbank`] (slaney bands), [`power_to_db`], [`Dct`] (orthonormal, type II). A [`Feature`] is
+//! a short composition of them with its config beside it: [`LogMel`], [`Mfcc`].
 //!
 //! All matrices are row-major with time as the last axis: `[bins, frames]`.
 
 mod dct;
 mod decibel;
 mod error;
+mod feature;
+mod logmel;
 mod mel;
 mod mfcc;
 mod spectrogram;
 mod standardise;
 
 pub use dct::Dct;
-pub use decibel::power_to_db;
+pub use decibel::{Reference, power_to_db};
 pub use error::FeatureError;
+pub use feature::Feature;
+pub use logmel::{LogMel, LogMelConfig};
 pub use mel::MelFilterbank;
 pub use mfcc::{Mfcc, MfccConfig};
 pub use spectrogram::PowerSpectrogram;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Dct, FeatureError, MelFilterbank, PowerSpectrogram, power_to_db};
+use crate::{Dct, Feature, FeatureError, MelFilterbank, PowerSpectrogram, Reference, power_to_db};
 
 /// What MFCC are computed with, under librosa's names. The default is what the published single-CNN system
 /// used: 128 coefficients of 128 bands at 16 kHz.
@@ -48,19 +48,18 @@ impl Mfcc {
             n_mfcc: config.n_mfcc,
         })
     }
+}
 
-    /// `[n_mfcc, frames]` for a waveform of `n_samples`.
-    #[must_use]
-    pub const fn shape(&self, n_samples: usize) -> [usize; 2] {
+impl Feature for Mfcc {
+    /// `[n_mfcc, frames]`.
+    fn shape(&self, n_samples: usize) -> [usize; 2] {
         [self.n_mfcc, self.spectrogram.frames(n_samples)]
     }
 
-    /// The coefficients of a waveform: row-major `[n_mfcc, frames]`.
-    #[must_use]
-    pub fn compute(&self, samples: &[f32]) -> Vec<f32> {
+    fn compute(&self, samples: &[f32]) -> Vec<f32> {
         let frames = self.spectrogram.frames(samples.len());
         let mut bands = self.mel.spectrogram(&self.spectrogram, samples); // [n_mels, frames]
-        power_to_db(&mut bands);
+        power_to_db(&mut bands, Reference::One, Some(80.0));
         self.dct.columns(&bands, frames)
     }
 }

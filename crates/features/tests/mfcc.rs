@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use affekt_features::{FeatureError, Mfcc, MfccConfig};
+use affekt_features::{Feature, FeatureError, Mfcc, MfccConfig};
 
 /// The signal of `tests/goldens/features/make.py`.
 fn signal() -> Vec<f32> {

@@ -2,7 +2,7 @@
 
 use affekt_audio::fit;
 use affekt_audio::voice::{Delivery, Emotion, Speaker, synthesise};
-use affekt_features::{Mfcc, MfccConfig};
+use affekt_features::{Feature, Mfcc, MfccConfig};
 
 const COEFFICIENTS: usize = 20;
 

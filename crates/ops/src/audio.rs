@@ -14,8 +14,23 @@ use crate::definition::{Definition, Grain, OutputPort, plain};
 pub struct Params {
     /// The rate in Hz.
     pub rate_hz: u32,
-    /// The length in seconds: longer recordings are cut, shorter ones filled with zeros.
+    /// The length in seconds: longer recordings are cut, shorter ones filled.
     pub seconds: f64,
+    /// What shorter recordings are filled with.
+    pub fill: Fill,
+}
+
+/// What follows the end of a recording that is too short.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fill {
+    /// Silence.
+    Zeros,
+    /// Samples drawn at random from the recording.
+    OwnSamples {
+        /// What the draws depend on, beside the utterance.
+        seed: u64,
+    },
 }
 
 /// The recordings of one shard: part of a shard node's parameters, and so of its key.
@@ -41,7 +56,11 @@ pub const DEFINITION: Definition = Definition {
 fn read(section: &mut Section<'_>) -> Value {
     let rate_hz = section.integer("rate_hz", 16_000, 1_000..=192_000);
     let seconds = section.float("seconds", 3.0, 0.01..=600.0);
-    plain(&Params { rate_hz, seconds })
+    let fill = match section.one_of("fill", "zeros", &[("zeros", "zeros"), ("own-samples", "own-samples")]) {
+        "own-samples" => Fill::OwnSamples { seed: section.integer("fill_seed", 0, 0..) },
+        _ => Fill::Zeros,
+    };
+    plain(&Params { rate_hz, seconds, fill })
 }
 
 /// The parameters of the node for a shard of these recordings.
@@ -84,7 +103,11 @@ pub(crate) fn run(
         }
         let samples = affekt_audio::resample(&decoded.mono(), decoded.rate(), params.rate_hz)
             .map_err(|error| failed(&error))?;
-        writer.push(utterance, 0, &affekt_audio::fit(samples, length)).map_err(crate::table::unwritten)?;
+        let samples = match params.fill {
+            Fill::Zeros => affekt_audio::fit(samples, length),
+            Fill::OwnSamples { seed } => affekt_audio::fit_with_own_samples(samples, length, seed, utterance),
+        };
+        writer.push(utterance, 0, &samples).map_err(crate::table::unwritten)?;
     }
     writer.finish().map_err(crate::table::unwritten)
 }

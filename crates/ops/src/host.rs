@@ -129,6 +129,8 @@ impl Ops for HostOps {
             "folds" => crate::folds::run(job),
             "split" => crate::split::run(job),
             "audio" => crate::audio::run(job, context, self),
+            "awgn" => crate::awgn::run(job, context),
+            "logmel" => crate::logmel::run(job, context),
             "mfcc" => crate::mfcc::run(job, context),
             "standardise" => crate::standardise::run(job),
             "evaluate" => crate::evaluate::run(job),

@@ -12,11 +12,13 @@ mod network;
 pub mod table;
 
 pub mod audio;
+pub mod awgn;
 pub mod compare;
 pub mod evaluate;
 pub mod examples;
 pub mod folds;
 pub mod ingest;
+pub mod logmel;
 pub mod mfcc;
 pub mod predict;
 pub mod split;
@@ -27,6 +29,8 @@ pub mod train;
 mod hints;
 #[cfg(feature = "host")]
 mod host;
+#[cfg(feature = "host")]
+mod waveforms;
 
 pub use definition::{Arity, Definition, Grain, InputPort, OutputPort};
 #[cfg(feature = "host")]
@@ -40,6 +44,8 @@ pub const ALL: &[&Definition] = &[
     &folds::DEFINITION,
     &split::DEFINITION,
     &audio::DEFINITION,
+    &awgn::DEFINITION,
+    &logmel::DEFINITION,
     &mfcc::DEFINITION,
     &standardise::DEFINITION,
     &train::DEFINITION,

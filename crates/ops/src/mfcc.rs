@@ -48,29 +48,9 @@ pub(crate) fn run(
     context: &mut dyn affekt_graph::Context,
 ) -> Result<(), affekt_graph::Failure> {
     use affekt_features::{Mfcc, MfccConfig};
-    use affekt_graph::Failure;
-    use affekt_table::features::FeatureWriter;
-    use affekt_table::waveforms::Waveforms;
 
     let Params { n_fft, hop_length, n_mels, n_mfcc } = crate::params(job)?;
-    let object = job.open_one("waveforms")?;
-    let failed = |error| crate::table::failure(&object, error);
-    let waveforms = Waveforms::open(crate::table::open(&object)?).map_err(failed)?;
-    let rate_hz = waveforms.rate();
-    let mfcc = Mfcc::new(&MfccConfig { rate_hz, n_fft, hop_length, n_mels, n_mfcc })
-        .map_err(|error| Failure::because(&error))?;
-    let samples = if waveforms.is_empty() { 0 } else { waveforms.samples(0).map_err(failed)?.len() };
-    let mut writer = FeatureWriter::create(job.output("features")?, &mfcc.shape(samples))
-        .map_err(crate::table::unwritten)?;
-    for row in 0..waveforms.len() {
-        if context.cancelled() {
-            return Err(Failure::Cancelled);
-        }
-        context.progress(row as u64, waveforms.len() as u64, "recordings");
-        let frames = mfcc.compute(waveforms.samples(row).map_err(failed)?);
-        let (utterance, copy) =
-            (waveforms.utterance(row).map_err(failed)?, waveforms.copy(row).map_err(failed)?);
-        writer.push(utterance, copy, &frames).map_err(crate::table::unwritten)?;
-    }
-    writer.finish().map_err(crate::table::unwritten)
+    crate::waveforms::write_features(job, context, |rate_hz| {
+        Mfcc::new(&MfccConfig { rate_hz, n_fft, hop_length, n_mels, n_mfcc })
+    })
 }

@@ -2,6 +2,8 @@
 
 use affekt_domain::SplitMix64;
 
+use crate::draws::uniform;
+
 /// A stream of random numbers.
 pub(super) struct Random(SplitMix64);
 
@@ -18,7 +20,7 @@ impl Random {
 
     /// Uniform in `[0, 1)`.
     pub(super) fn uniform(&mut self) -> f64 {
-        (self.0.bits() >> 11) as f64 / (1u64 << 53) as f64
+        uniform(&mut self.0)
     }
 
     /// Uniform in `[low, high)`.
