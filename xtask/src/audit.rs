@@ -1,6 +1,8 @@
 //! `audit`: whether the folds of an experiment leak.
 
-use affekt_corpus::Audit;
+use std::collections::BTreeSet;
+
+use affekt_corpus::{Audit, Permission, Sharing, describe_leaks};
 use affekt_graph::State;
 use serde::Serialize;
 
@@ -29,9 +31,14 @@ struct Audits {
 struct VariantAudit {
     id: String,
     protocol: serde_json::Value,
-    stamps: Vec<String>,
+    /// What must not stand in two roles of a fold.
+    disjoint: BTreeSet<Sharing>,
+    /// What is permitted nevertheless.
+    permitted: BTreeSet<Permission>,
+    /// What has to stand beside every figure.
+    stamps: BTreeSet<String>,
     audit: Audit,
-    /// What the protocol forbids and the folds do.
+    /// What is shared, must not be, and is not permitted, in words.
     leaks: Vec<String>,
 }
 
@@ -51,12 +58,23 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
         let examples = affekt_ops::table::read(&object, affekt_table::examples::read)?.examples;
         let folds = affekt_corpus::folds(&variant.protocol, &examples)
             .map_err(|cause| error(&format!("variant `{}`", variant.id), &cause))?;
-        let audit =
-            affekt_corpus::audit(&folds, &examples).map_err(|cause| error("the audit failed", &cause))?;
-        let leaks = audit.leaks(&variant.protocol).iter().map(ToString::to_string).collect();
-        let protocol = serde_json::to_value(&variant.protocol).unwrap_or_default();
-        let (id, stamps) = (variant.id.clone(), variant.protocol.stamps());
-        audits.variants.push(VariantAudit { id, protocol, stamps, audit, leaks });
+        let rules = &variant.rules;
+        let audit = affekt_corpus::audit(&folds, &examples, rules.disjoint())
+            .map_err(|cause| error("the audit failed", &cause))?;
+        let leaks = audit.leaks(rules);
+        audits.variants.push(VariantAudit {
+            id: variant.id.clone(),
+            protocol: serde_json::to_value(&variant.protocol).unwrap_or_default(),
+            disjoint: rules.disjoint().clone(),
+            permitted: rules.permitted().clone(),
+            stamps: variant.protocol.stamps().into_iter().chain(audit.stamps()).collect(),
+            leaks: if arguments.json {
+                leaks.iter().map(ToString::to_string).collect()
+            } else {
+                describe_leaks(&leaks)
+            },
+            audit,
+        });
     }
     let leaks = audits.variants.iter().any(|variant| !variant.leaks.is_empty());
     if arguments.json {
@@ -68,8 +86,13 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
 }
 
 fn print(variant: &VariantAudit) {
-    let VariantAudit { id, stamps, audit, leaks, .. } = variant;
-    out!("{id}: split {}", audit.digest.short());
+    let VariantAudit { id, disjoint, permitted, stamps, audit, leaks, .. } = variant;
+    out!("{id}: split {}", audit.digest);
+    let kept: Vec<&str> = disjoint.iter().map(|what| what.name()).collect();
+    out!("  must not be shared between roles: {}", kept.join(", "));
+    for permission in permitted {
+        out!("  permitted: {}", permission.name());
+    }
     for stamp in stamps {
         out!("  stamped: {stamp}");
     }
@@ -82,14 +105,17 @@ fn print(variant: &VariantAudit) {
             part.speakers
         );
     }
-    for what in affekt_corpus::Sharing::ALL {
+    for what in Sharing::ALL {
         let shared = audit.shared.iter().filter(|shared| shared.what == what).count();
         out!("  shared between roles: {shared} × {}", what.name());
     }
-    if leaks.is_empty() {
-        out!("  nothing that the protocol forbids");
+    if !audit.unknown.is_empty() {
+        out!("  named by the split and not here: {} utterances", audit.unknown.len());
     }
-    for leak in leaks {
-        out!("  LEAK: {leak}");
+    if leaks.is_empty() {
+        out!("  no leak: nothing is shared that must not be");
+    }
+    for line in leaks {
+        out!("  LEAK: {line}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{Audit, Completeness, Protocol, Sharing, completeness};
+use affekt_corpus::{Audit, Completeness, DevPart, OfficialDev, Protocol, Sharing, completeness};
 use affekt_domain::{Example, Fold, Problem, Role};
 use affekt_eval::{Measure, VariantMetrics};
 use affekt_report as page;
@@ -94,6 +94,8 @@ fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
 }
 
 fn protocol_in_words(protocol: &Protocol, folds: &[Fold], examples: &[Example]) -> String {
+    let share =
+        |share: f64| format!("{:.0} % of the training part, in whole speakers, are dev", share * 100.0);
     let protocol = match protocol {
         Protocol::Random(random) => {
             let percent = |share: f64| (share * 100.0).round();
@@ -103,6 +105,29 @@ fn protocol_in_words(protocol: &Protocol, folds: &[Fold], examples: &[Example]) 
         Protocol::GroupKfold(kfold) => {
             let dev = if kfold.dev_folds > 0 { "the next fold is dev" } else { "no dev part" };
             format!("{} folds over {}, none in two parts; {dev}", kfold.folds, kfold.group.plural())
+        }
+        Protocol::LeaveOneGroupOut(leave_out) => {
+            let group = leave_out.group.name();
+            let dev = match leave_out.dev {
+                DevPart::None => "no dev part".to_owned(),
+                DevPart::NextGroup => format!("the next {group} is dev"),
+                DevPart::Share(of) => share(of),
+            };
+            format!("{} folds, each tests one {group} and trains on the others; {dev}", folds.len())
+        }
+        Protocol::Official(official) => {
+            let dev = match official.dev {
+                OfficialDev::Official => "with their dev part".to_owned(),
+                OfficialDev::None => "no dev part".to_owned(),
+                OfficialDev::Share(of) => share(of),
+            };
+            format!("the corpora's official parts; {dev}")
+        }
+        Protocol::File(_) => {
+            let dev = if protocol.has_dev() { "with a dev part" } else { "no dev part" };
+            let count =
+                if folds.len() == 1 { "one fold".to_owned() } else { format!("{} folds", folds.len()) };
+            format!("a split from a table, {count}, {dev}")
         }
     };
     let remarks = affekt_corpus::remarks(folds, examples);

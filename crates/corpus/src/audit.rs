@@ -7,9 +7,9 @@ use affekt_domain::{Digest, Example, Fold, Role};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::Protocol;
+use crate::{Permission, Rules};
 
-/// How many rows are named on each side of what is shared. All are counted.
+/// How many rows are named on each side of what need not be named whole. All are counted.
 const ROWS_NAMED: usize = 10;
 
 /// What was found in the folds of an experiment.
@@ -105,16 +105,16 @@ pub struct Side {
     pub role: Role,
     /// How many rows.
     pub rows: usize,
-    /// The first of them by name.
+    /// They, by name: all of them, or the first ten where nobody asked for all.
     pub utterances: Vec<String>,
 }
 
 impl Side {
-    fn new(role: u32, names: &[&str]) -> Self {
+    fn new(role: u32, names: &[&str], most: usize) -> Self {
         Self {
             role: Role::ALL[role as usize],
             rows: names.len(),
-            utterances: names.iter().take(ROWS_NAMED).map(|name| (*name).to_owned()).collect(),
+            utterances: names.iter().take(most).map(|name| (*name).to_owned()).collect(),
         }
     }
 }
@@ -134,14 +134,19 @@ impl fmt::Display for Shared {
 }
 
 impl Audit {
-    /// What is shared and must not be under `protocol`: identical audio always, what the protocol groups by too.
+    /// What is shared and must not be.
     #[must_use]
-    pub fn leaks(&self, protocol: &Protocol) -> Vec<&Shared> {
-        let is_forbidden = |what: Sharing| match (what, protocol) {
-            (Sharing::Audio, _) | (Sharing::Speaker, Protocol::GroupKfold(_)) => true,
-            (Sharing::Speaker, Protocol::Random(_)) | (Sharing::Text, _) => false,
-        };
-        self.shared.iter().filter(|shared| is_forbidden(shared.what)).collect()
+    pub fn leaks(&self, rules: &Rules) -> Vec<&Shared> {
+        let forbidden = rules.forbidden();
+        self.shared.iter().filter(|shared| forbidden.contains(&shared.what)).collect()
+    }
+
+    /// What was found and has to stand beside every figure from these folds.
+    #[must_use]
+    pub fn stamps(&self) -> Vec<String> {
+        let found: BTreeSet<Sharing> = self.shared.iter().map(|shared| shared.what).collect();
+        let permissions = found.into_iter().filter_map(Permission::to_share);
+        permissions.map(|permission| permission.stamp().to_owned()).collect()
     }
 }
 
@@ -150,11 +155,15 @@ impl Audit {
 #[error("cannot join the audit's tables: fewer folds at a time need less memory")]
 pub struct AuditError(#[from] PolarsError);
 
-/// Audits the folds.
+/// Audits the folds. Of what is shared and `named_whole`, every row is named; of the rest the first ten on each side.
 ///
 /// # Errors
 /// When the tables cannot be joined: more rows than memory.
-pub fn audit(folds: &[Fold], examples: &[Example]) -> Result<Audit, AuditError> {
+pub fn audit(
+    folds: &[Fold],
+    examples: &[Example],
+    named_whole: &BTreeSet<Sharing>,
+) -> Result<Audit, AuditError> {
     let index_of: HashMap<&str, u32> =
         examples.iter().zip(0..).map(|(example, index)| (example.utterance.id.as_str(), index)).collect();
     let mut rows = Rows::default();
@@ -172,7 +181,8 @@ pub fn audit(folds: &[Fold], examples: &[Example]) -> Result<Audit, AuditError> 
     }
     let mut shared = Vec::new();
     for what in Sharing::ALL {
-        shared.extend(find_shared(what, folds, &rows, examples)?);
+        let most = if named_whole.contains(&what) { usize::MAX } else { ROWS_NAMED };
+        shared.extend(find_shared(what, most, folds, &rows, examples)?);
     }
     shared.sort_by(|a, b| key(a).cmp(&key(b)));
     Ok(Audit {
@@ -262,9 +272,10 @@ fn members(group: &GroupsIndicator<'_>) -> Vec<usize> {
     }
 }
 
-/// What several roles of a fold have, with the rows concerned.
+/// What several roles of a fold have, with the rows concerned, of which `most` are named on each side.
 fn find_shared(
     what: Sharing,
+    most: usize,
     folds: &[Fold],
     rows: &Rows,
     examples: &[Example],
@@ -293,7 +304,7 @@ fn find_shared(
     for (key, mut by_role) in by_key {
         let (fold, value) = unpack(key);
         by_role.values_mut().for_each(|names| names.sort_unstable());
-        let sides: Vec<Side> = by_role.iter().map(|(role, names)| Side::new(*role, names)).collect();
+        let sides: Vec<Side> = by_role.iter().map(|(role, names)| Side::new(*role, names, most)).collect();
         for (nth, first) in sides.iter().enumerate() {
             shared.extend(sides[nth + 1..].iter().map(|second| Shared {
                 fold: folds[fold as usize].number(),

@@ -16,8 +16,11 @@ mod completeness;
 mod grammar;
 mod ingest;
 mod labels;
+mod leaks;
+mod permission;
 mod problem;
 mod protocol;
+mod rules;
 mod scan;
 mod scheme;
 mod shelf;
@@ -29,8 +32,14 @@ pub use completeness::{Completeness, Count, completeness};
 pub use grammar::{Fields, Grammar};
 pub use ingest::{AudioFacts, Ingested, ingest};
 pub use labels::{Labelled, label};
+pub use leaks::describe_leaks;
+pub use permission::Permission;
 pub use problem::ProblemKind;
-pub use protocol::{Group, GroupKfold, Impossible, Protocol, Random, folds, remarks};
+pub use protocol::{
+    DevPart, Group, GroupKfold, Impossible, LeaveOneGroupOut, Official, OfficialDev, Protocol, Random,
+    SplitFile, Without, folds, remarks,
+};
+pub use rules::Rules;
 pub use scan::{CorpusError, Found, Scan, scan};
 pub use scheme::{find_scheme, scheme_names};
 pub use shelf::ShelfError;

@@ -1,16 +1,33 @@
 //! Protocols: which examples train, which choose, which test. One file a kind.
 
+mod dealing;
+mod dev_share;
+mod group;
 mod group_kfold;
+mod impossible;
+mod leave_one_group_out;
+mod official;
 mod random;
+mod remarks;
 mod shuffle;
+mod split_file;
+mod split_table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_domain::{Example, Fold, Role, Utterance};
+use affekt_domain::{Example, Fold, Role};
 use serde::{Deserialize, Serialize};
 
+use crate::Permission;
+
+pub use group::Group;
 pub use group_kfold::GroupKfold;
+pub use impossible::{Impossible, Without};
+pub use leave_one_group_out::{DevPart, LeaveOneGroupOut};
+pub use official::{Official, OfficialDev};
 pub use random::Random;
+pub use remarks::remarks;
+pub use split_file::SplitFile;
 
 /// A way of making folds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,24 +37,42 @@ pub enum Protocol {
     Random(Random),
     /// As many folds as wished, no group in two roles of any.
     GroupKfold(GroupKfold),
+    /// One fold a group, which it tests.
+    LeaveOneGroupOut(LeaveOneGroupOut),
+    /// One fold of the parts that the corpora assign.
+    Official(Official),
+    /// The folds that somebody wrote down.
+    File(SplitFile),
 }
 
+/// The role of each example in a fold, in their order; `None` where the fold leaves it out.
+type Roles = Vec<Option<Role>>;
+
 impl Protocol {
-    /// What must stand beside every figure from this protocol.
+    /// What has to be permitted before it can be followed.
     #[must_use]
-    pub fn stamps(&self) -> Vec<String> {
+    pub const fn needs(&self) -> &'static [Permission] {
         match self {
-            Self::Random(_) => vec!["speakers shared".to_owned()],
-            Self::GroupKfold(_) => Vec::new(),
+            Self::Random(_) => &[Permission::SharedSpeakers],
+            Self::GroupKfold(_) | Self::LeaveOneGroupOut(_) | Self::Official(_) | Self::File(_) => &[],
         }
     }
 
-    /// Whether its folds have a dev part.
+    /// What must stand beside every figure from this protocol, whatever the examples.
+    #[must_use]
+    pub fn stamps(&self) -> Vec<String> {
+        self.needs().iter().map(|permission| permission.stamp().to_owned()).collect()
+    }
+
+    /// Whether all its folds have a dev part.
     #[must_use]
     pub fn has_dev(&self) -> bool {
         match self {
             Self::Random(random) => random.dev > 0.0,
             Self::GroupKfold(kfold) => kfold.dev_folds > 0,
+            Self::LeaveOneGroupOut(leave_out) => leave_out.dev != DevPart::None,
+            Self::Official(official) => official.dev != OfficialDev::None,
+            Self::File(split) => split.has_dev(),
         }
     }
 
@@ -47,96 +82,25 @@ impl Protocol {
         match self {
             Self::Random(random) => random.impossible(),
             Self::GroupKfold(kfold) => kfold.impossible(),
+            Self::LeaveOneGroupOut(leave_out) => leave_out.impossible(),
+            Self::Official(official) => official.impossible(),
+            Self::File(_) => None,
         }
     }
 
-    /// How many folds it makes, where that does not depend on the examples.
+    /// The numbers of its folds in order, or `None` where they depend on the examples.
     #[must_use]
-    pub fn n_folds(&self) -> Option<u32> {
+    pub fn fold_numbers(&self) -> Option<Vec<u32>> {
         match self {
-            Self::Random(_) => Some(1),
-            Self::GroupKfold(kfold) => Some(kfold.folds),
+            Self::Random(_) | Self::Official(_) => Some(vec![1]),
+            Self::GroupKfold(kfold) => Some((1..=kfold.folds).collect()),
+            Self::LeaveOneGroupOut(_) => None,
+            Self::File(split) => Some(split.fold_numbers()),
         }
     }
 }
 
-/// What must stay together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Group {
-    /// All recordings of a speaker.
-    Speaker,
-}
-
-impl Group {
-    /// The group of an utterance.
-    #[must_use]
-    pub fn of(self, utterance: &Utterance) -> &str {
-        match self {
-            Self::Speaker => &utterance.speaker,
-        }
-    }
-
-    /// Its name in the plural.
-    #[must_use]
-    pub const fn plural(self) -> &'static str {
-        match self {
-            Self::Speaker => "speakers",
-        }
-    }
-}
-
-/// The protocol cannot be followed with these examples.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Impossible {
-    /// There is nothing to part.
-    #[error("there are no examples: check that the label scheme has classes for the corpora's emotions")]
-    NoExamples,
-    /// The parts leave nothing to train on, or are no fractions.
-    #[error(
-        "test {test} and dev {dev} are no fractions that leave something to train on: try `test: 0.1, dev: 0.1`"
-    )]
-    Fractions {
-        /// The test part.
-        test: f64,
-        /// The dev part.
-        dev: f64,
-    },
-    /// Test and dev take all the folds.
-    #[error(
-        "{folds} folds, {dev_folds} of them dev and one test, leave none to train on: try `folds: {}`",
-        dev_folds.saturating_add(2)
-    )]
-    TooFewFolds {
-        /// The folds wished for.
-        folds: u32,
-        /// Those used as dev.
-        dev_folds: u32,
-    },
-    /// There are fewer groups than folds.
-    #[error("{groups} {} cannot fill {folds} folds: try `folds: {groups}`{}, or add a corpus", group.plural(),
-        if *groups < 3 { " without a dev part" } else { "" })]
-    TooFewGroups {
-        /// What must stay together.
-        group: Group,
-        /// How many groups there are.
-        groups: usize,
-        /// The folds wished for.
-        folds: u32,
-    },
-    /// A fold would train without ever seeing a class.
-    #[error(
-        "fold {fold} has no `{class}` to train on: try another `split_seed`, fewer folds, or a label scheme without it"
-    )]
-    ClassNotTrained {
-        /// The fold.
-        fold: u32,
-        /// The class.
-        class: String,
-    },
-}
-
-/// The folds of a protocol. They depend on the protocol and the set of examples, not on their order.
+/// The folds of a protocol, by number. They depend on the protocol and the set of examples, not on their order.
 ///
 /// # Errors
 /// When the protocol cannot be followed with these examples.
@@ -148,75 +112,36 @@ pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, Imp
         return Err(impossible);
     }
     let roles = match protocol {
-        Protocol::Random(random) => vec![random.roles(examples)?],
+        Protocol::Random(random) => vec![(1, random.roles(examples)?)],
         Protocol::GroupKfold(kfold) => kfold.roles(examples)?,
+        Protocol::LeaveOneGroupOut(leave_out) => leave_out.roles(examples)?,
+        Protocol::Official(official) => vec![(1, official.roles(examples)?)],
+        Protocol::File(split) => {
+            let folds = split.roles(examples)?.into_iter();
+            return folds.map(|(number, roles)| fold(number, examples, roles)).collect();
+        }
     };
-    let numbered = (1..).zip(&roles);
-    numbered.map(|(number, roles)| fold(number, examples, roles)).collect()
+    let named = |roles: Roles| {
+        let with_roles = examples.iter().zip(roles);
+        with_roles.filter_map(|(example, role)| Some((example.utterance.id.clone(), role?))).collect()
+    };
+    roles.into_iter().map(|(number, roles)| fold(number, examples, named(roles))).collect()
 }
 
-/// What a reader of the results should know about these folds, in sentences.
-#[must_use]
-pub fn remarks(folds: &[Fold], examples: &[Example]) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let by_id: BTreeMap<&str, &Example> =
-        examples.iter().map(|example| (example.utterance.id.as_str(), example)).collect();
-    let mut speakers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for Example { utterance, .. } in examples {
-        speakers.entry(&utterance.corpus).or_default().insert(&utterance.speaker);
-    }
-    let classes: BTreeSet<&str> = examples.iter().map(|example| example.class.as_str()).collect();
-
-    let mut tested_in: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut absent = Vec::new();
-    for fold in folds {
-        let mut corpora = BTreeSet::new();
-        let mut present: BTreeMap<Role, BTreeSet<&str>> = BTreeMap::new();
-        for (id, role) in fold.rows() {
-            let Some(example) = by_id.get(id) else { continue };
-            present.entry(role).or_default().insert(&example.class);
-            if role == Role::Test {
-                corpora.insert(example.utterance.corpus.as_str());
-            }
-        }
-        for corpus in corpora {
-            *tested_in.entry(corpus).or_default() += 1;
-        }
-        for (role, present) in present {
-            let missing: Vec<&str> = classes.difference(&present).copied().collect();
-            if !missing.is_empty() {
-                let missing = affekt_config::list_names(&missing);
-                absent.push(format!("fold {} has no {missing} in {}", fold.number(), role.name()));
-            }
+/// The fold in which utterances have `roles`. An utterance that is listed twice keeps its group, its audio and its
+/// name, and so its role.
+fn fold(number: u32, examples: &[Example], roles: BTreeMap<String, Role>) -> Result<Fold, Impossible> {
+    let mut trained = BTreeSet::new();
+    let mut used = BTreeSet::new();
+    for example in examples {
+        let Some(role) = roles.get(&example.utterance.id) else { continue };
+        used.insert(example.class.as_str());
+        if *role == Role::Train {
+            trained.insert(example.class.as_str());
         }
     }
-    for (corpus, speakers) in speakers {
-        let tested = tested_in.get(corpus).copied().unwrap_or_default();
-        if tested < folds.len() {
-            remarks.push(format!(
-                "{corpus} has {} {}: it is tested in {tested} of {} folds",
-                speakers.len(),
-                if speakers.len() == 1 { "speaker" } else { "speakers" },
-                folds.len()
-            ));
-        }
+    if let Some(class) = used.difference(&trained).next() {
+        return Err(Impossible::ClassNotTrained { fold: number, class: (*class).to_owned() });
     }
-    remarks.extend(absent);
-    remarks
-}
-
-/// The fold in which `examples` have `roles`, in the same order.
-fn fold(number: u32, examples: &[Example], roles: &[Role]) -> Result<Fold, Impossible> {
-    let trained: BTreeSet<&str> = examples
-        .iter()
-        .zip(roles)
-        .filter(|(_, role)| **role == Role::Train)
-        .map(|(example, _)| example.class.as_str())
-        .collect();
-    if let Some(example) = examples.iter().find(|example| !trained.contains(example.class.as_str())) {
-        return Err(Impossible::ClassNotTrained { fold: number, class: example.class.clone() });
-    }
-    let rows = examples.iter().zip(roles).map(|(example, role)| (example.utterance.id.clone(), *role));
-    // An utterance that is listed twice keeps its group and its audio, and so its role.
-    Ok(Fold::new(number, rows.collect::<BTreeMap<_, _>>()).expect("a map has each utterance once"))
+    Ok(Fold::new(number, roles).expect("a map has each utterance once"))
 }

@@ -230,11 +230,11 @@ fn read(card: &Card, file: File) -> Reading {
     }))
 }
 
-fn is_audio(name: &str) -> bool {
+pub(crate) fn is_audio(name: &str) -> bool {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     AUDIO.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-fn without_extension(path: &str) -> &str {
+pub(crate) fn without_extension(path: &str) -> &str {
     path.rsplit_once('.').map_or(path, |(stem, _)| stem)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use affekt_config::{Diagnostic, Diagnostics, Node as Yaml, parse, parse_setting};
-use affekt_corpus::Protocol;
+use affekt_corpus::{Protocol, Rules};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 use affekt_graph::{Graph, Node, NodeId, Place, Resources, Work};
@@ -59,6 +59,8 @@ pub struct Variant {
     pub params: BTreeMap<String, Value>,
     /// Its protocol.
     pub protocol: Protocol,
+    /// What the roles of its folds may share.
+    pub rules: Rules,
     /// The corpora it uses, each with its label scheme, by folder name.
     pub corpora: BTreeMap<String, LabelScheme>,
     /// The measure that ranks variants.
@@ -188,7 +190,7 @@ fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnos
     if settings.corpora.is_empty() && !diagnostics.has_errors() {
         diagnostics.error(&variant.root.span, "no corpus is left to use");
     }
-    if settings.protocol.n_folds().is_none() {
+    if settings.protocol.fold_numbers().is_none() {
         diagnostics.error(&variant.root.span, "the number of folds of this protocol is not known in advance");
     }
 }
@@ -294,14 +296,22 @@ impl Compiler<'_> {
         let examples = self.drafts.add(number, draft);
 
         let definition = &affekt_ops::folds::DEFINITION;
-        let mut draft = self.plain(definition, "folds", affekt_ops::folds::params(&settings.protocol));
+        let mut draft = self.plain(
+            definition,
+            "folds",
+            affekt_ops::folds::params(
+                &settings.protocol,
+                settings.rules.disjoint(),
+                settings.rules.permitted(),
+            ),
+        );
         draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
         let folds = self.drafts.add(number, draft);
 
         let growth = Growth {
             examples: output(examples, "examples"),
             folds: output(folds, "folds"),
-            numbers: settings.protocol.n_folds().map(|folds| (1..=folds).collect()),
+            numbers: settings.protocol.fold_numbers(),
         };
         let definition = &affekt_ops::split::DEFINITION;
         let mut draft = self.plain(definition, "split", Value::Null);
@@ -332,6 +342,7 @@ impl Compiler<'_> {
             id: overlaid.id.clone(),
             params: overlaid.params.iter().cloned().collect(),
             protocol: settings.protocol,
+            rules: settings.rules,
             corpora: schemes,
             primary: settings.primary,
             published: settings.published,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use affekt_config::{Diagnostic, Diagnostics, Key, Node, Section, Span, list_names, nearest};
-use affekt_corpus::{Card, Protocol, SyntheticConfig};
+use affekt_corpus::{Card, Protocol, Rules, SyntheticConfig};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 
@@ -28,6 +28,7 @@ pub struct CorpusUse {
 pub struct Settings {
     pub corpora: Vec<(CorpusUse, LabelScheme)>,
     pub protocol: Protocol,
+    pub rules: Rules,
     pub seeds: Vec<u64>,
     pub pipeline: PathBuf,
     pub with: Vec<(Key, Node)>,
@@ -92,7 +93,17 @@ pub fn read(
     });
     section.close();
     let (protocol, seeds) = protocol?;
-    Some(Settings { corpora: corpora?, protocol, seeds, pipeline: pipeline?, with, primary, published })
+    let rules = Rules::new([], protocol.needs().iter().copied());
+    Some(Settings {
+        corpora: corpora?,
+        protocol,
+        rules,
+        seeds,
+        pipeline: pipeline?,
+        with,
+        primary,
+        published,
+    })
 }
 
 fn read_corpus(

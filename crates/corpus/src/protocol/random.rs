@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use affekt_domain::{Digest, Example, Role};
 use serde::{Deserialize, Serialize};
 
-use super::{Impossible, shuffle};
+use super::{Impossible, Roles, shuffle};
 
 /// One fold at random, stratified by class. Recordings with identical audio share a role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl Random {
     }
 
     /// The role of each example.
-    pub(super) fn roles(&self, examples: &[Example]) -> Result<Vec<Role>, Impossible> {
+    pub(super) fn roles(&self, examples: &[Example]) -> Result<Roles, Impossible> {
         let Self { test, dev, split_seed } = *self;
         let n_test = part(test, examples.len());
         let n_dev = part(dev, examples.len());
@@ -40,7 +40,7 @@ impl Random {
         let rest: Vec<usize> = sizes.iter().zip(&tests).map(|(size, test)| size - test).collect();
         let devs = apportion(&rest, n_dev);
 
-        let mut roles = vec![Role::Train; examples.len()];
+        let mut roles = vec![Some(Role::Train); examples.len()];
         for ((units, mut n_test), mut n_dev) in units.into_iter().zip(tests).zip(devs) {
             for unit in units {
                 let (role, left) = match unit.len() {
@@ -50,7 +50,7 @@ impl Random {
                 };
                 *left -= unit.len();
                 for index in unit {
-                    roles[index] = role;
+                    roles[index] = Some(role);
                 }
             }
         }

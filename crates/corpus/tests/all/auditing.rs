@@ -1,6 +1,6 @@
 //! The audit finds what was planted, names it, and finds nothing where there is nothing.
 
-use affekt_corpus::{Group, GroupKfold, Protocol, Random, Sharing, audit, folds};
+use affekt_corpus::{Group, GroupKfold, Permission, Protocol, Random, Rules, Sharing, audit, folds};
 use affekt_domain::{Example, Fold, Role};
 
 use crate::support::{example, four_corpora};
@@ -31,9 +31,9 @@ fn a_planted_leak_is_named() {
     examples[4].utterance.audio = examples[3].utterance.audio;
     let (train, dev, test) = (Role::Train, Role::Dev, Role::Test);
     let leaky = fold(&[("a1", train), ("a2", test), ("b1", dev), ("b2", dev), ("c1", train), ("c2", train)]);
-    let audit = audit(&[leaky], &examples).unwrap();
+    let audit = audit(&[leaky], &examples, Rules::default().disjoint()).unwrap();
 
-    let leaks: Vec<String> = audit.leaks(&kfold()).iter().map(ToString::to_string).collect();
+    let leaks: Vec<String> = audit.leaks(&Rules::default()).iter().map(ToString::to_string).collect();
     let audio = examples[3].utterance.audio;
     assert_eq!(
         leaks,
@@ -42,8 +42,7 @@ fn a_planted_leak_is_named() {
             format!("audio `{audio}` is in train (1 row: C/c1) and dev (1 row: C/b2) of fold 1"),
         ]
     );
-    let random = Protocol::Random(Random { test: 0.1, dev: 0.1, split_seed: 1 });
-    let leaks = audit.leaks(&random);
+    let leaks = audit.leaks(&Rules::new([], [Permission::SharedSpeakers]));
     assert!(leaks.len() == 1 && leaks[0].what == Sharing::Audio, "at random speakers may be shared");
     assert!(!audit.shared.iter().any(|shared| shared.what == Sharing::Text), "both texts are in train");
 }
@@ -53,8 +52,8 @@ fn parts_and_texts_are_counted() {
     let examples = small();
     let (train, dev, test) = (Role::Train, Role::Dev, Role::Test);
     let clean = fold(&[("a1", train), ("a2", train), ("b1", dev), ("c1", test), ("c2", test), ("x", test)]);
-    let audit = audit(&[clean], &examples).unwrap();
-    assert_eq!(audit.leaks(&kfold()), Vec::<&affekt_corpus::Shared>::new());
+    let audit = audit(&[clean], &examples, Rules::default().disjoint()).unwrap();
+    assert_eq!(audit.leaks(&Rules::default()), Vec::<&affekt_corpus::Shared>::new());
     let [text] = &audit.shared[..] else { panic!("{:#?}", audit.shared) };
     assert_eq!(text.to_string(), "text `C/hello` is in train (1 row: C/a1) and test (1 row: C/c2) of fold 1");
 
@@ -72,7 +71,11 @@ fn parts_and_texts_are_counted() {
 #[test]
 fn the_digest_is_that_of_the_split() {
     let examples = small();
-    let digest = |role| audit(&[fold(&[("a1", Role::Train), ("b1", role)])], &examples).unwrap().digest;
+    let digest = |role| {
+        audit(&[fold(&[("a1", Role::Train), ("b1", role)])], &examples, Rules::default().disjoint())
+            .unwrap()
+            .digest
+    };
     assert_eq!(digest(Role::Test), digest(Role::Test));
     assert_ne!(digest(Role::Test), digest(Role::Dev));
 }
@@ -81,15 +84,15 @@ fn the_digest_is_that_of_the_split() {
 fn protocols_keep_their_word() {
     let examples = four_corpora();
     let by_speaker = folds(&kfold(), &examples).unwrap();
-    let found = audit(&by_speaker, &examples).unwrap();
-    assert!(found.leaks(&kfold()).is_empty());
+    let found = audit(&by_speaker, &examples, Rules::default().disjoint()).unwrap();
+    assert!(found.leaks(&Rules::default()).is_empty());
     assert!(found.shared.iter().any(|shared| shared.what == Sharing::Text));
     assert_eq!((found.parts.len(), found.never_tested, found.tested_again), (15, 0, 0));
     assert_eq!(found.parts.iter().map(|part| part.examples).sum::<usize>(), 5 * 12_162);
 
     let random = Protocol::Random(Random { test: 0.1, dev: 0.1, split_seed: 1 });
-    let found = audit(&folds(&random, &examples).unwrap(), &examples).unwrap();
-    assert!(found.leaks(&random).is_empty());
+    let found = audit(&folds(&random, &examples).unwrap(), &examples, Rules::default().disjoint()).unwrap();
+    assert!(found.leaks(&Rules::new([], [Permission::SharedSpeakers])).is_empty());
     let shared_speakers = found
         .shared
         .iter()

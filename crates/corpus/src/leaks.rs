@@ -1,0 +1,53 @@
+//! What leaks, in lines for a person: every row that is on the wrong side of something.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use affekt_domain::Role;
+
+use crate::{Shared, Side};
+
+/// The longest description. Past it the screen has scrolled, and a program reads better than a person.
+const LINES: usize = 200;
+
+/// The leaks and every row of theirs, each on a line of its own.
+///
+/// ```text
+/// speaker `RAVDESS/07` is in train and test of fold 1:
+///   train RAVDESS/Actor_07/03-01-01-01-01-01-07
+///   test  RAVDESS/Actor_07/03-01-01-01-01-02-07
+/// ```
+/// After 200 lines it says how many more there are, and where.
+#[must_use]
+pub fn describe_leaks(leaks: &[&Shared]) -> Vec<String> {
+    // What three roles share is three pairs of roles, and each row is in two of them.
+    let mut by_thing: BTreeMap<_, BTreeMap<Role, &Side>> = BTreeMap::new();
+    for Shared { fold, what, value, sides } in leaks {
+        let roles = by_thing.entry((*what, value, *fold)).or_default();
+        roles.extend(sides.iter().map(|side| (side.role, side)));
+    }
+    let mut lines = Vec::new();
+    let mut rows = BTreeSet::new();
+    for ((what, value, fold), sides) in &by_thing {
+        let roles: Vec<&str> = sides.keys().map(|role| role.name()).collect();
+        let (last, others) = roles.split_last().unwrap_or((&"", &[]));
+        lines.push(format!(
+            "{} `{value}` is in {} and {last} of fold {fold}:",
+            what.name(),
+            others.join(", ")
+        ));
+        for (role, side) in sides {
+            rows.extend(&side.utterances);
+            lines.extend(side.utterances.iter().map(|utterance| format!("  {:<5} {utterance}", role.name())));
+        }
+    }
+    if lines.len() > LINES {
+        let more = lines.len() - LINES;
+        lines.truncate(LINES);
+        lines.push(format!(
+            "… and {more} more lines: {} leaks of {} utterances in all, which `audit --json` lists",
+            by_thing.len(),
+            rows.len()
+        ));
+    }
+    lines
+}

@@ -1,0 +1,51 @@
+//! A dev part of whole training speakers, for protocols whose groups are too few or too unlike to choose on.
+
+use std::collections::BTreeSet;
+
+use affekt_domain::{Example, Role};
+
+use super::{Impossible, Roles, dealing};
+
+/// What is wrong with a share of the training speakers whatever the examples.
+pub(super) fn impossible(share: f64) -> Option<Impossible> {
+    (!(share > 0.0 && share <= 0.5)).then_some(Impossible::DevShare { share })
+}
+
+/// Gives about `share` of the training part to the dev part, in whole speakers that are not tested.
+///
+/// # Errors
+/// When there are fewer than two such speakers.
+pub(super) fn take(
+    fold: u32,
+    examples: &[Example],
+    roles: &mut Roles,
+    share: f64,
+    split_seed: u64,
+) -> Result<(), Impossible> {
+    let with_role = |wanted| {
+        let of_role = examples.iter().zip(&*roles).filter(move |(_, role)| **role == Some(wanted));
+        of_role.map(|(example, _)| example)
+    };
+    let tested: BTreeSet<&str> =
+        with_role(Role::Test).map(|example| example.utterance.speaker.as_str()).collect();
+    let rows: Vec<(&Example, &str)> = with_role(Role::Train)
+        .map(|example| (example, example.utterance.speaker.as_str()))
+        .filter(|(_, speaker)| !tested.contains(speaker))
+        .collect();
+    let dealt = dealing::deal(&rows, &[1.0 - share, share], split_seed);
+    if dealt.len() < 2 {
+        return Err(Impossible::TooFewDevSpeakers { fold, speakers: dealt.len() });
+    }
+    let mut dev: BTreeSet<&str> =
+        dealt.iter().filter(|(_, part)| *part == 1).map(|(speaker, _)| *speaker).collect();
+    if dev.is_empty() {
+        // Each of a few speakers outweighs the share. The one that was dealt last weighs least.
+        dev.extend(dealt.last().map(|(speaker, _)| *speaker));
+    }
+    for (example, role) in examples.iter().zip(roles) {
+        if *role == Some(Role::Train) && dev.contains(example.utterance.speaker.as_str()) {
+            *role = Some(Role::Dev);
+        }
+    }
+    Ok(())
+}

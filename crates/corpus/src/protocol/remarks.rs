@@ -1,0 +1,213 @@
+//! What a reader of the results should know about the folds, in sentences.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use affekt_config::list_names;
+use affekt_domain::{Example, Fold, Role};
+
+use super::impossible::NAMED;
+
+/// What a reader of the results should know about these folds, in sentences.
+#[must_use]
+pub fn remarks(folds: &[Fold], examples: &[Example]) -> Vec<String> {
+    let seen = Seen::new(folds, examples);
+    let mut remarks = seen.corpora();
+    remarks.extend(seen.pairs_of_speakers());
+    remarks.extend(seen.absent_classes());
+    remarks.extend(seen.without_role());
+    remarks.extend(seen.unknown());
+    remarks
+}
+
+/// What is in the folds.
+struct Seen<'e> {
+    folds: Vec<FoldSeen<'e>>,
+    /// The speakers of each corpus.
+    corpora: BTreeMap<&'e str, BTreeSet<&'e str>>,
+    classes: BTreeSet<&'e str>,
+    examples: usize,
+    unknown: BTreeSet<&'e str>,
+}
+
+/// What is in one fold.
+struct FoldSeen<'e> {
+    number: u32,
+    /// The speakers of each role, by corpus.
+    speakers: BTreeMap<Role, BTreeMap<&'e str, BTreeSet<&'e str>>>,
+    classes: BTreeMap<Role, BTreeSet<&'e str>>,
+    examples: usize,
+}
+
+impl<'e> Seen<'e> {
+    fn new(folds: &'e [Fold], examples: &'e [Example]) -> Self {
+        let by_id: BTreeMap<&str, &Example> =
+            examples.iter().map(|example| (example.utterance.id.as_str(), example)).collect();
+        let mut unknown = BTreeSet::new();
+        let mut corpora: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for Example { utterance, .. } in examples {
+            corpora.entry(&utterance.corpus).or_default().insert(&utterance.speaker);
+        }
+        let mut see = |fold: &'e Fold| {
+            let mut seen = FoldSeen {
+                number: fold.number(),
+                speakers: BTreeMap::new(),
+                classes: BTreeMap::new(),
+                examples: 0,
+            };
+            for (id, role) in fold.rows() {
+                let Some(Example { utterance, class }) = by_id.get(id) else {
+                    unknown.insert(id);
+                    continue;
+                };
+                seen.examples += 1;
+                seen.classes.entry(role).or_default().insert(class);
+                let of_role = seen.speakers.entry(role).or_default();
+                of_role.entry(&utterance.corpus).or_default().insert(&utterance.speaker);
+            }
+            seen
+        };
+        Self {
+            folds: folds.iter().map(&mut see).collect(),
+            corpora,
+            classes: examples.iter().map(|example| example.class.as_str()).collect(),
+            examples: by_id.len(),
+            unknown,
+        }
+    }
+
+    /// Where corpora are tested and chosen on.
+    fn corpora(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let mut clauses: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (role, verb, clause) in
+            [(Role::Test, "tests", "tested in"), (Role::Dev, "chooses on", "in the dev part of")]
+        {
+            if !self.folds.iter().any(|fold| fold.speakers.contains_key(&role)) {
+                continue;
+            }
+            if let Some(alone) = self.one_corpus_each(role) {
+                remarks.push(format!("every fold {verb} one corpus alone: {alone}"));
+                continue;
+            }
+            for corpus in self.corpora.keys() {
+                let (n, all) = (self.folds_with(corpus, role).len(), self.folds.len());
+                if n < all {
+                    clauses.entry(corpus).or_default().push(format!("{clause} {n} of {all} folds"));
+                }
+            }
+        }
+        for (corpus, clauses) in clauses {
+            remarks.push(format!("{}: it is {}", self.with_speakers(corpus), clauses.join(" and ")));
+        }
+        remarks
+    }
+
+    /// ``RAVDESS in 24 folds, TESS in 2``, where there are several corpora and no fold has two of them in the role.
+    fn one_corpus_each(&self, role: Role) -> Option<String> {
+        let is_alone =
+            |fold: &FoldSeen<'_>| fold.speakers.get(&role).is_some_and(|corpora| corpora.len() == 1);
+        if self.corpora.len() < 2 || self.folds.len() < 2 || !self.folds.iter().all(is_alone) {
+            return None;
+        }
+        let told = self.corpora.keys().filter_map(|corpus| match self.folds_with(corpus, role)[..] {
+            [] => None,
+            [fold] => Some(format!("{corpus} in fold {}", fold.number)),
+            ref folds => Some(format!("{corpus} in {} folds", folds.len())),
+        });
+        Some(told.collect::<Vec<_>>().join(", "))
+    }
+
+    fn folds_with(&self, corpus: &str, role: Role) -> Vec<&FoldSeen<'e>> {
+        self.folds.iter().filter(|fold| !fold.speakers_of(corpus, role).is_empty()).collect()
+    }
+
+    /// `TESS has 2 speakers`
+    fn with_speakers(&self, corpus: &str) -> String {
+        let speakers = self.corpora.get(corpus).map_or(0, BTreeSet::len);
+        format!("{corpus} has {speakers} {}", if speakers == 1 { "speaker" } else { "speakers" })
+    }
+
+    /// Where a corpus has two speakers and one of them is tested, what the other does decides what the figure means.
+    fn pairs_of_speakers(&self) -> Vec<String> {
+        let pairs = self.corpora.iter().filter(|(_, speakers)| speakers.len() == 2);
+        let remark = |(corpus, _): (&&str, &BTreeSet<&str>)| {
+            let tested_alone = |fold: &&&FoldSeen<'_>| fold.speakers_of(corpus, Role::Test).len() == 1;
+            let mut others: BTreeMap<&str, usize> = BTreeMap::new();
+            for fold in self.folds_with(corpus, Role::Test).iter().filter(tested_alone) {
+                let tested = fold.speakers_of(corpus, Role::Test);
+                let other = |role| fold.speakers_of(corpus, role).difference(&tested).next().is_some();
+                let does = match (other(Role::Train), other(Role::Dev)) {
+                    (true, false) => "trains",
+                    (false, true) => "is in dev, so that the corpus is tested untrained",
+                    (true, true) => "trains and is in dev",
+                    (false, false) => "has no role",
+                };
+                *others.entry(does).or_default() += 1;
+            }
+            let told: Vec<String> = match others.len() {
+                0 => return None,
+                1 => others.into_keys().map(str::to_owned).collect(),
+                _ => others.into_iter().map(|(does, n)| format!("{does} (in {})", folds(n))).collect(),
+            };
+            let told = told.join(" or ");
+            Some(format!("{}: when one is tested, the other {told}", self.with_speakers(corpus)))
+        };
+        pairs.filter_map(remark).collect()
+    }
+
+    /// Classes that a role of a fold lacks.
+    fn absent_classes(&self) -> Vec<String> {
+        let mut absent: BTreeMap<(Role, Vec<&str>), Vec<u32>> = BTreeMap::new();
+        for fold in &self.folds {
+            for (role, present) in &fold.classes {
+                let missing: Vec<&str> = self.classes.difference(present).copied().collect();
+                if !missing.is_empty() {
+                    absent.entry((*role, missing)).or_default().push(fold.number);
+                }
+            }
+        }
+        let told = |((role, missing), numbers): ((Role, Vec<&str>), Vec<u32>)| {
+            let (missing, role) = (list_names(&missing), role.name());
+            match numbers[..] {
+                [number] => format!("fold {number} has no {missing} in {role}"),
+                _ => format!("{} have no {missing} in {role}", folds(numbers.len())),
+            }
+        };
+        absent.into_iter().map(told).collect()
+    }
+
+    /// Examples that folds leave out.
+    fn without_role(&self) -> Option<String> {
+        let left_out = || self.folds.iter().map(|fold| self.examples - fold.examples);
+        let (least, most) = (left_out().min()?, left_out().max()?);
+        let (all, n) = (self.examples, self.folds.len());
+        match (most, n) {
+            (0, _) => None,
+            (_, 1) => Some(format!("{most} of {all} utterances have no role and are not used")),
+            _ if least == most => {
+                Some(format!("{most} of {all} utterances have no role in each of {n} folds"))
+            }
+            _ => Some(format!("{least} to {most} of {all} utterances have no role in one fold or another")),
+        }
+    }
+
+    /// What the folds name and the experiment has not.
+    fn unknown(&self) -> Option<String> {
+        let n = self.unknown.len();
+        let named: Vec<&str> = self.unknown.iter().take(NAMED).copied().collect();
+        let more = if n > NAMED { ", …" } else { "" };
+        let (noun, verb) = if n == 1 { ("utterance", "is") } else { ("utterances", "are") };
+        let told = || format!("{n} {noun} of the split {verb} not here: {}{more}", list_names(&named));
+        (n > 0).then(told)
+    }
+}
+
+impl<'e> FoldSeen<'e> {
+    fn speakers_of(&self, corpus: &str, role: Role) -> BTreeSet<&'e str> {
+        self.speakers.get(&role).and_then(|corpora| corpora.get(corpus)).cloned().unwrap_or_default()
+    }
+}
+
+fn folds(n: usize) -> String {
+    format!("{n} {}", if n == 1 { "fold" } else { "folds" })
+}
