@@ -3,8 +3,14 @@
 //! A [`NetworkConfig`] says which network; [`NetworkConfig::build`] makes it for a shape of input and a number
 //! of classes. Every network takes `[batch, bands, frames]` and gives logits `[batch, classes]`.
 
+mod blocks;
 mod cnn;
 mod network;
+mod parallel_cnn;
+mod transformer;
+mod two_cnns;
 
-pub use cnn::{Cnn, CnnConfig, NormAxis};
+pub use blocks::{CnnConfig, NormAxis};
 pub use network::{BuildError, Network, NetworkConfig, ParameterCounts, WeightsError};
+pub use parallel_cnn::ParallelCnnConfig;
+pub use transformer::{Positions, TransformerConfig};

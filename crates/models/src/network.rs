@@ -5,14 +5,21 @@ use affekt_torch::init::Vars;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, nn};
 
-use crate::{Cnn, CnnConfig};
+use crate::blocks::CnnConfig;
+use crate::cnn::Cnn;
+use crate::parallel_cnn::{ParallelCnn, ParallelCnnConfig};
+use crate::two_cnns::TwoCnns;
 
 /// Which network, in a pipeline's words: `{ kind: cnn, norm_axis: channel }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NetworkConfig {
     /// The single CNN, B1.
     Cnn(CnnConfig),
+    /// Two CNNs in parallel, B2.
+    TwoCnns(CnnConfig),
+    /// Two CNNs beside a transformer encoder, B3.
+    ParallelCnn(ParallelCnnConfig),
 }
 
 /// A configuration that makes no network.
@@ -39,6 +46,26 @@ pub enum BuildError {
     /// Not a share.
     #[error("dropout {0} is outside 0..1")]
     Dropout(String),
+    /// The width cannot be divided among the heads.
+    #[error(
+        "{heads} heads and {width} bands: expected a number of heads that divides the bands: try 1, 2 or 4"
+    )]
+    Heads {
+        /// How many heads.
+        heads: usize,
+        /// How many bands, which is the transformer's width.
+        width: usize,
+    },
+    /// A transformer without layers or units.
+    #[error(
+        "a transformer of {layers} layers and {feed_forward} feed-forward units: expected at least one of each"
+    )]
+    Transformer {
+        /// How many layers.
+        layers: usize,
+        /// How many units between the linear layers.
+        feed_forward: usize,
+    },
     /// Nothing to tell apart.
     #[error("{0} classes: a classifier needs at least two")]
     Classes(usize),
@@ -80,14 +107,10 @@ pub enum WeightsError {
 #[derive(Debug)]
 pub struct Network {
     store: nn::VarStore,
-    body: Body,
+    /// `[batch, bands, frames] -> [batch, classes]`
+    body: Box<dyn nn::ModuleT>,
     shape: [usize; 2],
     classes: usize,
-}
-
-#[derive(Debug)]
-enum Body {
-    Cnn(Cnn),
 }
 
 impl NetworkConfig {
@@ -102,32 +125,23 @@ impl NetworkConfig {
         seed: u64,
         device: Device,
     ) -> Result<Network, BuildError> {
-        self.check(shape, classes)?;
-        let store = nn::VarStore::new(device);
-        let vars = Vars::new(&store, seed);
-        let body = match self {
-            Self::Cnn(config) => Body::Cnn(Cnn::new(&vars, config, shape, classes)),
-        };
-        Ok(Network { store, body, shape, classes })
-    }
-
-    fn check(&self, shape: [usize; 2], classes: usize) -> Result<(), BuildError> {
-        let Self::Cnn(config) = self;
-        let (channels, pools) = (config.channels.len(), config.pools.len());
-        if channels != pools || channels == 0 || config.channels.contains(&0) || config.pools.contains(&0) {
-            return Err(BuildError::Blocks { channels, pools });
-        }
-        if config.output_shape(shape).contains(&0) {
-            return Err(BuildError::TooSmall { shape, pools: config.pools.clone() });
-        }
-        if !(0.0..1.0).contains(&config.dropout) {
-            return Err(BuildError::Dropout(config.dropout.to_string()));
-        }
         if classes < 2 {
             return Err(BuildError::Classes(classes));
         }
-        Ok(())
+        let store = nn::VarStore::new(device);
+        let vars = Vars::new(&store, seed);
+        let body: Box<dyn nn::ModuleT> = match self {
+            Self::Cnn(config) => Box::new(Cnn::new(&vars, config, shape, classes)?),
+            Self::TwoCnns(config) => Box::new(TwoCnns::new(&vars, config, shape, classes)?),
+            Self::ParallelCnn(config) => Box::new(ParallelCnn::new(&vars, config, shape, classes)?),
+        };
+        Ok(Network { store, body, shape, classes })
     }
+}
+
+/// A network's dropout.
+pub fn checked_dropout(share: f64) -> Result<f64, BuildError> {
+    if (0.0..1.0).contains(&share) { Ok(share) } else { Err(BuildError::Dropout(share.to_string())) }
 }
 
 impl Network {
@@ -138,9 +152,7 @@ impl Network {
     /// # Panics
     /// When the input has another shape than [`Network::shape`] or is on another device.
     pub fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        match &self.body {
-            Body::Cnn(cnn) => cnn.forward_t(xs, train),
-        }
+        self.body.forward_t(xs, train)
     }
 
     /// Bands and frames of its input.

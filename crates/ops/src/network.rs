@@ -6,17 +6,34 @@ use serde_json::{Value, json};
 
 /// Reads the section, defaults filled in.
 pub fn read(network: &mut Section<'_>) -> Option<Value> {
-    let kind = network.required_one_of("kind", &[("cnn", "cnn")]).unwrap_or_default();
-    Some(json!({
+    let kinds = [("cnn", "cnn"), ("two-cnns", "two-cnns"), ("parallel-cnn", "parallel-cnn")];
+    let kind = network.required_one_of("kind", &kinds).unwrap_or_default();
+    let mut config = json!({
         "kind": kind,
         "channels": sizes(network, "channels", [16, 32, 64]),
         "pools": sizes(network, "pools", [2, 4, 4]),
         "dropout": network.float("dropout", 0.3, 0.0..1.0),
         "norm_axis": network.one_of("norm_axis", "time", &[("time", "time"), ("channel", "channel")]),
-    }))
+    });
+    if kind == "parallel-cnn" {
+        let written = network.section("transformer", |section| Some(transformer(section)));
+        config["transformer"] = written.unwrap_or_else(|| json!({}));
+    }
+    Some(config)
 }
 
 fn sizes(network: &mut Section<'_>, key: &str, default: [u32; 3]) -> Vec<u32> {
     let Some(field) = network.optional(key) else { return default.to_vec() };
     field.list().into_iter().filter_map(|size| size.integer(1..=65_536)).collect()
+}
+
+fn transformer(section: &mut Section<'_>) -> Value {
+    let positions = [("none", "none"), ("sinusoidal", "sinusoidal")];
+    json!({
+        "layers": section.integer("layers", 4_u32, 1..=64),
+        "heads": section.integer("heads", 4_u32, 1..=1024),
+        "feed_forward": section.integer("feed_forward", 512_u32, 1..=65_536),
+        "dropout": section.float("dropout", 0.4, 0.0..1.0),
+        "positions": section.one_of("positions", "none", &positions),
+    })
 }

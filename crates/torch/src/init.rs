@@ -5,7 +5,7 @@
 
 use std::ops::Div;
 
-use tch::{Tensor, nn};
+use tch::{Device, Tensor, nn};
 
 use crate::Random;
 
@@ -24,18 +24,29 @@ impl<'a> Vars<'a> {
         Self { path: store.root(), seed }
     }
 
+    /// Where its tensors are.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.path.device()
+    }
+
     /// Fills a layer's weight and bias from U(−1/√fan_in, 1/√fan_in): what kaiming_uniform with a = √5 comes
     /// to, and PyTorch's rule for the bias too.
     fn fill(&self, weight: &Tensor, bias: Option<&Tensor>) {
         let fan_in: i64 = weight.size()[1..].iter().product();
         let bound = 1.0 / (fan_in as f32).sqrt();
-        for (name, tensor) in [("weight", Some(weight)), ("bias", bias)] {
-            let Some(tensor) = tensor else { continue };
-            let mut random = Random::new(self.seed, &self.path.path(name));
-            let values: Vec<f32> = (0..tensor.numel()).map(|_| random.uniform(-bound, bound)).collect();
-            let _guard = tch::no_grad_guard();
-            tensor.shallow_clone().copy_(&Tensor::from_slice(&values).view(tensor.size().as_slice()));
+        self.fill_uniform("weight", weight, bound);
+        if let Some(bias) = bias {
+            self.fill_uniform("bias", bias, bound);
         }
+    }
+
+    /// Fills the parameter called `name` from U(−bound, bound).
+    fn fill_uniform(&self, name: &str, tensor: &Tensor, bound: f32) {
+        let mut random = Random::new(self.seed, &self.path.path(name));
+        let values: Vec<f32> = (0..tensor.numel()).map(|_| random.uniform(-bound, bound)).collect();
+        let _guard = tch::no_grad_guard();
+        tensor.shallow_clone().copy_(&Tensor::from_slice(&values).view(tensor.size().as_slice()));
     }
 }
 
@@ -78,6 +89,40 @@ pub fn batch_norm2d(vars: &Vars, features: i64) -> nn::BatchNorm {
     nn::batch_norm2d(&vars.path, features, BATCH_NORM)
 }
 
+/// `torch.nn.LayerNorm(features)`. `[…, features]`, the same out.
+#[must_use]
+pub fn layer_norm(vars: &Vars, features: i64) -> nn::LayerNorm {
+    let config = nn::LayerNormConfig {
+        cudnn_enabled: true,
+        eps: 1e-5,
+        elementwise_affine: true,
+        ws_init: nn::Init::Const(1.0),
+        bs_init: ZERO,
+    };
+    nn::layer_norm(&vars.path, vec![features], config)
+}
+
+/// The projection to queries, keys and values of `torch.nn.MultiheadAttention(features, …)`: Xavier's uniform
+/// weights, no bias at first. `[…, features] -> […, 3 · features]`
+#[must_use]
+pub fn attention_in_proj(vars: &Vars, features: i64) -> nn::Linear {
+    let outputs = 3 * features;
+    let ws = vars.path.var("in_proj_weight", &[outputs, features], ZERO);
+    let bs = vars.path.var("in_proj_bias", &[outputs], ZERO);
+    vars.fill_uniform("in_proj_weight", &ws, (6.0 / (features + outputs) as f32).sqrt());
+    nn::Linear { ws, bs: Some(bs) }
+}
+
+/// The projection of the heads' results in `torch.nn.MultiheadAttention(features, …)`: a linear layer without bias
+/// at first. `[…, features]`, the same out.
+#[must_use]
+pub fn attention_out_proj(vars: &Vars, features: i64) -> nn::Linear {
+    let config = nn::LinearConfig { ws_init: ZERO, bs_init: Some(ZERO), bias: true };
+    let layer = nn::linear(&vars.path, features, features, config);
+    vars.fill(&layer.ws, None);
+    layer
+}
+
 const ZERO: nn::Init = nn::Init::Const(0.0);
 
 const BATCH_NORM: nn::BatchNormConfig = nn::BatchNormConfig {
@@ -91,8 +136,6 @@ const BATCH_NORM: nn::BatchNormConfig = nn::BatchNormConfig {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
 
     /// Smallest, largest, mean and standard deviation.
@@ -123,12 +166,35 @@ mod tests {
     }
 
     #[test]
-    fn batch_norm_begins_as_identity() {
+    fn attention_begins_as_pytorchs() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let vars = Vars::new(&store, 5);
+        let zeros = |bias: &Option<Tensor>| bias.as_ref().unwrap().abs().max().double_value(&[]) == 0.0;
+        let (into, out) = (attention_in_proj(&vars, 128), attention_out_proj(&(&vars / "out_proj"), 128));
+        assert!(zeros(&into.bs) && zeros(&out.bs));
+        assert_eq!(into.ws.size(), [384, 128]);
+        // Xavier: √(6 / (128 + 384)); the linear layer's: 1 / √128.
+        for (weight, bound) in [(&into.ws, 0.108_253), (&out.ws, 0.088_388)] {
+            let [min, max, _, std] = spread(weight);
+            assert!(
+                -bound <= min && min < -0.99 * bound && 0.99 * bound < max && max <= bound,
+                "{min} {max}"
+            );
+            assert!((std / (bound / 3_f64.sqrt()) - 1.0).abs() < 0.02, "{std} of {bound}");
+        }
+        let names: Vec<_> = store.variables().into_keys().collect();
+        assert!(["in_proj_weight", "in_proj_bias"].iter().all(|name| names.contains(&(*name).to_owned())));
+    }
+
+    #[test]
+    fn norms_begin_as_identity() {
         let store = nn::VarStore::new(Device::Cpu);
         let layer = batch_norm1d(&Vars::new(&store, 5), 9);
         let ones = |t: &Tensor| t.eq(1.0).all().int64_value(&[]) == 1;
         assert!(ones(layer.ws.as_ref().unwrap()) && ones(&layer.running_var));
         assert!(ones(&(layer.bs.as_ref().unwrap() + 1.0)) && ones(&(&layer.running_mean + 1.0)));
+        let layer = layer_norm(&(&Vars::new(&store, 5) / "layer"), 9);
+        assert!(ones(layer.ws.as_ref().unwrap()) && ones(&(layer.bs.as_ref().unwrap() + 1.0)));
     }
 
     #[test]
