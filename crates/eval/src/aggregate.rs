@@ -71,7 +71,7 @@ pub(crate) fn aggregate(cells: &[CellMetrics], counts: &Counts) -> Aggregate {
 
 /// The scores on the predictions of all folds together, mean over seeds.
 pub(crate) fn pooled(counts: &Counts) -> Scores {
-    let seeds: Vec<Scores> = counts.pooled(|_| true).values().map(|m| Scores::of(&m.tally())).collect();
+    let seeds: Vec<Scores> = counts.pooled().values().map(|m| Scores::of(&m.tally())).collect();
     Scores::mean(&seeds)
 }
 

@@ -12,7 +12,8 @@ use crate::scores::Scores;
 /// What no figure may be read without.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baselines {
-    /// One over the number of classes: the UAR of guessing, and of always saying the same.
+    /// One over the number of classes: the UAR and the accuracy to expect of guessing, all classes as likely.
+    /// Macro-F1 of guessing depends on how frequent classes are, so this says nothing about it.
     pub chance: f64,
     /// Always the most frequent class.
     pub majority: Baseline,
@@ -67,7 +68,7 @@ pub(crate) fn baselines(
     training: Option<&TrainingCounts>,
 ) -> Result<Baselines, EvalError> {
     let mut cells = BTreeMap::<(u32, u64), Frequencies>::new();
-    for ((fold, seed, corpus), matrix) in counts.sum_by(|key| (key.fold, key.seed, key.corpus), |_| true) {
+    for ((fold, seed, corpus), matrix) in counts.sum_by(|key| Some((key.fold, key.seed, key.corpus))) {
         cells.entry((fold, seed)).or_default().insert(corpus, truth(&matrix));
     }
 

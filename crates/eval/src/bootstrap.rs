@@ -42,14 +42,7 @@ pub(crate) fn intervals(counts: &Counts) -> Option<[Scores; 2]> {
 
 /// The difference of `measure` between two variants with the same speakers, `a` minus `b`.
 pub(crate) fn difference(a: &[Scores], b: &[Scores], measure: Measure) -> Difference {
-    // Equal scores that were summed in different ways differ by rounding, which must not make a tie a victory.
-    let ties = 1e-12;
-    let differences: Vec<f64> = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| a.get(measure) - b.get(measure))
-        .map(|difference| if difference.abs() < ties { 0.0 } else { difference })
-        .collect();
+    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a.minus(b, measure)).collect();
     let tail = |is_beyond: fn(&f64) -> bool| {
         (differences.iter().filter(|difference| is_beyond(difference)).count() + 1) as f64
             / (differences.len() + 1) as f64
@@ -68,7 +61,7 @@ pub(crate) fn resampled(counts: &Counts) -> Option<Vec<Scores>> {
     let position: BTreeMap<&str, usize> = speakers.into_iter().enumerate().map(|(i, s)| (s, i)).collect();
     // One list a seed; random splits give each seed its own speakers, so it names them.
     let mut seeds = BTreeMap::<u64, Vec<(usize, Tally)>>::new();
-    for ((seed, speaker), matrix) in counts.sum_by(|key| (key.seed, key.speaker), |_| true) {
+    for ((seed, speaker), matrix) in counts.sum_by(|key| Some((key.seed, key.speaker))) {
         seeds.entry(seed).or_default().push((position[speaker], matrix.tally()));
     }
     let classes = seeds.values().next()?.first()?.1.truth.len();

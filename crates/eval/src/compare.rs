@@ -190,7 +190,7 @@ fn outcome(a: &Side<'_>, b: &Side<'_>, measure: Measure) -> Outcome {
         notes.push(format!("no interval: {} speakers, and under {MIN_CLUSTERS} say too little", a.clusters));
     }
     Outcome::Compared(Compared {
-        difference: a.pooled.get(measure) - b.pooled.get(measure),
+        difference: a.pooled.minus(&b.pooled, measure),
         clusters: a.clusters,
         bootstrap,
         mcnemar: mcnemar(&a.rows, &b.rows, &mut notes),

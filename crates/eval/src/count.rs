@@ -84,6 +84,7 @@ pub(crate) struct Key<'a> {
     pub seed: u64,
     pub corpus: &'a str,
     pub sex: Option<Sex>,
+    pub session: Option<&'a str>,
     pub speaker: &'a str,
 }
 
@@ -125,6 +126,7 @@ impl<'a> Counts<'a> {
                 seed: row.seed,
                 corpus: &row.corpus,
                 sex: row.sex,
+                session: row.session.as_deref(),
                 speaker: &row.speaker,
             };
             matrices.entry(key).or_insert_with(|| Confusion::new(classes.len())).add(truth, predicted);
@@ -135,25 +137,22 @@ impl<'a> Counts<'a> {
         Ok(Self { matrices: matrices.into_iter().collect() })
     }
 
-    /// The matrix of every cell, ordered by fold, then seed, of the speakers that `keep` keeps.
-    pub fn cells(&self, keep: impl Fn(&Key) -> bool) -> BTreeMap<(u32, u64), Confusion> {
-        self.sum_by(|key| (key.fold, key.seed), keep)
+    /// The matrix of every cell, ordered by fold, then seed.
+    pub fn cells(&self) -> BTreeMap<(u32, u64), Confusion> {
+        self.sum_by(|key| Some((key.fold, key.seed)))
     }
 
-    /// The matrix of every seed over all folds, of the speakers that `keep` keeps.
-    pub fn pooled(&self, keep: impl Fn(&Key) -> bool) -> BTreeMap<u64, Confusion> {
-        self.sum_by(|key| key.seed, keep)
+    /// The matrix of every seed over all folds.
+    pub fn pooled(&self) -> BTreeMap<u64, Confusion> {
+        self.sum_by(|key| Some(key.seed))
     }
 
-    /// The sums of the matrices for which `name` says the same, of the keys that `keep` keeps.
-    pub fn sum_by<N: Ord>(
-        &self,
-        name: impl Fn(&Key<'a>) -> N,
-        keep: impl Fn(&Key) -> bool,
-    ) -> BTreeMap<N, Confusion> {
+    /// The sums of the matrices for which `name` says the same. What it gives no name is left out.
+    pub fn sum_by<N: Ord>(&self, name: impl Fn(&Key<'a>) -> Option<N>) -> BTreeMap<N, Confusion> {
         let mut sums = BTreeMap::<N, Confusion>::new();
-        for (key, matrix) in self.matrices.iter().filter(|(key, _)| keep(key)) {
-            sums.entry(name(key)).and_modify(|sum| sum.merge(matrix)).or_insert_with(|| matrix.clone());
+        for (key, matrix) in &self.matrices {
+            let Some(name) = name(key) else { continue };
+            sums.entry(name).and_modify(|sum| sum.merge(matrix)).or_insert_with(|| matrix.clone());
         }
         sums
     }

@@ -1,20 +1,26 @@
-//! The same figures for one corpus, or for one sex.
+//! The same figures for one corpus, one sex, one speaker or one session.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use affekt_domain::Sex;
 use serde::{Deserialize, Serialize};
 
 use crate::count::{Counts, Key};
-use crate::scores::Scores;
+use crate::scores::{Measure, Scores};
 
-/// A variant's scores by corpus and by sex.
+/// A variant's scores by corpus, sex, speaker and session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Groups {
     /// Corpus → its scores.
     pub corpus: BTreeMap<String, Group>,
     /// Sex → its scores; `unknown` where some speakers' is. Empty where no corpus tells.
     pub sex: BTreeMap<String, Group>,
+    /// Speaker → its scores.
+    #[serde(default)]
+    pub speaker: BTreeMap<String, Group>,
+    /// Session → its scores. Empty where no corpus has sessions.
+    #[serde(default)]
+    pub session: BTreeMap<String, Group>,
 }
 
 /// The scores of a part of the predictions.
@@ -39,31 +45,49 @@ pub struct GroupSummary {
     pub pooled: f64,
 }
 
-/// The predictions in `counts` by corpus and by sex.
+/// The predictions in `counts` by corpus, sex, speaker and session.
 pub(crate) fn groups(counts: &Counts) -> Groups {
-    let sexes: BTreeSet<_> = counts.matrices.keys().map(|key| key.sex).collect();
-    let told = sexes.iter().any(Option::is_some);
-    let corpora = counts.corpora().into_iter();
+    let tells_sex = counts.matrices.keys().any(|key| key.sex.is_some());
     Groups {
-        corpus: corpora.map(|name| (name.to_owned(), group(counts, |key| key.corpus == name))).collect(),
-        sex: sexes
-            .into_iter()
-            .filter(|_| told)
-            .map(|sex| (sex.map_or("unknown", Sex::name).to_owned(), group(counts, |key| key.sex == sex)))
-            .collect(),
+        corpus: by(counts, |key| Some(key.corpus)),
+        sex: by(counts, |key| tells_sex.then(|| key.sex.map_or("unknown", Sex::name))),
+        speaker: by(counts, |key| Some(key.speaker)),
+        session: by(counts, |key| key.session),
     }
 }
 
-fn group(counts: &Counts, keep: impl Fn(&Key) -> bool) -> Group {
-    let cells: Vec<Scores> = counts.cells(&keep).values().map(|matrix| Scores::of(&matrix.tally())).collect();
-    let pooled = counts.pooled(&keep);
-    let support = pooled.values().map(|matrix| matrix.total()).max().unwrap_or(0);
-    let pooled: Vec<Scores> = pooled.values().map(|matrix| Scores::of(&matrix.tally())).collect();
-    let (mean, pooled) = (Scores::mean(&cells), Scores::mean(&pooled));
-    Group {
-        uar: GroupSummary { mean: mean.uar, pooled: pooled.uar },
-        wa: GroupSummary { mean: mean.wa, pooled: pooled.wa },
-        macro_f1: GroupSummary { mean: mean.macro_f1, pooled: pooled.macro_f1 },
-        support,
+/// The groups of the predictions for which `name` says the same. What it gives no name is in none.
+fn by<'a>(counts: &Counts<'a>, name: impl Fn(&Key<'a>) -> Option<&'a str>) -> BTreeMap<String, Group> {
+    let mut parts = BTreeMap::<&str, Parts>::new();
+    for ((name, ..), matrix) in counts.sum_by(|key| Some((name(key)?, key.fold, key.seed))) {
+        parts.entry(name).or_default().cells.push(Scores::of(&matrix.tally()));
+    }
+    for ((name, _), matrix) in counts.sum_by(|key| Some((name(key)?, key.seed))) {
+        let parts = parts.entry(name).or_default();
+        parts.seeds.push(Scores::of(&matrix.tally()));
+        parts.support = parts.support.max(matrix.total());
+    }
+    parts.into_iter().map(|(name, parts)| (name.to_owned(), parts.group())).collect()
+}
+
+/// The scores that a group is summed up from.
+#[derive(Default)]
+struct Parts {
+    cells: Vec<Scores>,
+    /// Over all folds.
+    seeds: Vec<Scores>,
+    support: u32,
+}
+
+impl Parts {
+    fn group(&self) -> Group {
+        let (mean, pooled) = (Scores::mean(&self.cells), Scores::mean(&self.seeds));
+        let summary = |measure| GroupSummary { mean: mean.get(measure), pooled: pooled.get(measure) };
+        Group {
+            uar: summary(Measure::Uar),
+            wa: summary(Measure::Wa),
+            macro_f1: summary(Measure::MacroF1),
+            support: self.support,
+        }
     }
 }

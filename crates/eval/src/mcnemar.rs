@@ -60,9 +60,17 @@ pub(crate) fn mcnemar(a: &TestRows<'_>, b: &TestRows<'_>, notes: &mut Vec<String
 /// Twice the smaller tail of the binomial distribution of `only_a + only_b` fair coins, at most 1.
 fn exact(only_a: u32, only_b: u32) -> f64 {
     let (few, coins) = (only_a.min(only_b), only_a + only_b);
-    // ln of C(coins, few) / 2^coins, factor by factor; nothing overflows, and nothing cancels.
-    let binomial: f64 = (1..=few).map(|i| (f64::from(coins - few + i) / f64::from(i)).ln()).sum();
-    let most_likely = (binomial - f64::from(coins) * std::f64::consts::LN_2).exp();
+    // C(coins, few) / 2^coins: the binomial coefficient would overflow and the power underflow, so they are taken in
+    // turns. Halving is exact, and no logarithm makes the last bits depend on the machine's library.
+    let (mut most_likely, mut halvings) = (1.0_f64, 0);
+    for i in 1..=few {
+        most_likely *= f64::from(coins - few + i) / f64::from(i);
+        while most_likely > 1.0 && halvings < coins {
+            most_likely /= 2.0;
+            halvings += 1;
+        }
+    }
+    most_likely *= 0.5_f64.powi((coins - halvings) as i32);
     // The tail's other terms, each from the one before: C(n, k − 1) / C(n, k) = k / (n − k + 1).
     let (mut term, mut tail) = (1.0, 1.0);
     for k in (1..=few).rev() {

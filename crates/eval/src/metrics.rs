@@ -54,7 +54,7 @@ pub struct VariantMetrics {
     pub aggregate: Aggregate,
     /// What hearing nothing would give.
     pub baselines: Baselines,
-    /// The same by corpus and by sex.
+    /// The same by corpus, sex, speaker and session.
     pub groups: Groups,
     /// All cells' predictions together, which is what tables by class show.
     pub overall: Detail,
@@ -114,7 +114,7 @@ pub fn evaluate(
     training: Option<&TrainingCounts>,
 ) -> Result<VariantMetrics, EvalError> {
     let counts = Counts::new(&about.id, &about.classes, predictions)?;
-    let matrices = counts.cells(|_| true);
+    let matrices = counts.cells();
     let mut overall = Confusion::new(about.classes.len());
     matrices.values().for_each(|matrix| overall.merge(matrix));
     let cells: Vec<CellMetrics> = matrices

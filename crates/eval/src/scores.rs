@@ -75,6 +75,13 @@ impl Scores {
         }
     }
 
+    /// By how much `measure` exceeds that of `other`. Equal scores that were summed in another order differ by
+    /// rounding, which must not make a tie a victory.
+    pub(crate) fn minus(&self, other: &Self, measure: Measure) -> f64 {
+        let difference = self.get(measure) - other.get(measure);
+        if difference.abs() < 1e-12 { 0.0 } else { difference }
+    }
+
     /// The scores of the predictions that `tally` counts. There is at least one.
     pub(crate) fn of(tally: &Tally) -> Self {
         let (mut recalls, mut present) = (0.0, 0);

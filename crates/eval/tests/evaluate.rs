@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use affekt_domain::{Prediction, Role, Sex};
-use affekt_eval::{Description, Metrics, TrainingCounts, evaluate};
+use affekt_eval::{Candidate, Description, Measure, Metrics, TrainingCounts, compare, evaluate};
 
 fn about(classes: &[&str]) -> Description {
     Description {
@@ -71,6 +71,103 @@ fn by_hand() {
     assert_eq!(metrics.groups.corpus["N"].wa.pooled, 2.5 / 4.0);
     assert_eq!(metrics.groups.corpus["S"].uar.mean, 1.0);
     assert!(metrics.groups.sex.is_empty());
+}
+
+#[test]
+fn speakers_and_sessions_by_hand() {
+    let mut rows = two_folds();
+    // N/1 has only a: right in fold 1 twice with seed 1, once with seed 2. N/2 is always half right, S/1 right.
+    let speakers = evaluate(about(&["a", "b"]), &rows, None).unwrap().groups.speaker;
+    let names: Vec<&str> = speakers.keys().map(String::as_str).collect();
+    assert_eq!(names, ["N/1", "N/2", "S/1"]);
+    let one = &speakers["N/1"];
+    assert_eq!((one.support, one.uar.pooled, one.uar.mean, one.wa.pooled), (2, 0.75, 0.75, 0.75));
+    // F1 with seed 1 is 1 (b is nowhere), with seed 2 (2·1/3 + 0)/2.
+    assert_eq!(one.macro_f1.pooled, f64::midpoint(1.0, 1.0 / 3.0));
+    assert_eq!((speakers["N/2"].wa.pooled, speakers["S/1"].uar.pooled), (0.5, 1.0));
+
+    // Only N has sessions: N/1 in the first, N/2 in the second.
+    assert!(evaluate(about(&["a", "b"]), &rows, None).unwrap().groups.session.is_empty());
+    rows.iter_mut().filter(|row| row.corpus == "N").for_each(|row| {
+        row.session = Some(if row.speaker == "N/1" { "N/first" } else { "N/second" }.into());
+    });
+    let sessions = evaluate(about(&["a", "b"]), &rows, None).unwrap().groups.session;
+    assert_eq!(
+        sessions.into_iter().map(|(name, group)| (name, group.wa.pooled)).collect::<Vec<_>>(),
+        [("N/first".into(), 0.75), ("N/second".into(), 0.5)]
+    );
+}
+
+/// The spreads and the rest of every measure, by the definitions that hold for UAR in `by_hand`.
+#[test]
+fn every_measure_is_summed_up_alike() {
+    let aggregate = evaluate(about(&["a", "b"]), &two_folds(), None).unwrap().aggregate;
+    // Accuracy by cell: 1, 2/3 | 1/2, 1/2. Means over folds 3/4, 7/12; over seeds 5/6, 1/2. Pooled 4/5 and 3/5.
+    // F1 by cell: 1, 2/3 | (2/3 + 0)/2 twice. Means over folds 2/3, 1/2; over seeds 5/6, 1/3. Pooled, a has
+    // 2·3/(4 + 3) and 2·2/(4 + 2), b 2/3 and 2·1/(1 + 3).
+    let f1s = [f64::midpoint(6.0 / 7.0, 2.0 / 3.0), f64::midpoint(2.0 / 3.0, 0.5)];
+    for (summary, mean, over_seeds, over_folds, pooled) in [
+        (&aggregate.wa, 8.0 / 12.0, 2.0 / 12.0, 1.0 / 3.0, 0.7),
+        (&aggregate.macro_f1, 7.0 / 12.0, 1.0 / 6.0, 0.5, f64::midpoint(f1s[0], f1s[1])),
+    ] {
+        // The sample deviation of two values is their distance over √2.
+        let expected = [mean, over_seeds / 2.0_f64.sqrt(), over_folds / 2.0_f64.sqrt(), pooled];
+        let ours = [summary.mean, summary.std_seeds.unwrap(), summary.std_folds.unwrap(), summary.pooled];
+        for (ours, expected) in ours.into_iter().zip(expected) {
+            assert!((ours - expected).abs() < 1e-15, "{summary:?}: expected {expected}");
+        }
+    }
+}
+
+/// Over all ways to guess, each as likely as the other.
+#[test]
+fn chance_is_what_guessing_gives() {
+    let classes = ["a", "b", "c"];
+    let truth = ["a", "a", "a", "b"];
+    let (mut uar, mut wa, mut guesses) = (0.0, 0.0, 0.0);
+    for guess in 0..3_usize.pow(4) {
+        let row = |(i, label): (usize, &&str)| {
+            row(1, 1, &format!("N/{i}/1 {label} {}", classes[guess / 3_usize.pow(i as u32) % 3]))
+        };
+        let rows: Vec<_> = truth.iter().enumerate().map(row).collect();
+        let metrics = evaluate(about(&classes), &rows, None).unwrap();
+        assert_eq!(metrics.baselines.chance, 1.0 / 3.0);
+        uar += metrics.aggregate.uar.mean;
+        wa += metrics.aggregate.wa.mean;
+        guesses += 1.0;
+    }
+    assert!((uar / guesses - 1.0 / 3.0_f64).abs() < 1e-12);
+    assert!((wa / guesses - 1.0 / 3.0_f64).abs() < 1e-12);
+}
+
+#[test]
+fn files_from_before_there_were_comparisons_are_read() {
+    let variant = evaluate(about(&["a", "b"]), &two_folds(), None).unwrap();
+    let mut old = serde_json::to_value(Metrics::new("e".into(), vec![variant])).unwrap();
+    assert!(old.get("comparisons").is_none());
+    let groups = old["variants"][0]["groups"].as_object_mut().unwrap();
+    assert!(groups.remove("speaker").is_some() && groups.remove("session").is_some());
+    let read: Metrics = serde_json::from_value(old).unwrap();
+    assert_eq!(read.comparisons, None);
+    assert!(read.variants[0].groups.speaker.is_empty());
+}
+
+#[test]
+fn metrics_hold_comparisons() {
+    let classes = ["a", "b"].map(str::to_owned);
+    let rows = two_folds();
+    let other: Vec<_> = rows.iter().cloned().map(|row| Prediction { variant: "w".into(), ..row }).collect();
+    let candidates = [("v", &rows), ("w", &other)].map(|(id, predictions)| Candidate {
+        id,
+        classes: &classes,
+        predictions,
+    });
+    let comparison = compare(&candidates, Measure::Uar, None).unwrap();
+    let variant = evaluate(about(&["a", "b"]), &rows, None).unwrap();
+    let metrics = Metrics { comparisons: Some(comparison), ..Metrics::new("e".into(), vec![variant]) };
+    let text = metrics.to_json().unwrap();
+    assert_eq!(serde_json::from_str::<Metrics>(&text).unwrap(), metrics);
+    assert!(text.contains("\"comparisons\": {\n    \"version\": 1,\n    \"measure\": \"uar\""), "{text}");
 }
 
 #[test]

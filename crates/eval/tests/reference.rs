@@ -1,10 +1,12 @@
-//! The same figures as scikit-learn and numpy give; `tests/goldens/eval/make.py` made them.
+//! The same figures as scikit-learn, scipy, statsmodels and numpy give; the scripts in `tests/goldens/eval` made them.
 
 use std::fs;
 use std::path::Path;
 
 use affekt_domain::{Prediction, Role, Sex};
-use affekt_eval::{Description, Measure, VariantMetrics, evaluate};
+use affekt_eval::{
+    Candidate, Compared, Description, Measure, Outcome, Pair, RESAMPLES, VariantMetrics, compare, evaluate,
+};
 use serde_json::Value;
 
 fn golden(name: &str) -> String {
@@ -101,19 +103,143 @@ fn groups_are_scikit_learn_s() {
     }
 }
 
-/// An end of a 2 000-fold percentile interval has a Monte-Carlo error of about 0.06 of the bootstrap's standard
-/// deviation; four of those are allowed.
+/// `ends` holds, for each end of an interval, the reference's quantiles four standard errors of the rank below and
+/// above.
+fn assert_within(interval: [f64; 2], ends: &Value, place: &str) {
+    for (end, between) in interval.into_iter().zip(ends.as_array().unwrap()) {
+        let [low, high] = [0, 1].map(|side| between[side].as_f64().unwrap());
+        assert!(low <= end && end <= high, "{place}: {end} is not in {low} ..= {high}");
+    }
+}
+
 #[test]
-fn intervals_are_numpy_s_within_monte_carlo_error() {
+fn intervals_are_scipy_s_within_monte_carlo_error() {
     let expected = expected();
     let ours = ours(&expected);
+    assert_eq!(expected["bootstrap"]["resamples"], RESAMPLES);
     for measure in Measure::ALL {
-        let interval = ours.aggregate.get(measure).ci95.unwrap();
-        let reference = &expected["aggregate"][measure.name()]["ci95"];
-        let allowed = 0.24 * expected["bootstrap_std"][measure.name()].as_f64().unwrap();
-        for end in 0..2 {
-            let off = interval[end] - reference[end].as_f64().unwrap();
-            assert!(off.abs() < allowed, "{}[{end}] is off by {off}", measure.name());
+        let ends = &expected["bootstrap"]["ends"][measure.name()];
+        assert_within(ours.aggregate.get(measure).ci95.unwrap(), ends, measure.name());
+    }
+}
+
+fn compared(pair: &Pair) -> &Compared {
+    match &pair.outcome {
+        Outcome::Compared(compared) => compared,
+        Outcome::NotComparable(reason) => panic!("{} and {}: {reason}", pair.a, pair.b),
+    }
+}
+
+/// Variant → its predictions in `compare.csv`, in the order of the columns.
+fn variants() -> Vec<(String, Vec<Prediction>)> {
+    let text = golden("compare.csv");
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let names = lines.next().unwrap().split_off(4);
+    let rows: Vec<_> = lines.collect();
+    let of = |(column, name): (usize, &str)| {
+        let rows = rows.iter().map(|row| Prediction {
+            variant: name.into(),
+            utterance: row[0].into(),
+            corpus: "C".into(),
+            speaker: row[1].into(),
+            session: None,
+            sex: None,
+            fold: 1,
+            seed: row[2].parse().unwrap(),
+            role: Role::Test,
+            label: row[3].into(),
+            predicted: row[4 + column].into(),
+            scores: Vec::new(),
+        });
+        (name.to_owned(), rows.collect())
+    };
+    names.into_iter().enumerate().map(of).collect()
+}
+
+#[test]
+fn differences_are_scipy_s_and_statsmodels() {
+    let expected: Value = serde_json::from_str(&golden("compare.json")).unwrap();
+    assert_eq!(expected["resamples"], RESAMPLES);
+    let classes: Vec<String> = serde_json::from_value(expected["classes"].clone()).unwrap();
+    let variants = variants();
+    let candidates: Vec<Candidate> =
+        variants.iter().map(|(id, predictions)| Candidate { id, classes: &classes, predictions }).collect();
+    for measure in Measure::ALL {
+        let comparison = compare(&candidates, measure, None).unwrap();
+        let pairs = expected["pairs"].as_array().unwrap();
+        assert_eq!(comparison.pairs.len(), pairs.len());
+        for (pair, expected_pair) in comparison.pairs.iter().zip(pairs) {
+            let place = format!("{} − {}, {}", pair.a, pair.b, measure.name());
+            assert_eq!(
+                [&pair.a, &pair.b],
+                [&expected_pair["a"], &expected_pair["b"]].map(|id| id.as_str().unwrap())
+            );
+            let compared = compared(pair);
+            assert_eq!(expected["clusters"], compared.clusters);
+
+            let reference = &expected_pair["measures"][measure.name()];
+            let number = |field: &str| reference[field].as_f64().unwrap();
+            assert!((compared.difference - number("difference")).abs() < 1e-12, "{place}");
+            let bootstrap = compared.bootstrap.unwrap();
+            assert_within(bootstrap.ci95, &reference["ends"], &place);
+            let off = bootstrap.p - number("p");
+            assert!(off.abs() <= number("p_error"), "{place}: p is off by {off}");
+
+            let mcnemar = serde_json::to_value(&compared.mcnemar).unwrap();
+            assert_close(&mcnemar, &expected_pair["mcnemar"], &place);
+        }
+    }
+}
+
+/// A baseline is right on the first half of the rows, and each variant agrees with it but for some on either side.
+#[test]
+fn exact_tests_and_their_correction_are_statsmodels() {
+    let expected: Value = serde_json::from_str(&golden("compare.json")).unwrap();
+    let many = expected["many"].as_array().unwrap();
+    let classes = ["a", "b"].map(str::to_owned);
+    let half = 6300;
+    let predictions = |id: &str, only_own: usize, only_other: usize| -> Vec<Prediction> {
+        let rows = (0..2 * half).map(|i| {
+            let is_right = if i < half { i >= only_other } else { i < half + only_own };
+            Prediction {
+                variant: id.into(),
+                utterance: format!("C/1/{i:05}"),
+                corpus: "C".into(),
+                speaker: "C/1".into(),
+                session: None,
+                sex: None,
+                fold: 1,
+                seed: 1,
+                role: Role::Test,
+                label: "a".into(),
+                predicted: if is_right { "a" } else { "b" }.into(),
+                scores: Vec::new(),
+            }
+        });
+        rows.collect()
+    };
+    let mut variants = vec![("baseline".to_owned(), predictions("baseline", 0, 0))];
+    for (i, case) in many.iter().enumerate() {
+        let count = |field: &str| case[field].as_u64().unwrap() as usize;
+        let id = format!("v{i}");
+        let rows = predictions(&id, count("only_a"), count("only_b"));
+        variants.push((id, rows));
+    }
+    let candidates: Vec<Candidate> =
+        variants.iter().map(|(id, predictions)| Candidate { id, classes: &classes, predictions }).collect();
+    let comparison = compare(&candidates, Measure::Wa, Some("baseline")).unwrap();
+    assert_eq!(comparison.pairs.len(), many.len());
+    for (pair, expected) in comparison.pairs.iter().zip(many) {
+        let mcnemar = compared(pair).mcnemar.as_ref().unwrap();
+        let seed = mcnemar.seeds[0];
+        assert_eq!([expected["only_a"].clone(), expected["only_b"].clone()], [seed.only_a, seed.only_b]);
+        for (ours, field) in [(mcnemar.p, "p"), (mcnemar.p_holm, "p_holm")] {
+            let reference = expected[field].as_f64().unwrap();
+            assert!(
+                (ours - reference).abs() <= 1e-9 * reference,
+                "{}: {field} {ours} of {reference}",
+                pair.a
+            );
         }
     }
 }

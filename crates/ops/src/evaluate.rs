@@ -18,16 +18,20 @@ pub struct Params {
     pub params: BTreeMap<String, Value>,
     /// The kind of its protocol.
     pub protocol: String,
-    /// What every table must say about it.
+    /// What every table must say about it, besides what its folds say.
     pub stamps: Vec<String>,
 }
 
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "evaluate",
-    version: 1,
+    version: 2,
     about: "the figures of a variant, over all its folds and seeds",
-    inputs: &[InputPort::many("predictions", &[Kind::Predictions]), InputPort::any("train", &[kind::TRAIN])],
+    inputs: &[
+        InputPort::many("predictions", &[Kind::Predictions]),
+        InputPort::any("train", &[kind::TRAIN]),
+        InputPort::optional("folds", &[Kind::Folds]),
+    ],
     outputs: &[OutputPort::new("metrics", Kind::Metrics), OutputPort::new("predictions", Kind::Predictions)],
     params: no_params,
     grain: Grain::Whole,
@@ -74,9 +78,25 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
         TrainingCounts::new(training.iter().flat_map(|rows| {
             rows.rows.iter().map(|row| (rows.fold, row.corpus.as_str(), row.class.as_str()))
         }));
+    let stamps = match job.open("folds")?.first() {
+        Some(object) => united(crate::table::read(object, affekt_table::folds::read)?.stamps, stamps),
+        None => stamps,
+    };
     let about = Description { id: variant, params, protocol, stamps, classes: all.classes.clone() };
     let counts = (!training.is_empty()).then_some(&counts);
     let metrics = evaluate(about, &all.rows, counts).map_err(|error| Failure::because(&error))?;
     crate::write_json(job.output("metrics")?, &metrics)?;
     predictions::write(job.output("predictions")?, &all).map_err(crate::table::unwritten)
+}
+
+/// `first`, and what `second` adds.
+#[cfg(feature = "host")]
+fn united(first: Vec<String>, second: Vec<String>) -> Vec<String> {
+    let mut all = Vec::new();
+    for stamp in first.into_iter().chain(second) {
+        if !all.contains(&stamp) {
+            all.push(stamp);
+        }
+    }
+    all
 }

@@ -1,6 +1,6 @@
-"""Makes predictions.csv and expected.json: what scikit-learn and numpy say about made-up predictions.
+"""Makes predictions.csv and expected.json: what scikit-learn, scipy and numpy say about made-up predictions.
 
-Run: python make.py      with scikit-learn==1.9.1, numpy==2.4.6
+Run: python make.py      with scikit-learn==1.9.1, scipy==1.17.1, numpy==2.4.6
 Read by crates/eval/tests/reference.rs.
 """
 
@@ -10,7 +10,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import scipy
 import sklearn
+from scipy import stats
 from sklearn import metrics
 
 warnings.filterwarnings("ignore")  # classes that a fold has not
@@ -68,25 +70,40 @@ def pooled(part):
 cells = [cell(fold, seed) for fold in FOLDS for seed in SEEDS]
 grid = {name: np.array([c[name] for c in cells]).reshape(len(FOLDS), len(SEEDS)) for name in ["uar", "wa", "macro_f1"]}
 
-# The bootstrap again, over rows' one-hot matrices per speaker and seed, and many more times.
+# scipy's bootstrap over speakers' positions: the statistic adds up the confusion matrices of the speakers drawn.
 position = {name: i for i, name in enumerate(CLASSES)}
 matrices = np.zeros((len(SPEAKERS), len(SEEDS), 7, 7))
 for row in rows:
     speaker = [s[1] for s in SPEAKERS].index(row[2])
     matrices[speaker, SEEDS.index(row[5]), position[row[6]], position[row[7]]] += 1
-resampled = {"uar": [], "wa": [], "macro_f1": []}
-for _ in range(20_000):
-    drawn = rng.integers(len(SPEAKERS), size=len(SPEAKERS))
-    matrix = matrices[drawn].sum(0)  # seed, truth, predicted
-    hits, truth, guessed = matrix.diagonal(axis1=1, axis2=2), matrix.sum(2), matrix.sum(1)
+
+
+def resampled(drawn, axis):
+    matrix = matrices[drawn.astype(int)].sum(axis=-4)  # …, seed, truth, predicted
+    hits, truth, guessed = matrix.diagonal(axis1=-2, axis2=-1), matrix.sum(-1), matrix.sum(-2)
     with np.errstate(invalid="ignore"):
-        resampled["uar"].append(np.nanmean(hits / truth, axis=1).mean())
-        resampled["macro_f1"].append(np.nanmean(2 * hits / (truth + guessed), axis=1).mean())
-    resampled["wa"].append((hits.sum(1) / truth.sum(1)).mean())
+        uar = np.nanmean(hits / truth, axis=-1).mean(-1)
+        macro_f1 = np.nanmean(2 * hits / (truth + guessed), axis=-1).mean(-1)
+    return np.array([uar, (hits.sum(-1) / truth.sum(-1)).mean(-1), macro_f1])
+
+
+OURS, REFERENCE = 2000, 200_000  # resamples
+bootstrap = stats.bootstrap(
+    (np.arange(len(SPEAKERS)),), resampled, n_resamples=REFERENCE, method="percentile", batch=10_000, rng=rng
+)
+# Where the ends of OURS resamples lie: the rank of a quantile q has the standard error √(q(1 − q)/n), and four of
+# those are allowed, the reference's own included.
+rank = 4 * np.sqrt(0.025 * 0.975 * (1 / OURS + 1 / REFERENCE))
+ends = {
+    name: [np.quantile(values, [q - rank, q + rank]).tolist() for q in [0.025, 0.975]]
+    for name, values in zip(["uar", "wa", "macro_f1"], bootstrap.bootstrap_distribution)
+}
+low, high = bootstrap.confidence_interval
+intervals = dict(zip(["uar", "wa", "macro_f1"], zip(low.tolist(), high.tolist())))
 
 everything = pooled(rows)
 expected = {
-    "versions": {"scikit-learn": sklearn.__version__, "numpy": np.__version__},
+    "versions": {"scikit-learn": sklearn.__version__, "scipy": scipy.__version__, "numpy": np.__version__},
     "classes": CLASSES,
     "cells": cells,
     "aggregate": {
@@ -95,14 +112,15 @@ expected = {
             "std_seeds": grid[name].mean(0).std(ddof=1),
             "std_folds": grid[name].mean(1).std(ddof=1),
             "pooled": everything[name],
-            "ci95": np.percentile(resampled[name], [2.5, 97.5]).tolist(),
+            "ci95": intervals[name],
             "clusters": len(SPEAKERS),
         }
         for name in grid
     },
-    "bootstrap_std": {name: float(np.std(resampled[name])) for name in resampled},
+    "bootstrap": {"resamples": OURS, "ends": ends},
     "groups": {
         "corpus": {c: pooled([r for r in rows if r[1] == c]) for c in ["NORTH", "SOUTH"]},
+        "speaker": {s[1]: pooled([r for r in rows if r[2] == s[1]]) for s in SPEAKERS},
         "sex": {s or "unknown": pooled([r for r in rows if r[3] == s]) for s in ["female", "male", ""]},
     },
 }

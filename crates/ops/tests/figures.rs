@@ -1,0 +1,171 @@
+//! Figures and their differences, from stored predictions to stored JSON.
+#![cfg(feature = "host")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use affekt_domain::{Fold, Prediction, Role};
+use affekt_eval::{Comparison, Outcome, VariantMetrics};
+use affekt_graph::{Context, Failure, Item, Job, NodeId, Ops, Port, Store};
+use affekt_ops::{HostOps, compare, evaluate};
+use affekt_table::folds::{self, Folds};
+use affekt_table::predictions::{self, Predictions};
+use serde_json::Value;
+
+/// Nobody watches or interrupts.
+struct Unwatched;
+
+impl Context for Unwatched {
+    fn progress(&mut self, _: u64, _: u64, _: &str) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// A store and the ops over it.
+struct Bench {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        Self { folder, store }
+    }
+
+    fn adopt(&self, path: &Path) -> Item {
+        let digest = self.store.adopt("table", path).unwrap().digest;
+        Item { digest, path: self.store.object_path(digest) }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn folds(&self, stamps: &[&str]) -> Item {
+        let fold = Fold::new(1, [("C/0/0".to_owned(), Role::Test)]).unwrap();
+        let stamps = stamps.iter().map(|&stamp| stamp.to_owned()).collect();
+        let path = self.path("folds");
+        folds::write(&path, &Folds { protocol: "{}".into(), stamps, folds: vec![fold] }).unwrap();
+        self.adopt(&path)
+    }
+
+    fn predictions(&self, rows: Vec<Prediction>) -> Item {
+        let path = self.path("rows");
+        predictions::write(&path, &Predictions { classes: vec!["a".into(), "b".into()], rows }).unwrap();
+        self.adopt(&path)
+    }
+
+    /// What an op makes of its inputs: output → object.
+    fn run(
+        &self,
+        op: &str,
+        params: Value,
+        inputs: &[(&str, &[&Item])],
+    ) -> Result<BTreeMap<String, Item>, Failure> {
+        let definition = affekt_ops::find(op).unwrap();
+        let port = |(name, items): &(&str, &[&Item])| Port {
+            name: (*name).to_owned(),
+            items: items.iter().map(|&item| item.clone()).collect(),
+        };
+        let outputs =
+            definition.outputs.iter().map(|output| (output.name.to_owned(), self.path(output.name)));
+        let job = Job {
+            node: NodeId::from(op),
+            op: op.to_owned(),
+            version: definition.version,
+            params,
+            inputs: inputs.iter().map(port).collect(),
+            outputs: outputs.collect(),
+            seed: None,
+            numerics: BTreeMap::new(),
+            state: None,
+        };
+        HostOps::new(Vec::new(), self.store.root(), false).run(&job, &mut Unwatched)?;
+        Ok(job.outputs.iter().map(|(name, path)| (name.clone(), self.adopt(path))).collect())
+    }
+
+    fn evaluated(&self, id: &str, stamps: &[&str], inputs: &[(&str, &[&Item])]) -> BTreeMap<String, Item> {
+        let params = evaluate::params(&evaluate::Params {
+            variant: id.into(),
+            params: BTreeMap::new(),
+            protocol: "random".into(),
+            stamps: stamps.iter().map(|&stamp| stamp.to_owned()).collect(),
+        });
+        self.run("evaluate", params, inputs).unwrap()
+    }
+}
+
+/// Two utterances of each of six speakers, as `predict` leaves them: without a variant.
+fn rows(is_right: impl Fn(usize) -> bool) -> Vec<Prediction> {
+    let row = |i: usize| {
+        let (label, other) = if i.is_multiple_of(2) { ("a", "b") } else { ("b", "a") };
+        Prediction {
+            variant: String::new(),
+            utterance: format!("C/{}/{i}", i / 2),
+            corpus: "C".into(),
+            speaker: format!("C/{}", i / 2),
+            session: None,
+            sex: None,
+            fold: 1,
+            seed: 1,
+            role: Role::Test,
+            label: label.into(),
+            predicted: if is_right(i) { label } else { other }.into(),
+            scores: vec![0.0, 0.0],
+        }
+    };
+    (0..12).map(row).collect()
+}
+
+fn json<T: serde::de::DeserializeOwned>(item: &Item) -> T {
+    serde_json::from_slice(&std::fs::read(&item.path).unwrap()).unwrap()
+}
+
+#[test]
+fn stamps_are_those_of_the_folds_and_the_variant() {
+    let bench = Bench::new();
+    let rows = bench.predictions(rows(|_| true));
+    let folds = bench.folds(&["speakers shared", "audio shared"]);
+    let stamps = |inputs: &[(&str, &[&Item])]| {
+        let outputs = bench.evaluated("v", &["chosen on test", "speakers shared"], inputs);
+        json::<VariantMetrics>(&outputs["metrics"]).about.stamps
+    };
+    let with_folds = stamps(&[("predictions", &[&rows]), ("folds", &[&folds])]);
+    assert_eq!(with_folds, ["speakers shared", "audio shared", "chosen on test"]);
+    assert_eq!(stamps(&[("predictions", &[&rows])]), ["chosen on test", "speakers shared"]);
+}
+
+#[test]
+fn finished_predictions_are_compared() {
+    let bench = Bench::new();
+    let finished = |id: &str, rows: Vec<Prediction>| {
+        bench.evaluated(id, &[], &[("predictions", &[&bench.predictions(rows)])])["predictions"].clone()
+    };
+    let (good, bad) = (finished("good", rows(|_| true)), finished("bad", rows(|i| i > 5)));
+    let params = |primary: &str, baseline: Option<&str>| {
+        compare::params(&compare::Params { primary: primary.into(), baseline: baseline.map(str::to_owned) })
+    };
+    let run = |params, items: &[&Item]| bench.run("compare", params, &[("predictions", items)]);
+
+    let outputs = run(params("wa", None), &[&good, &bad]).unwrap();
+    let comparison: Comparison = json(&outputs["comparison"]);
+    let [pair] = &comparison.pairs[..] else { panic!("{comparison:?}") };
+    let Outcome::Compared(compared) = &pair.outcome else { panic!("{pair:?}") };
+    assert_eq!((&pair.a[..], &pair.b[..], compared.difference, compared.clusters), ("good", "bad", 0.5, 6));
+    assert_eq!(compared.mcnemar.as_ref().unwrap().p, 2.0 / 64.0);
+
+    let with_baseline: Comparison =
+        json(&run(params("uar", Some("good")), &[&good, &bad]).unwrap()["comparison"]);
+    assert_eq!((&with_baseline.pairs[0].a[..], &with_baseline.pairs[0].b[..]), ("bad", "good"));
+
+    let unknown = run(params("accuracy", None), &[&good, &bad]).unwrap_err().to_string();
+    assert!(unknown.contains("no measure `accuracy`: expected one of uar, wa, macro_f1"), "{unknown}");
+    let mut mixed = rows(|_| true);
+    mixed[3].variant = "other".into();
+    let mixed = run(params("uar", None), &[&bench.predictions(mixed)]).unwrap_err().to_string();
+    assert!(mixed.contains("expected one a table"), "{mixed}");
+}
