@@ -80,15 +80,17 @@ pub(crate) fn settle_sizes(bytes: &mut [u8], container: Container) -> Option<u64
 
     let present = u32::try_from(bytes.len() - data.body).unwrap_or(u32::MAX);
     let parent_end = u64::from(read_u32(bytes, 4, big_endian)?) + 8;
-    if data.length > present || data.body as u64 + u64::from(data.length) > parent_end {
+    // A recorder that never came back to its header leaves the sizes from before the first sample.
+    let was_left_open = container == Container::Wav && data.length == 0 && parent_end <= data.body as u64;
+    if was_left_open || data.length > present || data.body as u64 + u64::from(data.length) > parent_end {
         let whole = u32::try_from(bytes.len() - 8).unwrap_or(u32::MAX);
         write_u32(bytes, 4, whole, big_endian);
     }
-    if data.length <= present {
+    if data.length <= present && !was_left_open {
         return None;
     }
     write_u32(bytes, data.body - 4, present, big_endian);
-    if data.length >= STREAMED_BYTES {
+    if was_left_open || data.length >= STREAMED_BYTES {
         return None;
     }
     promised_frames.or_else(|| u64::from(data.length).checked_div(u64::from(block_bytes)))

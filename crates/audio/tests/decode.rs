@@ -173,11 +173,15 @@ fn ogg_checksum(page: &mut [u8]) -> u32 {
 
 #[test]
 fn sizes_of_a_streamed_recording_promise_nothing() {
-    let mut wav = golden("pcm_24.wav");
-    wav[4..8].fill(0xff);
-    wav[40..44].fill(0xff);
-    let decoded = decode_as("a.wav", &wav).unwrap();
-    assert_eq!((decoded.frames(), decoded.truncated()), (FRAMES, None));
+    for (riff, data) in [(u32::MAX, u32::MAX), (0, u32::MAX), (0, 0), (36, 0)] {
+        for name in ["pcm_16.wav", "pcm_24.wav"] {
+            let mut wav = golden(name);
+            wav[4..8].copy_from_slice(&riff.to_le_bytes());
+            wav[40..44].copy_from_slice(&data.to_le_bytes());
+            let decoded = decode_as("a.wav", &wav).unwrap();
+            assert_eq!((decoded.frames(), decoded.truncated()), (FRAMES, None), "{name} with {riff}, {data}");
+        }
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Card {
     pub files: Option<usize>,
     /// How many speakers the complete corpus has, where the card tells.
     pub speakers: Option<usize>,
+    /// What to know about these two numbers, in half a sentence.
+    pub count_note: Option<String>,
     /// What paths say.
     pub grammar: Grammar,
     /// Files that belong to the release and are no utterances of this corpus (songs, videos' sound).

@@ -31,9 +31,10 @@ fn read_card(card: &mut Section, path: &str) -> Option<Card> {
     let name = read_name(card, path);
     let [title, licence, citation, origin, obtain] =
         ["title", "licence", "citation", "origin", "obtain"].map(|key| card.required_text(key));
-    let (files, speakers) = card
+    let (files, speakers, count_note) = card
         .section("expect", |expect| {
-            Some((expect.optional_integer("files", 1..), expect.optional_integer("speakers", 1..)))
+            let [files, speakers] = ["files", "speakers"].map(|key| expect.optional_integer(key, 1..));
+            Some((files, speakers, expect.optional_text("note")))
         })
         .unwrap_or_default();
     let labels = read_labels(card, files);
@@ -49,6 +50,7 @@ fn read_card(card: &mut Section, path: &str) -> Option<Card> {
         obtain: obtain?,
         files,
         speakers,
+        count_note,
         grammar: grammar?,
         ignore,
         labels,

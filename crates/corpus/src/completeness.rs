@@ -44,6 +44,8 @@ pub struct Completeness {
     pub speakers: Count,
     /// Recordings by emotion.
     pub emotions: BTreeMap<String, Count>,
+    /// What the card has to say about its numbers.
+    pub note: Option<String>,
 }
 
 impl Completeness {
@@ -55,10 +57,11 @@ impl Completeness {
     }
 }
 
-/// `RAVDESS: 960 of 1440 files, 16 of 24 speakers`.
+/// `RAVDESS: 960 of 1440 files, 16 of 24 speakers`, and in brackets what the card says about these numbers.
 impl fmt::Display for Completeness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} files, {} speakers", self.corpus, self.files, self.speakers)
+        write!(f, "{}: {} files, {} speakers", self.corpus, self.files, self.speakers)?;
+        self.note.iter().try_for_each(|note| write!(f, " ({note})"))
     }
 }
 
@@ -78,5 +81,6 @@ pub fn completeness(card: &Card, utterances: &[Utterance]) -> Completeness {
         files: Count { found: own().count(), expected: card.files },
         speakers: Count { found: speakers.len(), expected: card.speakers },
         emotions: emotions.into_iter().map(|emotion| (emotion.to_owned(), count(emotion))).collect(),
+        note: card.count_note.clone(),
     }
 }

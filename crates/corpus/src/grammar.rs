@@ -21,7 +21,7 @@ pub struct Grammar {
 }
 
 /// What a path says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fields {
     /// The speaker's identifier within the corpus.
     pub speaker: String,
@@ -66,6 +66,12 @@ impl Grammar {
     /// Whether the sex of every speaker is meant to be known.
     pub(crate) fn tells_sex(&self) -> bool {
         self.sex.is_some()
+    }
+
+    /// Whether files that agree in all fields are one recording by the card's word, and not only where they hold the
+    /// same audio.
+    pub(crate) fn names_recordings(&self) -> bool {
+        self.recording.is_some()
     }
 
     /// Whether the part of every recording is meant to be known.

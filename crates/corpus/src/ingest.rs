@@ -1,14 +1,14 @@
 //! From scanned files to utterances: audio is measured once, and what is wrong with it is survived and listed.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use affekt_audio::AudioFault;
 use affekt_domain::{Digest, Problem, Utterance};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Card, Found, ProblemKind, Scan};
+use crate::{Card, Fields, Found, ProblemKind, Scan};
 
 /// What decoding a file tells about it, small enough to keep for every file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +69,11 @@ pub fn ingest(
 }
 
 fn measure(found: &Found) -> Result<AudioFacts, String> {
-    let decoded = affekt_audio::decode(&found.path).map_err(|error| error.fault.to_string())?;
+    let decoded = affekt_audio::decode(&found.path).map_err(|error| explain(&error.fault))?;
+    if let Some(at) = decoded.samples().iter().position(|sample| !sample.is_finite()) {
+        let frame = at / usize::from(decoded.channels());
+        return Err(format!("sample {frame} is {}, expected a finite number", decoded.samples()[at]));
+    }
     Ok(AudioFacts {
         digest: affekt_audio::digest(&decoded),
         samples: decoded.frames() as u64,
@@ -79,6 +83,16 @@ fn measure(found: &Found) -> Result<AudioFacts, String> {
         truncated: decoded.truncated().is_some(),
         promised: decoded.truncated().and_then(|truncated| truncated.expected_frames),
     })
+}
+
+/// What is wrong with a file, and where it was not fetched at all, how to fetch it.
+fn explain(fault: &AudioFault) -> String {
+    match fault {
+        AudioFault::NotAudio(beginning) if beginning.starts_with("`version http") => {
+            "a stand-in of Git LFS for the audio; run `git lfs pull` where it was cloned".to_owned()
+        }
+        fault => fault.to_string(),
+    }
 }
 
 fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>) -> Ingested {
@@ -106,7 +120,7 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
             Some(Measured { index, found, stem: found.stem(), facts: facts.as_ref()? })
         })
         .collect();
-    let files = without_copies(files, &mut report);
+    let files = without_copies(card, files, &mut report);
     for file in &files {
         remark(card, file, &mut report);
     }
@@ -135,55 +149,54 @@ struct Measured<'a> {
     facts: &'a AudioFacts,
 }
 
-/// Leaves out second copies, which agree in all that their paths say and in the audio, and of which the file with
-/// the shortest and then first path stays; and files that claim an utterance which another file already is.
+/// Leaves out second copies, which agree in all that their paths say and in the audio; and conflicting ones, which
+/// claim an utterance that another file already is, or by the card's word are a recording that another file is, and
+/// hold other audio. Of copies the whole ones come before those that end early; of these the shortest and then first
+/// path stays.
 fn without_copies<'a>(
+    card: &Card,
     mut files: Vec<Measured<'a>>,
     report: &mut impl FnMut(ProblemKind, &Found, String),
 ) -> Vec<Measured<'a>> {
-    // Copies come to stand side by side, the preferred first.
-    files.sort_by_key(|file| (file.facts.digest, file.stem.len(), &file.found.relative));
-    let mut unique: Vec<Measured> = Vec::with_capacity(files.len());
-    for file in files {
-        let same_audio = unique.iter().rev().take_while(|known| known.facts.digest == file.facts.digest);
-        match same_audio.into_iter().find(|known| known.found.fields == file.found.fields) {
-            Some(known) => report(
-                ProblemKind::SecondCopy,
-                file.found,
-                format!("a second copy of `{}`, which is used", known.found.relative),
-            ),
-            None => unique.push(file),
+    files.sort_by_key(|file| (file.facts.truncated, file.stem.len(), &file.found.relative));
+    let mut recordings: HashMap<&Fields, &Found> = HashMap::new();
+    let mut contents: HashMap<(&Fields, Digest), &Found> = HashMap::new();
+    let mut utterances: HashMap<&str, &Found> = HashMap::new();
+    files.retain(|file| {
+        let Measured { found, stem, facts, .. } = *file;
+        if let Some(used) = contents.get(&(&found.fields, facts.digest)) {
+            let message = format!("a second copy of `{}`, which is used: left out", used.relative);
+            report(ProblemKind::SecondCopy, found, message);
+            return false;
         }
-    }
-    unique.sort_by_key(|file| file.index);
-
-    let mut owners: HashMap<&str, &Found> = HashMap::with_capacity(unique.len());
-    unique.retain(|file| match owners.entry(file.stem) {
-        Entry::Vacant(nobody) => {
-            nobody.insert(file.found);
-            true
+        let namesake = recordings.get(&found.fields).filter(|_| card.grammar.names_recordings());
+        if let Some(used) = utterances.get(stem).or(namesake) {
+            let message = format!(
+                "goes by the same name as `{}`, which is used, and holds other audio: left out; remove the wrong one",
+                used.relative
+            );
+            report(ProblemKind::ConflictingCopy, found, message);
+            return false;
         }
-        Entry::Occupied(owner) => {
-            let message =
-                format!("holds other audio than `{}`, which is used: left out", owner.get().relative);
-            report(ProblemKind::ConflictingCopy, file.found, message);
-            false
-        }
+        recordings.insert(&found.fields, found);
+        contents.insert((&found.fields, facts.digest), found);
+        utterances.insert(stem, found);
+        true
     });
-    unique
+    files.sort_by_key(|file| file.index);
+    files
 }
 
 /// What is odd about one file.
 fn remark(card: &Card, file: &Measured, report: &mut impl FnMut(ProblemKind, &Found, String)) {
     let Measured { found, facts, .. } = file;
     if facts.truncated {
-        let promised =
-            facts.promised.map_or(String::new(), |promised| format!(" of the {promised} it promises"));
-        report(
-            ProblemKind::Truncated,
-            found,
-            format!("ends early: {}{promised} samples are used", facts.samples),
-        );
+        let samples = facts.samples;
+        let kept = match facts.promised {
+            Some(promised) => format!("{samples} of the {promised} samples that it promises"),
+            None => format!("{samples} samples"),
+        };
+        report(ProblemKind::Truncated, found, format!("ends early: {kept} are used; fetch it again"));
     }
     if facts.silent {
         report(ProblemKind::Silent, found, "holds nothing but silence; it is kept".to_owned());
@@ -228,6 +241,7 @@ fn remark_formats(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Foun
     for (format, files) in formats.into_iter().filter(|(format, _)| *format != usual) {
         let others = match files.len() {
             1 => String::new(),
+            2 => ", as another file".to_owned(),
             more => format!(", as {} other files", more - 1),
         };
         let message = format!("{}{others}; most files are {}", name(format), name(usual));

@@ -11,11 +11,11 @@ pub enum ProblemKind {
     UnknownLabel,
     /// It has no bytes. Left out.
     EmptyFile,
-    /// It cannot be decoded, or holds no sample. Left out.
+    /// It cannot be decoded, or holds no sample, or samples that are no finite numbers. Left out.
     Unreadable,
     /// It is the same recording as another file: the same name, the same audio. Left out.
     SecondCopy,
-    /// It claims the same utterance as another file and holds other audio. Left out.
+    /// It goes by the name of another file's recording and holds other audio. Left out.
     ConflictingCopy,
     /// It ends before it should. Kept as far as it goes.
     Truncated,

@@ -1,11 +1,12 @@
 //! The files of a corpus and what their names say. Reads no audio.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use affekt_config::list_names;
 use affekt_domain::Problem;
 use rayon::prelude::*;
 
@@ -89,7 +90,8 @@ pub enum CorpusError {
 }
 
 /// Lists `folder`, following links, and reads the names of its audio files. Hidden files (also the `._*` that one
-/// system leaves on discs of others) and files that hold no audio by their extension are passed over.
+/// system leaves on discs of others) and files that hold no audio by their extension are passed over. Every other
+/// file is found, or ignored by the card's wish, or has one problem that leaves it out.
 ///
 /// # Errors
 /// When the folder is missing or unreadable, or holds no recording.
@@ -99,11 +101,12 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
         return Err(CorpusError::Missing { corpus, folder, obtain });
     }
     let mut walk = Walk::default();
-    walk.list(folder, "").map_err(|(path, source)| CorpusError::Unreadable {
+    walk.list(folder, "").map_err(|source| CorpusError::Unreadable {
         corpus: card.name.clone(),
-        path,
+        path: folder.to_owned(),
         source,
     })?;
+    walk.follow_links();
     let mut files = walk.files;
     files.sort_unstable_by(|a, b| a.relative.cmp(&b.relative));
 
@@ -112,7 +115,9 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
         .unreadable
         .into_iter()
         .map(|(path, error)| {
-            ProblemKind::Unreadable.of(&card.name, &path, format!("cannot be looked at ({error}): left out"))
+            let message =
+                format!("cannot be looked into ({error}): all in it is left out; check its permissions");
+            ProblemKind::Unreadable.of(&card.name, &path, message)
         })
         .collect();
     let mut ignored = 0;
@@ -140,56 +145,66 @@ const AUDIO: [&str; 13] =
 struct File {
     path: PathBuf,
     relative: String,
-    metadata: fs::Metadata,
+    /// What the file system says of it: an error for a link that leads nowhere.
+    metadata: io::Result<fs::Metadata>,
 }
 
 #[derive(Default)]
 struct Walk {
     files: Vec<File>,
-    /// Links that lead nowhere, folders that cannot be listed.
+    /// Folders that cannot be listed.
     unreadable: Vec<(String, io::Error)>,
     /// Folders already listed, so that a link upwards does not go round for ever.
     listed: HashSet<(u64, u64)>,
+    /// Links to folders. They are followed last: whatever lies in the corpus itself goes by its own path, in whichever
+    /// order the file system lists.
+    links: VecDeque<(PathBuf, String)>,
 }
 
 impl Walk {
-    fn list(&mut self, folder: &Path, prefix: &str) -> Result<(), (PathBuf, io::Error)> {
-        let at = |error| (folder.to_owned(), error);
-        let own = fs::metadata(folder).map_err(at)?;
+    fn list(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
+        let own = fs::metadata(folder)?;
         if !self.listed.insert((own.dev(), own.ino())) {
             return Ok(());
         }
-        for entry in fs::read_dir(folder).map_err(at)? {
-            let entry = entry.map_err(at)?;
+        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_unstable_by_key(fs::DirEntry::file_name);
+        for entry in entries {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if name.starts_with('.') {
                 continue;
             }
-            let kind = entry.file_type().map_err(at)?;
+            let kind = entry.file_type()?;
             if kind.is_file() && !is_audio(&name) {
                 continue;
             }
             let path = entry.path();
             let relative = format!("{prefix}{name}");
-            let metadata = match fs::metadata(&path) {
-                Ok(metadata) => metadata,
-                Err(error) => {
-                    if is_audio(&name) {
-                        self.unreadable.push((relative, error));
-                    }
-                    continue;
-                }
-            };
-            if metadata.is_dir() {
-                if let Err((_, error)) = self.list(&path, &format!("{relative}/")) {
-                    self.unreadable.push((relative, error));
+            let metadata = fs::metadata(&path);
+            if metadata.as_ref().is_ok_and(fs::Metadata::is_dir) {
+                if kind.is_symlink() {
+                    self.links.push_back((path, relative));
+                } else {
+                    self.enter(&path, relative);
                 }
             } else if is_audio(&name) {
                 self.files.push(File { path, relative, metadata });
             }
         }
         Ok(())
+    }
+
+    fn enter(&mut self, folder: &Path, relative: String) {
+        if let Err(error) = self.list(folder, &format!("{relative}/")) {
+            self.unreadable.push((relative, error));
+        }
+    }
+
+    fn follow_links(&mut self) {
+        while let Some((folder, relative)) = self.links.pop_front() {
+            self.enter(&folder, relative);
+        }
     }
 }
 
@@ -209,12 +224,25 @@ fn read(card: &Card, file: File) -> Reading {
     let Some(fields) = card.grammar.read(without_extension(&relative)) else {
         return problem(
             ProblemKind::UnparsedName,
-            "its name does not fit the corpus' card: left out".to_owned(),
+            "its name does not fit the corpus' card: left out; if it is no recording, name it under `ignore`"
+                .to_owned(),
         );
     };
     let Some(label) = card.labels.get(&fields.label) else {
-        let message = format!("its label `{}` is not in the corpus' card: left out", fields.label);
+        let labels: Vec<&str> = card.labels.keys().map(String::as_str).collect();
+        let message = format!(
+            "its label `{}` is not in the corpus' card, which has {}: left out",
+            fields.label,
+            list_names(&labels)
+        );
         return problem(ProblemKind::UnknownLabel, message);
+    };
+    let metadata = match metadata {
+        Ok(metadata) if metadata.is_file() => metadata,
+        Ok(_) => return problem(ProblemKind::Unreadable, "it is no regular file: left out".to_owned()),
+        Err(error) => {
+            return problem(ProblemKind::Unreadable, format!("cannot be looked at ({error}): left out"));
+        }
     };
     if metadata.len() == 0 {
         return problem(ProblemKind::EmptyFile, "it has no bytes: left out; copy it again".to_owned());

@@ -1,119 +1,12 @@
-//! The five cards against trees of their corpora's true shape; a corpus nobody has heard of; mistakes in cards.
+//! A corpus nobody has heard of; official parts; mistakes in cards; where cards are found.
 
-use std::collections::BTreeSet;
 use std::fs;
 
 use affekt_config::Diagnostics;
-use affekt_corpus::{Card, Ingested, completeness};
+use affekt_corpus::{Card, completeness};
 use affekt_domain::{Role, Sex};
 
-use crate::support::{
-    card, crema_d_names, datasets, ingest_names, parse_card, ravdess_names, savee_names, tess_names,
-    urdu_names, workspace,
-};
-
-/// Complete to the last count, and (kind, path) of every problem.
-fn complete(name: &str, names: Vec<String>) -> (Ingested, Vec<(String, String)>) {
-    let card = card(name);
-    let ingested = ingest_names(&card, names);
-    let completeness = completeness(&card, &ingested.utterances);
-    assert!(completeness.is_complete(), "{completeness:#?}");
-    let problems =
-        ingested.problems.iter().map(|problem| (problem.kind.clone(), problem.path.clone())).collect();
-    (ingested, problems)
-}
-
-fn females(ingested: &Ingested) -> usize {
-    let of_sex = |sex| ingested.utterances.iter().filter(move |utterance| utterance.sex == sex);
-    assert_eq!(of_sex(None).count(), 0);
-    of_sex(Some(Sex::Female)).map(|utterance| &utterance.speaker).collect::<BTreeSet<_>>().len()
-}
-
-#[test]
-fn ravdess() {
-    let (ingested, problems) = complete("ravdess", ravdess_names());
-    assert_eq!(females(&ingested), 12);
-    let twins = ["Actor_07/03-01-03-01-02-01-07.wav", "Actor_07/03-01-03-01-02-02-07.wav"];
-    assert_eq!(problems, twins.map(|path| ("known-oddity".to_owned(), path.to_owned())));
-
-    let first = &ingested.utterances[0];
-    assert_eq!(first.id, "RAVDESS/Actor_01/03-01-01-01-01-01-01");
-    assert_eq!((first.speaker.as_str(), first.sex), ("RAVDESS/01", Some(Sex::Male)));
-    assert_eq!((first.text.as_deref(), first.intensity.as_deref()), (Some("01"), Some("normal")));
-    assert_eq!((first.label.as_str(), first.emotion.as_str()), ("neutral", "neutral"));
-    let fearful = ingested.utterances.iter().find(|utterance| utterance.label == "fearful").unwrap();
-    assert_eq!(fearful.emotion, "fear");
-}
-
-#[test]
-fn ravdess_flat_with_songs_and_a_nested_second_copy() {
-    let card = card("ravdess");
-    let flat = ["03-01-06-02-02-01-12.wav", "03-02-06-02-02-01-12.wav", "01-01-06-02-02-01-12.wav"];
-    let nested = "audio_speech_actors_01-24/Actor_12/03-01-06-02-02-01-12.wav";
-    let ingested = ingest_names(&card, flat.into_iter().chain([nested]));
-    let [utterance] = &ingested.utterances[..] else { panic!("{ingested:#?}") };
-    assert_eq!(utterance.id, "RAVDESS/03-01-06-02-02-01-12");
-    let [problem] = &ingested.problems[..] else { panic!("{:#?}", ingested.problems) };
-    assert_eq!(
-        (problem.kind.as_str(), problem.path.as_str(), problem.dropped),
-        ("second-copy", nested, true)
-    );
-    assert_eq!(ingested.facts.iter().flatten().count(), 2, "copies are remembered too");
-}
-
-#[test]
-fn tess() {
-    let (ingested, problems) = complete("tess", tess_names());
-    assert_eq!(females(&ingested), 2);
-    assert_eq!(problems, [("known-oddity".to_owned(), "OAF_neutral/OA_bite_neutral.wav".to_owned())]);
-    let odd = ingested.utterances.iter().find(|utterance| utterance.id.ends_with("OA_bite_neutral")).unwrap();
-    assert_eq!((odd.speaker.as_str(), odd.text.as_deref()), ("TESS/OAF", Some("bite")));
-    let surprised = ingested.utterances.iter().find(|utterance| utterance.label == "ps").unwrap();
-    assert_eq!(surprised.emotion, "surprise");
-}
-
-#[test]
-fn savee_flat_and_nested() {
-    let (flat, problems) = complete("savee", savee_names());
-    assert_eq!((females(&flat), problems), (0, vec![]));
-    let nested = savee_names().into_iter().map(|name| name.replace('_', "/")).collect();
-    let (nested, problems) = complete("savee", nested);
-    assert!(
-        problems.iter().all(|(kind, _)| kind == "identical-audio"),
-        "the test's audio is its file's name"
-    );
-    assert_eq!(nested.utterances[0].id, "SAVEE/DC/a01");
-    assert_eq!(nested.utterances[0].speaker, flat.utterances[0].speaker);
-}
-
-#[test]
-fn urdu() {
-    let (ingested, problems) = complete("urdu", urdu_names());
-    assert_eq!((females(&ingested), problems), (11, vec![]));
-    assert_eq!(ingested.utterances[0].text, None);
-}
-
-#[test]
-fn crema_d() {
-    let (ingested, problems) = complete("crema-d", crema_d_names());
-    assert_eq!(females(&ingested), 43);
-    assert!(problems.iter().all(|(kind, path)| kind == "known-oddity" && path.contains("1076_MTI_SAD_XX")));
-    let levels: BTreeSet<_> = ingested.utterances.iter().filter_map(|one| one.intensity.as_deref()).collect();
-    assert!(levels.is_subset(&["low", "medium", "high", "unspecified"].into()), "{levels:?}");
-
-    let actors = workspace().join("../shared/metadata/crema-d-actors.csv");
-    let Ok(actors) = fs::read_to_string(&actors) else {
-        eprintln!("skipped: no list of actors at {}", actors.display());
-        return;
-    };
-    for actor in actors.lines().skip(1) {
-        let mut columns = actor.split(',');
-        let speaker = format!("CREMA-D/{}", columns.next().unwrap());
-        let sex = Sex::from_name(&columns.nth(1).unwrap().trim_matches('"').to_lowercase());
-        let utterance = ingested.utterances.iter().find(|utterance| utterance.speaker == speaker).unwrap();
-        assert_eq!(utterance.sex, sex, "{speaker}");
-    }
-}
+use crate::support::{card, datasets, ingest_names, parse_card, ravdess_names, workspace};
 
 #[test]
 fn a_corpus_nobody_has_heard_of() {

@@ -4,6 +4,8 @@
 
 mod auditing;
 mod cards;
+mod complete;
+mod oddities;
 mod protocols;
 mod real;
 mod scanning;

@@ -1,4 +1,4 @@
-//! Folders and audio as they come: hidden files, links, copies, damage.
+//! Folders as they come: hidden files, links, copies, and what is remembered of files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,31 +6,19 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use affekt_audio::write_wav_i16;
-use affekt_corpus::{Card, CorpusError, Ingested, ingest, scan};
+use affekt_corpus::{AudioFacts, CorpusError, Found, Ingested, ingest, scan};
 
-use crate::support::{card, facts_by_name, parse_card, plant};
+use crate::support::{card, digest_of, parse_card, plant, problems, put, read};
 
 fn tone(folder: &Path, path: &str, hz: f32) {
-    tone_at(folder, path, hz, 16_000);
-}
-
-fn tone_at(folder: &Path, path: &str, hz: f32, rate_hz: u32) {
-    let wave = |n: u16| 0.5 * (f32::from(n) * hz / rate_hz as f32 * std::f32::consts::TAU).sin();
+    let wave = |n: u16| 0.5 * (f32::from(n) * hz / 16_000.0 * std::f32::consts::TAU).sin();
     let samples: Vec<f32> = (0..1600).map(wave).collect();
     fs::create_dir_all(folder.join(path).parent().unwrap()).unwrap();
-    write_wav_i16(&folder.join(path), &samples, rate_hz).unwrap();
-}
-
-fn decode_all(card: &Card, folder: &Path) -> Ingested {
-    ingest(card, &scan(card, folder).unwrap(), &|_| None, &|_| ())
+    write_wav_i16(&folder.join(path), &samples, 16_000).unwrap();
 }
 
 fn ids(ingested: &Ingested) -> Vec<&str> {
     ingested.utterances.iter().map(|utterance| utterance.id.as_str()).collect()
-}
-
-fn problems(ingested: &Ingested) -> Vec<(&str, &str)> {
-    ingested.problems.iter().map(|problem| (problem.path.as_str(), problem.kind.as_str())).collect()
 }
 
 #[test]
@@ -47,7 +35,7 @@ fn walks_past_hidden_files_and_follows_links() {
     let scan = scan(&card("savee"), folder.path()).unwrap();
     let found: Vec<&str> = scan.found.iter().map(|found| found.relative.as_str()).collect();
     assert_eq!(found, ["DC_a01.wav", "DC_a09.wav", "JE/su02.WAV"]);
-    assert_eq!((scan.found[0].size, scan.found[0].inode), (1, scan.found[1].inode));
+    assert_eq!((scan.found[0].size, scan.found[0].inode), (60, scan.found[1].inode));
     let kinds: Vec<(&str, &str)> =
         scan.problems.iter().map(|one| (one.path.as_str(), one.kind.as_str())).collect();
     assert_eq!(
@@ -74,6 +62,25 @@ fn folders_that_cannot_be_read_are_errors() {
 }
 
 #[test]
+fn what_lies_in_the_corpus_goes_by_its_own_path() {
+    let folder = tempfile::tempdir().unwrap();
+    plant(folder.path(), ["nested/deep/DC_a01.wav", "nested/DC_a02.wav"]);
+    let outside = tempfile::tempdir().unwrap();
+    plant(outside.path(), ["DC_a03.wav"]);
+    symlink(folder.path().join("nested/deep"), folder.path().join("a link that is listed first")).unwrap();
+    symlink(outside.path(), folder.path().join("another disc")).unwrap();
+    symlink(outside.path(), folder.path().join("another link to it")).unwrap();
+    symlink("..", folder.path().join("nested/up")).unwrap();
+    symlink("itself", folder.path().join("itself")).unwrap();
+    let ingested = read(&card("savee"), folder.path());
+    assert_eq!(
+        ids(&ingested),
+        ["SAVEE/another disc/DC_a03", "SAVEE/nested/DC_a02", "SAVEE/nested/deep/DC_a01"]
+    );
+    assert_eq!(problems(&ingested), []);
+}
+
+#[test]
 fn copies_collapse_and_twins_stay() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -82,14 +89,36 @@ fn copies_collapse_and_twins_stay() {
     tone(folder, "DC_a02.wav", 200.0);
     tone(folder, "JE_a01.wav", 300.0);
     tone(folder, "JE/a01.wav", 310.0);
-    let ingested = decode_all(&card("savee"), folder);
-    assert_eq!(ids(&ingested), ["SAVEE/DC_a01", "SAVEE/DC_a02", "SAVEE/JE/a01", "SAVEE/JE_a01"]);
+    tone(folder, "mirror/JE_a01.wav", 310.0);
+    let ingested = read(&card("savee"), folder);
+    assert_eq!(ids(&ingested), ["SAVEE/DC_a01", "SAVEE/DC_a02", "SAVEE/JE/a01"]);
     assert_eq!(
         problems(&ingested),
-        [("DC_a02.wav", "identical-audio"), ("mirror/DC/a01.wav", "second-copy")],
-        "one name with two contents is two recordings"
+        [
+            ("DC_a02.wav", "identical-audio"),
+            ("JE_a01.wav", "conflicting-copy"),
+            ("mirror/DC/a01.wav", "second-copy"),
+            ("mirror/JE_a01.wav", "second-copy"),
+        ]
     );
-    assert_eq!(ingested.sources, [0, 1, 2, 3]);
+    assert_eq!(ingested.sources, [0, 1, 2]);
+}
+
+#[test]
+fn of_two_copies_the_whole_one_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    tone(folder, "mirror/DC_a01.wav", 200.0);
+    let whole = fs::read(folder.join("mirror/DC_a01.wav")).unwrap();
+    put(folder, "DC_a01.wav", &whole[..1000]);
+    let ingested = read(&card("savee"), folder);
+    assert_eq!(ids(&ingested), ["SAVEE/mirror/DC_a01"]);
+    assert_eq!(problems(&ingested), [("DC_a01.wav", "conflicting-copy")]);
+    assert_eq!(
+        ingested.problems[0].message,
+        "goes by the same name as `mirror/DC_a01.wav`, which is used, and holds other audio: left out; remove the \
+         wrong one"
+    );
 }
 
 #[test]
@@ -101,44 +130,10 @@ fn one_utterance_from_two_formats() {
     tone(folder, "DC_a01.wav", 200.0);
     tone(folder, "DC_a02.flac", 300.0);
     tone(folder, "DC_a02.wav", 310.0);
-    let ingested = decode_all(&card("savee"), folder);
+    let ingested = read(&card("savee"), folder);
     assert_eq!(ids(&ingested), ["SAVEE/DC_a01", "SAVEE/DC_a02"]);
     assert_eq!(problems(&ingested), [("DC_a01.wav", "second-copy"), ("DC_a02.wav", "conflicting-copy")]);
     assert_eq!(ingested.sources, [0, 2]);
-}
-
-#[test]
-fn damage_is_survived_and_listed() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    tone(folder, "DC_a01.wav", 200.0);
-    tone(folder, "DC_a02.wav", 210.0);
-    tone_at(folder, "DC_a03.wav", 220.0, 44_100);
-    fs::write(folder.join("DC_a04.wav"), b"this is no audio").unwrap();
-    write_wav_i16(&folder.join("DC_a05.wav"), &[0.0; 800], 16_000).unwrap();
-    let whole = fs::read(folder.join("DC_a02.wav")).unwrap();
-    fs::write(folder.join("DC_a02.wav"), &whole[..whole.len() / 2]).unwrap();
-
-    let ingested = decode_all(&card("savee"), folder);
-    assert_eq!(ids(&ingested), ["SAVEE/DC_a01", "SAVEE/DC_a02", "SAVEE/DC_a03", "SAVEE/DC_a05"]);
-    assert_eq!(
-        problems(&ingested),
-        [
-            ("DC_a02.wav", "truncated"),
-            ("DC_a03.wav", "unusual-format"),
-            ("DC_a04.wav", "unreadable"),
-            ("DC_a05.wav", "silent"),
-        ]
-    );
-    assert!(ingested.utterances[1].samples < 1600);
-    assert_eq!(ingested.facts[3], None);
-
-    // What was remembered says the same as what was decoded, damage included.
-    let scan = scan(&card("savee"), folder).unwrap();
-    let index = |path: &str| scan.found.iter().position(|found| found.relative == path).unwrap();
-    let again =
-        ingest(&card("savee"), &scan, &|found| ingested.facts[index(&found.relative)].clone(), &|_| ());
-    assert_eq!(again, ingested);
 }
 
 #[test]
@@ -146,7 +141,17 @@ fn only_what_is_not_remembered_is_decoded() {
     let folder = tempfile::tempdir().unwrap();
     plant(folder.path(), ["DC_a01.wav", "DC_a02.wav"]);
     tone(folder.path(), "JE_a01.wav", 200.0);
-    let known = |found: &affekt_corpus::Found| facts_by_name(found).filter(|_| found.fields.speaker == "DC");
+    let known = |found: &Found| {
+        (found.fields.speaker == "DC").then(|| AudioFacts {
+            digest: digest_of(&found.relative),
+            samples: 7,
+            rate: 8_000,
+            channels: 1,
+            silent: false,
+            truncated: false,
+            promised: None,
+        })
+    };
     let (calls, last) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let progress = |done| {
         calls.fetch_add(1, Ordering::Relaxed);
@@ -154,7 +159,8 @@ fn only_what_is_not_remembered_is_decoded() {
     };
     let card = card("savee");
     let ingested = ingest(&card, &scan(&card, folder.path()).unwrap(), &known, &progress);
-    assert_eq!(ingested.utterances.len(), 3, "files that hold no audio were not opened");
+    let samples: Vec<u64> = ingested.utterances.iter().map(|utterance| utterance.samples).collect();
+    assert_eq!(samples, [7, 7, 1600], "what is remembered was not opened");
     assert_eq!((calls.into_inner(), last.into_inner()), (2, 3));
 }
 
@@ -169,7 +175,17 @@ fn same_names_of_other_speakers_are_no_copies() {
     let folder = tempfile::tempdir().unwrap();
     tone(folder.path(), "ann/sad/1.wav", 200.0);
     tone(folder.path(), "bob/sad/1.wav", 200.0);
-    let ingested = decode_all(&card, folder.path());
+    let ingested = read(&card, folder.path());
     assert_eq!(ids(&ingested), ["rooms/ann/sad/1", "rooms/bob/sad/1"]);
     assert_eq!(problems(&ingested), [("bob/sad/1.wav", "identical-audio")]);
+
+    // Where the card does not say what names a recording, other audio is another recording.
+    tone(folder.path(), "more/ann/sad/1.wav", 300.0);
+    tone(folder.path(), "mirror/ann/sad/1.wav", 200.0);
+    let ingested = read(&card, folder.path());
+    assert_eq!(ids(&ingested), ["rooms/ann/sad/1", "rooms/bob/sad/1", "rooms/more/ann/sad/1"]);
+    assert_eq!(
+        problems(&ingested),
+        [("bob/sad/1.wav", "identical-audio"), ("mirror/ann/sad/1.wav", "second-copy")]
+    );
 }

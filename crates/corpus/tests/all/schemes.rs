@@ -7,7 +7,7 @@ use affekt_config::Diagnostics;
 use affekt_corpus::{find_scheme, label, scheme_names};
 use affekt_domain::{Example, LabelScheme};
 
-use crate::support::{datasets, example, four_corpora, workspace};
+use crate::support::{datasets, example, four_corpora, whole, workspace};
 
 fn scheme(name: &str) -> LabelScheme {
     let diagnostics = Diagnostics::new();
@@ -43,6 +43,18 @@ fn seven_classes_with_true_and_published_labels() {
     }
     assert_eq!((published["neutral"], published["surprise"]), (1775, 1072));
     assert!(scheme("seven-as-published").note.is_some_and(|note| note.contains("SAVEE")));
+}
+
+#[test]
+fn three_classes_of_five_corpora() {
+    let four = four_corpora().into_iter().map(|example| example.utterance);
+    let fifth = whole("urdu").utterances.iter().cloned();
+    let labelled = label(&scheme("three"), four.chain(fifth).collect());
+    assert_eq!(labelled.left_out, [].into());
+    assert_eq!(
+        counts(&labelled.examples),
+        [("positive", 1923 + 652 + 100), ("neutral", 1895 + 100), ("negative", 4 * 1923 + 200)].into()
+    );
 }
 
 #[test]
