@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{Audit, Completeness, DevPart, OfficialDev, Protocol, Sharing, completeness};
-use affekt_domain::{Example, Fold, Problem, Role};
-use affekt_eval::{Measure, VariantMetrics};
+use affekt_corpus::{
+    Audit, Completeness, DevPart, OfficialDev, Protocol, Shared, Sharing, Side, completeness,
+};
+use affekt_domain::{Fold, Problem, Role};
+use affekt_eval::{Measure, Metrics, VariantMetrics};
 use affekt_report as page;
 use affekt_table::{examples, folds, history, manifest, problems};
 
@@ -16,9 +18,10 @@ use crate::run_folder::{Finished, RunFolder};
 pub fn assemble(
     run: &RunFolder,
     finished: &Finished<'_>,
-    metrics: Vec<VariantMetrics>,
+    metrics: Metrics,
     summary: &Summary,
 ) -> Result<page::Report, Stop> {
+    let Metrics { variants: metrics, comparisons: comparison, .. } = metrics;
     let experiment = &finished.lab.experiment;
     let reported = experiment.variants.iter().filter(|variant| variant.evaluate.is_some());
     let variants: Result<Vec<_>, Stop> =
@@ -36,9 +39,10 @@ pub fn assemble(
             command: command(),
         },
         variants: variants?,
+        comparison,
         corpora,
         problems,
-        costs: costs(summary),
+        costs: costs(finished, summary),
         provenance: provenance(finished),
     })
 }
@@ -65,14 +69,15 @@ fn variant(
         }
         None => None,
     };
+    let remarks = affekt_corpus::remarks(&parted.folds, &labelled.examples);
     Ok(page::Variant {
-        protocol: protocol_in_words(&variant.protocol, &parted.folds, &labelled.examples),
+        protocol: protocol_in_words(&variant.protocol, &parted.folds),
         labels: labelled.scheme.clone(),
         labels_note: labelled.note.clone(),
         parameters,
         histories,
         published: published(variant),
-        audit: Some(audit_summary(&audit)),
+        audit: Some(audit_summary(&audit, variant, remarks)),
         parts: parts(&labelled, &parted, &metrics.about.classes),
         metrics,
     })
@@ -93,10 +98,10 @@ fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
     figures.into_iter().filter_map(figure).collect()
 }
 
-fn protocol_in_words(protocol: &Protocol, folds: &[Fold], examples: &[Example]) -> String {
+fn protocol_in_words(protocol: &Protocol, folds: &[Fold]) -> String {
     let share =
         |share: f64| format!("{:.0} % of the training part, in whole speakers, are dev", share * 100.0);
-    let protocol = match protocol {
+    match protocol {
         Protocol::Random(random) => {
             let percent = |share: f64| (share * 100.0).round();
             let (test, dev) = (percent(random.test), percent(random.dev));
@@ -129,39 +134,67 @@ fn protocol_in_words(protocol: &Protocol, folds: &[Fold], examples: &[Example]) 
                 if folds.len() == 1 { "one fold".to_owned() } else { format!("{} folds", folds.len()) };
             format!("a split from a table, {count}, {dev}")
         }
-    };
-    let remarks = affekt_corpus::remarks(folds, examples);
-    remarks.into_iter().fold(protocol, |protocol, remark| format!("{protocol}. {remark}"))
+    }
 }
 
-fn audit_summary(audit: &Audit) -> page::Audit {
+fn audit_summary(audit: &Audit, variant: &affekt_pipeline::Variant, remarks: Vec<String>) -> page::Audit {
     let numbers: BTreeSet<u32> = audit.parts.iter().map(|part| part.fold).collect();
+    let part = |fold: u32, role: Role| {
+        let part = audit.parts.iter().find(|part| (part.fold, part.role) == (fold, role));
+        part.map_or_else(page::FoldPart::default, |part| page::FoldPart {
+            utterances: part.examples,
+            speakers: part.speakers,
+        })
+    };
     let fold = |fold: u32| {
-        let size = |role: Role| {
-            let part = audit.parts.iter().find(|part| (part.fold, part.role) == (fold, role));
-            part.map_or(0, |part| part.examples)
-        };
-        let shared = |what: Sharing| {
-            let with_test = audit.shared.iter().filter(|shared| (shared.fold, shared.what) == (fold, what));
-            let mut values = BTreeSet::new();
-            for shared in with_test {
-                if shared.sides.iter().any(|side| side.role == Role::Test) {
-                    values.insert(&shared.value);
-                }
+        // What stands in all three roles is three pairs, and one thing.
+        let sharing = |with_test: bool| {
+            let number = |what: Sharing| {
+                let pairs = audit.shared.iter().filter(|shared| (shared.fold, shared.what) == (fold, what));
+                let of_test = |shared: &&Shared| shared.sides.iter().any(|side| side.role == Role::Test);
+                let values = pairs.filter(|shared| of_test(shared) == with_test).map(|shared| &shared.value);
+                values.collect::<BTreeSet<_>>().len()
+            };
+            page::Sharing {
+                speakers: number(Sharing::Speaker),
+                audio: number(Sharing::Audio),
+                texts: number(Sharing::Text),
             }
-            values.len()
         };
         page::FoldAudit {
             fold,
-            train: size(Role::Train),
-            dev: size(Role::Dev),
-            test: size(Role::Test),
-            shared_speakers: shared(Sharing::Speaker),
-            shared_texts: shared(Sharing::Text),
-            shared_audio: shared(Sharing::Audio),
+            parts: Role::ALL.map(|role| part(fold, role)),
+            test_and_others: sharing(true),
+            train_and_dev: sharing(false),
         }
     };
-    page::Audit { split: audit.digest, folds: numbers.into_iter().map(fold).collect() }
+    let disjoint = variant.rules.disjoint();
+    let permitted = variant.rules.permitted().iter().map(|permission| permission.name().to_owned()).collect();
+    page::Audit {
+        split: audit.digest,
+        disjoint: disjoint.iter().map(|what| what.name().to_owned()).collect(),
+        permitted,
+        folds: numbers.into_iter().map(fold).collect(),
+        crossings: audit.shared.iter().map(crossing).collect(),
+        never_tested: audit.never_tested,
+        tested_again: audit.tested_again,
+        remarks,
+    }
+}
+
+/// Something shared, with as many rows as a line holds.
+fn crossing(shared: &Shared) -> page::Crossing {
+    let side = |side: &Side| {
+        let rows = if side.rows == 1 { "row" } else { "rows" };
+        let named: Vec<&str> = side.utterances.iter().take(2).map(String::as_str).collect();
+        let more = if side.rows > named.len() { ", …" } else { "" };
+        format!("{} ({} {rows}: {}{more})", side.role.name(), side.rows, named.join(", "))
+    };
+    let Shared { fold, what, value, sides: [first, second] } = shared;
+    page::Crossing {
+        what: what.name().to_owned(),
+        description: format!("`{value}` is in {} and {} of fold {fold}", side(first), side(second)),
+    }
 }
 
 /// How often each class comes, by corpus and role, in the first fold.
@@ -244,19 +277,28 @@ fn unexpected_counts(finished: &Finished<'_>) -> Result<Vec<Problem>, Stop> {
     Ok(problems)
 }
 
-fn costs(summary: &Summary) -> Vec<page::Cost> {
-    let order = |op: &str| affekt_ops::ALL.iter().position(|definition| definition.name == op);
-    let mut costs: Vec<page::Cost> = summary
-        .by_op
-        .iter()
-        .map(|(op, (run, cached, seconds))| page::Cost {
+/// What each op cost: in this run, and in all, as the records of its nodes say.
+fn costs(finished: &Finished<'_>, summary: &Summary) -> Vec<page::Cost> {
+    let mut costs: BTreeMap<&str, page::Cost> = BTreeMap::new();
+    for (op, (run, cached, seconds)) in &summary.by_op {
+        let cost = page::Cost {
             op: op.clone(),
             run: *run,
             cached: *cached,
             seconds: *seconds,
-        })
-        .collect();
-    costs.sort_by_key(|cost| order(&cost.op));
+            ..Default::default()
+        };
+        costs.insert(op, cost);
+    }
+    for (node, state) in finished.walk.graph().nodes().iter().zip(finished.walk.states()) {
+        let affekt_graph::State::Done { record: Some(record), .. } = state else { continue };
+        let Some(cost) = costs.get_mut(node.op.as_str()) else { continue };
+        cost.all_seconds += record.seconds;
+        cost.core_seconds += record.seconds * f64::from(node.resources.cpu);
+        cost.gpu_seconds += record.seconds * f64::from(node.resources.gpu);
+    }
+    let mut costs: Vec<page::Cost> = costs.into_values().collect();
+    costs.sort_by_key(|cost| affekt_ops::ALL.iter().position(|definition| definition.name == cost.op));
     costs
 }
 

@@ -95,12 +95,12 @@ impl RunFolder {
         write_atomically(&path, |aside| predictions::write(aside, &all))
             .map_err(|cause: TableError| error("failed to write predictions.arrow", &cause))?;
 
-        let page = report::assemble(self, &finished, metrics.variants, summary)?;
+        let page = report::assemble(self, &finished, metrics, summary)?;
         write_text(&self.path.join("report.html"), &affekt_report::html(&page))?;
         write_text(&self.path.join("report.md"), &affekt_report::markdown(&page))?;
         let tables = self.path.join("tables");
         fs::create_dir_all(&tables).map_err(|cause| error("failed to make the tables' folder", &cause))?;
-        for (name, text) in affekt_report::latex_tables(&page) {
+        for (name, text) in affekt_report::tables(&page) {
             write_text(&tables.join(name), &text)?;
         }
         affekt_report::tensorboard(&self.path.join("tensorboard"), &page)

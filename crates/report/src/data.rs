@@ -1,32 +1,27 @@
-//! The corpora, what was wrong in them, and what the run cost.
+//! The corpora, and what was wrong in them.
 
 use affekt_domain::Problem;
 use serde::Serialize;
 
-use crate::report::{Cost, Report};
-use crate::text::{count, duration};
+use crate::report::Report;
+use crate::table::{Cell, Column, Row, Table};
+use crate::text::count;
 
 /// How many problems of one kind in one corpus are listed by file.
 const LISTED: usize = 20;
 
+/// What was not as it should be.
 #[derive(Serialize)]
-pub(crate) struct CorpusRow {
-    name: String,
-    /// `960 of 1440`, or `1440`.
-    found: String,
-    complete: bool,
-    speakers: String,
-    licence: String,
-    citation: Option<String>,
+pub(crate) struct Problems {
+    pub table: Table,
+    kinds: Vec<Kind>,
 }
 
 /// All problems of one kind in one corpus.
 #[derive(Serialize)]
-pub(crate) struct ProblemRow {
+struct Kind {
     corpus: String,
     kind: String,
-    number: String,
-    dropped: String,
     files: Vec<ProblemFile>,
     /// How many are not listed.
     more: Option<String>,
@@ -38,32 +33,35 @@ struct ProblemFile {
     message: String,
 }
 
-#[derive(Serialize)]
-pub(crate) struct CostRow {
-    op: String,
-    run: String,
-    cached: String,
-    time: String,
-}
-
-pub(crate) fn corpora(report: &Report) -> Vec<CorpusRow> {
-    let rows = report.corpora.iter().map(|corpus| CorpusRow {
-        name: corpus.name.clone(),
-        found: match corpus.expected {
-            Some(expected) if expected != corpus.found => {
-                format!("{} of {}", count(corpus.found as u64), count(expected as u64))
+pub(crate) fn corpora(report: &Report) -> Table {
+    let columns = vec![
+        Column::number("Utterances"),
+        Column::number("Speakers"),
+        Column::text("Licence"),
+        Column::text("To cite"),
+    ];
+    let rows = report.corpora.iter().map(|corpus| {
+        let expected = corpus.expected.filter(|expected| *expected != corpus.found);
+        let found = match expected {
+            Some(expected) => {
+                Cell::text(format!("{} of {}", count(corpus.found as u64), count(expected as u64)))
             }
-            _ => count(corpus.found as u64),
-        },
-        complete: corpus.expected.is_none_or(|expected| expected == corpus.found),
-        speakers: count(corpus.speakers as u64),
-        licence: corpus.licence.clone(),
-        citation: corpus.citation.clone(),
+            None => Cell::count(corpus.found),
+        };
+        let cells = vec![
+            found.warning_if(expected.is_some()),
+            Cell::count(corpus.speakers),
+            Cell::text(corpus.licence.clone()),
+            corpus.citation.clone().map_or_else(Cell::none, Cell::text),
+        ];
+        Row::new(corpus.name.clone(), cells)
     });
-    rows.collect()
+    let about = "Utterances are those found on this machine, of those that the complete corpus holds.";
+    Table::new("corpora", "Corpora", about, "Corpus", columns).rows(None, rows)
 }
 
-pub(crate) fn problems(problems: &[Problem]) -> Vec<ProblemRow> {
+/// The problems by corpus and kind; `None` where there are none.
+pub(crate) fn problems(problems: &[Problem]) -> Option<Problems> {
     let mut kinds = Vec::<Vec<&Problem>>::new();
     for problem in problems {
         let same =
@@ -73,11 +71,15 @@ pub(crate) fn problems(problems: &[Problem]) -> Vec<ProblemRow> {
             None => kinds.push(vec![problem]),
         }
     }
-    let row = |kind: Vec<&Problem>| ProblemRow {
+    let columns = vec![Column::text("Kind"), Column::number("Files"), Column::number("Left out")];
+    let row = |kind: &Vec<&Problem>| {
+        let dropped = kind.iter().filter(|problem| problem.dropped).count();
+        let cells = vec![Cell::text(kind[0].kind.clone()), Cell::count(kind.len()), Cell::count(dropped)];
+        Row::new(kind[0].corpus.clone(), cells)
+    };
+    let view = |kind: &Vec<&Problem>| Kind {
         corpus: kind[0].corpus.clone(),
         kind: kind[0].kind.clone(),
-        number: count(kind.len() as u64),
-        dropped: count(kind.iter().filter(|problem| problem.dropped).count() as u64),
         files: kind
             .iter()
             .take(LISTED)
@@ -85,15 +87,10 @@ pub(crate) fn problems(problems: &[Problem]) -> Vec<ProblemRow> {
             .collect(),
         more: kind.len().checked_sub(LISTED).filter(|more| *more > 0).map(|more| count(more as u64)),
     };
-    kinds.into_iter().map(row).collect()
-}
-
-pub(crate) fn costs(costs: &[Cost]) -> Vec<CostRow> {
-    let rows = costs.iter().map(|cost| CostRow {
-        op: cost.op.clone(),
-        run: count(cost.run as u64),
-        cached: count(cost.cached as u64),
-        time: duration(cost.seconds),
-    });
-    rows.collect()
+    let about = "What was not as it should be, by corpus and kind.";
+    let table = Table::new("problems", "Problems found and survived", about, "Corpus", columns);
+    (!kinds.is_empty()).then(|| Problems {
+        table: table.rows(None, kinds.iter().map(row)),
+        kinds: kinds.iter().map(view).collect(),
+    })
 }

@@ -1,4 +1,4 @@
-//! The table that answers the question, and the price of a leak.
+//! The table that answers the question, and where its figures stand between 0 and 100.
 
 use std::collections::BTreeSet;
 
@@ -6,199 +6,127 @@ use affekt_domain::Role;
 use affekt_eval::{Baseline, Measure, Summary};
 use serde::Serialize;
 
+use crate::leak::is_of_protocol;
 use crate::report::{Report, Variant};
-use crate::text::{count, meaning, percent, plural, points, range, sentence, title, value};
+use crate::table::{Cell, Column, Row, Table};
+use crate::text::{count, meaning, percent, plural, range, title, value};
 
 /// A row for each variant, with what must stand beside it.
 #[derive(Serialize)]
 pub(crate) struct Headline {
-    /// The measures, the primary one first.
-    columns: Vec<Column>,
-    rows: Vec<Row>,
-    /// Whether a row tells seeds and folds apart.
-    has_fold_spread: bool,
+    pub table: Table,
+    primary: &'static str,
+    strips: Vec<Strip>,
+    /// Which marks the strips have.
     has_chance: bool,
-    has_corpus_only: bool,
     has_published: bool,
-    /// Whether a published figure is of the primary measure, which the strips show.
-    has_published_primary: bool,
-    /// What ±, intervals and baselines mean here.
-    notes: Vec<String>,
 }
 
+/// Where the primary measure's figures of a variant stand on a line from 0 to 100.
 #[derive(Serialize)]
-struct Column {
-    title: &'static str,
-    meaning: &'static str,
-}
-
-#[derive(Serialize)]
-struct Row {
+struct Strip {
     id: String,
-    slug: String,
-    /// Those in which the variants differ.
-    params: Vec<(String, String)>,
-    stamps: Vec<String>,
-    /// In the order of the columns.
-    values: Vec<Value>,
-    /// The primary measure's spread over folds, where that over seeds stands beside the mean.
-    fold_spread: Option<String>,
+    mean: String,
+    /// In words, and its ends.
     interval: Option<String>,
+    ends: Option<[String; 2]>,
     /// Unknown for macro-F1, where guessing depends on the classes' frequencies.
     chance: Option<String>,
     majority: String,
-    corpus_only: Option<String>,
-    /// `WA 67.0`.
     published: Vec<String>,
-    /// Where the primary measure's figures stand on a line from 0 to 100.
-    strip: Strip,
-}
-
-/// A mean with its spread.
-#[derive(Serialize)]
-struct Value {
-    mean: String,
-    /// Over seeds where there are several, else over folds, else nothing.
-    spread: Option<String>,
-}
-
-/// Positions in percent.
-#[derive(Serialize)]
-struct Strip {
-    mean: String,
-    interval: Option<[String; 2]>,
-    published: Vec<String>,
-}
-
-/// What sharing between the parts is worth.
-#[derive(Serialize)]
-pub(crate) struct Leak {
-    leaking: String,
-    clean: String,
-    measure: &'static str,
-    leaking_value: String,
-    clean_value: String,
-    /// Points of percent, with their sign.
-    price: String,
-    /// What the leaking one shares and the clean one does not.
-    stamps: Vec<String>,
 }
 
 pub(crate) fn headline(report: &Report, slugs: &[String]) -> Headline {
     let mut measures = Measure::ALL;
     measures.sort_by_key(|measure| *measure != report.primary);
-    let rows: Vec<Row> = report
-        .variants
-        .iter()
-        .zip(slugs)
-        .map(|(variant, slug)| row(report, variant, slug, measures))
-        .collect();
+    let strips: Vec<Strip> = report.variants.iter().map(|variant| strip(variant, report.primary)).collect();
     Headline {
-        columns: measures.map(|measure| Column { title: title(measure), meaning: meaning(measure) }).into(),
-        has_fold_spread: rows.iter().any(|row| row.fold_spread.is_some()),
-        has_chance: rows.iter().any(|row| row.chance.is_some()),
-        has_corpus_only: rows.iter().any(|row| row.corpus_only.is_some()),
-        has_published: rows.iter().any(|row| !row.published.is_empty()),
-        has_published_primary: rows.iter().any(|row| !row.strip.published.is_empty()),
-        notes: notes(report, measures),
-        rows,
+        table: table(report, slugs, measures),
+        primary: title(report.primary),
+        has_chance: strips.iter().any(|strip| strip.chance.is_some()),
+        has_published: strips.iter().any(|strip| !strip.published.is_empty()),
+        strips,
     }
-}
-
-/// Every pair of variants that differ in their protocol alone, of which one shares more than the other.
-pub(crate) fn leaks(report: &Report) -> Vec<Leak> {
-    let stamps =
-        |variant: &Variant| -> BTreeSet<String> { variant.metrics.about.stamps.iter().cloned().collect() };
-    let settings = |variant: &Variant| {
-        let mut params = variant.metrics.about.params.clone();
-        params.retain(|name, _| name != "protocol" && !name.starts_with("protocol."));
-        (params, variant.labels.clone(), variant.metrics.about.classes.clone())
-    };
-    let mut leaks = Vec::new();
-    for leaking in &report.variants {
-        for clean in &report.variants {
-            if !stamps(leaking).is_superset(&stamps(clean))
-                || stamps(leaking) == stamps(clean)
-                || settings(leaking) != settings(clean)
-            {
-                continue;
-            }
-            let mean = |variant: &Variant| variant.metrics.aggregate.get(report.primary).mean;
-            // Of the figures as printed, or a reader who subtracts them would be puzzled.
-            let price = points(mean(leaking)) - points(mean(clean));
-            leaks.push(Leak {
-                leaking: leaking.metrics.about.id.clone(),
-                clean: clean.metrics.about.id.clone(),
-                measure: title(report.primary),
-                leaking_value: percent(mean(leaking)),
-                clean_value: percent(mean(clean)),
-                price: format!("{price:+.1}").replace('-', "−"),
-                stamps: stamps(leaking).difference(&stamps(clean)).cloned().collect(),
-            });
-        }
-    }
-    leaks
-}
-
-/// A mean with its spread, as all tables show it.
-fn summary(summary: &Summary) -> Value {
-    Value { mean: percent(summary.mean), spread: summary.std_seeds.or(summary.std_folds).map(percent) }
 }
 
 /// Whether the report says a parameter in words of its own, so that its YAML need not be shown.
 pub(crate) fn is_told_in_words(name: &str) -> bool {
-    name == "labels" || name == "protocol" || name.starts_with("protocol.")
+    name == "labels" || is_of_protocol(name)
 }
 
-fn row(report: &Report, variant: &Variant, slug: &str, measures: [Measure; 3]) -> Row {
+fn table(report: &Report, slugs: &[String], measures: [Measure; 3]) -> Table {
+    let [primary, ..] = measures;
+    let variants = &report.variants;
+    let of_primary = |variant: &Variant| variant.metrics.aggregate.get(primary).clone();
+    // The mean's spread is over seeds where there are several; that over folds then stands beside it.
+    let has_fold_spread = variants.iter().map(of_primary).any(|it| it.std_seeds.and(it.std_folds).is_some());
+    let has_chance = primary != Measure::MacroF1;
+    let has_corpus_only = variants.iter().any(|variant| variant.metrics.baselines.corpus_only.is_some());
+
+    let mut columns = vec![Column::mean(title(primary))];
+    columns.extend(has_fold_spread.then(|| Column::figure("± folds")));
+    columns.push(Column::interval("95 % interval"));
+    columns.extend(measures[1..].iter().map(|measure| Column::mean(title(*measure))));
+    columns.extend(has_chance.then(|| Column::figure("Chance")));
+    columns.push(Column::figure("Majority"));
+    columns.extend(has_corpus_only.then(|| Column::figure("Corpus only")));
+
+    let row = |(variant, slug): (&Variant, &String)| {
+        let Summary { std_seeds, std_folds, ci95, .. } = of_primary(variant);
+        let baselines = &variant.metrics.baselines;
+        let of = |baseline: &Baseline| baseline.scores.get(primary);
+        let mean = |measure: &Measure| Cell::mean(variant.metrics.aggregate.get(*measure));
+        let mut cells = vec![mean(&primary).strong_if(true)];
+        cells.extend(has_fold_spread.then(|| Cell::optional_percent(std_seeds.and(std_folds))));
+        cells.push(Cell::interval(ci95));
+        cells.extend(measures[1..].iter().map(mean));
+        cells.extend(has_chance.then(|| Cell::percent(baselines.chance)));
+        cells.push(Cell::percent(of(&baselines.majority)));
+        cells.extend(has_corpus_only.then(|| Cell::optional_percent(baselines.corpus_only.as_ref().map(of))));
+        let about = &variant.metrics.about;
+        Row::new(about.id.clone(), cells)
+            .linked(format!("#variant-{slug}"))
+            .detailed(differing_params(report, variant))
+            .stamped(about.stamps.clone())
+    };
+    let about = format!("In percent; baselines are given for {}, the primary measure.", title(primary));
+    Table::new("results", "Test results by variant", about, "Variant", columns)
+        .styled("headline")
+        .of_results(None)
+        .noted(notes(report, measures))
+        .rows(None, variants.iter().zip(slugs).map(row))
+}
+
+/// The settings in which the variants differ.
+fn differing_params(report: &Report, variant: &Variant) -> Vec<String> {
+    let params = variant.metrics.about.params.iter().filter(|(name, param)| {
+        let others = report.variants.iter().map(|other| other.metrics.about.params.get(*name));
+        !is_told_in_words(name) && others.into_iter().any(|other| other != Some(*param))
+    });
+    params.map(|(name, param)| format!("{name} {}", value(param))).collect()
+}
+
+fn strip(variant: &Variant, primary: Measure) -> Strip {
     let metrics = &variant.metrics;
-    let primary = metrics.aggregate.get(measures[0]);
-    let baselines = &metrics.baselines;
-    let of = |baseline: &Baseline| baseline.scores.get(measures[0]);
-    let published = variant.published.iter();
-    Row {
+    let summary = metrics.aggregate.get(primary);
+    let published = variant.published.iter().filter(|figure| figure.measure == primary);
+    Strip {
         id: metrics.about.id.clone(),
-        slug: slug.to_owned(),
-        params: metrics
-            .about
-            .params
-            .iter()
-            .filter(|(name, param)| {
-                !is_told_in_words(name)
-                    && report
-                        .variants
-                        .iter()
-                        .any(|other| other.metrics.about.params.get(*name) != Some(*param))
-            })
-            .map(|(name, param)| (name.clone(), value(param)))
-            .collect(),
-        stamps: metrics.about.stamps.clone(),
-        values: measures.map(|measure| summary(metrics.aggregate.get(measure))).into(),
-        fold_spread: primary.std_seeds.and(primary.std_folds).map(percent),
-        interval: primary.ci95.map(range),
-        chance: (measures[0] != Measure::MacroF1).then(|| percent(baselines.chance)),
-        majority: percent(of(&baselines.majority)),
-        corpus_only: baselines.corpus_only.as_ref().map(|baseline| percent(of(baseline))),
-        published: published
-            .clone()
-            .map(|figure| format!("{} {}", title(figure.measure), percent(figure.value)))
-            .collect(),
-        strip: Strip {
-            mean: percent(primary.mean),
-            interval: primary.ci95.map(|ends| ends.map(percent)),
-            published: published
-                .filter(|figure| figure.measure == measures[0])
-                .map(|figure| percent(figure.value))
-                .collect(),
-        },
+        mean: percent(summary.mean),
+        interval: summary.ci95.map(range),
+        ends: summary.ci95.map(|ends| ends.map(percent)),
+        chance: (primary != Measure::MacroF1).then(|| percent(metrics.baselines.chance)),
+        majority: percent(metrics.baselines.majority.scores.get(primary)),
+        published: published.map(|figure| percent(figure.value)).collect(),
     }
 }
 
-fn notes(report: &Report, [primary, ..]: [Measure; 3]) -> Vec<String> {
+/// What the measures are, and what ±, intervals and baselines mean here.
+fn notes(report: &Report, measures: [Measure; 3]) -> Vec<String> {
     let by_variant = |of: fn(&Variant, Measure) -> String| {
         let mut notes = Vec::<(String, Vec<&str>)>::new();
         for variant in &report.variants {
-            let (note, id) = (of(variant, primary), variant.metrics.about.id.as_str());
+            let (note, id) = (of(variant, report.primary), variant.metrics.about.id.as_str());
             match notes.iter_mut().find(|(known, _)| *known == note) {
                 Some((_, ids)) => ids.push(id),
                 None => notes.push((note, vec![id])),
@@ -209,20 +137,8 @@ fn notes(report: &Report, [primary, ..]: [Measure; 3]) -> Vec<String> {
             move |ids: Vec<&str>| if differ { format!("{}: ", ids.join(", ")) } else { String::new() };
         notes.into_iter().map(move |(note, ids)| prefix(ids) + &note).collect::<Vec<_>>()
     };
-    let mut notes = [by_variant(spread_note), by_variant(interval_note), by_variant(baseline_note)].concat();
-    notes.extend(report.variants.iter().flat_map(published_notes));
-    notes
-}
-
-/// Where printed figures stand, and why they are not quite comparable.
-fn published_notes(variant: &Variant) -> impl Iterator<Item = String> {
-    variant.published.iter().map(|figure| {
-        let remarks = [figure.caveat.as_deref(), variant.labels_note.as_deref()];
-        let remarks: String =
-            remarks.into_iter().flatten().map(|remark| format!(" {}", sentence(remark))).collect();
-        let (measure, value) = (title(figure.measure), percent(figure.value));
-        format!("{}: {measure} {value} is published in {}.{remarks}", variant.metrics.about.id, figure.source)
-    })
+    let measures = measures.map(|measure| format!("{}: {}.", title(measure), meaning(measure))).into();
+    [measures, by_variant(spread_note), by_variant(interval_note), by_variant(baseline_note)].concat()
 }
 
 fn spread_note(variant: &Variant, _: Measure) -> String {

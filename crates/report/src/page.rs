@@ -5,32 +5,39 @@ use std::collections::BTreeSet;
 use affekt_eval::VariantMetrics;
 use serde::Serialize;
 
-use crate::data::{CorpusRow, CostRow, ProblemRow, corpora, costs, problems};
-use crate::headline::{Headline, Leak, headline, leaks};
+use crate::comparison::{Comparisons, comparisons};
+use crate::cost::{costs, provenance};
+use crate::data::{Problems, corpora, problems};
+use crate::headline::{Headline, headline};
+use crate::leak::{Leaks, leaks};
+use crate::published::published;
 use crate::report::Report;
 use crate::section::{Section, section};
 use crate::slug::Slugs;
+use crate::table::Table;
 use crate::text::{duration, plural, sentence};
 
 /// A report, every number of it as text.
 #[derive(Serialize)]
 pub(crate) struct Page {
-    experiment: String,
+    pub experiment: String,
     /// Its lines.
     question: Vec<String>,
-    run_id: String,
+    pub run_id: String,
     started: String,
     took: String,
     command: String,
     /// What a reader must know before any figure.
     notices: Vec<Notice>,
     headline: Headline,
-    leaks: Vec<Leak>,
-    pub sections: Vec<Section>,
-    corpora: Vec<CorpusRow>,
-    problems: Vec<ProblemRow>,
-    costs: Vec<CostRow>,
-    provenance: Vec<(String, String)>,
+    leaks: Option<Leaks>,
+    comparisons: Option<Comparisons>,
+    published: Option<Table>,
+    sections: Vec<Section>,
+    corpora: Table,
+    problems: Option<Problems>,
+    costs: Option<Table>,
+    provenance: Option<Table>,
 }
 
 /// Something that limits what the figures say.
@@ -56,6 +63,8 @@ impl Page {
             notices: notices(report),
             headline: headline(report, &slugs),
             leaks: leaks(report),
+            comparisons: comparisons(report),
+            published: published(report),
             sections: report
                 .variants
                 .iter()
@@ -65,8 +74,26 @@ impl Page {
             corpora: corpora(report),
             problems: problems(&report.problems),
             costs: costs(&report.costs),
-            provenance: report.provenance.clone(),
+            provenance: provenance(report),
         }
+    }
+
+    /// All tables, in their order.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        let results = [
+            Some(&self.headline.table),
+            self.leaks.as_ref().map(|leaks| &leaks.table),
+            self.comparisons.as_ref().map(|comparisons| &comparisons.table),
+            self.published.as_ref(),
+        ];
+        let run = [
+            Some(&self.corpora),
+            self.problems.as_ref().map(|problems| &problems.table),
+            self.costs.as_ref(),
+            self.provenance.as_ref(),
+        ];
+        let sections = self.sections.iter().flat_map(Section::tables);
+        results.into_iter().flatten().chain(sections).chain(run.into_iter().flatten())
     }
 }
 

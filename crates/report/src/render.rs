@@ -12,6 +12,7 @@ use minijinja::{
 
 use crate::page::Page;
 use crate::report::Report;
+use crate::table::Table;
 
 /// The report as one HTML page that needs nothing but itself.
 #[must_use]
@@ -25,20 +26,21 @@ pub fn markdown(report: &Report) -> String {
     render("report.md", Serde(Page::new(report)))
 }
 
-/// The tables in LaTeX (booktabs), as file name and text: `results.tex`, and for each variant its classes, confusion
-/// matrix and groups.
+/// Every table in LaTeX (booktabs) and as CSV, as file name and text: `results.tex`, `results.csv`, and so on. Those of
+/// a variant are named for it: `classes-random.tex`.
 #[must_use]
-pub fn latex_tables(report: &Report) -> Vec<(String, String)> {
+pub fn tables(report: &Report) -> Vec<(String, String)> {
     let page = Page::new(report);
-    let mut tables = Vec::new();
-    for section in &page.sections {
-        for kind in ["classes", "confusion", "groups"] {
-            let text = render(&format!("{kind}.tex"), context! { section => Serde(section) });
-            tables.push((format!("{kind}-{}.tex", section.slug), text));
-        }
-    }
-    tables.insert(0, ("results.tex".to_owned(), render("results.tex", Serde(page))));
-    tables
+    let files = |table: &Table| {
+        let view = context! {
+            t => Serde(table),
+            experiment => &page.experiment,
+            run_id => &page.run_id,
+        };
+        let (latex, csv) = (render("table.tex", view), table.csv());
+        [(format!("{}.tex", table.name()), latex), (format!("{}.csv", table.name()), csv)]
+    };
+    page.tables().flat_map(files).collect()
 }
 
 const LATEX: AutoEscape = AutoEscape::Custom(Cow::Borrowed("tex"));
@@ -62,8 +64,8 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
             $(templates.add_template($name, include_str!(concat!("../templates/", $name))).expect("its tests parse it");)*
         };
     }
-    add!("report.html", "variant.html", "curves.html", "style.css", "report.md");
-    add!("results.tex", "classes.tex", "confusion.tex", "groups.tex");
+    add!("report.html", "results.html", "variant.html", "curves.html", "speakers.html", "audit.html");
+    add!("table.html", "plots.html", "style.css", "report.md", "table.md", "table.tex");
     templates
 });
 
@@ -113,6 +115,8 @@ fn latex(letter: char) -> Option<&'static str> {
         '−' => "$-$",
         '–' => "--",
         '’' => "'",
+        '→' => r"$\to$",
+        '…' => r"\dots{}",
         '\u{202f}' => r"\,",
         '\n' => " ",
         _ => return None,

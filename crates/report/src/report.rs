@@ -1,7 +1,7 @@
 //! All that a report says, as plain data that the runner fills in.
 
 use affekt_domain::{Digest, Epoch, Problem, Role};
-use affekt_eval::{Measure, VariantMetrics};
+use affekt_eval::{Comparison, Measure, VariantMetrics};
 use jiff::Timestamp;
 
 /// A finished experiment.
@@ -17,6 +17,8 @@ pub struct Report {
     pub run: Run,
     /// Its variants, in the order of the experiment.
     pub variants: Vec<Variant>,
+    /// How the variants differ, where there are several.
+    pub comparison: Option<Comparison>,
     /// The corpora it used.
     pub corpora: Vec<Corpus>,
     /// What was not as it should be in them.
@@ -96,32 +98,67 @@ pub struct Published {
     pub caveat: Option<String>,
 }
 
-/// What the parts of a variant's folds share.
+/// How a variant's examples were parted, and what its parts share.
 #[derive(Debug, Clone)]
 pub struct Audit {
     /// The digest of all folds: two experiments with the same one used the same split.
     pub split: Digest,
+    /// What no two roles of a fold were allowed to share, in words: `speakers`, `audio`.
+    pub disjoint: Vec<String>,
+    /// What the experiment permitted all the same, in the words of its file: `shared-speakers`.
+    pub permitted: Vec<String>,
     /// Each fold.
     pub folds: Vec<FoldAudit>,
+    /// Everything that stands in two roles of a fold, permitted or not.
+    pub crossings: Vec<Crossing>,
+    /// Utterances that no fold tests.
+    pub never_tested: usize,
+    /// Utterances that more than one fold tests.
+    pub tested_again: usize,
+    /// What else must be known to read the figures: `TESS has 2 speakers: it is tested in 2 of 5 folds`.
+    pub remarks: Vec<String>,
 }
 
-/// The size of a fold's parts, and how much of the test part is known from the others.
+/// The size of a fold's parts, and what two of them share.
 #[derive(Debug, Clone, Copy)]
 pub struct FoldAudit {
     /// The fold, from 1.
     pub fold: u32,
-    /// Utterances to train on.
-    pub train: usize,
-    /// Utterances to choose by.
-    pub dev: usize,
-    /// Utterances that figures come from.
-    pub test: usize,
-    /// Speakers of the test part that are in train or dev too.
-    pub shared_speakers: usize,
-    /// Texts of the test part that are in train or dev too.
-    pub shared_texts: usize,
-    /// Recordings of the test part whose very audio is in train or dev too.
-    pub shared_audio: usize,
+    /// Train, dev and test.
+    pub parts: [FoldPart; 3],
+    /// What of the test part stands in train or dev too.
+    pub test_and_others: Sharing,
+    /// What stands in train and in dev.
+    pub train_and_dev: Sharing,
+}
+
+/// The size of a role in a fold.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FoldPart {
+    /// How many utterances.
+    pub utterances: usize,
+    /// Of how many speakers.
+    pub speakers: usize,
+}
+
+/// How much two parts share.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sharing {
+    /// Speakers.
+    pub speakers: usize,
+    /// Recordings: identical audio.
+    pub audio: usize,
+    /// Texts.
+    pub texts: usize,
+}
+
+/// Something that stands in two roles of a fold.
+#[derive(Debug, Clone)]
+pub struct Crossing {
+    /// What kind of thing: `speaker`, `audio` or `text`.
+    pub what: String,
+    /// Which, and in what rows.
+    pub description: String,
 }
 
 /// How often each class comes in one role of one corpus.
@@ -152,8 +189,8 @@ pub struct Corpus {
     pub citation: Option<String>,
 }
 
-/// What the nodes of one op cost in this run.
-#[derive(Debug, Clone)]
+/// What the nodes of one op cost.
+#[derive(Debug, Clone, Default)]
 pub struct Cost {
     /// The op.
     pub op: String,
@@ -163,4 +200,10 @@ pub struct Cost {
     pub cached: usize,
     /// Seconds, of the nodes that ran.
     pub seconds: f64,
+    /// Seconds of all nodes: those whose result was there when they ran.
+    pub all_seconds: f64,
+    /// Seconds of all nodes, each times the processor cores that it asks for.
+    pub core_seconds: f64,
+    /// Seconds of all nodes, each times the GPUs that it asks for.
+    pub gpu_seconds: f64,
 }

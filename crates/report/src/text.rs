@@ -18,6 +18,19 @@ pub(crate) fn range([low, high]: [f64; 2]) -> String {
     format!("{}–{}", percent(low), percent(high))
 }
 
+/// A difference in points of percent, always with its sign: `+14.3`, `−0.2`.
+pub(crate) fn signed(points: f64) -> String {
+    match format!("{points:+.1}") {
+        zero if zero == "-0.0" || zero == "+0.0" => "0.0".into(),
+        text => text.replace('-', "−"),
+    }
+}
+
+/// A p-value: three decimals, and no smaller than they can tell.
+pub(crate) fn p_value(p: f64) -> String {
+    if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
+}
+
 /// A count with its thousands apart: `27 495`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -87,6 +100,8 @@ mod tests {
     fn texts() {
         assert_eq!([0.67349, 0.6125].map(percent), ["67.3", "61.3"]);
         assert_eq!(range([0.0, 1.0]), "0.0–100.0");
+        assert_eq!([14.26, -0.2, -0.04].map(signed), ["+14.3", "−0.2", "0.0"]);
+        assert_eq!([1.0, 0.04996, 0.0004].map(p_value), ["1.000", "0.050", "< 0.001"]);
         assert_eq!([7, 27_495, 1_000_000].map(count), ["7", "27\u{202f}495", "1\u{202f}000\u{202f}000"]);
         assert_eq!(
             [0.44, 9.96, 59.4, 185.0, 7800.0].map(duration),

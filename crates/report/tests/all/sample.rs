@@ -1,9 +1,10 @@
 //! A made-up experiment of any size: two variants that differ in their protocol, plausible figures.
 
 use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex};
-use affekt_eval::{Description, Measure, TrainingCounts, evaluate};
+use affekt_eval::{Candidate, Description, Measure, TrainingCounts, compare, evaluate};
 use affekt_report::{
-    Audit, Corpus, Cost, FoldAudit, History, Parameters, Part, Published, Report, Run, Variant,
+    Audit, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Parameters, Part, Published, Report, Run,
+    Sharing, Variant,
 };
 
 /// How large the experiment is.
@@ -44,8 +45,24 @@ pub fn report(size: Size) -> Report {
         message: "AIFF data in a file named .wav; decoded as AIFF".into(),
         dropped: false,
     });
-    let cost = |op: &str, run, cached, seconds| Cost { op: op.into(), run, cached, seconds };
+    let cost = |op: &str, run, cached, seconds, cores: f64| Cost {
+        op: op.into(),
+        run,
+        cached,
+        seconds,
+        all_seconds: 1.25 * seconds,
+        core_seconds: 1.25 * seconds * cores,
+        gpu_seconds: 0.0,
+    };
+    let (random, random_predictions) = variant("random", true, size);
+    let (apart, apart_predictions) = variant("speakers_apart", false, size);
+    let candidates =
+        [(&random, &random_predictions), (&apart, &apart_predictions)].map(|(variant, predictions)| {
+            let about = &variant.metrics.about;
+            Candidate { id: &about.id, classes: &about.classes, predictions }
+        });
     Report {
+        comparison: Some(compare(&candidates, Measure::Uar, None).unwrap()),
         experiment: "single-cnn".into(),
         question: "Question: how much of a random split's accuracy is knowing the speaker?\n\
                    Published: WA 0.67 on 12 162 files."
@@ -57,13 +74,17 @@ pub fn report(size: Size) -> Report {
             seconds: 1450.0,
             command: "cargo xtask run experiments/single-cnn.yaml --data /data --set train.lr=1e-3".into(),
         },
-        variants: vec![variant("random", true, size), variant("speakers_apart", false, size)],
+        variants: vec![random, apart],
         corpora: vec![
             corpus("NORTH", 960, 1440, 24, "CC BY-NC-SA 4.0"),
             corpus("SOUTH", 2800, 2800, 2, "CC BY-NC-ND 4.0"),
         ],
         problems,
-        costs: vec![cost("ingest", 2, 0, 3.2), cost("mfcc", 14, 4, 21.0), cost("train", 30, 0, 1380.0)],
+        costs: vec![
+            cost("ingest", 2, 0, 3.2, 1.0),
+            cost("mfcc", 14, 4, 21.0, 1.0),
+            cost("train", 30, 0, 1380.0, 2.0),
+        ],
         provenance: [
             ("Affekt", "0.1.0"),
             ("libtorch", "2.11.0"),
@@ -75,7 +96,7 @@ pub fn report(size: Size) -> Report {
     }
 }
 
-fn variant(id: &str, leaking: bool, size: Size) -> Variant {
+fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
     let classes = &CLASSES[..size.classes];
     let skill = if leaking { 0.66 } else { 0.46 };
     let predictions = predictions(id, classes, skill, size);
@@ -93,7 +114,7 @@ fn variant(id: &str, leaking: bool, size: Size) -> Variant {
         }));
     let (total, shared) = (size.speakers * size.utterances, if leaking { size.speakers } else { 0 });
     let histories = folds.clone().flat_map(|fold| (1..=size.seeds).map(move |seed| (fold, seed)));
-    Variant {
+    let variant = Variant {
         metrics: evaluate(about, &predictions, Some(&training)).unwrap(),
         protocol: if leaking {
             "stratified random folds, 10 % of the rest as dev"
@@ -119,16 +140,33 @@ fn variant(id: &str, leaking: bool, size: Size) -> Variant {
             .collect(),
         audit: Some(Audit {
             split: Digest::from_bytes([if leaking { 0xa1 } else { 0x7c }; 32]),
+            disjoint: if leaking { vec!["audio".into()] } else { vec!["speakers".into(), "audio".into()] },
+            permitted: leaking.then(|| "shared-speakers".to_owned()).into_iter().collect(),
             folds: folds
+                .clone()
                 .map(|fold| FoldAudit {
                     fold,
-                    train: total / 10 * 7,
-                    dev: total / 10,
-                    test: total / 5,
-                    shared_speakers: shared,
-                    shared_texts: 2,
-                    shared_audio: 0,
+                    parts: [total / 10 * 7, total / 10, total / 5]
+                        .map(|utterances| FoldPart { utterances, speakers: utterances.min(size.speakers) }),
+                    test_and_others: Sharing { speakers: shared, audio: 0, texts: 2 },
+                    train_and_dev: Sharing { speakers: shared, audio: 0, texts: 2 },
                 })
+                .collect(),
+            crossings: folds
+                .flat_map(|fold| (0..shared).map(move |speaker| (fold, speaker)))
+                .map(|(fold, speaker)| Crossing {
+                    what: "speaker".into(),
+                    description: format!(
+                        "speaker `NORTH/{speaker:02}` is in train (2 rows: NORTH/a, NORTH/b) and test (1 row: NORTH/c) \
+                         of fold {fold}"
+                    ),
+                })
+                .collect(),
+            never_tested: usize::from(leaking),
+            tested_again: 0,
+            remarks: (!leaking)
+                .then(|| "SOUTH has 2 speakers: it is tested in 2 of 5 folds".to_owned())
+                .into_iter()
                 .collect(),
         }),
         parts: Role::ALL
@@ -136,17 +174,20 @@ fn variant(id: &str, leaking: bool, size: Size) -> Variant {
             .flat_map(|role| ["NORTH", "SOUTH"].map(|corpus| (role, corpus.to_owned())))
             .map(|(role, corpus)| Part { corpus, role, counts: (0..size.classes).map(|i| 40 + 7 * i).collect() })
             .collect(),
-    }
+    };
+    (variant, predictions)
 }
 
 fn predictions(id: &str, classes: &[&str], skill: f64, size: Size) -> Vec<Prediction> {
+    // Variants are tested on the same rows: what they predict differs.
+    let mut truths = Random(1);
     let mut random = Random(id.len() as u64);
     let mut rows = Vec::new();
     for speaker in 0..size.speakers {
         let corpus = if speaker % 3 == 0 { "SOUTH" } else { "NORTH" };
         let own = skill + 0.2 * (random.next() - 0.5);
         for i in 0..size.utterances {
-            let truth = (random.next() * random.next() * classes.len() as f64) as usize;
+            let truth = (truths.next() * truths.next() * classes.len() as f64) as usize;
             for seed in 1..=size.seeds {
                 let guess = (random.next() * classes.len() as f64) as usize;
                 let predicted = if random.next() < own { truth } else { guess };

@@ -1,0 +1,41 @@
+//! How a variant fares class by class.
+
+use affekt_eval::{ClassScores, VariantMetrics};
+
+use crate::table::{Cell, Column, Row, Table};
+
+/// Precision, recall and F1 of each class over all cells.
+pub(crate) fn classes(metrics: &VariantMetrics, slug: &str, cells: &str) -> Table {
+    let columns = ["Precision", "Recall", "F1"].map(Column::figure);
+    let columns = columns.into_iter().chain([Column::number("Test predictions")]).collect();
+    let row = |class: &String| {
+        let ClassScores { precision, recall, f1, support } = metrics.overall.per_class[class];
+        let cells = [precision, recall, f1].map(Cell::percent).into_iter().chain([Cell::count(support)]);
+        Row::new(class.clone(), cells.collect())
+    };
+    let about = format!("In percent, over all cells ({cells}).");
+    Table::new(format!("classes-{slug}"), "By class", about, "Class", columns)
+        .of_results(Some(&metrics.about))
+        .rows(None, metrics.about.classes.iter().map(row))
+}
+
+/// What each class was taken for.
+pub(crate) fn confusion(metrics: &VariantMetrics, slug: &str, cells: &str) -> Table {
+    let classes = &metrics.about.classes;
+    let rows = classes.iter().zip(&metrics.overall.confusion).enumerate().map(|(truth, (class, numbers))| {
+        let support: u32 = numbers.iter().sum();
+        let cell = |(predicted, number): (usize, &u32)| {
+            let share = if support == 0 { 0.0 } else { f64::from(*number) / f64::from(support) };
+            Cell::share(share, *number).strong_if(truth == predicted)
+        };
+        Row::new(class.clone(), numbers.iter().enumerate().map(cell).collect())
+    });
+    let about = format!(
+        "Rows are true classes, columns predicted ones: percent of the row, and predictions, over all cells ({cells})."
+    );
+    let columns = classes.iter().map(|class| Column::share(class)).collect();
+    Table::new(format!("confusion-{slug}"), "Confusion matrix", about, "True class", columns)
+        .styled("confusion")
+        .of_results(Some(&metrics.about))
+        .rows(None, rows)
+}

@@ -1,0 +1,162 @@
+//! The price of a leak: variants that differ in their protocol alone, of which one lets its parts share more.
+
+use std::collections::BTreeSet;
+
+use affekt_eval::{Comparison, Outcome};
+use serde::Serialize;
+
+use crate::report::{Report, Variant};
+use crate::table::{Cell, Column, Row, Table};
+use crate::text::{percent, plural, points, range, signed, title};
+
+/// What sharing between the parts is worth, for every pair that tells.
+#[derive(Serialize)]
+pub(crate) struct Leaks {
+    /// The measure that prices are in.
+    measure: &'static str,
+    pairs: Vec<Leak>,
+    pub table: Table,
+}
+
+#[derive(Serialize)]
+struct Leak {
+    leaking: Side,
+    clean: Side,
+    /// Points of percent, with their sign.
+    price: String,
+    /// Where the price stands between the sides, in percent.
+    middle: String,
+    /// What the leaking one shares and the clean one does not.
+    stamps: Vec<String>,
+    /// What the comparison row by row says.
+    paired: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Side {
+    id: String,
+    mean: String,
+    /// In words and as places from 0 to 100.
+    interval: Option<String>,
+    ends: Option<[String; 2]>,
+}
+
+/// Every pair of variants that differ in their protocol alone, of which one shares more than the other; `None` where
+/// there is none.
+pub(crate) fn leaks(report: &Report) -> Option<Leaks> {
+    let mut pairs = Vec::new();
+    let mut rows = Vec::new();
+    for leaking in &report.variants {
+        for clean in &report.variants {
+            let extra: Vec<String> =
+                stamps(leaking).difference(&stamps(clean)).map(|&s| s.to_owned()).collect();
+            if extra.is_empty()
+                || !stamps(leaking).is_superset(&stamps(clean))
+                || !differ_in_protocol_alone(leaking, clean)
+            {
+                continue;
+            }
+            rows.push(row(report, leaking, clean));
+            pairs.push(pair(report, leaking, clean, extra));
+        }
+    }
+    let measure = title(report.primary);
+    let columns = ["Leaking", "Clean"]
+        .into_iter()
+        .flat_map(|side| [Column::mean(measure).under(side), Column::interval("95 % interval").under(side)]);
+    let columns = columns.chain([Column::figure("Price")]).collect();
+    let about = format!(
+        "{measure} in percent of variants that differ in their protocol alone; the price is the difference in points."
+    );
+    let table = Table::new("leak", "Leaking beside clean", about, "Leaking and clean", columns);
+    (!pairs.is_empty()).then(|| Leaks { measure, pairs, table: table.of_results(None).rows(None, rows) })
+}
+
+fn stamps(variant: &Variant) -> BTreeSet<&str> {
+    variant.metrics.about.stamps.iter().map(String::as_str).collect()
+}
+
+fn differ_in_protocol_alone(a: &Variant, b: &Variant) -> bool {
+    let settings = |variant: &Variant| {
+        let mut params = variant.metrics.about.params.clone();
+        params.retain(|name, _| !is_of_protocol(name));
+        (params, variant.labels.clone(), variant.metrics.about.classes.clone())
+    };
+    settings(a) == settings(b)
+}
+
+/// Whether a setting says how examples are parted.
+pub(crate) fn is_of_protocol(name: &str) -> bool {
+    name == "unsafe" || name == "protocol" || name.starts_with("protocol.")
+}
+
+/// Of the figures as printed, or a reader who subtracts them would be puzzled.
+fn price(report: &Report, leaking: &Variant, clean: &Variant) -> f64 {
+    let printed = |variant: &Variant| points(variant.metrics.aggregate.get(report.primary).mean);
+    printed(leaking) - printed(clean)
+}
+
+fn pair(report: &Report, leaking: &Variant, clean: &Variant, stamps: Vec<String>) -> Leak {
+    let mean = |variant: &Variant| variant.metrics.aggregate.get(report.primary).mean;
+    let side = |variant: &Variant| {
+        let summary = variant.metrics.aggregate.get(report.primary);
+        Side {
+            id: variant.metrics.about.id.clone(),
+            mean: percent(summary.mean),
+            interval: summary.ci95.map(range),
+            ends: summary.ci95.map(|ends| ends.map(percent)),
+        }
+    };
+    Leak {
+        leaking: side(leaking),
+        clean: side(clean),
+        price: signed(price(report, leaking, clean)),
+        middle: percent((mean(leaking) + mean(clean)) / 2.0),
+        stamps,
+        paired: report.comparison.as_ref().and_then(|comparison| paired(comparison, leaking, clean)),
+    }
+}
+
+/// What comparing the two row by row says of the price.
+fn paired(comparison: &Comparison, leaking: &Variant, clean: &Variant) -> Option<String> {
+    let (leaking, clean) = (&leaking.metrics.about.id, &clean.metrics.about.id);
+    let pair = comparison
+        .pairs
+        .iter()
+        .find(|pair| [(&pair.a, &pair.b), (&pair.b, &pair.a)].contains(&(leaking, clean)))?;
+    let sign = if pair.a == *leaking { 1.0 } else { -1.0 };
+    Some(match &pair.outcome {
+        Outcome::NotComparable(reason) => format!("The two cannot be paired row by row ({reason})."),
+        Outcome::Compared(compared) => {
+            let mut ends = compared.bootstrap?.ci95.map(|end| sign * end);
+            ends.sort_by(f64::total_cmp);
+            let [low, high] = ends.map(|end| signed(100.0 * end));
+            format!(
+                "Paired row by row and pooled, it is {} ({low} to {high} with 95 % of other draws of the {}).",
+                signed(100.0 * sign * compared.difference),
+                plural(compared.clusters, "speaker"),
+            )
+        }
+    })
+}
+
+fn row(report: &Report, leaking: &Variant, clean: &Variant) -> Row {
+    let cells = [leaking, clean].into_iter().flat_map(|variant| {
+        let summary = variant.metrics.aggregate.get(report.primary);
+        [Cell::mean(summary), Cell::interval(summary.ci95)]
+    });
+    let price = price(report, leaking, clean);
+    let (leaking, clean) = (&leaking.metrics.about, &clean.metrics.about);
+    let cells = cells.chain([Cell::figure(signed(price), price / 100.0).strong_if(true)]).collect();
+    Row::new(format!("{}, {}", leaking.id, clean.id), cells)
+        .stamped(stamps_of(report, &[&leaking.id, &clean.id]))
+}
+
+/// The stamps of some variants, each with whose it is.
+pub(crate) fn stamps_of(report: &Report, ids: &[&String]) -> Vec<String> {
+    let about = report.variants.iter().map(|variant| &variant.metrics.about);
+    about
+        .filter(|about| ids.contains(&&about.id))
+        .flat_map(|about| about.stamps.iter().map(|stamp| format!("{}: {stamp}", about.id)))
+        .collect()
+}

@@ -1,0 +1,49 @@
+//! Figures that others printed beside ours, and why the two are not quite the same.
+
+use crate::report::{Published, Report, Variant};
+use crate::table::{Cell, Column, Row, Table};
+use crate::text::{percent, points, sentence, signed, title};
+
+/// The figures of all variants, each with its reservations in a row of their own; `None` where nothing was published.
+pub(crate) fn published(report: &Report) -> Option<Table> {
+    let rows: Vec<Row> = report
+        .variants
+        .iter()
+        .flat_map(|variant| variant.published.iter().map(move |figure| row(variant, figure)))
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let columns = vec![
+        Column::text("Measure"),
+        Column::figure("Published"),
+        Column::mean("Here"),
+        Column::figure("Difference"),
+        Column::text("Source"),
+    ];
+    let about = "In percent; the difference in points. Read them with what stands below each.";
+    let table = Table::new("published", "Published beside ours", about, "Variant", columns);
+    Some(table.of_results(None).rows(None, rows))
+}
+
+/// Why a published figure cannot be compared as it stands: what its source and our labels say.
+pub(crate) fn reservations(variant: &Variant, figure: &Published) -> Option<String> {
+    let remarks = [figure.caveat.as_deref(), variant.labels_note.as_deref()];
+    let remarks: Vec<String> = remarks.into_iter().flatten().map(sentence).collect();
+    (!remarks.is_empty()).then(|| remarks.join(" "))
+}
+
+fn row(variant: &Variant, figure: &Published) -> Row {
+    let about = &variant.metrics.about;
+    let here = variant.metrics.aggregate.get(figure.measure);
+    // Of the figures as printed.
+    let difference = points(here.mean) - points(figure.value);
+    let cells = vec![
+        Cell::text(title(figure.measure)),
+        Cell::figure(percent(figure.value), figure.value),
+        Cell::mean(here),
+        Cell::figure(signed(difference), here.mean - figure.value),
+        Cell::text(figure.source.clone()),
+    ];
+    Row::new(about.id.clone(), cells).stamped(about.stamps.clone()).noted(reservations(variant, figure))
+}

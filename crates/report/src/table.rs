@@ -1,0 +1,447 @@
+//! A table as every format shows it: the page, Markdown, LaTeX and CSV are filled from this one view.
+//!
+//! What must stand beside figures is part of the table and not of a template: its stamps, a row's reservations, the
+//! caption. So no format can leave them out, and all have the same rows and columns.
+
+use affekt_eval::{Description, Summary};
+use serde::Serialize;
+
+use crate::text::{count, percent, range, signed};
+
+/// Rows of figures under a caption.
+#[derive(Serialize)]
+pub(crate) struct Table {
+    /// Its file's stem and its anchor: `classes-random`.
+    name: String,
+    title: String,
+    /// What the caption says after the title: whole sentences.
+    about: String,
+    /// The variant that all of it is about.
+    #[serde(skip)]
+    variant: Option<String>,
+    /// What must be said about all of it.
+    stamps: Vec<String>,
+    /// Whether it holds results, of which CSV always says the stamps.
+    #[serde(skip)]
+    holds_results: bool,
+    /// A class for looks that no other table has.
+    style: &'static str,
+    /// The heading of the rows' names.
+    header: &'static str,
+    /// What the rows are grouped by, where they are.
+    grouped_by: &'static str,
+    columns: Vec<Column>,
+    /// Headings over several columns, where there are some.
+    spans: Vec<Span>,
+    groups: Vec<RowGroup>,
+    /// How many columns there are, the rows' names included.
+    width: usize,
+    has_row_stamps: bool,
+    has_notes: bool,
+    /// What must be known to read it: whole sentences.
+    notes: Vec<String>,
+    /// Whether it is longer than a printed page.
+    is_long: bool,
+}
+
+/// More rows than this do not fit on a printed page.
+const PAGE_ROWS: usize = 40;
+
+#[derive(Serialize)]
+pub(crate) struct Column {
+    title: String,
+    over: Option<&'static str>,
+    is_text: bool,
+    /// What CSV calls the fields of its cells: the text, then exact figures.
+    #[serde(skip)]
+    fields: Vec<String>,
+}
+
+/// A heading over neighbouring columns, or the gap where there is none. Columns count from 1, that of the rows' names.
+#[derive(Serialize)]
+struct Span {
+    title: Option<&'static str>,
+    columns: usize,
+    first: usize,
+    last: usize,
+}
+
+#[derive(Serialize)]
+struct RowGroup {
+    title: Option<String>,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Row {
+    header: String,
+    /// Where its name leads.
+    href: Option<String>,
+    /// What stands under its name.
+    details: Vec<String>,
+    stamps: Vec<String>,
+    /// Why its figures are not quite what they seem.
+    note: Option<String>,
+    cells: Vec<Cell>,
+    is_sum: bool,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Cell {
+    text: String,
+    /// How far the figure spreads: `9.8` of `75.5 ± 9.8`.
+    spread: Option<String>,
+    /// How many predictions a share stands for.
+    number: Option<String>,
+    is_strong: bool,
+    is_warning: bool,
+    /// The depth of its colour, in `0..=1`.
+    shade: Option<String>,
+    /// The height of its bar, in `0..=1`.
+    bar: Option<String>,
+    #[serde(skip)]
+    fields: Vec<String>,
+}
+
+impl Table {
+    /// An empty table. `about` is whole sentences, or nothing.
+    pub fn new(
+        name: impl Into<String>,
+        title: impl Into<String>,
+        about: impl Into<String>,
+        header: &'static str,
+        columns: Vec<Column>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            title: title.into(),
+            about: about.into(),
+            variant: None,
+            stamps: Vec::new(),
+            holds_results: false,
+            style: "",
+            header,
+            grouped_by: "",
+            spans: spans(&columns),
+            width: 1 + columns.len(),
+            columns,
+            groups: Vec::new(),
+            has_row_stamps: false,
+            has_notes: false,
+            notes: Vec::new(),
+            is_long: false,
+        }
+    }
+
+    /// Says that it holds results, of one variant or, where each row has stamps of its own, of several.
+    pub fn of_results(mut self, variant: Option<&Description>) -> Self {
+        self.holds_results = true;
+        if let Some(variant) = variant {
+            self.variant = Some(variant.id.clone());
+            self.stamps.clone_from(&variant.stamps);
+        }
+        self
+    }
+
+    pub fn styled(mut self, style: &'static str) -> Self {
+        self.style = style;
+        self
+    }
+
+    pub fn noted(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// Says what the headings of groups of rows are.
+    pub fn grouped_by(mut self, what: &'static str) -> Self {
+        self.grouped_by = what;
+        self
+    }
+
+    /// Adds rows, under a heading of their own where the table has several groups.
+    pub fn rows(mut self, title: Option<&str>, rows: impl IntoIterator<Item = Row>) -> Self {
+        let rows: Vec<Row> = rows.into_iter().collect();
+        self.has_row_stamps |= rows.iter().any(|row| !row.stamps.is_empty());
+        self.has_notes |= rows.iter().any(|row| row.note.is_some());
+        self.groups.push(RowGroup { title: title.map(str::to_owned), rows });
+        self.is_long = self.groups.iter().map(|group| group.rows.len()).sum::<usize>() > PAGE_ROWS;
+        self
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The table as CSV (RFC 4180): a column's text as the page prints it, then the exact figures behind it.
+    pub fn csv(&self) -> String {
+        let rows = || self.groups.iter().flat_map(|group| group.rows.iter().map(move |row| (group, row)));
+        let has_groups = !self.grouped_by.is_empty();
+        let has_details = rows().any(|(_, row)| !row.details.is_empty());
+        let mut text = String::new();
+        let mut line = |fields: Vec<&str>| {
+            let fields: Vec<String> = fields.into_iter().map(quoted).collect();
+            text.push_str(&fields.join(","));
+            text.push_str("\r\n");
+        };
+
+        let mut fields: Vec<&str> = Vec::new();
+        fields.extend(self.variant.is_some().then_some("Variant"));
+        fields.extend(has_groups.then_some(self.grouped_by));
+        fields.push(self.header);
+        fields.extend(has_details.then_some("Settings"));
+        fields.extend(self.columns.iter().flat_map(|column| &column.fields).map(String::as_str));
+        fields.extend(self.holds_results.then_some("Stamps"));
+        fields.extend(self.has_notes.then_some("Note"));
+        line(fields);
+        for (group, row) in rows() {
+            let (details, stamps) =
+                (row.details.join("; "), [&self.stamps[..], &row.stamps].concat().join("; "));
+            let mut fields: Vec<&str> = Vec::new();
+            fields.extend(self.variant.as_deref());
+            fields.extend(has_groups.then(|| group.title.as_deref().unwrap_or_default()));
+            fields.push(&row.header);
+            fields.extend(has_details.then_some(details.as_str()));
+            for (column, cell) in self.columns.iter().zip(&row.cells) {
+                let of_cell = cell.fields.iter().map(String::as_str).chain(std::iter::repeat(""));
+                fields.extend(of_cell.take(column.fields.len()));
+            }
+            fields.extend(self.holds_results.then_some(stamps.as_str()));
+            fields.extend(self.has_notes.then(|| row.note.as_deref().unwrap_or_default()));
+            line(fields);
+        }
+        text
+    }
+}
+
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+fn spans(columns: &[Column]) -> Vec<Span> {
+    let mut spans = Vec::<Span>::new();
+    for (column, at) in columns.iter().zip(2..) {
+        match spans.last_mut() {
+            Some(span) if span.title == column.over => (span.columns, span.last) = (span.columns + 1, at),
+            _ => spans.push(Span { title: column.over, columns: 1, first: at, last: at }),
+        }
+    }
+    if spans.iter().all(|span| span.title.is_none()) { Vec::new() } else { spans }
+}
+
+impl Column {
+    fn new(title: &str, is_text: bool, exact: &[&str]) -> Self {
+        let exact = exact.iter().map(|what| format!("{title}{what} (exact)"));
+        let fields = std::iter::once(title.to_owned()).chain(exact).collect();
+        Self { title: title.to_owned(), over: None, is_text, fields }
+    }
+
+    pub fn text(title: &str) -> Self {
+        Self::new(title, true, &[])
+    }
+
+    /// Whole numbers, or whatever else has no digits beyond those printed.
+    pub fn number(title: &str) -> Self {
+        Self::new(title, false, &[])
+    }
+
+    /// Figures that are rounded to be printed.
+    pub fn figure(title: &str) -> Self {
+        Self::new(title, false, &[""])
+    }
+
+    /// Figures with their spread.
+    pub fn mean(title: &str) -> Self {
+        Self::new(title, false, &["", " ±"])
+    }
+
+    /// Intervals.
+    pub fn interval(title: &str) -> Self {
+        Self::new(title, false, &[" low", " high"])
+    }
+
+    /// Shares, and how many predictions they stand for.
+    pub fn share(title: &str) -> Self {
+        let mut column = Self::figure(title);
+        column.fields.push(format!("{title} (predictions)"));
+        column
+    }
+
+    /// Puts it under a heading that it shares with its neighbours.
+    pub fn under(mut self, heading: &'static str) -> Self {
+        self.fields.iter_mut().for_each(|field| *field = format!("{heading}: {field}"));
+        self.over = Some(heading);
+        self
+    }
+}
+
+impl Row {
+    pub fn new(header: impl Into<String>, cells: Vec<Cell>) -> Self {
+        Self {
+            header: header.into(),
+            href: None,
+            details: Vec::new(),
+            stamps: Vec::new(),
+            note: None,
+            cells,
+            is_sum: false,
+        }
+    }
+
+    pub fn linked(mut self, href: String) -> Self {
+        self.href = Some(href);
+        self
+    }
+
+    pub fn detailed(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
+    }
+
+    pub fn stamped(mut self, stamps: Vec<String>) -> Self {
+        self.stamps = stamps;
+        self
+    }
+
+    pub fn noted(mut self, note: Option<String>) -> Self {
+        self.note = note;
+        self
+    }
+
+    pub fn summing(mut self) -> Self {
+        self.is_sum = true;
+        self
+    }
+}
+
+impl Cell {
+    fn new(text: String, fields: Vec<String>) -> Self {
+        Self {
+            text,
+            spread: None,
+            number: None,
+            is_strong: false,
+            is_warning: false,
+            shade: None,
+            bar: None,
+            fields,
+        }
+    }
+
+    /// Nothing to say.
+    pub fn none() -> Self {
+        Self::new("–".into(), Vec::new())
+    }
+
+    pub fn text(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self::new(text.clone(), vec![text])
+    }
+
+    pub fn count(number: impl TryInto<u64>) -> Self {
+        let number = number.try_into().unwrap_or(u64::MAX);
+        Self::new(count(number), vec![number.to_string()])
+    }
+
+    /// A figure as `text`, and exactly.
+    pub fn figure(text: String, exact: f64) -> Self {
+        Self::new(text.clone(), vec![text, exact.to_string()])
+    }
+
+    pub fn percent(fraction: f64) -> Self {
+        Self::figure(percent(fraction), fraction)
+    }
+
+    pub fn optional_percent(fraction: Option<f64>) -> Self {
+        fraction.map_or_else(Self::none, Self::percent)
+    }
+
+    /// A mean with its spread: over seeds where there are several, else over folds, else none.
+    pub fn mean(summary: &Summary) -> Self {
+        let mut cell = Self::percent(summary.mean);
+        if let Some(spread) = summary.std_seeds.or(summary.std_folds) {
+            cell.fields[0] = format!("{} ± {}", cell.text, percent(spread));
+            cell.fields.push(spread.to_string());
+            cell.spread = Some(percent(spread));
+        }
+        cell
+    }
+
+    pub fn interval(ends: Option<[f64; 2]>) -> Self {
+        let Some([low, high]) = ends else { return Self::none() };
+        Self::new(range([low, high]), vec![range([low, high]), low.to_string(), high.to_string()])
+    }
+
+    /// The ends of an interval of differences, as points with their signs.
+    pub fn signed_interval(ends: [f64; 2]) -> Self {
+        let text = ends.map(|end| signed(100.0 * end)).join(" to ");
+        Self::new(text.clone(), vec![text, ends[0].to_string(), ends[1].to_string()])
+    }
+
+    /// A share of the row as percent, colour and number of predictions.
+    pub fn share(share: f64, number: u32) -> Self {
+        let mut cell = Self::percent(share);
+        cell.shade = Some(format!("{share:.2}"));
+        cell.number = Some(count(u64::from(number)));
+        cell.fields.push(number.to_string());
+        cell
+    }
+
+    pub fn strong_if(mut self, is_strong: bool) -> Self {
+        self.is_strong = is_strong;
+        self
+    }
+
+    pub fn warning_if(mut self, is_warning: bool) -> Self {
+        self.is_warning = is_warning;
+        self
+    }
+
+    pub fn with_bar(mut self, height: f64) -> Self {
+        self.bar = Some(format!("{height:.2}"));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let columns = vec![
+            Column::figure("UAR").under("mean"),
+            Column::interval("95 %").under("mean"),
+            Column::number("n"),
+        ];
+        let row = |name: &str, cells| Row::new(name, cells);
+        Table::new("results", "Results", "", "Variant", columns).of_results(None).rows(
+            None,
+            [
+                row("a", vec![Cell::percent(0.5), Cell::interval(Some([0.25, 0.75])), Cell::count(1234_u32)])
+                    .stamped(vec!["speakers shared".into()]),
+                row("b \"x\", y", vec![Cell::percent(1.0 / 3.0), Cell::none(), Cell::none()])
+                    .noted(Some("no interval".into())),
+            ],
+        )
+    }
+
+    #[test]
+    fn csv_has_texts_and_exact_figures() {
+        let expected = "Variant,mean: UAR,mean: UAR (exact),mean: 95 %,mean: 95 % low (exact),\
+                        mean: 95 % high (exact),n,Stamps,Note\r\n\
+                        a,50.0,0.5,25.0–75.0,0.25,0.75,1234,speakers shared,\r\n\
+                        \"b \"\"x\"\", y\",33.3,0.3333333333333333,,,,,,no interval\r\n";
+        assert_eq!(table().csv(), expected);
+    }
+
+    #[test]
+    fn headings_span_neighbours() {
+        let spans = table().spans;
+        let places: Vec<_> = spans.iter().map(|span| (span.title, span.first, span.last)).collect();
+        assert_eq!(places, [(Some("mean"), 2, 3), (None, 4, 4)]);
+    }
+}

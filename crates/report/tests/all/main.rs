@@ -1,0 +1,48 @@
+//! Reports of made-up experiments: as whole texts, for what must be in them, and for how they are built.
+
+mod html;
+mod page;
+mod report;
+mod sample;
+mod tables;
+
+use affekt_eval::Measure;
+use affekt_report::Report;
+use sample::{Size, report};
+
+const SMALL: Size = Size { classes: 3, folds: 2, seeds: 2, speakers: 6, utterances: 20, epochs: 6 };
+const USUAL: Size = Size { classes: 7, folds: 5, seeds: 3, speakers: 24, utterances: 60, epochs: 40 };
+/// One seed, one fold, too few speakers for an interval.
+const TINY: Size = Size { classes: 3, folds: 1, seeds: 1, speakers: 4, utterances: 10, epochs: 1 };
+
+/// What the leaking variant of every sample must say at every table.
+const STAMP: &str = "speakers shared between train and test";
+
+/// A report in which everything optional is missing.
+fn bare() -> Report {
+    let mut report = report(TINY);
+    report.primary = Measure::MacroF1;
+    report.question = String::new();
+    report.comparison = None;
+    report.problems.clear();
+    report.costs.clear();
+    report.provenance.clear();
+    report.variants.remove(0);
+    for corpus in &mut report.corpora {
+        (corpus.expected, corpus.citation) = (None, None);
+    }
+    let variant = &mut report.variants[0];
+    variant.metrics.about.params.clear();
+    variant.metrics.baselines.corpus_only = None;
+    variant.metrics.groups.sex.clear();
+    variant.metrics.groups.speaker.clear();
+    (variant.parameters, variant.audit) = (None, None);
+    variant.histories.clear();
+    variant.parts.clear();
+    report
+}
+
+/// Every shape that a report takes in the tests.
+fn reports() -> [Report; 4] {
+    [report(USUAL), report(SMALL), report(TINY), bare()]
+}

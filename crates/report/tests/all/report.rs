@@ -1,0 +1,189 @@
+//! What the texts of a report say.
+
+use std::time::Instant;
+use std::{fs, io};
+
+use affekt_domain::Epoch;
+use affekt_eval::{Measure, Outcome};
+use affekt_report::{Published, html, markdown, tables, tensorboard};
+
+use crate::html::parse;
+use crate::sample::report;
+use crate::{SMALL, STAMP, TINY, USUAL, bare};
+
+#[test]
+fn markdown_snapshot() {
+    insta::assert_snapshot!(markdown(&report(SMALL)));
+}
+
+#[test]
+fn bare_markdown_snapshot() {
+    insta::assert_snapshot!(markdown(&bare()));
+}
+
+#[test]
+fn figures_are_those_of_the_metrics() {
+    let report = report(USUAL);
+    let (page, text) = (html(&report), markdown(&report));
+    for variant in &report.variants {
+        let metrics = &variant.metrics;
+        for measure in Measure::ALL {
+            let summary = metrics.aggregate.get(measure);
+            let [low, high] = summary.ci95.unwrap().map(|end| end * 100.0);
+            let cells = [
+                format!("<td class=\"strong\">{:.1}</td>", summary.mean * 100.0),
+                format!("<td>{:.1}</td>", summary.std_seeds.unwrap() * 100.0),
+                format!("<td>{:.1}</td>", summary.std_folds.unwrap() * 100.0),
+                format!("<td>{:.1}</td>", summary.pooled * 100.0),
+                format!("<td>{low:.1}–{high:.1}</td>"),
+            ];
+            for cell in cells {
+                assert!(page.contains(&cell), "{measure:?} {cell}");
+            }
+        }
+        for cell in &metrics.cells {
+            let row: Vec<String> = [f64::from(cell.fold), cell.seed as f64].map(|n| n.to_string()).into();
+            let scores = Measure::ALL.map(|measure| format!("{:.1}", cell.scores.get(measure) * 100.0));
+            assert!(text.contains(&format!("| {} | {} |", row.join(" | "), scores.join(" | "))));
+        }
+        for count in metrics.overall.confusion.iter().flatten().filter(|count| **count < 1000) {
+            assert!(page.contains(&format!("<small>{count}</small>")));
+        }
+        for (speaker, group) in &metrics.groups.speaker {
+            let speaker = speaker.replace('/', "&#x2f;");
+            assert!(page.contains(&format!("<title>{speaker}: {:.1}</title>", 100.0 * group.uar.pooled)));
+        }
+    }
+}
+
+#[test]
+fn the_price_is_that_of_the_protocol_alone() {
+    let mut report = report(SMALL);
+    let points = |i: usize| (1000.0 * report.variants[i].metrics.aggregate.uar.mean).round() / 10.0;
+    let price = format!("+{:.1} points", points(0) - points(1));
+    assert!(html(&report).contains(&price), "{price}");
+
+    report.variants[1].metrics.about.params.insert("train.lr".into(), 0.1.into());
+    assert!(!html(&report).contains("The price of the leak"));
+
+    // With nothing shared there is no stamp and no price.
+    let mut report = self::report(SMALL);
+    report.variants[0].metrics.about.stamps.clear();
+    let page = html(&report);
+    assert!(!page.contains(STAMP) && !page.contains("The price of the leak"));
+}
+
+#[test]
+fn differences_come_with_both_tests_or_a_reason() {
+    let mut report = report(USUAL);
+    let comparison = report.comparison.as_mut().unwrap();
+    let Outcome::Compared(compared) = &comparison.pairs[0].outcome else { panic!("they have the same rows") };
+    let [low, high] = compared.bootstrap.unwrap().ci95.map(|end| 100.0 * end);
+    let row = format!(
+        "| random − speakers\\_apart | **{:+.1}** | {low:+.1} to {high:+.1} | < 0.001 |",
+        100.0 * compared.difference
+    );
+    assert!(markdown(&report).contains(&row.replace('<', "\\<")), "{row}");
+
+    let comparison = report.comparison.as_mut().unwrap();
+    comparison.pairs[0].outcome =
+        Outcome::NotComparable("different test rows: 10 against 20, 3 in common".into());
+    let reason = "not comparable: different test rows: 10 against 20, 3 in common";
+    for text in
+        [html(&report), markdown(&report), file(&report, "comparison.tex"), file(&report, "comparison.csv")]
+    {
+        assert!(text.contains(reason), "{text}");
+    }
+}
+
+/// Whatever was published stands nowhere without what keeps it from being compared.
+#[test]
+fn published_figures_bring_their_reservations() {
+    let mut report = report(SMALL);
+    let published = Published {
+        measure: Measure::Uar,
+        value: 0.81,
+        source: "table 9".into(),
+        caveat: Some("its labels were not the true ones".into()),
+    };
+    report.variants[1].published.push(published);
+    let note = "Its labels were not the true ones.";
+    for name in ["published.tex", "published.csv"] {
+        let text = file(&report, name);
+        let at = text.find("81.0").unwrap();
+        assert!(text[at..].lines().take(2).any(|line| line.contains(note)), "{name}: {text}");
+    }
+    let markdown = markdown(&report);
+    for line in markdown.lines().filter(|line| line.contains("81.0")) {
+        assert!(line.contains(note), "{line}");
+    }
+    let page = parse(&html(&report));
+    let tables = page.find("table").into_iter().filter(|table| table.text.contains("81.0"));
+    for table in tables {
+        let rows = table.find("tr");
+        let at = rows.iter().position(|row| row.text.contains("81.0")).unwrap();
+        assert!(rows[at + 1].text.contains(note), "{}", rows[at].text);
+    }
+}
+
+fn file(report: &affekt_report::Report, name: &str) -> String {
+    tables(report).into_iter().find(|(other, _)| other == name).unwrap().1
+}
+
+#[test]
+fn gaps_are_told() {
+    let mut report = report(SMALL);
+    report.variants[0].metrics.cells.remove(2);
+    let text = markdown(&report);
+    let gap = "Figures come from 3 of 4 training runs; missing: fold 2 with seed 1.";
+    assert!(text.contains(gap) && html(&report).contains(gap));
+    assert!(text.contains("- **NORTH**: 960 of 1\u{202f}440 utterances."));
+}
+
+#[test]
+fn texts_from_outside_cannot_break_the_page() {
+    let mut report = report(TINY);
+    report.variants[1].metrics.about.id = "results".into();
+    report.variants[0].metrics.about.id = "a<b>|\"&_{}".into();
+    report.run.command = "run </code><script>".into();
+    let page = html(&report);
+    parse(&page);
+    assert!(page.contains("a&lt;b&gt;|&quot;&amp;_{}") && !page.contains("<script"));
+    assert!(markdown(&report).contains("| a\\<b\\>\\|\"&\\_{} | "));
+    assert!(tables(&report)[0].1.contains(r#"a\textless{}b\textgreater{}\textbar{}"\&\_\{\} & "#));
+}
+
+#[test]
+fn wild_losses_are_said_to_be_cut() {
+    let mut report = report(USUAL);
+    let epochs: &mut Vec<Epoch> = &mut report.variants[0].histories[0].epochs;
+    (epochs[0].train_loss, epochs[1].train_loss) = (90.0, f64::NAN);
+    let page = html(&report);
+    assert!(page.contains("are drawn at the upper edge") && !page.contains("NaN"));
+}
+
+#[test]
+fn a_page_takes_no_time() {
+    let report = report(USUAL);
+    let start = Instant::now();
+    let page = html(&report);
+    let seconds = start.elapsed().as_secs_f64();
+    assert!(seconds < 0.3, "{} bytes took {seconds} s", page.len());
+}
+
+#[test]
+fn one_event_file_a_training_run() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let report = report(SMALL);
+    tensorboard(folder.path(), &report).unwrap();
+    tensorboard(folder.path(), &report).unwrap();
+    let files: Vec<_> =
+        fs::read_dir(folder.path().join("speakers-apart/fold=2,seed=1"))?.collect::<Result<_, _>>()?;
+    assert_eq!(files.len(), 1);
+
+    let blocked = folder.path().join("file");
+    fs::write(&blocked, "")?;
+    let error = tensorboard(&blocked, &report).unwrap_err();
+    assert!(error.to_string().starts_with("failed to write the TensorBoard log"), "{error}");
+    Ok(())
+}
