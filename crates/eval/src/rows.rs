@@ -58,8 +58,7 @@ impl<'a> TestRows<'a> {
 }
 
 fn differ(a: &[TestRow<'_>], b: &[TestRow<'_>]) -> Option<String> {
-    let (mut own, mut other) = (a.iter().map(|row| row.utterance), b.iter().map(|row| row.utterance));
-    if !own.by_ref().eq(other.by_ref()) {
+    if !a.iter().map(|row| row.utterance).eq(b.iter().map(|row| row.utterance)) {
         let known: HashSet<&str> = a.iter().map(|row| row.utterance).collect();
         let shared = b.iter().filter(|row| known.contains(row.utterance)).count();
         return Some(format!("different test rows: {} against {}, {shared} in common", a.len(), b.len()));
