@@ -1,7 +1,7 @@
-"""How fast librosa turns files into MFCC on one core: the twin of crates/features/examples/files_per_second.rs.
+"""How fast librosa turns files into features on one core: the twin of crates/features/examples/files_per_second.rs.
 
 python 3.11, librosa 0.11.0, numpy 2.4.6, soundfile 0.14.0, soxr 1.1.0
-usage: librosa_files_per_second.py FOLDER [FILES] [PASSES]
+usage: librosa_files_per_second.py FOLDER [FILES] [PASSES] [mfcc|logmel]
 """
 
 import os
@@ -21,6 +21,18 @@ RATE_HZ = 16_000
 LENGTH = 3 * RATE_HZ
 
 
+def mfcc(waveform):
+    return librosa.feature.mfcc(y=waveform, sr=RATE_HZ, n_mfcc=128, n_mels=128)
+
+
+def logmel(waveform):
+    power = librosa.feature.melspectrogram(y=waveform, sr=RATE_HZ, hop_length=256, n_mels=128)
+    return librosa.power_to_db(power, ref=np.max)
+
+
+FEATURES = {"mfcc": mfcc, "logmel": logmel}
+
+
 def audio_files(folder, limit):
     files = [path for path in walk(Path(folder)) if path.suffix in (".wav", ".flac")]
     count = min(limit, len(files))
@@ -35,21 +47,23 @@ def walk(folder):
             yield path
 
 
-def extract(path):
+def extract(path, feature):
     waveform, _ = librosa.load(path, sr=RATE_HZ)
     waveform = np.pad(waveform[:LENGTH], (0, max(0, LENGTH - len(waveform))))
-    return librosa.feature.mfcc(y=waveform, sr=RATE_HZ, n_mfcc=128, n_mels=128)
+    return FEATURES[feature](waveform)
 
 
 def main():
-    files = audio_files(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 200)
-    passes = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    extract(files[0])
+    arguments = dict(enumerate(sys.argv))
+    files = audio_files(sys.argv[1], int(arguments.get(2, 200)))
+    passes = int(arguments.get(3, 5))
+    feature = arguments.get(4, "mfcc")
+    extract(files[0], feature)
     seconds = []
     for _ in range(passes):
         start = time.perf_counter()
         for path in files:
-            extract(path)
+            extract(path, feature)
         seconds.append(time.perf_counter() - start)
     median = statistics.median(seconds)
     print(

@@ -1,44 +1,15 @@
-//! MFCC against librosa, and what a plan must promise whatever the reference.
-
-use std::fs;
-use std::path::Path;
+//! MFCC.
 
 use affekt_features::{Feature, FeatureError, Mfcc, MfccConfig};
 
-/// The signal of `tests/goldens/features/make.py`.
-fn signal() -> Vec<f32> {
-    let mut state = 1_u64;
-    (0..12_345)
-        .map(|i| {
-            let n = f64::from(i);
-            let tone = 0.5 * (0.02 * n + 1e-5 * n * n).sin();
-            state = (state * 1_103_515_245 + 12_345) % (1 << 31);
-            let noise = state as f64 / f64::from(1_u32 << 31) - 0.5;
-            if i < 9000 { (tone + 0.01 * noise) as f32 } else { 0.0 }
-        })
-        .collect()
-}
-
-fn golden(name: &str) -> Vec<f32> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/features").join(name);
-    fs::read(path).unwrap().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-}
-
-/// ‖a − b‖ / ‖b‖
-fn relative_error(a: &[f32], b: &[f32]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let square = |value: f64| value * value;
-    let difference: f64 = a.iter().zip(b).map(|(a, b)| square(f64::from(a - b))).sum();
-    let size: f64 = b.iter().map(|b| square(f64::from(*b))).sum();
-    (difference / size).sqrt()
-}
+use crate::golden::{golden, mixed, relative_error};
 
 #[test]
 fn equals_librosa() {
     let small = MfccConfig { rate_hz: 22_050, n_fft: 1000, hop_length: 250, n_mels: 41, n_mfcc: 13 };
     for (name, config) in [("mfcc_default.f32", MfccConfig::default()), ("mfcc_small.f32", small)] {
         let mfcc = Mfcc::new(&config).unwrap();
-        let signal = signal();
+        let signal = mixed();
         let features = mfcc.compute(&signal);
         assert_eq!(features.len(), mfcc.shape(signal.len()).iter().product::<usize>());
         let error = relative_error(&features, &golden(name));
@@ -69,7 +40,7 @@ fn short_and_silent_waveforms_have_features() {
 #[test]
 fn plans_are_shared_between_threads() {
     let mfcc = Mfcc::new(&MfccConfig::default()).unwrap();
-    let signal = signal();
+    let signal = mixed();
     let alone = mfcc.compute(&signal);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| mfcc.compute(&signal))).collect();
