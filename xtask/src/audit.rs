@@ -116,6 +116,8 @@ fn print(variant: &VariantAudit) {
         out!("  no leak: nothing is shared that must not be");
     }
     for line in leaks {
-        out!("  LEAK: {line}");
+        // Rows are told below what they share.
+        let is_row = line.starts_with(' ');
+        out!("  {}{line}", if is_row { "  " } else { "LEAK: " });
     }
 }

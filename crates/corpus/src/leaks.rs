@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::Role;
 
-use crate::{Shared, Side};
+use crate::{Permission, Shared, Sharing, Side};
 
 /// The longest description. Past it the screen has scrolled, and a program reads better than a person.
 const LINES: usize = 200;
@@ -50,4 +50,23 @@ pub fn describe_leaks(leaks: &[&Shared]) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What can be done about leaks, as a sentence.
+#[must_use]
+pub fn what_to_do(leaks: &[&Shared]) -> String {
+    let kinds: BTreeSet<Sharing> = leaks.iter().map(|leak| leak.what).collect();
+    let permissions: Vec<&str> =
+        kinds.iter().filter_map(|what| Permission::to_share(*what)).map(Permission::name).collect();
+    let mut ways = vec!["use a protocol that keeps them apart".to_owned()];
+    if !permissions.is_empty() {
+        let permissions = permissions.join(", ");
+        ways.push(format!(
+            "or permit it with `unsafe: [{permissions}]`, which every table of results then says"
+        ));
+    }
+    if kinds.contains(&Sharing::Text) {
+        ways.push("or take `text` out of `disjoint`".to_owned());
+    }
+    ways.join(", ")
 }

@@ -32,7 +32,7 @@ pub use completeness::{Completeness, Count, completeness};
 pub use grammar::{Fields, Grammar};
 pub use ingest::{AudioFacts, Ingested, ingest};
 pub use labels::{Labelled, label};
-pub use leaks::describe_leaks;
+pub use leaks::{describe_leaks, what_to_do};
 pub use permission::Permission;
 pub use problem::ProblemKind;
 pub use protocol::{

@@ -43,7 +43,7 @@ pub fn params(protocol: &impl Serialize, disjoint: &impl Serialize, permitted: &
 pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> {
     use std::collections::BTreeSet;
 
-    use affekt_corpus::{Permission, Protocol, Rules, Sharing, describe_leaks};
+    use affekt_corpus::{Permission, Protocol, Rules, Sharing, describe_leaks, what_to_do};
     use affekt_graph::Failure;
     use affekt_table::folds::Folds;
 
@@ -58,11 +58,12 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
     let table = Folds { protocol: protocol.to_string(), stamps: stamps.into_iter().collect(), folds };
     affekt_table::folds::write(job.output("folds")?, &table).map_err(crate::table::unwritten)?;
     crate::write_json(job.output("audit")?, &audit)?;
-    let leaks = describe_leaks(&audit.leaks(&rules));
+    let leaks = audit.leaks(&rules);
     if leaks.is_empty() {
         return Ok(());
     }
-    let message = format!("the folds share what they must not:\n  {}", leaks.join("\n  "));
+    let (rows, try_this) = (describe_leaks(&leaks).join("\n  "), what_to_do(&leaks));
+    let message = format!("the folds share what they must not: {try_this}\n  {rows}");
     Err(Failure::Failed { message })
 }
 

@@ -131,25 +131,32 @@ impl<'e> Seen<'e> {
     fn pairs_of_speakers(&self) -> Vec<String> {
         let pairs = self.corpora.iter().filter(|(_, speakers)| speakers.len() == 2);
         let remark = |(corpus, _): (&&str, &BTreeSet<&str>)| {
-            let tested_alone = |fold: &&&FoldSeen<'_>| fold.speakers_of(corpus, Role::Test).len() == 1;
-            let mut others: BTreeMap<&str, usize> = BTreeMap::new();
-            for fold in self.folds_with(corpus, Role::Test).iter().filter(tested_alone) {
+            let mut times = [0; 4];
+            for fold in self.folds_with(corpus, Role::Test) {
                 let tested = fold.speakers_of(corpus, Role::Test);
                 let other = |role| fold.speakers_of(corpus, role).difference(&tested).next().is_some();
-                let does = match (other(Role::Train), other(Role::Dev)) {
-                    (true, false) => "trains",
-                    (false, true) => "is in dev, so that the corpus is tested untrained",
-                    (true, true) => "trains and is in dev",
-                    (false, false) => "has no role",
-                };
-                *others.entry(does).or_default() += 1;
+                if tested.len() == 1 {
+                    times[usize::from(other(Role::Train)) + 2 * usize::from(other(Role::Dev))] += 1;
+                }
             }
-            let told: Vec<String> = match others.len() {
-                0 => return None,
-                1 => others.into_keys().map(str::to_owned).collect(),
-                _ => others.into_iter().map(|(does, n)| format!("{does} (in {})", folds(n))).collect(),
+            let [nothing, trains, dev, both] = times;
+            let told: Vec<(usize, String)> = [
+                (trains, "trains".to_owned()),
+                (dev, format!("is in dev, with nothing of {corpus} to train on")),
+                (both, "trains and is in dev".to_owned()),
+                (nothing, "has no role".to_owned()),
+            ]
+            .into_iter()
+            .filter(|(times, _)| *times > 0)
+            .collect();
+            let told = match &told[..] {
+                [] => return None,
+                [(_, does)] => does.clone(),
+                several => {
+                    let does = several.iter().map(|(times, does)| format!("{does} (in {})", folds(*times)));
+                    does.collect::<Vec<_>>().join(", or ")
+                }
             };
-            let told = told.join(" or ");
             Some(format!("{}: when one is tested, the other {told}", self.with_speakers(corpus)))
         };
         pairs.filter_map(remark).collect()

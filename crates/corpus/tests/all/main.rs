@@ -10,5 +10,7 @@ mod protocols;
 mod real;
 mod scanning;
 mod schemes;
+mod splits;
 mod support;
 mod synthesis;
+mod worlds;

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{Group, GroupKfold, Impossible, Protocol, Random, folds, remarks};
-use affekt_domain::{Example, Fold, Role};
+use affekt_corpus::{
+    DevPart, Group, GroupKfold, Impossible, LeaveOneGroupOut, Official, OfficialDev, Protocol, Random, folds,
+    remarks,
+};
+use affekt_domain::{Example, Fold, Role, Utterance};
 
 use crate::support::{example, four_corpora};
+use crate::worlds::{fastest, iemocap, shuffled, world};
 
 fn random(test: f64, dev: f64) -> Protocol {
     Protocol::Random(Random { test, dev, split_seed: 7 })
@@ -15,18 +19,47 @@ fn kfold(folds: u32, dev_folds: u32) -> Protocol {
     Protocol::GroupKfold(GroupKfold { group: Group::Speaker, folds, dev_folds, split_seed: 7 })
 }
 
+fn leave_out(group: Group, dev: DevPart) -> Protocol {
+    Protocol::LeaveOneGroupOut(LeaveOneGroupOut { group, dev, split_seed: 7 })
+}
+
+fn official(dev: OfficialDev) -> Protocol {
+    Protocol::Official(Official { dev, split_seed: 7 })
+}
+
+fn without(corpora: &[&str]) -> Vec<Example> {
+    four_corpora().into_iter().filter(|it| !corpora.contains(&it.utterance.corpus.as_str())).collect()
+}
+
 fn count(fold: &Fold, role: Role) -> usize {
     fold.rows().filter(|(_, other)| *other == role).count()
 }
 
-/// Speakers by role.
-fn speakers<'e>(fold: &Fold, examples: &'e [Example]) -> BTreeMap<Role, BTreeSet<&'e str>> {
-    let mut speakers: BTreeMap<Role, BTreeSet<&str>> = BTreeMap::new();
+/// Something of the utterances, by role.
+fn by_role<T: Ord>(
+    fold: &Fold,
+    examples: &[Example],
+    of: impl Fn(&Utterance) -> T,
+) -> BTreeMap<Role, BTreeSet<T>> {
+    let mut by_role: BTreeMap<Role, BTreeSet<T>> = BTreeMap::new();
     for example in examples {
-        let role = fold.role(&example.utterance.id).unwrap();
-        speakers.entry(role).or_default().insert(&example.utterance.speaker);
+        let Some(role) = fold.role(&example.utterance.id) else { continue };
+        by_role.entry(role).or_default().insert(of(&example.utterance));
     }
-    speakers
+    by_role
+}
+
+fn speakers(fold: &Fold, examples: &[Example]) -> BTreeMap<Role, BTreeSet<String>> {
+    by_role(fold, examples, |utterance| utterance.speaker.clone())
+}
+
+fn groups(fold: &Fold, examples: &[Example], group: Group) -> BTreeMap<Role, BTreeSet<String>> {
+    by_role(fold, examples, |utterance| group.of(utterance).unwrap().into_owned())
+}
+
+fn are_disjoint<T: Ord>(sets: &BTreeMap<Role, BTreeSet<T>>) -> bool {
+    let union: BTreeSet<&T> = sets.values().flatten().collect();
+    union.len() == sets.values().map(BTreeSet::len).sum::<usize>()
 }
 
 /// For each class, what fraction of it has the role.
@@ -57,7 +90,8 @@ fn random_has_the_published_sizes_and_is_stratified() {
 fn folds_do_not_depend_on_order_but_on_the_seed() {
     let examples = four_corpora();
     let reversed: Vec<Example> = examples.iter().rev().cloned().collect();
-    for protocol in [random(0.1, 0.1), kfold(5, 1)] {
+    let by_corpus = leave_out(Group::Corpus, DevPart::Share(0.1));
+    for protocol in [random(0.1, 0.1), kfold(5, 1), by_corpus] {
         assert_eq!(folds(&protocol, &examples), folds(&protocol, &reversed));
     }
     let other = Protocol::Random(Random { test: 0.1, dev: 0.1, split_seed: 8 });
@@ -88,14 +122,9 @@ fn group_folds_are_disjoint_balanced_and_test_everything_once() {
         assert_eq!(kfold(n, dev_folds).fold_numbers(), Some(folds.iter().map(Fold::number).collect()));
         let mut tested: BTreeMap<String, u32> = BTreeMap::new();
         for fold in &folds {
-            let by_role: Vec<_> = speakers(fold, &examples).into_values().collect();
-            assert_eq!(by_role.len(), 2 + dev_folds as usize);
-            let union: BTreeSet<_> = by_role.iter().flatten().collect();
-            assert_eq!(
-                union.len(),
-                by_role.iter().map(BTreeSet::len).sum::<usize>(),
-                "a speaker in two roles"
-            );
+            let speakers = speakers(fold, &examples);
+            assert_eq!(speakers.len(), 2 + dev_folds as usize);
+            assert!(are_disjoint(&speakers), "a speaker in two roles");
             for (utterance, _) in fold.rows().filter(|(_, role)| *role == Role::Test) {
                 *tested.entry(utterance.to_owned()).or_default() += 1;
             }
@@ -108,8 +137,7 @@ fn group_folds_are_disjoint_balanced_and_test_everything_once() {
 #[test]
 fn group_folds_are_balanced_as_far_as_speakers_allow() {
     // TESS' two speakers outweigh a tenth of everything; without them parts can be even.
-    let examples: Vec<Example> =
-        four_corpora().into_iter().filter(|example| example.utterance.corpus != "TESS").collect();
+    let examples = without(&["TESS"]);
     for fold in folds(&kfold(5, 1), &examples).unwrap() {
         let size = count(&fold, Role::Test) as f64 / examples.len() as f64;
         assert!((size - 0.2).abs() < 0.02, "{size}");
@@ -146,18 +174,22 @@ fn few_speakers_are_handled_and_said() {
         [
             "SAVEE has 4 speakers: it is tested in 4 of 5 folds and in the dev part of 4 of 5 folds",
             "TESS has 2 speakers: it is tested in 2 of 5 folds and in the dev part of 2 of 5 folds",
-            "TESS has 2 speakers: when one is tested, the other trains",
+            "TESS has 2 speakers: when one is tested, the other trains (in 1 fold), or is in dev, with nothing of \
+             TESS to train on (in 1 fold)",
         ]
     );
-    let tess: Vec<Example> =
-        examples.into_iter().filter(|example| example.utterance.corpus == "TESS").collect();
+    let tess = without(&["CREMA-D", "RAVDESS", "SAVEE"]);
     let error = folds(&kfold(5, 1), &tess).unwrap_err();
     assert_eq!(
         error.to_string(),
         "2 speakers cannot fill 5 folds: try `folds: 2` without a dev part, or add a corpus"
     );
     let two = folds(&kfold(2, 0), &tess).unwrap();
-    assert_eq!(remarks(&two, &tess), ["TESS has 2 speakers: when one is tested, the other trains"]);
+    assert_eq!(
+        remarks(&two, &tess),
+        ["TESS has 2 speakers: when one is tested, the other trains"],
+        "each is tested in a fold, and all is told"
+    );
 }
 
 #[test]
@@ -178,10 +210,280 @@ fn what_is_impossible_says_what_to_try() {
 }
 
 #[test]
+fn leaving_one_group_out_keeps_groups_whole_and_tests_everything_once() {
+    let mut followed = 0;
+    for seed in 0..40 {
+        let examples = world(seed);
+        for group in Group::ALL {
+            let n_groups = examples.iter().map(|it| group.of(&it.utterance)).collect::<BTreeSet<_>>().len();
+            for dev in [DevPart::None, DevPart::NextGroup, DevPart::Share(0.2)] {
+                let protocol = leave_out(group, dev);
+                let made = folds(&protocol, &examples);
+                assert_eq!(made, folds(&protocol, &shuffled(examples.clone(), seed)), "{protocol:?}");
+                let made = match made {
+                    Ok(made) => made,
+                    Err(Impossible::TooFewToLeaveOneOut { groups, needed, .. }) => {
+                        assert!(groups.len() == n_groups && n_groups < needed, "{group:?} {dev:?}");
+                        continue;
+                    }
+                    Err(Impossible::TooFewDevSpeakers { speakers, .. }) => {
+                        assert!(speakers < 2 && fewest_untested_speakers(&examples, group) < 2);
+                        continue;
+                    }
+                    Err(impossible) => panic!("{seed} {protocol:?}: {impossible}"),
+                };
+                followed += 1;
+                assert!(made.is_sorted_by_key(Fold::number) && made.len() == n_groups);
+                let mut tested: Vec<String> = Vec::new();
+                for fold in &made {
+                    check_left_out(fold, &examples, group, dev);
+                    let test = fold.rows().filter(|(_, role)| *role == Role::Test);
+                    tested.extend(test.map(|(utterance, _)| utterance.to_owned()));
+                }
+                tested.sort();
+                let mut all: Vec<&String> = examples.iter().map(|it| &it.utterance.id).collect();
+                all.sort();
+                assert_eq!(tested.iter().collect::<Vec<_>>(), all, "everything is tested once");
+            }
+        }
+    }
+    assert!(followed > 200, "{followed}");
+}
+
+/// How many speakers are in no group with the tested ones, in the fold where these are fewest.
+fn fewest_untested_speakers(examples: &[Example], group: Group) -> usize {
+    let mut of_groups: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+    for Example { utterance, .. } in examples {
+        of_groups.entry(group.of(utterance)).or_default().insert(&utterance.speaker);
+    }
+    let all: BTreeSet<&str> = of_groups.values().flatten().copied().collect();
+    of_groups.values().map(|tested| all.difference(tested).count()).min().unwrap()
+}
+
+/// What holds of every fold that leaves one group out.
+fn check_left_out(fold: &Fold, examples: &[Example], group: Group, dev: DevPart) {
+    let (groups, speakers) = (groups(fold, examples, group), speakers(fold, examples));
+    assert_eq!(fold.rows().count(), examples.len());
+    assert_eq!(groups[&Role::Test].len(), 1);
+    assert!(groups[&Role::Train].is_disjoint(&groups[&Role::Test]));
+    assert_eq!(groups.contains_key(&Role::Dev), dev != DevPart::None);
+    let Some(dev_groups) = groups.get(&Role::Dev) else { return };
+    assert!(dev_groups.is_disjoint(&groups[&Role::Test]), "dev comes from the training groups");
+    match dev {
+        DevPart::NextGroup => {
+            assert_eq!(dev_groups.len(), 1);
+            assert!(are_disjoint(&groups));
+        }
+        _ => {
+            let dev = &speakers[&Role::Dev];
+            assert!(dev.is_disjoint(&speakers[&Role::Train]) && dev.is_disjoint(&speakers[&Role::Test]));
+        }
+    }
+}
+
+#[test]
+fn folds_over_any_group_keep_groups_whole() {
+    let mut followed = 0;
+    for seed in 0..20 {
+        let examples = world(seed);
+        for group in Group::ALL {
+            let protocol = GroupKfold { group, folds: 3, dev_folds: 1, split_seed: seed };
+            let made = match folds(&Protocol::GroupKfold(protocol), &examples) {
+                Ok(made) => made,
+                Err(Impossible::TooFewGroups { .. } | Impossible::ClassNotTrained { .. }) => continue,
+                Err(impossible) => panic!("{impossible}"),
+            };
+            followed += 1;
+            assert!(made.iter().all(|fold| are_disjoint(&groups(fold, &examples, group))));
+        }
+    }
+    assert!(followed > 50, "{followed}");
+}
+
+#[test]
+fn sessions_are_tested_in_the_folds_of_their_numbers() {
+    let examples = iemocap();
+    for dev in [DevPart::None, DevPart::NextGroup, DevPart::Share(0.1)] {
+        let made = folds(&leave_out(Group::Session, dev), &examples).unwrap();
+        let tested: Vec<(u32, usize)> = made.iter().map(|it| (it.number(), count(it, Role::Test))).collect();
+        assert_eq!(tested, [(1, 1819), (2, 1811), (3, 2136), (4, 2103), (5, 2170)]);
+        for fold in &made {
+            assert!(are_disjoint(&speakers(fold, &examples)));
+        }
+        let dev_of =
+            |fold: &Fold, group| groups(fold, &examples, group).remove(&Role::Dev).unwrap_or_default();
+        match dev {
+            DevPart::None => assert_eq!(count(&made[0], Role::Dev), 0),
+            DevPart::NextGroup => {
+                assert_eq!(dev_of(&made[3], Group::Session), BTreeSet::from(["IEMOCAP/Ses05".to_owned()]));
+                assert_eq!(dev_of(&made[4], Group::Session), BTreeSet::from(["IEMOCAP/Ses01".to_owned()]));
+            }
+            // Eight speakers train: one of them is the nearest to a tenth.
+            DevPart::Share(_) => assert!(made.iter().all(|it| dev_of(it, Group::Speaker).len() == 1)),
+        }
+    }
+    let without_third: Vec<Example> =
+        examples.into_iter().filter(|it| it.utterance.session.as_deref() != Some("IEMOCAP/Ses03")).collect();
+    let made = folds(&leave_out(Group::Session, DevPart::None), &without_third).unwrap();
+    assert_eq!(made.iter().map(Fold::number).collect::<Vec<_>>(), [1, 2, 4, 5]);
+}
+
+#[test]
+fn a_share_of_the_training_speakers_is_balanced_where_speakers_are_many() {
+    // CREMA-D has no surprise. Where it alone trains nothing else may be tested.
+    let mut examples = without(&["SAVEE", "TESS"]);
+    examples.retain(|example| example.class != "surprise");
+    for share in [0.1, 0.2, 0.5] {
+        let protocol = leave_out(Group::Corpus, DevPart::Share(share));
+        for fold in folds(&protocol, &examples).unwrap() {
+            let (train, dev) = (count(&fold, Role::Train) as f64, count(&fold, Role::Dev) as f64);
+            assert!((dev / (train + dev) - share).abs() < 0.03, "{share}: {}", dev / (train + dev));
+            let speakers = speakers(&fold, &examples);
+            assert!(are_disjoint(&speakers));
+            let all = speakers[&Role::Train].len() + speakers[&Role::Dev].len();
+            let asked = share * all as f64;
+            assert!((speakers[&Role::Dev].len() as f64 - asked).abs() < 1.0, "{asked} of {all} speakers");
+        }
+    }
+}
+
+#[test]
+fn two_speakers_are_said_whatever_they_do() {
+    let examples = without(&["CREMA-D"]);
+    let remarks_of = |group, dev| remarks(&folds(&leave_out(group, dev), &examples).unwrap(), &examples);
+    let alone = "every fold tests one corpus alone: RAVDESS in 24 folds, SAVEE in 4 folds, TESS in 2 folds";
+    assert_eq!(
+        remarks_of(Group::Speaker, DevPart::None),
+        [alone, "TESS has 2 speakers: when one is tested, the other trains"]
+    );
+    assert_eq!(
+        remarks_of(Group::Speaker, DevPart::NextGroup),
+        [
+            alone,
+            "every fold chooses on one corpus alone: RAVDESS in 24 folds, SAVEE in 4 folds, TESS in 2 folds",
+            "TESS has 2 speakers: when one is tested, the other trains (in 1 fold), or is in dev, with nothing of \
+             TESS to train on (in 1 fold)",
+        ]
+    );
+    assert_eq!(
+        remarks_of(Group::Corpus, DevPart::Share(0.1)),
+        [
+            "every fold tests one corpus alone: RAVDESS in fold 1, SAVEE in fold 2, TESS in fold 3",
+            "every fold chooses on one corpus alone: RAVDESS in 2 folds, SAVEE in fold 1",
+        ]
+    );
+}
+
+#[test]
+fn official_parts_are_kept() {
+    let examples = iemocap();
+    let sizes = |dev| {
+        let made = folds(&official(dev), &examples).unwrap();
+        assert_eq!((made.len(), made[0].number()), (1, 1));
+        Role::ALL.map(|role| count(&made[0], role))
+    };
+    let (train, dev, test) = (1819 + 1811, 2136, 2103 + 2170);
+    assert_eq!(sizes(OfficialDev::Official), [train, dev, test]);
+    assert_eq!(sizes(OfficialDev::None), [train, 0, test], "the official dev part is not trained on");
+    let [shared_train, shared_dev, shared_test] = sizes(OfficialDev::Share(0.25));
+    assert_eq!((shared_train + shared_dev, shared_test), (train, test));
+    assert!(shared_dev > 800 && shared_dev < 1000, "one of four speakers: {shared_dev}");
+
+    let made = folds(&official(OfficialDev::None), &examples).unwrap();
+    assert_eq!(remarks(&made, &examples), ["2136 of 10039 utterances have no role and are not used"]);
+    assert!(official(OfficialDev::Official).has_dev() && !official(OfficialDev::None).has_dev());
+
+    let message = |dev, examples: &[Example]| folds(&official(dev), examples).unwrap_err().to_string();
+    let mut without_dev = examples.clone();
+    without_dev.retain(|it| it.utterance.part != Some(Role::Dev));
+    assert_eq!(
+        message(OfficialDev::Official, &without_dev),
+        "no example is in the official part `dev`: try `dev: none`, or a share of the training speakers such as \
+         `dev: 0.1`"
+    );
+    let mut without_test = examples.clone();
+    without_test.retain(|it| it.utterance.part != Some(Role::Test));
+    assert_eq!(
+        message(OfficialDev::None, &without_test),
+        "no example is in the official part `test`: check the labels of that part, or give the parts in a table with \
+         `kind: file`"
+    );
+    let savee = without(&["CREMA-D", "RAVDESS", "TESS"]);
+    assert_eq!(
+        message(OfficialDev::None, &[without_test, savee].concat()),
+        "480 utterances of `SAVEE` (`SAVEE/DC_a01`, `SAVEE/DC_a02`, `SAVEE/DC_a03`, …) have no official part: leave \
+         those corpora out, or give the parts in a table with `kind: file`"
+    );
+}
+
+#[test]
+fn groups_that_are_not_there_say_so() {
+    let message =
+        |group, dev, examples: &[Example]| folds(&leave_out(group, dev), examples).unwrap_err().to_string();
+    let examples = four_corpora();
+    let told = message(Group::Session, DevPart::None, &examples);
+    assert_eq!(
+        told,
+        "12162 utterances of `CREMA-D`, `RAVDESS`, `SAVEE`, `TESS` (`CREMA-D/AudioWAV/1001_DFA_ANG_XX`, \
+         `CREMA-D/AudioWAV/1001_DFA_DIS_XX`, `CREMA-D/AudioWAV/1001_DFA_FEA_XX`, …) have no session: group by \
+         something else, or leave those corpora out"
+    );
+    let sessions = GroupKfold { group: Group::Session, folds: 5, dev_folds: 1, split_seed: 7 };
+    assert_eq!(folds(&Protocol::GroupKfold(sessions), &examples).unwrap_err().to_string(), told);
+
+    let tess = without(&["CREMA-D", "RAVDESS", "SAVEE"]);
+    assert_eq!(
+        message(Group::Corpus, DevPart::None, &tess),
+        "leaving one corpus out takes 2, and the examples have `TESS`: add a corpus, or group by something that \
+         differs"
+    );
+    assert_eq!(
+        message(Group::Speaker, DevPart::NextGroup, &tess),
+        "leaving one speaker out and choosing on the next takes 3, and the examples have `TESS/OAF`, `TESS/YAF`: try \
+         `dev: none`, or add a corpus"
+    );
+    assert_eq!(
+        message(Group::Speaker, DevPart::Share(0.1), &tess),
+        "fold 1 trains on 1 speaker that its test part does not have, and a dev part of whole speakers takes two: \
+         try `dev: none`, or add a corpus"
+    );
+    for share in [0.0, 0.6, f64::NAN] {
+        let told = message(Group::Speaker, DevPart::Share(share), &tess);
+        assert!(told.ends_with("no share of the training speakers up to a half: try `dev: 0.1`"), "{told}");
+        assert!(leave_out(Group::Speaker, DevPart::Share(share)).impossible().is_some());
+    }
+}
+
+#[test]
+fn folds_are_made_fast() {
+    let by_speaker = leave_out(Group::Speaker, DevPart::Share(0.1));
+    let by_session = leave_out(Group::Session, DevPart::Share(0.1));
+    for (protocol, examples) in
+        [(kfold(5, 1), four_corpora()), (by_session, iemocap()), (by_speaker, iemocap())]
+    {
+        let seconds = fastest(|| remarks(&folds(&protocol, &examples).unwrap(), &examples));
+        assert!(seconds < 1.0, "{protocol:?} took {seconds} s");
+    }
+}
+
+#[test]
 fn protocols_are_written_as_in_experiments() {
     let text = r#"{"kind":"group-kfold","group":"speaker","folds":5,"dev_folds":1,"split_seed":7}"#;
     assert_eq!(serde_json::to_string(&kfold(5, 1)).unwrap(), text);
     assert_eq!(serde_json::from_str::<Protocol>(text).unwrap(), kfold(5, 1));
-    let text = r#"{"kind":"random","test":0.1,"dev":0.1,"split_seed":7}"#;
-    assert_eq!(serde_json::to_string(&random(0.1, 0.1)).unwrap(), text);
+    for (protocol, text) in [
+        (random(0.1, 0.1), r#"{"kind":"random","test":0.1,"dev":0.1,"split_seed":7}"#),
+        (
+            leave_out(Group::Session, DevPart::NextGroup),
+            r#"{"kind":"leave-one-group-out","group":"session","dev":"next-group","split_seed":7}"#,
+        ),
+        (
+            leave_out(Group::Text, DevPart::Share(0.1)),
+            r#"{"kind":"leave-one-group-out","group":"text","dev":{"share":0.1},"split_seed":7}"#,
+        ),
+        (official(OfficialDev::Official), r#"{"kind":"official","dev":"official","split_seed":7}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&protocol).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Protocol>(text).unwrap(), protocol);
+    }
 }
