@@ -31,13 +31,16 @@ pub struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Decode, resample, fit and MFCC on one core, against librosa
+    /// Decode, resample, fit and features on one core, against librosa
     Features {
         /// A folder of recordings
         folder: PathBuf,
         /// How many of its files
         #[arg(long, default_value_t = 200)]
         files: usize,
+        /// `mfcc` or `logmel`
+        #[arg(long, default_value = "mfcc", value_parser = ["mfcc", "logmel"])]
+        feature: String,
     },
     /// A training step of system B1 on the CPU, against PyTorch eager
     Training {
@@ -58,11 +61,12 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
         command
     };
     match &arguments.what {
-        What::Features { folder, files } => {
-            let rest = [folder.display().to_string(), files.to_string(), "1".to_owned()];
+        What::Features { folder, files, feature } => {
+            let rest = [folder.display().to_string(), files.to_string(), "1".to_owned(), feature.clone()];
             let ours = || {
                 let mut command = example("affekt-features", "files_per_second");
-                command.arg(&rest[0]).args(["--files", &rest[1], "--passes", "1"]);
+                command.arg(&rest[0]);
+                command.args(["--files", &rest[1], "--passes", "1", "--feature", feature]);
                 command
             };
             let reference = || python("tests/goldens/features/librosa_files_per_second.py", &rest);
