@@ -7,7 +7,8 @@ use affekt_config::{Diagnostic, list_names};
 use affekt_domain::{Example, Role};
 use serde::{Deserialize, Serialize};
 
-use super::{Impossible, split_table};
+use super::Impossible;
+use super::split_table::{self, Folds};
 
 /// A split that was written down. Utterances that it does not name have no role.
 ///
@@ -17,7 +18,7 @@ use super::{Impossible, split_table};
 #[serde(try_from = "Written", into = "Written")]
 pub struct SplitFile {
     /// The names of each fold. Every fold has names to train on and names to test.
-    folds: BTreeMap<u32, BTreeMap<String, Role>>,
+    folds: Folds,
 }
 
 impl SplitFile {
@@ -47,13 +48,10 @@ impl SplitFile {
 
     /// For each fold, the role of each utterance. Names that the experiment has nothing for stay as they are, so that
     /// whoever looks at the folds sees them.
-    pub(super) fn roles(
-        &self,
-        examples: &[Example],
-    ) -> Result<Vec<(u32, BTreeMap<String, Role>)>, Impossible> {
+    pub(super) fn roles(&self, examples: &[Example]) -> Result<Folds, Impossible> {
         let known = Known::new(examples);
         let mut ambiguous: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        let mut folds: Vec<(u32, BTreeMap<&str, (&str, Role)>)> = Vec::new();
+        let mut folds: Vec<(u32, Named<'_>)> = Vec::new();
         for (fold, names) in &self.folds {
             let mut roles = BTreeMap::new();
             for (name, role) in names {
@@ -78,19 +76,14 @@ impl SplitFile {
         for (fold, roles) in &folds {
             self.check_fold(*fold, roles, &known)?;
         }
-        let owned = |roles: BTreeMap<&str, (&str, Role)>| {
+        let owned = |roles: Named<'_>| {
             roles.into_iter().map(|(utterance, (_, role))| (utterance.to_owned(), role)).collect()
         };
         Ok(folds.into_iter().map(|(fold, roles)| (fold, owned(roles))).collect())
     }
 
     /// Of every role that a fold names, something must be here.
-    fn check_fold(
-        &self,
-        fold: u32,
-        roles: &BTreeMap<&str, (&str, Role)>,
-        known: &Known<'_>,
-    ) -> Result<(), Impossible> {
+    fn check_fold(&self, fold: u32, roles: &Named<'_>, known: &Known<'_>) -> Result<(), Impossible> {
         let named: BTreeSet<Role> = roles.values().map(|(_, role)| *role).collect();
         let here: BTreeSet<Role> =
             roles.iter().filter(|(utterance, _)| known.has(utterance)).map(|(_, (_, role))| *role).collect();
@@ -106,6 +99,9 @@ impl SplitFile {
         })
     }
 }
+
+/// Utterances, each with the name that the split gives it and its role.
+type Named<'s> = BTreeMap<&'s str, (&'s str, Role)>;
 
 /// The utterances of an experiment by the last part of their paths.
 struct Known<'e> {
@@ -174,7 +170,7 @@ impl TryFrom<Written> for SplitFile {
     type Error = NoRow;
 
     fn try_from(written: Written) -> Result<Self, NoRow> {
-        let mut folds: BTreeMap<u32, BTreeMap<String, Role>> = BTreeMap::new();
+        let mut folds = Folds::new();
         for line in written.rows.lines() {
             let mut fields = line.splitn(3, ',');
             let row = (|| {
