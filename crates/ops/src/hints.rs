@@ -1,7 +1,8 @@
 //! What is remembered of files, so that audio is decoded for its digest once.
 //!
 //! A file with the same inode, size and time of change is taken to hold what it held. Whoever reads the audio checks
-//! its digest, and a memory that turns out wrong is forgotten ([`Hints::forget`]).
+//! its digest, and a memory that turns out wrong is forgotten ([`Hints::forget`]). What another version of `ingest`
+//! remembered is passed over: it may have seen other things in the same bytes.
 
 use std::collections::HashMap;
 use std::fs;
@@ -25,15 +26,21 @@ struct Seen {
     mtime_ns: i128,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Line(Seen, Option<AudioFacts>);
+/// The version of `ingest` that read the file, the file, and what it held.
+#[derive(Deserialize)]
+struct Line(u32, Seen, Option<AudioFacts>);
+
+const VERSION: u32 = crate::ingest::DEFINITION.version;
 
 impl Hints {
     /// Reads the memory at `path`; an empty one where there is none. Lines that cannot be read are passed over.
     pub fn open(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap_or_default();
         let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-        let known = lines.map(|Line(seen, measured)| (seen, measured)).collect();
+        let known = lines
+            .filter(|Line(version, ..)| *version == VERSION)
+            .map(|Line(_, seen, measured)| (seen, measured))
+            .collect();
         Self { path: path.to_owned(), known }
     }
 
@@ -77,8 +84,9 @@ impl Hints {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(io(folder))?;
         let mut text = Vec::new();
-        for line in &self.known {
-            serde_json::to_writer(&mut text, &line).map_err(|error| io(&self.path)(error.into()))?;
+        for (seen, measured) in &self.known {
+            serde_json::to_writer(&mut text, &(VERSION, seen, measured))
+                .map_err(|error| io(&self.path)(error.into()))?;
             text.push(b'\n');
         }
         write_atomically(&self.path, |aside| fs::write(aside, &text).map_err(io(aside)))
@@ -87,4 +95,59 @@ impl Hints {
 
 fn seen(found: &Found) -> Seen {
     Seen { inode: found.inode, size: found.size, mtime_ns: found.mtime_ns }
+}
+
+#[cfg(test)]
+mod tests {
+    use affekt_corpus::Fields;
+
+    use super::*;
+
+    fn found(inode: u64) -> Found {
+        let fields = Fields {
+            speaker: "1".into(),
+            sex: None,
+            text: None,
+            intensity: None,
+            session: None,
+            part: None,
+            label: "sad".into(),
+            recording: "1".into(),
+        };
+        let (path, relative, emotion) = ("/c/1.wav".into(), "1.wav".into(), "sad".into());
+        Found { path, relative, size: 60, mtime_ns: 7, inode, fields, emotion }
+    }
+
+    #[test]
+    fn what_is_remembered_comes_back_until_it_is_forgotten_or_another_version_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hints/audio.jsonl");
+        let digest = Digest::from_bytes([3; 32]);
+        let facts = AudioFacts {
+            digest,
+            samples: 8,
+            rate: 16_000,
+            channels: 1,
+            silent: false,
+            truncated: true,
+            promised: Some(9),
+        };
+        let files = [(found(1), Some(facts.clone())), (found(2), None)];
+        let mut hints = Hints::open(&path);
+        hints.remember(files.iter().map(|(found, facts)| (found, facts))).unwrap();
+
+        let mut hints = Hints::open(&path);
+        assert_eq!(hints.measured(&found(1)), Some(&Some(facts)));
+        assert_eq!(hints.measured(&found(2)), Some(&None));
+        assert_eq!(hints.measured(&found(3)), None);
+
+        let text = fs::read_to_string(&path).unwrap();
+        let [mine, other] = [VERSION, VERSION + 1].map(|version| format!("[{version},"));
+        fs::write(&path, text.replace(&mine, &other)).unwrap();
+        assert_eq!(Hints::open(&path).measured(&found(2)), None);
+
+        hints.forget(digest).unwrap();
+        assert_eq!(Hints::open(&path).measured(&found(1)), None);
+        assert_eq!(Hints::open(&path).measured(&found(2)), Some(&None));
+    }
 }
