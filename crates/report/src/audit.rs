@@ -44,7 +44,10 @@ pub(crate) fn audit(audit: &Audit, about: &Description, slug: &str) -> AuditView
         let sizes = fold.parts.map(|part| Cell::count(part.utterances));
         let speakers = fold.parts.map(|part| Cell::count(part.speakers));
         let shared = [fold.test_and_others, fold.train_and_dev].map(|Sharing { speakers, audio, texts }| {
-            [speakers, audio, texts].map(|number| Cell::count(number).strong_if(number > 0))
+            [("speaker", speakers), ("audio", audio), ("text", texts)].map(|(what, number)| {
+                let is_grave = number > 0 && audit.disjoint.iter().any(|name| name == what);
+                Cell::count(number).strong_if(is_grave)
+            })
         });
         let cells = sizes.into_iter().chain(speakers).chain(shared.into_iter().flatten());
         Row::new(fold.fold.to_string(), cells.collect())

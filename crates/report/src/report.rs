@@ -103,7 +103,7 @@ pub struct Published {
 pub struct Audit {
     /// The digest of all folds: two experiments with the same one used the same split.
     pub split: Digest,
-    /// What no two roles of a fold were allowed to share, in words: `speakers`, `audio`.
+    /// What no two roles of a fold may share unless it is permitted: `speaker`, `audio`, `text`.
     pub disjoint: Vec<String>,
     /// What the experiment permitted all the same, in the words of its file: `shared-speakers`.
     pub permitted: Vec<String>,

@@ -126,6 +126,30 @@ fn published_figures_bring_their_reservations() {
     }
 }
 
+#[test]
+fn the_audit_tells_what_is_shared_and_what_was_permitted() {
+    let report = report(USUAL);
+    let page = html(&report);
+    let rows = page.split("<summary>Every speaker in two roles of a fold: 120</summary>").nth(1).unwrap();
+    let list = rows.split("</ul>").next().unwrap();
+    assert_eq!(list.matches("<li>").count(), 21, "twenty and how many more: {list}");
+    assert!(list.contains("and 100 more"));
+    for text in [html(&report), markdown(&report)] {
+        for told in [
+            "Must not be shared",
+            "shared-speakers",
+            "a1a1a1a1a1a1a1a1",
+            "1 utterance is in no fold’s test part",
+        ] {
+            assert!(text.contains(told), "{told}");
+        }
+        assert!(text.contains("SOUTH has 2 speakers: it is tested in 2 of 5 folds"));
+    }
+    // Bold is what must not be shared; texts may.
+    let audit = file(&report, "audit-random.tex");
+    assert!(audit.contains(r"\textbf{24} & 0 & 2 &"), "{audit}");
+}
+
 fn file(report: &affekt_report::Report, name: &str) -> String {
     tables(report).into_iter().find(|(other, _)| other == name).unwrap().1
 }

@@ -140,7 +140,7 @@ fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
             .collect(),
         audit: Some(Audit {
             split: Digest::from_bytes([if leaking { 0xa1 } else { 0x7c }; 32]),
-            disjoint: if leaking { vec!["audio".into()] } else { vec!["speakers".into(), "audio".into()] },
+            disjoint: vec!["speaker".into(), "audio".into()],
             permitted: leaking.then(|| "shared-speakers".to_owned()).into_iter().collect(),
             folds: folds
                 .clone()
