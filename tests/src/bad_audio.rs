@@ -29,7 +29,7 @@ fn bad_files_are_listed_and_the_good_ones_kept() {
     assert_eq!(tested(&run).len(), 46, "45 as before, and the one that is cut off");
     assert!(tested(&run).contains("RAVDESS/Actor_01/03-01-02-01-02-01-01"));
     let report = run.text("report.md");
-    let (_, problems) = report.split_once("| Corpus | Problem |").unwrap();
+    let (_, problems) = report.split_once("| Corpus | Kind |").unwrap();
     let problems: Vec<&str> = problems.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
     insta::assert_snapshot!(problems.join("\n"));
     let html = run.text("report.html").replace("&#x2f;", "/");

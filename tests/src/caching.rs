@@ -9,7 +9,7 @@ use crate::lab::{Lab, Run};
 use crate::{corpora, own_corpus};
 
 /// Everything below the examples but the shards.
-const BELOW: [&str; 12] = [
+const BELOW: [&str; 15] = [
     "examples",
     "folds",
     "metrics",
@@ -19,6 +19,9 @@ const BELOW: [&str; 12] = [
     "split[fold=1]",
     "split[fold=2]",
     "split[fold=3]",
+    "standardise[fold=1]",
+    "standardise[fold=2]",
+    "standardise[fold=3]",
     "train[fold=1,seed=1]",
     "train[fold=2,seed=1]",
     "train[fold=3,seed=1]",
@@ -38,6 +41,7 @@ fn a_setting_dirties_its_node_and_those_below() {
     let run = lab.run("tiny", &["--set", "with.mfcc.n_mfcc=16"]).expect(0);
     let mut expected = vec!["metrics", "mfcc[shard=0]"];
     expected.extend(predictions);
+    expected.extend(["standardise[fold=1]", "standardise[fold=2]", "standardise[fold=3]"]);
     expected.extend(["train[fold=1,seed=1]", "train[fold=2,seed=1]", "train[fold=3,seed=1]"]);
     assert_eq!(run.ran(), expected);
 

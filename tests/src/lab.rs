@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::journal::Journal;
 use crate::{binaries, corpora};
 
-/// The experiment that most labs run: 15 nodes, a second of work.
+/// The experiment that most labs run: 18 nodes, a second of work.
 pub const TINY: &str = "\
 # Question: does everything work?
 name: tiny

@@ -20,5 +20,7 @@ mod keys;
 mod kills;
 mod mistakes;
 mod own_corpus;
+mod permissions;
+mod protocols;
 mod runs;
 mod store;

@@ -9,6 +9,9 @@ use crate::lab::{Ended, Lab, TINY};
 /// A mistake: what it is, and what stands where in the experiment or the pipeline instead.
 type Mistake = (&'static str, &'static [(&'static str, &'static str)]);
 
+/// The protocol of [`TINY`].
+const KFOLD: &str = "kind: group-kfold, group: speaker, folds: 3, dev: next-fold";
+
 const IN_EXPERIMENTS: &[Mistake] = &[
     ("a misspelt key", &[("protocol:", "protcol:")]),
     ("an unknown corpus", &[("ravdess:", "ravdes:")]),
@@ -23,6 +26,22 @@ const IN_EXPERIMENTS: &[Mistake] = &[
     ("an unknown variable", &[("norm_axis: channel", "norm_axes: channel")]),
     ("a parameter of an unknown node", &[("mfcc.n_fft", "mfc.n_fft")]),
     ("an unknown parameter", &[("mfcc.n_fft", "mfcc.nfft")]),
+    ("an unknown protocol", &[("group-kfold", "group-k-fold")]),
+    ("a random split without permission", &[(KFOLD, "kind: random, test: 0.2")]),
+    ("an unknown permission", &[(KFOLD, "kind: random"), ("use:", "unsafe: [shared-speaker]\nuse:")]),
+    ("permissions that are no list", &[(KFOLD, "kind: random"), ("use:", "unsafe: shared-speakers\nuse:")]),
+    ("permissions that nothing needs", &[("use:", "unsafe: [shared-audio, selection-on-test]\nuse:")]),
+    ("a dev part that is neither", &[(KFOLD, "kind: leave-one-group-out, dev: next-fold")]),
+    ("a dev part that is too large", &[(KFOLD, "kind: official, dev: 0.7")]),
+    ("nothing of that kind to keep apart", &[("folds: 3", "folds: 3, disjoint: [speaker, words]")]),
+    ("a split without a path", &[(KFOLD, "kind: file")]),
+    ("a split that is not there", &[(KFOLD, "kind: file, path: splits/mine.csv")]),
+    (
+        "statistics by speaker, of training speakers alone",
+        &[("norm_axis:", "standardise: speaker\n  norm_axis:")],
+    ),
+    ("a sweep over a value twice", &[("use:", "sweep: { product: { with.lr: [1e-3, 0.001] } }\nuse:")]),
+    ("nothing of that name to compare with", &[("use:", "report: { baseline: usual }\nuse:")]),
     ("a tab", &[("  ravdess:", "\travdess:")]),
     (
         "five at once",
@@ -36,17 +55,32 @@ const IN_EXPERIMENTS: &[Mistake] = &[
     ),
 ];
 
+/// What the pipeline says of standardisation.
+const BY: &str = "}, by: $standardise, per";
+
 const IN_PIPELINES: &[Mistake] = &[
     ("an unknown op", &[("op: mfcc", "op: mffc")]),
-    ("an unknown input", &[("features: mfcc, train", "features: mfc, train")]),
+    (
+        "an unknown input",
+        &[("features: mfcc, train: split.train, dev", "features: mfc, train: split.train, dev")],
+    ),
     ("an unknown output", &[("split.train, dev", "split.trian, dev")]),
     ("an unknown port", &[("in: { model: train", "in: { models: train")]),
     ("test rows to train on", &[("train: split.train, dev", "train: split.test, dev")]),
-    ("test rows to choose on", &[("dev: split.dev }", "dev: split.test }")]),
+    ("test rows to choose on", &[("dev: split.dev, ", "dev: split.test, ")]),
     ("training rows to predict", &[("[split.dev, split.test]", "[split.dev, split.train]")]),
-    ("sound where features are needed", &[("features: mfcc, train", "features: audio, train")]),
+    (
+        "sound where features are needed",
+        &[("features: mfcc, train: split.train, dev", "features: audio, train: split.train, dev")],
+    ),
     ("an input left out", &[("train: split.train, dev", "dev")]),
     ("training without seeds", &[("per: [fold, seed]\n  predict", "per: [fold]\n  predict")]),
+    ("stopping early without a dev part", &[("dev: split.dev, ", "")]),
+    ("test speakers to take statistics of", &[(BY, ", enrol: [split.dev, split.test] }, by: speaker, per")]),
+    ("speakers for statistics of all of them", &[(BY, ", enrol: split.dev }, by: band, per")]),
+    ("an op that every experiment has", &[("op: standardise", "op: folds")]),
+    ("the name of a node that is there", &[("  metrics:", "  compare:")]),
+    ("an evaluation of each fold", &[("train: split.train } }", "train: split.train }, per: fold }")]),
     ("a node that waits for itself", &[("predictions: predict", "predictions: metrics.predictions")]),
     (
         "two evaluations",
@@ -59,7 +93,7 @@ const IN_PIPELINES: &[Mistake] = &[
         "three at once",
         &[
             ("op: audio", "op: adio"),
-            ("features: mfcc, train", "features: mfc, train"),
+            ("features: mfcc, train: split.train, dev", "features: mfc, train: split.train, dev"),
             ("$lr", "$learning_rate"),
         ],
     ),

@@ -6,7 +6,7 @@ use affekt_table::TableFile;
 use affekt_table::predictions;
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::lab::{Lab, Run, TINY};
 
 #[test]
 fn a_run_leaves_a_whole_folder_behind() {
@@ -14,7 +14,7 @@ fn a_run_leaves_a_whole_folder_behind() {
     let run = lab.run("tiny", &[]).expect(0);
 
     assert_eq!(run.journal.outcome(), Some("done"));
-    assert_eq!(run.ran().len(), 15, "{:?}", run.ran());
+    assert_eq!(run.ran().len(), 18, "{:?}", run.ran());
     assert_eq!(run.ended.stdout.trim(), lab.anonymous(&run.ended.stdout).trim());
     assert_eq!(
         lab.path(run.ended.stdout.trim()),
@@ -116,4 +116,27 @@ fn seeds_and_folds_differ() {
     assert_eq!(models.len(), 6);
     let different: std::collections::BTreeSet<_> = models.iter().map(|(_, digest)| digest).collect();
     assert_eq!(different.len(), 6, "{models:#?}");
+}
+
+#[test]
+fn variants_are_compared() {
+    let lab = Lab::tiny();
+    let variants = "variants:\n  slow: { with.lr: 1e-4 }\n  usual: {}\n  fast: { with.lr: 1e-2 }\n";
+    lab.write("tiny.yaml", &format!("{TINY}{variants}"));
+    let pairs = |run: &Run| -> Vec<String> {
+        let metrics: Value = serde_json::from_slice(&run.bytes("metrics.json")).unwrap();
+        let pairs = metrics["comparisons"]["pairs"].as_array().unwrap();
+        let pair = |pair: &Value| format!("{} {}", pair["a"].as_str().unwrap(), pair["b"].as_str().unwrap());
+        pairs.iter().map(pair).collect()
+    };
+    let run = lab.run("tiny", &[]).expect(0);
+    assert!(run.ran().contains(&"compare".to_owned()), "{:?}", run.ran());
+    assert_eq!(pairs(&run), ["slow usual", "slow fast", "usual fast"]);
+
+    let run = lab.run("tiny", &["--set", "report.baseline=usual"]).expect(0);
+    assert_eq!(run.ran(), ["compare"], "how variants are reported trains nothing");
+    assert_eq!(pairs(&run), ["slow usual", "fast usual"]);
+
+    let told = lab.xtask(&["plan", "tiny.yaml", "--set", "report.baseline=usaul"]).expect(2).stderr;
+    assert!(told.contains("did you mean `usual`? there are `slow`, `usual`, `fast`"), "{told}");
 }

@@ -88,7 +88,9 @@ impl RunFolder {
                 "error: the pipeline has no `evaluate` node, so there is nothing to report",
             ));
         };
-        let metrics = Metrics::new(lab.experiment.name.clone(), variants);
+        let compared = lab.experiment.compare.as_ref().map(|node| finished.json(node, "comparison"));
+        let mut metrics = Metrics::new(lab.experiment.name.clone(), variants);
+        metrics.comparisons = compared.transpose()?;
         let text = metrics.to_json().map_err(|cause| error("failed to write metrics.json", &cause))?;
         write_text(&self.path.join("metrics.json"), &text)?;
         let path = self.path.join("predictions.arrow");

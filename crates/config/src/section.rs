@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::ops::{Bound, RangeBounds};
 
 use crate::diagnostic::which_of;
-use crate::{Diagnostic, Diagnostics, Key, Node, Span, Value};
+use crate::{Diagnostic, Diagnostics, Key, Node, Span, Value, nearest};
 
 /// A mapping that is being read. Keys that were asked for are the valid ones; [`Section::close`] reports others.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Section<'a> {
     entries: &'a [(Key, Node)],
     what: String,
     asked: Vec<String>,
+    /// Unknown keys that have been reported.
+    told: Vec<String>,
     is_open_ended: bool,
     diagnostics: &'a Diagnostics,
 }
@@ -36,7 +38,15 @@ impl<'a> Section<'a> {
         };
         let what = what.to_owned();
         let span = node.span.beginning();
-        Some(Self { span, entries, what, asked: Vec::new(), is_open_ended: false, diagnostics })
+        Some(Self {
+            span,
+            entries,
+            what,
+            asked: Vec::new(),
+            told: Vec::new(),
+            is_open_ended: false,
+            diagnostics,
+        })
     }
 
     /// Ends reading: reports each key that was not asked for.
@@ -44,7 +54,8 @@ impl<'a> Section<'a> {
         if self.is_open_ended {
             return;
         }
-        for (key, _) in self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name)) {
+        let is_unknown = |name: &String| !self.asked.contains(name) && !self.told.contains(name);
+        for (key, _) in self.entries.iter().filter(|(key, _)| is_unknown(&key.name)) {
             self.diagnostics.push(
                 Diagnostic::error(&key.span, format!("unknown key `{}` in {}", key.name, self.what))
                     .hint(which_of(&key.name, "valid keys are", &self.asked)),
@@ -86,9 +97,24 @@ impl<'a> Section<'a> {
     pub fn required(&mut self, key: &str) -> Option<Field<'a>> {
         let field = self.field(key);
         if field.is_none() {
-            self.diagnostics.error(&self.span, format!("{} needs `{key}`", self.what));
+            self.report_missing(key);
         }
         field
+    }
+
+    /// A key that nobody has asked for and that looks like the missing one is the same mistake: it is told once.
+    fn report_missing(&mut self, missing: &str) {
+        let is_unread = |name: &String| !self.asked.contains(name) && !self.told.contains(name);
+        let unread = self.entries.iter().map(|(key, _)| key).filter(|key| is_unread(&key.name));
+        let near = nearest(missing, unread.clone().map(|key| key.name.as_str()));
+        let Some(misspelt) = unread.into_iter().find(|key| Some(key.name.as_str()) == near) else {
+            self.diagnostics.error(&self.span, format!("{} needs `{missing}`", self.what));
+            return;
+        };
+        let message = format!("unknown key `{}` in {}", misspelt.name, self.what);
+        let hint = format!("did you mean `{missing}`, which it needs?");
+        self.diagnostics.push(Diagnostic::error(&misspelt.span, message).hint(hint));
+        self.told.push(misspelt.name.clone());
     }
 
     /// The value of `key`, if it is there and not null.

@@ -412,14 +412,16 @@ impl<'a> Walk<'a> {
             if std::mem::replace(&mut wanted[at], true) {
                 continue;
             }
-            if let Work::Grow(rule) = &self.graph.nodes()[at].work {
-                open.extend(rule.reads().iter().filter_map(|id| self.graph.position(id)));
+            let node = &self.graph.nodes()[at];
+            let mut needed: Vec<NodeId> = Vec::new();
+            needed.extend(node.inputs.iter().flat_map(|input| &input.from).map(|from| from.node().clone()));
+            if let Work::Grow(rule) = &node.work {
+                needed.extend(rule.reads());
             }
-            for source in self.graph.nodes()[at].inputs.iter().flat_map(|input| &input.from) {
-                open.extend(self.graph.position(source.node()));
-                let fruits = self.sources(source).into_iter().flatten();
-                open.extend(fruits.filter_map(|output| self.graph.position(&output.node)));
+            if let Some(growth) = self.grown.get(&at) {
+                needed.extend(growth.nodes.iter().map(|node| node.id.clone()));
             }
+            open.extend(needed.iter().filter_map(|id| self.graph.position(id)));
         }
         for (at, wanted) in wanted.into_iter().enumerate() {
             if !wanted && matches!(self.states[at], State::Waiting { .. } | State::Ready { .. }) {

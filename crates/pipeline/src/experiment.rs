@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use affekt_config::{Diagnostic, Diagnostics, Node as Yaml, parse, parse_setting};
-use affekt_corpus::{Protocol, Rules};
+use affekt_config::{Diagnostic, Diagnostics, Node as Yaml, Span, parse, parse_setting};
+use affekt_corpus::{Permission, Protocol, Rules, Sharing};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 use affekt_graph::{Graph, Node, NodeId, Place, Resources, Work};
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::draft::{Draft, DraftOutput, Drafts, Grows, Rule};
 use crate::folds;
+use crate::protocol::Parting;
 use crate::published::Published;
 use crate::settings::{self, CorpusUse, Settings};
 use crate::shelves::Shelves;
@@ -47,6 +48,8 @@ pub struct Compiled {
     pub corpora: BTreeMap<String, CorpusUse>,
     /// Its variants.
     pub variants: Vec<Variant>,
+    /// `compare`, where several variants are evaluated.
+    pub compare: Option<NodeId>,
     /// The graph.
     pub graph: Graph,
 }
@@ -131,6 +134,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     let ids: Vec<String> = overlaid.iter().map(|variant| variant.id.clone()).collect();
     let shelves = Shelves::of(path, &environment.workspace);
     let mut compiler = Compiler { environment, drafts: Drafts::default() };
+    let mut pipelines: HashMap<PathBuf, Option<Yaml>> = HashMap::new();
     let mut drafted = Vec::new();
     let mut corpora = BTreeMap::new();
     for (number, variant) in overlaid.iter().enumerate() {
@@ -140,16 +144,20 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             continue;
         };
         settings.corpora.retain(|(corpus, _)| !environment.without.contains(corpus.card.folder_name()));
-        let steps = read_yaml(&settings.pipeline, diagnostics)
-            .map(|(_, pipeline)| step::read(&pipeline, &settings.with, diagnostics));
-        let Some(wired) = steps.and_then(|steps| wiring::wire(steps, diagnostics)) else { continue };
+        let read = || read_yaml(&settings.pipeline, diagnostics).map(|(_, pipeline)| pipeline);
+        let pipeline = pipelines.entry(settings.pipeline.clone()).or_insert_with(read);
+        let steps = pipeline.as_ref().map(|pipeline| step::read(pipeline, &settings.with, diagnostics));
+        let wired = steps.and_then(|steps| wiring::wire(steps, &settings.permitted, diagnostics));
+        let Some(wired) = wired else { continue };
         check_settings(&settings, variant, diagnostics);
         check_dev(&settings, &wired, diagnostics);
+        check_permissions(&settings, &wired, diagnostics);
         for (corpus, _) in &settings.corpora {
             corpora.insert(corpus.card.folder_name().to_owned(), corpus.clone());
         }
         drafted.push(compiler.draft(number, variant, settings, &wired));
     }
+    let compare = compiler.draft_compare(&drafted, diagnostics);
     if diagnostics.has_errors() {
         return None;
     }
@@ -166,6 +174,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         resolved: affekt_config::to_yaml(&resolved),
         corpora,
         variants: drafted.into_iter().map(|variant| variant.named(&names)).collect(),
+        compare: compare.map(|number| names[number].clone()),
         graph,
     })
 }
@@ -190,23 +199,45 @@ fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnos
     if settings.corpora.is_empty() && !diagnostics.has_errors() {
         diagnostics.error(&variant.root.span, "no corpus is left to use");
     }
-    if settings.protocol.fold_numbers().is_none() {
-        diagnostics.error(&variant.root.span, "the number of folds of this protocol is not known in advance");
-    }
 }
 
-/// What chooses by a dev part needs a protocol that has one.
+/// What chooses by a dev part needs one.
 fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
-    if settings.protocol.has_dev() {
-        return;
-    }
-    for Wired { step, .. } in wired {
-        if step.params["training"]["stopping"]["kind"] == "early" {
+    for Wired { step, inputs, relies_on } in wired {
+        if step.params["training"]["stopping"]["kind"] != "early" {
+            continue;
+        }
+        let reads_dev = step
+            .definition
+            .inputs
+            .iter()
+            .zip(inputs)
+            .any(|(port, from)| port.name == "dev" && !from.is_empty());
+        if !reads_dev {
+            let message = format!("`{}` stops early by a dev part, and reads none", step.name);
+            diagnostics.push(
+                Diagnostic::error(&step.span, message)
+                    .hint("add `dev: split.dev` to its `in`, or train with `stopping: { kind: fixed }`"),
+            );
+        } else if !settings.parting.protocol.has_dev() && !relies_on.contains(&Permission::SelectionOnTest) {
             let message = format!("`{}` stops early by the dev part, and the protocol has none", step.name);
             diagnostics.push(
                 Diagnostic::error(&step.span, message)
                     .hint("give the protocol a dev part, or train with `stopping: { kind: fixed }`"),
             );
+        }
+    }
+}
+
+/// A permission is a confession: one that is not needed would be a false one. Whether speakers or audio are shared is
+/// for the data to say.
+fn check_permissions(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
+    for permission in [Permission::SelectionOnTest, Permission::TestSpeakerStatistics] {
+        let Some(span) = settings.permitted.get(&permission) else { continue };
+        if !wired.iter().any(|wired| wired.relies_on.contains(&permission)) {
+            let message = format!("nothing here needs `{}`", permission.name());
+            let hint = "leave it out, or say it in the variants that need it";
+            diagnostics.push(Diagnostic::error(span, message).hint(hint));
         }
     }
 }
@@ -224,6 +255,7 @@ struct Drafted {
     folds: usize,
     evaluate: Option<usize>,
     trainings: Vec<(usize, u64)>,
+    baseline: Option<(String, Span)>,
 }
 
 impl Drafted {
@@ -274,7 +306,13 @@ impl Growth {
 }
 
 impl Compiler<'_> {
-    fn draft(&mut self, number: usize, overlaid: &Overlaid, settings: Settings, wired: &[Wired]) -> Drafted {
+    fn draft(
+        &mut self,
+        number: usize,
+        overlaid: &Overlaid,
+        settings: Settings,
+        all_wired: &[Wired],
+    ) -> Drafted {
         let mut ingests = BTreeMap::new();
         for (corpus, _) in &settings.corpora {
             let name = corpus.card.folder_name();
@@ -296,22 +334,14 @@ impl Compiler<'_> {
         let examples = self.drafts.add(number, draft);
 
         let definition = &affekt_ops::folds::DEFINITION;
-        let mut draft = self.plain(
-            definition,
-            "folds",
-            affekt_ops::folds::params(
-                &settings.protocol,
-                settings.rules.disjoint(),
-                settings.rules.permitted(),
-            ),
-        );
+        let mut draft = self.plain(definition, "folds", folds_params(&settings.parting));
         draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
         let folds = self.drafts.add(number, draft);
 
         let growth = Growth {
             examples: output(examples, "examples"),
             folds: output(folds, "folds"),
-            numbers: settings.protocol.fold_numbers(),
+            numbers: settings.parting.protocol.fold_numbers(),
         };
         let definition = &affekt_ops::split::DEFINITION;
         let mut draft = self.plain(definition, "split", Value::Null);
@@ -327,8 +357,16 @@ impl Compiler<'_> {
             given.into_iter().map(|(name, draft)| (name.to_owned(), vec![(None, draft)])).collect();
         let mut evaluate = None;
         let mut trainings = Vec::new();
-        for wired in wired {
-            let of_step = self.draft_step(number, overlaid, &settings, wired, &growth, &points);
+        for wired in all_wired {
+            let mut params = wired.step.params.clone();
+            match wired.step.definition.name {
+                "evaluate" => params = evaluate_params(overlaid, &settings.parting.protocol, all_wired),
+                "train" if wired.relies_on.contains(&Permission::SelectionOnTest) => {
+                    params["select_on_test"] = true.into();
+                }
+                _ => {}
+            }
+            let of_step = self.draft_step(number, &params, &settings.parting.seeds, wired, &growth, &points);
             for (seed, draft) in &of_step {
                 match (wired.step.definition.name, seed) {
                     ("evaluate", _) => evaluate = Some(*draft),
@@ -341,8 +379,8 @@ impl Compiler<'_> {
         let variant = Variant {
             id: overlaid.id.clone(),
             params: overlaid.params.iter().cloned().collect(),
-            protocol: settings.protocol,
-            rules: settings.rules,
+            protocol: settings.parting.protocol,
+            rules: settings.parting.rules,
             corpora: schemes,
             primary: settings.primary,
             published: settings.published,
@@ -352,26 +390,22 @@ impl Compiler<'_> {
             evaluate: None,
             trainings: Vec::new(),
         };
-        Drafted { variant, ingests, examples, folds, evaluate, trainings }
+        Drafted { variant, ingests, examples, folds, evaluate, trainings, baseline: settings.baseline }
     }
 
     fn draft_step(
         &mut self,
         number: usize,
-        overlaid: &Overlaid,
-        settings: &Settings,
+        params: &Value,
+        seeds: &[u64],
         wired: &Wired,
         growth: &Growth,
         points: &HashMap<String, Points>,
     ) -> Points {
         let step = &wired.step;
         let definition = step.definition;
-        let params = match definition.name {
-            "evaluate" => evaluate_params(overlaid, &settings.protocol),
-            _ => step.params.clone(),
-        };
         let seeds = match step.axes.contains(&Axis::Seed) {
-            true => settings.seeds.iter().copied().map(Some).collect(),
+            true => seeds.iter().copied().map(Some).collect(),
             false => vec![None],
         };
         let mut drafted = Vec::new();
@@ -391,6 +425,10 @@ impl Compiler<'_> {
                 (port.name.to_owned(), sources.collect())
             });
             draft.inputs = read.collect();
+            if definition.name == affekt_ops::evaluate::DEFINITION.name {
+                draft.inputs.retain(|(port, _)| port != "folds");
+                draft.inputs.push(("folds".into(), vec![growth.folds.clone()]));
+            }
             if definition.grain == Grain::Shard {
                 draft.grows = Some(growth.per_shard(definition));
             } else if step.axes.contains(&Axis::Fold) {
@@ -399,6 +437,39 @@ impl Compiler<'_> {
             drafted.push((seed, self.drafts.add(number, draft)));
         }
         drafted
+    }
+
+    /// The node that compares all variants that are evaluated, if there are several.
+    fn draft_compare(&mut self, drafted: &[Drafted], diagnostics: &Diagnostics) -> Option<usize> {
+        let first = drafted.first()?;
+        let evaluated: Vec<(usize, usize, &str)> = drafted
+            .iter()
+            .enumerate()
+            .filter_map(|(number, drafted)| Some((number, drafted.evaluate?, drafted.variant.id.as_str())))
+            .collect();
+        if let Some((baseline, span)) = &first.baseline {
+            let ids: Vec<&str> = evaluated.iter().map(|(.., id)| *id).collect();
+            if !ids.contains(&baseline.as_str()) {
+                let unknown = Diagnostic::unknown(span, "variant", baseline, "there are", &ids);
+                diagnostics.push(unknown);
+            }
+        }
+        if evaluated.len() < 2 {
+            return None;
+        }
+        let params = affekt_ops::compare::params(&affekt_ops::compare::Params {
+            primary: first.variant.primary.name().to_owned(),
+            baseline: first.baseline.as_ref().map(|(baseline, _)| baseline.clone()),
+        });
+        let predictions: Vec<DraftOutput> =
+            evaluated.iter().map(|(_, evaluate, _)| output(*evaluate, "predictions")).collect();
+        let mut added = None;
+        for (number, ..) in &evaluated {
+            let mut draft = self.plain(&affekt_ops::compare::DEFINITION, "compare", params.clone());
+            draft.inputs = vec![("predictions".into(), predictions.clone())];
+            added = Some(self.drafts.add(*number, draft));
+        }
+        added
     }
 
     fn plain(&self, definition: &'static Definition, name: &str, params: Value) -> Draft {
@@ -442,12 +513,23 @@ fn output(draft: usize, output: &str) -> DraftOutput {
     DraftOutput { draft, output: output.to_owned() }
 }
 
-fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol) -> Value {
+/// What a node of folds depends on: of all that is permitted, only what its rows may share.
+fn folds_params(parting: &Parting) -> Value {
+    let sharing: BTreeSet<Permission> = Sharing::ALL.into_iter().filter_map(Permission::to_share).collect();
+    let permitted: BTreeSet<Permission> = parting.rules.permitted().intersection(&sharing).copied().collect();
+    affekt_ops::folds::params(&parting.protocol, parting.rules.disjoint(), &permitted)
+}
+
+/// The stamps are those that are known now; the folds tell the others.
+fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol, wired: &[Wired]) -> Value {
     let kind = serde_json::to_value(protocol).unwrap_or_default();
+    let relied_on: BTreeSet<Permission> = wired.iter().flat_map(|wired| &wired.relies_on).copied().collect();
+    let mut stamps = protocol.stamps();
+    stamps.extend(relied_on.iter().map(|permission| permission.stamp().to_owned()));
     affekt_ops::evaluate::params(&affekt_ops::evaluate::Params {
         variant: overlaid.id.clone(),
         params: overlaid.params.iter().cloned().collect(),
         protocol: kind["kind"].as_str().unwrap_or_default().to_owned(),
-        stamps: protocol.stamps(),
+        stamps,
     })
 }

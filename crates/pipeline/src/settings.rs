@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use affekt_config::{Diagnostic, Diagnostics, Key, Node, Section, Span, list_names, nearest};
-use affekt_corpus::{Card, Protocol, Rules, SyntheticConfig};
+use affekt_corpus::{Card, SyntheticConfig};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 
+use crate::protocol::{self, Parting, Permitted};
 use crate::published::Published;
 use crate::shelves::Shelves;
 
@@ -27,13 +28,14 @@ pub struct CorpusUse {
 /// One variant, read.
 pub struct Settings {
     pub corpora: Vec<(CorpusUse, LabelScheme)>,
-    pub protocol: Protocol,
-    pub rules: Rules,
-    pub seeds: Vec<u64>,
+    pub parting: Parting,
+    pub permitted: Permitted,
     pub pipeline: PathBuf,
     pub with: Vec<(Key, Node)>,
     pub primary: Measure,
     pub published: Option<Published>,
+    /// The variant that the others are compared with, and where it is named.
+    pub baseline: Option<(String, Span)>,
 }
 
 /// Reads the settings of a variant.
@@ -67,7 +69,9 @@ pub fn read(
         check_schemes(&read, &field.node.span, diagnostics);
         Some(read)
     });
-    let protocol = section.required_section("protocol", crate::protocol::read);
+    let permitted = protocol::read_permitted(&mut section);
+    let parting = section
+        .required_section("protocol", |section| protocol::read(section, permitted.as_ref(), experiment));
     let pipeline = section.required("use").and_then(|field| {
         let text = field.text()?;
         find_pipeline(text, experiment, workspace).or_else(|| {
@@ -84,25 +88,25 @@ pub fn read(
         Some(())
     });
     let mut primary = Measure::Uar;
-    let mut published = None;
+    let (mut published, mut baseline) = (None, None);
     section.section("report", |report| {
         let measures = Measure::ALL.map(|measure| (measure.name(), measure));
         primary = report.one_of("primary", Measure::Uar, &measures);
         published = report.section("published", |section| Some(Published::read(section)));
+        let named = report.optional("baseline");
+        baseline = named.and_then(|field| Some((field.text()?.to_owned(), field.node.span.clone())));
         Some(())
     });
     section.close();
-    let (protocol, seeds) = protocol?;
-    let rules = Rules::new([], protocol.needs().iter().copied());
     Some(Settings {
         corpora: corpora?,
-        protocol,
-        rules,
-        seeds,
+        parting: parting?,
+        permitted: permitted?,
         pipeline: pipeline?,
         with,
         primary,
         published,
+        baseline,
     })
 }
 

@@ -181,15 +181,62 @@ fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<Step> 
             memory_mib: section.integer("memory_mib", 0, 0..=1 << 40),
         })
     });
-    let Some(definition) = affekt_ops::find(name) else {
-        let names: Vec<&str> = affekt_ops::ALL.iter().map(|definition| definition.name).collect();
-        diagnostics.push(Diagnostic::unknown(&op.node.span, "op", name, "there are", &names));
-        return None;
-    };
+    let definition = find_op(op, name, diagnostics)?;
     let params = (definition.params)(&mut section);
     section.close();
+    if definition.name == affekt_ops::standardise::DEFINITION.name {
+        check_enrolment(key, node, &params, &inputs, diagnostics);
+    }
     let resources = resources.unwrap_or_default();
     Some(Step { name: key.name.clone(), span: key.span.clone(), definition, params, inputs, axes, resources })
+}
+
+/// Ops whose nodes every experiment has: their parameters are its settings, and no pipeline writes them.
+const OF_EXPERIMENTS: [&str; 5] = ["ingest", "examples", "folds", "split", "compare"];
+
+fn find_op(op: Field<'_>, name: &str, diagnostics: &Diagnostics) -> Option<&'static Definition> {
+    if OF_EXPERIMENTS.contains(&name) {
+        let message =
+            format!("op `{name}` is not for pipelines: every experiment has it, by its own settings");
+        diagnostics.push(Diagnostic::error(&op.node.span, message).hint("leave the node out"));
+        return None;
+    }
+    let found = affekt_ops::find(name);
+    if found.is_none() {
+        let names = affekt_ops::ALL.iter().map(|definition| definition.name);
+        let names: Vec<&str> = names.filter(|name| !OF_EXPERIMENTS.contains(name)).collect();
+        diagnostics.push(Diagnostic::unknown(&op.node.span, "op", name, "there are", &names));
+    }
+    found
+}
+
+/// Statistics by speaker need recordings of the speakers that are not trained on; others have no use for them.
+fn check_enrolment(
+    key: &Key,
+    node: &Node,
+    params: &serde_json::Value,
+    inputs: &[StepInput],
+    diagnostics: &Diagnostics,
+) {
+    let enrol = inputs.iter().filter_map(|input| input.port.as_ref()).find(|(port, _)| port == "enrol");
+    let by = node.get("by").map_or(&key.span, |by| &by.span);
+    match (params["by"].as_str(), enrol) {
+        (Some("speaker"), None) => diagnostics.push(
+            Diagnostic::error(
+                by,
+                format!("`{}` knows nothing of speakers that are not trained on", key.name),
+            )
+            .hint("add `enrol: [split.dev, split.test]` to its `in`: their own recordings, without labels"),
+        ),
+        (Some(other), Some((_, span))) if other != "speaker" => diagnostics.push(
+            Diagnostic::error(
+                span,
+                format!("`enrol` is for statistics by speaker, and these are by {other}"),
+            )
+            .hint("leave `enrol` out, or say `by: speaker`"),
+        ),
+        _ => {}
+    }
 }
 
 fn read_axes(section: &mut Section<'_>) -> BTreeSet<Axis> {

@@ -3,7 +3,7 @@
 //! `variants:` lists them by name, each a mapping from dotted path to value. `sweep: {product: {path: [values]}}`
 //! crosses lists of values, on top of every variant. Without either there is one variant.
 
-use affekt_config::{Diagnostics, Key, Node, Section, Value, set, to_json};
+use affekt_config::{Diagnostics, Field, Key, Node, Section, Value, set, to_json};
 
 /// Mappings whose keys may hold dots.
 const LITERAL: &[&str] = &["with"];
@@ -86,6 +86,13 @@ fn sweep_axes(sweep: &Node, diagnostics: &Diagnostics) -> Vec<(Key, Vec<Node>)> 
             let values = values.list();
             if values.is_empty() {
                 diagnostics.error(&path.span, format!("`{}` is swept over no values", path.name));
+            }
+            for (number, value) in values.iter().enumerate() {
+                let is_same = |other: &Field<'_>| to_json(other.node) == to_json(value.node);
+                if values[..number].iter().any(is_same) {
+                    let message = format!("`{}` is swept over the same value twice", path.name);
+                    diagnostics.error(&value.node.span, message);
+                }
             }
             axes.push((path.clone(), values.into_iter().map(|field| field.node.clone()).collect()));
         }

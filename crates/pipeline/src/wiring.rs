@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_config::{Diagnostic, Diagnostics, list_names};
+use affekt_corpus::Permission;
+use affekt_domain::Role;
 use affekt_graph::Place;
-use affekt_ops::{Definition, Grain, InputPort, Kind};
+use affekt_ops::{Definition, Grain, InputPort, Kind, OutputPort};
 
+use crate::protocol::Permitted;
 use crate::step::{Axis, Reference, Step, Steps};
 
 /// What every pipeline finds there: made from the experiment's corpora, labels and protocol.
@@ -15,10 +18,25 @@ pub const GIVEN: &[(&str, &Definition, &[Axis])] = &[
     ("split", &affekt_ops::split::DEFINITION, &[Axis::Fold]),
 ];
 
+/// Names of nodes that are there beside those, and that no pipeline reads.
+const RESERVED: [&str; 2] = ["ingest", "compare"];
+
+/// What it takes for test rows to flow into a port from which they change what is fitted or how features are scaled.
+/// Every other port either takes them because it predicts or evaluates, or refuses them by their kind.
+pub fn needed_for_test_rows(op: &str, port: &str) -> Option<Permission> {
+    match (op, port) {
+        ("train", "dev") => Some(Permission::SelectionOnTest),
+        ("standardise", "enrol") => Some(Permission::TestSpeakerStatistics),
+        _ => None,
+    }
+}
+
 /// A step whose references are resolved: one list a port of its op, in the op's order.
 pub struct Wired {
     pub step: Step,
     pub inputs: Vec<Vec<Wire>>,
+    /// The permissions without which it would have been refused.
+    pub relies_on: BTreeSet<Permission>,
 }
 
 /// One reference, resolved.
@@ -26,6 +44,7 @@ pub struct Wired {
 pub struct Wire {
     pub node: String,
     pub output: String,
+    relies_on: Option<Permission>,
 }
 
 /// What can be referred to.
@@ -34,9 +53,16 @@ struct Named {
     axes: BTreeSet<Axis>,
 }
 
+/// What a step is wired among.
+struct Pipeline<'p> {
+    named: BTreeMap<String, Named>,
+    unread: BTreeSet<String>,
+    permitted: &'p Permitted,
+}
+
 /// Resolves all references and orders the steps so that each comes after what it reads. `None` (and errors) when
 /// they do not fit.
-pub fn wire(steps: Steps, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
+pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
     let Steps { read: steps, unread } = steps;
     let mut is_sound = unread.is_empty();
     let mut named: BTreeMap<String, Named> = GIVEN
@@ -47,17 +73,22 @@ pub fn wire(steps: Steps, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
         .collect();
     for step in &steps {
         let name = Named { definition: step.definition, axes: step.axes.clone() };
-        if GIVEN.iter().any(|(given, ..)| *given == step.name) {
+        let given = GIVEN.iter().map(|(given, ..)| given);
+        if given.chain(&RESERVED).any(|given| *given == step.name) {
             let message = format!("`{}` is given and cannot be a node's name", step.name);
             diagnostics.push(Diagnostic::error(&step.span, message).hint("call it something else"));
             is_sound = false;
         }
         named.insert(step.name.clone(), name);
     }
+    let pipeline = Pipeline { named, unread, permitted };
     let mut wired = Vec::new();
     for step in steps {
-        match wire_step(&step, &named, &unread, diagnostics) {
-            Some(inputs) => wired.push(Wired { step, inputs }),
+        match wire_step(&step, &pipeline, diagnostics) {
+            Some(inputs) => {
+                let relies_on = inputs.iter().flatten().filter_map(|wire| wire.relies_on).collect();
+                wired.push(Wired { step, inputs, relies_on });
+            }
             None => is_sound = false,
         }
     }
@@ -74,12 +105,8 @@ pub fn wire(steps: Steps, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
     in_order(wired, diagnostics)
 }
 
-fn wire_step(
-    step: &Step,
-    named: &BTreeMap<String, Named>,
-    unread: &BTreeSet<String>,
-    diagnostics: &Diagnostics,
-) -> Option<Vec<Vec<Wire>>> {
+fn wire_step(step: &Step, pipeline: &Pipeline<'_>, diagnostics: &Diagnostics) -> Option<Vec<Vec<Wire>>> {
+    let Pipeline { named, unread, .. } = pipeline;
     let ports = step.definition.inputs;
     let mut inputs: Vec<Vec<Wire>> = vec![Vec::new(); ports.len()];
     let mut is_sound = true;
@@ -108,7 +135,7 @@ fn wire_step(
                 is_sound = false;
                 continue;
             }
-            match resolve(step, port, reference, named, diagnostics) {
+            match resolve(step, port, reference, pipeline, diagnostics) {
                 Some(wire) => inputs[position].push(wire),
                 None => is_sound = false,
             }
@@ -159,6 +186,11 @@ fn wire_step(
         diagnostics.push(Diagnostic::error(&step.span, message).hint("leave out `per`"));
         is_sound = false;
     }
+    if step.definition.name == affekt_ops::evaluate::DEFINITION.name && !step.axes.is_empty() {
+        let message = format!("`{}` evaluates all folds and seeds together", step.name);
+        diagnostics.push(Diagnostic::error(&step.span, message).hint("leave out `per`"));
+        is_sound = false;
+    }
     if step.resources.gpu > 0 && step.definition.place == Place::Runner {
         diagnostics.error(&step.span, format!("op `{}` has no use for a GPU", step.definition.name));
         is_sound = false;
@@ -170,9 +202,10 @@ fn resolve(
     step: &Step,
     port: &InputPort,
     reference: &Reference,
-    named: &BTreeMap<String, Named>,
+    pipeline: &Pipeline<'_>,
     diagnostics: &Diagnostics,
 ) -> Option<Wire> {
+    let Pipeline { named, permitted, .. } = pipeline;
     let names: Vec<&str> = named.keys().map(String::as_str).collect();
     let Some(source) = named.get(&reference.node) else {
         diagnostics.push(Diagnostic::unknown(
@@ -192,22 +225,27 @@ fn resolve(
         diagnostics.push(Diagnostic::unknown(&reference.span, "output", name, &all, &names));
         return None;
     };
-    if !port.kinds.contains(&output.kind) {
-        let kinds: Vec<String> = port.kinds.iter().map(Kind::to_string).collect();
-        let fitting = fitting(port, named);
-        let mut diagnostic = Diagnostic::error(
-            &reference.span,
-            format!(
-                "input `{}` of `{}` takes {}, and `{}.{name}` is {}",
-                port.name,
-                step.name,
-                kinds.join(" or "),
-                reference.node,
-                output.kind
-            ),
-        );
+    let relies_on = match output.kind {
+        Kind::Rows(Role::Test) => needed_for_test_rows(step.definition.name, port.name),
+        _ => None,
+    };
+    let is_permitted = relies_on.map(|needed| permitted.contains_key(&needed));
+    if !is_permitted.unwrap_or_else(|| port.kinds.contains(&output.kind)) {
+        let mut diagnostic = Diagnostic::error(&reference.span, refusal(step, port, reference, output));
+        let fitting = match relies_on {
+            Some(_) => vec!["split.dev".to_owned()],
+            None => fitting(port, named),
+        };
+        let mut hints = Vec::new();
         if !fitting.is_empty() {
-            diagnostic = diagnostic.hint(format!("{} would fit", list_names(&fitting)));
+            hints.push(format!("{} would fit", list_names(&fitting)));
+        }
+        hints.extend(relies_on.map(|needed| {
+            let (name, stamp) = (needed.name(), needed.stamp());
+            format!("with `unsafe: [{name}]` in the experiment it is taken, and every table says `{stamp}`")
+        }));
+        if !hints.is_empty() {
+            diagnostic = diagnostic.hint(hints.join("; "));
         }
         diagnostics.push(diagnostic);
         return None;
@@ -236,7 +274,22 @@ fn resolve(
         diagnostics.error(&reference.span, message);
         return None;
     }
-    Some(Wire { node: reference.node.clone(), output: name.to_owned() })
+    Some(Wire { node: reference.node.clone(), output: name.to_owned(), relies_on })
+}
+
+/// What is said of an output that a port does not take.
+fn refusal(step: &Step, port: &InputPort, reference: &Reference, output: &OutputPort) -> String {
+    let Reference { node, .. } = reference;
+    let (name, kind) = (output.name, output.kind);
+    if port.kinds.contains(&kind) {
+        return format!(
+            "input `{}` of `{}` takes `{node}.{name}`, {kind}, only by permission",
+            port.name, step.name
+        );
+    }
+    let kinds: Vec<String> = port.kinds.iter().map(Kind::to_string).collect();
+    let takes = kinds.join(" or ");
+    format!("input `{}` of `{}` takes {takes}, and `{node}.{name}` is {kind}", port.name, step.name)
 }
 
 /// References that a port would take.
@@ -288,5 +341,56 @@ fn report_cycle(steps: &[Wired], done: &BTreeSet<String>, diagnostics: &Diagnost
             return;
         }
         path.push(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use affekt_config::{Span, parse};
+
+    use super::*;
+    use crate::step;
+
+    /// Whether the port takes test rows, of all ways to refuse a step.
+    fn takes_test_rows(op: &str, port: &str, permitted: &[Permission]) -> bool {
+        let diagnostics = Diagnostics::new();
+        let text = format!("nodes:\n  own: {{ op: {op}, in: {{ {port}: split.test }}, per: [fold, seed] }}");
+        let pipeline = parse("own.yaml", &text, &diagnostics).unwrap();
+        let span: Span = pipeline.span.clone();
+        let permitted = permitted.iter().map(|permission| (*permission, span.clone())).collect();
+        let steps = step::read(&pipeline, &[], &diagnostics);
+        assert_eq!(steps.read.len(), 1, "{diagnostics}");
+        wire(steps, &permitted, &diagnostics);
+        !diagnostics.to_string().contains("`split.test`")
+    }
+
+    #[test]
+    fn test_rows_reach_nothing_that_fits_or_chooses() {
+        let mut open = Vec::new();
+        let mut by_permission = Vec::new();
+        for op in affekt_ops::ALL {
+            for port in op.inputs.iter().filter(|port| matches!(port.kinds[0], Kind::Rows(_))) {
+                let takes = |permitted: &[Permission]| takes_test_rows(op.name, port.name, permitted);
+                if takes(&[]) {
+                    open.push((op.name, port.name));
+                }
+                for permission in Permission::ALL.into_iter().filter(|permission| takes(&[*permission])) {
+                    by_permission.push((op.name, port.name, permission.name()));
+                }
+                assert_eq!(
+                    takes(&Permission::ALL),
+                    takes(&[]) || needed_for_test_rows(op.name, port.name).is_some()
+                );
+            }
+        }
+        assert_eq!(open, [("predict", "rows")], "what predicts test rows, and nothing else");
+        by_permission.retain(|(op, port, _)| !open.contains(&(op, port)));
+        assert_eq!(
+            by_permission,
+            [("standardise", "enrol", "test-speaker-statistics"), ("train", "dev", "selection-on-test"),]
+        );
+        assert!(!takes_test_rows("train", "train", &Permission::ALL));
+        assert!(!takes_test_rows("standardise", "train", &Permission::ALL));
+        assert!(!takes_test_rows("evaluate", "train", &Permission::ALL));
     }
 }
