@@ -10,6 +10,7 @@ mod labels;
 mod prediction;
 mod random;
 mod role;
+mod stage;
 mod utterance;
 
 pub use digest::{Digest, ParseDigestError};
@@ -18,4 +19,5 @@ pub use labels::{LabelScheme, Relabelling};
 pub use prediction::{Epoch, Prediction};
 pub use random::SplitMix64;
 pub use role::Role;
+pub use stage::Stage;
 pub use utterance::{Example, Problem, Sex, Utterance};

@@ -1,6 +1,6 @@
 //! What a trained network says about an utterance, and how its training went.
 
-use crate::{Role, Sex};
+use crate::{Role, Sex, Stage};
 
 /// One prediction of one trained network: a row of `predictions.arrow`.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,13 +34,15 @@ pub struct Prediction {
 /// One epoch of one training run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epoch {
-    /// Its number, from 1.
+    /// What it is trained for.
+    pub stage: Stage,
+    /// Its number within the stage, from 1.
     pub number: u32,
-    /// The learning rate at its end.
+    /// The learning rate of its last step.
     pub learning_rate: f64,
-    /// Mean loss over the training examples, in training mode.
+    /// Mean loss over the training examples, in training mode; weighted where classes have weights.
     pub train_loss: f64,
-    /// Mean loss over the dev examples, where there is a dev part.
+    /// Mean loss over the dev examples, likewise, where there is a dev part.
     pub dev_loss: Option<f64>,
     /// Accuracy on the dev examples, in `0..=1`.
     pub dev_accuracy: Option<f64>,

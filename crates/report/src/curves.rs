@@ -1,6 +1,6 @@
 //! Training histories as small multiples: one panel a training run, all on the same scales.
 
-use affekt_domain::Epoch;
+use affekt_domain::{Epoch, Stage};
 use serde::Serialize;
 
 use crate::report::History;
@@ -66,7 +66,7 @@ const FRAME: Frame = Frame {
 
 /// The curves of `histories`, or `None` where nothing was trained.
 pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
-    let epochs = || histories.iter().flat_map(|history| &history.epochs);
+    let epochs = || histories.iter().flat_map(searched);
     let mut losses: Vec<f64> = epochs()
         .flat_map(|epoch| [Some(epoch.train_loss), epoch.dev_loss])
         .flatten()
@@ -101,9 +101,11 @@ impl Scales {
         let title = format!("fold {} · seed {}", history.fold, history.seed);
         let line = |y: &dyn Fn(&Epoch) -> Option<f64>| {
             let point = |epoch: &Epoch| Some(format!("{:.1},{:.1}", self.x(epoch.number), y(epoch)?));
-            history.epochs.iter().filter_map(point).collect::<Vec<_>>().join(" ")
+            searched(history).filter_map(point).collect::<Vec<_>>().join(" ")
         };
+        // Where a network was trained anew, for as many epochs as were best: the epoch that said so.
         let kept = history.epochs.iter().find(|epoch| epoch.kept);
+        let kept = kept.and_then(|kept| searched(history).find(|epoch| epoch.number == kept.number));
         Panel {
             description: describe(&title, history, kept),
             title,
@@ -132,18 +134,25 @@ impl Scales {
     }
 }
 
+/// The epochs that are drawn: those among which one was chosen.
+fn searched(history: &History) -> impl Iterator<Item = &Epoch> {
+    history.epochs.iter().filter(|epoch| epoch.stage == Stage::Search)
+}
+
 fn accuracy_y(accuracy: f64) -> Option<f64> {
     let height = FRAME.accuracy_bottom - FRAME.accuracy_top;
     accuracy.is_finite().then_some(FRAME.accuracy_bottom - height * accuracy.clamp(0.0, 1.0))
 }
 
 fn describe(title: &str, history: &History, kept: Option<&Epoch>) -> String {
-    let epochs = history.epochs.len();
+    let epochs = searched(history).count();
     let Some(kept) = kept else { return format!("{title}: {epochs} epochs, none kept") };
     let accuracy = kept.dev_accuracy.map(|a| format!(", dev accuracy {} %", percent(a))).unwrap_or_default();
     let dev = kept.dev_loss.map(|loss| format!(", dev loss {loss:.2}")).unwrap_or_default();
+    let anew = history.epochs.len() > epochs;
+    let anew = if anew { ", then trained anew for as many" } else { "" };
     format!(
-        "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{accuracy})",
+        "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{accuracy}){anew}",
         kept.number, kept.train_loss
     )
 }
@@ -154,6 +163,7 @@ mod tests {
 
     fn history(losses: &[f64]) -> History {
         let epoch = |(i, loss): (usize, &f64)| Epoch {
+            stage: Stage::Search,
             number: i as u32 + 1,
             learning_rate: 1e-3,
             train_loss: *loss,
@@ -173,6 +183,19 @@ mod tests {
         assert_eq!(panel.train_loss, "26.0,6.0 120.0,45.0");
         assert_eq!(panel.dev_loss, "");
         assert_eq!(panel.description, "fold 1 · seed 2: 3 epochs, kept 2 (train loss 1.00)");
+    }
+
+    #[test]
+    fn a_refit_is_told_of_and_not_drawn() {
+        let mut twice = history(&[2.0, 1.0, 1.5]);
+        let anew = twice.epochs[..2].to_vec();
+        twice.epochs[1].kept = false;
+        twice.epochs.extend(anew.into_iter().map(|epoch| Epoch { stage: Stage::Refit, train_loss: 9.0, ..epoch }));
+        let panel = &curves(&[twice]).unwrap().panels[0];
+        assert_eq!(panel.train_loss.split(' ').count(), 3);
+        assert_eq!(panel.kept.as_ref().map(|kept| kept.number), Some(2));
+        let told = "fold 1 · seed 2: 3 epochs, kept 2 (train loss 1.00), then trained anew for as many";
+        assert_eq!(panel.description, told);
     }
 
     #[test]

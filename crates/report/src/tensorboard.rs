@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use affekt_domain::Epoch;
+use affekt_domain::{Epoch, Stage};
 use prost::Message;
 
 use crate::report::{History, Report};
@@ -69,8 +69,11 @@ fn scalars(epoch: &Epoch) -> Vec<Scalar> {
         ("dev/uar", epoch.dev_uar),
         ("learning_rate", Some(epoch.learning_rate)),
     ];
-    let scalar =
-        |(tag, value): (&str, Option<f64>)| Some(Scalar { tag: tag.to_owned(), value: value? as f32 });
+    // Epochs are counted anew in a refit: its curves stand beside those of the search, not over them.
+    let prefix = if epoch.stage == Stage::Refit { "refit/" } else { "" };
+    let scalar = |(tag, value): (&str, Option<f64>)| {
+        Some(Scalar { tag: format!("{prefix}{tag}"), value: value? as f32 })
+    };
     values.into_iter().filter_map(scalar).collect()
 }
 
@@ -126,6 +129,7 @@ mod tests {
     #[test]
     fn bytes_are_tensorboard_s() {
         let epoch = Epoch {
+            stage: Stage::Search,
             number: 3,
             learning_rate: 0.25,
             train_loss: 0.5,

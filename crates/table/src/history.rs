@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use affekt_domain::Epoch;
+use affekt_domain::{Epoch, Stage};
 use arrow_array::types::{Float64Type, UInt32Type};
 use arrow_array::{Array, BooleanArray, Float64Array};
 use arrow_schema::DataType;
 
-use crate::columns::{numbers, optional, read_rows, required};
+use crate::columns::{numbers, optional, read_rows, required, texts};
 use crate::writer::{schema, write_rows};
 use crate::{TableError, TableFile};
 
@@ -21,6 +21,7 @@ pub const KIND: &str = "history";
 /// When it cannot be written.
 pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
     let fields = vec![
+        required("stage", DataType::Utf8),
         required("epoch", DataType::UInt32),
         required("learning_rate", DataType::Float64),
         required("train_loss", DataType::Float64),
@@ -31,6 +32,7 @@ pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
     ];
     write_rows(path, &schema(KIND, fields, &[]), epochs, |rows| {
         Ok(vec![
+            texts(rows.iter().map(|row| row.stage.name())),
             numbers::<UInt32Type>(rows.iter().map(|row| row.number)),
             numbers::<Float64Type>(rows.iter().map(|row| row.learning_rate)),
             numbers::<Float64Type>(rows.iter().map(|row| row.train_loss)),
@@ -48,6 +50,7 @@ pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
 /// When it is none, or damaged.
 pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
     read_rows(file, KIND, |columns| {
+        let stages = columns.text("stage")?;
         let numbers = columns.number::<UInt32Type>("epoch")?;
         let learning_rates = columns.number::<Float64Type>("learning_rate")?;
         let train_losses = columns.number::<Float64Type>("train_loss")?;
@@ -56,15 +59,22 @@ pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
         let dev_uars = columns.any::<Float64Array>("dev_uar")?;
         let kept = columns.flag("kept")?;
         let figure = |column: &Float64Array, row| column.is_valid(row).then(|| column.value(row));
-        let epoch = |row| Epoch {
-            number: numbers.value(row),
-            learning_rate: learning_rates.value(row),
-            train_loss: train_losses.value(row),
-            dev_loss: figure(dev_losses, row),
-            dev_accuracy: figure(dev_accuracies, row),
-            dev_uar: figure(dev_uars, row),
-            kept: kept.value(row),
+        let stage = |name: &str| {
+            let unknown = || TableError::Malformed(format!("`{name}` is no stage of a training"));
+            Stage::from_name(name).ok_or_else(unknown)
         };
-        Ok(columns.rows().map(epoch).collect())
+        let epoch = |row| {
+            Ok(Epoch {
+                stage: stage(stages.value(row))?,
+                number: numbers.value(row),
+                learning_rate: learning_rates.value(row),
+                train_loss: train_losses.value(row),
+                dev_loss: figure(dev_losses, row),
+                dev_accuracy: figure(dev_accuracies, row),
+                dev_uar: figure(dev_uars, row),
+                kept: kept.value(row),
+            })
+        };
+        columns.rows().map(epoch).collect()
     })
 }

@@ -7,13 +7,17 @@
 
 mod adam;
 pub mod checkpoint;
+mod clip;
 pub mod device;
 mod error;
+mod filled;
 pub mod init;
 mod random;
 mod shim;
 
 pub use adam::{Adam, AdamConfig, AdamStateError};
 pub use checkpoint::{Checkpoint, NamedTensors};
+pub use clip::clip_gradients;
 pub use error::{TorchError, first_line};
+pub use filled::filled;
 pub use random::Random;

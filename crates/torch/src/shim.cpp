@@ -2,7 +2,12 @@
 // returns null, or the message of what was thrown, to be released with free().
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
 #include <torch/version.h>
 
 #include <cstring>
@@ -41,11 +46,24 @@ char *affekt_adam_step(size_t count, const at::Tensor *const *parameters, const 
       m.push_back(*means[i]);
       s.push_back(*squares[i]);
       t.push_back(*steps[i]);
-      t.back().add_(1);
     }
-    if (!p.empty())
-      at::_fused_adam_(p, g, m, s, /* max_exp_avg_sqs */ {}, t, learning_rate, beta1, beta2, weight_decay,
+    if (p.empty()) return;
+    at::_foreach_add_(t, 1);
+    at::_fused_adam_(p, g, m, s, /* max_exp_avg_sqs */ {}, t, learning_rate, beta1, beta2, weight_decay,
                        epsilon, /* amsgrad */ false, /* maximize */ false);
+  });
+}
+
+// Scales the gradients so that the norm of all together is `max_norm` at most; as torch.nn.utils.clip_grad_norm_.
+// Multiplies in any case: to look first would mean to wait for the device.
+char *affekt_clip_gradients(size_t count, const at::Tensor *const *parameters, double max_norm) {
+  return guarded([&] {
+    std::vector<at::Tensor> g;
+    for (size_t i = 0; i < count; i++)
+      if (parameters[i]->grad().defined()) g.push_back(parameters[i]->grad().detach());
+    if (g.empty()) return;
+    at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(g)));
+    at::_foreach_mul_(g, norm.add(1e-6).reciprocal().mul(max_norm).clamp_max(1.0));
   });
 }
 

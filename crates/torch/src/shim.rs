@@ -1,4 +1,4 @@
-//! The border to C: the only unsafe code of this crate.
+//! The border to C.
 
 use std::ffi::{CStr, c_char};
 
@@ -25,6 +25,7 @@ unsafe extern "C" {
         weight_decay: f64,
         epsilon: f64,
     ) -> *mut c_char;
+    fn affekt_clip_gradients(count: usize, parameters: *const *const AtTensor, max_norm: f64) -> *mut c_char;
     fn affekt_forget_gradients(count: usize, parameters: *const *const AtTensor) -> *mut c_char;
     fn affekt_libtorch_version() -> *const c_char;
 }
@@ -67,6 +68,13 @@ pub fn adam_step(tensors: &AdamTensors, numbers: &AdamNumbers) -> Result<(), Tor
             numbers.epsilon,
         )
     })
+}
+
+/// Scales the gradients so that the norm of all together is `max_norm` at most.
+pub fn clip_gradients(parameters: &[Tensor], max_norm: f64) -> Result<(), TorchError> {
+    let pointers = pointers(parameters);
+    // SAFETY: as in `adam_step`.
+    check(unsafe { affekt_clip_gradients(pointers.len(), pointers.as_ptr(), max_norm) })
 }
 
 /// Leaves the tensors without gradients.

@@ -19,6 +19,9 @@ pub enum TrainError {
         "early stopping needs a dev part and this fold has none: try `stopping: {{ kind: fixed }}` or a protocol with `dev`"
     )]
     NoDevPart,
+    /// Nothing to train on anew.
+    #[error("`refit: best-epochs-with-dev` was not given the training and dev rows together")]
+    NoRefitPart,
     /// A number that makes no training.
     #[error("{name} is {value}: expected {expected}")]
     Config {
@@ -28,6 +31,16 @@ pub enum TrainError {
         value: String,
         /// What it may be.
         expected: &'static str,
+    },
+    /// A schedule that is longer than the training.
+    #[error(
+        "the schedule's `warmup` and `hold` take {flat} steps and the training has {total}: shorten them, or give them as shares of all steps"
+    )]
+    Schedule {
+        /// Steps of warm-up and holding.
+        flat: u64,
+        /// Steps in `max_epochs`.
+        total: u64,
     },
     /// A row has another number of values than the shape says.
     #[error(

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use affekt_domain::Role;
 
-/// Labelled matrices, read where they lie (a mapped file, usually).
-pub trait Examples {
+/// Labelled matrices, read where they lie (a mapped file, usually), by a thread beside the one that computes.
+pub trait Examples: Sync {
     /// How many rows there are, of all roles.
     fn len(&self) -> usize;
 

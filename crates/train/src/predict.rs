@@ -19,13 +19,12 @@ pub fn predict<R: PartRole>(
 ) -> Result<Vec<Vec<f32>>, TrainError> {
     same_shape(network, part.examples())?;
     let _guard = tch::no_grad_guard();
-    let mut batches = Batches::new(part.examples(), standardiser, network.device());
+    let batches = Batches::new(part.examples(), standardiser, network.device());
     let mut logits = Vec::with_capacity(part.rows().len());
-    for rows in part.rows().chunks(batch_size.max(1)) {
-        let (xs, _) = batches.gather(rows)?;
-        let batch = Vec::<Vec<f32>>::try_from(network.forward_t(&xs, false))?;
-        logits.extend(batch);
-    }
+    batches.of(part.rows(), batch_size, |_, batch| {
+        logits.extend(Vec::<Vec<f32>>::try_from(network.forward_t(&batch.xs, false))?);
+        Ok(())
+    })?;
     Ok(logits)
 }
 

@@ -82,7 +82,8 @@ impl Schedule {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), TrainError> {
+    /// Complains of what makes no schedule for so many steps.
+    pub(crate) fn check(&self, total: u64) -> Result<(), TrainError> {
         let bad =
             |name, value: f64, expected| Err(TrainError::Config { name, value: value.to_string(), expected });
         match *self {
@@ -98,6 +99,10 @@ impl Schedule {
                             "a whole number of steps, or a share of all steps below 1",
                         );
                     }
+                }
+                let flat = stages.warmup.of(total).saturating_add(stages.hold.of(total));
+                if flat > total {
+                    return Err(TrainError::Schedule { flat, total });
                 }
                 if !(0.0..=1.0).contains(&stages.floor) {
                     return bad("schedule.floor", stages.floor, "a share of lr, from 0 to 1");

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use affekt_domain::Epoch;
+use affekt_domain::{Epoch, Stage};
 use affekt_torch::{Checkpoint, NamedTensors};
 use tch::{Kind, Tensor};
 
@@ -26,7 +26,7 @@ pub struct Resume {
 pub enum StateOutcome {
     /// Nothing: training began at the beginning.
     Fresh,
-    /// A state: training went on after this epoch.
+    /// A state: training went on after so many epochs, those of all stages counted.
     Resumed(u32),
     /// Something unusable: training began at the beginning. The text says why; it is worth a warning.
     Ignored(String),
@@ -34,9 +34,11 @@ pub enum StateOutcome {
 
 /// What a training is between two epochs.
 pub struct State {
-    /// The epochs so far.
+    /// The epochs so far, of all stages; at least one.
     pub history: Vec<Epoch>,
-    /// The number of the epoch whose weights are `best`.
+    /// Epochs of the last one's stage, at the most.
+    pub max_epochs: u32,
+    /// The number of that stage's epoch whose weights are `best`.
     pub kept: u32,
     /// The weights after the last epoch.
     pub network: NamedTensors,
@@ -44,6 +46,13 @@ pub struct State {
     pub best: NamedTensors,
     /// The optimiser's state.
     pub optimiser: NamedTensors,
+}
+
+impl State {
+    /// The stage that it is in.
+    pub fn stage(&self) -> Stage {
+        self.history.last().map_or(Stage::Search, |epoch| epoch.stage)
+    }
 }
 
 /// The file that holds the state of one training.
@@ -98,8 +107,10 @@ impl<'a> StateFile<'a> {
             tensors.extend(group.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
         }
         tensors.insert(HISTORY.to_owned(), history_tensor(&state.history));
-        let metadata = [(SETTINGS, self.settings.clone()), (KEPT, state.kept.to_string())];
-        Checkpoint { tensors, metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into() }
+        let numbers = [(KEPT, state.kept), (MAX_EPOCHS, state.max_epochs)];
+        let numbers = numbers.map(|(key, number)| (key, number.to_string()));
+        let metadata = numbers.into_iter().chain([(SETTINGS, self.settings.clone())]);
+        Checkpoint { tensors, metadata: metadata.map(|(key, value)| (key.to_owned(), value)).collect() }
     }
 }
 
@@ -109,11 +120,13 @@ const OPTIMISER: &str = "optimiser.";
 const HISTORY: &str = "history";
 const SETTINGS: &str = "settings";
 const KEPT: &str = "kept";
+const MAX_EPOCHS: &str = "max_epochs";
 
 fn unpack(file: Checkpoint) -> Option<State> {
     let mut state = State {
         history: Vec::new(),
         kept: file.metadata.get(KEPT)?.parse().ok()?,
+        max_epochs: file.metadata.get(MAX_EPOCHS)?.parse().ok()?,
         network: NamedTensors::new(),
         best: NamedTensors::new(),
         optimiser: NamedTensors::new(),
@@ -134,35 +147,39 @@ fn unpack(file: Checkpoint) -> Option<State> {
     (!state.history.is_empty()).then_some(state)
 }
 
-/// The epochs as `[epochs, 6]` in f64, which keeps every bit; what is missing is NaN.
+const COLUMNS: usize = 7;
+
+/// The epochs as `[epochs, COLUMNS]` in f64, which keeps every bit; what is missing is NaN, a stage its number.
 fn history_tensor(history: &[Epoch]) -> Tensor {
     let values: Vec<f64> = history
         .iter()
         .flat_map(|e| {
             let [loss, accuracy, uar] =
                 [e.dev_loss, e.dev_accuracy, e.dev_uar].map(|v| v.unwrap_or(f64::NAN));
-            [f64::from(e.number), e.learning_rate, e.train_loss, loss, accuracy, uar]
+            let stage = f64::from(u8::from(e.stage == Stage::Refit));
+            [stage, f64::from(e.number), e.learning_rate, e.train_loss, loss, accuracy, uar]
         })
         .collect();
-    Tensor::from_slice(&values).view([-1, 6])
+    Tensor::from_slice(&values).view([-1, COLUMNS as i64])
 }
 
 fn history(tensor: &Tensor) -> Option<Vec<Epoch>> {
-    if tensor.kind() != Kind::Double || tensor.size().get(1) != Some(&6) {
+    if tensor.kind() != Kind::Double || tensor.size().get(1) != Some(&(COLUMNS as i64)) {
         return None;
     }
     let values = Vec::<f64>::try_from(tensor.flatten(0, -1)).ok()?;
     let present = |value: f64| (!value.is_nan()).then_some(value);
     let epoch = |row: &[f64]| Epoch {
-        number: row[0] as u32,
-        learning_rate: row[1],
-        train_loss: row[2],
-        dev_loss: present(row[3]),
-        dev_accuracy: present(row[4]),
-        dev_uar: present(row[5]),
+        stage: if row[0] == 0.0 { Stage::Search } else { Stage::Refit },
+        number: row[1] as u32,
+        learning_rate: row[2],
+        train_loss: row[3],
+        dev_loss: present(row[4]),
+        dev_accuracy: present(row[5]),
+        dev_uar: present(row[6]),
         kept: false,
     };
-    Some(values.chunks_exact(6).map(epoch).collect())
+    Some(values.chunks_exact(COLUMNS).map(epoch).collect())
 }
 
 /// Puts `bytes` in the place of the file: written beside it, forced to the disk, renamed.

@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
-use affekt_domain::Epoch;
+use affekt_domain::{Epoch, Stage};
 use affekt_features::Standardiser;
 use affekt_models::{Network, NetworkConfig, ParameterCounts};
-use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
+use affekt_torch::{Adam, AdamConfig, NamedTensors, Random, clip_gradients};
 use tch::{Device, Kind, Reduction, Tensor};
 
-use crate::batches::Batches;
+use crate::batches::{Batch, Batches};
 use crate::scores::DevScores;
 use crate::state::{State, StateFile};
 use crate::{
@@ -31,6 +31,9 @@ pub struct Training<'a> {
     pub trained_on: &'a TrainingPart<'a>,
     /// What its epoch is chosen on.
     pub selected_on: Option<&'a DevPart<'a>>,
+    /// What it is fitted on anew under [`Refit::BestEpochsWithDev`]: the rows of `trained_on` and `selected_on`, all as
+    /// training rows.
+    pub refitted_on: Option<&'a TrainingPart<'a>>,
     /// What is done to every row first.
     pub standardiser: Option<&'a Standardiser>,
     /// Where to compute.
@@ -46,8 +49,12 @@ pub struct Trained {
     pub weights: NamedTensors,
     /// All epochs.
     pub history: Vec<Epoch>,
-    /// The number of the epoch whose weights these are.
+    /// The stage of the epoch whose weights these are.
+    pub stage: Stage,
+    /// Its number in that stage.
     pub kept_epoch: u32,
+    /// How many rows that stage was fitted on.
+    pub trained_rows: usize,
     /// How many numbers the network holds.
     pub parameters: ParameterCounts,
     /// What was found in the [`Resume`] folder.
@@ -59,8 +66,12 @@ pub struct Trained {
 pub enum Progress<'a> {
     /// A batch is done.
     Batch {
+        /// The stage.
+        stage: Stage,
         /// The epoch, from 1.
         epoch: u32,
+        /// Epochs of this stage, at the most.
+        max_epochs: u32,
         /// Batches done in this epoch.
         done: usize,
         /// Batches in an epoch.
@@ -86,41 +97,17 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     check(training)?;
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    let config = training.config;
-    let mut run = Run::new(training)?;
+    let mut run = Run::new(training, Stage::Search, training.trained_on, training.config.max_epochs)?;
     let mut file = training.resume.map(|resume| StateFile::new(resume, settings(training)));
     let state = match file.as_ref().and_then(StateFile::read) {
         None => StateOutcome::Fresh,
         Some(Err(why)) => StateOutcome::Ignored(why),
         Some(Ok(state)) => StateOutcome::Resumed(run.restore(state)?),
     };
-
-    while !finished(config, &run.history, run.kept) {
-        let number = run.history.len() as u32 + 1;
-        let train_loss = run.epoch(number, progress)?;
-        let dev = run.evaluate(number)?;
-        let mut epoch = Epoch {
-            number,
-            learning_rate: run.optimiser.config.learning_rate,
-            train_loss,
-            dev_loss: dev.map(|dev| dev.loss),
-            dev_accuracy: dev.map(|dev| dev.accuracy),
-            dev_uar: dev.map(|dev| dev.uar),
-            kept: false,
-        };
-        let best = run.history.iter().find(|e| e.number == run.kept);
-        epoch.kept = best.is_none_or(|best| better(config, &epoch, best));
-        run.history.push(epoch);
-        if epoch.kept {
-            run.kept = number;
-            run.best = copy(&run.network.weights())?;
-        }
-        if let Some(file) = &mut file {
-            file.write_if_due(|| run.state())?;
-        }
-        if progress(Progress::Epoch(&epoch)).is_break() {
-            return Err(TrainError::Cancelled(number));
-        }
+    run.go_on(&mut file, progress)?;
+    if run.stage == Stage::Search && training.config.refit != Refit::None {
+        run = run.anew()?;
+        run.go_on(&mut file, progress)?;
     }
     run.finish(state)
 }
@@ -131,22 +118,35 @@ static GENERATOR: Mutex<()> = Mutex::new(());
 /// Losses are read from the device so many batches at a time.
 const LOSSES_AT_ONCE: usize = 32;
 
-/// A training under way.
+/// A stage of a training under way.
 struct Run<'a> {
     training: &'a Training<'a>,
+    stage: Stage,
+    trained_on: &'a TrainingPart<'a>,
+    /// Epochs of this stage, at the most.
+    max_epochs: u32,
     network: Network,
+    /// The network's tensors that have gradients.
+    parameters: Vec<Tensor>,
     optimiser: Adam,
     batches: Batches<'a>,
     /// Weights of the classes, and the same on the device for the loss.
     weights: Option<(Vec<f64>, Tensor)>,
+    /// The epochs of all stages.
     history: Vec<Epoch>,
+    /// The number of this stage's epoch whose weights are `best`.
     kept: u32,
     best: NamedTensors,
 }
 
 impl<'a> Run<'a> {
-    fn new(training: &'a Training<'a>) -> Result<Self, TrainError> {
-        let Training { config, trained_on, device, .. } = *training;
+    fn new(
+        training: &'a Training<'a>,
+        stage: Stage,
+        trained_on: &'a TrainingPart<'a>,
+        max_epochs: u32,
+    ) -> Result<Self, TrainError> {
+        let Training { config, device, .. } = *training;
         let examples = trained_on.examples();
         let network = training.network.build(examples.shape(), training.classes, training.seed, device)?;
         let adam =
@@ -158,14 +158,93 @@ impl<'a> Run<'a> {
         });
         Ok(Self {
             training,
-            weights: weights.transpose()?,
+            stage,
+            trained_on,
+            max_epochs,
+            parameters: network.trainable().into_values().collect(),
             optimiser: Adam::new(network.trainable(), adam),
             network,
             batches: Batches::new(examples, training.standardiser, device),
+            weights: weights.transpose()?,
             history: Vec::new(),
             kept: 0,
             best: NamedTensors::new(),
         })
+    }
+
+    /// From the seed once more, for as many epochs as were best.
+    fn anew(self) -> Result<Self, TrainError> {
+        let new = Self::new(self.training, Stage::Refit, refit_part(self.training)?, self.kept)?;
+        Ok(Self { history: self.history, ..new })
+    }
+
+    /// The epochs that are left of this stage.
+    fn go_on(
+        &mut self,
+        file: &mut Option<StateFile>,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<(), TrainError> {
+        while !self.is_over() {
+            let number = self.done() + 1;
+            let train_loss = self.epoch(number, progress)?;
+            let dev = self.evaluate(number)?;
+            let mut epoch = Epoch {
+                stage: self.stage,
+                number,
+                learning_rate: self.optimiser.config.learning_rate,
+                train_loss,
+                dev_loss: dev.map(|dev| dev.loss),
+                dev_accuracy: dev.map(|dev| dev.accuracy),
+                dev_uar: dev.map(|dev| dev.uar),
+                kept: false,
+            };
+            let best = self.history.iter().find(|old| self.is_kept(old));
+            epoch.kept = best.is_none_or(|best| self.is_better(&epoch, best));
+            self.history.push(epoch);
+            if epoch.kept {
+                self.kept = number;
+                self.best = copy(&self.network.weights())?;
+            }
+            if let Some(file) = file {
+                file.write_if_due(|| self.state())?;
+            }
+            if progress(Progress::Epoch(&epoch)).is_break() {
+                return Err(TrainError::Cancelled(number));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many epochs of this stage are done.
+    fn done(&self) -> u32 {
+        self.history.iter().filter(|epoch| epoch.stage == self.stage).count() as u32
+    }
+
+    fn is_over(&self) -> bool {
+        let done = self.done();
+        let patience_over = match (self.stage, self.training.config.stopping) {
+            (Stage::Search, Stopping::Early { patience, .. }) => {
+                done > self.kept && done - self.kept >= patience
+            }
+            _ => false,
+        };
+        done >= self.max_epochs || patience_over
+    }
+
+    fn is_kept(&self, epoch: &Epoch) -> bool {
+        epoch.stage == self.stage && epoch.number == self.kept
+    }
+
+    /// Whether to keep `new`'s weights rather than `old`'s.
+    fn is_better(&self, new: &Epoch, old: &Epoch) -> bool {
+        match (self.stage, self.training.config.stopping) {
+            (Stage::Refit, _) | (_, Stopping::Fixed) => true,
+            (_, Stopping::Early { monitor, .. }) => match monitor {
+                Monitor::DevLoss => new.dev_loss < old.dev_loss,
+                Monitor::DevAccuracy => new.dev_accuracy > old.dev_accuracy,
+                Monitor::DevUar => new.dev_uar > old.dev_uar,
+            },
+        }
     }
 
     /// One pass over the training part. Gives the mean loss.
@@ -174,12 +253,13 @@ impl<'a> Run<'a> {
         number: u32,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<f64, TrainError> {
-        let Training { config, trained_on, seed, .. } = *self.training;
+        let Training { config, seed, .. } = *self.training;
+        let Self { stage, max_epochs, .. } = *self;
         // Order and dropout are functions of seed and epoch, not of the epochs before: that is what lets a
         // resumed run go on as if nothing had happened.
         let mut random = Random::new(seed, &format!("epoch {number}"));
         tch::manual_seed(random.bits() as i64);
-        let mut rows = trained_on.rows().to_vec();
+        let mut rows = self.trained_on.rows().to_vec();
         random.shuffle(&mut rows);
 
         let total = rows.len().div_ceil(config.batch_size);
@@ -192,42 +272,41 @@ impl<'a> Run<'a> {
             sum: 0.0,
             weight: 0.0,
         };
-        for (i, rows) in rows.chunks(config.batch_size).enumerate() {
-            let (xs, ys) = self.batches.gather(rows)?;
+        let mut done = 0;
+        // How much some rows weigh together in the epoch's mean loss.
+        let examples = self.trained_on.examples();
+        let weight = |rows: &[usize]| match &self.weights {
+            None => rows.len() as f64,
+            Some((weights, _)) => rows.iter().map(|&row| weights[examples.class(row) as usize]).sum(),
+        };
+        self.batches.of(&rows, config.batch_size, |rows, Batch { xs, ys }| {
             let logits = self.network.forward_t(&xs, true);
             let weights = self.weights.as_ref().map(|(_, tensor)| tensor);
             let loss = logits.f_cross_entropy_loss(&ys, weights, Reduction::Mean, -100, 0.0)?;
             loss.f_backward()?;
-            let step = u64::from(number - 1) * total as u64 + i as u64;
-            let factor = config.schedule.factor(step, total as u64, config.max_epochs);
+            if let Some(max_norm) = config.clip_norm {
+                clip_gradients(&self.parameters, max_norm)?;
+            }
+            let step = u64::from(number - 1) * total as u64 + done as u64;
+            let factor = config.schedule.factor(step, total as u64, max_epochs);
             self.optimiser.config.learning_rate = config.lr * factor;
             self.optimiser.step()?;
-            losses.push(loss.f_detach()?, self.weight(rows))?;
-            let life = Progress::Batch { epoch: number, done: i + 1, total, loss: losses.mean() };
-            if progress(life).is_break() {
-                return Err(TrainError::Cancelled(number));
-            }
-        }
+            losses.push(loss.f_detach()?, weight(rows))?;
+            done += 1;
+            let life = Progress::Batch { stage, epoch: number, max_epochs, done, total, loss: losses.mean() };
+            if progress(life).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
+        })?;
         losses.flush()?;
         Ok(losses.sum / losses.weight)
     }
 
-    /// How much these rows weigh together in the epoch's mean loss.
-    fn weight(&self, rows: &[usize]) -> f64 {
-        let Some((weights, _)) = &self.weights else { return rows.len() as f64 };
-        let examples = self.training.trained_on.examples();
-        rows.iter().map(|&row| weights[examples.class(row) as usize]).sum()
-    }
-
-    /// Figures on the dev part, where there is one.
+    /// Figures on the dev part, where there is one. Training anew has none: there is nothing left to choose.
     fn evaluate(&self, epoch: u32) -> Result<Option<DevScores>, TrainError> {
-        let Training { config, standardiser, .. } = *self.training;
-        let Some(part) = self.training.selected_on else { return Ok(None) };
-        let scores = DevScores::new(
-            &predict(&self.network, part, standardiser, config.batch_size)?,
-            part.classes(),
-            self.weights.as_ref().map(|(weights, _)| weights.as_slice()),
-        );
+        let Training { config, standardiser, selected_on, .. } = *self.training;
+        let Some(part) = selected_on.filter(|_| self.stage == Stage::Search) else { return Ok(None) };
+        let logits = predict(&self.network, part, standardiser, config.batch_size)?;
+        let weights = self.weights.as_ref().map(|(weights, _)| weights.as_slice());
+        let scores = DevScores::new(&logits, part.classes(), weights);
         if scores.loss.is_finite() {
             Ok(Some(scores))
         } else {
@@ -235,8 +314,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Goes on from a saved state. Gives the number of the last epoch in it.
+    /// Goes on from a saved state, in its stage. Gives the number of epochs in it.
     fn restore(&mut self, state: State) -> Result<u32, TrainError> {
+        if state.stage() != self.stage {
+            *self = Self::new(self.training, state.stage(), refit_part(self.training)?, state.max_epochs)?;
+        }
         self.network.load(&state.network)?;
         self.optimiser.load_state(&state.optimiser)?;
         self.best = state.best;
@@ -250,6 +332,7 @@ impl<'a> Run<'a> {
             |tensors: &NamedTensors| tensors.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect();
         State {
             history: self.history.clone(),
+            max_epochs: self.max_epochs,
             kept: self.kept,
             network: self.network.weights(),
             best: clone(&self.best),
@@ -257,18 +340,27 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn finish(mut self, state: StateOutcome) -> Result<Trained, TrainError> {
-        for epoch in &mut self.history {
-            epoch.kept = epoch.number == self.kept;
-        }
+    fn finish(self, state: StateOutcome) -> Result<Trained, TrainError> {
+        let history =
+            self.history.iter().map(|epoch| Epoch { kept: self.is_kept(epoch), ..*epoch }).collect();
         let on_cpu = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_to_device(Device::Cpu)?));
         Ok(Trained {
             weights: self.best.into_iter().map(on_cpu).collect::<Result<_, TrainError>>()?,
-            history: self.history,
+            history,
+            stage: self.stage,
             kept_epoch: self.kept,
+            trained_rows: self.trained_on.rows().len(),
             parameters: self.network.parameter_counts(),
             state,
         })
+    }
+}
+
+/// What training anew reads.
+fn refit_part<'a>(training: &'a Training<'a>) -> Result<&'a TrainingPart<'a>, TrainError> {
+    match training.config.refit {
+        Refit::BestEpochsWithDev => training.refitted_on.ok_or(TrainError::NoRefitPart),
+        Refit::BestEpochs | Refit::None => Ok(training.trained_on),
     }
 }
 
@@ -328,17 +420,18 @@ fn check(training: &Training) -> Result<(), TrainError> {
     if config.max_epochs == 0 {
         return bad("max_epochs", "0".into(), "at least 1");
     }
-    // Read, but not done yet.
-    let later =
-        |name, value: String| bad(name, value, "nothing but its default: the rest is not implemented yet");
-    if config.clip_norm.is_some() {
-        return later("clip_norm", format!("{:?}", config.clip_norm));
+    if let Some(norm) = config.clip_norm.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
+        return bad("clip_norm", norm.to_string(), "a number above 0");
     }
-    if config.refit != Refit::None {
-        return later("refit", format!("{:?}", config.refit));
+    if config.refit != Refit::None && config.stopping == Stopping::Fixed {
+        return bad("refit", format!("{:?}", config.refit), "`none` where nothing is searched for");
+    }
+    if config.refit == Refit::BestEpochsWithDev {
+        check_part(refit_part(training)?, training.classes)?;
     }
     check_part(training.trained_on, training.classes)?;
-    config.schedule.check()?;
+    let per_epoch = training.trained_on.rows().len().div_ceil(config.batch_size) as u64;
+    config.schedule.check(per_epoch * u64::from(config.max_epochs))?;
     match (training.selected_on, config.stopping) {
         (Some(part), _) => check_part(part, training.classes),
         (None, Stopping::Early { .. }) => Err(TrainError::NoDevPart),
@@ -367,31 +460,13 @@ fn settings(training: &Training) -> String {
         "shape": training.trained_on.examples().shape(),
         "training_rows": training.trained_on.rows().len(),
         "dev_rows": training.selected_on.map(|part| part.rows().len()),
+        "refit_rows": training.refitted_on.map(|part| part.rows().len()),
         "standardiser": training.standardiser,
         "cuda": training.device.is_cuda(),
         "threads": affekt_torch::device::threads(),
         "libtorch": affekt_torch::device::libtorch_version(),
     })
     .to_string()
-}
-
-fn finished(config: &TrainConfig, history: &[Epoch], kept: u32) -> bool {
-    let done = history.len() as u32;
-    let patience_over = match config.stopping {
-        Stopping::Early { patience, .. } => done > kept && done - kept >= patience,
-        Stopping::Fixed => false,
-    };
-    done >= config.max_epochs || patience_over
-}
-
-/// Whether to keep `new`'s weights rather than `old`'s.
-fn better(config: &TrainConfig, new: &Epoch, old: &Epoch) -> bool {
-    match config.stopping {
-        Stopping::Fixed => true,
-        Stopping::Early { monitor: Monitor::DevLoss, .. } => new.dev_loss < old.dev_loss,
-        Stopping::Early { monitor: Monitor::DevAccuracy, .. } => new.dev_accuracy > old.dev_accuracy,
-        Stopping::Early { monitor: Monitor::DevUar, .. } => new.dev_uar > old.dev_uar,
-    }
 }
 
 fn copy(tensors: &NamedTensors) -> Result<NamedTensors, TrainError> {

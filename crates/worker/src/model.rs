@@ -1,5 +1,6 @@
 //! The artefact of `train`: weights in a safetensors file, with the card that makes them usable.
 
+use affekt_domain::Stage;
 use affekt_features::Standardiser;
 use affekt_graph::{Failure, Object};
 use affekt_models::{NetworkConfig, ParameterCounts};
@@ -31,11 +32,13 @@ pub struct Card {
     pub fold: u32,
     /// The seed it was trained with.
     pub seed: u64,
-    /// How many rows it was trained on.
+    /// How many rows it was trained on, augmented copies counted.
     pub training_rows: usize,
-    /// How many epochs were trained.
+    /// How many epochs were trained, in all stages.
     pub epochs: u32,
-    /// The epoch whose weights these are.
+    /// The stage of the epoch whose weights these are.
+    pub stage: Stage,
+    /// Its number in that stage.
     pub kept_epoch: u32,
 }
 

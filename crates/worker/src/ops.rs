@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use affekt_domain::{Digest, Prediction, Role};
+use affekt_domain::{Digest, Prediction, Role, Stage};
 use affekt_features::Standardiser;
 use affekt_graph::{Context, Failure, Job, Node, Object, Ops};
 use affekt_models::NetworkConfig;
@@ -14,8 +14,8 @@ use affekt_table::predictions::Predictions;
 use affekt_table::rows::{self, Rows};
 use affekt_torch::device::{DeviceChoice, set_threads};
 use affekt_train::{
-    DevPart, Examples, Part, PartRole, Progress, Resume, StateOutcome, TestPart, TrainConfig, TrainError,
-    Training, TrainingPart,
+    DevPart, Examples, Part, PartRole, Progress, Refit, Resume, StateOutcome, TestPart, TrainConfig,
+    TrainError, Training, TrainingPart,
 };
 use serde::Deserialize;
 use tch::Device;
@@ -77,6 +77,17 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
     let examples = Featured::new(&features, &tables)?;
     let trained_on = TrainingPart::of(&examples);
     let selected_on = dev_rows.as_ref().map(|_| DevPart::of(&examples));
+    let together = match (&dev_rows, params.training.refit) {
+        (Some(_), Refit::BestEpochsWithDev) if params.select_on_test => {
+            let message = "`refit: best-epochs-with-dev` would train on the test rows that chose the epoch: \
+                           refit on `best-epochs`, or choose on a dev part";
+            return Err(Failure::Failed { message: message.into() });
+        }
+        (Some(dev), Refit::BestEpochsWithDev) => Some(Rows { role: Role::Train, ..dev.clone() }),
+        _ => None,
+    };
+    let together = together.as_ref().map(|dev| Featured::new(&features, &[&train_rows, dev])).transpose()?;
+    let refitted_on = together.as_ref().map(|examples| TrainingPart::of(examples));
 
     let standardiser = job.open("standardise")?.first().map(standardise::read).transpose()?;
     if let Some(fitted) = standardiser.as_ref().filter(|fitted| fitted.fold != train_rows.fold) {
@@ -93,29 +104,32 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
         seed,
         trained_on: &trained_on,
         selected_on: selected_on.as_ref(),
+        refitted_on: refitted_on.as_ref(),
         standardiser: standardiser.as_ref(),
         device,
         resume: resume.as_ref(),
     };
-    let max_epochs = u64::from(params.training.max_epochs);
+    let mut epochs = u64::from(params.training.max_epochs);
     let trained = affekt_train::train(&training, &mut |progress| {
         match progress {
-            Progress::Batch { epoch, done, total, loss } => {
+            Progress::Batch { stage, epoch, max_epochs, done, total, loss } => {
+                epochs = u64::from(max_epochs);
                 let loss = loss.map_or_else(String::new, |loss| format!(", loss {loss:.3}"));
-                let note = format!("epoch {epoch}, batch {done}/{total}{loss}");
-                context.progress(u64::from(epoch - 1), max_epochs, &note);
+                let note = format!("{}epoch {epoch}, batch {done}/{total}{loss}", prefix(stage));
+                context.progress(u64::from(epoch - 1), epochs, &note);
             }
             Progress::Epoch(epoch) => {
                 let dev = epoch.dev_loss.map_or_else(String::new, |loss| format!(", dev loss {loss:.3}"));
-                let note = format!("epoch {}, loss {:.3}{dev}", epoch.number, epoch.train_loss);
-                context.progress(u64::from(epoch.number), max_epochs, &note);
+                let stage = prefix(epoch.stage);
+                let note = format!("{stage}epoch {}, loss {:.3}{dev}", epoch.number, epoch.train_loss);
+                context.progress(u64::from(epoch.number), epochs, &note);
             }
         }
         ControlFlow::Continue(())
     });
     let trained = trained.map_err(|error| failed(&error))?;
     if let StateOutcome::Ignored(why) = &trained.state {
-        context.progress(max_epochs, max_epochs, &format!("an unusable checkpoint was passed over: {why}"));
+        context.progress(epochs, epochs, &format!("an unusable checkpoint was passed over: {why}"));
     }
     let card = Card {
         version: model::VERSION,
@@ -126,14 +140,23 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
         parameters: trained.parameters,
         fold: train_rows.fold,
         seed,
-        training_rows: trained_on.rows().len(),
+        training_rows: trained.trained_rows,
         epochs: trained.history.len() as u32,
+        stage: trained.stage,
         kept_epoch: trained.kept_epoch,
     };
     let bytes = model::to_bytes(&card, trained.weights)?;
     let path = job.output("model")?;
     std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))?;
     affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
+}
+
+/// What stands before a training's progress.
+fn prefix(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Search => "",
+        Stage::Refit => "refit, ",
+    }
 }
 
 fn score(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
@@ -299,7 +322,7 @@ impl Examples for Featured<'_> {
 #[cfg(test)]
 mod tests {
     use affekt_config::{Diagnostics, Section, parse};
-    use affekt_train::{ClassWeights, Monitor, Refit, Schedule, Stages, Steps, Stopping};
+    use affekt_train::{ClassWeights, Monitor, Schedule, Stages, Steps, Stopping};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! A made-up experiment of any size: two variants that differ in their protocol, plausible figures.
 
-use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex};
+use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex, Stage};
 use affekt_eval::{Candidate, Description, Measure, TrainingCounts, compare, evaluate};
 use affekt_report::{
     Audit, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Parameters, Part, Published, Report, Run,
@@ -218,6 +218,7 @@ fn history(fold: u32, seed: u64, skill: f64, epochs: u32) -> History {
         let t = f64::from(number) / f64::from(epochs);
         let accuracy = skill * (1.0 - (-5.0 * t).exp()) + 0.04 * random.next();
         Epoch {
+            stage: Stage::Search,
             number,
             learning_rate: 1e-3,
             train_loss: 0.35 + 1.6 * (-4.0 * t).exp() + 0.03 * random.next(),

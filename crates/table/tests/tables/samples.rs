@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use affekt_domain::{Digest, Epoch, Example, Fold, Prediction, Problem, Role, Sex, Utterance};
+use affekt_domain::{Digest, Epoch, Example, Fold, Prediction, Problem, Role, Sex, Stage, Utterance};
 use affekt_table::examples::Examples;
 use affekt_table::features::FeatureWriter;
 use affekt_table::folds::Folds;
@@ -134,6 +134,7 @@ pub fn three_predictions() -> Predictions {
 
 pub fn epochs() -> Vec<Epoch> {
     let epoch = |number, dev: Option<f64>| Epoch {
+        stage: if number == 2 { Stage::Refit } else { Stage::Search },
         number,
         learning_rate: 1e-4,
         train_loss: 1.0 / 3.0,

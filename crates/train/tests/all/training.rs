@@ -1,136 +1,20 @@
-//! Training end to end on examples small enough for a test.
+//! The loop: learning, stopping, resuming, and what it refuses.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::Duration;
 
 use affekt_domain::Role;
 use affekt_features::Standardiser;
-use affekt_models::{CnnConfig, NetworkConfig, NormAxis};
-use affekt_torch::{Checkpoint, Random};
+use affekt_models::{CnnConfig, NetworkConfig};
+use affekt_torch::Checkpoint;
 use affekt_train::{
     DevPart, Examples, Monitor, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig, TrainError,
-    Trained, Training, TrainingPart, predict, train,
+    TrainingPart, predict,
 };
 use tch::Device;
 
-const BANDS: usize = 8;
-const FRAMES: usize = 12;
-
-/// Noise in which the band that is loud tells the class. 60 rows train, 20 dev, 20 test.
-#[derive(Clone)]
-struct Bands {
-    rows: Vec<(Vec<f32>, i64, Option<Role>)>,
-}
-
-impl Bands {
-    fn new() -> Self {
-        let mut random = Random::new(1, "bands");
-        let rows = (0..100).map(|row| {
-            let class = row % 3;
-            let values = (0..BANDS * FRAMES).map(|i| {
-                let loud = if (i / FRAMES) / 3 == class { 4.0 } else { 0.0 };
-                40.0 + loud + random.uniform(-6.0, 6.0)
-            });
-            let role = [Role::Train, Role::Train, Role::Train, Role::Dev, Role::Test][row % 5];
-            (values.collect(), class as i64, Some(role))
-        });
-        Self { rows: rows.collect() }
-    }
-}
-
-impl Examples for Bands {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-    fn shape(&self) -> [usize; 2] {
-        [BANDS, FRAMES]
-    }
-    fn frames(&self, row: usize) -> &[f32] {
-        &self.rows[row].0
-    }
-    fn class(&self, row: usize) -> i64 {
-        self.rows[row].1
-    }
-    fn speaker(&self, row: usize) -> &str {
-        ["C/1", "C/2"][row % 2]
-    }
-    fn role(&self, row: usize) -> Option<Role> {
-        self.rows[row].2
-    }
-}
-
-/// One training of a small network, varied by the tests.
-struct Case {
-    examples: Bands,
-    network: NetworkConfig,
-    config: TrainConfig,
-    with_dev: bool,
-    seed: u64,
-    resume: Option<Resume>,
-}
-
-impl Case {
-    fn new() -> Self {
-        let cnn =
-            CnnConfig { channels: vec![4, 6], pools: vec![2, 2], dropout: 0.3, norm_axis: NormAxis::Channel };
-        Self {
-            examples: Bands::new(),
-            network: NetworkConfig::Cnn(cnn),
-            config: TrainConfig { lr: 0.01, batch_size: 16, max_epochs: 6, ..TrainConfig::default() },
-            with_dev: true,
-            seed: 1,
-            resume: None,
-        }
-    }
-
-    fn resuming_in(folder: &Path) -> Self {
-        Self { resume: Some(Resume { folder: folder.to_owned(), every: Duration::ZERO }), ..Self::new() }
-    }
-
-    fn run(&self) -> Result<Trained, TrainError> {
-        self.run_with(&mut |_| ControlFlow::Continue(()))
-    }
-
-    fn run_with(&self, progress: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Trained, TrainError> {
-        let part = TrainingPart::of(&self.examples);
-        let standardiser = standardiser(&part);
-        let dev = DevPart::of(&self.examples);
-        let training = Training {
-            network: &self.network,
-            config: &self.config,
-            classes: 3,
-            seed: self.seed,
-            trained_on: &part,
-            selected_on: self.with_dev.then_some(&dev),
-            standardiser: Some(&standardiser),
-            device: Device::Cpu,
-            resume: self.resume.as_ref(),
-        };
-        train(&training, progress)
-    }
-}
-
-fn frames<'a>(part: &TrainingPart<'a>) -> Vec<&'a [f32]> {
-    part.rows().iter().map(|&row| part.examples().frames(row)).collect()
-}
-
-fn standardiser(part: &TrainingPart) -> Standardiser {
-    Standardiser::global(&frames(part), [BANDS, FRAMES]).unwrap()
-}
-
-fn bytes(trained: &Trained) -> Vec<u8> {
-    let tensors =
-        trained.weights.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
-    Checkpoint { tensors, ..Checkpoint::default() }.to_bytes().unwrap()
-}
-
-fn assert_same(a: &Trained, b: &Trained) {
-    assert_eq!(a.history, b.history);
-    assert_eq!(a.kept_epoch, b.kept_epoch);
-    assert!(bytes(a) == bytes(b), "other weights");
-}
+use crate::case::{BANDS, Bands, Case, FRAMES, assert_same, bytes, frames, standardiser};
 
 #[test]
 fn learns_and_predicts_what_it_has_not_seen() {

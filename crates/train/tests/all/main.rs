@@ -1,0 +1,7 @@
+//! Training end to end on examples small enough for a test.
+
+mod case;
+mod objective;
+mod refit;
+mod schedules;
+mod training;

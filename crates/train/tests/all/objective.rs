@@ -1,0 +1,111 @@
+//! What is minimised: class weights and clipped gradients.
+
+use affekt_domain::Role;
+use affekt_models::{CnnConfig, NetworkConfig, NormAxis};
+use affekt_train::{ClassWeights, DevPart, Stopping, TrainConfig, Trained, TrainingPart, predict};
+use tch::{Device, Tensor};
+
+use crate::case::{BANDS, Case, FRAMES, assert_same, bytes, standardiser};
+
+/// One epoch of one batch without dropout, on training rows of which class 0 has few: 5, 20 and 20.
+fn one_step(class_weights: ClassWeights) -> Case {
+    let mut case = Case::new();
+    let few = case.examples.rows.iter_mut().filter(|row| row.1 == 0 && row.2 == Some(Role::Train));
+    few.skip(5).for_each(|(_, _, role)| *role = None);
+    let cnn =
+        CnnConfig { channels: vec![4, 6], pools: vec![2, 2], dropout: 0.0, norm_axis: NormAxis::Channel };
+    let config = TrainConfig { max_epochs: 1, batch_size: 100, class_weights, ..case.config };
+    Case { network: NetworkConfig::Cnn(cnn), config, ..case }
+}
+
+/// `Σ w · cross-entropy / Σ w`, from logits.
+fn weighted(logits: &[Vec<f32>], classes: impl Iterator<Item = i64>, weights: [f64; 3]) -> f64 {
+    let (mut loss, mut weight) = (0.0, 0.0);
+    for (logits, class) in logits.iter().zip(classes) {
+        let of_class = weights[class as usize];
+        let sum: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
+        loss += of_class * (sum.ln() - f64::from(logits[class as usize]));
+        weight += of_class;
+    }
+    loss / weight
+}
+
+#[test]
+fn losses_are_weighted_by_class() {
+    for (class_weights, weights) in [
+        (ClassWeights::None, [1.0; 3]),
+        // n / (k · n_c): 45 rows of 3 classes.
+        (ClassWeights::Balanced, [45.0 / 15.0, 45.0 / 60.0, 45.0 / 60.0]),
+        // 1 / n_c = 4/20, 1/20, 1/20, which add up to 6/20.
+        (ClassWeights::InverseFrequency, [4.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0]),
+        (ClassWeights::Given(vec![0.5, 2.0, 7.0]), [0.5, 2.0, 7.0]),
+    ] {
+        let case = one_step(class_weights.clone());
+        let trained = case.run().unwrap();
+        let epoch = &trained.history[0];
+
+        // The training loss is that of the first weights, in training mode.
+        let part = TrainingPart::of(&case.examples);
+        assert_eq!(part.rows().len(), 45);
+        let standardiser = standardiser(&part);
+        let mut network = case.network.build([BANDS, FRAMES], 3, case.seed, Device::Cpu).unwrap();
+        let mut values = Vec::new();
+        for &row in part.rows() {
+            let mut row = case.examples.rows[row].0.clone();
+            standardiser.apply("", [BANDS, FRAMES], &mut row).unwrap();
+            values.extend(row);
+        }
+        let xs = Tensor::from_slice(&values).view([45, BANDS as i64, FRAMES as i64]);
+        let logits = Vec::<Vec<f32>>::try_from(network.forward_t(&xs, true)).unwrap();
+        let expected = weighted(&logits, part.classes(), weights);
+        assert!((epoch.train_loss - expected).abs() < 1e-5, "{class_weights:?}: {epoch:?}, {expected}");
+
+        // The dev loss is that of the trained weights, with the training part's class weights.
+        network.load(&trained.weights).unwrap();
+        let dev = DevPart::of(&case.examples);
+        let logits = predict(&network, &dev, Some(&standardiser), 32).unwrap();
+        let expected = weighted(&logits, dev.classes(), weights);
+        assert!(
+            (epoch.dev_loss.unwrap() - expected).abs() < 1e-5,
+            "{class_weights:?}: {epoch:?}, {expected}"
+        );
+    }
+}
+
+#[test]
+fn equal_weights_are_no_weights() {
+    let run = |class_weights| one_step(class_weights).run().unwrap();
+    let (none, ones) = (run(ClassWeights::None), run(ClassWeights::Given(vec![1.0; 3])));
+    assert!(bytes(&none) == bytes(&ones));
+    assert!(bytes(&none) != bytes(&run(ClassWeights::Balanced)));
+}
+
+#[test]
+fn impossible_weights_are_refused() {
+    let error = |case: Case| case.run().map(|_| ()).unwrap_err().to_string();
+    let few = error(one_step(ClassWeights::Given(vec![1.0, 2.0])));
+    assert!(few.starts_with("`class_weights` lists 2 numbers and there are 3 classes"), "{few}");
+    let zero = error(one_step(ClassWeights::Given(vec![1.0, 0.0, 1.0])));
+    assert_eq!(zero, "class_weights is 0: expected numbers above 0");
+    for class_weights in [ClassWeights::Balanced, ClassWeights::InverseFrequency] {
+        let mut case = one_step(class_weights);
+        case.examples.rows.retain(|(_, class, role)| (*class, *role) != (2, Some(Role::Train)));
+        let absent = error(case);
+        assert!(absent.starts_with("class 2 has no training rows, so it cannot be weighed"), "{absent}");
+    }
+}
+
+#[test]
+fn clipping_matters_where_gradients_are_larger() {
+    let run = |clip_norm| -> Trained {
+        let config =
+            TrainConfig { clip_norm, stopping: Stopping::Fixed, max_epochs: 2, ..Case::new().config };
+        Case { config, ..Case::new() }.run().unwrap()
+    };
+    let free = run(None);
+    assert_same(&free, &run(Some(1e6)));
+    assert!(bytes(&free) != bytes(&run(Some(0.05))));
+    let config = TrainConfig { clip_norm: Some(0.0), ..Case::new().config };
+    let error = Case { config, ..Case::new() }.run().unwrap_err().to_string();
+    assert_eq!(error, "clip_norm is 0: expected a number above 0");
+}
