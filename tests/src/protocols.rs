@@ -115,6 +115,15 @@ fn folds_that_grew_are_like_folds_that_were_known() {
     assert_eq!(lab.run("tiny", &[]).expect(0).ran(), [""; 0]);
     assert!(plan(&lab).iter().all(|row| row.ends_with(" cached")));
 
+    // Before its folds have grown again, a step is expected to take as long as all of them did.
+    let words = ["plan", "tiny.yaml", "--device", "cpu", "--json", "--cache", "another"];
+    let elsewhere = lab.xtask(&words).expect(0).json();
+    let rows = elsewhere["nodes"].as_array().unwrap();
+    let step = rows.iter().find(|row| row["id"] == "train[fold=*,seed=1]").unwrap();
+    let took = grown.journal.rows.iter().filter(|row| row["event"] == "node" && row["op"] == "train");
+    let took: f64 = took.map(|row| row["seconds"].as_f64().unwrap()).sum();
+    assert!((step["estimate_s"].as_f64().unwrap() - took).abs() < 1e-9, "{step} and {took}");
+
     let known = lab.run("tiny", &["--set", &format!("protocol={{ {KFOLD}, seeds: [1] }}")]).expect(0);
     let names = |journal: &Journal| -> BTreeSet<String> {
         journal.nodes("ran").into_iter().chain(journal.nodes("cached")).collect()

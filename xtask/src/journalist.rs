@@ -14,7 +14,7 @@ use affekt_graph::{
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::exit::{Stop, error};
-use crate::lab::Lab;
+use crate::lab::{Lab, estimate};
 use crate::run_folder::RunFolder;
 
 /// Elsewhere than on a terminal, how often a node that is still busy says so.
@@ -121,6 +121,9 @@ impl Journalist {
         let mut known = 0;
         let mut rows = Vec::new();
         for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
+            if matches!((&node.work, state), (Work::Grow(_), State::Waiting { .. })) {
+                left += estimate(walk, &self.last, at).unwrap_or(0.0);
+            }
             if matches!(node.work, Work::Grow(_)) || matches!(state, State::Skipped) {
                 continue;
             }
@@ -134,7 +137,7 @@ impl Journalist {
                     rows.push(node_row(node, "cached", Some(record), parts));
                 }
                 State::Ready { .. } | State::Running { .. } | State::Waiting { .. } => {
-                    left += self.last.estimate(&node.id, &node.op).unwrap_or(0.0);
+                    left += estimate(walk, &self.last, at).unwrap_or(0.0);
                 }
                 _ => {}
             }

@@ -139,6 +139,14 @@ impl Viewed<'_> {
     }
 }
 
+/// How long a node is likely to take, in seconds. One that has yet to grow takes as long as what it yielded last time.
+pub fn estimate(walk: &Walk<'_>, last: &LastRun, at: usize) -> Option<f64> {
+    let node = &walk.graph().nodes()[at];
+    let yielded = last.nodes.iter().filter(|(id, _)| walk.may_yield(at, id.as_str()));
+    let seconds: Vec<f64> = yielded.filter_map(|(_, row)| row.seconds).collect();
+    if seconds.is_empty() { last.estimate(&node.id, &node.op) } else { Some(seconds.iter().sum()) }
+}
+
 /// Whether there are nodes of this name, in full or without the bracket.
 pub fn is_there(name: &str, walk: &Walk<'_>) -> bool {
     walk.graph().nodes().iter().any(|node| node.id.as_str() == name || node.id.name() == name)

@@ -4,7 +4,7 @@ use affekt_graph::{State, Work, changes};
 use serde::Serialize;
 
 use crate::exit::{Exit, Stop};
-use crate::lab::{Asked, Lab, Viewed, print_json};
+use crate::lab::{Asked, Lab, Viewed, estimate, print_json};
 use crate::out::out;
 
 /// The command's arguments.
@@ -82,7 +82,7 @@ fn row(viewed: &Viewed<'_>, at: usize) -> Option<Row> {
     }
     let estimate_s = match state {
         State::Done { .. } => Some(0.0),
-        _ => viewed.last.estimate(&node.id, &node.op),
+        _ => estimate(&viewed.walk, &viewed.last, at),
     };
     let (id, op) = (node.id.to_string(), node.op.clone());
     Some(Row { id, op, state: state.name(), reason, key: key.map(|key| key.to_string()), estimate_s })
