@@ -18,6 +18,7 @@ mod full_disk;
 mod invariants;
 mod keys;
 mod kills;
+mod leaks;
 mod mistakes;
 mod own_corpus;
 mod permissions;
