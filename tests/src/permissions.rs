@@ -65,6 +65,11 @@ fn choosing_on_test_rows_is_told_to_the_training_and_stamped() {
     let words = ["explain", "tiny.yaml", "train[fold=1,seed=1]", "--device", "cpu"];
     let explained = lab.xtask(&[&words[..], &["--set", "unsafe=[selection-on-test]"]].concat()).expect(0);
     assert!(explained.stdout.contains("params.select_on_test"), "{}", explained.stdout);
+    // No permission lets test rows into what is fitted.
+    let refit =
+        ["--set", "unsafe=[selection-on-test]", "--set", "with.train.training.refit=best-epochs-with-dev"];
+    let refused = lab.xtask(&[&["plan", "tiny.yaml"], &refit[..]].concat()).expect(2).stderr;
+    assert!(refused.contains("would train anew on the test rows that chose its epoch"), "{refused}");
     // Nobody chooses on dev rows, so a protocol without them will do.
     let without = ["--set", "unsafe=[selection-on-test]", "--set", "protocol.dev=none"];
     assert_eq!(stamps(&lab.run("tiny", &without).expect(0)), ["selected on test"]);

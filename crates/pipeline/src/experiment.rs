@@ -157,6 +157,9 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         }
         drafted.push(compiler.draft(number, variant, settings, &wired));
     }
+    if diagnostics.has_errors() {
+        return None;
+    }
     let compare = compiler.draft_compare(&drafted, diagnostics);
     if diagnostics.has_errors() {
         return None;
@@ -225,6 +228,13 @@ fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
                 Diagnostic::error(&step.span, message)
                     .hint("give the protocol a dev part, or train with `stopping: { kind: fixed }`"),
             );
+        }
+        let chooses_on_test = relies_on.contains(&Permission::SelectionOnTest);
+        if chooses_on_test && step.params["training"]["refit"] == "best-epochs-with-dev" {
+            let message = format!("`{}` would train anew on the test rows that chose its epoch", step.name);
+            diagnostics.push(Diagnostic::error(&step.span, message).hint(
+                "say `refit: best-epochs`, which trains on training rows alone, or choose on a dev part",
+            ));
         }
     }
 }
