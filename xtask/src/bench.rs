@@ -42,8 +42,11 @@ enum What {
         #[arg(long, default_value = "mfcc", value_parser = ["mfcc", "logmel"])]
         feature: String,
     },
-    /// A training step of system B1 on the CPU, against PyTorch eager
+    /// A training step of a network on the CPU, against PyTorch eager
     Training {
+        /// `cnn`, `two-cnns` or `parallel-cnn`
+        #[arg(long, default_value = "cnn")]
+        network: String,
         /// Batch norm over `time` or `channel`
         #[arg(long, default_value = "time")]
         norm_axis: String,
@@ -72,9 +75,10 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             let reference = || python("tests/goldens/features/librosa_files_per_second.py", &rest);
             compare("files/s", "librosa", arguments.rounds, &ours, &reference)
         }
-        What::Training { norm_axis, threads } => {
+        What::Training { network, norm_axis, threads } => {
             have_libtorch(false)?;
-            let rest = [norm_axis.clone(), "32".to_owned(), threads.to_string(), "12".to_owned()];
+            let (batch, steps) = ("32".to_owned(), "12".to_owned());
+            let rest = [network.clone(), norm_axis.clone(), batch, threads.to_string(), steps];
             let ours = || {
                 let mut command = example("affekt-train", "cnn_throughput");
                 command.args(&rest);

@@ -7,6 +7,7 @@ pub struct SplitMix64(pub u64);
 
 impl SplitMix64 {
     /// 64 random bits.
+    #[inline]
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         Self::mix(self.0)
@@ -18,6 +19,7 @@ impl SplitMix64 {
     }
 
     /// Spreads what is in some bits of `z` over all of them.
+    #[inline]
     #[must_use]
     pub fn mix(mut z: u64) -> u64 {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -16,6 +16,7 @@ use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
 use crate::BuildError;
+use crate::dropout::dropout;
 use crate::network::checked_dropout;
 
 /// What a stack of blocks is made of. The default is that of B1, B2 and B3 as published.
@@ -126,7 +127,8 @@ impl ModuleT for Block {
         let mut xs = xs.max_pool2d(
             self.pool, self.pool, /* padding */ 0, /* dilation */ 1, /* ceil */ false,
         );
-        xs.relu_().dropout(self.dropout, train)
+        // Dropout makes its mask in the order in which the numbers lie.
+        dropout(&xs.relu_().permute([0, 2, 3, 1]), self.dropout, train).permute([0, 3, 1, 2])
     }
 }
 

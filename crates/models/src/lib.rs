@@ -5,6 +5,7 @@
 
 mod blocks;
 mod cnn;
+mod dropout;
 mod network;
 mod parallel_cnn;
 mod transformer;

@@ -13,6 +13,7 @@ use tch::nn::{Module, ModuleT};
 use tch::{Kind, Tensor, nn};
 
 use crate::BuildError;
+use crate::dropout::dropout;
 use crate::network::checked_dropout;
 
 /// What an [`Encoder`] is made of. The default is that of B3 as published.
@@ -131,10 +132,10 @@ impl Layer {
 impl ModuleT for Layer {
     /// `[batch, frames, width]`, the same out.
     fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        let dropout = |xs: &Tensor| xs.dropout(self.dropout, train);
-        let xs = self.norm1.forward(&(dropout(&self.self_attn.forward_t(xs, train)) + xs));
-        let hidden = dropout(&self.linear1.forward(&xs).relu_()); // [batch, frames, feed_forward]
-        self.norm2.forward(&(dropout(&self.linear2.forward(&hidden)) + xs))
+        let thinned = |xs: &Tensor| dropout(xs, self.dropout, train);
+        let xs = self.norm1.forward(&(thinned(&self.self_attn.forward_t(xs, train)) + xs));
+        let hidden = thinned(&self.linear1.forward(&xs).relu_()); // [batch, frames, feed_forward]
+        self.norm2.forward(&(thinned(&self.linear2.forward(&hidden)) + xs))
     }
 }
 
@@ -169,7 +170,8 @@ impl ModuleT for SelfAttention {
         let parts =
             projected.permute([2, 0, 3, 1, 4]).reshape([3, batch * self.heads, frames, depth]).unbind(0);
         let scores = (&parts[0] * (depth as f64).sqrt().recip()).bmm(&parts[1].transpose(1, 2));
-        let weights = scores.softmax(-1, Kind::Float).dropout(self.dropout, train); // [batch · heads, frames, frames]
+        // [batch · heads, frames, frames]
+        let weights = dropout(&scores.softmax(-1, Kind::Float), self.dropout, train);
         let heads = weights.bmm(&parts[2]).view([batch, self.heads, frames, depth]);
         self.out_proj.forward(&heads.transpose(1, 2).reshape([batch, frames, width]))
     }

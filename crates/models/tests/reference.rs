@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 const TOLERANCE: f64 = 1e-4;
 
 fn goldens<T: DeserializeOwned>(name: &str) -> Vec<T> {
+    affekt_torch::device::set_threads(1); // tests run side by side already
     let path = format!("{}/../../tests/goldens/models/{name}", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }

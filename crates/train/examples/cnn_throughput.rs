@@ -1,13 +1,14 @@
-//! How fast the single CNN (B1) trains: samples a second, on random data.
+//! How fast the networks B1 to B3 train: samples a second, on random data.
 //!
-//! `cnn_throughput [time|channel] [batch] [threads] [steps]`. Its twin in PyTorch, with the same arguments and
-//! the same output, is `tests/goldens/models/pytorch_cnn_throughput.py`; run them in turns and compare medians.
+//! `cnn_throughput [cnn|two-cnns|parallel-cnn] [time|channel] [batch] [threads] [steps]`. Its twin in PyTorch, with the
+//! same arguments and the same output, is `tests/goldens/models/pytorch_cnn_throughput.py`; run them in turns and compare
+//! medians.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::time::Instant;
 
-use affekt_models::{CnnConfig, NetworkConfig, NormAxis};
+use affekt_models::{CnnConfig, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig};
 use affekt_torch::{Adam, AdamConfig, device};
 use tch::{Device, Kind, Tensor};
 
@@ -15,17 +16,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument =
         |index: usize, default: &str| arguments.get(index).map_or(default, String::as_str).to_owned();
-    let norm_axis = match argument(0, "time").as_str() {
+    let norm_axis = match argument(1, "time").as_str() {
         "time" => NormAxis::Time,
         "channel" => NormAxis::Channel,
         other => return Err(format!("unknown axis `{other}`: expected `time` or `channel`").into()),
     };
-    let batch: i64 = argument(1, "32").parse()?;
-    let threads: usize = argument(2, "2").parse()?;
-    let steps: usize = argument(3, "12").parse()?;
+    let cnn = CnnConfig { norm_axis, ..CnnConfig::default() };
+    let config = match argument(0, "cnn").as_str() {
+        "cnn" => NetworkConfig::Cnn(cnn),
+        "two-cnns" => NetworkConfig::TwoCnns(cnn),
+        "parallel-cnn" => {
+            NetworkConfig::ParallelCnn(ParallelCnnConfig { cnn, transformer: TransformerConfig::default() })
+        }
+        other => {
+            return Err(
+                format!("unknown network `{other}`: expected `cnn`, `two-cnns` or `parallel-cnn`").into()
+            );
+        }
+    };
+    let batch: i64 = argument(2, "32").parse()?;
+    let threads: usize = argument(3, "2").parse()?;
+    let steps: usize = argument(4, "12").parse()?;
 
     device::set_threads(threads);
-    let config = NetworkConfig::Cnn(CnnConfig { norm_axis, ..CnnConfig::default() });
     let network = config.build([128, 94], 7, 0, Device::Cpu)?;
     let mut optimiser = Adam::new(network.trainable(), AdamConfig::default());
     let xs = Tensor::randn([batch, 128, 94], (Kind::Float, Device::Cpu));

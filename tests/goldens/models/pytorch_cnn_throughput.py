@@ -1,8 +1,8 @@
-"""How fast the single CNN (B1) trains in PyTorch eager: samples a second, on random data.
+"""How fast the networks B1 to B3 train in PyTorch eager: samples a second, on random data.
 
 Written for Python 3.11 and torch 2.11.0 (CPU).
-Run:  python pytorch_cnn_throughput.py [time|channel] [batch] [threads] [steps]
-The twin of crates/train/examples/cnn_throughput.rs: the network as one would write it in PyTorch, time
+Run:  python pytorch_cnn_throughput.py [cnn|two-cnns|parallel-cnn] [time|channel] [batch] [threads] [steps]
+The twin of crates/train/examples/cnn_throughput.rs: the networks as one would write them in PyTorch, time
 brought to the channels' place by a permuted copy, the default Adam.
 """
 import sys
@@ -11,8 +11,8 @@ import time
 import torch
 from torch import nn
 
-axis = sys.argv[1] if len(sys.argv) > 1 else "time"
-batch, threads, steps = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((2, 32), (3, 2), (4, 12)))
+kind, axis = (sys.argv[i] if len(sys.argv) > i else default for i, default in ((1, "cnn"), (2, "time")))
+batch, threads, steps = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((3, 32), (4, 2), (5, 12)))
 
 
 class TimeNorm(nn.BatchNorm1d):
@@ -24,14 +24,37 @@ class TimeNorm(nn.BatchNorm1d):
         return super().forward(rows).reshape(n, w, c, h).permute(0, 2, 3, 1)
 
 
+def blocks():
+    layers = []
+    for inputs, channels, pool, frames in ((1, 16, 2, 94), (16, 32, 4, 47), (32, 64, 4, 11)):
+        norm = TimeNorm(frames) if axis == "time" else nn.BatchNorm2d(channels)
+        layers += [nn.Conv2d(inputs, channels, 3, padding=1), norm, nn.ReLU(), nn.MaxPool2d(pool), nn.Dropout(0.3)]
+    return nn.Sequential(*layers, nn.Flatten())
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cnns = nn.ModuleList(blocks() for _ in range(1 if kind == "cnn" else 2))
+        features = 512 * len(self.cnns)
+        self.transformer = None
+        if kind == "parallel-cnn":
+            layer = nn.TransformerEncoderLayer(128, 4, 512, 0.4, batch_first=True)
+            self.transformer = nn.TransformerEncoder(layer, 4)
+            features += 128
+        self.output = nn.Linear(features, 7)
+
+    def forward(self, xs):
+        parts = [cnn(xs.unsqueeze(1)) for cnn in self.cnns]
+        if self.transformer is not None:
+            parts.append(self.transformer(xs.transpose(1, 2)).mean(1))
+        return self.output(torch.cat(parts, 1))
+
+
 torch.set_num_threads(threads)
-layers = []
-for inputs, channels, pool, frames in ((1, 16, 2, 94), (16, 32, 4, 47), (32, 64, 4, 11)):
-    norm = TimeNorm(frames) if axis == "time" else nn.BatchNorm2d(channels)
-    layers += [nn.Conv2d(inputs, channels, 3, padding=1), norm, nn.ReLU(), nn.MaxPool2d(pool), nn.Dropout(0.3)]
-net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 7)).train()
+net = Net().train()
 optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
-xs, ys = torch.randn(batch, 1, 128, 94), torch.randint(0, 7, (batch,))
+xs, ys = torch.randn(batch, 128, 94), torch.randint(0, 7, (batch,))
 seconds = []
 for _ in range(steps + 2):
     start = time.perf_counter()
