@@ -84,18 +84,18 @@ fn variant(
 }
 
 fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
-    let Some(published) = &variant.published else { return Vec::new() };
-    let figures =
-        [(Measure::Uar, published.uar), (Measure::Wa, published.wa), (Measure::MacroF1, published.macro_f1)];
-    let figure = |(measure, value): (Measure, Option<f64>)| {
-        Some(page::Published {
-            measure,
-            value: value?,
-            source: published.source.clone().unwrap_or_default(),
-            caveat: published.caveat.clone(),
+    let figures = |published: &affekt_pipeline::Published| {
+        let measures = [
+            (Measure::Uar, published.uar),
+            (Measure::Wa, published.wa),
+            (Measure::MacroF1, published.macro_f1),
+        ];
+        let (source, caveat) = (published.source.clone().unwrap_or_default(), published.caveat.clone());
+        measures.into_iter().filter_map(move |(measure, value)| {
+            Some(page::Published { measure, value: value?, source: source.clone(), caveat: caveat.clone() })
         })
     };
-    figures.into_iter().filter_map(figure).collect()
+    variant.published.iter().flat_map(figures).collect()
 }
 
 fn protocol_in_words(protocol: &Protocol, folds: &[Fold]) -> String {

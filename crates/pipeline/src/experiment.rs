@@ -69,7 +69,7 @@ pub struct Variant {
     /// The measure that ranks variants.
     pub primary: Measure,
     /// Figures to set beside.
-    pub published: Option<Published>,
+    pub published: Vec<Published>,
     /// `ingest` of each corpus.
     pub ingests: BTreeMap<String, NodeId>,
     /// `examples`.

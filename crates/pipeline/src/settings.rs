@@ -8,7 +8,7 @@ use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 
 use crate::protocol::{self, Parting, Permitted};
-use crate::published::Published;
+use crate::published::{self, Published};
 use crate::shelves::Shelves;
 
 /// The corpus whose layout and names the synthesiser knows.
@@ -33,7 +33,7 @@ pub struct Settings {
     pub pipeline: PathBuf,
     pub with: Vec<(Key, Node)>,
     pub primary: Measure,
-    pub published: Option<Published>,
+    pub published: Vec<Published>,
     /// The variant that the others are compared with, and where it is named.
     pub baseline: Option<(String, Span)>,
 }
@@ -88,11 +88,11 @@ pub fn read(
         Some(())
     });
     let mut primary = Measure::Uar;
-    let (mut published, mut baseline) = (None, None);
+    let (mut printed, mut baseline) = (Vec::new(), None);
     section.section("report", |report| {
         let measures = Measure::ALL.map(|measure| (measure.name(), measure));
         primary = report.one_of("primary", Measure::Uar, &measures);
-        published = report.section("published", |section| Some(Published::read(section)));
+        printed = report.optional("published").map(|field| published::read(field, root)).unwrap_or_default();
         let named = report.optional("baseline");
         baseline = named.and_then(|field| Some((field.text()?.to_owned(), field.node.span.clone())));
         Some(())
@@ -105,7 +105,7 @@ pub fn read(
         pipeline: pipeline?,
         with,
         primary,
-        published,
+        published: printed,
         baseline,
     })
 }

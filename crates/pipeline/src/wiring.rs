@@ -102,7 +102,21 @@ pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> O
     if !is_sound {
         return None;
     }
-    in_order(wired, diagnostics)
+    in_order(wired, diagnostics).map(leading_to_figures)
+}
+
+/// The steps that the figures are made from: a pipeline may offer features for an experiment to choose from, and what is
+/// not chosen is not computed. All of them where nothing evaluates.
+fn leading_to_figures(steps: Vec<Wired>) -> Vec<Wired> {
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    for Wired { step, inputs, .. } in steps.iter().rev() {
+        if step.definition.name == "evaluate" || wanted.contains(&step.name) {
+            wanted.insert(step.name.clone());
+            wanted.extend(inputs.iter().flatten().map(|wire| wire.node.clone()));
+        }
+    }
+    let is_wanted = |wired: &Wired| wanted.is_empty() || wanted.contains(&wired.step.name);
+    steps.into_iter().filter(is_wanted).collect()
 }
 
 fn wire_step(step: &Step, pipeline: &Pipeline<'_>, diagnostics: &Diagnostics) -> Option<Vec<Vec<Wire>>> {
