@@ -16,6 +16,8 @@ pub(crate) struct Curves {
     /// Whether losses above the top are drawn at the top.
     clipped: bool,
     has_dev: bool,
+    /// Whether networks were trained anew after an epoch was found.
+    has_refit: bool,
     last_epoch: u32,
     frame: Frame,
 }
@@ -39,6 +41,7 @@ struct Panel {
     /// The same in words, for those who cannot see it.
     description: String,
     train_loss: String,
+    refit_loss: String,
     dev_loss: String,
     dev_accuracy: String,
     kept: Option<Kept>,
@@ -86,6 +89,7 @@ pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
         loss_top: format!("{top}"),
         clipped: highest > top,
         has_dev: has_accuracy,
+        has_refit: histories.iter().any(|history| refitted(history).next().is_some()),
         last_epoch,
         frame,
     })
@@ -99,10 +103,11 @@ struct Scales {
 impl Scales {
     fn panel(&self, history: &History) -> Panel {
         let title = format!("fold {} · seed {}", history.fold, history.seed);
-        let line = |y: &dyn Fn(&Epoch) -> Option<f64>| {
+        let points = |epochs: &mut dyn Iterator<Item = &Epoch>, y: &dyn Fn(&Epoch) -> Option<f64>| {
             let point = |epoch: &Epoch| Some(format!("{:.1},{:.1}", self.x(epoch.number), y(epoch)?));
-            searched(history).filter_map(point).collect::<Vec<_>>().join(" ")
+            epochs.filter_map(point).collect::<Vec<_>>().join(" ")
         };
+        let line = |y: &dyn Fn(&Epoch) -> Option<f64>| points(&mut searched(history), y);
         // Where a network was trained anew, for as many epochs as were best: the epoch that said so.
         let kept = history.epochs.iter().find(|epoch| epoch.kept);
         let kept = kept.and_then(|kept| searched(history).find(|epoch| epoch.number == kept.number));
@@ -110,6 +115,7 @@ impl Scales {
             description: describe(&title, history, kept),
             title,
             train_loss: line(&|epoch| self.loss_y(epoch.train_loss)),
+            refit_loss: points(&mut refitted(history), &|epoch| self.loss_y(epoch.train_loss)),
             dev_loss: line(&|epoch| self.loss_y(epoch.dev_loss?)),
             dev_accuracy: line(&|epoch| accuracy_y(epoch.dev_accuracy?)),
             kept: kept.and_then(|epoch| {
@@ -134,9 +140,14 @@ impl Scales {
     }
 }
 
-/// The epochs that are drawn: those among which one was chosen.
-fn searched(history: &History) -> impl Iterator<Item = &Epoch> {
+/// The epochs among which one was chosen.
+pub(crate) fn searched(history: &History) -> impl Iterator<Item = &Epoch> {
     history.epochs.iter().filter(|epoch| epoch.stage == Stage::Search)
+}
+
+/// The epochs of training anew.
+pub(crate) fn refitted(history: &History) -> impl Iterator<Item = &Epoch> {
+    history.epochs.iter().filter(|epoch| epoch.stage == Stage::Refit)
 }
 
 fn accuracy_y(accuracy: f64) -> Option<f64> {
@@ -149,8 +160,7 @@ fn describe(title: &str, history: &History, kept: Option<&Epoch>) -> String {
     let Some(kept) = kept else { return format!("{title}: {epochs} epochs, none kept") };
     let accuracy = kept.dev_accuracy.map(|a| format!(", dev accuracy {} %", percent(a))).unwrap_or_default();
     let dev = kept.dev_loss.map(|loss| format!(", dev loss {loss:.2}")).unwrap_or_default();
-    let anew = history.epochs.len() > epochs;
-    let anew = if anew { ", then trained anew for as many" } else { "" };
+    let anew = if refitted(history).next().is_some() { ", then trained anew for as many" } else { "" };
     format!(
         "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{accuracy}){anew}",
         kept.number, kept.train_loss
@@ -190,7 +200,11 @@ mod tests {
         let mut twice = history(&[2.0, 1.0, 1.5]);
         let anew = twice.epochs[..2].to_vec();
         twice.epochs[1].kept = false;
-        twice.epochs.extend(anew.into_iter().map(|epoch| Epoch { stage: Stage::Refit, train_loss: 9.0, ..epoch }));
+        twice.epochs.extend(anew.into_iter().map(|epoch| Epoch {
+            stage: Stage::Refit,
+            train_loss: 9.0,
+            ..epoch
+        }));
         let panel = &curves(&[twice]).unwrap().panels[0];
         assert_eq!(panel.train_loss.split(' ').count(), 3);
         assert_eq!(panel.kept.as_ref().map(|kept| kept.number), Some(2));

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use affekt_domain::Stage;
 use affekt_eval::{Baseline, CellMetrics, Measure, VariantMetrics};
 use serde::Serialize;
 
 use crate::audit::{AuditView, audit};
 use crate::classes::{classes, confusion};
-use crate::curves::{Curves, curves};
+use crate::curves::{Curves, curves, searched};
 use crate::distribution::distribution;
 use crate::groups::groups;
 use crate::headline::is_told_in_words;
@@ -155,7 +156,8 @@ fn cells(variant: &Variant, slug: &str, note: &str) -> Table {
             variant.histories.iter().find(|history| (history.fold, history.seed) == (cell.fold, cell.seed));
         let kept = history.and_then(|history| {
             let kept = history.epochs.iter().find(|epoch| epoch.kept)?;
-            Some(format!("{} of {}", kept.number, history.epochs.last()?.number))
+            let anew = if kept.stage == Stage::Refit { ", trained anew" } else { "" };
+            Some(format!("{} of {}{anew}", kept.number, searched(history).last()?.number))
         });
         let support: u32 = cell.detail.confusion.iter().flatten().sum();
         let scores = Measure::ALL.map(|measure| Cell::percent(cell.scores.get(measure)));

@@ -3,7 +3,7 @@
 use std::time::Instant;
 use std::{fs, io};
 
-use affekt_domain::Epoch;
+use affekt_domain::{Epoch, Stage};
 use affekt_eval::{Measure, Outcome};
 use affekt_report::{Published, html, markdown, tables, tensorboard};
 
@@ -184,6 +184,30 @@ fn wild_losses_are_said_to_be_cut() {
     (epochs[0].train_loss, epochs[1].train_loss) = (90.0, f64::NAN);
     let page = html(&report);
     assert!(page.contains("are drawn at the upper edge") && !page.contains("NaN"));
+}
+
+/// A network that was trained anew for as many epochs as were best says so wherever the epoch stands.
+#[test]
+fn refits_are_told() {
+    let mut report = report(SMALL);
+    let epochs = &mut report.variants[1].histories[0].epochs;
+    let best = epochs.iter_mut().find(|epoch| epoch.kept).unwrap();
+    best.kept = false;
+    let best = *best;
+    let refit = |number| Epoch {
+        stage: Stage::Refit,
+        number,
+        dev_loss: None,
+        dev_accuracy: None,
+        dev_uar: None,
+        kept: number == best.number,
+        ..best
+    };
+    epochs.extend((1..=best.number).map(refit));
+    let page = html(&report);
+    assert!(page.contains("then trained anew for as many") && page.contains("class=\"refit\""));
+    assert!(markdown(&report).contains(&format!("| {} of 6, trained anew |", best.number)));
+    assert!(!html(&self::report(SMALL)).contains("class=\"refit\""));
 }
 
 #[test]
