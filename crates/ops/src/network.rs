@@ -17,7 +17,7 @@ pub fn read(network: &mut Section<'_>) -> Option<Value> {
     });
     if kind == "parallel-cnn" {
         let written = network.section("transformer", |section| Some(transformer(section)));
-        config["transformer"] = written.unwrap_or_else(|| json!({}));
+        config["transformer"] = written.unwrap_or_else(published_transformer);
     }
     Some(config)
 }
@@ -28,12 +28,29 @@ fn sizes(network: &mut Section<'_>, key: &str, default: [u32; 3]) -> Vec<u32> {
 }
 
 fn transformer(section: &mut Section<'_>) -> Value {
-    let positions = [("none", "none"), ("sinusoidal", "sinusoidal")];
+    let positions = [(POSITIONS, POSITIONS), ("sinusoidal", "sinusoidal")];
     json!({
-        "layers": section.integer("layers", 4_u32, 1..=64),
-        "heads": section.integer("heads", 4_u32, 1..=1024),
-        "feed_forward": section.integer("feed_forward", 512_u32, 1..=65_536),
-        "dropout": section.float("dropout", 0.4, 0.0..1.0),
-        "positions": section.one_of("positions", "none", &positions),
+        "layers": section.integer("layers", LAYERS, 1..=64),
+        "heads": section.integer("heads", HEADS, 1..=1024),
+        "feed_forward": section.integer("feed_forward", FEED_FORWARD, 1..=65_536),
+        "dropout": section.float("dropout", DROPOUT, 0.0..1.0),
+        "positions": section.one_of("positions", POSITIONS, &positions),
     })
 }
+
+/// What [`transformer`] makes of an empty section.
+fn published_transformer() -> Value {
+    json!({
+        "layers": LAYERS,
+        "heads": HEADS,
+        "feed_forward": FEED_FORWARD,
+        "dropout": DROPOUT,
+        "positions": POSITIONS,
+    })
+}
+
+const LAYERS: u32 = 4;
+const HEADS: u32 = 4;
+const FEED_FORWARD: u32 = 512;
+const DROPOUT: f64 = 0.4;
+const POSITIONS: &str = "none";
