@@ -95,9 +95,10 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), Failure> {
     let train = crate::table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     let enrolled = job.open("enrol")?;
     if !enrolled.is_empty() && by != By::Speaker {
-        let word = plain(&by);
+        let by = plain(&by);
+        let by = by.as_str().unwrap_or_default();
         let message = format!(
-            "`enrol` is for speakers that training does not hear and {word} statistics are the training rows' alone: \
+            "`enrol` holds speakers that training does not hear, and nothing is fitted to them `by: {by}`: \
              leave `enrol` out, or standardise `by: speaker`"
         );
         return Err(Failure::Failed { message });
@@ -106,8 +107,10 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), Failure> {
     for object in &enrolled {
         let rows = crate::table::read_predictable(object)?;
         if rows.fold != train.fold {
-            let message =
-                format!("the training rows are of fold {} and those enrolled of {}", train.fold, rows.fold);
+            let message = format!(
+                "the training rows are of fold {} and those enrolled of fold {}",
+                train.fold, rows.fold
+            );
             return Err(Failure::Failed { message });
         }
         others.extend(rows.rows);
