@@ -10,7 +10,7 @@ use crate::{Kind, kind, network};
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "train",
-    version: 2,
+    version: 3,
     about: "a network is fitted to the training rows, its epoch chosen on the dev rows",
     inputs: &[
         InputPort::many("features", &[Kind::Features]),
