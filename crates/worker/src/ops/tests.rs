@@ -4,6 +4,7 @@ use std::path::Path;
 
 use affekt_config::{Diagnostics, Section, parse};
 use affekt_graph::{Item, NodeId, Port, Store};
+use affekt_models::{CnnConfig, NormAxis, ParallelCnnConfig, Positions, TransformerConfig};
 use affekt_ops::standardise::Fitted;
 use affekt_table::features::FeatureWriter;
 use affekt_table::rows::Row;
@@ -31,7 +32,7 @@ fn read(text: &str) -> TrainParams {
 #[test]
 fn the_planner_and_the_worker_agree() {
     let plain = read("{ network: { kind: cnn }, training: {} }");
-    assert_eq!(plain.network, NetworkConfig::Cnn(affekt_models::CnnConfig::default()));
+    assert_eq!(plain.network, NetworkConfig::Cnn(CnnConfig::default()));
     assert_eq!(plain.training, TrainConfig::default());
     assert!(!plain.select_on_test);
 
@@ -266,4 +267,28 @@ fn a_standardiser_belongs_to_a_fold() {
     };
     assert_eq!(train(1).unwrap().0.standardise, Some(Standardiser::Utterance));
     assert_eq!(message(train(2)), "a standardiser of fold 2 must not be used to train in fold 1");
+}
+
+#[test]
+fn they_agree_on_networks() {
+    let network = |text: &str| read(&format!("network: {text}\ntraining: {{}}\n")).network;
+    assert_eq!(network("{ kind: two-cnns }"), NetworkConfig::TwoCnns(CnnConfig::default()));
+    let published = NetworkConfig::ParallelCnn(ParallelCnnConfig::default());
+    assert_eq!(network("{ kind: parallel-cnn }"), published);
+    // A section that is left out and an empty one are the same node.
+    let node = |network: &str| planned(&format!("{{ network: {network}, training: {{}} }}"));
+    assert_eq!(node("{ kind: parallel-cnn }"), node("{ kind: parallel-cnn, transformer: {} }"));
+
+    let shared = "channels: [8], pools: [2], dropout: 0.1, norm_axis: channel";
+    let cnn = CnnConfig { channels: vec![8], pools: vec![2], dropout: 0.1, norm_axis: NormAxis::Channel };
+    assert_eq!(network(&format!("{{ kind: cnn, {shared} }}")), NetworkConfig::Cnn(cnn.clone()));
+    let text = "layers: 2, heads: 8, feed_forward: 64, dropout: 0.2, positions: sinusoidal";
+    let positions = Positions::Sinusoidal;
+    let transformer = TransformerConfig { layers: 2, heads: 8, feed_forward: 64, dropout: 0.2, positions };
+    assert_eq!(
+        network(&format!("{{ kind: parallel-cnn, {shared}, transformer: {{ {text} }} }}")),
+        NetworkConfig::ParallelCnn(ParallelCnnConfig { cnn, transformer })
+    );
+    let (_, complaints) = planned("{ network: { kind: two-cnns, transformer: {} }, training: {} }");
+    assert!(complaints.contains("unknown key `transformer`"), "{complaints}");
 }
