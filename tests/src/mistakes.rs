@@ -62,7 +62,7 @@ const IN_PIPELINES: &[Mistake] = &[
     ("an unknown op", &[("op: mfcc", "op: mffc")]),
     (
         "an unknown input",
-        &[("features: mfcc, train: split.train, dev", "features: mfc, train: split.train, dev")],
+        &[("features: $features, train: split.train, dev", "features: mfc, train: split.train, dev")],
     ),
     ("an unknown output", &[("split.train, dev", "split.trian, dev")]),
     ("an unknown port", &[("in: { model: train", "in: { models: train")]),
@@ -71,7 +71,7 @@ const IN_PIPELINES: &[Mistake] = &[
     ("training rows to predict", &[("[split.dev, split.test]", "[split.dev, split.train]")]),
     (
         "sound where features are needed",
-        &[("features: mfcc, train: split.train, dev", "features: audio, train: split.train, dev")],
+        &[("features: $features, train: split.train, dev", "features: audio, train: split.train, dev")],
     ),
     ("an input left out", &[("train: split.train, dev", "dev")]),
     ("training without seeds", &[("per: [fold, seed]\n  predict", "per: [fold]\n  predict")]),
@@ -93,7 +93,7 @@ const IN_PIPELINES: &[Mistake] = &[
         "three at once",
         &[
             ("op: audio", "op: adio"),
-            ("features: mfcc, train: split.train, dev", "features: mfc, train: split.train, dev"),
+            ("features: $features, train: split.train, dev", "features: mfc, train: split.train, dev"),
             ("$lr", "$learning_rate"),
         ],
     ),
