@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_corpus::{
-    Audit, Completeness, DevPart, OfficialDev, Protocol, Shared, Sharing, Side, completeness,
+    Audit, Card, Completeness, DevPart, OfficialDev, Protocol, Shared, Sharing, Side, completeness,
 };
 use affekt_domain::{Fold, Problem, Role};
 use affekt_eval::{Measure, Metrics, VariantMetrics};
@@ -225,7 +225,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
         let ingest = experiment.variants.iter().find_map(|variant| variant.ingests.get(name));
         let Some(ingest) = ingest else { continue };
         let utterances = finished.table(ingest, "manifest", manifest::read)?;
-        let Completeness { files, speakers, .. } = completeness(&corpus.card, &utterances);
+        let Completeness { files, speakers, note, .. } = completeness(&corpus.card, &utterances);
         let is_synthetic = corpus.synthetic.is_some();
         corpora.push(page::Corpus {
             name: if is_synthetic { format!("{name} (synthetic)") } else { name.clone() },
@@ -234,6 +234,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
             speakers: speakers.found,
             licence: if is_synthetic { "made by this program".into() } else { corpus.card.licence.clone() },
             citation: (!is_synthetic).then(|| corpus.card.citation.clone()),
+            remarks: if is_synthetic { Vec::new() } else { remarks(&corpus.card, note) },
         });
         all_problems.extend(finished.table(ingest, "problems", problems::read)?);
     }
@@ -247,6 +248,12 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
     });
     all_problems.extend(missing);
     Ok((corpora, all_problems))
+}
+
+/// What a card says about the corpus as a whole and its numbers. Remarks on single files stand among the problems.
+fn remarks(card: &Card, note: Option<String>) -> Vec<String> {
+    let of_the_corpus = card.oddities.iter().filter(|oddity| oddity.files.is_none());
+    note.into_iter().chain(of_the_corpus.map(|oddity| oddity.remark.clone())).collect()
 }
 
 /// Corpora with more or fewer labelled utterances than the experiment counts on.

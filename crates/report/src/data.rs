@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::report::Report;
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::count;
+use crate::text::{count, sentence};
 
 /// How many problems of one kind in one corpus are listed by file.
 const LISTED: usize = 20;
@@ -54,7 +54,8 @@ pub(crate) fn corpora(report: &Report) -> Table {
             Cell::text(corpus.licence.clone()),
             corpus.citation.clone().map_or_else(Cell::none, Cell::text),
         ];
-        Row::new(corpus.name.clone(), cells)
+        let remarks: Vec<String> = corpus.remarks.iter().map(|remark| sentence(remark)).collect();
+        Row::new(corpus.name.clone(), cells).noted((!remarks.is_empty()).then(|| remarks.join(" ")))
     });
     let about = "Utterances are those found on this machine, of those that the complete corpus holds.";
     Table::new("corpora", "Corpora", about, "Corpus", columns).rows(None, rows)

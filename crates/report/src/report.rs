@@ -187,6 +187,8 @@ pub struct Corpus {
     pub licence: String,
     /// What to cite.
     pub citation: Option<String>,
+    /// What a reader of its figures should know, in sentences.
+    pub remarks: Vec<String>,
 }
 
 /// What the nodes of one op cost.

@@ -29,6 +29,7 @@ pub fn report(size: Size) -> Report {
         speakers,
         licence: licence.into(),
         citation: Some(format!("A. Author and B. Author: The {name} corpus (2010)")),
+        remarks: vec![format!("{name} & its speakers are made up"), "nothing they say is true".into()],
     };
     let problem = |i: usize| Problem {
         corpus: "NORTH".into(),
