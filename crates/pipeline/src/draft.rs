@@ -75,9 +75,8 @@ impl Drafts {
             .map(|(draft, used_by)| {
                 let mut axes = Vec::new();
                 if used_by.len() < variants.len() {
-                    let users: Vec<&str> =
-                        used_by.iter().map(|variant| variants[*variant].as_str()).collect();
-                    axes.push(("variant", users.join("+")));
+                    let users = used_by.iter().map(|variant| variants[*variant].as_str());
+                    axes.push(("variant", together(&users.collect::<Vec<_>>())));
                 }
                 axes.extend(draft.is_per_fold().then(folds::any_fold));
                 axes.extend(draft.axes.iter().cloned());
@@ -150,4 +149,26 @@ fn signature(draft: &Draft) -> String {
         draft.inputs,
         grows
     )
+}
+
+/// How many variants a name spells out.
+const SPELT_OUT: usize = 3;
+
+/// `a+b`; of many the first and how many more, which is no other node's name: a variant uses one node of a kind.
+fn together(variants: &[&str]) -> String {
+    match variants {
+        [first, rest @ ..] if rest.len() >= SPELT_OUT => format!("{first}+{}", rest.len()),
+        few => few.join("+"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_many_variants_stay_short() {
+        assert_eq!(together(&["a", "b", "c"]), "a+b+c");
+        assert_eq!(together(&["a", "b", "c", "d"]), "a+3");
+    }
 }
