@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_corpus::{
-    Audit, Card, Completeness, DevPart, OfficialDev, Protocol, Shared, Sharing, Side, completeness,
+    Audit, Card, Completeness, DevPart, Group, OfficialDev, Protocol, Shared, Sharing, Side, completeness,
 };
 use affekt_domain::{Fold, Problem, Role};
 use affekt_eval::{Measure, Metrics, VariantMetrics};
@@ -77,6 +77,7 @@ fn variant(
         parameters,
         histories,
         published: published(variant),
+        parted_by_speaker: is_parted_by_speaker(&variant.protocol),
         audit: Some(audit_summary(&audit, variant, remarks)),
         parts: parts(&labelled, &parted, &metrics.about.classes),
         metrics,
@@ -234,7 +235,11 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
             speakers: speakers.found,
             licence: if is_synthetic { "made by this program".into() } else { corpus.card.licence.clone() },
             citation: (!is_synthetic).then(|| corpus.card.citation.clone()),
-            remarks: if is_synthetic { Vec::new() } else { remarks(&corpus.card, note) },
+            remarks: if is_synthetic {
+                vec!["a voice synthesiser's: figures say nothing about real speech".into()]
+            } else {
+                remarks(&corpus.card, note)
+            },
         });
         all_problems.extend(finished.table(ingest, "problems", problems::read)?);
     }
@@ -254,6 +259,16 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
 fn remarks(card: &Card, note: Option<String>) -> Vec<String> {
     let of_the_corpus = card.oddities.iter().filter(|oddity| oddity.files.is_none());
     note.into_iter().chain(of_the_corpus.map(|oddity| oddity.remark.clone())).collect()
+}
+
+/// Whether what tells test from training is who speaks, and nothing wider.
+fn is_parted_by_speaker(protocol: &Protocol) -> bool {
+    match protocol {
+        Protocol::GroupKfold(kfold) => kfold.group == Group::Speaker,
+        Protocol::LeaveOneGroupOut(leave_out) => leave_out.group == Group::Speaker,
+        Protocol::Official(_) | Protocol::File(_) => true,
+        Protocol::Random(_) => false,
+    }
 }
 
 /// Corpora with more or fewer labelled utterances than the experiment counts on.

@@ -97,6 +97,9 @@ pub fn read(
         baseline = named.and_then(|field| Some((field.text()?.to_owned(), field.node.span.clone())));
         Some(())
     });
+    // Laid over the file already, and known.
+    section.node("variants");
+    section.node("sweep");
     section.close();
     Some(Settings {
         corpora: corpora?,

@@ -128,8 +128,9 @@ fn notes(comparison: &Comparison) -> Vec<String> {
          finds differences too readily."
             .into(),
     ];
-    if pairs.len() > 1 {
-        notes.push(format!("Holm: the same p, corrected for the {} pairs.", count(pairs.len() as u64)));
+    let compared = pairs.iter().filter(|pair| matches!(pair.outcome, Outcome::Compared(_))).count();
+    if compared > 1 {
+        notes.push(format!("Holm: the same p, corrected for the {} pairs compared.", count(compared as u64)));
     }
     notes
 }

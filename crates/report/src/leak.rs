@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::report::{Report, Variant};
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{percent, plural, points, range, signed, title};
+use crate::text::{count, percent, plural, points, range, signed, title};
 
 /// What sharing between the parts is worth, for every pair that tells.
 #[derive(Serialize)]
@@ -28,6 +28,8 @@ struct Leak {
     middle: String,
     /// What the leaking one shares and the clean one does not.
     stamps: Vec<String>,
+    /// What else differs: how many utterances each trains on.
+    training: Option<String>,
     /// What the comparison row by row says.
     paired: Option<String>,
 }
@@ -52,6 +54,7 @@ pub(crate) fn leaks(report: &Report) -> Option<Leaks> {
                 stamps(leaking).difference(&stamps(clean)).map(|&s| s.to_owned()).collect();
             if extra.is_empty()
                 || !stamps(leaking).is_superset(&stamps(clean))
+                || !clean.parted_by_speaker
                 || !differ_in_protocol_alone(leaking, clean)
             {
                 continue;
@@ -113,8 +116,27 @@ fn pair(report: &Report, leaking: &Variant, clean: &Variant, stamps: Vec<String>
         price: signed(price(report, leaking, clean)),
         middle: percent((mean(leaking) + mean(clean)) / 2.0),
         stamps,
+        training: training(leaking, clean),
         paired: report.comparison.as_ref().and_then(|comparison| paired(comparison, leaking, clean)),
     }
+}
+
+/// A network that learns from more is better for that too.
+fn training(leaking: &Variant, clean: &Variant) -> Option<String> {
+    let sizes = |variant: &Variant| {
+        let sizes =
+            variant.audit.iter().flat_map(|audit| audit.folds.iter().map(|fold| fold.parts[0].utterances));
+        let (least, most) = (sizes.clone().min()?, sizes.max()?);
+        let (least, most) = (count(least as u64), count(most as u64));
+        Some(if least == most { least } else { format!("{least} to {most}") })
+    };
+    let (of_leaking, of_clean) = (sizes(leaking)?, sizes(clean)?);
+    let (leaking, clean) = (&leaking.metrics.about.id, &clean.metrics.about.id);
+    (of_leaking != of_clean).then(|| {
+        format!(
+            "{leaking} trains on {of_leaking} utterances a fold, {clean} on {of_clean}: part of the price may be that."
+        )
+    })
 }
 
 /// What comparing the two row by row says of the price.

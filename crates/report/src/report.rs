@@ -59,6 +59,9 @@ pub struct Variant {
     pub histories: Vec<History>,
     /// Figures that others printed for it.
     pub published: Vec<Published>,
+    /// Whether its test parts are of the same corpora as its training parts and differ from them in their speakers alone,
+    /// if in anything. Figures on other corpora or texts say more than what shared speakers are worth.
+    pub parted_by_speaker: bool,
     /// How its examples were parted, and what the parts share.
     pub audit: Option<Audit>,
     /// How often each class comes, by corpus and role, in its first fold.

@@ -66,6 +66,20 @@ fn the_price_is_that_of_the_protocol_alone() {
     report.variants[1].metrics.about.params.insert("train.lr".into(), 0.1.into());
     assert!(!html(&report).contains("The price of the leak"));
 
+    // Another corpus, or another text, is more than other speakers.
+    let mut report = self::report(SMALL);
+    report.variants[1].parted_by_speaker = false;
+    assert!(!html(&report).contains("The price of the leak"));
+
+    // Who learns from more has an advantage of another kind.
+    let mut report = self::report(SMALL);
+    assert!(!html(&report).contains("part of the price"));
+    let audit = report.variants[1].audit.as_mut().unwrap();
+    audit.folds.iter_mut().zip(1..).for_each(|(fold, size)| fold.parts[0].utterances = 100 * size);
+    let most = 100 * audit.folds.len();
+    let told = format!("speakers_apart on 100 to {most}: part of the price may be that.");
+    assert!(html(&report).contains(&told), "{told}");
+
     // With nothing shared there is no stamp and no price.
     let mut report = self::report(SMALL);
     report.variants[0].metrics.about.stamps.clear();

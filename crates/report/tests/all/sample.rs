@@ -123,6 +123,7 @@ fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
             "folds of whole speakers, other speakers as dev"
         }
         .into(),
+        parted_by_speaker: !leaking,
         labels: "seven-as-published".into(),
         labels_note: leaking.then(|| {
             "all 480 SAVEE files are called surprise, as the published tables imply; these are not true labels"
