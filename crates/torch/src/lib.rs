@@ -12,6 +12,7 @@ pub mod device;
 mod error;
 mod filled;
 pub mod init;
+mod memory;
 mod random;
 mod shim;
 
@@ -20,4 +21,5 @@ pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
 pub use error::{TorchError, first_line};
 pub use filled::filled;
+pub use memory::keep_freed_memory;
 pub use random::Random;

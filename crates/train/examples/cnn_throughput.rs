@@ -13,6 +13,7 @@ use affekt_torch::{Adam, AdamConfig, device};
 use tch::{Device, Kind, Tensor};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    affekt_torch::keep_freed_memory(); // as the worker does
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument =
         |index: usize, default: &str| arguments.get(index).map_or(default, String::as_str).to_owned();

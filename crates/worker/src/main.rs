@@ -13,11 +13,12 @@ use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
 
 use affekt_graph::{Hello, PROTOCOL, machine, serve};
-use affekt_torch::device;
+use affekt_torch::{device, keep_freed_memory};
 
 use crate::ops::WorkerOps;
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     // Before anything asks for a GPU: linking alone does not load libtorch's CUDA half.
     device::load_cuda();
     let hello = Hello { protocol: PROTOCOL, ops: WorkerOps.versions(), provenance: provenance() };
