@@ -2,6 +2,7 @@
 //!
 //! A [`NetworkConfig`] says which network; [`NetworkConfig::build`] makes it for a shape of input and a number
 //! of classes. Every network takes `[batch, bands, frames]` and gives logits `[batch, classes]`.
+//! Encoders of speech take waveforms: [`wav2vec2`].
 
 mod blocks;
 mod cnn;
@@ -10,6 +11,7 @@ mod network;
 mod parallel_cnn;
 mod transformer;
 mod two_cnns;
+pub mod wav2vec2;
 
 pub use blocks::{CnnConfig, NormAxis};
 pub use network::{BuildError, Network, NetworkConfig, ParameterCounts, WeightsError};

@@ -30,6 +30,25 @@ impl<'a> Vars<'a> {
         self.path.device()
     }
 
+    /// A parameter that begins with one value everywhere.
+    pub fn constant(&self, name: &str, shape: &[i64], value: f64) -> Tensor {
+        self.path.var(name, shape, nn::Init::Const(value))
+    }
+
+    /// A parameter that begins uniform in `[low, high)`.
+    pub fn uniform(&self, name: &str, shape: &[i64], low: f32, high: f32) -> Tensor {
+        let tensor = self.path.var(name, shape, ZERO);
+        self.draw(name, &tensor, |random| random.uniform(low, high));
+        tensor
+    }
+
+    /// A parameter that begins normal around 0.
+    pub fn normal(&self, name: &str, shape: &[i64], deviation: f32) -> Tensor {
+        let tensor = self.path.var(name, shape, ZERO);
+        self.draw(name, &tensor, |random| deviation * random.normal());
+        tensor
+    }
+
     /// Fills a layer's weight and bias from U(−1/√fan_in, 1/√fan_in): what kaiming_uniform with a = √5 comes
     /// to, and PyTorch's rule for the bias too.
     fn fill(&self, weight: &Tensor, bias: Option<&Tensor>) {
@@ -43,8 +62,13 @@ impl<'a> Vars<'a> {
 
     /// Fills the parameter called `name` from U(−bound, bound).
     fn fill_uniform(&self, name: &str, tensor: &Tensor, bound: f32) {
+        self.draw(name, tensor, |random| random.uniform(-bound, bound));
+    }
+
+    /// Fills the parameter called `name` with draws of the stream of that name.
+    fn draw(&self, name: &str, tensor: &Tensor, mut value: impl FnMut(&mut Random) -> f32) {
         let mut random = Random::new(self.seed, &self.path.path(name));
-        let values: Vec<f32> = (0..tensor.numel()).map(|_| random.uniform(-bound, bound)).collect();
+        let values: Vec<f32> = (0..tensor.numel()).map(|_| value(&mut random)).collect();
         let _guard = tch::no_grad_guard();
         tensor.shallow_clone().copy_(&Tensor::from_slice(&values).view(tensor.size().as_slice()));
     }

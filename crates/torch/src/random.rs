@@ -30,6 +30,13 @@ impl Random {
         low + (high - low) * unit
     }
 
+    /// Normal with mean 0 and variance 1 (Box and Muller), at most 6.7 from 0.
+    pub fn normal(&mut self) -> f32 {
+        let bits = self.bits();
+        let unit = |bits: u64| (bits as u32 as f32 + 0.5) / (1_u64 << 32) as f32;
+        (-2.0 * unit(bits >> 32).ln()).sqrt() * (std::f32::consts::TAU * unit(bits)).cos()
+    }
+
     /// Puts `items` into a random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
@@ -60,6 +67,17 @@ mod tests {
         // A uniform distribution of width 4 has variance 16 / 12; both bounds are five standard errors.
         assert!(mean.abs() < 0.06, "{mean}");
         assert!((variance - 16.0 / 12.0).abs() < 0.06, "{variance}");
+    }
+
+    #[test]
+    fn normal_has_its_moments() {
+        let mut random = Random::new(7, "normal");
+        let values: Vec<f64> = (0..100_000).map(|_| f64::from(random.normal())).collect();
+        let moment = |power: i32| values.iter().map(|v| v.powi(power)).sum::<f64>() / 100_000.0;
+        // Moments 1 to 4 are 0, 1, 0 and 3; the bounds are five standard errors: √(1, 2, 15, 96) / √100 000 each.
+        for (power, expected, bound) in [(1, 0.0, 0.016), (2, 1.0, 0.023), (3, 0.0, 0.062), (4, 3.0, 0.155)] {
+            assert!((moment(power) - expected).abs() < bound, "moment {power}: {}", moment(power));
+        }
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! Layers that begin as transformers' do.
+
+use affekt_torch::init::Vars;
+use tch::nn::Module;
+use tch::{Tensor, nn};
+
+use super::Wav2Vec2Config;
+
+/// A linear map whose weights begin normal and whose biases begin at 0. `[…, inputs] -> […, outputs]`
+pub fn linear(vars: &Vars, config: &Wav2Vec2Config, inputs: usize, outputs: usize) -> nn::Linear {
+    let (inputs, outputs) = (inputs as i64, outputs as i64);
+    nn::Linear {
+        ws: vars.normal("weight", &[outputs, inputs], config.initializer_range as f32),
+        bs: Some(vars.constant("bias", &[outputs], 0.0)),
+    }
+}
+
+/// Layer norm over the last axis.
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    /// The identity but for the norm.
+    pub fn new(vars: &Vars, features: usize, epsilon: f64) -> Self {
+        let shape = [features as i64];
+        Self {
+            weight: vars.constant("weight", &shape, 1.0),
+            bias: vars.constant("bias", &shape, 0.0),
+            epsilon,
+        }
+    }
+}
+
+impl Module for LayerNorm {
+    /// `[…, features]`, the same out.
+    fn forward(&self, xs: &Tensor) -> Tensor {
+        xs.layer_norm(
+            self.weight.size(),
+            Some(&self.weight),
+            Some(&self.bias),
+            self.epsilon,
+            /* cudnn */ true,
+        )
+    }
+}

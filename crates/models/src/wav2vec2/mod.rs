@@ -1,0 +1,31 @@
+//! wav2vec 2.0 (Baevski et al., arXiv 2006.11477), equal to `Wav2Vec2Model` of transformers 5.17 in numbers and in names:
+//!
+//! ```text
+//! waveforms ─ feature encoder ─ projection ─ + ─ transformer ─┬─ CTC head
+//! 16 kHz      a frame a 20 ms                │                └─ mean over frames ─ classifier
+//!                                 positions ─┘
+//! ```
+//!
+//! A clip in a padded batch gives what it gives alone ([`Padding`]). No convolution of the feature encoder pads, so that
+//! a frame counted by [`Wav2Vec2Config::frames`] sees none of the padding; frames beyond are zeroed before the positions'
+//! convolution, which looks to both sides, and no frame attends to them.
+
+mod attention;
+mod checkpoint;
+mod config;
+mod feature_encoder;
+mod heads;
+mod init;
+mod layer;
+mod model;
+mod positional;
+mod projection;
+mod spec_augment;
+mod transformer;
+mod valid;
+
+pub use checkpoint::{MisShaped, NameMap, map_names};
+pub use config::{Activation, ConfigError, FeatureNorm, Wav2Vec2Config};
+pub use feature_encoder::Padding;
+pub use heads::{CtcHead, SequenceClassifier};
+pub use model::{Encoded, InputError, Wav2Vec2};

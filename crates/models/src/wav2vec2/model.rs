@@ -1,0 +1,160 @@
+//! The whole encoder: from waveforms to hidden states.
+
+use affekt_torch::init::Vars;
+use tch::Tensor;
+use tch::nn::ModuleT;
+
+use super::config::{ConfigError, Wav2Vec2Config};
+use super::feature_encoder::{FeatureEncoder, Padding};
+use super::projection::Projection;
+use super::spec_augment::SpecAugment;
+use super::transformer::Transformer;
+use super::valid::Valid;
+
+/// The encoder of transformers' `Wav2Vec2Model`, under its names.
+#[derive(Debug)]
+pub struct Wav2Vec2 {
+    config: Wav2Vec2Config,
+    feature_encoder: FeatureEncoder,
+    projection: Projection,
+    spec_augment: SpecAugment,
+    transformer: Transformer,
+}
+
+/// What an encoder makes of a batch. Frames behind a clip's own mean nothing.
+#[derive(Debug)]
+pub struct Encoded {
+    /// What enters the first layer, then what each layer gives: one more than layers, each `[batch, frames, width]`.
+    pub states: Vec<Tensor>,
+    /// The last of them, normalised where layers normalise first (LV60K, XLSR-53). `[batch, frames, width]`
+    pub last: Tensor,
+    /// How many frames are each clip's own; at least one.
+    pub frames: Vec<i64>,
+}
+
+/// A batch that cannot be encoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InputError {
+    /// Not a batch of waveforms.
+    #[error("waveforms of shape {0:?}: expected [batch, samples] with at least one clip")]
+    Shape(Vec<i64>),
+    /// Not a length for each clip.
+    #[error("{lengths} lengths for {clips} clips: expected one each")]
+    Lengths {
+        /// How many lengths.
+        lengths: usize,
+        /// How many clips.
+        clips: usize,
+    },
+    /// A length beyond the samples.
+    #[error("clip {clip} is {length} samples long, but a row of the batch has {samples}")]
+    TooLong {
+        /// Its row.
+        clip: usize,
+        /// Its length.
+        length: usize,
+        /// What a row has.
+        samples: usize,
+    },
+    /// Less than a frame.
+    #[error("clip {clip} is {length} samples long, less than a frame: expected {least} samples at least")]
+    TooShort {
+        /// Its row.
+        clip: usize,
+        /// Its length.
+        length: usize,
+        /// What makes a frame.
+        least: usize,
+    },
+}
+
+impl Wav2Vec2 {
+    /// An encoder whose weights are a function of the seed of `vars`.
+    ///
+    /// # Errors
+    /// When the configuration asks for what is not built here, or contradicts itself.
+    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self {
+            config: config.clone(),
+            feature_encoder: FeatureEncoder::new(&(vars / "feature_extractor"), config),
+            projection: Projection::new(&(vars / "feature_projection"), config),
+            spec_augment: SpecAugment::new(vars, config),
+            transformer: Transformer::new(&(vars / "encoder"), config),
+        })
+    }
+
+    /// What it was built from.
+    #[must_use]
+    pub const fn config(&self) -> &Wav2Vec2Config {
+        &self.config
+    }
+
+    /// Encodes waveforms `[batch, samples]` of f32 at 16 kHz, of which each row holds a clip of the length given for it.
+    /// What stands behind a clip is of no account: it is set to 0 first. In training, dropout, layer drop and masks are on.
+    ///
+    /// To have transformers' numbers for a batch without attention mask, give every clip the length of the rows.
+    ///
+    /// # Errors
+    /// When the lengths do not fit the waveforms, or a clip is shorter than a frame.
+    ///
+    /// # Panics
+    /// When the waveforms are not f32, or on another device.
+    pub fn forward_t(
+        &self,
+        waveforms: &Tensor,
+        lengths: &[usize],
+        padding: Padding,
+        train: bool,
+    ) -> Result<Encoded, InputError> {
+        let samples = checked_samples(waveforms, lengths, self.config.samples_of_a_frame())?;
+        let clips = valid(lengths.to_vec(), samples);
+        let waveforms = match clips.padding(waveforms.device()) {
+            None => waveforms.shallow_clone(),
+            Some(padding) => waveforms.masked_fill(&padding, 0.0),
+        };
+        let xs = self.feature_encoder.forward(&waveforms, &self.valid_by_layer(lengths, samples), padding);
+        let frames = lengths.iter().map(|&length| self.config.frames(length)).collect();
+        let frames = valid(frames, self.config.frames(samples));
+        let mut xs = self.projection.forward_t(&xs, train);
+        if train {
+            xs = self.spec_augment.forward(&xs, &frames);
+        }
+        let padding = frames.padding(xs.device());
+        let (states, last) = self.transformer.forward(&xs, padding.as_ref(), train);
+        Ok(Encoded { states, last, frames: frames.counts().to_vec() })
+    }
+
+    /// What is valid after each convolution.
+    fn valid_by_layer(&self, lengths: &[usize], samples: usize) -> Vec<Valid> {
+        let clips: Vec<_> = lengths.iter().map(|&length| self.config.frames_by_layer(length)).collect();
+        let rows = self.config.frames_by_layer(samples);
+        let layers = rows.iter().enumerate();
+        layers.map(|(i, &total)| valid(clips.iter().map(|clip| clip[i]).collect(), total)).collect()
+    }
+}
+
+fn valid(counts: Vec<usize>, total: usize) -> Valid {
+    Valid::new(counts.into_iter().map(|count| count as i64).collect(), total as i64)
+}
+
+/// How many samples a row has, when each holds a clip of its length, of `least` samples or more.
+fn checked_samples(waveforms: &Tensor, lengths: &[usize], least: usize) -> Result<usize, InputError> {
+    let shape = waveforms.size();
+    let (clips, samples) = match *shape.as_slice() {
+        [clips, samples] if clips > 0 => (clips as usize, samples as usize),
+        _ => return Err(InputError::Shape(shape)),
+    };
+    if lengths.len() != clips {
+        return Err(InputError::Lengths { lengths: lengths.len(), clips });
+    }
+    for (clip, &length) in lengths.iter().enumerate() {
+        if length > samples {
+            return Err(InputError::TooLong { clip, length, samples });
+        }
+        if length < least {
+            return Err(InputError::TooShort { clip, length, least });
+        }
+    }
+    Ok(samples)
+}

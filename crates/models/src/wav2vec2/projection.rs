@@ -1,0 +1,41 @@
+//! From the feature encoder's channels to the transformer's width.
+
+use affekt_torch::init::Vars;
+use tch::nn::{Module, ModuleT};
+use tch::{Tensor, nn};
+
+use super::Wav2Vec2Config;
+use super::init::LayerNorm;
+use crate::dropout::dropout;
+
+/// Layer norm, a linear map, dropout.
+#[derive(Debug)]
+pub struct Projection {
+    layer_norm: LayerNorm,
+    projection: nn::Linear,
+    dropout: f64,
+}
+
+impl Projection {
+    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+        let channels = config.conv_dim.last().copied().unwrap_or(1);
+        let (inputs, outputs) = (channels as i64, config.hidden_size as i64);
+        let bound = (channels as f32).sqrt().recip();
+        let projection = vars / "projection";
+        Self {
+            layer_norm: LayerNorm::new(&(vars / "layer_norm"), channels, config.layer_norm_eps),
+            projection: nn::Linear {
+                ws: projection.uniform("weight", &[outputs, inputs], -bound, bound),
+                bs: Some(projection.uniform("bias", &[outputs], -bound, bound)),
+            },
+            dropout: config.feat_proj_dropout,
+        }
+    }
+}
+
+impl ModuleT for Projection {
+    /// `[batch, frames, channels] -> [batch, frames, width]`
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
+        dropout(&self.projection.forward(&self.layer_norm.forward(xs)), self.dropout, train)
+    }
+}

@@ -1,0 +1,66 @@
+//! The transformer: positions, then layers.
+
+use affekt_torch::init::Vars;
+use tch::nn::Module;
+use tch::{Device, Kind, Tensor};
+
+use super::Wav2Vec2Config;
+use super::init::LayerNorm;
+use super::layer::Layer;
+use super::positional::PositionalConv;
+use crate::dropout::dropout;
+
+#[derive(Debug)]
+pub struct Transformer {
+    positions: PositionalConv,
+    /// Before the layers where they normalise after their sums, else behind them.
+    layer_norm: LayerNorm,
+    layers: Vec<Layer>,
+    dropout: f64,
+    layerdrop: f64,
+    norm_first: bool,
+}
+
+impl Transformer {
+    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+        let layers = vars / "layers";
+        Self {
+            positions: PositionalConv::new(&(vars / "pos_conv_embed"), config),
+            layer_norm: LayerNorm::new(&(vars / "layer_norm"), config.hidden_size, config.layer_norm_eps),
+            layers: (0..config.num_hidden_layers)
+                .map(|i| Layer::new(&(&layers / &i.to_string()), config))
+                .collect(),
+            dropout: config.hidden_dropout,
+            layerdrop: config.layerdrop,
+            norm_first: config.do_stable_layer_norm,
+        }
+    }
+
+    /// What enters the first layer and what each layer gives, and the last of them, normalised where layers normalise
+    /// first. All `[batch, frames, width]`, as `xs`. `padding` is `[batch, frames]`, true at padding.
+    pub fn forward(&self, xs: &Tensor, padding: Option<&Tensor>, train: bool) -> (Vec<Tensor>, Tensor) {
+        let xs = match padding {
+            None => xs.shallow_clone(),
+            Some(padding) => xs.masked_fill(&padding.unsqueeze(-1), 0.0),
+        };
+        let attended = padding.map(|padding| padding.logical_not().unsqueeze(1).unsqueeze(1));
+        let xs = &xs + self.positions.forward(&xs);
+        let xs = if self.norm_first { xs } else { self.layer_norm.forward(&xs) };
+        let mut states = Vec::with_capacity(self.layers.len() + 1);
+        let mut xs = dropout(&xs, self.dropout, train);
+        for layer in &self.layers {
+            states.push(xs.shallow_clone());
+            if !(train && by_chance(self.layerdrop)) {
+                xs = layer.forward(&xs, attended.as_ref(), train);
+            }
+        }
+        states.push(xs.shallow_clone());
+        let last = if self.norm_first { self.layer_norm.forward(&xs) } else { xs };
+        (states, last)
+    }
+}
+
+/// True in a `share` of cases, by libtorch's generator on the CPU (`tch::manual_seed`).
+fn by_chance(share: f64) -> bool {
+    share > 0.0 && Tensor::rand([1], (Kind::Float, Device::Cpu)).double_value(&[0]) < share
+}

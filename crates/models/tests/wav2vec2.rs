@@ -1,0 +1,266 @@
+//! wav2vec 2.0: what must hold whatever the weights.
+
+use affekt_models::wav2vec2::{
+    Activation, ConfigError, CtcHead, Encoded, FeatureNorm, InputError, Padding, SequenceClassifier,
+    Wav2Vec2, Wav2Vec2Config,
+};
+use affekt_torch::init::Vars;
+use tch::{Device, Kind, Tensor, nn};
+
+/// BASE's architecture, quick to compute. Even and odd kernels of the positions' convolution pad differently.
+fn post_norm() -> Wav2Vec2Config {
+    Wav2Vec2Config {
+        vocab_size: 5,
+        hidden_size: 16,
+        num_hidden_layers: 2,
+        num_attention_heads: 2,
+        intermediate_size: 24,
+        conv_dim: vec![8, 8, 12],
+        conv_stride: vec![5, 2, 2],
+        conv_kernel: vec![10, 3, 2],
+        num_conv_pos_embeddings: 6,
+        num_conv_pos_embedding_groups: 4,
+        classifier_proj_size: 10,
+        initializer_range: 0.2,
+        ..Wav2Vec2Config::base()
+    }
+}
+
+/// XLSR-53's.
+fn pre_norm() -> Wav2Vec2Config {
+    Wav2Vec2Config {
+        feat_extract_norm: FeatureNorm::Layer,
+        conv_bias: true,
+        do_stable_layer_norm: true,
+        num_conv_pos_embeddings: 7,
+        ..post_norm()
+    }
+}
+
+/// Encoder and heads, and the store that holds their parameters.
+struct Built {
+    store: nn::VarStore,
+    encoder: Wav2Vec2,
+    ctc: CtcHead,
+    classifier: SequenceClassifier,
+}
+
+fn build(config: &Wav2Vec2Config) -> Built {
+    affekt_torch::device::set_threads(1); // tests run side by side already
+    let store = nn::VarStore::new(Device::Cpu);
+    let vars = Vars::new(&store, 3);
+    let encoder = Wav2Vec2::new(&vars, config).unwrap();
+    let ctc = CtcHead::new(&vars, config).unwrap();
+    let classifier = SequenceClassifier::new(&vars, config, /* projector */ true, 3).unwrap();
+    Built { store, encoder, ctc, classifier }
+}
+
+/// Numbers like noise in −1..1, the same every time.
+fn noise(shape: &[i64]) -> Tensor {
+    let count = shape.iter().product::<i64>();
+    let values: Vec<f32> = (1..=count).map(|i| (1.7 * (i * i % 7919) as f64).sin() as f32).collect();
+    Tensor::from_slice(&values).view(shape)
+}
+
+fn encode(encoder: &Wav2Vec2, waveforms: &Tensor, lengths: &[usize], padding: Padding) -> Encoded {
+    tch::no_grad(|| encoder.forward_t(waveforms, lengths, padding, false)).unwrap()
+}
+
+/// The largest difference.
+fn difference(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    (a - b).abs().max().double_value(&[])
+}
+
+#[test]
+fn fine_tuned_base_has_its_published_parameters() {
+    let store = nn::VarStore::new(Device::Cpu);
+    let vars = Vars::new(&store, 1);
+    let config = Wav2Vec2Config::base();
+    let _encoder = Wav2Vec2::new(&vars, &config).unwrap();
+    let count = || store.variables().values().map(Tensor::numel).sum::<usize>();
+    assert_eq!(count(), 94_371_712);
+    let _head = SequenceClassifier::new(&vars, &config, /* projector */ false, 7).unwrap();
+    assert_eq!(count(), 94_377_095);
+}
+
+#[test]
+fn frames_of_the_published_sizes() {
+    for config in [
+        Wav2Vec2Config::base(),
+        Wav2Vec2Config::large(),
+        Wav2Vec2Config::large_lv60k(),
+        Wav2Vec2Config::xlsr_53(),
+    ] {
+        config.check().unwrap();
+        assert_eq!(config.samples_of_a_frame(), 400);
+        for (samples, frames) in [(0, 0), (399, 0), (400, 1), (719, 1), (720, 2), (16_000, 49), (48_000, 149)]
+        {
+            assert_eq!(config.frames(samples), frames, "{samples}");
+        }
+    }
+}
+
+#[test]
+fn a_clip_gives_in_a_padded_batch_what_it_gives_alone() {
+    // The last samples of all but the shortest make no whole frame.
+    let lengths = [240, 170, 154, 30];
+    for config in [post_norm(), pre_norm()] {
+        let Built { encoder, ctc, classifier, .. } = build(&config);
+        // Loud noise stands behind the clips, and where a number is none.
+        let waveforms = noise(&[4, 240]) * 3.0;
+        let _ = waveforms.get(1).narrow(0, 200, 40).fill_(f64::NAN);
+        let batch = encode(&encoder, &waveforms, &lengths, Padding::Ignored);
+        assert_eq!(batch.frames, [11, 8, 7, 1]);
+        let (characters, classes) =
+            (ctc.forward_t(&batch, false), classifier.forward(&batch.last, &batch.frames));
+        for (row, &length) in lengths.iter().enumerate() {
+            let clip = waveforms.narrow(0, row as i64, 1).narrow(1, 0, length as i64);
+            let alone = encode(&encoder, &clip, &[length], Padding::Ignored);
+            let own =
+                |tensor: &Tensor| tensor.narrow(0, row as i64, 1).narrow(1, 0, batch.frames[row]).copy();
+            for (batch, alone) in batch.states.iter().zip(&alone.states) {
+                assert!(difference(&own(batch), alone) <= 1e-5, "{row}");
+            }
+            assert!(difference(&own(&batch.last), &alone.last) <= 1e-5, "{row}");
+            assert!(difference(&own(&characters), &ctc.forward_t(&alone, false)) <= 1e-5, "{row}");
+            let class = classifier.forward(&alone.last, &alone.frames);
+            assert!(difference(&classes.narrow(0, row as i64, 1), &class) <= 1e-5, "{row}");
+        }
+    }
+}
+
+#[test]
+fn the_reference_lets_padding_into_the_group_norm_alone() {
+    let waveforms = noise(&[2, 240]);
+    let change = |config: &Wav2Vec2Config, lengths: &[usize]| {
+        let encoder = build(config).encoder;
+        let [ignored, reference] = [Padding::Ignored, Padding::Reference]
+            .map(|padding| encode(&encoder, &waveforms, lengths, padding).last.narrow(1, 0, 8));
+        [0, 1].map(|row| difference(&ignored.get(row), &reference.get(row)))
+    };
+    let [whole, padded] = change(&post_norm(), &[240, 170]);
+    assert!(whole <= 1e-5 && padded > 1e-3, "{whole} {padded}");
+    assert_eq!(change(&post_norm(), &[240, 240]), [0.0, 0.0]);
+    assert_eq!(change(&pre_norm(), &[240, 170]), [0.0, 0.0]);
+}
+
+#[test]
+fn gradients_reach_every_parameter_and_nothing_comes_from_padding() {
+    for config in [post_norm(), pre_norm()] {
+        let config = Wav2Vec2Config { layerdrop: 0.0, mask_time_length: 2, ..config };
+        let Built { store, encoder, ctc, classifier } = build(&config);
+        tch::manual_seed(1);
+        let waveforms = noise(&[2, 240]).set_requires_grad(true);
+        let encoded = encoder.forward_t(&waveforms, &[240, 170], Padding::Ignored, true).unwrap();
+        let classes = classifier.forward(&encoded.last, &encoded.frames);
+        let characters = ctc.forward_t(&encoded, true).get(1).narrow(0, 0, encoded.frames[1]);
+        let loss = classes.cross_entropy_for_logits(&Tensor::from_slice(&[2_i64, 0]))
+            + characters.square().mean(Kind::Float);
+        loss.backward();
+        for (name, parameter) in store.variables() {
+            let gradient = parameter.grad();
+            assert!(gradient.defined(), "{name}");
+            let largest = gradient.abs().max().double_value(&[]);
+            assert!(largest.is_finite(), "{name}");
+            // A bias of all keys adds the same to all scores of a frame.
+            assert!(name.ends_with("k_proj.bias") || largest > 0.0, "{name}");
+        }
+        let of_samples = waveforms.grad().get(1);
+        assert_eq!(of_samples.narrow(0, 170, 70).abs().max().double_value(&[]), 0.0);
+        assert!(of_samples.narrow(0, 0, 165).abs().max().double_value(&[]) > 0.0);
+    }
+}
+
+#[test]
+fn chance_is_for_training() {
+    let config = Wav2Vec2Config { hidden_dropout: 0.5, attention_dropout: 0.5, layerdrop: 0.5, ..pre_norm() };
+    let encoder = build(&config).encoder;
+    let waveforms = noise(&[1, 240]);
+    let last = |seed, train| {
+        tch::manual_seed(seed);
+        encoder.forward_t(&waveforms, &[240], Padding::Ignored, train).unwrap().last.detach()
+    };
+    assert_eq!(last(1, false), last(2, false));
+    assert_eq!(last(1, true), last(1, true));
+    assert_ne!(last(1, true), last(2, true));
+}
+
+#[test]
+fn dropped_layers_pass_their_input_on() {
+    let config = Wav2Vec2Config { layerdrop: 0.999_999, num_hidden_layers: 3, ..post_norm() };
+    let encoded =
+        build(&config).encoder.forward_t(&noise(&[1, 240]), &[240], Padding::Ignored, true).unwrap();
+    assert_eq!(encoded.states.len(), 4);
+    assert!(encoded.states.iter().all(|state| state == &encoded.states[0]));
+}
+
+#[test]
+fn batches_that_cannot_be_encoded_are_refused() {
+    let encoder = build(&post_norm()).encoder;
+    let refused = |waveforms: &Tensor, lengths: &[usize]| {
+        encoder.forward_t(waveforms, lengths, Padding::Ignored, false).unwrap_err()
+    };
+    let two = noise(&[2, 240]);
+    assert_eq!(refused(&noise(&[240]), &[240]), InputError::Shape(vec![240]));
+    assert_eq!(refused(&two, &[240]), InputError::Lengths { lengths: 1, clips: 2 });
+    assert_eq!(refused(&two, &[240, 241]), InputError::TooLong { clip: 1, length: 241, samples: 240 });
+    assert_eq!(
+        refused(&two, &[24, 240]).to_string(),
+        "clip 0 is 24 samples long, less than a frame: expected 30 samples at least"
+    );
+}
+
+#[test]
+fn config_files_are_read() {
+    let text = r#"{
+        "architectures": ["Wav2Vec2ForPreTraining"], "model_type": "wav2vec2", "hidden_size": 1024,
+        "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096, "conv_bias": true,
+        "conv_dim": [512, 512, 512, 512, 512, 512, 512], "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
+        "conv_stride": [5, 2, 2, 2, 2, 2, 2], "do_stable_layer_norm": true, "feat_extract_activation": "gelu",
+        "feat_extract_norm": "layer", "hidden_act": "gelu", "layer_norm_eps": 1e-05, "feat_proj_dropout": 0,
+        "num_codevector_groups": 2, "adapter_attn_dim": null, "add_adapter": false
+    }"#;
+    let read: Wav2Vec2Config = serde_json::from_str(text).unwrap();
+    assert_eq!(read, Wav2Vec2Config::xlsr_53());
+    assert_eq!(serde_json::from_str::<Wav2Vec2Config>(&serde_json::to_string(&read).unwrap()).unwrap(), read);
+    let relu: Wav2Vec2Config = serde_json::from_str(r#"{"hidden_act": "relu"}"#).unwrap();
+    assert_eq!(relu.hidden_act, Activation::Relu);
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let refused = |text: &str| match serde_json::from_str::<Wav2Vec2Config>(text) {
+        Ok(config) => config.check().unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    for (text, message) in [
+        (r#"{"hidden_act": "swish"}"#, "`hidden_act`: unknown variant `swish`, expected `gelu` or `relu`"),
+        (
+            r#"{"feat_extract_norm": "batch"}"#,
+            "`feat_extract_norm`: unknown variant `batch`, expected `group` or `layer`",
+        ),
+        (r#"{"model_type": "wavlm"}"#, "`model_type` is `wavlm`: only `wav2vec2` is supported"),
+        (r#"{"add_adapter": true}"#, "`add_adapter` is true: only false is supported"),
+        (r#"{"adapter_attn_dim": 16}"#, "`adapter_attn_dim` is 16: only null is supported"),
+        (r#"{"use_weighted_layer_sum": true}"#, "`use_weighted_layer_sum` is true: only false is supported"),
+        (
+            r#"{"conv_dim": [512]}"#,
+            "`conv_dim`, `conv_kernel` and `conv_stride` list 1, 7 and 7 layers: expected as many each, at least one",
+        ),
+        (
+            r#"{"num_attention_heads": 7}"#,
+            "`hidden_size` is 768, which `num_attention_heads`, 7, does not divide",
+        ),
+        (r#"{"conv_stride": [5, 2, 2, 0, 2, 2, 2]}"#, "`conv_stride` is 0: expected at least 1"),
+        (r#"{"layerdrop": 1.0}"#, "`layerdrop` is 1: expected a share, at least 0 and less than 1"),
+    ] {
+        let found = refused(text);
+        assert!(found.starts_with(message), "{found}");
+    }
+    let store = nn::VarStore::new(Device::Cpu);
+    let config = Wav2Vec2Config { add_adapter: true, ..post_norm() };
+    let error = Wav2Vec2::new(&Vars::new(&store, 1), &config).unwrap_err();
+    assert!(matches!(error, ConfigError::Unsupported { field: "add_adapter", .. }));
+    assert!(store.variables().is_empty());
+}
