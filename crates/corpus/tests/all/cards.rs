@@ -121,7 +121,6 @@ part: { from: "{mood}", dev: [1, 2], test: [2] }
     assert_eq!(
         found,
         [
-            "2: the card needs `obtain`",
             "2: expected the name of the card's file, `kitchen` in any case, found `Kitchens`",
             "7: unknown key `obtian` in the card",
             "10: unknown group `cok`",
