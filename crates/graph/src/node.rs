@@ -112,6 +112,21 @@ pub struct Growth {
     pub ports: BTreeMap<String, Vec<OutputRef>>,
 }
 
+/// These nodes, each output of theirs under its own name.
+impl FromIterator<Node> for Growth {
+    fn from_iter<I: IntoIterator<Item = Node>>(nodes: I) -> Self {
+        let mut growth = Self::default();
+        for node in nodes {
+            for output in &node.outputs {
+                let fruits = growth.ports.entry(output.clone()).or_default();
+                fruits.push(OutputRef { node: node.id.clone(), output: output.clone() });
+            }
+            growth.nodes.push(node);
+        }
+        growth
+    }
+}
+
 /// One output of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputRef {

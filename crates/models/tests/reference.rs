@@ -1,5 +1,7 @@
 //! The networks against PyTorch: logits, loss and every gradient. The goldens' scripts stand beside them.
 
+mod formula;
+
 use std::collections::BTreeMap;
 
 use affekt_models::{CnnConfig, Network, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig};
@@ -7,6 +9,8 @@ use affekt_torch::NamedTensors;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tch::{Device, Kind, Tensor};
+
+use crate::formula::{Sketch, noise};
 
 /// Relative to the largest number, or to the norm.
 const TOLERANCE: f64 = 1e-4;
@@ -105,13 +109,6 @@ struct Sketched {
     logits_after_training: Vec<f32>,
 }
 
-/// A tensor's norm and its products with random vectors of signs.
-#[derive(Deserialize)]
-struct Sketch {
-    norm: f64,
-    projections: [f64; 16],
-}
-
 #[test]
 fn two_cnns_and_the_transformer_at_their_true_size() {
     let goldens: Vec<Sketched> = goldens("parallel.json");
@@ -128,7 +125,7 @@ fn two_cnns_and_the_transformer_at_their_true_size() {
         };
         let mut network = config.build([128, *frames], 7, 0, Device::Cpu).unwrap();
         network.load(&weights_by_formula(&network)).unwrap();
-        let xs = noise(&golden.input, &[2, 128, *frames as i64]) * 2.0;
+        let xs = noise(&golden.input, &[2, 128, *frames as i64]).to_kind(Kind::Float) * 2.0;
 
         let before = tch::no_grad(|| network.forward_t(&xs, false));
         near(&format!("{case}: evaluation"), &before, &golden.logits_in_evaluation);
@@ -142,28 +139,11 @@ fn two_cnns_and_the_transformer_at_their_true_size() {
         assert!(trainable.keys().eq(golden.gradients.keys()));
         for (name, theirs) in &golden.gradients {
             let scale = if cancels(*norm_axis, name) { scale } else { theirs.norm };
-            let ours = Sketch::of(name, &trainable[name].grad());
-            let squares = ours.projections.iter().zip(&theirs.projections).map(|(a, b)| (a - b).powi(2));
-            // The mean square of a difference's projections estimates its squared norm.
-            let error = (squares.sum::<f64>() / 16.0).sqrt();
+            let error = Sketch::of(name, &trainable[name].grad()).distance(theirs);
             assert!(error <= TOLERANCE * scale, "{case}: gradient of {name}: {error:e} of {scale:e}");
-            assert!((ours.norm - theirs.norm).abs() <= TOLERANCE * scale, "{case}: norm of {name}");
         }
         let after = tch::no_grad(|| network.forward_t(&xs, false));
         near(&format!("{case}: evaluation after training"), &after, &golden.logits_after_training);
-    }
-}
-
-impl Sketch {
-    fn of(name: &str, tensor: &Tensor) -> Self {
-        let entries = Vec::<f64>::try_from(tensor.flatten(0, -1).to_kind(Kind::Double)).unwrap();
-        let mut projections = [0.0; 16];
-        for (&entry, signs) in entries.iter().zip(bits(&format!("{name}?"))) {
-            for (i, projection) in projections.iter_mut().enumerate() {
-                *projection += if signs >> i & 1 == 1 { entry } else { -entry };
-            }
-        }
-        Self { norm: entries.iter().map(|entry| entry * entry).sum::<f64>().sqrt(), projections }
     }
 }
 
@@ -178,7 +158,7 @@ fn near(what: &str, ours: &Tensor, theirs: &[f32]) {
 fn weights_by_formula(network: &Network) -> NamedTensors {
     let weight = |(name, tensor): (String, Tensor)| {
         let shape = tensor.size();
-        let noise = noise_in_double(&name, &shape);
+        let noise = noise(&name, &shape);
         let values = if shape.len() > 1 {
             noise / (shape[1..].iter().product::<i64>() as f64).sqrt()
         } else if name.ends_with("weight") || name.ends_with("running_var") {
@@ -189,27 +169,4 @@ fn weights_by_formula(network: &Network) -> NamedTensors {
         (name, values.to_kind(Kind::Float))
     };
     network.weights().into_iter().map(weight).collect()
-}
-
-/// Uniform in −1..1.
-fn noise(name: &str, shape: &[i64]) -> Tensor {
-    noise_in_double(name, shape).to_kind(Kind::Float)
-}
-
-fn noise_in_double(name: &str, shape: &[i64]) -> Tensor {
-    let values = bits(name).map(|bits| (bits >> 40) as f64 / f64::from(1 << 23) - 1.0);
-    let values: Vec<f64> = values.take(shape.iter().product::<i64>() as usize).collect();
-    Tensor::from_slice(&values).view(shape)
-}
-
-/// 64 random bits an entry: SplitMix64 from a start that the name gives. The same function stands in the script.
-fn bits(name: &str) -> impl Iterator<Item = u64> {
-    let start =
-        name.bytes().fold(0_u64, |start, byte| start.wrapping_mul(31).wrapping_add(byte.into())) << 32;
-    (1_u64..).map(move |entry| {
-        let z = start.wrapping_add(entry.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    })
 }

@@ -1,12 +1,16 @@
 //! wav2vec 2.0 against transformers: hidden states, logits, loss and every gradient. The goldens' script stands beside
 //! them.
 
+mod formula;
+
 use std::collections::BTreeMap;
 
 use affekt_models::wav2vec2::{CtcHead, Padding, SequenceClassifier, Wav2Vec2, Wav2Vec2Config, map_names};
 use affekt_torch::init::Vars;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, nn};
+
+use crate::formula::{Sketch, noise};
 
 const SAMPLES: i64 = 240;
 /// Absolute, of numbers about as large as 1.
@@ -34,13 +38,6 @@ struct Golden {
 struct Numbers {
     shape: Vec<i64>,
     values: Vec<f32>,
-}
-
-/// A tensor's norm and its products with random vectors of signs.
-#[derive(Deserialize)]
-struct Sketch {
-    norm: f64,
-    projections: [f64; 16],
 }
 
 #[test]
@@ -109,25 +106,6 @@ fn close(what: &str, ours: &Tensor, theirs: &Numbers) {
     assert!(error <= TOLERANCE, "{what}: {error:e}");
 }
 
-impl Sketch {
-    fn of(name: &str, tensor: &Tensor) -> Self {
-        let entries = Vec::<f64>::try_from(tensor.flatten(0, -1).to_kind(Kind::Double)).unwrap();
-        let mut projections = [0.0; 16];
-        for (&entry, signs) in entries.iter().zip(bits(&format!("{name}?"))) {
-            for (i, projection) in projections.iter_mut().enumerate() {
-                *projection += if signs >> i & 1 == 1 { entry } else { -entry };
-            }
-        }
-        Self { norm: entries.iter().map(|entry| entry * entry).sum::<f64>().sqrt(), projections }
-    }
-
-    /// The mean square of a difference's projections estimates its squared norm.
-    fn distance(&self, other: &Self) -> f64 {
-        let squares = self.projections.iter().zip(&other.projections).map(|(a, b)| (a - b).powi(2));
-        (squares.sum::<f64>() / 16.0).sqrt().max((self.norm - other.norm).abs())
-    }
-}
-
 fn weight(name: &str, shape: &[i64]) -> Tensor {
     let noise = noise(name, shape);
     let values = if name.ends_with("weight_g") || (shape.len() == 1 && name.ends_with("weight")) {
@@ -138,23 +116,4 @@ fn weight(name: &str, shape: &[i64]) -> Tensor {
         noise / 4.0
     };
     values.to_kind(Kind::Float)
-}
-
-/// Uniform in −1..1.
-fn noise(name: &str, shape: &[i64]) -> Tensor {
-    let values = bits(name).map(|bits| (bits >> 40) as f64 / f64::from(1 << 23) - 1.0);
-    let values: Vec<f64> = values.take(shape.iter().product::<i64>() as usize).collect();
-    Tensor::from_slice(&values).view(shape)
-}
-
-/// 64 random bits an entry: SplitMix64 from a start that the name gives. The same function stands in the script.
-fn bits(name: &str) -> impl Iterator<Item = u64> {
-    let start =
-        name.bytes().fold(0_u64, |start, byte| start.wrapping_mul(31).wrapping_add(byte.into())) << 32;
-    (1_u64..).map(move |entry| {
-        let z = start.wrapping_add(entry.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    })
 }

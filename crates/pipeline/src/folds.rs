@@ -4,8 +4,6 @@
 //! kinds grow: a rule that knows its folds looks at nothing and grows at the first walk, so that a plan lists every
 //! training before a corpus was read; another waits for the table of folds. The nodes and their names are the same.
 
-use std::collections::BTreeMap;
-
 use affekt_graph::{Failure, Grow, Growth, Input, Node, NodeId, Object, OutputRef, Source, Work};
 
 /// Where the fold's number goes in the name of a step that runs once a fold: `train[fold=*,seed=1]`.
@@ -40,16 +38,7 @@ impl Grow for PerFold {
                 return Err(Failure::Failed { message: "there are no folds to make nodes for".into() });
             }
         };
-        let mut growth = Growth { nodes: Vec::with_capacity(numbers.len()), ports: BTreeMap::new() };
-        for number in numbers {
-            let node = self.node(number);
-            for output in &node.outputs {
-                let fruits = growth.ports.entry(output.clone()).or_default();
-                fruits.push(OutputRef { node: node.id.clone(), output: output.clone() });
-            }
-            growth.nodes.push(node);
-        }
-        Ok(growth)
+        Ok(numbers.into_iter().map(|number| self.node(number)).collect())
     }
 
     fn may_yield(&self, name: &str) -> bool {
@@ -110,6 +99,8 @@ pub fn fold_of(step: &NodeId, node: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use affekt_domain::{Fold, Role};
     use affekt_graph::{Place, Resources, Store};
     use serde_json::json;

@@ -29,16 +29,7 @@ impl Grow for PerShard {
         };
         let examples = affekt_ops::table::read(object, affekt_table::examples::read)?.examples;
         let shards = shards(examples.iter().map(|example| &example.utterance));
-        let mut growth = Growth { nodes: Vec::with_capacity(shards.len()), ports: BTreeMap::new() };
-        for (number, recordings) in shards.into_iter().enumerate() {
-            let node = self.node(number, &recordings);
-            for output in &node.outputs {
-                let fruits = growth.ports.entry(output.clone()).or_default();
-                fruits.push(OutputRef { node: node.id.clone(), output: output.clone() });
-            }
-            growth.nodes.push(node);
-        }
-        Ok(growth)
+        Ok(shards.iter().enumerate().map(|(number, recordings)| self.node(number, recordings)).collect())
     }
 
     fn may_yield(&self, name: &str) -> bool {
