@@ -5,12 +5,14 @@
 //! (`train[variant=published,fold=1,seed=1]`).
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use affekt_graph::{Graph, GraphError, Input, Node, NodeId, OutputRef, Source, Work};
 use affekt_ops::Definition;
 
-use crate::folds::{self, PerFold, Read};
+use crate::folds::{self, PerFold};
+use crate::reads::{Read, Reads};
 use crate::shards::PerShard;
 
 /// A node whose inputs are other drafts.
@@ -84,33 +86,29 @@ impl Drafts {
             })
             .collect();
         let grows: Vec<bool> = self.drafts.iter().map(|(draft, _)| draft.grows.is_some()).collect();
-        let per_fold: Vec<bool> = self.drafts.iter().map(|(draft, _)| draft.is_per_fold()).collect();
+        let rules: Vec<_> = self.drafts.iter().map(|(draft, _)| draft.rule()).collect();
         let output = |of: &DraftOutput| OutputRef { node: ids[of.draft].clone(), output: of.output.clone() };
         let source = |of: &DraftOutput| match grows[of.draft] {
             true => Source::Grown { node: ids[of.draft].clone(), port: of.output.clone() },
             false => Source::Output(output(of)),
         };
-        let read = |of: &DraftOutput| match per_fold[of.draft] {
-            true => Read::OfFold(output(of)),
-            false => Read::Common(source(of)),
-        };
         let mut nodes = Vec::with_capacity(self.drafts.len());
-        for ((draft, _), id) in self.drafts.into_iter().zip(&ids) {
+        for (number, (draft, _)) in self.drafts.into_iter().enumerate() {
+            let id = &ids[number];
+            let read = |of: &DraftOutput| match rules[of.draft] == rules[number] {
+                true => Read::Alike(output(of)),
+                false => Read::Common(source(of)),
+            };
             let mut node = draft.node;
             node.id = id.clone();
             let looks_at = draft.grows.as_ref().map_or(&draft.inputs, |grows| &grows.looks_at);
             node.inputs = each(looks_at, source).map(|(port, from)| Input { port, from }).collect();
             if let Some(Grows { rule, .. }) = draft.grows {
                 let template = node.clone();
+                let reads = Reads(each(&draft.inputs, read).collect());
                 node.work = Work::Grow(match rule {
-                    Rule::PerShard(definition) => {
-                        let upstream = each(&draft.inputs, output).collect();
-                        Arc::new(PerShard { definition, template, upstream })
-                    }
-                    Rule::PerFold(numbers) => {
-                        let reads = each(&draft.inputs, read).collect();
-                        Arc::new(PerFold { numbers, template, reads })
-                    }
+                    Rule::PerShard(definition) => Arc::new(PerShard { definition, template, reads }),
+                    Rule::PerFold(numbers) => Arc::new(PerFold { numbers, template, reads }),
                 });
             }
             nodes.push(node);
@@ -122,6 +120,11 @@ impl Drafts {
 impl Draft {
     fn is_per_fold(&self) -> bool {
         self.grows.as_ref().is_some_and(|grows| matches!(grows.rule, Rule::PerFold(_)))
+    }
+
+    /// Which rule it grows by.
+    fn rule(&self) -> Option<Discriminant<Rule>> {
+        self.grows.as_ref().map(|grows| discriminant(&grows.rule))
     }
 }
 

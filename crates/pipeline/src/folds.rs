@@ -4,7 +4,9 @@
 //! kinds grow: a rule that knows its folds looks at nothing and grows at the first walk, so that a plan lists every
 //! training before a corpus was read; another waits for the table of folds. The nodes and their names are the same.
 
-use affekt_graph::{Failure, Grow, Growth, Input, Node, NodeId, Object, OutputRef, Source, Work};
+use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object, Work};
+
+use crate::reads::Reads;
 
 /// Where the fold's number goes in the name of a step that runs once a fold: `train[fold=*,seed=1]`.
 const ANY: &str = "fold=*";
@@ -15,16 +17,8 @@ pub struct PerFold {
     pub numbers: Option<Vec<u32>>,
     /// A fold's node, but for its name, its inputs and its fold.
     pub template: Node,
-    /// Port → what it reads.
-    pub reads: Vec<(String, Vec<Read>)>,
-}
-
-/// What a node of one fold reads.
-pub enum Read {
-    /// The output of a step that runs once a fold too: that of its own fold.
-    OfFold(OutputRef),
-    /// What is the same for all folds.
-    Common(Source),
+    /// What it reads: of steps that run once a fold too, the output of its own fold.
+    pub reads: Reads,
 }
 
 impl Grow for PerFold {
@@ -47,12 +41,7 @@ impl Grow for PerFold {
     }
 
     fn reads(&self) -> Vec<NodeId> {
-        let reads = self.reads.iter().flat_map(|(_, from)| from);
-        let node = |read: &Read| match read {
-            Read::OfFold(output) => output.node.clone(),
-            Read::Common(source) => source.node().clone(),
-        };
-        reads.map(node).collect()
+        self.reads.nodes()
     }
 }
 
@@ -64,15 +53,7 @@ impl PerFold {
         if node.op == affekt_ops::split::DEFINITION.name {
             node.params = affekt_ops::split::params(number);
         }
-        let source = |read: &Read| match read {
-            Read::OfFold(output) => Source::output(&of_fold(&output.node, number), &output.output),
-            Read::Common(source) => source.clone(),
-        };
-        let input = |(port, from): &(String, Vec<Read>)| Input {
-            port: port.clone(),
-            from: from.iter().map(source).collect(),
-        };
-        node.inputs = self.reads.iter().map(input).collect();
+        node.inputs = self.reads.inputs(|step| of_fold(step, number));
         node
     }
 }
@@ -102,10 +83,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use affekt_domain::{Fold, Role};
-    use affekt_graph::{Place, Resources, Store};
+    use affekt_graph::{OutputRef, Place, Resources, Source, Store};
     use serde_json::json;
 
     use super::*;
+    use crate::reads::Read;
 
     fn template(name: &str, op: &str) -> Node {
         Node {
@@ -133,10 +115,10 @@ mod tests {
         PerFold {
             numbers,
             template: template("train[variant=fold=*,fold=*,seed=1]", "train"),
-            reads: vec![
+            reads: Reads(vec![
                 ("features".into(), vec![Read::Common(features)]),
-                ("train".into(), vec![Read::OfFold(output("split[fold=*]", "train"))]),
-            ],
+                ("train".into(), vec![Read::Alike(output("split[fold=*]", "train"))]),
+            ]),
         }
     }
 

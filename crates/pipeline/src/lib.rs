@@ -12,6 +12,7 @@ mod experiment;
 mod folds;
 mod protocol;
 mod published;
+mod reads;
 mod settings;
 mod shards;
 mod shelves;

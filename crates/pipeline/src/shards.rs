@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use affekt_domain::{Digest, Utterance};
-use affekt_graph::{Failure, Grow, Growth, Input, Node, NodeId, Object, OutputRef, Source, Work, hash_bytes};
+use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object, Work, hash_bytes};
 use affekt_ops::Definition;
+
+use crate::reads::Reads;
 
 /// How many utterances a shard holds on average.
 const MEAN_SHARD: u64 = 256;
@@ -18,8 +20,8 @@ pub struct PerShard {
     pub definition: &'static Definition,
     /// A shard's node, but for its name, its inputs and its recordings.
     pub template: Node,
-    /// Port → the sharded steps it reads from, and which of their outputs.
-    pub upstream: Vec<(String, Vec<OutputRef>)>,
+    /// What it reads: of steps that run once a shard too, the output of the shard of its own number.
+    pub reads: Reads,
 }
 
 impl Grow for PerShard {
@@ -38,7 +40,7 @@ impl Grow for PerShard {
     }
 
     fn reads(&self) -> Vec<NodeId> {
-        self.upstream.iter().flat_map(|(_, from)| from).map(|source| source.node.clone()).collect()
+        self.reads.nodes()
     }
 }
 
@@ -50,12 +52,7 @@ impl PerShard {
         if self.definition.inputs.is_empty() {
             node.params = affekt_ops::audio::shard_params(&node.params, recordings);
         }
-        let shard_of = |source: &OutputRef| Source::output(&shard_id(&source.node, number), &source.output);
-        node.inputs = self
-            .upstream
-            .iter()
-            .map(|(port, from)| Input { port: port.clone(), from: from.iter().map(shard_of).collect() })
-            .collect();
+        node.inputs = self.reads.inputs(|step| shard_id(step, number));
         node
     }
 }

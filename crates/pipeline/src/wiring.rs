@@ -276,13 +276,15 @@ fn resolve(
         );
         return None;
     }
+    // What an op that works shard by shard goes over flows into its first port; every shard reads the others whole.
+    let goes_over = step.definition.grain == Grain::Shard && std::ptr::eq(port, &step.definition.inputs[0]);
     let shards = source.definition.grain == Grain::Shard;
-    if shards && step.definition.grain == Grain::Whole && !port.takes_many() {
+    if shards && !goes_over && !port.takes_many() {
         let message = format!("`{}` comes in shards, and input `{}` takes one", reference.node, port.name);
         diagnostics.error(&reference.span, message);
         return None;
     }
-    if !shards && step.definition.grain == Grain::Shard {
+    if !shards && goes_over {
         let message =
             format!("`{}` does not come in shards, as op `{}` works", reference.node, step.definition.name);
         diagnostics.error(&reference.span, message);
