@@ -1,6 +1,6 @@
-//! `audio`: recordings become mono waveforms of one rate and length.
+//! `audio`: recordings become mono waveforms of one rate and, where asked, of one length.
 
-use affekt_config::Section;
+use affekt_config::{Section, Value as Yaml};
 use affekt_domain::Digest;
 use affekt_graph::Place;
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ use crate::definition::{Definition, Grain, OutputPort, plain};
 pub struct Params {
     /// The rate in Hz.
     pub rate_hz: u32,
-    /// The length in seconds: longer recordings are cut, shorter ones filled.
-    pub seconds: f64,
+    /// The length in seconds: longer recordings are cut, shorter ones filled. Without one they stay as long as they are.
+    pub seconds: Option<f64>,
     /// What shorter recordings are filled with.
     pub fill: Fill,
 }
@@ -55,12 +55,25 @@ pub const DEFINITION: Definition = Definition {
 
 fn read(section: &mut Section<'_>) -> Value {
     let rate_hz = section.integer("rate_hz", 16_000, 1_000..=192_000);
-    let seconds = section.float("seconds", 3.0, 0.01..=600.0);
+    let seconds = read_seconds(section);
     let fill = match section.one_of("fill", "zeros", &[("zeros", "zeros"), ("own-samples", "own-samples")]) {
         "own-samples" => Fill::OwnSamples { seed: section.integer("fill_seed", 0, 0..) },
         _ => Fill::Zeros,
     };
     plain(&Params { rate_hz, seconds, fill })
+}
+
+/// A number of seconds, or `whole`.
+fn read_seconds(section: &mut Section<'_>) -> Option<f64> {
+    let Some(field) = section.optional("seconds") else { return Some(3.0) };
+    match &field.node.value {
+        Yaml::Text(text) if text == "whole" => None,
+        Yaml::Text(_) => {
+            field.expected("a number of seconds, or `whole`");
+            Some(3.0)
+        }
+        _ => field.float(0.01..=600.0).or(Some(3.0)),
+    }
 }
 
 /// The parameters of the node for a shard of these recordings.
@@ -69,6 +82,27 @@ pub fn shard_params(params: &Value, recordings: &[(String, Digest)]) -> Value {
     let mut params = params.clone();
     params["recordings"] = json!(recordings);
     params
+}
+
+#[cfg(feature = "host")]
+impl Params {
+    /// The samples that are made of a recording.
+    ///
+    /// # Errors
+    /// When its rate cannot be brought to this one.
+    pub fn waveform(
+        &self,
+        recording: &affekt_audio::Decoded,
+        utterance: &str,
+    ) -> Result<Vec<f32>, affekt_audio::RateError> {
+        let samples = affekt_audio::resample(&recording.mono(), recording.rate(), self.rate_hz)?;
+        let Some(seconds) = self.seconds else { return Ok(samples) };
+        let length = (seconds * f64::from(self.rate_hz)).round() as usize;
+        Ok(match self.fill {
+            Fill::Zeros => affekt_audio::fit(samples, length),
+            Fill::OwnSamples { seed } => affekt_audio::fit_with_own_samples(samples, length, seed, utterance),
+        })
+    }
 }
 
 #[cfg(feature = "host")]
@@ -82,7 +116,6 @@ pub(crate) fn run(
 
     let params: Params = crate::params(job)?;
     let shard: Shard = crate::params(job)?;
-    let length = (params.seconds * f64::from(params.rate_hz)).round() as usize;
     let failed = |error: &dyn std::error::Error| Failure::because(error);
     let mut writer =
         WaveformWriter::create(job.output("waveforms")?, params.rate_hz).map_err(crate::table::unwritten)?;
@@ -101,12 +134,7 @@ pub(crate) fn run(
             let message = format!("{path} changed since the corpus was read; run again");
             return Err(Failure::Failed { message });
         }
-        let samples = affekt_audio::resample(&decoded.mono(), decoded.rate(), params.rate_hz)
-            .map_err(|error| failed(&error))?;
-        let samples = match params.fill {
-            Fill::Zeros => affekt_audio::fit(samples, length),
-            Fill::OwnSamples { seed } => affekt_audio::fit_with_own_samples(samples, length, seed, utterance),
-        };
+        let samples = params.waveform(&decoded, utterance).map_err(|error| failed(&error))?;
         writer.push(utterance, 0, &samples).map_err(crate::table::unwritten)?;
     }
     writer.finish().map_err(crate::table::unwritten)
