@@ -1,14 +1,20 @@
 //! Any network behind one type: built from its configuration, applied, counted, saved and loaded.
 
-use affekt_torch::NamedTensors;
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use affekt_torch::init::Vars;
+use affekt_torch::{NamedTensors, TorchError};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor, nn};
+use tch::{Device, TchError, Tensor, nn};
 
 use crate::blocks::CnnConfig;
 use crate::cnn::Cnn;
+use crate::inputs::{ForwardError, InputShape, Inputs};
 use crate::parallel_cnn::{ParallelCnn, ParallelCnnConfig};
 use crate::two_cnns::TwoCnns;
+use crate::wav2vec2::checked_samples;
 
 /// Which network, in a pipeline's words: `{ kind: cnn, norm_axis: channel }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,9 +72,29 @@ pub enum BuildError {
         /// How many units between the linear layers.
         feed_forward: usize,
     },
-    /// Nothing to tell apart.
-    #[error("{0} classes: a classifier needs at least two")]
-    Classes(usize),
+    /// Nothing to give.
+    #[error("a network without outputs: expected at least one")]
+    Outputs,
+    /// Waveforms for a network of frames, or frames for one of waveforms.
+    #[error("the network `{network}` reads {expected}, and the examples are {found}: {hint}")]
+    Input {
+        /// Its kind.
+        network: &'static str,
+        /// `frames` or `waveforms`.
+        expected: &'static str,
+        /// What there is.
+        found: InputShape,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A frozen part that it has not.
+    #[error("`{prefix}` is to be frozen and no parameter's name begins so: the network has {parts}")]
+    Frozen {
+        /// What the names should begin with.
+        prefix: String,
+        /// What they do begin with.
+        parts: String,
+    },
 }
 
 /// How many numbers a network holds.
@@ -80,63 +106,128 @@ pub struct ParameterCounts {
     pub trainable: usize,
 }
 
-/// Weights of another network than this.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WeightsError {
-    /// A tensor is missing.
-    #[error("the weights have no `{0}`: they belong to another network")]
-    Missing(String),
-    /// A tensor is not of this network.
-    #[error("the weights have `{0}`, which this network has not: they belong to another one")]
-    Unknown(String),
-    /// A tensor has another shape.
-    #[error(
-        "the weights' `{name}` is {found:?} where {expected:?} is needed: they belong to another network"
-    )]
-    Shape {
-        /// The tensor.
-        name: String,
-        /// The shape in the weights.
-        found: Vec<i64>,
-        /// The shape in the network.
-        expected: Vec<i64>,
-    },
+/// A network that reads waveforms.
+pub trait WaveformModule: std::fmt::Debug + Send {
+    /// Waveforms `[batch, samples]`, of which each row holds a clip of the length given for it (at most `samples`, at
+    /// least [`WaveformModule::least_samples`]) and zeros behind it, to `[batch, outputs]`.
+    ///
+    /// # Errors
+    /// When it cannot read them.
+    fn forward_t(&self, waveforms: &Tensor, lengths: &[usize], train: bool) -> Result<Tensor, ForwardError>;
+
+    /// How many samples a clip needs.
+    fn least_samples(&self) -> usize {
+        1
+    }
+
+    /// From now on computes activations anew in the backward pass rather than keep them. `false` where it cannot.
+    fn checkpoint_gradients(&mut self) -> bool {
+        false
+    }
 }
 
 /// A network with its weights on a device.
 #[derive(Debug)]
 pub struct Network {
     store: nn::VarStore,
-    /// `[batch, bands, frames] -> [batch, classes]`
-    body: Box<dyn nn::ModuleT>,
-    shape: [usize; 2],
-    classes: usize,
+    body: Body,
+    outputs: usize,
+}
+
+/// What computes.
+#[derive(Debug)]
+enum Body {
+    /// `[batch, bands, frames] -> [batch, outputs]`
+    Frames { shape: [usize; 2], module: Box<dyn nn::ModuleT> },
+    /// `[batch, samples] -> [batch, outputs]`
+    #[cfg_attr(not(test), expect(dead_code, reason = "no network reads waveforms yet"))]
+    Waveforms(Box<dyn WaveformModule>),
 }
 
 impl NetworkConfig {
-    /// The network for inputs of `[bands, frames]`, with weights that are a function of `seed`.
+    /// The network for such inputs, with weights that are a function of `seed`.
     ///
     /// # Errors
     /// When the configuration contradicts itself or does not fit the input.
     pub fn build(
         &self,
-        shape: [usize; 2],
-        classes: usize,
+        input: &InputShape,
+        outputs: usize,
         seed: u64,
         device: Device,
     ) -> Result<Network, BuildError> {
-        if classes < 2 {
-            return Err(BuildError::Classes(classes));
+        if outputs == 0 {
+            return Err(BuildError::Outputs);
         }
         let store = nn::VarStore::new(device);
         let vars = Vars::new(&store, seed);
-        let body: Box<dyn nn::ModuleT> = match self {
-            Self::Cnn(config) => Box::new(Cnn::new(&vars, config, shape, classes)?),
-            Self::TwoCnns(config) => Box::new(TwoCnns::new(&vars, config, shape, classes)?),
-            Self::ParallelCnn(config) => Box::new(ParallelCnn::new(&vars, config, shape, classes)?),
+        let body = match self {
+            Self::Cnn(config) => {
+                let shape = self.frames(input)?;
+                Body::frames(shape, Cnn::new(&vars, config, shape, outputs)?)
+            }
+            Self::TwoCnns(config) => {
+                let shape = self.frames(input)?;
+                Body::frames(shape, TwoCnns::new(&vars, config, shape, outputs)?)
+            }
+            Self::ParallelCnn(config) => {
+                let shape = self.frames(input)?;
+                Body::frames(shape, ParallelCnn::new(&vars, config, shape, outputs)?)
+            }
         };
-        Ok(Network { store, body, shape, classes })
+        freeze(&store, self.frozen())?;
+        Ok(Network { store, body, outputs })
     }
+
+    /// Its word in a pipeline.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Cnn(_) => "cnn",
+            Self::TwoCnns(_) => "two-cnns",
+            Self::ParallelCnn(_) => "parallel-cnn",
+        }
+    }
+
+    /// What the names of parameters begin with that training leaves as they are.
+    const fn frozen(&self) -> &[String] {
+        match self {
+            Self::Cnn(_) | Self::TwoCnns(_) | Self::ParallelCnn(_) => &[],
+        }
+    }
+
+    /// The bands and frames that a network of frames is built for.
+    fn frames(&self, input: &InputShape) -> Result<[usize; 2], BuildError> {
+        match *input {
+            InputShape::Frames(shape) => Ok(shape),
+            InputShape::Waveforms => Err(BuildError::Input {
+                network: self.kind(),
+                expected: FRAMES,
+                found: *input,
+                hint: "put an op that makes features before it, as `mfcc` or `logmel`",
+            }),
+        }
+    }
+}
+
+const FRAMES: &str = "frames";
+const WAVEFORMS: &str = "waveforms";
+
+/// Takes parameters from training: those whose names begin with one of the prefixes.
+fn freeze(store: &nn::VarStore, prefixes: &[String]) -> Result<(), BuildError> {
+    let variables = store.variables();
+    for prefix in prefixes {
+        let mut frozen = variables.iter().filter(|(name, _)| name.starts_with(prefix)).peekable();
+        if frozen.peek().is_none() {
+            let parts: BTreeSet<_> = variables.keys().filter_map(|name| name.split('.').next()).collect();
+            let parts = parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(", ");
+            return Err(BuildError::Frozen { prefix: prefix.clone(), parts });
+        }
+        for (_, tensor) in frozen {
+            let _ = tensor.set_requires_grad(false);
+        }
+    }
+    Ok(())
 }
 
 /// A network's dropout.
@@ -144,27 +235,87 @@ pub fn checked_dropout(share: f64) -> Result<f64, BuildError> {
     if (0.0..1.0).contains(&share) { Ok(share) } else { Err(BuildError::Dropout(share.to_string())) }
 }
 
+impl Body {
+    fn frames(shape: [usize; 2], module: impl nn::ModuleT + 'static) -> Self {
+        Self::Frames { shape, module: Box::new(module) }
+    }
+
+    fn forward_t(&self, inputs: &Inputs, train: bool) -> Result<Tensor, ForwardError> {
+        let wrong_kind = |found, expected| Err(ForwardError::Kind { found, expected });
+        match (self, &inputs.lengths) {
+            (Self::Frames { .. }, Some(_)) => wrong_kind(WAVEFORMS, FRAMES),
+            (Self::Waveforms(_), None) => wrong_kind(FRAMES, WAVEFORMS),
+            (Self::Frames { shape, module }, None) => {
+                let [bands, frames] = shape.map(|count| count as i64);
+                match *inputs.xs.size() {
+                    [_, b, f] if [b, f] == [bands, frames] => Ok(module.forward_t(&inputs.xs, train)),
+                    ref found => Err(ForwardError::Frames { found: found.to_vec(), expected: *shape }),
+                }
+            }
+            (Self::Waveforms(module), Some(lengths)) => {
+                checked_samples(&inputs.xs, lengths, module.least_samples())?;
+                module.forward_t(&inputs.xs, lengths, train)
+            }
+        }
+    }
+}
+
 impl Network {
-    /// Logits of a batch. `[batch, bands, frames] -> [batch, classes]`
+    /// Logits of classes, or values, of a batch: `[batch, outputs]`.
     ///
     /// In training, dropout is on and batch norm uses and remembers the batch's statistics.
     ///
-    /// # Panics
-    /// When the input has another shape than [`Network::shape`] or is on another device.
-    pub fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        self.body.forward_t(xs, train)
+    /// # Errors
+    /// When it is a batch of something else than the network was built for, or libtorch refuses.
+    pub fn forward_t(&self, inputs: &Inputs, train: bool) -> Result<Tensor, ForwardError> {
+        // tch's plain methods panic with what libtorch says. Networks are written in them, and out of memory is nothing
+        // to panic about.
+        match catch_unwind(AssertUnwindSafe(|| self.body.forward_t(inputs, train))) {
+            Ok(outputs) => outputs,
+            Err(panic) => match libtorch_error(panic.as_ref()) {
+                Some(error) => Err(error.into()),
+                None => resume_unwind(panic),
+            },
+        }
     }
 
-    /// Bands and frames of its input.
+    /// What its inputs are.
     #[must_use]
-    pub const fn shape(&self) -> [usize; 2] {
-        self.shape
+    pub const fn input(&self) -> InputShape {
+        match self.body {
+            Body::Frames { shape, .. } => InputShape::Frames(shape),
+            Body::Waveforms(_) => InputShape::Waveforms,
+        }
     }
 
-    /// How many classes it tells apart.
+    /// How many samples a clip needs, where it reads waveforms.
     #[must_use]
-    pub const fn classes(&self) -> usize {
-        self.classes
+    pub fn least_samples(&self) -> usize {
+        match &self.body {
+            Body::Frames { .. } => 0,
+            Body::Waveforms(module) => module.least_samples(),
+        }
+    }
+
+    /// How many numbers it gives for each example.
+    #[must_use]
+    pub const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// From now on computes activations anew in the backward pass rather than keep them, which costs a third more time and
+    /// saves most of the memory. `false` where the network cannot.
+    pub fn checkpoint_gradients(&mut self) -> bool {
+        match &mut self.body {
+            Body::Frames { .. } => false,
+            Body::Waveforms(module) => module.checkpoint_gradients(),
+        }
+    }
+
+    /// Whether what it computes of an example in training depends on the rest of its batch: batch norm does.
+    #[must_use]
+    pub fn has_batch_norm(&self) -> bool {
+        self.store.variables().keys().any(|name| name.ends_with("running_mean"))
     }
 
     /// Where its weights are.
@@ -191,26 +342,124 @@ impl Network {
     pub fn trainable(&self) -> NamedTensors {
         self.store.variables().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect()
     }
+}
 
-    /// Takes over `weights`, from whatever device.
-    ///
-    /// # Errors
-    /// When they are those of another network. Nothing is changed then.
-    pub fn load(&mut self, weights: &NamedTensors) -> Result<(), WeightsError> {
-        let own = self.weights();
-        for (name, tensor) in &own {
-            let found = weights.get(name).ok_or_else(|| WeightsError::Missing(name.clone()))?.size();
-            let expected = tensor.size();
-            if found != expected {
-                return Err(WeightsError::Shape { name: name.clone(), found, expected });
+/// What libtorch said, where that is what a panic is about.
+fn libtorch_error(panic: &(dyn Any + Send)) -> Option<TorchError> {
+    let said = panic.downcast_ref::<String>()?.split_once("on an `Err` value: Torch(\"")?.1;
+    let line = said.split_once("\\n").map_or_else(|| said.trim_end_matches("\")"), |(line, _)| line);
+    Some(TchError::Torch(line.to_owned()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use affekt_torch::init;
+    use tch::Kind;
+    use tch::nn::Module;
+
+    use super::*;
+    use crate::wav2vec2::InputError;
+    use crate::{Accounting, EncoderError};
+
+    /// The mean of each clip, twice, by a linear layer; memory is used up by more than two clips.
+    #[derive(Debug)]
+    struct Mean(nn::Linear);
+
+    impl WaveformModule for Mean {
+        fn forward_t(&self, xs: &Tensor, lengths: &[usize], _: bool) -> Result<Tensor, ForwardError> {
+            if lengths.len() > 2 {
+                let _ = Tensor::zeros([1 << 50], (Kind::Float, Device::Cpu));
             }
+            let lengths: Vec<f32> = lengths.iter().map(|&length| length as f32).collect();
+            let sum = xs.sum_dim_intlist(1, /* keepdim */ false, Kind::Float);
+            Ok(self.0.forward(&(sum / Tensor::from_slice(&lengths)).unsqueeze(-1)))
         }
-        if let Some(name) = weights.keys().find(|name| !own.contains_key(*name)) {
-            return Err(WeightsError::Unknown(name.clone()));
+        fn least_samples(&self) -> usize {
+            3
         }
-        for (name, mut tensor) in own {
-            tensor.copy_(&weights[&name]);
-        }
-        Ok(())
+    }
+
+    fn network(frozen: &[String]) -> Result<Network, BuildError> {
+        let store = nn::VarStore::new(Device::Cpu);
+        let vars = Vars::new(&store, 1);
+        let module = Mean(init::linear(&(&(&vars / "mean") / "output"), 1, 2));
+        freeze(&store, frozen)?;
+        Ok(Network { store, body: Body::Waveforms(Box::new(module)), outputs: 2 })
+    }
+
+    fn ones(shape: &[i64]) -> Tensor {
+        Tensor::ones(shape, (Kind::Float, Device::Cpu))
+    }
+
+    #[test]
+    fn waveforms_come_with_their_lengths() {
+        let network = network(&[]).unwrap();
+        let forward = |inputs| network.forward_t(&inputs, false);
+        let whole = forward(Inputs::waveforms(ones(&[2, 8]), vec![8, 8])).unwrap();
+        assert_eq!(whole.size(), [2, 2]);
+        assert_eq!(whole.get(0), whole.get(1));
+        let wrong = |inputs| forward(inputs).unwrap_err();
+        let kind = ForwardError::Kind { found: FRAMES, expected: WAVEFORMS };
+        assert_eq!(wrong(Inputs::frames(ones(&[2, 8, 8]))), kind);
+        let count = InputError::Lengths { lengths: 1, clips: 2 };
+        assert_eq!(wrong(Inputs::waveforms(ones(&[2, 8]), vec![8])), count.into());
+        let short = InputError::TooShort { clip: 1, length: 2, least: 3 };
+        assert_eq!(wrong(Inputs::waveforms(ones(&[2, 8]), vec![8, 2])), short.into());
+    }
+
+    #[test]
+    fn what_libtorch_refuses_is_an_error() {
+        let network = network(&[]).unwrap();
+        let error = network.forward_t(&Inputs::waveforms(ones(&[3, 8]), vec![8; 3]), false).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, ForwardError::Torch(_)), "{text}");
+        assert!(text.contains("t allocate memory") && text.lines().count() == 1, "{text}");
+    }
+
+    #[test]
+    fn frozen_parameters_are_not_trained() {
+        let all = network(&[]).unwrap();
+        assert!(all.trainable().keys().eq(["mean.output.bias", "mean.output.weight"]));
+        let half = network(&["mean.output.w".into()]).unwrap();
+        assert!(half.trainable().keys().eq(["mean.output.bias"]));
+        assert_eq!(half.parameter_counts(), ParameterCounts { total: 4, trainable: 2 });
+        let loss = half.forward_t(&Inputs::waveforms(ones(&[2, 8]), vec![8, 8]), true).unwrap();
+        loss.sum(Kind::Float).backward();
+        assert!(!half.store.variables()["mean.output.weight"].grad().defined());
+        let error = network(&["encoder".into()]).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`encoder` is to be frozen and no parameter's name begins so: the network has `mean`"
+        );
+    }
+
+    #[test]
+    fn an_encoder_is_loaded_whole_or_not_at_all() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let vars = Vars::new(&store, 1);
+        let _ = init::linear(&(&(&vars / "wav2vec2") / "projection"), 3, 2);
+        let output = init::linear(&(&vars / "output"), 1, 2);
+        let mut network = Network { store, body: Body::Waveforms(Box::new(Mean(output))), outputs: 2 };
+        let mut checkpoint: NamedTensors = [
+            ("wav2vec2.projection.weight".to_owned(), ones(&[2, 3])),
+            ("wav2vec2.projection.bias".to_owned(), ones(&[3])),
+            ("lm_head.bias".to_owned(), ones(&[9])),
+        ]
+        .into();
+        let error = network.load_encoder(&checkpoint).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the checkpoint is not of this network's encoder: `wav2vec2.projection.bias` is [3] where [2] is needed"
+        );
+        assert_ne!(network.weights()["wav2vec2.projection.weight"], ones(&[2, 3]));
+        checkpoint.insert("wav2vec2.projection.bias".to_owned(), ones(&[2]));
+        let accounting = network.load_encoder(&checkpoint).unwrap();
+        assert_eq!(accounting, Accounting { loaded: 2, unexpected: vec!["lm_head.bias".into()] });
+        assert_eq!(network.weights()["wav2vec2.projection.weight"], ones(&[2, 3]));
+        checkpoint.remove("wav2vec2.projection.weight");
+        let error = network.load_encoder(&checkpoint).unwrap_err().to_string();
+        assert!(error.ends_with("encoder: `projection.weight` is missing"), "{error}");
+        let mut without = self::network(&[]).unwrap();
+        assert_eq!(without.load_encoder(&checkpoint), Err(EncoderError::NoEncoder));
     }
 }

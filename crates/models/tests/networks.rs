@@ -1,8 +1,8 @@
 //! What every network must do, whichever it is.
 
 use affekt_models::{
-    BuildError, CnnConfig, Network, NetworkConfig, NormAxis, ParallelCnnConfig, ParameterCounts, Positions,
-    TransformerConfig, WeightsError,
+    BuildError, CnnConfig, InputShape, Inputs, Network, NetworkConfig, NormAxis, ParallelCnnConfig,
+    ParameterCounts, Positions, TransformerConfig, WeightsError,
 };
 use affekt_torch::{Adam, AdamConfig, Checkpoint, NamedTensors};
 use tch::{Device, Kind, Tensor};
@@ -33,7 +33,12 @@ const SMALL: [usize; 2] = [16, 24];
 
 fn build(config: &NetworkConfig, shape: [usize; 2], seed: u64) -> Network {
     affekt_torch::device::set_threads(1); // tests run side by side already
-    config.build(shape, 7, seed, Device::Cpu).unwrap()
+    config.build(&InputShape::Frames(shape), 7, seed, Device::Cpu).unwrap()
+}
+
+/// Logits or values of features `[batch, bands, frames]`.
+fn forward(network: &Network, xs: &Tensor, train: bool) -> Tensor {
+    network.forward_t(&Inputs::frames(xs.shallow_clone()), train).unwrap()
 }
 
 /// Numbers like noise in −1..1, the same every time.
@@ -89,8 +94,8 @@ fn shapes() {
         for (batch, shape) in [(5, [128, 94]), (1, [128, 188])] {
             let xs = noise(&[batch, shape[0] as i64, shape[1] as i64]);
             let network = build(&config, shape, 1);
-            assert_eq!(network.forward_t(&xs, false).size(), [batch, 7]);
-            assert_eq!(network.forward_t(&xs, true).size(), [batch, 7]);
+            assert_eq!(forward(&network, &xs, false).size(), [batch, 7]);
+            assert_eq!(forward(&network, &xs, true).size(), [batch, 7]);
         }
     }
 }
@@ -99,7 +104,7 @@ fn shapes() {
 fn gradient_reaches_every_parameter() {
     for (axis, config) in AXES.into_iter().flat_map(|axis| published(axis).map(|config| (axis, config))) {
         let network = build(&config, [128, 94], 1);
-        let logits = network.forward_t(&noise(&[4, 128, 94]), true);
+        let logits = forward(&network, &noise(&[4, 128, 94]), true);
         logits.cross_entropy_for_logits(&Tensor::from_slice(&[0_i64, 1, 2, 3])).backward();
         for (name, tensor) in network.trainable() {
             let largest = tensor.grad().abs().max().double_value(&[]);
@@ -119,7 +124,7 @@ fn overfits_eight_examples() {
         let (xs, ys) = (noise(&[8, 16, 24]), Tensor::from_slice(&[0_i64, 1, 2, 3, 3, 2, 1, 0]));
         let mut loss = f64::NAN;
         for _ in 0..60 {
-            let value = network.forward_t(&xs, true).cross_entropy_for_logits(&ys);
+            let value = forward(&network, &xs, true).cross_entropy_for_logits(&ys);
             value.backward();
             optimiser.step().unwrap();
             loss = value.double_value(&[]);
@@ -134,11 +139,11 @@ fn saved_and_loaded_it_predicts_the_same() {
     for config in AXES.into_iter().flat_map(small) {
         let xs = noise(&[3, 16, 24]);
         let (first, mut second) = (build(&config, SMALL, 1), build(&config, SMALL, 2));
-        let _ = first.forward_t(&xs, true); // moves the running statistics
-        assert_ne!(first.forward_t(&xs, false), second.forward_t(&xs, false));
+        let _ = forward(&first, &xs, true); // moves the running statistics
+        assert_ne!(forward(&first, &xs, false), forward(&second, &xs, false));
         let bytes = Checkpoint { tensors: first.weights(), ..Checkpoint::default() }.to_bytes().unwrap();
         second.load(&Checkpoint::from_bytes(&bytes).unwrap().tensors).unwrap();
-        assert_eq!(first.forward_t(&xs, false), second.forward_t(&xs, false));
+        assert_eq!(forward(&first, &xs, false), forward(&second, &xs, false));
     }
 }
 
@@ -148,9 +153,9 @@ fn a_prediction_does_not_depend_on_its_batch() {
     for config in AXES.into_iter().flat_map(published) {
         let network = build(&config, [128, 94], 1);
         let xs = noise(&[5, 128, 94]);
-        let together = network.forward_t(&xs, false);
+        let together = forward(&network, &xs, false);
         for i in 0..5 {
-            let alone = network.forward_t(&xs.narrow(0, i, 1), false);
+            let alone = forward(&network, &xs.narrow(0, i, 1), false);
             let difference = (together.get(i) - alone.get(0)).abs().max().double_value(&[]);
             assert!(difference < 1e-5, "{config:?} {i}: {difference:e}");
         }
@@ -172,7 +177,7 @@ fn the_same_seed_drops_the_same_activations() {
         let xs = noise(&[2, 128, 94]);
         let forward = |seed| {
             tch::manual_seed(seed);
-            tch::no_grad(|| network.forward_t(&xs, true))
+            tch::no_grad(|| forward(&network, &xs, true))
         };
         assert_eq!(forward(1), forward(1), "{config:?}");
         assert_ne!(forward(1), forward(2), "{config:?}");
@@ -191,7 +196,7 @@ fn the_transformer_knows_the_order_of_frames_from_positions_alone() {
         // Without the CNNs' share the logits are those of the transformer's mean over time.
         let _ = network.weights()["output.weight"].narrow(1, 0, 1024).zero_();
         let xs = noise(&[2, 128, 94]);
-        let difference = network.forward_t(&xs, false) - network.forward_t(&xs.flip([2]), false);
+        let difference = forward(&network, &xs, false) - forward(&network, &xs.flip([2]), false);
         let difference = difference.abs().max().double_value(&[]);
         assert_eq!(difference > 1e-4, order_counts, "{positions:?}: {difference:e}");
     }
@@ -225,8 +230,8 @@ fn configurations_read_as_in_a_pipeline() {
 
 #[test]
 fn impossible_networks_are_refused() {
-    let error = |config: NetworkConfig, shape, classes| {
-        config.build(shape, classes, 0, Device::Cpu).map(|_| ()).unwrap_err()
+    let error = |config: NetworkConfig, shape, outputs| {
+        config.build(&InputShape::Frames(shape), outputs, 0, Device::Cpu).map(|_| ()).unwrap_err()
     };
     let cnn = CnnConfig::default;
     let pools = vec![2, 4, 4];
@@ -239,7 +244,7 @@ fn impossible_networks_are_refused() {
         assert_eq!(error(config(zero), [128, 94], 7), BuildError::Blocks { channels: 3, pools: 3 });
         let all = CnnConfig { dropout: 1.0, ..cnn() };
         assert_eq!(error(config(all), [128, 94], 7), BuildError::Dropout("1".into()));
-        assert_eq!(error(config(cnn()), [128, 94], 1), BuildError::Classes(1));
+        assert_eq!(error(config(cnn()), [128, 94], 0), BuildError::Outputs);
     }
     let base = TransformerConfig::default;
     for (transformer, expected) in [

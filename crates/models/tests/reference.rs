@@ -4,7 +4,9 @@ mod formula;
 
 use std::collections::BTreeMap;
 
-use affekt_models::{CnnConfig, Network, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig};
+use affekt_models::{
+    CnnConfig, InputShape, Inputs, Network, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig,
+};
 use affekt_torch::NamedTensors;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -21,9 +23,14 @@ fn goldens<T: DeserializeOwned>(name: &str) -> Vec<T> {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
+/// Logits or values of features `[batch, bands, frames]`.
+fn forward(network: &Network, xs: &Tensor, train: bool) -> Tensor {
+    network.forward_t(&Inputs::frames(xs.shallow_clone()), train).unwrap()
+}
+
 /// Forward and backward in training. Gives logits and loss.
 fn train(network: &Network, xs: &Tensor, targets: &[i64]) -> (Tensor, Tensor) {
-    let logits = network.forward_t(xs, true);
+    let logits = forward(network, xs, true);
     let loss = logits.cross_entropy_for_logits(&Tensor::from_slice(targets));
     loss.backward();
     (logits, loss)
@@ -64,7 +71,8 @@ fn the_single_cnn_entry_by_entry() {
         let axis = golden.norm_axis;
         let config =
             CnnConfig { channels: vec![4, 6, 8], dropout: 0.0, norm_axis: axis, ..CnnConfig::default() };
-        let mut network = NetworkConfig::Cnn(config).build([32, 47], 7, 0, Device::Cpu).unwrap();
+        let mut network =
+            NetworkConfig::Cnn(config).build(&InputShape::Frames([32, 47]), 7, 0, Device::Cpu).unwrap();
         network.load(&golden.weights.iter().map(|(name, n)| (name.clone(), n.tensor())).collect()).unwrap();
 
         let values: Vec<f32> = (0..3 * 32 * 47)
@@ -83,7 +91,7 @@ fn the_single_cnn_entry_by_entry() {
             let floor = if cancels(axis, name) { scale } else { 0.0 };
             close(&format!("{axis:?}: gradient of {name}"), &trainable[name].grad(), &theirs.tensor(), floor);
         }
-        let later = network.forward_t(&xs, false);
+        let later = forward(&network, &xs, false);
         close(&format!("{axis:?}: evaluation"), &later, &golden.logits_in_evaluation.tensor(), 0.0);
     }
 }
@@ -123,11 +131,11 @@ fn two_cnns_and_the_transformer_at_their_true_size() {
             "parallel-cnn" => NetworkConfig::ParallelCnn(ParallelCnnConfig { cnn, transformer }),
             other => panic!("an unknown network `{other}`"),
         };
-        let mut network = config.build([128, *frames], 7, 0, Device::Cpu).unwrap();
+        let mut network = config.build(&InputShape::Frames([128, *frames]), 7, 0, Device::Cpu).unwrap();
         network.load(&weights_by_formula(&network)).unwrap();
         let xs = noise(&golden.input, &[2, 128, *frames as i64]).to_kind(Kind::Float) * 2.0;
 
-        let before = tch::no_grad(|| network.forward_t(&xs, false));
+        let before = tch::no_grad(|| forward(&network, &xs, false));
         near(&format!("{case}: evaluation"), &before, &golden.logits_in_evaluation);
         let (logits, loss) = train(&network, &xs, &[2, 6]);
         near(&format!("{case}: logits"), &logits, &golden.logits);
@@ -142,7 +150,7 @@ fn two_cnns_and_the_transformer_at_their_true_size() {
             let error = Sketch::of(name, &trainable[name].grad()).distance(theirs);
             assert!(error <= TOLERANCE * scale, "{case}: gradient of {name}: {error:e} of {scale:e}");
         }
-        let after = tch::no_grad(|| network.forward_t(&xs, false));
+        let after = tch::no_grad(|| forward(&network, &xs, false));
         near(&format!("{case}: evaluation after training"), &after, &golden.logits_after_training);
     }
 }

@@ -8,7 +8,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use affekt_models::{CnnConfig, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig};
+use affekt_models::{
+    CnnConfig, InputShape, Inputs, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig,
+};
 use affekt_torch::{Adam, AdamConfig, device};
 use tch::{Device, Kind, Tensor};
 
@@ -40,14 +42,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let steps: usize = argument(4, "12").parse()?;
 
     device::set_threads(threads);
-    let network = config.build([128, 94], 7, 0, Device::Cpu)?;
+    let network = config.build(&InputShape::Frames([128, 94]), 7, 0, Device::Cpu)?;
     let mut optimiser = Adam::new(network.trainable(), AdamConfig::default());
-    let xs = Tensor::randn([batch, 128, 94], (Kind::Float, Device::Cpu));
+    let inputs = Inputs::frames(Tensor::randn([batch, 128, 94], (Kind::Float, Device::Cpu)));
     let ys = Tensor::randint(7, [batch], (Kind::Int64, Device::Cpu));
     let mut seconds = Vec::new();
     for _ in 0..steps + 2 {
         let start = Instant::now();
-        let loss = network.forward_t(&xs, true).cross_entropy_for_logits(&ys);
+        let loss = network.forward_t(&inputs, true)?.cross_entropy_for_logits(&ys);
         loss.f_backward()?;
         optimiser.step()?;
         seconds.push(start.elapsed().as_secs_f64());

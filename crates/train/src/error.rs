@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use affekt_domain::Role;
 use affekt_features::StandardiseError;
-use affekt_models::{BuildError, WeightsError};
+use affekt_models::{BuildError, ForwardError, InputShape, WeightsError};
 use affekt_torch::{AdamStateError, TorchError, checkpoint::CheckpointError};
 use tch::TchError;
 
@@ -55,14 +55,12 @@ pub enum TrainError {
         expected: usize,
     },
     /// The examples do not fit the network.
-    #[error(
-        "the examples are {examples:?} (bands, frames) and the network wants {network:?}: it was built for other features"
-    )]
+    #[error("the examples are {examples} and the network wants {network}: it was built for others")]
     Shape {
-        /// The examples' bands and frames.
-        examples: [usize; 2],
-        /// The network's.
-        network: [usize; 2],
+        /// What the examples are.
+        examples: InputShape,
+        /// What the network reads.
+        network: InputShape,
     },
     /// A class that the network does not have.
     #[error("row {row} has class {class}, outside 0..{classes}")]
@@ -134,6 +132,9 @@ pub enum TrainError {
     /// The network cannot be built.
     #[error("the network: {0}")]
     Build(#[from] BuildError),
+    /// It does not take a batch.
+    #[error("the network: {0}")]
+    Forward(#[from] ForwardError),
     /// Saved weights do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),

@@ -1,7 +1,7 @@
 //! From a trained network to logits.
 
 use affekt_features::Standardiser;
-use affekt_models::Network;
+use affekt_models::{InputShape, Inputs, Network};
 
 use crate::batches::Batches;
 use crate::{Examples, Part, PartRole, TrainError};
@@ -22,13 +22,13 @@ pub fn predict<R: PartRole>(
     let batches = Batches::new(part.examples(), standardiser, network.device());
     let mut logits = Vec::with_capacity(part.rows().len());
     batches.of(part.rows(), batch_size, |_, batch| {
-        logits.extend(Vec::<Vec<f32>>::try_from(network.forward_t(&batch.xs, false))?);
+        logits.extend(Vec::<Vec<f32>>::try_from(network.forward_t(&Inputs::frames(batch.xs), false)?)?);
         Ok(())
     })?;
     Ok(logits)
 }
 
 pub(crate) fn same_shape(network: &Network, examples: &dyn Examples) -> Result<(), TrainError> {
-    let (examples, network) = (examples.shape(), network.shape());
+    let (examples, network) = (InputShape::Frames(examples.shape()), network.input());
     if examples == network { Ok(()) } else { Err(TrainError::Shape { examples, network }) }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use affekt_domain::{Epoch, Stage};
 use affekt_features::Standardiser;
-use affekt_models::{Network, NetworkConfig, ParameterCounts};
+use affekt_models::{InputShape, Inputs, Network, NetworkConfig, ParameterCounts};
 use affekt_torch::{Adam, AdamConfig, NamedTensors, Random, clip_gradients};
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -148,7 +148,12 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainError> {
         let Training { config, device, .. } = *training;
         let examples = trained_on.examples();
-        let network = training.network.build(examples.shape(), training.classes, training.seed, device)?;
+        let network = training.network.build(
+            &InputShape::Frames(examples.shape()),
+            training.classes,
+            training.seed,
+            device,
+        )?;
         let adam =
             AdamConfig { learning_rate: config.lr, weight_decay: config.weight_decay, ..Default::default() };
         let weights = config.class_weights.resolve(trained_on.classes(), training.classes)?;
@@ -280,7 +285,7 @@ impl<'a> Run<'a> {
             Some((weights, _)) => rows.iter().map(|&row| weights[examples.class(row) as usize]).sum(),
         };
         self.batches.of(&rows, config.batch_size, |rows, Batch { xs, ys }| {
-            let logits = self.network.forward_t(&xs, true);
+            let logits = self.network.forward_t(&Inputs::frames(xs), true)?;
             let weights = self.weights.as_ref().map(|(_, tensor)| tensor);
             let loss = logits.f_cross_entropy_loss(&ys, weights, Reduction::Mean, -100, 0.0)?;
             loss.f_backward()?;

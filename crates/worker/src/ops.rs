@@ -7,7 +7,7 @@ use std::time::Duration;
 use affekt_domain::{Digest, Prediction, Role, Stage};
 use affekt_features::Standardiser;
 use affekt_graph::{Context, Failure, Job, Node, Object, Ops};
-use affekt_models::NetworkConfig;
+use affekt_models::{InputShape, NetworkConfig};
 use affekt_ops::feature_set::{At, FeatureSet};
 use affekt_ops::{predict, standardise, table, train};
 use affekt_table::predictions::Predictions;
@@ -164,7 +164,7 @@ fn score(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
     let (card, weights) = model::read(&job.open_one("model")?)?;
     let mut network = card
         .network
-        .build(card.shape, card.classes.len(), card.seed, device)
+        .build(&InputShape::Frames(card.shape), card.classes.len(), card.seed, device)
         .map_err(|error| Failure::because(&error))?;
     network.load(&weights).map_err(|error| Failure::because(&error))?;
     let features = FeatureSet::open(&job.open("features")?)?;

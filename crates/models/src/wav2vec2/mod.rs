@@ -28,4 +28,5 @@ pub use checkpoint::{MisShaped, NameMap, map_names};
 pub use config::{Activation, ConfigError, FeatureNorm, Wav2Vec2Config};
 pub use feature_encoder::Padding;
 pub use heads::{CtcHead, SequenceClassifier};
+pub(crate) use model::checked_samples;
 pub use model::{Encoded, InputError, Wav2Vec2};

@@ -139,7 +139,7 @@ fn valid(counts: Vec<usize>, total: usize) -> Valid {
 }
 
 /// How many samples a row has, when each holds a clip of its length, of `least` samples or more.
-fn checked_samples(waveforms: &Tensor, lengths: &[usize], least: usize) -> Result<usize, InputError> {
+pub fn checked_samples(waveforms: &Tensor, lengths: &[usize], least: usize) -> Result<usize, InputError> {
     let shape = waveforms.size();
     let (clips, samples) = match *shape.as_slice() {
         [clips, samples] if clips > 0 => (clips as usize, samples as usize),

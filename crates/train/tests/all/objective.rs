@@ -1,7 +1,7 @@
 //! What is minimised: class weights and clipped gradients.
 
 use affekt_domain::Role;
-use affekt_models::{CnnConfig, NetworkConfig, NormAxis};
+use affekt_models::{CnnConfig, InputShape, Inputs, NetworkConfig, NormAxis};
 use affekt_train::{ClassWeights, DevPart, Stopping, TrainConfig, Trained, TrainingPart, predict};
 use tch::{Device, Tensor};
 
@@ -48,7 +48,8 @@ fn losses_are_weighted_by_class() {
         let part = TrainingPart::of(&case.examples);
         assert_eq!(part.rows().len(), 45);
         let standardiser = standardiser(&part);
-        let mut network = case.network.build([BANDS, FRAMES], 3, case.seed, Device::Cpu).unwrap();
+        let mut network =
+            case.network.build(&InputShape::Frames([BANDS, FRAMES]), 3, case.seed, Device::Cpu).unwrap();
         let mut values = Vec::new();
         for &row in part.rows() {
             let mut row = case.examples.rows[row].0.clone();
@@ -56,7 +57,8 @@ fn losses_are_weighted_by_class() {
             values.extend(row);
         }
         let xs = Tensor::from_slice(&values).view([45, BANDS as i64, FRAMES as i64]);
-        let logits = Vec::<Vec<f32>>::try_from(network.forward_t(&xs, true)).unwrap();
+        let logits =
+            Vec::<Vec<f32>>::try_from(network.forward_t(&Inputs::frames(xs), true).unwrap()).unwrap();
         let expected = weighted(&logits, part.classes(), weights);
         assert!((epoch.train_loss - expected).abs() < 1e-5, "{class_weights:?}: {epoch:?}, {expected}");
 

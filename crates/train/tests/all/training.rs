@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use affekt_domain::Role;
 use affekt_features::Standardiser;
-use affekt_models::{CnnConfig, NetworkConfig};
+use affekt_models::{CnnConfig, InputShape, NetworkConfig};
 use affekt_torch::Checkpoint;
 use affekt_train::{
     DevPart, Examples, Monitor, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig, TrainError,
@@ -28,7 +28,7 @@ fn learns_and_predicts_what_it_has_not_seen() {
 
     let part = TrainingPart::of(&case.examples);
     let standardiser = standardiser(&part);
-    let mut network = case.network.build([BANDS, FRAMES], 3, 99, Device::Cpu).unwrap();
+    let mut network = case.network.build(&InputShape::Frames([BANDS, FRAMES]), 3, 99, Device::Cpu).unwrap();
     network.load(&trained.weights).unwrap();
     let right = |part: &dyn Fn(usize) -> Vec<Vec<f32>>, classes: Vec<i64>| {
         let logits = part(7);
@@ -207,14 +207,15 @@ fn damaged_features_are_refused() {
     let mut examples = Bands::new();
     examples.rows[4].0.pop();
     let test = TestPart::of(&examples);
-    let network = Case::new().network.build([BANDS, FRAMES], 3, 1, Device::Cpu).unwrap();
+    let network = Case::new().network.build(&InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
     let error = predict(&network, &test, None, 32).unwrap_err().to_string();
     assert!(error.starts_with("row 4 has 95 values where 96 are expected"), "{error}");
 
-    let other = Case::new().network.build([BANDS, FRAMES + 1], 3, 1, Device::Cpu).unwrap();
+    let other =
+        Case::new().network.build(&InputShape::Frames([BANDS, FRAMES + 1]), 3, 1, Device::Cpu).unwrap();
     let error = predict(&other, &test, None, 32).unwrap_err().to_string();
     assert!(
-        error.starts_with("the examples are [8, 12] (bands, frames) and the network wants [8, 13]"),
+        error.starts_with("the examples are 8 bands × 12 frames and the network wants 8 bands × 13 frames"),
         "{error}"
     );
 }
@@ -231,7 +232,7 @@ fn standardising_in_front_of_the_network_or_beforehand_is_the_same() {
             *value = (*value - bands[i / FRAMES].mean) / bands[i / FRAMES].std;
         }
     }
-    let network = Case::new().network.build([BANDS, FRAMES], 3, 1, Device::Cpu).unwrap();
+    let network = Case::new().network.build(&InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
     let before = predict(&network, &TrainingPart::of(&ready), None, 32).unwrap();
     assert_eq!(predict(&network, &part, Some(&per_band), 32).unwrap(), before);
 
