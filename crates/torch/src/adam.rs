@@ -1,11 +1,11 @@
-//! Adam with a state that can be saved.
+//! Adam and AdamW with a state that can be saved.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::{NamedTensors, TorchError, shim};
 
-/// The numbers of Adam (Kingma and Ba, arXiv 1412.6980), with PyTorch's defaults.
+/// The numbers of Adam (Kingma and Ba, arXiv 1412.6980), with the defaults of PyTorch's `Adam`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamConfig {
@@ -17,18 +17,28 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// Added to the denominator.
     pub epsilon: f64,
-    /// Times the parameter, added to its gradient (L2, not decoupled).
+    /// Times the parameter: what decays it.
     pub weight_decay: f64,
+    /// Whether that, times the step size, is taken from the parameter before the step (AdamW: Loshchilov and Hutter,
+    /// arXiv 1711.05101), or added to the gradient (L2).
+    pub decoupled: bool,
 }
 
 impl Default for AdamConfig {
     fn default() -> Self {
-        Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
+        Self {
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            decoupled: false,
+        }
     }
 }
 
-/// Adam over named parameters: `torch.optim.Adam(…, fused=True)`, whose kernel it runs on either device, so a
-/// step costs one launch however many parameters there are.
+/// Adam over named parameters: `torch.optim.Adam(…, fused=True)` or `torch.optim.AdamW`, whose kernels it runs on either
+/// device, so a step costs one launch however many parameters there are.
 #[derive(Debug)]
 pub struct Adam {
     /// The numbers; may be changed between steps (a schedule does).
@@ -56,7 +66,7 @@ impl Adam {
     /// # Errors
     /// When libtorch refuses, as it does gradients on another device.
     pub fn step(&mut self) -> Result<(), TorchError> {
-        let AdamConfig { learning_rate, beta1, beta2, epsilon, weight_decay } = self.config;
+        let AdamConfig { learning_rate, beta1, beta2, epsilon, weight_decay, decoupled } = self.config;
         shim::adam_step(
             &shim::AdamTensors {
                 parameters: &self.parameters,
@@ -64,7 +74,7 @@ impl Adam {
                 squares: &self.squares,
                 steps: &self.steps,
             },
-            &shim::AdamNumbers { learning_rate, betas: (beta1, beta2), weight_decay, epsilon },
+            &shim::AdamNumbers { learning_rate, betas: (beta1, beta2), weight_decay, epsilon, decoupled },
         )?;
         shim::forget_gradients(&self.parameters)
     }

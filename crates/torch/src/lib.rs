@@ -1,25 +1,31 @@
 //! What tch lacks: PyTorch's initialisation, an optimiser whose state can be saved, checkpoints with equal
-//! bytes, device choice.
+//! bytes, device choice, gradient checkpointing, autocast, libtorch's random state.
 //!
 //! A program calls [`device::load_cuda`] first thing in `main`. A crate that ends in a binary or test linked
 //! to libtorch depends on this one and has a `build.rs` that puts `DEP_AFFEKT_TORCH_LIBTORCH_LIB` into the
 //! run path.
 
 mod adam;
+mod autocast;
 pub mod checkpoint;
 mod clip;
 pub mod device;
 mod error;
 mod filled;
+mod generator;
+mod gradient_checkpoint;
 pub mod init;
 mod memory;
 mod random;
 mod shim;
 
 pub use adam::{Adam, AdamConfig, AdamStateError};
+pub use autocast::{Autocast, AutocastError};
 pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
 pub use error::{TorchError, first_line};
 pub use filled::filled;
+pub use generator::{generator_state, set_generator_state};
+pub use gradient_checkpoint::gradient_checkpoint;
 pub use memory::keep_freed_memory;
 pub use random::Random;

@@ -1,17 +1,30 @@
 // The few functions of libtorch that tch does not reach. Nothing may throw across the border: a function
 // returns null, or the message of what was thrown, to be released with free().
 
+#include <ATen/Context.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/saved_variable.h>
 #include <torch/version.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace {
@@ -28,14 +41,132 @@ char *guarded(Body body) {
   }
 }
 
+// Adam's and AdamW's kernel, which take the same.
+using Step = void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
+                      double, double, double, double, double, bool, bool, const std::optional<at::Tensor> &,
+                      const std::optional<at::Tensor> &);
+
+// A device as tch numbers them: -1 is the CPU, others are GPUs.
+at::Device device(int number) {
+  return number < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(number));
+}
+
+// A function of Rust's. The tensors passed in become its own, as the one it gives back becomes ours. Null, or what
+// went wrong, to be released with free().
+using Segment = char *(*)(void *closure, size_t count, at::Tensor **inputs, at::Tensor **output);
+
+// The place of a segment in the graph: in the backward pass it is computed again, this time with a graph of its own.
+struct Recomputation final : torch::autograd::Node {
+  Recomputation(Segment call, void (*release)(void *), void *closure)
+      : call(call), release(release), closure(closure) {}
+  ~Recomputation() override { release_variables(); }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list &&gradients) override {
+    TORCH_CHECK(closure, "a checkpointed segment was already released by another backward pass");
+    TORCH_CHECK(torch::autograd::Engine::get_default_engine().is_checkpoint_valid(),
+                "gradients of chosen tensors cannot be asked for where segments are checkpointed");
+    std::vector<at::Tensor> again;
+    std::vector<at::Tensor *> given;
+    for (const auto &saved : inputs) {
+      at::Tensor input = saved.unpack();
+      again.push_back(input.detach().set_requires_grad(input.requires_grad()));
+      given.push_back(new at::Tensor(again.back()));
+    }
+    at::AutoGradMode with_graph(true);
+    at::Tensor *raw = nullptr;
+    if (char *message = call(closure, given.size(), given.data(), &raw)) {
+      std::string text(message);
+      free(message);
+      throw std::runtime_error(text);
+    }
+    std::unique_ptr<at::Tensor> output(raw);
+    if (output->requires_grad() && gradients[0].defined()) torch::autograd::backward({*output}, {gradients[0]});
+    torch::autograd::variable_list passed_on;
+    for (const at::Tensor &input : again) passed_on.push_back(input.grad());
+    return passed_on;
+  }
+
+  void release_variables() override {
+    inputs.clear();
+    if (closure) release(closure);
+    closure = nullptr;
+  }
+
+  std::vector<torch::autograd::SavedVariable> inputs;
+  Segment call;
+  void (*release)(void *);
+  void *closure;
+};
+
 }  // namespace
 
 extern "C" {
 
-// One step of Adam for the parameters that have a gradient, all in one kernel launch.
+int affekt_gradients_enabled() { return at::GradMode::is_enabled(); }
+
+// `output` with a history: its backward pass calls the closure, which belongs to the graph from now on.
+char *affekt_recompute_in_backward(size_t count, const at::Tensor *const *inputs, const at::Tensor *output,
+                                   Segment call, void (*release)(void *), void *closure, at::Tensor **attached) {
+  return guarded([&] {
+    std::shared_ptr<Recomputation> node(new Recomputation(call, release, closure), torch::autograd::deleteNode);
+    torch::autograd::edge_list edges;
+    for (size_t i = 0; i < count; i++) {
+      node->inputs.emplace_back(*inputs[i], /* is_output */ false);
+      edges.push_back(torch::autograd::impl::gradient_edge(*inputs[i]));
+    }
+    node->set_next_edges(std::move(edges));
+    at::Tensor result = output->detach();
+    torch::autograd::set_history(result, node);
+    *attached = new at::Tensor(result);
+  });
+}
+
+char *affekt_generator_state(int number, at::Tensor **state) {
+  return guarded([&] {
+    at::Generator generator = at::globalContext().defaultGenerator(device(number));
+    std::lock_guard<std::mutex> lock(generator.mutex());
+    *state = new at::Tensor(generator.get_state());
+  });
+}
+
+char *affekt_set_generator_state(int number, const at::Tensor *state) {
+  return guarded([&] {
+    at::Generator generator = at::globalContext().defaultGenerator(device(number));
+    std::lock_guard<std::mutex> lock(generator.mutex());
+    generator.set_state(*state);
+  });
+}
+
+// The element type that autocast computes in on a kind of device, or -1 where it is off. It is a thread's own.
+int affekt_autocast(int number) {
+  at::DeviceType type = device(number).type();
+  return at::autocast::is_autocast_enabled(type) ? static_cast<int>(at::autocast::get_autocast_dtype(type)) : -1;
+}
+
+void affekt_set_autocast(int number, int element_type) {
+  at::DeviceType type = device(number).type();
+  at::autocast::set_autocast_enabled(type, element_type >= 0);
+  if (element_type >= 0) at::autocast::set_autocast_dtype(type, static_cast<at::ScalarType>(element_type));
+}
+
+// Casts of parameters are kept until the outermost region ends.
+void affekt_autocast_begins() { at::autocast::increment_nesting(); }
+void affekt_autocast_ends() {
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+}
+
+// Whether casts of parameters are kept at all. Returns what held before.
+int affekt_set_autocast_cache(int enabled) {
+  bool before = at::autocast::is_autocast_cache_enabled();
+  at::autocast::set_autocast_cache_enabled(enabled);
+  return before;
+}
+
+// One step of Adam for the parameters that have a gradient, all in one kernel launch; of AdamW where weight decay is
+// decoupled from the gradients.
 char *affekt_adam_step(size_t count, const at::Tensor *const *parameters, const at::Tensor *const *means,
                        const at::Tensor *const *squares, const at::Tensor *const *steps, double learning_rate,
-                       double beta1, double beta2, double weight_decay, double epsilon) {
+                       double beta1, double beta2, double weight_decay, double epsilon, int decoupled) {
   return guarded([&] {
     std::vector<at::Tensor> p, g, m, s, t;
     for (size_t i = 0; i < count; i++) {
@@ -49,8 +180,10 @@ char *affekt_adam_step(size_t count, const at::Tensor *const *parameters, const 
     }
     if (p.empty()) return;
     at::_foreach_add_(t, 1);
-    at::_fused_adam_(p, g, m, s, /* max_exp_avg_sqs */ {}, t, learning_rate, beta1, beta2, weight_decay,
-                       epsilon, /* amsgrad */ false, /* maximize */ false);
+    // The two differ in nothing but how they use `weight_decay`.
+    auto step = decoupled ? static_cast<Step>(at::_fused_adamw_) : static_cast<Step>(at::_fused_adam_);
+    step(p, g, m, s, /* max_exp_avg_sqs */ {}, t, learning_rate, beta1, beta2, weight_decay, epsilon,
+         /* amsgrad */ false, /* maximize */ false, /* grad_scale */ {}, /* found_inf */ {});
   });
 }
 

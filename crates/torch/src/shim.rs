@@ -1,8 +1,11 @@
 //! The border to C.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::TorchError;
 
@@ -24,10 +27,28 @@ unsafe extern "C" {
         beta2: f64,
         weight_decay: f64,
         epsilon: f64,
+        decoupled: c_int,
     ) -> *mut c_char;
     fn affekt_clip_gradients(count: usize, parameters: *const *const AtTensor, max_norm: f64) -> *mut c_char;
     fn affekt_forget_gradients(count: usize, parameters: *const *const AtTensor) -> *mut c_char;
     fn affekt_libtorch_version() -> *const c_char;
+    fn affekt_gradients_enabled() -> c_int;
+    fn affekt_recompute_in_backward(
+        count: usize,
+        inputs: *const *const AtTensor,
+        output: *const AtTensor,
+        call: unsafe extern "C" fn(*mut c_void, usize, *mut *mut AtTensor, *mut *mut AtTensor) -> *mut c_char,
+        release: unsafe extern "C" fn(*mut c_void),
+        closure: *mut c_void,
+        attached: *mut *mut AtTensor,
+    ) -> *mut c_char;
+    fn affekt_generator_state(device: c_int, state: *mut *mut AtTensor) -> *mut c_char;
+    fn affekt_set_generator_state(device: c_int, state: *const AtTensor) -> *mut c_char;
+    fn affekt_autocast(device: c_int) -> c_int;
+    fn affekt_set_autocast(device: c_int, element_type: c_int);
+    fn affekt_autocast_begins();
+    fn affekt_autocast_ends();
+    fn affekt_set_autocast_cache(enabled: c_int) -> c_int;
 }
 
 /// What [`adam_step`] changes, index by index.
@@ -38,15 +59,16 @@ pub struct AdamTensors<'a> {
     pub steps: &'a [Tensor],
 }
 
-/// The numbers of Adam.
+/// The numbers of Adam and AdamW.
 pub struct AdamNumbers {
     pub learning_rate: f64,
     pub betas: (f64, f64),
     pub weight_decay: f64,
     pub epsilon: f64,
+    pub decoupled: bool,
 }
 
-/// One step of libtorch's fused Adam for the parameters that have a gradient.
+/// One step of libtorch's fused Adam or AdamW for the parameters that have a gradient.
 pub fn adam_step(tensors: &AdamTensors, numbers: &AdamNumbers) -> Result<(), TorchError> {
     let count = tensors.parameters.len();
     assert!([tensors.means, tensors.squares, tensors.steps].iter().all(|list| list.len() == count));
@@ -66,6 +88,7 @@ pub fn adam_step(tensors: &AdamTensors, numbers: &AdamNumbers) -> Result<(), Tor
             numbers.betas.1,
             numbers.weight_decay,
             numbers.epsilon,
+            numbers.decoupled.into(),
         )
     })
 }
@@ -84,6 +107,124 @@ pub fn forget_gradients(parameters: &[Tensor]) -> Result<(), TorchError> {
     check(unsafe { affekt_forget_gradients(pointers.len(), pointers.as_ptr()) })
 }
 
+/// Whether this thread records what is computed.
+pub fn gradients_enabled() -> bool {
+    // SAFETY: reads a setting of this thread.
+    unsafe { affekt_gradients_enabled() != 0 }
+}
+
+/// What a checkpointed segment computes, from tensors that stand for its inputs.
+pub type Segment = Box<dyn Fn(&[Tensor]) -> Result<Tensor, TorchError> + Send>;
+
+/// `output` with a history: its backward pass calls `segment` and then that graph's backward pass.
+pub fn recompute_in_backward(
+    inputs: &[Tensor],
+    output: &Tensor,
+    segment: Segment,
+) -> Result<Tensor, TorchError> {
+    let inputs = pointers(inputs);
+    // A thin pointer to the fat one.
+    let closure: *mut Segment = Box::into_raw(Box::new(segment));
+    owned(|attached| {
+        // SAFETY: pointers to live tensors, as in `adam_step`. The shim owns the closure from here on: whatever happens, it
+        // is released once, by `release_segment`, and not called any more then. It may be called and released by
+        // another thread, which `Send` allows.
+        unsafe {
+            affekt_recompute_in_backward(
+                inputs.len(),
+                inputs.as_ptr(),
+                output.as_ptr().cast(),
+                call_segment,
+                release_segment,
+                closure.cast(),
+                attached,
+            )
+        }
+    })
+}
+
+/// Calls the segment behind `closure`. Panics end here.
+unsafe extern "C" fn call_segment(
+    closure: *mut c_void,
+    count: usize,
+    inputs: *mut *mut AtTensor,
+    output: *mut *mut AtTensor,
+) -> *mut c_char {
+    let called = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the shim gives `count` tensors away, each made by `new`.
+        let inputs: Vec<Tensor> =
+            (0..count).map(|i| unsafe { Tensor::from_ptr((*inputs.add(i)).cast()) }).collect();
+        // SAFETY: what `recompute_in_backward` made, not yet released.
+        let segment = unsafe { &*closure.cast::<Segment>() };
+        segment(&inputs)
+    }));
+    let message = match called {
+        Ok(Ok(tensor)) => {
+            // SAFETY: `output` is the caller's; the tensor is given away.
+            unsafe { *output = ManuallyDrop::new(tensor).as_mut_ptr().cast() };
+            return ptr::null_mut();
+        }
+        Ok(Err(error)) => error.0,
+        Err(panic) => format!("a checkpointed segment panicked: {}", panic_message(&*panic)),
+    };
+    let message = CString::new(message.replace('\0', " ")).unwrap_or_default();
+    // SAFETY: copies a string that ends in a zero.
+    unsafe { libc::strdup(message.as_ptr()) }
+}
+
+unsafe extern "C" fn release_segment(closure: *mut c_void) {
+    // SAFETY: what `recompute_in_backward` made; the shim calls this once. A captured value that panics when it is
+    // dropped must not unwind through C++.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(unsafe { Box::from_raw(closure.cast::<Segment>()) })));
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// A copy of the state of a device's random number generator.
+pub fn generator_state(device: Device) -> Result<Tensor, TorchError> {
+    // SAFETY: the shim writes one pointer, and throws nothing.
+    owned(|state| unsafe { affekt_generator_state(number(device), state) })
+}
+
+/// Sets the state of a device's random number generator.
+pub fn set_generator_state(device: Device, state: &Tensor) -> Result<(), TorchError> {
+    // SAFETY: a live tensor, whose kind and size libtorch checks.
+    check(unsafe { affekt_set_generator_state(number(device), state.as_ptr().cast()) })
+}
+
+/// The `c10::ScalarType` that autocast computes in on devices of this kind, -1 where it is off.
+pub fn autocast(device: Device) -> i32 {
+    // SAFETY: reads a setting of this thread.
+    unsafe { affekt_autocast(number(device)) }
+}
+
+/// Sets what [`autocast`] gives.
+pub fn set_autocast(device: Device, element_type: i32) {
+    // SAFETY: changes a setting of this thread.
+    unsafe { affekt_set_autocast(number(device), element_type) }
+}
+
+/// Casts of parameters are kept from the first of these…
+pub fn autocast_begins() {
+    // SAFETY: counts, in this thread.
+    unsafe { affekt_autocast_begins() }
+}
+
+/// … to the last of these.
+pub fn autocast_ends() {
+    // SAFETY: as `autocast_begins`.
+    unsafe { affekt_autocast_ends() }
+}
+
+/// Whether casts of parameters are kept. Gives what held before.
+pub fn set_autocast_cache(enabled: bool) -> bool {
+    // SAFETY: changes a setting of this thread.
+    unsafe { affekt_set_autocast_cache(enabled.into()) != 0 }
+}
+
 /// The version in libtorch's headers.
 pub fn libtorch_version() -> &'static str {
     // SAFETY: a string literal of the shim.
@@ -98,6 +239,22 @@ pub fn load_library(name: &CStr) -> bool {
 
 fn pointers(tensors: &[Tensor]) -> Vec<*const AtTensor> {
     tensors.iter().map(|tensor| tensor.as_ptr().cast()).collect()
+}
+
+/// As the shim numbers devices.
+fn number(device: Device) -> c_int {
+    match device {
+        Device::Cuda(index) => c_int::try_from(index).unwrap_or(c_int::MAX),
+        _ => -1,
+    }
+}
+
+/// The tensor that a function of the shim makes with `new` and puts where it is told.
+fn owned(make: impl FnOnce(*mut *mut AtTensor) -> *mut c_char) -> Result<Tensor, TorchError> {
+    let mut made: *mut AtTensor = ptr::null_mut();
+    check(make(&raw mut made))?;
+    // SAFETY: an `at::Tensor` as tch holds them, given away by the shim.
+    Ok(unsafe { Tensor::from_ptr(made.cast()) })
 }
 
 fn check(message: *mut c_char) -> Result<(), TorchError> {

@@ -1,4 +1,4 @@
-//! Adam against `torch.optim.Adam`, and against itself interrupted. The golden's script stands beside it.
+//! Adam and AdamW against `torch.optim`'s, and against itself interrupted. The golden's script stands beside it.
 
 use affekt_torch::{Adam, AdamConfig, Checkpoint, NamedTensors};
 use serde::Deserialize;
@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 
 #[derive(Deserialize)]
 struct Golden {
+    decoupled: bool,
     weight_decay: f64,
     losses: Vec<f64>,
     weight: Vec<f64>,
@@ -52,18 +53,18 @@ fn wave(shape: &[i64], frequency: f64, phase: f64) -> Tensor {
     Tensor::from_slice(&values).view(shape)
 }
 
-fn config(weight_decay: f64) -> AdamConfig {
-    AdamConfig { learning_rate: 0.05, weight_decay, ..AdamConfig::default() }
+fn config(weight_decay: f64, decoupled: bool) -> AdamConfig {
+    AdamConfig { learning_rate: 0.05, weight_decay, decoupled, ..AdamConfig::default() }
 }
 
 #[test]
 fn fifty_steps_like_pytorch() {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/models/adam.json");
     let golden: Vec<Golden> = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
-    assert_eq!(golden.len(), 2);
+    assert_eq!(golden.len(), 3);
     for golden in golden {
         let problem = Problem::new();
-        let mut optimiser = Adam::new(problem.parameters(), config(golden.weight_decay));
+        let mut optimiser = Adam::new(problem.parameters(), config(golden.weight_decay, golden.decoupled));
         let losses: Vec<f64> = golden.losses.iter().map(|_| problem.step(&mut optimiser)).collect();
         close("losses", &Tensor::from_slice(&losses), &golden.losses);
         close("weight", &problem.weight, &golden.weight);
@@ -81,12 +82,12 @@ fn close(what: &str, ours: &Tensor, theirs: &[f64]) {
 #[test]
 fn resumed_training_takes_the_same_steps() {
     let (straight, first) = (Problem::new(), Problem::new());
-    let mut optimiser = Adam::new(straight.parameters(), config(0.01));
+    let mut optimiser = Adam::new(straight.parameters(), config(0.01, true));
     for _ in 0..20 {
         straight.step(&mut optimiser);
     }
 
-    let mut interrupted = Adam::new(first.parameters(), config(0.01));
+    let mut interrupted = Adam::new(first.parameters(), config(0.01, true));
     for _ in 0..7 {
         first.step(&mut interrupted);
     }
@@ -94,7 +95,7 @@ fn resumed_training_takes_the_same_steps() {
     let (parameters, state) = (bytes(first.parameters()), bytes(interrupted.state()));
 
     let second = Problem::new();
-    let mut resumed = Adam::new(second.parameters(), config(0.01));
+    let mut resumed = Adam::new(second.parameters(), config(0.01, true));
     resumed.load_state(&Checkpoint::from_bytes(&state).unwrap().tensors).unwrap();
     for (name, saved) in Checkpoint::from_bytes(&parameters).unwrap().tensors {
         tch::no_grad(|| second.parameters()[&name].shallow_clone().copy_(&saved));
@@ -111,7 +112,7 @@ fn a_parameter_without_gradient_stays_as_it_is() {
     let problem = Problem::new();
     let mut parameters = problem.parameters();
     parameters.insert("idle".into(), Tensor::from_slice(&[1.0_f32]).set_requires_grad(true));
-    let mut optimiser = Adam::new(parameters, config(0.5));
+    let mut optimiser = Adam::new(parameters, config(0.5, true));
     problem.step(&mut optimiser);
     let state = optimiser.state();
     assert_eq!(state["step.idle"], Tensor::from(0.0_f32));
@@ -122,7 +123,7 @@ fn a_parameter_without_gradient_stays_as_it_is() {
 #[test]
 fn the_state_of_another_network_is_refused() {
     let problem = Problem::new();
-    let mut optimiser = Adam::new(problem.parameters(), config(0.0));
+    let mut optimiser = Adam::new(problem.parameters(), config(0.0, false));
     let mut state = optimiser.state();
     state.insert("mean.bias".into(), Tensor::from_slice(&[0.0_f32; 4]));
     let error = optimiser.load_state(&state).unwrap_err().to_string();
