@@ -1,5 +1,6 @@
 //! What tch lacks: PyTorch's initialisation, an optimiser whose state can be saved, checkpoints with equal
-//! bytes, device choice, gradient checkpointing, autocast, libtorch's random state.
+//! bytes, device choice, gradient checkpointing, autocast, determinism, libtorch's random state, how much memory was
+//! needed.
 //!
 //! A program calls [`device::load_cuda`] first thing in `main`. A crate that ends in a binary or test linked
 //! to libtorch depends on this one and has a `build.rs` that puts `DEP_AFFEKT_TORCH_LIBTORCH_LIB` into the
@@ -9,6 +10,7 @@ mod adam;
 mod autocast;
 pub mod checkpoint;
 mod clip;
+mod determinism;
 pub mod device;
 mod error;
 mod filled;
@@ -16,6 +18,7 @@ mod generator;
 mod gradient_checkpoint;
 pub mod init;
 mod memory;
+mod memory_use;
 mod random;
 mod shim;
 
@@ -23,9 +26,11 @@ pub use adam::{Adam, AdamConfig, AdamStateError};
 pub use autocast::{Autocast, AutocastError};
 pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
+pub use determinism::{deterministic, set_deterministic};
 pub use error::{TorchError, first_line};
 pub use filled::filled;
 pub use generator::{generator_state, set_generator_state};
 pub use gradient_checkpoint::gradient_checkpoint;
 pub use memory::keep_freed_memory;
+pub use memory_use::{MemoryError, MemoryUse, forget_memory_peak, memory_use};
 pub use random::Random;

@@ -11,6 +11,7 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/function.h>
@@ -204,6 +205,37 @@ char *affekt_clip_gradients(size_t count, const at::Tensor *const *parameters, d
 char *affekt_forget_gradients(size_t count, const at::Tensor *const *parameters) {
   return guarded([&] {
     for (size_t i = 0; i < count; i++) parameters[i]->mutable_grad().reset();
+  });
+}
+
+// Whether operations that may give other bits each time are refused.
+int affekt_deterministic() { return at::globalContext().deterministicAlgorithms(); }
+void affekt_set_deterministic(int on) {
+  at::Context &context = at::globalContext();
+  context.setDeterministicAlgorithms(on, /* warn_only */ false);
+  // Nothing here reads memory before it writes it; to fill it first would cost as much as writing it.
+  context.setDeterministicFillUninitializedMemory(false);
+  context.setDeterministicCuDNN(on);
+  if (on) context.setBenchmarkCuDNN(false);
+}
+
+// Bytes on a GPU: allocated and reserved, each now and at most.
+char *affekt_memory(int number, int64_t *bytes) {
+  return guarded([&] {
+    at::Device on = device(number);
+    auto statistics = c10::getDeviceAllocator(on.type())->getDeviceStats(on.index());
+    for (const auto &kind : {statistics.allocated_bytes, statistics.reserved_bytes}) {
+      const auto &all = kind[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)];
+      *bytes++ = all.current;
+      *bytes++ = all.peak;
+    }
+  });
+}
+
+char *affekt_forget_memory_peak(int number) {
+  return guarded([&] {
+    at::Device on = device(number);
+    c10::getDeviceAllocator(on.type())->resetPeakStats(on.index());
   });
 }
 

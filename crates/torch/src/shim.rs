@@ -42,6 +42,10 @@ unsafe extern "C" {
         closure: *mut c_void,
         attached: *mut *mut AtTensor,
     ) -> *mut c_char;
+    fn affekt_deterministic() -> c_int;
+    fn affekt_set_deterministic(on: c_int);
+    fn affekt_memory(device: c_int, bytes: *mut i64) -> *mut c_char;
+    fn affekt_forget_memory_peak(device: c_int) -> *mut c_char;
     fn affekt_generator_state(device: c_int, state: *mut *mut AtTensor) -> *mut c_char;
     fn affekt_set_generator_state(device: c_int, state: *const AtTensor) -> *mut c_char;
     fn affekt_autocast(device: c_int) -> c_int;
@@ -223,6 +227,32 @@ pub fn autocast_ends() {
 pub fn set_autocast_cache(enabled: bool) -> bool {
     // SAFETY: changes a setting of this thread.
     unsafe { affekt_set_autocast_cache(enabled.into()) != 0 }
+}
+
+/// Whether operations that may give other bits each time are refused.
+pub fn deterministic() -> bool {
+    // SAFETY: reads a setting of the process.
+    unsafe { affekt_deterministic() != 0 }
+}
+
+/// Sets what [`deterministic`] gives.
+pub fn set_deterministic(on: bool) {
+    // SAFETY: changes settings of the process.
+    unsafe { affekt_set_deterministic(on.into()) }
+}
+
+/// Bytes on a GPU: allocated now, allocated at most, reserved now, reserved at most.
+pub fn memory(device: Device) -> Result<[u64; 4], TorchError> {
+    let mut bytes = [0_i64; 4];
+    // SAFETY: the shim writes four numbers.
+    check(unsafe { affekt_memory(number(device), bytes.as_mut_ptr()) })?;
+    Ok(bytes.map(|bytes| u64::try_from(bytes).unwrap_or(0)))
+}
+
+/// Has what was needed at most begin again at what is needed now.
+pub fn forget_memory_peak(device: Device) -> Result<(), TorchError> {
+    // SAFETY: passes a number; the shim throws nothing.
+    check(unsafe { affekt_forget_memory_peak(number(device)) })
 }
 
 /// The version in libtorch's headers.
