@@ -11,10 +11,14 @@ use tch::{Device, TchError, Tensor, nn};
 
 use crate::blocks::CnnConfig;
 use crate::cnn::Cnn;
+use crate::embedding_cnn::{EmbeddingCnn, EmbeddingCnnConfig};
+use crate::end2you::{End2You, End2YouConfig};
+use crate::fine_tuned::{FineTuned, FineTunedConfig};
 use crate::inputs::{ForwardError, InputShape, Inputs};
+use crate::mlp::{Mlp, MlpConfig};
 use crate::parallel_cnn::{ParallelCnn, ParallelCnnConfig};
 use crate::two_cnns::TwoCnns;
-use crate::wav2vec2::checked_samples;
+use crate::wav2vec2::{ConfigError, checked_samples};
 
 /// Which network, in a pipeline's words: `{ kind: cnn, norm_axis: channel }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +30,16 @@ pub enum NetworkConfig {
     TwoCnns(CnnConfig),
     /// Two CNNs beside a transformer encoder, B3.
     ParallelCnn(ParallelCnnConfig),
+    /// A deep CNN over what a frozen encoder gives, A.
+    EmbeddingCnn(EmbeddingCnnConfig),
+    /// Linear layers over one vector a clip.
+    Mlp(MlpConfig),
+    /// Convolutions and an LSTM over the samples.
+    #[serde(rename = "end2you")]
+    End2You(End2YouConfig),
+    /// A wav2vec 2.0 and what reads it: B5, V-FT, D.
+    #[serde(rename = "wav2vec2")]
+    Wav2Vec2(Box<FineTunedConfig>),
 }
 
 /// A configuration that makes no network.
@@ -71,6 +85,42 @@ pub enum BuildError {
         layers: usize,
         /// How many units between the linear layers.
         feed_forward: usize,
+    },
+    /// A size of nothing.
+    #[error("`{0}` is 0, or an empty list: expected at least 1")]
+    Zero(&'static str),
+    /// The lists of convolutions over samples do not go together.
+    #[error(
+        "{channels} channels, {kernels} kernels and {pools} pools: expected as many of each, at least one, none zero"
+    )]
+    Convolutions {
+        /// How many channels are listed.
+        channels: usize,
+        /// How many kernels.
+        kernels: usize,
+        /// How many pools.
+        pools: usize,
+    },
+    /// Nothing is left of a chunk after pooling.
+    #[error(
+        "a chunk of {chunk} samples is too short for pools {pools:?}: try smaller pools, or a longer chunk"
+    )]
+    Chunk {
+        /// Samples of a chunk.
+        chunk: usize,
+        /// The pools.
+        pools: Vec<usize>,
+    },
+    /// An encoder that is not built here.
+    #[error("the encoder: {0}")]
+    Encoder(#[from] ConfigError),
+    /// A layer that the encoder has not.
+    #[error("layer {layer} of an encoder of {layers} layers: expected 1 to {layers}, or `last`")]
+    Layer {
+        /// The layer.
+        layer: usize,
+        /// How many there are.
+        layers: usize,
     },
     /// Nothing to give.
     #[error("a network without outputs: expected at least one")]
@@ -140,7 +190,6 @@ enum Body {
     /// `[batch, bands, frames] -> [batch, outputs]`
     Frames { shape: [usize; 2], module: Box<dyn nn::ModuleT> },
     /// `[batch, samples] -> [batch, outputs]`
-    #[cfg_attr(not(test), expect(dead_code, reason = "no network reads waveforms yet"))]
     Waveforms(Box<dyn WaveformModule>),
 }
 
@@ -174,8 +223,24 @@ impl NetworkConfig {
                 let shape = self.frames(input)?;
                 Body::frames(shape, ParallelCnn::new(&vars, config, shape, outputs)?)
             }
+            Self::EmbeddingCnn(config) => {
+                let shape = self.frames(input)?;
+                Body::frames(shape, EmbeddingCnn::new(&vars, config, shape, outputs)?)
+            }
+            Self::Mlp(config) => {
+                let shape = self.frames(input)?;
+                Body::frames(shape, Mlp::new(&vars, config, shape, outputs)?)
+            }
+            Self::End2You(config) => {
+                self.waveforms(input)?;
+                Body::Waveforms(Box::new(End2You::new(&vars, config, outputs)?))
+            }
+            Self::Wav2Vec2(config) => {
+                self.waveforms(input)?;
+                Body::Waveforms(Box::new(FineTuned::new(&vars, config, outputs)?))
+            }
         };
-        freeze(&store, self.frozen())?;
+        freeze(&store, &self.frozen()?)?;
         Ok(Network { store, body, outputs })
     }
 
@@ -186,13 +251,18 @@ impl NetworkConfig {
             Self::Cnn(_) => "cnn",
             Self::TwoCnns(_) => "two-cnns",
             Self::ParallelCnn(_) => "parallel-cnn",
+            Self::EmbeddingCnn(_) => "embedding-cnn",
+            Self::Mlp(_) => "mlp",
+            Self::End2You(_) => "end2you",
+            Self::Wav2Vec2(_) => "wav2vec2",
         }
     }
 
     /// What the names of parameters begin with that training leaves as they are.
-    const fn frozen(&self) -> &[String] {
+    fn frozen(&self) -> Result<Vec<&'static str>, BuildError> {
         match self {
-            Self::Cnn(_) | Self::TwoCnns(_) | Self::ParallelCnn(_) => &[],
+            Self::Wav2Vec2(config) => config.frozen(),
+            _ => Ok(vec![]),
         }
     }
 
@@ -208,20 +278,33 @@ impl NetworkConfig {
             }),
         }
     }
+
+    /// Whether a network of waveforms is built for waveforms.
+    fn waveforms(&self, input: &InputShape) -> Result<(), BuildError> {
+        match input {
+            InputShape::Waveforms => Ok(()),
+            InputShape::Frames(_) => Err(BuildError::Input {
+                network: self.kind(),
+                expected: WAVEFORMS,
+                found: *input,
+                hint: "give it what `audio` makes, without an op for features between them",
+            }),
+        }
+    }
 }
 
 const FRAMES: &str = "frames";
 const WAVEFORMS: &str = "waveforms";
 
 /// Takes parameters from training: those whose names begin with one of the prefixes.
-fn freeze(store: &nn::VarStore, prefixes: &[String]) -> Result<(), BuildError> {
+fn freeze(store: &nn::VarStore, prefixes: &[&str]) -> Result<(), BuildError> {
     let variables = store.variables();
     for prefix in prefixes {
-        let mut frozen = variables.iter().filter(|(name, _)| name.starts_with(prefix)).peekable();
+        let mut frozen = variables.iter().filter(|(name, _)| name.starts_with(*prefix)).peekable();
         if frozen.peek().is_none() {
             let parts: BTreeSet<_> = variables.keys().filter_map(|name| name.split('.').next()).collect();
             let parts = parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(", ");
-            return Err(BuildError::Frozen { prefix: prefix.clone(), parts });
+            return Err(BuildError::Frozen { prefix: (*prefix).to_owned(), parts });
         }
         for (_, tensor) in frozen {
             let _ = tensor.set_requires_grad(false);
@@ -379,7 +462,7 @@ mod tests {
         }
     }
 
-    fn network(frozen: &[String]) -> Result<Network, BuildError> {
+    fn network(frozen: &[&str]) -> Result<Network, BuildError> {
         let store = nn::VarStore::new(Device::Cpu);
         let vars = Vars::new(&store, 1);
         let module = Mean(init::linear(&(&(&vars / "mean") / "output"), 1, 2));
@@ -420,13 +503,13 @@ mod tests {
     fn frozen_parameters_are_not_trained() {
         let all = network(&[]).unwrap();
         assert!(all.trainable().keys().eq(["mean.output.bias", "mean.output.weight"]));
-        let half = network(&["mean.output.w".into()]).unwrap();
+        let half = network(&["mean.output.w"]).unwrap();
         assert!(half.trainable().keys().eq(["mean.output.bias"]));
         assert_eq!(half.parameter_counts(), ParameterCounts { total: 4, trainable: 2 });
         let loss = half.forward_t(&Inputs::waveforms(ones(&[2, 8]), vec![8, 8]), true).unwrap();
         loss.sum(Kind::Float).backward();
         assert!(!half.store.variables()["mean.output.weight"].grad().defined());
-        let error = network(&["encoder".into()]).map(|_| ()).unwrap_err().to_string();
+        let error = network(&["encoder"]).map(|_| ()).unwrap_err().to_string();
         assert_eq!(
             error,
             "`encoder` is to be frozen and no parameter's name begins so: the network has `mean`"

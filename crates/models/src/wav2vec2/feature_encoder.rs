@@ -1,6 +1,7 @@
 //! The feature encoder: convolutions without padding, from samples to a frame every 20 ms.
 
 use affekt_torch::init::Vars;
+use serde::{Deserialize, Serialize};
 use tch::nn::Module;
 use tch::{Device, Tensor};
 
@@ -10,7 +11,8 @@ use super::valid::Valid;
 
 /// What the group norm of BASE and LARGE does with padding. The other architectures have none, and everything else
 /// ignores padding always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Padding {
     /// Means and variances are those of each clip: it gives what it gives alone.
     #[default]

@@ -30,3 +30,4 @@ pub use feature_encoder::Padding;
 pub use heads::{CtcHead, SequenceClassifier};
 pub(crate) use model::checked_samples;
 pub use model::{Encoded, InputError, Wav2Vec2};
+pub(crate) use valid::Valid;
