@@ -1,10 +1,14 @@
 //! wav2vec 2.0: what must hold whatever the weights.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use affekt_models::wav2vec2::{
-    Activation, ConfigError, CtcHead, Encoded, FeatureNorm, InputError, Padding, SequenceClassifier,
-    Wav2Vec2, Wav2Vec2Config,
+    Activation, Choice, ConfigError, CtcHead, Encoded, FeatureNorm, InputError, Padding, PretrainingHead,
+    SequenceClassifier, Spans, SpansOver, Wav2Vec2, Wav2Vec2Config, sample_negatives,
 };
 use affekt_torch::init::Vars;
+use affekt_torch::{Adam, AdamConfig, Random};
 use tch::{Device, Kind, Tensor, nn};
 
 /// BASE's architecture, quick to compute. Even and odd kernels of the positions' convolution pad differently.
@@ -53,6 +57,12 @@ fn build(config: &Wav2Vec2Config) -> Built {
     let ctc = CtcHead::new(&vars, config).unwrap();
     let classifier = SequenceClassifier::new(&vars, config, /* projector */ true, 3).unwrap();
     Built { store, encoder, ctc, classifier }
+}
+
+/// libtorch has one generator for all threads: tests that draw take turns.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Numbers like noise in −1..1, the same every time.
@@ -147,6 +157,7 @@ fn the_reference_lets_padding_into_the_group_norm_alone() {
 
 #[test]
 fn gradients_reach_every_parameter_and_nothing_comes_from_padding() {
+    let _turn = turn();
     for config in [post_norm(), pre_norm()] {
         let config = Wav2Vec2Config { layerdrop: 0.0, mask_time_length: 2, ..config };
         let Built { store, encoder, ctc, classifier } = build(&config);
@@ -174,6 +185,7 @@ fn gradients_reach_every_parameter_and_nothing_comes_from_padding() {
 
 #[test]
 fn chance_is_for_training() {
+    let _turn = turn();
     let config = Wav2Vec2Config { hidden_dropout: 0.5, attention_dropout: 0.5, layerdrop: 0.5, ..pre_norm() };
     let encoder = build(&config).encoder;
     let waveforms = noise(&[1, 240]);
@@ -187,7 +199,89 @@ fn chance_is_for_training() {
 }
 
 #[test]
+fn layers_computed_again_have_the_same_gradients_to_the_bit() {
+    let _turn = turn();
+    let config = Wav2Vec2Config { layerdrop: 0.3, num_hidden_layers: 4, mask_time_length: 2, ..pre_norm() };
+    let waveforms = noise(&[2, 240]);
+    let gradients = |checkpointed| {
+        let Built { store, mut encoder, .. } = build(&config);
+        encoder.checkpoint_gradients(checkpointed);
+        tch::manual_seed(5);
+        let encoded = encoder.forward_t(&waveforms, &[240, 170], Padding::Ignored, /* train */ true).unwrap();
+        encoded.last.square().sum(Kind::Float).backward();
+        let gradients = store.variables().into_iter().map(|(name, tensor)| (name, tensor.grad()));
+        let gradients: BTreeMap<_, _> = gradients.filter(|(_, gradient)| gradient.defined()).collect();
+        (encoded.last.detach(), gradients)
+    };
+    let (kept, computed_again) = (gradients(false), gradients(true));
+    assert!(kept.1.len() > 30);
+    assert_eq!(kept, computed_again);
+}
+
+#[test]
+fn chosen_frames_are_masked_in_training_or_not() {
+    let config = post_norm();
+    let Built { store, encoder, .. } = build(&config);
+    let masked = Tensor::zeros([1, 11], (Kind::Bool, Device::Cpu));
+    let _ = masked.get(0).narrow(0, 3, 4).fill_(1);
+    let encode = || {
+        let encoded = encoder.forward_masked_t(&noise(&[1, 240]), &[240], Padding::Ignored, &masked, false);
+        tch::no_grad(|| encoded.unwrap())
+    };
+    let before = encode();
+    let embedding = store.variables().remove("masked_spec_embed").unwrap();
+    let _ = tch::no_grad(|| embedding.shallow_clone().fill_(3.0));
+    let after = encode();
+    assert_eq!(after.features, before.features);
+    assert!(difference(&after.last, &before.last) > 0.1);
+
+    let config = Wav2Vec2Config { mask_time_prob: 0.0, ..config };
+    let encoder = build(&config).encoder;
+    let error =
+        encoder.forward_masked_t(&noise(&[1, 240]), &[240], Padding::Ignored, &masked, false).unwrap_err();
+    assert_eq!(error, InputError::NoMask);
+}
+
+#[test]
+fn pretraining_learns_to_tell_frames_apart() {
+    let _turn = turn();
+    let config = Wav2Vec2Config {
+        num_codevectors_per_group: 4,
+        codevector_dim: 6,
+        proj_codevector_dim: 8,
+        layerdrop: 0.0,
+        ..pre_norm()
+    };
+    let Built { store, encoder, .. } = build(&config);
+    let head = PretrainingHead::new(&Vars::new(&store, 4), &config).unwrap();
+    let waveforms = noise(&[2, 240]);
+    let mut random = Random::new(2, "pretraining");
+    let spans = Spans { share: 0.5, length: 2, least: 2 };
+    let mut optimiser = Adam::new(
+        store.variables().into_iter().collect(),
+        AdamConfig { learning_rate: 3e-3, ..AdamConfig::default() },
+    );
+    let mut step = || {
+        let masked = spans.mask(&[11, 11], 11, SpansOver::Clips, &mut random);
+        let negatives = sample_negatives(&masked, 10, &mut random);
+        let encoded =
+            encoder.forward_masked_t(&waveforms, &[240; 2], Padding::Ignored, &masked, true).unwrap();
+        let noise = head.gumbel_noise(2, 11, Device::Cpu);
+        let choice = Choice::Gumbel { temperature: 1.0, noise: &noise };
+        let loss = head.forward_t(&encoded, &masked, &negatives, choice, true).loss;
+        loss.backward();
+        optimiser.step().unwrap();
+        loss.double_value(&[]) / masked.sum(Kind::Float).double_value(&[])
+    };
+    let losses: Vec<_> = (0..120).map(|_| step()).collect();
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let (first, last) = (mean(&losses[..20]), mean(&losses[100..]));
+    assert!(last < 0.8 * first, "{first} {last}");
+}
+
+#[test]
 fn dropped_layers_pass_their_input_on() {
+    let _turn = turn();
     let config = Wav2Vec2Config { layerdrop: 0.999_999, num_hidden_layers: 3, ..post_norm() };
     let encoded =
         build(&config).encoder.forward_t(&noise(&[1, 240]), &[240], Padding::Ignored, true).unwrap();
@@ -247,6 +341,14 @@ fn what_is_not_supported_is_refused_by_name() {
         (
             r#"{"conv_dim": [512]}"#,
             "`conv_dim`, `conv_kernel` and `conv_stride` list 1, 7 and 7 layers: expected as many each, at least one",
+        ),
+        (
+            r#"{"codevector_dim": 255}"#,
+            "`codevector_dim` is 255, which `num_codevector_groups`, 2, does not divide",
+        ),
+        (
+            r#"{"contrastive_logits_temperature": 0}"#,
+            "`contrastive_logits_temperature` is 0: expected a number above 0",
         ),
         (
             r#"{"num_attention_heads": 7}"#,

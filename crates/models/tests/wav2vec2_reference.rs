@@ -1,13 +1,16 @@
-//! wav2vec 2.0 against transformers: hidden states, logits, loss and every gradient. The goldens' script stands beside
+//! wav2vec 2.0 against transformers: hidden states, logits, losses and every gradient. The goldens' scripts stand beside
 //! them.
 
 mod formula;
 
 use std::collections::BTreeMap;
 
-use affekt_models::wav2vec2::{CtcHead, Padding, SequenceClassifier, Wav2Vec2, Wav2Vec2Config, map_names};
+use affekt_models::wav2vec2::{
+    Choice, CtcHead, Padding, PretrainingHead, SequenceClassifier, Wav2Vec2, Wav2Vec2Config, map_names,
+};
 use affekt_torch::init::Vars;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::formula::{Sketch, noise};
@@ -42,24 +45,14 @@ struct Numbers {
 
 #[test]
 fn both_architectures() {
-    affekt_torch::device::set_threads(1); // tests run side by side already
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/wav2vec2/wav2vec2.json");
-    let goldens: Vec<Golden> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(goldens.len(), 3);
-    for golden in goldens {
+    for golden in goldens::<Golden>("wav2vec2.json") {
         let case = &golden.case;
         let store = nn::VarStore::new(Device::Cpu);
         let vars = Vars::new(&store, 0);
         let encoder = Wav2Vec2::new(&vars, &golden.config).unwrap();
         let ctc = CtcHead::new(&vars, &golden.config).unwrap();
         let classifier = SequenceClassifier::new(&vars, &golden.config, /* projector */ true, 3).unwrap();
-        let parameters: BTreeMap<_, _> = store.variables().into_iter().collect();
-        for (name, tensor) in &parameters {
-            tch::no_grad(|| tensor.shallow_clone().copy_(&weight(name, &tensor.size())));
-        }
-        let shapes = parameters.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
-        let map = map_names(&golden.parameters, &shapes);
-        assert!(map.missing.is_empty() && map.unexpected.is_empty() && map.mis_shaped.is_empty(), "{map:?}");
+        let parameters = Parameters::of(&store, &golden.parameters);
 
         let waveforms = noise("input", &[2, SAMPLES]).to_kind(Kind::Float);
         let lengths = golden.lengths.clone().unwrap_or_else(|| vec![SAMPLES as usize; 2]);
@@ -83,12 +76,101 @@ fn both_architectures() {
         assert!(error <= TOLERANCE * golden.loss, "{case}: loss {error:e}");
 
         loss.backward();
-        let scale = golden.gradients.values().map(|sketch| sketch.norm).fold(0.0, f64::max);
-        for (ours, theirs) in &map.tensors {
-            let gradient = parameters[ours].grad();
-            let Some(theirs) = golden.gradients.get(theirs) else {
-                assert_eq!(ours, "masked_spec_embed"); // used in training alone
-                assert!(!gradient.defined());
+        parameters.gradients_are(case, &golden.gradients);
+    }
+}
+
+#[derive(Deserialize)]
+struct PretrainingGolden {
+    case: String,
+    config: Wav2Vec2Config,
+    lengths: Option<Vec<usize>>,
+    /// That of Gumbel softmax; none where the likeliest codewords are chosen.
+    temperature: Option<f64>,
+    masked: Vec<Vec<bool>>,
+    /// Frames of the clip.
+    negatives: Vec<Vec<Vec<i64>>>,
+    loss: f64,
+    contrastive_loss: f64,
+    diversity_loss: f64,
+    perplexity: f64,
+    parameters: BTreeMap<String, Vec<i64>>,
+    gradients: BTreeMap<String, Sketch>,
+}
+
+#[test]
+fn pretraining() {
+    for golden in goldens::<PretrainingGolden>("pretraining.json") {
+        let (case, config) = (&golden.case, &golden.config);
+        let store = nn::VarStore::new(Device::Cpu);
+        let vars = Vars::new(&store, 0);
+        let encoder = Wav2Vec2::new(&vars, config).unwrap();
+        let head = PretrainingHead::new(&vars, config).unwrap();
+        let parameters = Parameters::of(&store, &golden.parameters);
+
+        let waveforms = noise("input", &[2, SAMPLES]).to_kind(Kind::Float);
+        let lengths = golden.lengths.unwrap_or_else(|| vec![SAMPLES as usize; 2]);
+        let masked = golden.masked.concat();
+        let masked = Tensor::from_slice(&masked).view([2, -1]);
+        let negatives = Tensor::from_slice(&golden.negatives.concat().concat());
+        let negatives = negatives.view([2, masked.size()[1], -1]);
+        let gumbel = head.gumbel_noise(2, masked.size()[1], Device::Cpu).size();
+        let gumbel = -2.0 * noise("gumbel", &gumbel).to_kind(Kind::Float);
+        let choice = match golden.temperature {
+            None => Choice::Likeliest,
+            Some(temperature) => Choice::Gumbel { temperature, noise: &gumbel },
+        };
+        let train = golden.temperature.is_some();
+        let encoded =
+            encoder.forward_masked_t(&waveforms, &lengths, Padding::Reference, &masked, train).unwrap();
+        let found = head.forward_t(&encoded, &masked, &negatives, choice, train);
+        for (what, ours, theirs) in [
+            ("contrastive loss", &found.contrastive, golden.contrastive_loss),
+            ("diversity loss", &found.diversity, golden.diversity_loss),
+            ("perplexity", &found.perplexity, golden.perplexity),
+            ("loss", &found.loss, golden.loss),
+        ] {
+            let error = (ours.double_value(&[]) - theirs).abs() / theirs;
+            assert!(error <= TOLERANCE, "{case}: {what}: {error:e}");
+        }
+        found.loss.backward();
+        parameters.gradients_are(case, &golden.gradients);
+    }
+}
+
+fn goldens<T: DeserializeOwned>(file: &str) -> Vec<T> {
+    affekt_torch::device::set_threads(1); // tests run side by side already
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/wav2vec2/");
+    let goldens: Vec<T> = serde_json::from_slice(&std::fs::read(format!("{folder}{file}")).unwrap()).unwrap();
+    assert_eq!(goldens.len(), 3);
+    goldens
+}
+
+/// All parameters of a network, with the weights of the goldens, and under which name transformers has them.
+struct Parameters {
+    ours: BTreeMap<String, Tensor>,
+    names: BTreeMap<String, String>,
+}
+
+impl Parameters {
+    fn of(store: &nn::VarStore, theirs: &BTreeMap<String, Vec<i64>>) -> Self {
+        let ours: BTreeMap<_, _> = store.variables().into_iter().collect();
+        for (name, tensor) in &ours {
+            tch::no_grad(|| tensor.shallow_clone().copy_(&weight(name, &tensor.size())));
+        }
+        let shapes = ours.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
+        let map = map_names(theirs, &shapes);
+        assert!(map.missing.is_empty() && map.unexpected.is_empty() && map.mis_shaped.is_empty(), "{map:?}");
+        Self { ours, names: map.tensors }
+    }
+
+    /// Equal to these, by the names of transformers; where there is none, none.
+    fn gradients_are(&self, case: &str, theirs: &BTreeMap<String, Sketch>) {
+        let scale = theirs.values().map(|sketch| sketch.norm).fold(0.0, f64::max);
+        for (ours, name) in &self.names {
+            let gradient = self.ours[ours].grad();
+            let Some(theirs) = theirs.get(name) else {
+                assert!(!gradient.defined(), "{case}: {ours}");
                 continue;
             };
             // A bias of all keys adds the same to all scores of a frame: its gradient is 0 but for rounding.

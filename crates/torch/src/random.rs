@@ -37,10 +37,15 @@ impl Random {
         (-2.0 * unit(bits >> 32).ln()).sqrt() * (std::f32::consts::TAU * unit(bits)).cos()
     }
 
+    /// Uniform in `0..count`, which must hold a number.
+    pub fn below(&mut self, count: usize) -> usize {
+        self.0.below(count)
+    }
+
     /// Puts `items` into a random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
-            items.swap(last, self.0.below(last + 1));
+            items.swap(last, self.below(last + 1));
         }
     }
 }

@@ -5,7 +5,7 @@ use tch::nn::Module;
 use tch::{Tensor, nn};
 
 use super::Wav2Vec2Config;
-use super::init::linear;
+use super::init::{linear, shared_linear};
 
 #[derive(Debug)]
 pub struct SelfAttention {
@@ -27,6 +27,17 @@ impl SelfAttention {
             out_proj: linear("out_proj"),
             heads: config.num_attention_heads as i64,
             dropout: config.attention_dropout,
+        }
+    }
+
+    /// The same once more: the parameters are shared.
+    pub fn shared(&self) -> Self {
+        Self {
+            q_proj: shared_linear(&self.q_proj),
+            k_proj: shared_linear(&self.k_proj),
+            v_proj: shared_linear(&self.v_proj),
+            out_proj: shared_linear(&self.out_proj),
+            ..*self
         }
     }
 

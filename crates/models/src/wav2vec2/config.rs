@@ -1,5 +1,7 @@
 //! What a wav2vec 2.0 is made of, in the words of transformers' `config.json`.
 
+use std::cmp::Ordering;
+
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -75,6 +77,22 @@ pub struct Wav2Vec2Config {
     pub mask_feature_length: usize,
     /// Spans at least.
     pub mask_feature_min_masks: usize,
+    /// Share dropped of the features that the quantiser reads in pretraining.
+    pub feat_quantizer_dropout: f64,
+    /// Codewords of each group of the quantiser.
+    pub num_codevectors_per_group: usize,
+    /// Groups, of each of which a frame gets a codeword.
+    pub num_codevector_groups: usize,
+    /// What similarities are divided by in the contrastive loss.
+    pub contrastive_logits_temperature: f64,
+    /// Frames that each masked frame is told from in pretraining.
+    pub num_negatives: usize,
+    /// Width of a frame's codewords together. The groups divide it among them.
+    pub codevector_dim: usize,
+    /// Width in which predicted frames and codewords are compared.
+    pub proj_codevector_dim: usize,
+    /// How much the diversity loss counts beside the contrastive loss.
+    pub diversity_loss_weight: f64,
     /// Width of the sequence classifier's projector.
     pub classifier_proj_size: usize,
     /// Whether the classifier reads a weighted sum of layers. Only `false`.
@@ -131,15 +149,20 @@ pub enum ConfigError {
         strides: usize,
     },
     /// The width cannot be divided.
-    #[error("`hidden_size` is {width}, which `{field}`, {parts}, does not divide")]
+    #[error("`{divided}` is {width}, which `{field}`, {parts}, does not divide")]
     Division {
-        /// What divides the width.
+        /// The width's field.
+        divided: &'static str,
+        /// The width.
+        width: usize,
+        /// What divides it.
         field: &'static str,
         /// Into how many parts.
         parts: usize,
-        /// The width.
-        width: usize,
     },
+    /// Nothing can be divided by it.
+    #[error("`contrastive_logits_temperature` is {0}: expected a number above 0")]
+    Temperature(String),
     /// A size of nothing.
     #[error("`{0}` is 0: expected at least 1")]
     Zero(&'static str),
@@ -188,6 +211,14 @@ impl Default for Wav2Vec2Config {
             mask_feature_prob: 0.0,
             mask_feature_length: 10,
             mask_feature_min_masks: 0,
+            feat_quantizer_dropout: 0.0,
+            num_codevectors_per_group: 320,
+            num_codevector_groups: 2,
+            contrastive_logits_temperature: 0.1,
+            num_negatives: 100,
+            codevector_dim: 256,
+            proj_codevector_dim: 256,
+            diversity_loss_weight: 0.1,
             classifier_proj_size: 256,
             use_weighted_layer_sum: false,
             add_adapter: false,
@@ -267,19 +298,29 @@ impl Wav2Vec2Config {
             ("num_conv_pos_embedding_groups", self.num_conv_pos_embedding_groups),
             ("mask_time_length", self.mask_time_length),
             ("mask_feature_length", self.mask_feature_length),
+            ("num_codevectors_per_group", self.num_codevectors_per_group),
+            ("num_codevector_groups", self.num_codevector_groups),
+            ("num_negatives", self.num_negatives),
+            ("codevector_dim", self.codevector_dim),
+            ("proj_codevector_dim", self.proj_codevector_dim),
             ("classifier_proj_size", self.classifier_proj_size),
         ] {
             if value == 0 {
                 return Err(ConfigError::Zero(field));
             }
         }
-        for (field, parts) in [
-            ("num_attention_heads", self.num_attention_heads),
-            ("num_conv_pos_embedding_groups", self.num_conv_pos_embedding_groups),
+        let hidden = ("hidden_size", self.hidden_size);
+        for ((divided, width), field, parts) in [
+            (hidden, "num_attention_heads", self.num_attention_heads),
+            (hidden, "num_conv_pos_embedding_groups", self.num_conv_pos_embedding_groups),
+            (("codevector_dim", self.codevector_dim), "num_codevector_groups", self.num_codevector_groups),
         ] {
-            if !self.hidden_size.is_multiple_of(parts) {
-                return Err(ConfigError::Division { field, parts, width: self.hidden_size });
+            if !width.is_multiple_of(parts) {
+                return Err(ConfigError::Division { divided, width, field, parts });
             }
+        }
+        if self.contrastive_logits_temperature.partial_cmp(&0.0) != Some(Ordering::Greater) {
+            return Err(ConfigError::Temperature(self.contrastive_logits_temperature.to_string()));
         }
         for (field, share) in [
             ("hidden_dropout", self.hidden_dropout),
@@ -287,6 +328,7 @@ impl Wav2Vec2Config {
             ("attention_dropout", self.attention_dropout),
             ("feat_proj_dropout", self.feat_proj_dropout),
             ("final_dropout", self.final_dropout),
+            ("feat_quantizer_dropout", self.feat_quantizer_dropout),
             ("layerdrop", self.layerdrop),
             ("mask_time_prob", self.mask_time_prob),
             ("mask_feature_prob", self.mask_feature_prob),

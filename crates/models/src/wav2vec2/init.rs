@@ -15,6 +15,11 @@ pub fn linear(vars: &Vars, config: &Wav2Vec2Config, inputs: usize, outputs: usiz
     }
 }
 
+/// The same linear map once more: the parameters are shared.
+pub fn shared_linear(layer: &nn::Linear) -> nn::Linear {
+    nn::Linear { ws: layer.ws.shallow_clone(), bs: layer.bs.as_ref().map(Tensor::shallow_clone) }
+}
+
 /// Layer norm over the last axis.
 #[derive(Debug)]
 pub struct LayerNorm {
@@ -32,6 +37,11 @@ impl LayerNorm {
             bias: vars.constant("bias", &shape, 0.0),
             epsilon,
         }
+    }
+
+    /// The same norm once more: the parameters are shared.
+    pub fn shared(&self) -> Self {
+        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone(), epsilon: self.epsilon }
     }
 }
 

@@ -7,7 +7,7 @@ use tch::{Tensor, nn};
 
 use super::attention::SelfAttention;
 use super::config::{Activation, Wav2Vec2Config};
-use super::init::{LayerNorm, linear};
+use super::init::{LayerNorm, linear, shared_linear};
 use crate::dropout::dropout;
 
 #[derive(Debug)]
@@ -38,6 +38,18 @@ impl Layer {
             activation_dropout: config.activation_dropout,
             hidden_dropout: config.hidden_dropout,
             norm_first: config.do_stable_layer_norm,
+        }
+    }
+
+    /// The same layer once more, for who needs one of their own: the parameters are shared.
+    pub fn shared(&self) -> Self {
+        Self {
+            attention: self.attention.shared(),
+            layer_norm: self.layer_norm.shared(),
+            intermediate_dense: shared_linear(&self.intermediate_dense),
+            output_dense: shared_linear(&self.output_dense),
+            final_layer_norm: self.final_layer_norm.shared(),
+            ..*self
         }
     }
 

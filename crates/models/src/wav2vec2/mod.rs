@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! waveforms ─ feature encoder ─ projection ─ + ─ transformer ─┬─ CTC head
-//! 16 kHz      a frame a 20 ms                │                └─ mean over frames ─ classifier
-//!                                 positions ─┘
+//! 16 kHz      a frame a 20 ms ┐              │                ├─ mean over frames ─ classifier
+//!                             │   positions ─┘                └─ contrastive loss
+//!                             └─ quantiser ─────────────────────┘
 //! ```
 //!
 //! A clip in a padded batch gives what it gives alone ([`Padding`]). No convolution of the feature encoder pads, so that
@@ -19,7 +20,10 @@ mod init;
 mod layer;
 mod model;
 mod positional;
+mod pretraining;
 mod projection;
+mod quantiser;
+mod spans;
 mod spec_augment;
 mod transformer;
 mod valid;
@@ -30,4 +34,7 @@ pub use feature_encoder::Padding;
 pub use heads::{CtcHead, SequenceClassifier};
 pub(crate) use model::checked_samples;
 pub use model::{Encoded, InputError, Wav2Vec2};
+pub use pretraining::{PretrainingHead, PretrainingLoss, sample_negatives};
+pub use quantiser::Choice;
+pub use spans::{Spans, SpansOver};
 pub(crate) use valid::Valid;

@@ -2,11 +2,11 @@
 
 use affekt_torch::init::Vars;
 use tch::Tensor;
-use tch::nn::ModuleT;
 
 use super::config::{ConfigError, Wav2Vec2Config};
 use super::feature_encoder::{FeatureEncoder, Padding};
 use super::projection::Projection;
+use super::spans::SpansOver;
 use super::spec_augment::SpecAugment;
 use super::transformer::Transformer;
 use super::valid::Valid;
@@ -26,6 +26,8 @@ pub struct Wav2Vec2 {
 pub struct Encoded {
     /// What enters the first layer, then what each layer gives: one more than layers, each `[batch, frames, width]`.
     pub states: Vec<Tensor>,
+    /// What entered the projection, normalised: what a quantiser reads in pretraining. `[batch, frames, channels]`
+    pub features: Tensor,
     /// The last of them, normalised where layers normalise first (LV60K, XLSR-53). `[batch, frames, width]`
     pub last: Tensor,
     /// How many frames are each clip's own; at least one.
@@ -56,6 +58,11 @@ pub enum InputError {
         /// What a row has.
         samples: usize,
     },
+    /// Nothing can stand for masked frames.
+    #[error(
+        "frames to mask, but no vector that stands for them: expected `mask_time_prob` or `mask_feature_prob` above 0 in the encoder's configuration"
+    )]
+    NoMask,
     /// Less than a frame.
     #[error("clip {clip} is {length} samples long, less than a frame: expected {least} samples at least")]
     TooShort {
@@ -84,6 +91,17 @@ impl Wav2Vec2 {
         })
     }
 
+    /// Whether the backward pass computes each transformer layer again instead of keeping what it computed: less memory, a third
+    /// more time, the same gradients. It begins with `false`.
+    pub const fn checkpoint_gradients(&mut self, checkpointed: bool) {
+        self.transformer.checkpointed = checkpointed;
+    }
+
+    /// Where the spans of masked frames are drawn in training. It begins with [`SpansOver::Clips`].
+    pub const fn draw_spans_over(&mut self, over: SpansOver) {
+        self.spec_augment.over = over;
+    }
+
     /// What it was built from.
     #[must_use]
     pub const fn config(&self) -> &Wav2Vec2Config {
@@ -107,6 +125,39 @@ impl Wav2Vec2 {
         padding: Padding,
         train: bool,
     ) -> Result<Encoded, InputError> {
+        self.encode(waveforms, lengths, padding, None, train)
+    }
+
+    /// [`Wav2Vec2::forward_t`] with frames that the caller chose masked, in training or not, where spans by chance would be:
+    /// what pretraining asks for. `masked` is `[batch, frames]`, true at those.
+    ///
+    /// # Errors
+    /// As those of [`Wav2Vec2::forward_t`].
+    ///
+    /// # Panics
+    /// Also when `masked` has another shape.
+    pub fn forward_masked_t(
+        &self,
+        waveforms: &Tensor,
+        lengths: &[usize],
+        padding: Padding,
+        masked: &Tensor,
+        train: bool,
+    ) -> Result<Encoded, InputError> {
+        self.encode(waveforms, lengths, padding, Some(masked), train)
+    }
+
+    fn encode(
+        &self,
+        waveforms: &Tensor,
+        lengths: &[usize],
+        padding: Padding,
+        masked: Option<&Tensor>,
+        train: bool,
+    ) -> Result<Encoded, InputError> {
+        if masked.is_some() && !self.spec_augment.has_mask() {
+            return Err(InputError::NoMask);
+        }
         let samples = checked_samples(waveforms, lengths, self.config.samples_of_a_frame())?;
         let clips = valid(lengths.to_vec(), samples);
         let waveforms = match clips.padding(waveforms.device()) {
@@ -116,13 +167,11 @@ impl Wav2Vec2 {
         let xs = self.feature_encoder.forward(&waveforms, &self.valid_by_layer(lengths, samples), padding);
         let frames = lengths.iter().map(|&length| self.config.frames(length)).collect();
         let frames = valid(frames, self.config.frames(samples));
-        let mut xs = self.projection.forward_t(&xs, train);
-        if train {
-            xs = self.spec_augment.forward(&xs, &frames);
-        }
+        let (features, xs) = self.projection.forward(&xs, train);
+        let xs = self.spec_augment.forward(&xs, &frames, masked, train);
         let padding = frames.padding(xs.device());
         let (states, last) = self.transformer.forward(&xs, padding.as_ref(), train);
-        Ok(Encoded { states, last, frames: frames.counts().to_vec() })
+        Ok(Encoded { states, features, last, frames: frames.counts().to_vec() })
     }
 
     /// What is valid after each convolution.

@@ -1,7 +1,7 @@
 //! From the feature encoder's channels to the transformer's width.
 
 use affekt_torch::init::Vars;
-use tch::nn::{Module, ModuleT};
+use tch::nn::Module;
 use tch::{Tensor, nn};
 
 use super::Wav2Vec2Config;
@@ -33,9 +33,11 @@ impl Projection {
     }
 }
 
-impl ModuleT for Projection {
-    /// `[batch, frames, channels] -> [batch, frames, width]`
-    fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        dropout(&self.projection.forward(&self.layer_norm.forward(xs)), self.dropout, train)
+impl Projection {
+    /// `[batch, frames, channels]` to what the norm makes of it, which a quantiser reads, and `[batch, frames, width]`.
+    pub fn forward(&self, xs: &Tensor, train: bool) -> (Tensor, Tensor) {
+        let features = self.layer_norm.forward(xs);
+        let projected = dropout(&self.projection.forward(&features), self.dropout, train);
+        (features, projected)
     }
 }

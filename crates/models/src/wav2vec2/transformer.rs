@@ -1,5 +1,6 @@
 //! The transformer: positions, then layers.
 
+use affekt_torch::gradient_checkpoint;
 use affekt_torch::init::Vars;
 use tch::nn::Module;
 use tch::{Device, Kind, Tensor};
@@ -19,6 +20,8 @@ pub struct Transformer {
     dropout: f64,
     layerdrop: f64,
     norm_first: bool,
+    /// Whether the backward pass computes every layer again.
+    pub checkpointed: bool,
 }
 
 impl Transformer {
@@ -33,6 +36,7 @@ impl Transformer {
             dropout: config.hidden_dropout,
             layerdrop: config.layerdrop,
             norm_first: config.do_stable_layer_norm,
+            checkpointed: false,
         }
     }
 
@@ -51,13 +55,26 @@ impl Transformer {
         for layer in &self.layers {
             states.push(xs.shallow_clone());
             if !(train && by_chance(self.layerdrop)) {
-                xs = layer.forward(&xs, attended.as_ref(), train);
+                xs = if self.checkpointed {
+                    checkpointed(layer, &xs, attended.as_ref(), train)
+                } else {
+                    layer.forward(&xs, attended.as_ref(), train)
+                };
             }
         }
         states.push(xs.shallow_clone());
         let last = if self.norm_first { self.layer_norm.forward(&xs) } else { xs };
         (states, last)
     }
+}
+
+/// [`Layer::forward`], of which the graph keeps `xs` alone.
+fn checkpointed(layer: &Layer, xs: &Tensor, attended: Option<&Tensor>, train: bool) -> Tensor {
+    let (layer, attended) = (layer.shared(), attended.map(Tensor::shallow_clone));
+    gradient_checkpoint(&[xs.shallow_clone()], move |inputs| {
+        layer.forward(&inputs[0], attended.as_ref(), train)
+    })
+    .expect("devices that hold tensors have generators")
 }
 
 /// True in a `share` of cases, by libtorch's generator on the CPU (`tch::manual_seed`).

@@ -1,0 +1,183 @@
+//! The head of `Wav2Vec2ForPreTraining`: at every masked frame the transformer has to tell the frame's own codewords from
+//! those of other masked frames of the clip.
+
+use affekt_torch::Random;
+use affekt_torch::init::{self, Vars};
+use tch::nn::Module;
+use tch::{Device, Kind, Tensor, nn};
+
+use super::model::Encoded;
+use super::quantiser::{Choice, Quantiser, perplexity};
+use super::{ConfigError, Wav2Vec2Config};
+use crate::dropout::dropout;
+
+/// Quantiser and projections, beside an encoder that is given masks ([`super::Wav2Vec2::forward_masked_t`]).
+#[derive(Debug)]
+pub struct PretrainingHead {
+    quantizer: Quantiser,
+    project_hid: nn::Linear,
+    project_q: nn::Linear,
+    dropout: f64,
+    temperature: f64,
+    diversity_weight: f64,
+    groups: i64,
+    codewords: i64,
+}
+
+/// The parts of the loss, summed over masked frames; each one number. Trainers divide by the number of masked frames.
+#[derive(Debug)]
+pub struct PretrainingLoss {
+    /// Cross-entropy of telling each frame's codewords from the others'.
+    pub contrastive: Tensor,
+    /// 0 where all codewords are used alike, nearly 1 for each frame where only one is.
+    pub diversity: Tensor,
+    /// Codewords in use, of all groups together.
+    pub perplexity: Tensor,
+    /// `contrastive` and, by the configuration's weight, `diversity`: what is trained on.
+    pub loss: Tensor,
+}
+
+impl PretrainingHead {
+    /// A head whose parameters stand beside the encoder's: `quantizer.codevectors`, `quantizer.weight_proj.…`,
+    /// `project_hid.…`, `project_q.…`.
+    ///
+    /// # Errors
+    /// Those of [`Wav2Vec2Config::check`].
+    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let compared = config.proj_codevector_dim as i64;
+        let linear = |name, inputs: usize| init::linear(&(vars / name), inputs as i64, compared);
+        Ok(Self {
+            quantizer: Quantiser::new(&(vars / "quantizer"), config),
+            project_hid: linear("project_hid", config.hidden_size),
+            project_q: linear("project_q", config.codevector_dim),
+            dropout: config.feat_quantizer_dropout,
+            temperature: config.contrastive_logits_temperature,
+            diversity_weight: config.diversity_loss_weight,
+            groups: config.num_codevector_groups as i64,
+            codewords: config.num_codevectors_per_group as i64,
+        })
+    }
+
+    /// Noise for [`Choice::Gumbel`], for so many clips of so many frames, by libtorch's generator.
+    #[must_use]
+    pub fn gumbel_noise(&self, clips: i64, frames: i64, device: Device) -> Tensor {
+        let shape = [clips, frames, self.groups, self.codewords];
+        -Tensor::empty(shape, (Kind::Float, device)).exponential_(1.0).log()
+    }
+
+    /// The loss of encoded clips at the frames that `masked`, `[batch, frames]`, says were masked. `negatives` of each frame
+    /// are frames of its clip, `[batch, frames, negatives]` of i64, as [`sample_negatives`] draws them. One that has the frame's
+    /// own codewords does not count: there is nothing to tell it by.
+    ///
+    /// Equal to transformers', but where that takes equal codewords of two frames for different ones, after Gumbel softmax,
+    /// because their sums are rounded differently.
+    ///
+    /// # Panics
+    /// When the shapes do not fit, or a negative is no frame.
+    #[must_use]
+    pub fn forward_t(
+        &self,
+        encoded: &Encoded,
+        masked: &Tensor,
+        negatives: &Tensor,
+        choice: Choice,
+        train: bool,
+    ) -> PretrainingLoss {
+        let device = encoded.last.device();
+        let shape = encoded.last.size();
+        let [batch, frames] = [shape[0], shape[1]];
+        let quantised = self.quantizer.forward(&dropout(&encoded.features, self.dropout, train), choice);
+        let targets = direction(&self.project_q.forward(&quantised.vectors));
+        let predictions = direction(&self.project_hid.forward(&encoded.last));
+
+        // Every frame's prediction beside every target of its clip; then masked frames alone, one a row.
+        let similarities = predictions.matmul(&targets.transpose(1, 2)) / self.temperature;
+        let rows = masked.to_device(device).reshape([-1]).nonzero().squeeze_dim(1);
+        let of_masked = |xs: &Tensor| xs.flatten(0, 1).index_select(0, &rows);
+        let similarities = of_masked(&similarities); // [masked, frames]
+        let negatives = of_masked(&negatives.to_device(device)); // [masked, negatives]
+        let own = rows.remainder(frames).unsqueeze(1); // [masked, 1]
+        let codes = of_masked(&quantised.codes.unsqueeze(1).expand([batch, frames, frames], false));
+        let same = codes.gather(1, &negatives, false).eq_tensor(&codes.gather(1, &own, false));
+        let own = similarities.gather(1, &own, false);
+        let others = similarities.gather(1, &negatives, false).masked_fill(&same, f64::NEG_INFINITY);
+        let all = Tensor::cat(&[&own, &others], 1);
+        let contrastive = (all.logsumexp([1], /* keepdim */ true) - own).sum(Kind::Float);
+
+        let perplexity = perplexity(&of_masked(&quantised.probabilities));
+        let codewords = (self.groups * self.codewords) as f64;
+        let diversity = (codewords - &perplexity) / codewords * rows.size()[0] as f64;
+        let loss = &contrastive + self.diversity_weight * &diversity;
+        PretrainingLoss { contrastive, diversity, perplexity, loss }
+    }
+}
+
+/// Vectors of length 1, in f32 whatever autocast made of them; as in PyTorch's `cosine_similarity`, nearly nothing stays so.
+fn direction(xs: &Tensor) -> Tensor {
+    let xs = xs.to_kind(Kind::Float);
+    let length = xs.norm_scalaropt_dim(2, [-1], /* keepdim */ true).clamp_min(1e-8);
+    xs / length
+}
+
+/// For every masked frame, `count` other masked frames of its clip, drawn with replacement, each as likely: what
+/// `_sample_negative_indices` of transformers draws, counted within the clip. A frame that is masked alone gets itself.
+/// `masked` is `[batch, frames]`, on the CPU; the result is `[batch, frames, count]` of i64, with 0 at other frames.
+///
+/// # Panics
+/// When `masked` has another shape or kind.
+#[must_use]
+pub fn sample_negatives(masked: &Tensor, count: usize, random: &mut Random) -> Tensor {
+    let rows = Vec::<Vec<bool>>::try_from(masked).expect("a mask of [batch, frames]");
+    let frames = rows.first().map_or(0, Vec::len);
+    let mut negatives = vec![0_i64; rows.len() * frames * count];
+    for (row, negatives) in rows.iter().zip(negatives.chunks_exact_mut((frames * count).max(1))) {
+        let masked: Vec<usize> = (0..frames).filter(|&frame| row[frame]).collect();
+        for (place, &frame) in masked.iter().enumerate() {
+            for negative in &mut negatives[frame * count..][..count] {
+                *negative = match masked.len() - 1 {
+                    0 => frame,
+                    others => {
+                        let drawn = random.below(others);
+                        masked[drawn + usize::from(drawn >= place)] // passes over the frame itself
+                    }
+                } as i64;
+            }
+        }
+    }
+    Tensor::from_slice(&negatives).view([rows.len() as i64, frames as i64, count as i64])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn negatives_are_other_masked_frames_of_the_clip() {
+        let masked = Tensor::from_slice(&[
+            false, true, true, false, true, true, // four
+            false, false, true, false, false, false, // one
+        ]);
+        let drawn = sample_negatives(&masked.view([2, 6]), 3000, &mut Random::new(1, "negatives"));
+        let drawn = Vec::<i64>::try_from(drawn.flatten(0, -1)).unwrap();
+        let of = |clip: usize, frame: usize| &drawn[(6 * clip + frame) * 3000..][..3000];
+        for frame in [1, 2, 4, 5] {
+            let others: Vec<i64> = [1, 2, 4, 5].into_iter().filter(|other| *other != frame as i64).collect();
+            for other in &others {
+                let count = of(0, frame).iter().filter(|negative| *negative == other).count();
+                assert!((871..1130).contains(&count), "{frame} {other}: {count}"); // five standard deviations
+            }
+            assert!(of(0, frame).iter().all(|negative| others.contains(negative)));
+        }
+        assert!(of(1, 2).iter().all(|negative| *negative == 2));
+        assert!(of(0, 0).iter().chain(of(1, 5)).all(|negative| *negative == 0));
+    }
+
+    #[test]
+    fn perplexity_counts_codewords_in_use() {
+        let share =
+            |values: &[f32]| perplexity(&Tensor::from_slice(values).view([2, 1, 2])).double_value(&[]);
+        assert!((share(&[1.0, 0.0, 0.0, 1.0]) - 2.0).abs() < 1e-6);
+        assert!((share(&[1.0, 0.0, 1.0, 0.0]) - 1.0).abs() < 1e-6);
+    }
+}
