@@ -280,7 +280,7 @@ impl WaveformModule for FineTuned {
 
 /// Every clip with mean 0 and variance 1 over its own samples, as transformers' `Wav2Vec2FeatureExtractor` has it, and zeros
 /// behind it. `[batch, samples]`, the same out.
-fn normalised(waveforms: &Tensor, lengths: &[usize]) -> Tensor {
+pub fn normalised(waveforms: &Tensor, lengths: &[usize]) -> Tensor {
     const EPSILON: f64 = 1e-7;
     let lengths: Vec<_> = lengths.iter().map(|&length| length as i64).collect();
     let padding = Valid::new(lengths.clone(), waveforms.size()[1]).padding(waveforms.device());

@@ -2,11 +2,13 @@
 //!
 //! A [`NetworkConfig`] says which network; [`NetworkConfig::build`] makes it for an [`InputShape`] and a number of
 //! outputs. A [`Network`] takes [`Inputs`], `[batch, bands, frames]` or waveforms `[batch, samples]` with their lengths,
-//! and gives `[batch, outputs]`: logits of classes, or values. Encoders of speech: [`wav2vec2`].
+//! and gives `[batch, outputs]`: logits of classes, or values. Encoders of speech: [`wav2vec2`], and
+//! an [`Embedder`] where one is not trained.
 
 mod blocks;
 mod cnn;
 mod dropout;
+mod embedder;
 mod embedding_cnn;
 mod end2you;
 mod fine_tuned;
@@ -23,6 +25,7 @@ mod two_cnns;
 pub mod wav2vec2;
 
 pub use blocks::{CnnConfig, NormAxis};
+pub use embedder::{Embedder, Embedding};
 pub use embedding_cnn::EmbeddingCnnConfig;
 pub use end2you::End2YouConfig;
 pub use fine_tuned::{EncoderLayer, FineTunedConfig, FrameActivation, Freeze, Overrides, ProjectorConfig};

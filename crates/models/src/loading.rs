@@ -103,17 +103,21 @@ impl Network {
         if own.is_empty() {
             return Err(EncoderError::NoEncoder);
         }
-        let shapes = |tensors: &NamedTensors| -> BTreeMap<String, Vec<i64>> {
-            tensors.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect()
-        };
-        let NameMap { tensors, missing, unexpected, mis_shaped } =
-            map_names(&shapes(checkpoint), &shapes(&own));
-        if !(missing.is_empty() && mis_shaped.is_empty()) {
-            return Err(EncoderError::Other { missing, mis_shaped });
-        }
-        for (name, theirs) in &tensors {
-            own[name].shallow_clone().copy_(&checkpoint[theirs]);
-        }
-        Ok(Accounting { loaded: tensors.len(), unexpected })
+        take_over(&own, checkpoint)
     }
+}
+
+/// Gives an encoder's tensors, by their names in transformers, the values that they have in a checkpoint.
+pub fn take_over(own: &NamedTensors, checkpoint: &NamedTensors) -> Result<Accounting, EncoderError> {
+    let shapes = |tensors: &NamedTensors| -> BTreeMap<String, Vec<i64>> {
+        tensors.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect()
+    };
+    let NameMap { tensors, missing, unexpected, mis_shaped } = map_names(&shapes(checkpoint), &shapes(own));
+    if !(missing.is_empty() && mis_shaped.is_empty()) {
+        return Err(EncoderError::Other { missing, mis_shaped });
+    }
+    for (name, theirs) in &tensors {
+        own[name].shallow_clone().copy_(&checkpoint[theirs]);
+    }
+    Ok(Accounting { loaded: tensors.len(), unexpected })
 }
