@@ -1,0 +1,190 @@
+//! The networks of embeddings, functionals and waveforms against PyTorch and transformers: outputs, loss and every gradient.
+//! The goldens' script stands beside them.
+
+mod formula;
+
+use std::collections::BTreeMap;
+
+use affekt_models::wav2vec2::{FeatureNorm, Padding, Wav2Vec2Config};
+use affekt_models::{
+    EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, InputShape, Inputs,
+    LstmConfig, MlpConfig, MlpNorm, Network, NetworkConfig, OutputActivation, Pooling, ProjectorConfig,
+};
+use affekt_torch::NamedTensors;
+use serde::Deserialize;
+use tch::{Device, Kind, Tensor};
+
+use crate::formula::{Sketch, noise};
+
+/// Relative to the norm: of outputs in f32, and of gradients.
+const TOLERANCE: f64 = 2e-5;
+const GRADIENT_TOLERANCE: f64 = 1e-4;
+
+#[derive(Deserialize)]
+struct Golden {
+    case: String,
+    /// The name that the input is drawn for.
+    input: String,
+    shape: Vec<i64>,
+    lengths: Option<Vec<usize>>,
+    outputs: Vec<f32>,
+    loss: f64,
+    outputs_in_evaluation: Vec<f32>,
+    gradients: BTreeMap<String, Sketch>,
+}
+
+#[test]
+fn outputs_loss_and_gradients() {
+    affekt_torch::device::set_threads(1); // tests run side by side already
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/models/speech_networks.json");
+    let goldens: Vec<Golden> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(goldens.len(), 11);
+    for golden in goldens {
+        let case = &golden.case;
+        let (config, input, train) = network(&golden);
+        let mut network = config.build(&input, 3, 0, Device::Cpu).unwrap();
+        network.load(&weights_by_formula(&network)).unwrap();
+
+        let inputs = inputs(&golden);
+        let outputs = network.forward_t(&inputs, train).unwrap();
+        let loss = outputs.cross_entropy_for_logits(&Tensor::from_slice(&[2_i64, 0, 1]));
+        loss.backward();
+        near(&format!("{case}: outputs"), &outputs, &golden.outputs);
+        let loss = loss.double_value(&[]);
+        assert!((loss - golden.loss).abs() <= TOLERANCE * golden.loss, "{case}: loss {loss}");
+
+        let scale = golden.gradients.values().map(|sketch| sketch.norm).fold(0.0, f64::max);
+        let gradients: NamedTensors = network
+            .trainable()
+            .into_iter()
+            .map(|(name, tensor)| (name, tensor.grad()))
+            .filter(|(_, gradient)| gradient.defined())
+            .collect();
+        assert!(gradients.keys().eq(golden.gradients.keys()), "{case}");
+        for (name, theirs) in &golden.gradients {
+            let scale = if cancels(&config, name) { scale } else { theirs.norm };
+            let error = Sketch::of(name, &gradients[name]).distance(theirs) / scale;
+            assert!(error <= GRADIENT_TOLERANCE, "{case}: gradient of {name}: {error:e}");
+        }
+        let later = tch::no_grad(|| network.forward_t(&inputs, false)).unwrap();
+        near(&format!("{case}: evaluation"), &later, &golden.outputs_in_evaluation);
+    }
+}
+
+/// The network of a case, what it reads, and whether it is in training.
+fn network(golden: &Golden) -> (NetworkConfig, InputShape, bool) {
+    let mlp = |norm, output_activation| {
+        NetworkConfig::Mlp(MlpConfig { hidden: vec![12, 10, 8], norm, dropout: 0.0, output_activation })
+    };
+    let base = FineTunedConfig { padding: Padding::Reference, ..FineTunedConfig::default() };
+    let post_norm = || FineTunedConfig { encoder: post_norm(), ..base.clone() };
+    let lstm = Some(LstmConfig { layers: 2, hidden: 7 });
+    let last = FineTunedConfig { pooling: Pooling::Last, lstm, ..base.clone() };
+    let layer_2 = FineTunedConfig { encoder: pre_norm(), layer: EncoderLayer::Nth(2), ..last.clone() };
+    let fine_tuned = |config| (NetworkConfig::Wav2Vec2(Box::new(config)), InputShape::Waveforms, false);
+    match golden.case.as_str() {
+        "embedding-cnn" => {
+            let channels = vec![4, 4, 6, 6, 8, 8, 10, 10];
+            let config = EmbeddingCnnConfig { channels, dropout: 0.0, hidden: 12, ..Default::default() };
+            (NetworkConfig::EmbeddingCnn(config), InputShape::Frames([48, 32]), true)
+        }
+        "mlp" => (mlp(MlpNorm::Layer, OutputActivation::None), InputShape::Frames([1, 20]), true),
+        "mlp, batch norm, sigmoid" => {
+            (mlp(MlpNorm::Batch, OutputActivation::Sigmoid), InputShape::Frames([1, 20]), true)
+        }
+        "end2you" => {
+            let config = End2YouConfig {
+                chunk: 200,
+                channels: vec![4, 6, 8],
+                pools: vec![5, 4, 3],
+                lstm: LstmConfig { layers: 2, hidden: 7 },
+                ..End2YouConfig::default()
+            };
+            (NetworkConfig::End2You(config), InputShape::Waveforms, true)
+        }
+        "B5" => fine_tuned(post_norm()),
+        "V-FT" => fine_tuned(FineTunedConfig {
+            frame_activation: FrameActivation::Relu,
+            pooling: Pooling::MeanButLast,
+            ..post_norm()
+        }),
+        "D, post-norm" => {
+            fine_tuned(FineTunedConfig { layer: EncoderLayer::Nth(3), encoder: post_norm().encoder, ..last })
+        }
+        "D, pre-norm" => fine_tuned(FineTunedConfig { normalise: true, ..layer_2 }),
+        "D, max" => fine_tuned(FineTunedConfig { pooling: Pooling::Max, ..layer_2 }),
+        "D, first" => fine_tuned(FineTunedConfig { pooling: Pooling::First, lstm: None, ..layer_2 }),
+        "classifier" => {
+            let projector = Some(ProjectorConfig { width: 10 });
+            fine_tuned(FineTunedConfig { encoder: pre_norm(), projector, ..base })
+        }
+        other => panic!("an unknown case `{other}`"),
+    }
+}
+
+fn post_norm() -> Wav2Vec2Config {
+    Wav2Vec2Config {
+        hidden_size: 16,
+        num_hidden_layers: 3,
+        num_attention_heads: 2,
+        intermediate_size: 24,
+        conv_dim: vec![8, 8, 12],
+        conv_stride: vec![5, 2, 2],
+        conv_kernel: vec![10, 3, 2],
+        num_conv_pos_embeddings: 6,
+        num_conv_pos_embedding_groups: 4,
+        ..Wav2Vec2Config::base()
+    }
+}
+
+fn pre_norm() -> Wav2Vec2Config {
+    Wav2Vec2Config {
+        feat_extract_norm: FeatureNorm::Layer,
+        conv_bias: true,
+        do_stable_layer_norm: true,
+        ..post_norm()
+    }
+}
+
+fn inputs(golden: &Golden) -> Inputs {
+    let xs = noise(&golden.input, &[&[3], golden.shape.as_slice()].concat()).to_kind(Kind::Float);
+    let Some(lengths) = &golden.lengths else { return Inputs::frames(xs) };
+    for (row, &length) in lengths.iter().enumerate() {
+        let _ = xs.get(row as i64).narrow(0, length as i64, golden.shape[0] - length as i64).zero_();
+    }
+    Inputs::waveforms(xs, lengths.clone())
+}
+
+/// Whether a bias does nothing, so that its gradient is 0 but for rounding: batch norm takes it away, or it adds the same
+/// to all scores of a frame.
+fn cancels(config: &NetworkConfig, name: &str) -> bool {
+    match config {
+        NetworkConfig::EmbeddingCnn(_) | NetworkConfig::End2You(_) => name.ends_with("conv.bias"),
+        NetworkConfig::Mlp(config) => config.norm == MlpNorm::Batch && name.ends_with("linear.bias"),
+        _ => name.ends_with("k_proj.bias"),
+    }
+}
+
+fn near(what: &str, ours: &Tensor, theirs: &[f32]) {
+    let theirs = Tensor::from_slice(theirs);
+    let error = (ours.flatten(0, -1) - &theirs).norm().double_value(&[]);
+    let scale = theirs.norm().double_value(&[]);
+    assert!(error <= TOLERANCE * scale, "{what}: {error:e} of {scale:e}");
+}
+
+fn weights_by_formula(network: &Network) -> NamedTensors {
+    let weight = |(name, tensor): (String, Tensor)| {
+        let shape = tensor.size();
+        let noise = noise(&name, &shape);
+        let of_a_norm = shape.len() == 1 && (name.ends_with("weight") || name.ends_with("running_var"));
+        let values = if name.ends_with("weight_g") || of_a_norm {
+            noise / 2.0 + 1.0
+        } else if shape.len() > 1 {
+            noise * 2.0 / (shape[1..].iter().product::<i64>() as f64).sqrt()
+        } else {
+            noise / 4.0
+        };
+        (name, values.to_kind(Kind::Float))
+    };
+    network.weights().into_iter().map(weight).collect()
+}
