@@ -60,7 +60,6 @@ impl PretrainingHead {
     }
 
     /// Noise for [`Choice::Gumbel`], for so many clips of so many frames, by libtorch's generator.
-    #[must_use]
     pub fn gumbel_noise(&self, clips: i64, frames: i64, device: Device) -> Tensor {
         let shape = [clips, frames, self.groups, self.codewords];
         -Tensor::empty(shape, (Kind::Float, device)).exponential_(1.0).log()
@@ -126,7 +125,6 @@ fn direction(xs: &Tensor) -> Tensor {
 ///
 /// # Panics
 /// When `masked` has another shape or kind.
-#[must_use]
 pub fn sample_negatives(masked: &Tensor, count: usize, random: &mut Random) -> Tensor {
     let rows = Vec::<Vec<bool>>::try_from(masked).expect("a mask of [batch, frames]");
     let frames = rows.first().map_or(0, Vec::len);

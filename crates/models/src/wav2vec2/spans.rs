@@ -47,7 +47,6 @@ impl Spans {
     }
 
     /// `[clips, total]`, on the CPU, true at spans, for rows of `total` positions of which the first `counts` are a clip's.
-    #[must_use]
     pub fn mask(&self, counts: &[i64], total: i64, over: SpansOver, random: &mut Random) -> Tensor {
         self.draw(&Valid::new(counts.to_vec(), total), over, random)
     }
