@@ -126,7 +126,12 @@ impl<'f> PtFile<'f> {
     }
 
     /// The elements of a storage.
-    pub(crate) fn storage(&self, storage: &Storage) -> Result<&'f [u8], PickleError> {
+    pub(crate) fn elements(&self, storage: &Storage) -> Result<&'f [u8], PickleError> {
+        Ok(&self.bytes[self.range(storage)?])
+    }
+
+    /// Where they lie.
+    pub(crate) fn range(&self, storage: &Storage) -> Result<Range<usize>, PickleError> {
         let Storage { key, dtype, elements } = storage;
         let range = self.storages.get(key);
         let range =
@@ -136,7 +141,7 @@ impl<'f> PtFile<'f> {
                 format!("storage `{key}` has {} bytes where {elements} elements need others", range.len());
             return Err(PickleError::Tensor(why));
         }
-        Ok(&self.bytes[range.clone()])
+        Ok(range.clone())
     }
 }
 

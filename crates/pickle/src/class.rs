@@ -23,7 +23,7 @@ pub enum Class {
     Tensor,
     /// `torch._utils._rebuild_parameter`: the tensor it is given.
     Parameter,
-    /// A constant that is kept as its name: `torch.float32`.
+    /// A constant or a type that is kept as its name: `torch.float32`.
     Name(String),
     /// An object whose contents are kept as they stand, under its class' name: settings that training programs put
     /// beside the weights.
@@ -51,8 +51,14 @@ impl Class {
             "_codecs.encode" => Self::Encode,
             "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" => Self::Tensor,
             "torch._utils._rebuild_parameter" => Self::Parameter,
-            "typing.Any" | "builtins.int" | "builtins.float" | "builtins.str" | "builtins.bool"
-            | "torch.device" => Self::Name(path),
+            "typing.Any" | "torch.device" => Self::Name(path),
+            "builtins.int" | "builtins.float" | "builtins.str" | "builtins.bool" => Self::Name(path),
+            // As protocols below 3 name the same types.
+            "__builtin__.int"
+            | "__builtin__.long"
+            | "__builtin__.float"
+            | "__builtin__.unicode"
+            | "__builtin__.bool" => Self::Name(path),
             _ if module == "torch" => match name.strip_suffix("Storage") {
                 Some(element) => Self::Storage(Dtype::of_storage(element)?),
                 None => Self::Name(Dtype::from_name(name).map(|_| path)?),

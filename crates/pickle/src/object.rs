@@ -1,6 +1,7 @@
 //! What a file holds.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::{Class, PickleError, PtFile};
 
@@ -279,13 +280,27 @@ impl<'f> Tensor<'f> {
         &self.tensor.shape
     }
 
+    /// Where in the file its elements lie, if they lie there row-major.
+    ///
+    /// # Errors
+    /// As [`Tensor::bytes`].
+    pub fn range(self) -> Result<Option<Range<usize>>, PickleError> {
+        let Cow::Borrowed(bytes) = self.bytes()? else { return Ok(None) };
+        if bytes.is_empty() {
+            return Ok(Some(0..0));
+        }
+        let TensorObject { storage, offset, .. } = self.tensor;
+        let start = self.file.range(storage)?.start + offset * storage.dtype.bytes();
+        Ok(Some(start..start + bytes.len()))
+    }
+
     /// Its elements, row-major and little-endian: those of the file where they lie so, else a copy.
     ///
     /// # Errors
     /// When it reaches beyond its storage, or the storage is not in the file.
     pub fn bytes(self) -> Result<Cow<'f, [u8]>, PickleError> {
         let TensorObject { storage, offset, shape, strides } = self.tensor;
-        let elements = self.file.storage(storage)?;
+        let elements = self.file.elements(storage)?;
         let size = storage.dtype.bytes();
         let overflow =
             || PickleError::Tensor(format!("shape {shape:?} with strides {strides:?} is beyond all memory"));

@@ -103,6 +103,13 @@ fn tensors_that_lie_in_a_row_are_not_copied() {
     };
     assert!(borrowed("whole") && borrowed("row") && borrowed("scalar"));
     assert!(!borrowed("column") && !borrowed("transposed") && !borrowed("inner"));
+    for (name, value) in file.root().entries().unwrap() {
+        let tensor = value.tensor().unwrap();
+        match tensor.range().unwrap() {
+            Some(range) => assert_eq!(&bytes[range], &*tensor.bytes().unwrap(), "{name:?}"),
+            None => assert!(!borrowed(name.text().unwrap()), "{name:?}"),
+        }
+    }
 }
 
 #[test]
