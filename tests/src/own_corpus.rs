@@ -38,9 +38,10 @@ fn a_card_is_all_that_a_new_corpus_needs() {
     let run = lab.run("kitchen", &[]).expect(0);
     let table = TableFile::open_path(&run.folder.join("predictions.arrow")).unwrap();
     let table = predictions::read(&table).unwrap();
-    assert_eq!(table.classes, ["angry", "hungry"]);
+    assert_eq!(table.task.names(), ["angry", "hungry"]);
     assert_eq!(table.rows.len(), 2 * 30);
     let row = table.rows.iter().find(|row| row.utterance == "Kitchen/ann/hungry-0002").unwrap();
-    assert_eq!((row.speaker.as_str(), row.label.as_str()), ("Kitchen/ann", "hungry"));
+    let hungry = row.truth.as_ref().and_then(|truth| truth.class());
+    assert_eq!((row.speaker.as_str(), hungry), ("Kitchen/ann", Some("hungry")));
     assert!(run.text("report.md").contains("| Kitchen | 30 | 3 | CC BY 4.0 |"), "{}", run.text("report.md"));
 }

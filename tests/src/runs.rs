@@ -39,7 +39,7 @@ fn a_run_leaves_a_whole_folder_behind() {
     assert_eq!(table.metadata("affekt.version"), Some("1"));
     let table = predictions::read(&table).unwrap();
     assert_eq!(table.rows.len(), 2 * 45, "every recording is in dev once and in test once");
-    assert!(table.rows.iter().all(|row| row.variant == "default" && row.scores.len() == 8));
+    assert!(table.rows.iter().all(|row| row.variant == "default" && row.outputs.len() == 8));
 }
 
 /// A page that shows the same without a network: nothing is loaded from elsewhere.

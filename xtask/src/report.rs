@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use affekt_corpus::{
     Audit, Card, Completeness, DevPart, Group, OfficialDev, Protocol, Shared, Sharing, Side, completeness,
 };
-use affekt_domain::{Fold, Problem, Role};
+use affekt_domain::{Fold, Problem, Role, Task};
 use affekt_eval::{Measure, Metrics, VariantMetrics};
 use affekt_report as page;
 use affekt_table::{examples, folds, history, manifest, problems};
@@ -71,7 +71,7 @@ fn variant(
     };
     let remarks = affekt_corpus::remarks(&parted.folds, &labelled.examples);
     Ok(page::Variant {
-        protocol: protocol_in_words(&variant.protocol, &parted.folds),
+        protocol: protocol_in_words(&variant.protocol, &parted.folds, &labelled.task),
         labels: labelled.scheme.clone(),
         labels_note: labelled.note.clone(),
         parameters,
@@ -99,14 +99,18 @@ fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
     variant.published.iter().flat_map(figures).collect()
 }
 
-fn protocol_in_words(protocol: &Protocol, folds: &[Fold]) -> String {
+fn protocol_in_words(protocol: &Protocol, folds: &[Fold], task: &Task) -> String {
     let share =
         |share: f64| format!("{:.0} % of the training part, in whole speakers, are dev", share * 100.0);
     match protocol {
         Protocol::Random(random) => {
             let percent = |share: f64| (share * 100.0).round();
             let (test, dev) = (percent(random.test), percent(random.dev));
-            format!("random split stratified by class, {}/{dev}/{test} % train/dev/test", 100.0 - test - dev)
+            let how = match task {
+                Task::Classes(_) => "stratified by class",
+                Task::Outputs(_) => "not stratified, since there are no classes",
+            };
+            format!("random split {how}, {}/{dev}/{test} % train/dev/test", 100.0 - test - dev)
         }
         Protocol::GroupKfold(kfold) => {
             let dev = if kfold.dev_folds > 0 { "the next fold is dev" } else { "no dev part" };
@@ -204,7 +208,7 @@ fn parts(labelled: &examples::Examples, parted: &folds::Folds, classes: &[String
     let mut counts: BTreeMap<(&str, Role), Vec<usize>> = BTreeMap::new();
     for example in &labelled.examples {
         let role = first.role(&example.utterance.id);
-        let class = classes.iter().position(|class| *class == example.class);
+        let class = example.class().and_then(|class| classes.iter().position(|known| known == class));
         if let (Some(role), Some(class)) = (role, class) {
             let of_part = counts.entry((&example.utterance.corpus, role));
             of_part.or_insert_with(|| vec![0; classes.len()])[class] += 1;

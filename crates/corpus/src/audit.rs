@@ -42,7 +42,7 @@ pub struct Part {
     pub examples: usize,
     /// How many speakers.
     pub speakers: usize,
-    /// How many examples of each class.
+    /// How many examples of each class: of none where values are predicted, or labels are withheld.
     pub classes: BTreeMap<String, usize>,
     /// How many examples of each corpus.
     pub corpora: BTreeMap<String, usize>,
@@ -321,30 +321,31 @@ fn find_shared(
 fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> PolarsResult<Vec<Part>> {
     let roles = Role::ALL.len() as u32;
     // For each fold and role, how many rows have each value.
-    let count = |value: &dyn Fn(&Example) -> &str| -> PolarsResult<BTreeMap<u32, BTreeMap<String, usize>>> {
-        let values = Values::new(examples.iter().map(|example| Some(value(example).to_owned())));
-        let table = rows.keyed(&values, |fold, role| fold * roles + role)?;
-        let keys = table.column("key")?.u64()?;
-        let mut by_place: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-        for group in table.group_by(["key"])?.get_groups().iter() {
-            let rows = members(&group);
-            let Some((place, value)) = keys.get(rows[0]).map(unpack) else { continue };
-            by_place.entry(place).or_default().insert(values.names[value as usize].clone(), rows.len());
-        }
-        Ok(by_place)
-    };
-    let classes = count(&|example| &example.class)?;
-    let mut corpora = count(&|example| &example.utterance.corpus)?;
-    let speakers = count(&|example| &example.utterance.speaker)?;
-    let part = |(place, classes): (u32, BTreeMap<String, usize>)| Part {
+    let count =
+        |value: &dyn Fn(&Example) -> Option<&str>| -> PolarsResult<BTreeMap<u32, BTreeMap<String, usize>>> {
+            let values = Values::new(examples.iter().map(|example| value(example).map(str::to_owned)));
+            let table = rows.keyed(&values, |fold, role| fold * roles + role)?;
+            let keys = table.column("key")?.u64()?;
+            let mut by_place: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+            for group in table.group_by(["key"])?.get_groups().iter() {
+                let rows = members(&group);
+                let Some((place, value)) = keys.get(rows[0]).map(unpack) else { continue };
+                by_place.entry(place).or_default().insert(values.names[value as usize].clone(), rows.len());
+            }
+            Ok(by_place)
+        };
+    let corpora = count(&|example| Some(&example.utterance.corpus))?;
+    let mut classes = count(&|example| example.class())?;
+    let speakers = count(&|example| Some(&example.utterance.speaker))?;
+    let part = |(place, corpora): (u32, BTreeMap<String, usize>)| Part {
         fold: folds[(place / roles) as usize].number(),
         role: Role::ALL[(place % roles) as usize],
-        examples: classes.values().sum(),
+        examples: corpora.values().sum(),
         speakers: speakers.get(&place).map_or(0, BTreeMap::len),
-        classes,
-        corpora: corpora.remove(&place).unwrap_or_default(),
+        classes: classes.remove(&place).unwrap_or_default(),
+        corpora,
     };
-    Ok(classes.into_iter().map(part).collect())
+    Ok(corpora.into_iter().map(part).collect())
 }
 
 fn key(shared: &Shared) -> (u32, Sharing, &str, [Role; 2]) {

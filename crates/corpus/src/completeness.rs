@@ -73,7 +73,7 @@ pub fn completeness(card: &Card, utterances: &[Utterance]) -> Completeness {
     let expected = card.files_of_emotions();
     let emotions: BTreeSet<&str> = card.labels.values().map(|label| label.emotion.as_str()).collect();
     let count = |emotion: &str| Count {
-        found: own().filter(|utterance| utterance.emotion == emotion).count(),
+        found: own().filter(|utterance| utterance.emotion.as_deref() == Some(emotion)).count(),
         expected: expected.as_ref().and_then(|expected| expected.get(emotion).copied()),
     };
     Completeness {

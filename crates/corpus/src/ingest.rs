@@ -30,7 +30,7 @@ pub struct AudioFacts {
 }
 
 /// What became of a scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ingested {
     /// The manifest, in the order of the files.
     pub utterances: Vec<Utterance>,
@@ -287,8 +287,9 @@ fn utterance(card: &Card, file: &Measured) -> Utterance {
         intensity: fields.intensity.clone(),
         session: fields.session.as_deref().map(of_corpus),
         part: fields.part,
-        label: fields.label.clone(),
-        emotion: found.emotion.clone(),
+        label: Some(fields.label.clone()),
+        emotion: Some(found.emotion.clone()),
+        values: BTreeMap::new(),
         samples: facts.samples,
         rate: facts.rate,
         channels: facts.channels,

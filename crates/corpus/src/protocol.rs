@@ -33,7 +33,7 @@ pub use split_file::SplitFile;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Protocol {
-    /// One fold at random, stratified by class.
+    /// One fold at random, stratified by class where there are classes.
     Random(Random),
     /// As many folds as wished, no group in two roles of any.
     GroupKfold(GroupKfold),
@@ -135,10 +135,19 @@ fn fold(number: u32, examples: &[Example], roles: BTreeMap<String, Role>) -> Res
     let mut used = BTreeSet::new();
     for example in examples {
         let Some(role) = roles.get(&example.utterance.id) else { continue };
-        used.insert(example.class.as_str());
+        used.extend(example.class());
         if *role == Role::Train {
-            trained.insert(example.class.as_str());
+            trained.extend(example.class());
         }
+    }
+    let is_unlearnable = |example: &Example| {
+        let role = roles.get(&example.utterance.id);
+        example.target.is_none() && role.is_some_and(|role| *role != Role::Test)
+    };
+    if examples.iter().any(is_unlearnable) {
+        let blind: Vec<Example> =
+            examples.iter().filter(|example| is_unlearnable(example)).cloned().collect();
+        return Err(Impossible::Withheld { fold: number, without: Without::new(&blind, |_| true) });
     }
     if let Some(class) = used.difference(&trained).next() {
         return Err(Impossible::ClassNotTrained { fold: number, class: (*class).to_owned() });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use affekt_config::{Diagnostic, Diagnostics, Field, Node, Section, parse};
-use affekt_domain::{LabelScheme, Relabelling};
+use affekt_domain::{ClassRules, LabelScheme, Labels, Relabelling};
 
 use crate::{Card, ShelfError, shelf};
 
@@ -40,10 +40,36 @@ fn label_folders(folders: &[PathBuf]) -> Vec<PathBuf> {
     folders.iter().map(|folder| folder.join("labels")).collect()
 }
 
+/// `targets: [names]`, or `classes` with the rules that lead to them.
 fn read_scheme(scheme: &mut Section, folders: &[PathBuf]) -> Option<LabelScheme> {
-    let diagnostics = scheme.diagnostics();
     let name = scheme.required_text("name");
     let note = scheme.optional_text("note");
+    let labels = match scheme.optional("targets") {
+        Some(targets) => Labels::Targets(read_targets(targets)?),
+        None => Labels::Classes(read_rules(scheme, folders)),
+    };
+    Some(LabelScheme { name: name?, labels, note })
+}
+
+/// The names of the values that are to be predicted, each once.
+fn read_targets(field: Field) -> Option<Vec<String>> {
+    let mut targets: Vec<String> = Vec::new();
+    for item in field.list() {
+        let name = item.text()?;
+        if targets.iter().any(|known| known == name) {
+            item.expected("each target once");
+            return None;
+        }
+        targets.push(name.to_owned());
+    }
+    if targets.is_empty() {
+        field.expected("the names of one value or more");
+    }
+    (!targets.is_empty()).then_some(targets)
+}
+
+fn read_rules(scheme: &mut Section, folders: &[PathBuf]) -> ClassRules {
+    let diagnostics = scheme.diagnostics();
     let classes: Option<Vec<String>> = scheme.optional("classes").map(|classes| {
         classes.list().into_iter().filter_map(|class| class.text().map(str::to_owned)).collect()
     });
@@ -67,7 +93,7 @@ fn read_scheme(scheme: &mut Section, folders: &[PathBuf]) -> Option<LabelScheme>
             }
         }
     }
-    Some(LabelScheme { name: name?, classes, rename, corpora, note })
+    ClassRules { classes, rename, corpora }
 }
 
 /// `{ everything: class }` or `{ rename: { emotion: class } }`.

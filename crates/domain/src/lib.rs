@@ -1,6 +1,6 @@
 //! The vocabulary of speech-emotion experiments. No IO.
 //!
-//! A corpus holds [`Utterance`]s; a [`LabelScheme`] gives each a class ([`Example`]); a protocol puts the
+//! A corpus holds [`Utterance`]s; a [`LabelScheme`] gives each its [`Target`] ([`Example`]); a protocol puts the
 //! examples into [`Fold`]s, where each has one [`Role`]. Whatever is worth caching is named by the
 //! [`Digest`] of its bytes.
 
@@ -11,13 +11,15 @@ mod prediction;
 mod random;
 mod role;
 mod stage;
+mod target;
 mod utterance;
 
 pub use digest::{Digest, ParseDigestError};
 pub use fold::{Fold, SharedUtterance};
-pub use labels::{LabelScheme, Relabelling};
+pub use labels::{ClassRules, LabelScheme, Labels, Relabelling, Verdict};
 pub use prediction::{Epoch, Prediction};
 pub use random::SplitMix64;
 pub use role::Role;
 pub use stage::Stage;
+pub use target::{Misfit, Target, Task, predicted_class};
 pub use utterance::{Example, Problem, Sex, Utterance};

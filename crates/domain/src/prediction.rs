@@ -1,6 +1,6 @@
 //! What a trained network says about an utterance, and how its training went.
 
-use crate::{Role, Sex, Stage};
+use crate::{Role, Sex, Stage, Target};
 
 /// One prediction of one trained network: a row of `predictions.arrow`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,12 +23,11 @@ pub struct Prediction {
     pub seed: u64,
     /// Dev or test.
     pub role: Role,
-    /// The true class.
-    pub label: String,
-    /// The class with the highest score.
-    pub predicted: String,
-    /// Logits, in the order of the classes.
-    pub scores: Vec<f32>,
+    /// What is true of it; `None` where the corpus withholds that.
+    pub truth: Option<Target>,
+    /// What the network says: a logit for each class (see [`Task::predicted`](crate::Task::predicted)), or the values,
+    /// in the order of the task.
+    pub outputs: Vec<f32>,
 }
 
 /// One epoch of one training run.

@@ -1,8 +1,10 @@
 //! One recording of one speaker, and what is known about it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Role};
+use crate::{Digest, Role, Target};
 
 /// The sex of a speaker, as the corpus states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,7 +34,7 @@ impl Sex {
 }
 
 /// One recording: a row of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Utterance {
     /// `<corpus>/<path in the corpus without extension>`, with forward slashes.
     pub id: String,
@@ -50,10 +52,12 @@ pub struct Utterance {
     pub session: Option<String>,
     /// The part that the corpus itself assigns it to, where it has official parts.
     pub part: Option<Role>,
-    /// The corpus' own label in its own words: `calm`, `ps`, `HAP`.
-    pub label: String,
+    /// The corpus' own label in its own words: `calm`, `ps`, `HAP`. `None` where the corpus withholds it, or has none.
+    pub label: Option<String>,
     /// The emotion that the corpus' card gives that label, in the common vocabulary: `calm`, `surprise`, `happy`.
-    pub emotion: String,
+    pub emotion: Option<String>,
+    /// What the corpus states in numbers, by the names on its card: `Awe`, `Valence`. All are finite.
+    pub values: BTreeMap<String, f32>,
     /// Length in samples (per channel) at the file's own rate.
     pub samples: u64,
     /// The file's sampling rate in Hz.
@@ -72,13 +76,21 @@ impl Utterance {
     }
 }
 
-/// An utterance that a label scheme gave a class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An utterance under a label scheme.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Example {
     /// The recording.
     pub utterance: Utterance,
-    /// One of the scheme's classes.
-    pub class: String,
+    /// What the scheme says it is; `None` where the corpus withholds it, as it does of blind test parts.
+    pub target: Option<Target>,
+}
+
+impl Example {
+    /// Its class, where it has one.
+    #[must_use]
+    pub fn class(&self) -> Option<&str> {
+        self.target.as_ref().and_then(Target::class)
+    }
 }
 
 /// Something in a corpus that is not as it should be: reported, survived, never silent.

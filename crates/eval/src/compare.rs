@@ -15,6 +15,7 @@ use affekt_domain::Prediction;
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::pooled;
+use crate::answers::answers;
 use crate::bootstrap::{Difference, MIN_CLUSTERS, RESAMPLES, difference, resampled};
 use crate::count::{Counts, EvalError};
 use crate::holm::holm;
@@ -91,7 +92,7 @@ pub struct Bootstrap {
 pub struct Candidate<'a> {
     /// Its id, which its predictions carry.
     pub id: &'a str,
-    /// Its classes, in any order.
+    /// Its classes, in the order of its outputs.
     pub classes: &'a [String],
     /// Its predictions; rows of other variants and roles are passed over.
     pub predictions: &'a [Prediction],
@@ -162,10 +163,11 @@ impl<'a> Side<'a> {
         let classes: BTreeSet<&str> = variant.classes.iter().map(String::as_str).collect();
         // Scores are sums over classes: in one order, so that equal predictions give equal scores to the last bit.
         let ordered: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
-        let counts = Counts::new(variant.id, &ordered, variant.predictions)?;
+        let answers = answers(variant.id, variant.classes, variant.predictions)?;
+        let counts = Counts::new(variant.id, &ordered, &answers)?;
         Ok(Self {
             classes,
-            rows: TestRows::new(variant.id, variant.predictions),
+            rows: TestRows::new(&answers),
             clusters: counts.speakers().len(),
             pooled: pooled(&counts),
             resampled: resampled(&counts),

@@ -2,22 +2,53 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use affekt_domain::{Prediction, Role, Sex};
+use affekt_domain::Sex;
 
+use crate::answers::Answer;
 use crate::confusion::Confusion;
 
 /// Predictions that cannot be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EvalError {
     /// There is nothing to score.
-    #[error("variant `{variant}` has no predictions of role test: run its `predict` node on the test part")]
+    #[error(
+        "variant `{variant}` has no predictions of role test whose labels are known: run its `predict` node on the test \
+         part, or test on a part that the corpus labels"
+    )]
     NoTestRows {
         /// The variant.
         variant: String,
     },
-    /// A label or prediction is no class of the variant.
+    /// Values are predicted, of which no figures are known here.
     #[error(
-        "{what} `{class}` of `{utterance}` (fold {fold}, seed {seed}) is no class of variant `{variant}`: \
+        "variant `{variant}` predicts values, and only classes can be scored: use a label scheme with classes"
+    )]
+    Outputs {
+        /// The variant.
+        variant: String,
+    },
+    /// A network did not say one thing about each class.
+    #[error(
+        "`{utterance}` (fold {fold}, seed {seed}) has {outputs} outputs for the {classes} classes of variant \
+         `{variant}`: expected one a class"
+    )]
+    NotOneOutputAClass {
+        /// The variant.
+        variant: String,
+        /// The utterance.
+        utterance: String,
+        /// The fold.
+        fold: u32,
+        /// The seed.
+        seed: u64,
+        /// How many outputs.
+        outputs: usize,
+        /// How many classes.
+        classes: usize,
+    },
+    /// A label is no class of the variant.
+    #[error(
+        "label `{class}` of `{utterance}` (fold {fold}, seed {seed}) is no class of variant `{variant}`: \
          expected one of {}", classes.join(", ")
     )]
     UnknownClass {
@@ -29,8 +60,6 @@ pub enum EvalError {
         fold: u32,
         /// The seed.
         seed: u64,
-        /// `label` or `prediction`.
-        what: &'static str,
         /// The unknown class.
         class: String,
         /// The classes that the variant has.
@@ -94,25 +123,12 @@ pub(crate) struct Counts<'a> {
 }
 
 impl<'a> Counts<'a> {
-    /// Counts the test rows of `variant`.
-    pub fn new(variant: &str, classes: &[String], predictions: &'a [Prediction]) -> Result<Self, EvalError> {
+    /// Counts the answers of `variant`, whose classes stand in matrices in the order of `classes`.
+    pub fn new(variant: &str, classes: &[String], answers: &[Answer<'a>]) -> Result<Self, EvalError> {
         let index: HashMap<&str, usize> = classes.iter().enumerate().map(|(i, c)| (c.as_str(), i)).collect();
-        let mut seen = HashSet::with_capacity(predictions.len());
+        let mut seen = HashSet::with_capacity(answers.len());
         let mut matrices = HashMap::new();
-        for row in predictions.iter().filter(|row| row.role == Role::Test && row.variant == variant) {
-            let position = |what, class: &String| {
-                index.get(class.as_str()).copied().ok_or_else(|| EvalError::UnknownClass {
-                    variant: variant.to_owned(),
-                    utterance: row.utterance.clone(),
-                    fold: row.fold,
-                    seed: row.seed,
-                    what,
-                    class: class.clone(),
-                    classes: classes.to_vec(),
-                })
-            };
-            let (truth, predicted) =
-                (position("label", &row.label)?, position("prediction", &row.predicted)?);
+        for Answer { row, truth, predicted } in answers {
             if !seen.insert((row.fold, row.seed, row.utterance.as_str())) {
                 return Err(EvalError::Twice {
                     variant: variant.to_owned(),
@@ -129,7 +145,10 @@ impl<'a> Counts<'a> {
                 session: row.session.as_deref(),
                 speaker: &row.speaker,
             };
-            matrices.entry(key).or_insert_with(|| Confusion::new(classes.len())).add(truth, predicted);
+            matrices
+                .entry(key)
+                .or_insert_with(|| Confusion::new(classes.len()))
+                .add(index[truth], index[predicted]);
         }
         if matrices.is_empty() {
             return Err(EvalError::NoTestRows { variant: variant.to_owned() });

@@ -12,6 +12,7 @@
 //! All figures are fractions. Equal predictions give equal bytes, whatever the order they come in.
 
 mod aggregate;
+mod answers;
 mod baselines;
 mod bootstrap;
 mod compare;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aggregate::{Aggregate, aggregate};
+use crate::answers::answers;
 use crate::baselines::{Baselines, TrainingCounts, baselines};
 use crate::compare::Comparison;
 use crate::confusion::Confusion;
@@ -107,13 +108,15 @@ impl Metrics {
 /// `training` is what baselines are fitted on; without it they are fitted on the test truth and say so.
 ///
 /// # Errors
-/// When there is nothing to score, a row names a class that the variant has not, or rows contradict each other.
+/// When there is nothing to score, a row names a class that the variant has not or has other outputs, or rows
+/// contradict each other.
 pub fn evaluate(
     about: Description,
     predictions: &[Prediction],
     training: Option<&TrainingCounts>,
 ) -> Result<VariantMetrics, EvalError> {
-    let counts = Counts::new(&about.id, &about.classes, predictions)?;
+    let answers = answers(&about.id, &about.classes, predictions)?;
+    let counts = Counts::new(&about.id, &about.classes, &answers)?;
     let matrices = counts.cells();
     let mut overall = Confusion::new(about.classes.len());
     matrices.values().for_each(|matrix| overall.merge(matrix));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use affekt_domain::{Prediction, Role};
+use crate::answers::Answer;
 
 /// The test rows of a variant by seed, ordered by utterance, then fold.
 pub(crate) struct TestRows<'a> {
@@ -20,16 +20,16 @@ pub(crate) struct TestRow<'a> {
 }
 
 impl<'a> TestRows<'a> {
-    /// The test rows of `variant`.
-    pub fn new(variant: &str, predictions: &'a [Prediction]) -> Self {
+    /// The rows of these answers.
+    pub fn new(answers: &[Answer<'a>]) -> Self {
         let mut seeds = BTreeMap::<u64, Vec<TestRow<'_>>>::new();
-        for row in predictions.iter().filter(|row| row.role == Role::Test && row.variant == variant) {
+        for Answer { row, truth, predicted } in answers {
             seeds.entry(row.seed).or_default().push(TestRow {
                 utterance: &row.utterance,
                 fold: row.fold,
                 speaker: &row.speaker,
-                label: &row.label,
-                is_right: row.label == row.predicted,
+                label: truth,
+                is_right: truth == predicted,
             });
         }
         seeds.values_mut().for_each(|rows| rows.sort_unstable());

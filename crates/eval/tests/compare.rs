@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use affekt_domain::{Prediction, Role, SplitMix64};
+use affekt_domain::{Prediction, Role, SplitMix64, Target};
 use affekt_eval::{Candidate, Compared, Comparison, Measure, Outcome, compare};
 
 const CLASSES: [&str; 3] = ["a", "b", "c"];
@@ -18,9 +18,8 @@ fn row(variant: &str, seed: u64, utterance: &str, label: &str, predicted: &str) 
         fold: 1,
         seed,
         role: Role::Test,
-        label: label.into(),
-        predicted: predicted.into(),
-        scores: Vec::new(),
+        truth: Some(Target::Class(label.into())),
+        outputs: CLASSES.map(|class| f32::from(u8::from(class == predicted))).into(),
     }
 }
 
@@ -185,7 +184,10 @@ fn other_rows_are_not_compared() {
     assert_eq!(reason(&one, &elsewhere), "different test rows: 30 against 30, 25 in common");
 
     let mut relabelled = other();
-    relabelled.iter_mut().filter(|row| row.utterance == "C/03/01").for_each(|row| row.label = "c".into());
+    relabelled
+        .iter_mut()
+        .filter(|row| row.utterance == "C/03/01")
+        .for_each(|row| row.truth = Some(Target::Class("c".into())));
     assert_eq!(reason(&one, &relabelled), "different labels: `C/03/01` is b in one, c in the other");
 
     let mut spoken = other();
@@ -197,7 +199,9 @@ fn other_rows_are_not_compared() {
     assert_eq!(reason(&one, &by_seed), "different test rows from seed to seed");
 
     let (three, two) = (classes(), ["b", "a"].map(str::to_owned));
-    let few: Vec<_> = other().into_iter().filter(|row| row.label == "a" && row.predicted == "a").collect();
+    let mut few = other();
+    few.retain(|row| row.truth == Some(Target::Class("a".into())) && row.outputs == [1.0, 0.0, 0.0]);
+    few.iter_mut().for_each(|row| row.outputs = vec![0.0, 1.0]);
     let candidates = [
         Candidate { id: "one", classes: &three, predictions: &one },
         Candidate { id: "other", classes: &two, predictions: &few },
@@ -215,6 +219,7 @@ fn folds_may_be_numbered_otherwise_and_classes_ordered_otherwise() {
     assert_eq!(pair(&one, &other), expected);
 
     let (forwards, backwards) = (classes(), ["c", "b", "a"].map(str::to_owned));
+    other.iter_mut().for_each(|row| row.outputs.reverse());
     let candidates = [
         Candidate { id: "one", classes: &forwards, predictions: &one },
         Candidate { id: "other", classes: &backwards, predictions: &other },

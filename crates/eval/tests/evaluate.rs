@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use affekt_domain::{Prediction, Role, Sex};
+use affekt_domain::{Prediction, Role, Sex, Target};
 use affekt_eval::{Candidate, Description, Measure, Metrics, TrainingCounts, compare, evaluate};
 
 fn about(classes: &[&str]) -> Description {
@@ -15,8 +15,13 @@ fn about(classes: &[&str]) -> Description {
     }
 }
 
-/// A test prediction from `corpus/speaker/utterance label predicted`.
+/// A test prediction of class a or b from `corpus/speaker/utterance label predicted`.
 fn row(fold: u32, seed: u64, text: &str) -> Prediction {
+    row_of(&["a", "b"], fold, seed, text)
+}
+
+/// The same of other classes.
+fn row_of(classes: &[&str], fold: u32, seed: u64, text: &str) -> Prediction {
     let [utterance, label, predicted] = text.split(' ').collect::<Vec<_>>()[..] else { panic!("{text}") };
     let (speaker, _) = utterance.rsplit_once('/').unwrap();
     Prediction {
@@ -29,9 +34,8 @@ fn row(fold: u32, seed: u64, text: &str) -> Prediction {
         fold,
         seed,
         role: Role::Test,
-        label: label.into(),
-        predicted: predicted.into(),
-        scores: vec![0.5, 0.5],
+        truth: Some(Target::Class(label.into())),
+        outputs: classes.iter().map(|class| f32::from(u8::from(*class == predicted))).collect(),
     }
 }
 
@@ -127,7 +131,8 @@ fn chance_is_what_guessing_gives() {
     let (mut uar, mut wa, mut guesses) = (0.0, 0.0, 0.0);
     for guess in 0..3_usize.pow(4) {
         let row = |(i, label): (usize, &&str)| {
-            row(1, 1, &format!("N/{i}/1 {label} {}", classes[guess / 3_usize.pow(i as u32) % 3]))
+            let predicted = classes[guess / 3_usize.pow(i as u32) % 3];
+            row_of(&classes, 1, 1, &format!("N/{i}/1 {label} {predicted}"))
         };
         let rows: Vec<_> = truth.iter().enumerate().map(row).collect();
         let metrics = evaluate(about(&classes), &rows, None).unwrap();
@@ -220,12 +225,13 @@ fn one_corpus_has_no_corpus_baseline() {
 }
 
 #[test]
-fn dev_rows_and_other_variants_are_passed_over() {
+fn dev_rows_other_variants_and_rows_without_a_label_are_passed_over() {
     let rows = two_folds();
     let expected = evaluate(about(&["a", "b"]), &rows, None).unwrap();
     let mut more = rows.clone();
     more.push(Prediction { role: Role::Dev, ..row(1, 1, "N/9/1 a b") });
     more.push(Prediction { variant: "w".into(), ..row(1, 1, "N/9/2 a b") });
+    more.push(Prediction { truth: None, ..row(1, 1, "N/9/3 a b") });
     assert_eq!(evaluate(about(&["a", "b"]), &more, None).unwrap(), expected);
 
     let error = evaluate(about(&["a", "b"]), &more[10..11], None).unwrap_err();
@@ -234,11 +240,18 @@ fn dev_rows_and_other_variants_are_passed_over() {
 
 #[test]
 fn contradictions_are_refused() {
-    let unknown = evaluate(about(&["a", "b"]), &[row(3, 7, "N/1/1 a c")], None).unwrap_err();
+    let refused = |row| evaluate(about(&["a", "b"]), &[row], None).unwrap_err().to_string();
     assert_eq!(
-        unknown.to_string(),
-        "prediction `c` of `N/1/1` (fold 3, seed 7) is no class of variant `v`: expected one of a, b"
+        refused(row(3, 7, "N/1/1 c a")),
+        "label `c` of `N/1/1` (fold 3, seed 7) is no class of variant `v`: expected one of a, b"
     );
+    assert_eq!(
+        refused(Prediction { outputs: vec![1.0], ..row(3, 7, "N/1/1 a a") }),
+        "`N/1/1` (fold 3, seed 7) has 1 outputs for the 2 classes of variant `v`: expected one a class"
+    );
+    let values = Some(Target::Values(vec![0.5, 0.5]));
+    let values = refused(Prediction { truth: values, ..row(3, 7, "N/1/1 a a") });
+    assert!(values.starts_with("variant `v` predicts values"), "{values}");
     let twice =
         evaluate(about(&["a", "b"]), &[row(1, 1, "N/1/1 a a"), row(1, 1, "N/1/1 a b")], None).unwrap_err();
     assert!(twice.to_string().contains("twice"), "{twice}");
@@ -273,7 +286,7 @@ fn large_experiments_take_no_time() {
                 (classes[utterance % 7], classes[(utterance + utterance * seed % 5) % 7]);
             let text = format!("C{}/{speaker}/{utterance} {label} {predicted}", speaker % 4);
             let sex = Some(if speaker % 2 == 0 { Sex::Female } else { Sex::Male });
-            Prediction { sex, ..row(1 + speaker as u32 % 5, seed as u64, &text) }
+            Prediction { sex, ..row_of(&classes, 1 + speaker as u32 % 5, seed as u64, &text) }
         })
         .collect();
     let start = Instant::now();

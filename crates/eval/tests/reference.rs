@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use affekt_domain::{Prediction, Role, Sex};
+use affekt_domain::{Prediction, Role, Sex, Target};
 use affekt_eval::{
     Candidate, Compared, Description, Measure, Outcome, Pair, RESAMPLES, VariantMetrics, compare, evaluate,
 };
@@ -14,7 +14,17 @@ fn golden(name: &str) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-fn predictions() -> Vec<Prediction> {
+/// The classes of a golden.
+fn classes(expected: &Value) -> Vec<String> {
+    serde_json::from_value(expected["classes"].clone()).unwrap()
+}
+
+/// Outputs that speak for one class.
+fn outputs_for(predicted: &str, classes: &[String]) -> Vec<f32> {
+    classes.iter().map(|class| f32::from(u8::from(class == predicted))).collect()
+}
+
+fn predictions(classes: &[String]) -> Vec<Prediction> {
     let text = golden("predictions.csv");
     let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
     rows.map(|row| Prediction {
@@ -27,9 +37,8 @@ fn predictions() -> Vec<Prediction> {
         fold: row[4].parse().unwrap(),
         seed: row[5].parse().unwrap(),
         role: Role::Test,
-        label: row[6].into(),
-        predicted: row[7].into(),
-        scores: Vec::new(),
+        truth: Some(Target::Class(row[6].into())),
+        outputs: outputs_for(row[7], classes),
     })
     .collect()
 }
@@ -44,9 +53,10 @@ fn ours(expected: &Value) -> VariantMetrics {
         params: [].into(),
         protocol: "group-kfold".into(),
         stamps: Vec::new(),
-        classes: serde_json::from_value(expected["classes"].clone()).unwrap(),
+        classes: classes(expected),
     };
-    evaluate(about, &predictions(), None).unwrap()
+    let predictions = predictions(&about.classes);
+    evaluate(about, &predictions, None).unwrap()
 }
 
 /// Every number in `expected` stands at the same place in `ours`, but for rounding.
@@ -131,7 +141,7 @@ fn compared(pair: &Pair) -> &Compared {
 }
 
 /// Variant → its predictions in `compare.csv`, in the order of the columns.
-fn variants() -> Vec<(String, Vec<Prediction>)> {
+fn variants(classes: &[String]) -> Vec<(String, Vec<Prediction>)> {
     let text = golden("compare.csv");
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let names = lines.next().unwrap().split_off(4);
@@ -147,9 +157,8 @@ fn variants() -> Vec<(String, Vec<Prediction>)> {
             fold: 1,
             seed: row[2].parse().unwrap(),
             role: Role::Test,
-            label: row[3].into(),
-            predicted: row[4 + column].into(),
-            scores: Vec::new(),
+            truth: Some(Target::Class(row[3].into())),
+            outputs: outputs_for(row[4 + column], classes),
         });
         (name.to_owned(), rows.collect())
     };
@@ -160,8 +169,8 @@ fn variants() -> Vec<(String, Vec<Prediction>)> {
 fn differences_are_scipy_s_and_statsmodels() {
     let expected: Value = serde_json::from_str(&golden("compare.json")).unwrap();
     assert_eq!(expected["resamples"], RESAMPLES);
-    let classes: Vec<String> = serde_json::from_value(expected["classes"].clone()).unwrap();
-    let variants = variants();
+    let classes = classes(&expected);
+    let variants = variants(&classes);
     let candidates: Vec<Candidate> =
         variants.iter().map(|(id, predictions)| Candidate { id, classes: &classes, predictions }).collect();
     for measure in Measure::ALL {
@@ -211,9 +220,8 @@ fn exact_tests_and_their_correction_are_statsmodels() {
                 fold: 1,
                 seed: 1,
                 role: Role::Test,
-                label: "a".into(),
-                predicted: if is_right { "a" } else { "b" }.into(),
-                scores: Vec::new(),
+                truth: Some(Target::Class("a".into())),
+                outputs: if is_right { vec![1.0, 0.0] } else { vec![0.0, 1.0] },
             }
         });
         rows.collect()

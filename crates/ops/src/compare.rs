@@ -37,7 +37,7 @@ pub fn params(params: &Params) -> Value {
 
 #[cfg(feature = "host")]
 pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> {
-    use affekt_eval::{Candidate, Measure, compare};
+    use affekt_eval::{Candidate, EvalError, Measure, compare};
     use affekt_graph::Failure;
     use affekt_table::predictions;
 
@@ -63,7 +63,10 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
                 ),
             });
         }
-        candidates.push(Candidate { id, classes: &table.classes, predictions: &table.rows });
+        let classes = table.task.classes();
+        let classes =
+            classes.ok_or_else(|| Failure::because(&EvalError::Outputs { variant: id.to_owned() }))?;
+        candidates.push(Candidate { id, classes, predictions: &table.rows });
     }
     let comparison =
         compare(&candidates, measure, baseline.as_deref()).map_err(|error| Failure::because(&error))?;

@@ -25,7 +25,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "evaluate",
-    version: 2,
+    version: 3,
     about: "the figures of a variant, over all its folds and seeds",
     inputs: &[
         InputPort::many("predictions", &[Kind::Predictions]),
@@ -47,23 +47,26 @@ pub fn params(params: &Params) -> Value {
 
 #[cfg(feature = "host")]
 pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> {
-    use affekt_domain::Role;
-    use affekt_eval::{Description, TrainingCounts, evaluate};
+    use affekt_domain::{Role, Target, Task};
+    use affekt_eval::{Description, EvalError, TrainingCounts, evaluate};
     use affekt_graph::Failure;
     use affekt_table::predictions::{self, Predictions};
 
     let Params { variant, params, protocol, stamps } = crate::params(job)?;
-    let mut all = Predictions { classes: Vec::new(), rows: Vec::new() };
+    let mut all = Predictions { task: Task::Classes(Vec::new()), rows: Vec::new() };
     for object in job.open("predictions")? {
         let part = crate::table::read(&object, predictions::read)?;
-        if !all.rows.is_empty() && all.classes != part.classes {
+        if !all.rows.is_empty() && all.task != part.task {
             return Err(Failure::Failed {
-                message: "predictions over different classes cannot be pooled".into(),
+                message: "predictions of different classes or outputs cannot be pooled".into(),
             });
         }
-        all.classes = part.classes;
+        all.task = part.task;
         all.rows.extend(part.rows);
     }
+    let Some(classes) = all.task.classes().map(<[String]>::to_vec) else {
+        return Err(Failure::because(&EvalError::Outputs { variant }));
+    };
     for row in &mut all.rows {
         row.variant.clone_from(&variant);
     }
@@ -74,15 +77,16 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
         let rows = crate::table::read(&object, |file| affekt_table::rows::read(file, Role::Train))?;
         training.push(rows);
     }
-    let counts =
-        TrainingCounts::new(training.iter().flat_map(|rows| {
-            rows.rows.iter().map(|row| (rows.fold, row.corpus.as_str(), row.class.as_str()))
-        }));
+    let counts = TrainingCounts::new(training.iter().flat_map(|rows| {
+        rows.rows.iter().filter_map(|row| {
+            Some((rows.fold, row.corpus.as_str(), row.target.as_ref().and_then(Target::class)?))
+        })
+    }));
     let stamps = match job.open("folds")?.first() {
         Some(object) => united(crate::table::read(object, affekt_table::folds::read)?.stamps, stamps),
         None => stamps,
     };
-    let about = Description { id: variant, params, protocol, stamps, classes: all.classes.clone() };
+    let about = Description { id: variant, params, protocol, stamps, classes };
     let counts = (!training.is_empty()).then_some(&counts);
     let metrics = evaluate(about, &all.rows, counts).map_err(|error| Failure::because(&error))?;
     crate::write_json(job.output("metrics")?, &metrics)?;

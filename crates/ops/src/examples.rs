@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use affekt_domain::LabelScheme;
+#[cfg(feature = "host")]
+use affekt_domain::Task;
 use affekt_graph::Place;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,7 +22,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "examples",
-    version: 2,
+    version: 3,
     about: "the manifests of all corpora, labelled by their schemes",
     inputs: &[InputPort::many("manifests", &[Kind::Manifest])],
     outputs: &[OutputPort::new("examples", Kind::Examples)],
@@ -43,7 +45,7 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
 
     let Params { schemes } = crate::params(job)?;
     let mut examples = Vec::new();
-    let mut classes: Vec<String> = Vec::new();
+    let mut tasks: Vec<Task> = Vec::new();
     for manifest in job.open("manifests")? {
         let utterances = crate::table::read(&manifest, affekt_table::manifest::read)?;
         let Some(corpus) = utterances.first().map(|utterance| utterance.corpus.clone()) else { continue };
@@ -51,18 +53,18 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
             message: format!("there is no label scheme for corpus {corpus}"),
         })?;
         let labelled = affekt_corpus::label(scheme, utterances);
-        // Schemes with fixed classes all name the same ones; native ones add theirs.
-        for class in labelled.classes {
-            if !classes.contains(&class) {
-                classes.push(class);
-            }
-        }
+        tasks.push(labelled.task);
         examples.extend(labelled.examples);
     }
-    if examples.is_empty() {
-        return Err(Failure::Failed { message: "no utterance has a class under these label schemes".into() });
+    if examples.iter().all(|example| example.target.is_none()) {
+        let message = "no utterance has a class or values under these label schemes";
+        return Err(Failure::Failed { message: message.into() });
     }
-    if schemes.values().any(|scheme| scheme.classes.is_none()) {
+    let is_native = |scheme: &LabelScheme| scheme.class_rules().is_some_and(|rules| rules.classes.is_none());
+    let mut task = one_task(tasks)?;
+    if let Task::Classes(classes) = &mut task
+        && schemes.values().any(is_native)
+    {
         classes.sort();
     }
     let mut names: Vec<&str> = schemes.values().map(|scheme| scheme.name.as_str()).collect();
@@ -70,6 +72,29 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
     let mut notes: Vec<&str> = schemes.values().filter_map(|scheme| scheme.note.as_deref()).collect();
     notes.dedup();
     let note = (!notes.is_empty()).then(|| notes.join(" "));
-    let table = Examples { scheme: names.join(", "), classes, note, examples };
+    let table = Examples { scheme: names.join(", "), task, note, examples };
     affekt_table::examples::write(job.output("examples")?, &table).map_err(crate::table::unwritten)
+}
+
+/// One task for all corpora. Schemes with fixed classes or targets all name the same ones; native ones add theirs.
+#[cfg(feature = "host")]
+fn one_task(tasks: Vec<Task>) -> Result<Task, affekt_graph::Failure> {
+    let mut tasks = tasks.into_iter();
+    let mut all = tasks.next().unwrap_or(Task::Classes(Vec::new()));
+    for task in tasks {
+        match (&mut all, task) {
+            (Task::Classes(all), Task::Classes(more)) => {
+                let new: Vec<String> = more.into_iter().filter(|class| !all.contains(class)).collect();
+                all.extend(new);
+            }
+            (Task::Outputs(all), Task::Outputs(same)) if *all == same => {}
+            (all, other) => {
+                let (names, others) = (all.names().join(", "), other.names().join(", "));
+                let message =
+                    format!("corpora are labelled with {names} and with {others}: use one label scheme");
+                return Err(affekt_graph::Failure::Failed { message });
+            }
+        }
+    }
+    Ok(all)
 }

@@ -21,7 +21,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "ingest",
-    version: 2,
+    version: 3,
     about: "a corpus folder becomes a manifest",
     inputs: &[],
     outputs: &[OutputPort::new("manifest", Kind::Manifest), OutputPort::new("problems", Kind::Problems)],

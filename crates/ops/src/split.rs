@@ -26,7 +26,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "split",
-    version: 1,
+    version: 2,
     about: "the examples of one fold by role",
     inputs: &[InputPort::one("examples", &[Kind::Examples]), InputPort::one("folds", &[Kind::Folds])],
     outputs: &[
@@ -57,13 +57,13 @@ pub(crate) fn run(job: &Job) -> Result<(), Failure> {
         let of_role = examples.examples.iter().filter(|e| found.role(&e.utterance.id) == Some(role));
         let rows = of_role.map(|example| Row {
             utterance: example.utterance.id.clone(),
-            class: example.class.clone(),
+            target: example.target.clone(),
             corpus: example.utterance.corpus.clone(),
             speaker: example.utterance.speaker.clone(),
             session: example.utterance.session.clone(),
             sex: example.utterance.sex,
         });
-        let rows = Rows { role, fold, classes: examples.classes.clone(), rows: rows.collect() };
+        let rows = Rows { role, fold, task: examples.task.clone(), rows: rows.collect() };
         affekt_table::rows::write(job.output(role.name())?, &rows).map_err(crate::table::unwritten)?;
     }
     Ok(())

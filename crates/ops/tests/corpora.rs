@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use affekt_audio::write_wav_i16;
 use affekt_config::Diagnostics;
 use affekt_corpus::Card;
-use affekt_domain::{LabelScheme, Role};
+use affekt_domain::{ClassRules, LabelScheme, Labels, Role, Task};
 use affekt_graph::{Context, Failure, Item, Job, NodeId, Ops, Port};
 use affekt_ops::{CorpusFolder, HostOps};
 use affekt_table::{TableFile, examples, manifest, problems};
@@ -92,19 +92,14 @@ fn recordings_problems_and_official_parts_go_into_tables() {
     let [problem] = &problems[..] else { panic!("{problems:#?}") };
     assert_eq!((problem.path.as_str(), problem.dropped), ("train/3sad.wav", true));
 
-    let scheme = LabelScheme {
-        name: "native".into(),
-        classes: None,
-        rename: BTreeMap::new(),
-        corpora: BTreeMap::new(),
-        note: None,
-    };
+    let scheme =
+        LabelScheme { name: "native".into(), labels: Labels::Classes(ClassRules::default()), note: None };
     let path = folder.join("manifest");
     let digest = affekt_graph::hash_bytes(&fs::read(&path).unwrap());
     let manifests = vec![Port { name: "manifests".into(), items: vec![Item { digest, path }] }];
     run(&ops, folder, "examples", json!({ "schemes": { "show": scheme } }), manifests).unwrap();
     let examples = examples::read(&read("examples")).unwrap();
-    assert_eq!(examples.classes, ["angry", "sad"]);
+    assert_eq!(examples.task, Task::Classes(vec!["angry".into(), "sad".into()]));
     assert_eq!(
         examples.examples.into_iter().map(|example| example.utterance).collect::<Vec<_>>(),
         utterances

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use affekt_domain::{Fold, Prediction, Role};
+use affekt_domain::{Fold, Prediction, Role, Target, Task};
 use affekt_eval::{Comparison, Outcome, VariantMetrics};
 use affekt_graph::{Context, Failure, Item, Job, NodeId, Ops, Port, Store};
 use affekt_ops::{HostOps, compare, evaluate};
@@ -55,7 +55,8 @@ impl Bench {
 
     fn predictions(&self, rows: Vec<Prediction>) -> Item {
         let path = self.path("rows");
-        predictions::write(&path, &Predictions { classes: vec!["a".into(), "b".into()], rows }).unwrap();
+        predictions::write(&path, &Predictions { task: Task::Classes(vec!["a".into(), "b".into()]), rows })
+            .unwrap();
         self.adopt(&path)
     }
 
@@ -102,7 +103,8 @@ impl Bench {
 /// Two utterances of each of six speakers, as `predict` leaves them: without a variant.
 fn rows(is_right: impl Fn(usize) -> bool) -> Vec<Prediction> {
     let row = |i: usize| {
-        let (label, other) = if i.is_multiple_of(2) { ("a", "b") } else { ("b", "a") };
+        let label = if i.is_multiple_of(2) { "a" } else { "b" };
+        let says_a = (label == "a") == is_right(i);
         Prediction {
             variant: String::new(),
             utterance: format!("C/{}/{i}", i / 2),
@@ -113,9 +115,8 @@ fn rows(is_right: impl Fn(usize) -> bool) -> Vec<Prediction> {
             fold: 1,
             seed: 1,
             role: Role::Test,
-            label: label.into(),
-            predicted: if is_right(i) { label } else { other }.into(),
-            scores: vec![0.0, 0.0],
+            truth: Some(Target::Class(label.into())),
+            outputs: if says_a { vec![1.0, 0.0] } else { vec![0.0, 1.0] },
         }
     };
     (0..12).map(row).collect()

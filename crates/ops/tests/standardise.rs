@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use affekt_domain::Role;
+use affekt_domain::{Role, Target, Task};
 use affekt_features::{Scale, Standardiser};
 use affekt_graph::{Context, Failure, Item, Job, NodeId, Object, Ops, Port, Store};
 use affekt_ops::{HostOps, standardise};
@@ -54,7 +54,7 @@ impl Bench {
     fn rows(&self, role: Role, fold: u32, utterances: &[&str]) -> Item {
         let row = |utterance: &&str| Row {
             utterance: (*utterance).into(),
-            class: "sad".into(),
+            target: Some(Target::Class("sad".into())),
             corpus: "K".into(),
             speaker: utterance[..1].into(),
             session: None,
@@ -63,7 +63,7 @@ impl Bench {
         let rows = Rows {
             role,
             fold,
-            classes: vec!["happy".into(), "sad".into()],
+            task: Task::Classes(vec!["happy".into(), "sad".into()]),
             rows: utterances.iter().map(row).collect(),
         };
         let path = self.folder.path().join("rows");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use affekt_config::{Diagnostic, Diagnostics, Key, Node, Section, Span, list_names, nearest};
 use affekt_corpus::{Card, SyntheticConfig};
-use affekt_domain::LabelScheme;
+use affekt_domain::{LabelScheme, Labels};
 use affekt_eval::Measure;
 
 use crate::protocol::{self, Parting, Permitted};
@@ -155,18 +155,24 @@ fn read_corpus(
     Some((CorpusUse { card: card?, synthetic, expect }, scheme?))
 }
 
-/// Schemes with fixed classes must agree on them.
+/// Schemes with fixed classes or targets must agree on them.
 fn check_schemes(corpora: &[(CorpusUse, LabelScheme)], span: &Span, diagnostics: &Diagnostics) {
-    let mut fixed = corpora.iter().filter_map(|(_, scheme)| Some((scheme, scheme.classes.as_ref()?)));
+    let different = |first: &LabelScheme, other: &LabelScheme, what: &str| {
+        let message = format!("label schemes `{}` and `{}` have different {what}", first.name, other.name);
+        let hint = format!("use schemes with the same {what} for all corpora");
+        diagnostics.push(Diagnostic::error(span, message).hint(hint));
+    };
+    let schemes = || corpora.iter().map(|(_, scheme)| scheme);
+    if let Some(first) = schemes().find(|scheme| matches!(scheme.labels, Labels::Targets(_))) {
+        schemes()
+            .filter(|other| other.labels != first.labels)
+            .for_each(|other| different(first, other, "targets"));
+        return;
+    }
+    let mut fixed = schemes().filter_map(|scheme| Some((scheme, scheme.class_rules()?.classes.as_ref()?)));
     let Some((first, classes)) = fixed.next() else { return };
-    for (other, other_classes) in fixed {
-        if classes != other_classes {
-            let (first, other) = (&first.name, &other.name);
-            let message = format!("label schemes `{first}` and `{other}` have different classes");
-            diagnostics.push(
-                Diagnostic::error(span, message).hint("use schemes with the same classes for all corpora"),
-            );
-        }
+    for (other, _) in fixed.filter(|(_, other_classes)| *other_classes != classes) {
+        different(first, other, "classes");
     }
 }
 

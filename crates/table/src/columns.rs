@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::ArrowPrimitiveType;
-use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::builder::{Float32Builder, ListBuilder};
+use arrow_array::types::{ArrowPrimitiveType, Float32Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field};
 
 use affekt_domain::{Role, Sex};
@@ -33,6 +34,30 @@ pub(crate) fn optional_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) 
 /// A column of numbers.
 pub(crate) fn numbers<T: ArrowPrimitiveType>(values: impl Iterator<Item = T::Native>) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::from_iter_values(values))
+}
+
+/// The type of a column of lists of numbers.
+pub(crate) fn floats() -> DataType {
+    DataType::List(Arc::new(float()))
+}
+
+/// A column of lists of numbers.
+pub(crate) fn lists<'a>(rows: impl Iterator<Item = Option<&'a [f32]>>) -> ArrayRef {
+    let mut lists = ListBuilder::new(Float32Builder::new()).with_field(float());
+    for row in rows {
+        match row {
+            Some(values) => {
+                lists.values().append_slice(values);
+                lists.append(true);
+            }
+            None => lists.append(false),
+        }
+    }
+    Arc::new(lists.finish())
+}
+
+fn float() -> Field {
+    required("item", DataType::Float32)
 }
 
 /// A list of strings as metadata.
@@ -99,6 +124,11 @@ impl<'a> Columns<'a> {
         self.any(name).map(Gaps)
     }
 
+    /// A column of lists of numbers with gaps.
+    pub(crate) fn optional_list(&self, name: &'a str) -> Result<Lists<'a>, TableError> {
+        self.any(name).map(|column| Lists { name, column })
+    }
+
     /// A column of numbers.
     pub(crate) fn number<T: ArrowPrimitiveType>(
         &self,
@@ -123,6 +153,31 @@ impl<'a> Gaps<'a> {
 
     pub(crate) fn owned(&self, row: usize) -> Option<String> {
         self.value(row).map(str::to_owned)
+    }
+}
+
+/// A column of lists of numbers with gaps.
+pub(crate) struct Lists<'a> {
+    name: &'a str,
+    column: &'a ListArray,
+}
+
+impl Lists<'_> {
+    pub(crate) fn value(&self, row: usize) -> Result<Option<Vec<f32>>, TableError> {
+        if self.column.is_null(row) {
+            return Ok(None);
+        }
+        let values = self.column.value(row);
+        match values.as_any().downcast_ref::<PrimitiveArray<Float32Type>>() {
+            Some(floats) if floats.null_count() == 0 => Ok(Some(floats.values().to_vec())),
+            _ => Err(TableError::Malformed(format!("column `{}` does not hold f32 throughout", self.name))),
+        }
+    }
+
+    pub(crate) fn required(&self, row: usize) -> Result<Vec<f32>, TableError> {
+        self.value(row)?.ok_or_else(|| {
+            TableError::Malformed(format!("column `{}` lacks a value in row {row}", self.name))
+        })
     }
 }
 

@@ -1,44 +1,49 @@
-//! `examples`: the utterances of one or more corpora that a label scheme gave a class.
+//! `examples`: the utterances of one or more corpora and what a label scheme says that they are.
 
 use std::path::Path;
 
-use affekt_domain::Example;
-use arrow_schema::DataType;
+use affekt_domain::{Example, Task};
 
-use crate::columns::{json_list, read_rows, required, texts};
+use crate::columns::read_rows;
+use crate::targets::EXAMPLES as COLUMN;
 use crate::writer::{schema, write_rows};
-use crate::{TableError, TableFile, manifest};
+use crate::{TableError, TableFile, manifest, targets};
 
 /// The kind of these tables.
 pub const KIND: &str = "examples";
 
 /// Labelled utterances, and the scheme that labelled them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Examples {
     /// The scheme's name.
     pub scheme: String,
-    /// Its classes, in the order that networks and tables use.
-    pub classes: Vec<String>,
+    /// What is predicted.
+    pub task: Task,
     /// Its remark for reports.
     pub note: Option<String>,
-    /// The utterances and their classes, each one of [`Examples::classes`].
+    /// The utterances and their targets, each one of [`Examples::task`].
     pub examples: Vec<Example>,
 }
 
 /// Writes examples to the file `path`.
 ///
 /// # Errors
-/// When a class is not among the classes, or the file cannot be written.
+/// When a target is none of the task's, or the file cannot be written.
 pub fn write(path: &Path, examples: &Examples) -> Result<(), TableError> {
+    check(&examples.task, &examples.examples).map_err(TableError::Unwritable)?;
+    let stated = manifest::stated_names(examples.examples.iter().map(|row| &row.utterance));
     let mut fields = manifest::fields();
-    fields.push(required("class", DataType::Utf8));
-    let mut metadata = vec![("scheme", examples.scheme.clone()), ("classes", json_list(&examples.classes))];
+    fields.push(targets::field(&examples.task, &COLUMN, true));
+    let mut metadata = vec![
+        ("scheme", examples.scheme.clone()),
+        targets::metadata(&examples.task),
+        manifest::metadata(&stated),
+    ];
     metadata.extend(examples.note.clone().map(|note| ("note", note)));
-    check_classes(&examples.classes, examples.examples.iter().map(|row| &row.class))
-        .map_err(TableError::Unwritable)?;
     write_rows(path, &schema(KIND, fields, &metadata), &examples.examples, |rows| {
-        let mut columns = manifest::columns(&rows.iter().map(|row| &row.utterance).collect::<Vec<_>>());
-        columns.push(texts(rows.iter().map(|row| row.class.as_str())));
+        let utterances: Vec<_> = rows.iter().map(|row| &row.utterance).collect();
+        let mut columns = manifest::columns(&utterances, &stated);
+        columns.push(targets::column(&examples.task, rows.iter().map(|row| row.target.as_ref())));
         Ok(columns)
     })
 }
@@ -48,27 +53,24 @@ pub fn write(path: &Path, examples: &Examples) -> Result<(), TableError> {
 /// # Errors
 /// When it is no table of examples, or damaged.
 pub fn read(file: &TableFile) -> Result<Examples, TableError> {
+    file.expect_kind(KIND)?;
+    let (task, stated) = (targets::task(file)?, manifest::read_stated_names(file)?);
     let examples = read_rows(file, KIND, |columns| {
-        let classes = columns.text("class")?;
-        let utterances = manifest::utterances(columns)?.into_iter();
-        let example = |(row, utterance)| Example { utterance, class: classes.value(row).to_owned() };
-        Ok(utterances.enumerate().map(example).collect())
+        let targets = targets::Reader::new(columns, &task, &COLUMN)?;
+        let utterances = manifest::utterances(columns, &stated)?.into_iter();
+        let example = |(row, utterance)| Ok(Example { utterance, target: targets.target(row)? });
+        utterances.enumerate().map(example).collect()
     })?;
-    let classes: Vec<String> = file.required_json("classes")?;
-    check_classes(&classes, examples.iter().map(|row| &row.class)).map_err(TableError::Malformed)?;
+    check(&task, &examples).map_err(TableError::Malformed)?;
     Ok(Examples {
         scheme: file.required("scheme")?.to_owned(),
-        classes,
+        task,
         note: file.metadata("note").map(str::to_owned),
         examples,
     })
 }
 
-/// Names the first class that is not among `classes`.
-pub(crate) fn check_classes<'a>(
-    classes: &[String],
-    mut rows: impl Iterator<Item = &'a String>,
-) -> Result<(), String> {
-    let stranger = rows.find(|class| !classes.contains(class));
-    stranger.map_or(Ok(()), |class| Err(format!("class `{class}` is not one of {}", classes.join(", "))))
+fn check(task: &Task, examples: &[Example]) -> Result<(), String> {
+    let rows = examples.iter().map(|row| (row.utterance.id.as_str(), row.target.as_ref()));
+    targets::check(task, rows, true)
 }

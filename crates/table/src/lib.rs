@@ -13,6 +13,7 @@ mod columns;
 mod error;
 mod file;
 mod lazy;
+mod targets;
 mod writer;
 
 pub mod examples;

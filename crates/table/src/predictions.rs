@@ -1,28 +1,27 @@
 //! `predictions`: what trained networks say about the utterances of their dev and test parts.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use affekt_domain::{Prediction, Sex};
-use arrow_array::types::{Float32Type, Int32Type, UInt64Type};
-use arrow_array::{Array, Float32Array, ListArray};
-use arrow_buffer::OffsetBuffer;
-use arrow_schema::{DataType, Field};
+use affekt_domain::{Prediction, Sex, Task};
+use arrow_array::types::{Int32Type, UInt64Type};
+use arrow_schema::DataType;
 
 use crate::columns::{
-    fold, fold_number, json_list, numbers, optional, optional_texts, read_rows, required, role, sex, texts,
+    Columns, floats, fold, fold_number, lists, numbers, optional, optional_texts, read_rows, required, role,
+    sex, texts,
 };
+use crate::targets::PREDICTIONS as TRUTH;
 use crate::writer::{schema, write_rows};
-use crate::{TableError, TableFile};
+use crate::{TableError, TableFile, targets};
 
 /// The kind of these tables.
 pub const KIND: &str = "predictions";
 
-/// Predictions, and the order of their scores.
+/// Predictions, and the order of their outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
-    /// The classes, in the order of [`Prediction::scores`].
-    pub classes: Vec<String>,
+    /// What is predicted, in the order of [`Prediction::outputs`].
+    pub task: Task,
     /// The predictions.
     pub rows: Vec<Prediction>,
 }
@@ -30,9 +29,12 @@ pub struct Predictions {
 /// Writes predictions to the file `path`.
 ///
 /// # Errors
-/// When a row has not one score a class, or the file cannot be written.
+/// When a row has not one output for each name of the task, or a truth that is none of the task's, or the file cannot be
+/// written.
 pub fn write(path: &Path, predictions: &Predictions) -> Result<(), TableError> {
-    let fields = vec![
+    let Predictions { task, rows } = predictions;
+    check(task, rows).map_err(TableError::Unwritable)?;
+    let mut fields = vec![
         required("variant", DataType::Utf8),
         required("utterance", DataType::Utf8),
         required("corpus", DataType::Utf8),
@@ -42,20 +44,14 @@ pub fn write(path: &Path, predictions: &Predictions) -> Result<(), TableError> {
         required("fold", DataType::Int32),
         required("seed", DataType::UInt64),
         required("role", DataType::Utf8),
-        required("label", DataType::Utf8),
-        required("predicted", DataType::Utf8),
-        required("scores", DataType::List(Arc::new(item()))),
+        targets::field(task, &TRUTH, true),
     ];
-    let metadata = [("classes", json_list(&predictions.classes))];
-    check_scores(predictions).map_err(TableError::Unwritable)?;
-    write_rows(path, &schema(KIND, fields, &metadata), &predictions.rows, |rows| {
+    fields.extend(task.classes().map(|_| required("predicted", DataType::Utf8)));
+    fields.push(required(outputs(task), floats()));
+    write_rows(path, &schema(KIND, fields, &[targets::metadata(task)]), rows, |rows| {
         let folds: Vec<i32> = rows.iter().map(|row| fold_number(row.fold)).collect::<Result<_, _>>()?;
-        let lengths = std::iter::repeat_n(predictions.classes.len(), rows.len());
-        let scores: Float32Array =
-            rows.iter().flat_map(|row| &row.scores).map(|score| Some(*score)).collect();
-        let scores =
-            ListArray::new(Arc::new(item()), OffsetBuffer::from_lengths(lengths), Arc::new(scores), None);
-        Ok(vec![
+        let predicted = || rows.iter().filter_map(|row| task.predicted(&row.outputs));
+        let mut columns = vec![
             texts(rows.iter().map(|row| row.variant.as_str())),
             texts(rows.iter().map(|row| row.utterance.as_str())),
             texts(rows.iter().map(|row| row.corpus.as_str())),
@@ -65,18 +61,21 @@ pub fn write(path: &Path, predictions: &Predictions) -> Result<(), TableError> {
             numbers::<Int32Type>(folds.into_iter()),
             numbers::<UInt64Type>(rows.iter().map(|row| row.seed)),
             texts(rows.iter().map(|row| row.role.name())),
-            texts(rows.iter().map(|row| row.label.as_str())),
-            texts(rows.iter().map(|row| row.predicted.as_str())),
-            Arc::new(scores),
-        ])
+            targets::column(task, rows.iter().map(|row| row.truth.as_ref())),
+        ];
+        columns.extend(task.classes().map(|_| texts(predicted())));
+        columns.push(lists(rows.iter().map(|row| Some(row.outputs.as_slice()))));
+        Ok(columns)
     })
 }
 
 /// Reads predictions.
 ///
 /// # Errors
-/// When it is no table of predictions, or damaged.
+/// When it is no table of predictions, or damaged, or names a class as predicted that its scores do not.
 pub fn read(file: &TableFile) -> Result<Predictions, TableError> {
+    file.expect_kind(KIND)?;
+    let task = targets::task(file)?;
     let rows = read_rows(file, KIND, |columns| {
         let variants = columns.text("variant")?;
         let utterances = columns.text("utterance")?;
@@ -87,9 +86,8 @@ pub fn read(file: &TableFile) -> Result<Predictions, TableError> {
         let folds = columns.number::<Int32Type>("fold")?;
         let seeds = columns.number::<UInt64Type>("seed")?;
         let roles = columns.text("role")?;
-        let labels = columns.text("label")?;
-        let predicted = columns.text("predicted")?;
-        let scores = columns.full::<ListArray>("scores")?;
+        let truths = targets::Reader::new(columns, &task, &TRUTH)?;
+        let outputs = columns.optional_list(outputs(&task))?;
         let row = |row| {
             Ok(Prediction {
                 variant: variants.value(row).to_owned(),
@@ -101,36 +99,53 @@ pub fn read(file: &TableFile) -> Result<Predictions, TableError> {
                 fold: fold(folds.value(row))?,
                 seed: seeds.value(row),
                 role: role(roles.value(row))?,
-                label: labels.value(row).to_owned(),
-                predicted: predicted.value(row).to_owned(),
-                scores: floats(&scores.value(row))?,
+                truth: truths.target(row)?,
+                outputs: outputs.required(row)?,
             })
         };
-        columns.rows().map(row).collect()
+        let rows = columns.rows().map(row).collect::<Result<Vec<_>, _>>()?;
+        check_predicted(columns, &task, &rows)?;
+        Ok(rows)
     })?;
-    let predictions = Predictions { classes: file.required_json("classes")?, rows };
-    check_scores(&predictions).map_err(TableError::Malformed)?;
-    Ok(predictions)
+    check(&task, &rows).map_err(TableError::Malformed)?;
+    Ok(Predictions { task, rows })
 }
 
-fn check_scores(predictions: &Predictions) -> Result<(), String> {
-    let classes = predictions.classes.len();
-    match predictions.rows.iter().find(|row| row.scores.len() != classes) {
-        None => Ok(()),
-        Some(row) => {
-            Err(format!("`{}` has {} scores for {classes} classes", row.utterance, row.scores.len()))
-        }
+/// The column of what the network says.
+fn outputs(task: &Task) -> &'static str {
+    match task {
+        Task::Classes(_) => "scores",
+        Task::Outputs(_) => "outputs",
     }
 }
 
-fn floats(values: &dyn Array) -> Result<Vec<f32>, TableError> {
-    let floats = values.as_any().downcast_ref::<arrow_array::PrimitiveArray<Float32Type>>();
-    match floats {
-        Some(floats) if floats.null_count() == 0 => Ok(floats.values().to_vec()),
-        _ => Err(TableError::Malformed("column `scores` does not hold f32 throughout".into())),
+/// The column `predicted` is there for other readers; it must not contradict what it is derived from.
+fn check_predicted(columns: &Columns, task: &Task, rows: &[Prediction]) -> Result<(), TableError> {
+    if task.classes().is_none() {
+        return Ok(());
     }
+    let predicted = columns.text("predicted")?;
+    let wrong = rows.iter().enumerate().find(|(index, row)| {
+        task.predicted(&row.outputs).is_some_and(|derived| derived != predicted.value(*index))
+    });
+    wrong.map_or(Ok(()), |(index, row)| {
+        let (utterance, named) = (&row.utterance, predicted.value(index));
+        Err(TableError::Malformed(format!("`{utterance}` is predicted as `{named}`, not so by its scores")))
+    })
 }
 
-fn item() -> Field {
-    required("item", DataType::Float32)
+fn check(task: &Task, rows: &[Prediction]) -> Result<(), String> {
+    let names = task.names().len();
+    if let Some(row) = rows.iter().find(|row| row.outputs.len() != names) {
+        let (utterance, found, sort) = (&row.utterance, row.outputs.len(), task_names(task));
+        return Err(format!("`{utterance}` has {found} {} for {names} {sort}", outputs(task)));
+    }
+    targets::check(task, rows.iter().map(|row| (row.utterance.as_str(), row.truth.as_ref())), true)
+}
+
+fn task_names(task: &Task) -> &'static str {
+    match task {
+        Task::Classes(_) => "classes",
+        Task::Outputs(_) => "names",
+    }
 }

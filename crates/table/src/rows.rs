@@ -1,37 +1,38 @@
 //! `rows/train`, `rows/dev`, `rows/test`: the examples of one role of one fold.
 //!
-//! The role is part of the kind, so that test rows cannot be read where train rows are meant.
+//! The role is part of the kind, so that test rows cannot be read where train rows are meant. Test rows alone may lack
+//! a target, where a corpus keeps the truth of its test part to itself.
 
 use std::path::Path;
 
-use affekt_domain::{Role, Sex};
+use affekt_domain::{Role, Sex, Target, Task};
 use arrow_schema::DataType;
 
-use crate::columns::{json_list, optional, optional_texts, read_rows, required, sex, texts};
-use crate::examples::check_classes;
+use crate::columns::{optional, optional_texts, read_rows, required, sex, texts};
+use crate::targets::EXAMPLES as COLUMN;
 use crate::writer::{schema, write_rows};
-use crate::{TableError, TableFile};
+use crate::{TableError, TableFile, targets};
 
 /// The examples of one role of one fold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
     /// What they are for.
     pub role: Role,
     /// The fold, from 1.
     pub fold: u32,
-    /// The classes, in the order that networks and tables use.
-    pub classes: Vec<String>,
+    /// What is predicted.
+    pub task: Task,
     /// The examples.
     pub rows: Vec<Row>,
 }
 
 /// One of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The utterance's id.
     pub utterance: String,
-    /// Its class, one of [`Rows::classes`].
-    pub class: String,
+    /// What it is, one of [`Rows::task`]; `None` only of test rows, where the corpus withholds it.
+    pub target: Option<Target>,
     /// Its corpus.
     pub corpus: String,
     /// Its speaker.
@@ -55,11 +56,11 @@ pub const fn kind(role: Role) -> &'static str {
 /// Writes rows to the file `path`.
 ///
 /// # Errors
-/// When a class is not among the classes, or the file cannot be written.
+/// When a target is none of the task's, or lacks where it must not, or the file cannot be written.
 pub fn write(path: &Path, rows: &Rows) -> Result<(), TableError> {
     let fields = vec![
         required("utterance", DataType::Utf8),
-        required("class", DataType::Utf8),
+        targets::field(&rows.task, &COLUMN, may_lack(rows.role)),
         required("corpus", DataType::Utf8),
         required("speaker", DataType::Utf8),
         optional("session", DataType::Utf8),
@@ -68,13 +69,14 @@ pub fn write(path: &Path, rows: &Rows) -> Result<(), TableError> {
     let metadata = [
         ("role", rows.role.name().to_owned()),
         ("fold", rows.fold.to_string()),
-        ("classes", json_list(&rows.classes)),
+        targets::metadata(&rows.task),
     ];
-    check_classes(&rows.classes, rows.rows.iter().map(|row| &row.class)).map_err(TableError::Unwritable)?;
+    check(rows.role, &rows.task, &rows.rows).map_err(TableError::Unwritable)?;
+    let task = &rows.task;
     write_rows(path, &schema(kind(rows.role), fields, &metadata), &rows.rows, |rows| {
         Ok(vec![
             texts(rows.iter().map(|row| row.utterance.as_str())),
-            texts(rows.iter().map(|row| row.class.as_str())),
+            targets::column(task, rows.iter().map(|row| row.target.as_ref())),
             texts(rows.iter().map(|row| row.corpus.as_str())),
             texts(rows.iter().map(|row| row.speaker.as_str())),
             optional_texts(rows.iter().map(|row| row.session.as_deref())),
@@ -88,9 +90,11 @@ pub fn write(path: &Path, rows: &Rows) -> Result<(), TableError> {
 /// # Errors
 /// When they are of another role, no table of rows, or damaged.
 pub fn read(file: &TableFile, role: Role) -> Result<Rows, TableError> {
+    file.expect_kind(kind(role))?;
+    let task = targets::task(file)?;
     let rows = read_rows(file, kind(role), |columns| {
         let utterances = columns.text("utterance")?;
-        let classes = columns.text("class")?;
+        let targets = targets::Reader::new(columns, &task, &COLUMN)?;
         let corpora = columns.text("corpus")?;
         let speakers = columns.text("speaker")?;
         let sessions = columns.optional_text("session")?;
@@ -98,7 +102,7 @@ pub fn read(file: &TableFile, role: Role) -> Result<Rows, TableError> {
         let row = |row| {
             Ok(Row {
                 utterance: utterances.value(row).to_owned(),
-                class: classes.value(row).to_owned(),
+                target: targets.target(row)?,
                 corpus: corpora.value(row).to_owned(),
                 speaker: speakers.value(row).to_owned(),
                 session: sessions.owned(row),
@@ -107,7 +111,15 @@ pub fn read(file: &TableFile, role: Role) -> Result<Rows, TableError> {
         };
         columns.rows().map(row).collect()
     })?;
-    let classes: Vec<String> = file.required_json("classes")?;
-    check_classes(&classes, rows.iter().map(|row: &Row| &row.class)).map_err(TableError::Malformed)?;
-    Ok(Rows { role, fold: file.required_json("fold")?, classes, rows })
+    check(role, &task, &rows).map_err(TableError::Malformed)?;
+    Ok(Rows { role, fold: file.required_json("fold")?, task, rows })
+}
+
+fn may_lack(role: Role) -> bool {
+    role == Role::Test
+}
+
+fn check(role: Role, task: &Task, rows: &[Row]) -> Result<(), String> {
+    let targets = rows.iter().map(|row| (row.utterance.as_str(), row.target.as_ref()));
+    targets::check(task, targets, may_lack(role))
 }

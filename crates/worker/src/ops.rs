@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use affekt_domain::{Digest, Prediction, Role, Stage};
+use affekt_domain::{Digest, Prediction, Role, Stage, Target, Task};
 use affekt_features::Standardiser;
 use affekt_graph::{Context, Failure, Job, Node, Object, Ops};
 use affekt_models::{InputShape, NetworkConfig};
@@ -71,6 +71,7 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     let dev_rows =
         job.open("dev")?.first().map(|object| selecting(object, params.select_on_test)).transpose()?;
+    let classes = classes(&train_rows)?;
     let mut tables = vec![&train_rows];
     tables.extend(&dev_rows);
     let features = FeatureSet::open(&job.open("features")?)?;
@@ -100,7 +101,7 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
     let training = Training {
         network: &params.network,
         config: &params.training,
-        classes: train_rows.classes.len(),
+        classes: classes.len(),
         seed,
         trained_on: &trained_on,
         selected_on: selected_on.as_ref(),
@@ -134,7 +135,7 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
     let card = Card {
         version: model::VERSION,
         network: params.network.clone(),
-        classes: train_rows.classes.clone(),
+        classes: classes.to_vec(),
         shape: Examples::shape(&examples),
         standardise: standardiser,
         parameters: trained.parameters,
@@ -168,12 +169,12 @@ fn score(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
         .map_err(|error| Failure::because(&error))?;
     network.load(&weights).map_err(|error| Failure::because(&error))?;
     let features = FeatureSet::open(&job.open("features")?)?;
-    let mut predictions = Predictions { classes: card.classes.clone(), rows: Vec::new() };
+    let mut predictions = Predictions { task: Task::Classes(card.classes.clone()), rows: Vec::new() };
     let objects = job.open("rows")?;
     for (done, object) in objects.iter().enumerate() {
         context.progress(done as u64, objects.len() as u64, "parts");
         let rows = table::read_predictable(object)?;
-        if rows.classes != card.classes {
+        if rows.task != predictions.task {
             return Err(Failure::Failed { message: "the rows have other classes than the model".into() });
         }
         if rows.fold != card.fold {
@@ -197,9 +198,8 @@ fn score(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Fai
             fold: rows.fold,
             seed: card.seed,
             role: rows.role,
-            label: row.class,
-            predicted: card.classes[highest(&scores)].clone(),
-            scores,
+            truth: row.target,
+            outputs: scores,
         }));
     }
     affekt_table::predictions::write(job.output("predictions")?, &predictions).map_err(table::unwritten)
@@ -222,15 +222,13 @@ fn selecting(object: &Object, on_test: bool) -> Result<Rows, Failure> {
     table::read(object, |file| rows::read(file, Role::Dev))
 }
 
-/// The first of the highest scores.
-fn highest(scores: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, score) in scores.iter().enumerate() {
-        if *score > scores[best] {
-            best = class;
-        }
-    }
-    best
+/// The classes of rows, of which there must be some.
+fn classes(rows: &Rows) -> Result<&[String], Failure> {
+    rows.task.classes().ok_or_else(|| Failure::Failed {
+        message:
+            "networks are trained on classes, and these rows have values: use a label scheme with classes"
+                .into(),
+    })
 }
 
 fn device(job: &Job) -> Result<Device, Failure> {
@@ -257,6 +255,9 @@ struct Featured<'f> {
     shape: [usize; 2],
 }
 
+/// The class of rows whose label is withheld, which are only ever predicted: no class, to whoever would train on it.
+const UNKNOWN: i64 = -1;
+
 struct FeaturedRow<'f> {
     at: At,
     class: i64,
@@ -270,18 +271,22 @@ impl<'f> Featured<'f> {
         let shape = features.shape()?;
         let mut rows = Vec::new();
         for table in tables {
+            let classes = classes(table)?;
             for row in &table.rows {
-                let class = table.classes.iter().position(|class| *class == row.class);
-                let class = class.ok_or_else(|| Failure::Failed {
-                    message: format!("`{}` has class `{}`, which is not listed", row.utterance, row.class),
-                })?;
+                let class = row.target.as_ref().and_then(Target::class);
+                let class = class.and_then(|class| classes.iter().position(|known| known == class));
+                if class.is_none() && table.role != Role::Test {
+                    let message =
+                        format!("`{}` has no label: nothing can be fitted or chosen by it", row.utterance);
+                    return Err(Failure::Failed { message });
+                }
                 let copies = features.copies(&row.utterance)?;
                 let wanted = if table.role == Role::Train { usize::MAX } else { 1 };
                 for &at in copies.iter().take(wanted) {
                     features.frames(at)?;
                     rows.push(FeaturedRow {
                         at,
-                        class: class as i64,
+                        class: class.map_or(UNKNOWN, |class| class as i64),
                         speaker: &row.speaker,
                         role: table.role,
                     });

@@ -9,7 +9,7 @@ use super::shuffle;
 /// The part of each group, in the order in which they were dealt.
 ///
 /// Greedy: the groups in order of falling weight, each to the part where it hurts balance least. What is balanced
-/// is the whole, every class and every corpus, each measured as a fraction of its total; a part of twice the
+/// is the whole, every class (where there are classes) and every corpus, each measured as a fraction of its total; a part of twice the
 /// capacity may carry twice as much.
 pub(super) fn deal<'g>(
     rows: &[(&Example, &'g str)],
@@ -69,7 +69,7 @@ impl<'e> Strata<'e> {
         let number = |names: BTreeSet<&'e str>, from: usize| -> BTreeMap<&'e str, usize> {
             names.into_iter().zip(from..).collect()
         };
-        let classes = rows.iter().map(|(example, _)| example.class.as_str()).collect();
+        let classes = rows.iter().filter_map(|(example, _)| example.class()).collect();
         let classes = number(classes, WHOLE + 1);
         let corpora = rows.iter().map(|(example, _)| example.utterance.corpus.as_str()).collect();
         let corpora = number(corpora, WHOLE + 1 + classes.len());
@@ -80,8 +80,9 @@ impl<'e> Strata<'e> {
         Self { classes, corpora, importance }
     }
 
-    fn of(&self, example: &Example) -> [usize; 3] {
-        [WHOLE, self.classes[example.class.as_str()], self.corpora[example.utterance.corpus.as_str()]]
+    fn of(&self, example: &Example) -> impl Iterator<Item = usize> {
+        let class = example.class().map(|class| self.classes[class]);
+        [WHOLE].into_iter().chain(class).chain([self.corpora[example.utterance.corpus.as_str()]])
     }
 }
 

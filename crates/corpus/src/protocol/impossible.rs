@@ -158,6 +158,17 @@ pub enum Impossible {
         /// The role.
         role: Role,
     },
+    /// A fold would train on, or choose by, utterances whose labels nobody has.
+    #[error(
+        "{without} no label, and fold {fold} would train on or choose by them: only test rows may be without; try \
+         `kind: official`, which tests the blind part of a corpus, or a label scheme for what the corpus tells"
+    )]
+    Withheld {
+        /// The fold.
+        fold: u32,
+        /// The utterances.
+        without: Without,
+    },
     /// A fold would train without ever seeing a class.
     #[error(
         "fold {fold} has no `{class}` to train on: try a label scheme without it, fewer folds, or another split"

@@ -1,4 +1,5 @@
-//! One fold at random, stratified by class: the usual split of publications, in which speakers are shared.
+//! One fold at random, stratified by class where there are classes: the usual split of publications, in which speakers
+//! are shared.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Impossible, Roles, shuffle};
 
-/// One fold at random, stratified by class. Recordings with identical audio share a role.
+/// One fold at random, stratified by class; not stratified where values are predicted. Recordings with identical audio
+/// share a role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Random {
     /// The fraction of the examples to test on, rounded up as scikit-learn does.
@@ -63,11 +65,12 @@ fn part(fraction: f64, n: usize) -> usize {
     (fraction * n as f64 - 1e-9).ceil() as usize
 }
 
-/// For each class, its indivisible units (examples with the same audio) in the order of the seed.
+/// For each class (or for all values), its indivisible units (examples with the same audio) in the order of the seed.
 fn units(seed: u64, examples: &[Example]) -> Vec<Vec<Vec<usize>>> {
-    let mut by_audio: BTreeMap<&str, BTreeMap<Digest, Vec<usize>>> = BTreeMap::new();
-    for (index, Example { utterance, class }) in examples.iter().enumerate() {
-        by_audio.entry(class).or_default().entry(utterance.audio).or_default().push(index);
+    let mut by_audio: BTreeMap<Option<&str>, BTreeMap<Digest, Vec<usize>>> = BTreeMap::new();
+    for (index, example) in examples.iter().enumerate() {
+        let of_class = by_audio.entry(example.class()).or_default();
+        of_class.entry(example.utterance.audio).or_default().push(index);
     }
     let order = |units: BTreeMap<Digest, Vec<usize>>| {
         let mut units: Vec<_> = units

@@ -14,6 +14,7 @@ pub fn remarks(folds: &[Fold], examples: &[Example]) -> Vec<String> {
     let mut remarks = seen.corpora();
     remarks.extend(seen.pairs_of_speakers());
     remarks.extend(seen.absent_classes());
+    remarks.extend(seen.blind());
     remarks.extend(seen.without_role());
     remarks.extend(seen.unknown());
     remarks
@@ -36,6 +37,8 @@ struct FoldSeen<'e> {
     speakers: BTreeMap<Role, BTreeMap<&'e str, BTreeSet<&'e str>>>,
     classes: BTreeMap<Role, BTreeSet<&'e str>>,
     examples: usize,
+    /// Those without a target.
+    blind: usize,
 }
 
 impl<'e> Seen<'e> {
@@ -53,14 +56,20 @@ impl<'e> Seen<'e> {
                 speakers: BTreeMap::new(),
                 classes: BTreeMap::new(),
                 examples: 0,
+                blind: 0,
             };
             for (id, role) in fold.rows() {
-                let Some(Example { utterance, class }) = by_id.get(id) else {
+                let Some(example) = by_id.get(id) else {
                     unknown.insert(id);
                     continue;
                 };
+                let utterance = &example.utterance;
                 seen.examples += 1;
-                seen.classes.entry(role).or_default().insert(class);
+                seen.blind += usize::from(example.target.is_none());
+                // A role of which no class is known lacks none.
+                if let Some(class) = example.class() {
+                    seen.classes.entry(role).or_default().insert(class);
+                }
                 let of_role = seen.speakers.entry(role).or_default();
                 of_role.entry(&utterance.corpus).or_default().insert(&utterance.speaker);
             }
@@ -69,7 +78,7 @@ impl<'e> Seen<'e> {
         Self {
             folds: folds.iter().map(&mut see).collect(),
             corpora,
-            classes: examples.iter().map(|example| example.class.as_str()).collect(),
+            classes: examples.iter().filter_map(Example::class).collect(),
             examples: by_id.len(),
             unknown,
         }
@@ -181,6 +190,18 @@ impl<'e> Seen<'e> {
             }
         };
         absent.into_iter().map(told).collect()
+    }
+
+    /// Examples of which nobody knows what they are.
+    fn blind(&self) -> Option<String> {
+        let most = self.folds.iter().map(|fold| fold.blind).max()?;
+        let (noun, are) = if most == 1 { ("utterance", "is") } else { ("utterances", "are") };
+        let told = || {
+            format!(
+                "the corpus withholds what {most} {noun} of the test part {are}: predicted, and in no figure"
+            )
+        };
+        (most > 0).then(told)
     }
 
     /// Examples that folds leave out.

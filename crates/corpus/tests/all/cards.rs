@@ -27,7 +27,13 @@ fn a_corpus_nobody_has_heard_of() {
         .utterances
         .iter()
         .map(|one| {
-            (one.id.as_str(), one.speaker.as_str(), one.sex, one.session.as_deref(), one.emotion.as_str())
+            (
+                one.id.as_str(),
+                one.speaker.as_str(),
+                one.sex,
+                one.session.as_deref(),
+                one.emotion.as_deref().unwrap(),
+            )
         })
         .collect();
     assert_eq!(

@@ -19,7 +19,7 @@ fn scheme(name: &str) -> LabelScheme {
 fn counts(examples: &[Example]) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
     for example in examples {
-        *counts.entry(example.class.as_str()).or_default() += 1;
+        *counts.entry(example.class().unwrap()).or_default() += 1;
     }
     counts
 }
@@ -36,7 +36,7 @@ fn seven_classes_with_true_and_published_labels() {
 
     let utterances = examples.into_iter().map(|example| example.utterance).collect();
     let published = label(&scheme("seven-as-published"), utterances);
-    assert_eq!(published.classes, ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]);
+    assert_eq!(published.task.names(), ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]);
     let published = counts(&published.examples);
     for class in ["angry", "disgust", "fear", "happy", "sad"] {
         assert_eq!(published[class], 1863, "{class}");
@@ -62,12 +62,12 @@ fn three_and_native() {
     let utterance = |emotion: &str| example("RAVDESS", "01", emotion, emotion).utterance;
     let emotions = ["surprise", "calm", "disgust", "puzzled"];
     let three = label(&scheme("three"), emotions.map(utterance).to_vec());
-    let classes: Vec<&str> = three.examples.iter().map(|example| example.class.as_str()).collect();
+    let classes: Vec<&str> = three.examples.iter().map(|example| example.class().unwrap()).collect();
     assert_eq!(classes, ["positive", "neutral", "negative"]);
     assert_eq!(three.left_out, [(("RAVDESS".to_owned(), "puzzled".to_owned()), 1)].into());
 
     let native = label(&scheme("native"), emotions.map(utterance).to_vec());
-    assert_eq!(native.classes, ["calm", "disgust", "puzzled", "surprise"]);
+    assert_eq!(native.task.names(), ["calm", "disgust", "puzzled", "surprise"]);
     assert_eq!((native.examples.len(), native.left_out.len()), (4, 0));
 }
 

@@ -2,7 +2,7 @@
 
 use affekt_config::Diagnostics;
 use affekt_corpus::{Protocol, Rules, SplitFile, audit, folds, remarks};
-use affekt_domain::{Example, Fold, Role};
+use affekt_domain::{Example, Fold, Role, Target};
 
 use crate::support::{example, four_corpora};
 use crate::worlds::fastest;
@@ -130,7 +130,7 @@ fn a_split_that_does_not_fit_says_so() {
          `B/d/a1`: write the corpus before the path, as in the experiment's ids"
     );
     assert!(folds(&read("utterance,role\nA/d/a1,train\nx/a1,dev\na3,test\n"), &examples).is_ok());
-    examples[2].class = "happy".to_owned();
+    examples[2].target = Some(Target::Class("happy".to_owned()));
     let told = message(SMALL, &examples);
     assert!(told.starts_with("fold 1 has no `happy` to train on"), "{told}");
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use affekt_config::Diagnostics;
 use affekt_corpus::{Card, Ingested, ingest, scan};
-use affekt_domain::{Digest, Example, Sex, Utterance};
+use affekt_domain::{Digest, Example, Sex, Target, Utterance};
 
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -243,7 +243,7 @@ fn word(n: usize) -> String {
 pub fn example(corpus: &str, speaker: &str, name: &str, class: &str) -> Example {
     let id = format!("{corpus}/{name}");
     Example {
-        class: class.to_owned(),
+        target: Some(Target::Class(class.to_owned())),
         utterance: Utterance {
             corpus: corpus.to_owned(),
             speaker: format!("{corpus}/{speaker}"),
@@ -252,8 +252,9 @@ pub fn example(corpus: &str, speaker: &str, name: &str, class: &str) -> Example 
             intensity: None,
             session: None,
             part: None,
-            label: class.to_owned(),
-            emotion: class.to_owned(),
+            label: Some(class.to_owned()),
+            emotion: Some(class.to_owned()),
+            values: BTreeMap::new(),
             samples: 16_000,
             rate: 16_000,
             channels: 1,

@@ -1,6 +1,6 @@
 //! A made-up experiment of any size: two variants that differ in their protocol, plausible figures.
 
-use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex, Stage};
+use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex, Stage, Target};
 use affekt_eval::{Candidate, Description, Measure, TrainingCounts, compare, evaluate};
 use affekt_report::{
     Audit, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Parameters, Part, Published, Report, Run,
@@ -109,10 +109,11 @@ fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
         classes: classes.iter().map(|class| (*class).to_owned()).collect(),
     };
     let folds = 1..=size.folds;
-    let training =
-        TrainingCounts::new(folds.clone().flat_map(|fold| {
-            predictions.iter().map(move |row| (fold, row.corpus.as_str(), row.label.as_str()))
-        }));
+    let training = TrainingCounts::new(folds.clone().flat_map(|fold| {
+        predictions
+            .iter()
+            .filter_map(move |row| Some((fold, row.corpus.as_str(), row.truth.as_ref()?.class()?)))
+    }));
     let (total, shared) = (size.speakers * size.utterances, if leaking { size.speakers } else { 0 });
     let histories = folds.clone().flat_map(|fold| (1..=size.seeds).map(move |seed| (fold, seed)));
     let variant = Variant {
@@ -203,9 +204,10 @@ fn predictions(id: &str, classes: &[&str], skill: f64, size: Size) -> Vec<Predic
                     fold: 1 + speaker as u32 % size.folds,
                     seed,
                     role: Role::Test,
-                    label: classes[truth].into(),
-                    predicted: classes[predicted].into(),
-                    scores: Vec::new(),
+                    truth: Some(Target::Class(classes[truth].into())),
+                    outputs: (0..classes.len())
+                        .map(|class| f32::from(u8::from(class == predicted)))
+                        .collect(),
                 });
             }
         }

@@ -19,6 +19,7 @@ fn read(bytes: Vec<u8>) -> Result<(), TableError> {
         "examples" => examples::read(&file).map(drop),
         "folds" => folds::read(&file).map(drop),
         "rows/dev" => rows::read(&file, Role::Dev).map(drop),
+        "rows/test" => rows::read(&file, Role::Test).map(drop),
         "predictions" => predictions::read(&file).map(drop),
         "history" => history::read(&file).map(drop),
         "waveforms" => {

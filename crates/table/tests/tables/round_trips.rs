@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use affekt_domain::Role;
+use affekt_domain::{Role, Target};
 use affekt_table::{
     TableError, TableFile, examples, folds, history, manifest, predictions, problems, rows, write_atomically,
 };
@@ -27,12 +27,20 @@ fn rows_come_back() {
     assert_eq!(problems::read(&file).unwrap(), found_problems());
     let (_folder, file) = written(|path| examples::write(path, &labelled()));
     assert_eq!(examples::read(&file).unwrap(), labelled());
+    let (_folder, file) = written(|path| examples::write(path, &measured()));
+    assert_eq!(examples::read(&file).unwrap(), measured());
     let (_folder, file) = written(|path| folds::write(path, &two_folds()));
     assert_eq!(folds::read(&file).unwrap(), two_folds());
     let (_folder, file) = written(|path| rows::write(path, &dev_rows()));
     assert_eq!(rows::read(&file, Role::Dev).unwrap(), dev_rows());
+    for of_test in [blind_rows(), measured_rows()] {
+        let (_folder, file) = written(|path| rows::write(path, &of_test));
+        assert_eq!(rows::read(&file, Role::Test).unwrap(), of_test);
+    }
     let (_folder, file) = written(|path| predictions::write(path, &three_predictions()));
     assert_eq!(predictions::read(&file).unwrap(), three_predictions());
+    let (_folder, file) = written(|path| predictions::write(path, &three_measurements()));
+    assert_eq!(predictions::read(&file).unwrap(), three_measurements());
     let (_folder, file) = written(|path| history::write(path, &epochs()));
     assert_eq!(history::read(&file).unwrap(), epochs());
 }
@@ -40,7 +48,7 @@ fn rows_come_back() {
 #[test]
 fn tables_of_many_batches_and_of_none() {
     let many: Vec<_> = (0..40_000)
-        .map(|row| affekt_domain::Utterance { id: format!("C/{row}"), ..utterances()[row % 2].clone() })
+        .map(|row| affekt_domain::Utterance { id: format!("C/{row}"), ..utterances()[row % 3].clone() })
         .collect();
     let (_folder, file) = written(|path| manifest::write(path, &many));
     assert_eq!(file.batch_count(), 3);
@@ -122,12 +130,23 @@ fn rows_that_contradict_themselves_are_not_written() {
     let path = folder.path().join("table");
 
     let mut wrong = dev_rows();
-    wrong.rows[1].class = "joyful".into();
+    wrong.rows[1].target = Some(Target::Class("joyful".into()));
     let error = rows::write(&path, &wrong).unwrap_err();
-    assert_eq!(error.to_string(), "these rows cannot be written: class `joyful` is not one of happy, sad");
+    assert_eq!(
+        error.to_string(),
+        "these rows cannot be written: `C/b`: class `joyful` is not one of happy, sad"
+    );
+    wrong.rows[1].target = None;
+    let error = rows::write(&path, &wrong).unwrap_err();
+    let lacks = "these rows cannot be written: `C/b` has no target, which only test rows may lack";
+    assert_eq!(error.to_string(), lacks);
+
+    let mut wrong = measured();
+    wrong.examples[0].target = Some(Target::Values(vec![1.0, f32::NAN]));
+    assert!(matches!(examples::write(&path, &wrong), Err(TableError::Unwritable(_))));
 
     let mut wrong = three_predictions();
-    wrong.rows[2].scores.push(1.0);
+    wrong.rows[2].outputs.push(1.0);
     assert!(matches!(predictions::write(&path, &wrong), Err(TableError::Unwritable(_))));
 
     let mut wrong = three_predictions();
@@ -145,4 +164,27 @@ fn tables_can_be_written_atomically() {
     let path = folder.path().join("predictions.arrow");
     write_atomically(&path, |path| predictions::write(path, &three_predictions())).unwrap();
     assert_eq!(predictions::read(&TableFile::open_path(&path).unwrap()).unwrap(), three_predictions());
+}
+
+/// As other programs read them.
+#[test]
+fn columns_follow_the_task() {
+    let columns = |write: &dyn Fn(&Path) -> Result<(), TableError>| {
+        let (_folder, file) = written(write);
+        let last = |field: &arrow_schema::Field| {
+            format!("{}{}", field.name(), if field.is_nullable() { "?" } else { "" })
+        };
+        let names: Vec<String> = file.schema().fields().iter().map(|field| last(field)).collect();
+        (names, ["classes", "outputs"].map(|key| file.metadata(key).map(str::to_owned)))
+    };
+    let (names, metadata) = columns(&|path| predictions::write(path, &three_predictions()));
+    assert_eq!(names[9..], ["label?", "predicted", "scores"]);
+    assert_eq!(metadata, [Some(r#"["happy","sad"]"#.to_owned()), None]);
+    let (names, metadata) = columns(&|path| predictions::write(path, &three_measurements()));
+    assert_eq!(names[9..], ["targets?", "outputs"]);
+    assert_eq!(metadata, [None, Some(r#"["Valence","Arousal"]"#.to_owned())]);
+    let (names, _) = columns(&|path| rows::write(path, &dev_rows()));
+    assert_eq!(names, ["utterance", "class", "corpus", "speaker", "session?", "sex?"]);
+    let (names, _) = columns(&|path| rows::write(path, &measured_rows()));
+    assert_eq!(names[..2], ["utterance", "values?"]);
 }

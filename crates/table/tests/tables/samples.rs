@@ -1,8 +1,11 @@
 //! One filled-in table of every kind.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use affekt_domain::{Digest, Epoch, Example, Fold, Prediction, Problem, Role, Sex, Stage, Utterance};
+use affekt_domain::{
+    Digest, Epoch, Example, Fold, Prediction, Problem, Role, Sex, Stage, Target, Task, Utterance,
+};
 use affekt_table::examples::Examples;
 use affekt_table::features::FeatureWriter;
 use affekt_table::folds::Folds;
@@ -15,15 +18,19 @@ use affekt_table::{TableError, examples, folds, history, manifest, predictions, 
 type Write = fn(&Path) -> Result<(), TableError>;
 
 /// Every kind: its name and a function that writes a sample of it.
-pub const KINDS: [(&str, Write); 9] = [
+pub const KINDS: [(&str, Write); 13] = [
     ("manifest", |path| manifest::write(path, &utterances())),
     ("problems", |path| problems::write(path, &found_problems())),
     ("examples", |path| examples::write(path, &labelled())),
+    ("examples", |path| examples::write(path, &measured())),
     ("folds", |path| folds::write(path, &two_folds())),
     ("rows/dev", |path| rows::write(path, &dev_rows())),
+    ("rows/test", |path| rows::write(path, &blind_rows())),
+    ("rows/test", |path| rows::write(path, &measured_rows())),
     ("waveforms", |path| write_waveforms(path, 70)),
     ("features", |path| write_features(path, 70)),
     ("predictions", |path| predictions::write(path, &three_predictions())),
+    ("predictions", |path| predictions::write(path, &three_measurements())),
     ("history", |path| history::write(path, &epochs())),
 ];
 
@@ -37,8 +44,9 @@ pub fn utterances() -> Vec<Utterance> {
         intensity: Some("high".into()),
         session: Some("IEMOCAP/1".into()),
         part: Some(Role::Dev),
-        label: "neu".into(),
-        emotion: "neutral".into(),
+        label: Some("neu".into()),
+        emotion: Some("neutral".into()),
+        values: stated(&[("Awe", 0.25), ("Valence", -1.5)]),
         samples: u64::MAX,
         rate: 16_000,
         channels: 2,
@@ -51,9 +59,17 @@ pub fn utterances() -> Vec<Utterance> {
         intensity: None,
         session: None,
         part: None,
+        label: None,
+        emotion: None,
+        values: BTreeMap::new(),
         ..full.clone()
     };
-    vec![full, bare]
+    let partial = Utterance { id: "IEMOCAP/x".into(), values: stated(&[("Valence", 0.0)]), ..bare.clone() };
+    vec![full, bare, partial]
+}
+
+fn stated(values: &[(&str, f32)]) -> BTreeMap<String, f32> {
+    values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
 }
 
 pub fn found_problems() -> Vec<Problem> {
@@ -67,12 +83,26 @@ pub fn found_problems() -> Vec<Problem> {
 }
 
 pub fn labelled() -> Examples {
-    let examples = utterances().into_iter().zip(["neutral", "happy"]);
+    let examples = utterances().into_iter().zip([Some("neutral"), Some("happy"), None]);
+    let target = |class: &str| Target::Class(class.into());
+    let example = |(utterance, class): (_, Option<_>)| Example { utterance, target: class.map(target) };
     Examples {
         scheme: "four".into(),
-        classes: ["angry", "happy", "neutral", "sad"].map(String::from).into(),
+        task: Task::Classes(["angry", "happy", "neutral", "sad"].map(String::from).into()),
         note: Some("happy holds excited".into()),
-        examples: examples.map(|(utterance, class)| Example { utterance, class: class.into() }).collect(),
+        examples: examples.map(example).collect(),
+    }
+}
+
+pub fn measured() -> Examples {
+    let examples = utterances().into_iter().zip([Some(vec![-1.5, 0.25]), None, Some(vec![0.0, f32::MAX])]);
+    let example =
+        |(utterance, values): (_, Option<_>)| Example { utterance, target: values.map(Target::Values) };
+    Examples {
+        scheme: "two".into(),
+        task: Task::Outputs(["Valence", "Awe"].map(String::from).into()),
+        note: None,
+        examples: examples.map(example).collect(),
     }
 }
 
@@ -93,7 +123,7 @@ pub fn two_folds() -> Folds {
 pub fn dev_rows() -> Rows {
     let row = |utterance: &str, session: Option<&str>, sex| Row {
         utterance: utterance.into(),
-        class: "sad".into(),
+        target: Some(Target::Class("sad".into())),
         corpus: "C".into(),
         speaker: "C/1".into(),
         session: session.map(str::to_owned),
@@ -102,9 +132,22 @@ pub fn dev_rows() -> Rows {
     Rows {
         role: Role::Dev,
         fold: 3,
-        classes: ["happy", "sad"].map(String::from).into(),
+        task: Task::Classes(["happy", "sad"].map(String::from).into()),
         rows: vec![row("C/a", None, Some(Sex::Male)), row("C/b", Some("C/s"), None)],
     }
+}
+
+/// Test rows of which one has no label.
+pub fn blind_rows() -> Rows {
+    let mut blind = Rows { role: Role::Test, ..dev_rows() };
+    blind.rows[1].target = None;
+    blind
+}
+
+pub fn measured_rows() -> Rows {
+    let mut measured = Rows { task: Task::Outputs(["x", "y"].map(String::from).into()), ..blind_rows() };
+    measured.rows[0].target = Some(Target::Values(vec![0.5, -2.0]));
+    measured
 }
 
 pub fn three_predictions() -> Predictions {
@@ -118,18 +161,25 @@ pub fn three_predictions() -> Predictions {
         fold: 5,
         seed,
         role: Role::Test,
-        label: "sad".into(),
-        predicted: "happy".into(),
-        scores: scores.into(),
+        truth: (seed != 3).then(|| Target::Class("sad".into())),
+        outputs: scores.into(),
     };
     Predictions {
-        classes: ["happy", "sad"].map(String::from).into(),
+        task: Task::Classes(["happy", "sad"].map(String::from).into()),
         rows: vec![
             row(1, [0.5, -0.5]),
             row(u64::MAX, [f32::MIN_POSITIVE, f32::INFINITY]),
             row(3, [0.0, -0.0]),
         ],
     }
+}
+
+pub fn three_measurements() -> Predictions {
+    let Predictions { mut rows, .. } = three_predictions();
+    for row in &mut rows {
+        row.truth = row.truth.is_some().then(|| Target::Values(vec![0.5, f32::MIN]));
+    }
+    Predictions { task: Task::Outputs(["Valence", "Arousal"].map(String::from).into()), rows }
 }
 
 pub fn epochs() -> Vec<Epoch> {

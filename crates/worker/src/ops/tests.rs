@@ -154,14 +154,14 @@ impl Bench {
     fn rows(&self, role: Role, fold: u32, first: i32) -> Item {
         let row = |utterance| Row {
             utterance: name(utterance),
-            class: ["a", "b"][utterance as usize % 2].into(),
+            target: Some(Target::Class(["a", "b"][utterance as usize % 2].into())),
             corpus: "C".into(),
             speaker: format!("C/{role:?}"),
             session: None,
             sex: None,
         };
-        let classes = vec!["a".into(), "b".into()];
-        let rows = Rows { role, fold, classes, rows: (first..first + 4).map(row).collect() };
+        let task = Task::Classes(vec!["a".into(), "b".into()]);
+        let rows = Rows { role, fold, task, rows: (first..first + 4).map(row).collect() };
         let path = self.folder.path().join("rows");
         rows::write(&path, &rows).unwrap();
         adopt(&self.store, &path)

@@ -1,0 +1,191 @@
+//! What a network is to say about an utterance: one class of several, or several numbers.
+
+use serde::{Deserialize, Serialize};
+
+/// What is predicted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// One of these classes, in the order that networks and tables use.
+    Classes(Vec<String>),
+    /// Each of these numbers, in that order.
+    Outputs(Vec<String>),
+}
+
+/// What an utterance is said to be: by its corpus, and so by a label scheme.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// One of the task's classes.
+    Class(String),
+    /// One finite number for each of the task's outputs, in their order.
+    Values(Vec<f32>),
+}
+
+/// A target that is none of its task's.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Misfit {
+    /// A class that the task does not have.
+    #[error("class `{class}` is not one of {}", classes.join(", "))]
+    UnknownClass {
+        /// The class.
+        class: String,
+        /// Those that the task has.
+        classes: Vec<String>,
+    },
+    /// Not one value an output.
+    #[error("{values} values for {outputs} outputs")]
+    Length {
+        /// How many values.
+        values: usize,
+        /// How many outputs.
+        outputs: usize,
+    },
+    /// A value that is no number.
+    #[error("`{output}` is {value}, expected a finite number")]
+    NotFinite {
+        /// The output.
+        output: String,
+        /// Its value.
+        value: f32,
+    },
+    /// A class where values are predicted, or the other way round.
+    #[error("{found} where {expected} are predicted")]
+    Sort {
+        /// What the target is.
+        found: &'static str,
+        /// What the task asks for.
+        expected: &'static str,
+    },
+}
+
+impl Task {
+    /// The names of a network's outputs: classes, or numbers.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Classes(names) | Self::Outputs(names) => names,
+        }
+    }
+
+    /// The classes, where there are classes.
+    #[must_use]
+    pub fn classes(&self) -> Option<&[String]> {
+        match self {
+            Self::Classes(classes) => Some(classes),
+            Self::Outputs(_) => None,
+        }
+    }
+
+    /// The class that a network's outputs speak for, where there are classes: [`predicted_class`].
+    #[must_use]
+    pub fn predicted(&self, outputs: &[f32]) -> Option<&str> {
+        predicted_class(self.classes()?, outputs)
+    }
+
+    /// Whether a target is one of this task's.
+    ///
+    /// # Errors
+    /// When it is not: why.
+    pub fn check(&self, target: &Target) -> Result<(), Misfit> {
+        match (self, target) {
+            (Self::Classes(classes), Target::Class(class)) => {
+                let unknown = || Misfit::UnknownClass { class: class.clone(), classes: classes.clone() };
+                classes.contains(class).then_some(()).ok_or_else(unknown)
+            }
+            (Self::Outputs(outputs), Target::Values(values)) => {
+                if values.len() != outputs.len() {
+                    return Err(Misfit::Length { values: values.len(), outputs: outputs.len() });
+                }
+                match outputs.iter().zip(values).find(|(_, value)| !value.is_finite()) {
+                    Some((output, value)) => Err(Misfit::NotFinite { output: output.clone(), value: *value }),
+                    None => Ok(()),
+                }
+            }
+            (Self::Classes(_), Target::Values(_)) => {
+                Err(Misfit::Sort { found: "values", expected: "classes" })
+            }
+            (Self::Outputs(_), Target::Class(_)) => {
+                Err(Misfit::Sort { found: "a class", expected: "values" })
+            }
+        }
+    }
+}
+
+/// The class that a network's outputs, one logit a class, speak for: the first of the highest. `None` where there are
+/// no classes, or more or fewer outputs than classes.
+#[must_use]
+pub fn predicted_class<'c>(classes: &'c [String], outputs: &[f32]) -> Option<&'c str> {
+    if classes.len() != outputs.len() {
+        return None;
+    }
+    let mut best = 0;
+    for (class, output) in outputs.iter().enumerate() {
+        if *output > outputs[best] {
+            best = class;
+        }
+    }
+    classes.get(best).map(String::as_str)
+}
+
+impl Target {
+    /// The class, where it is one.
+    #[must_use]
+    pub fn class(&self) -> Option<&str> {
+        match self {
+            Self::Class(class) => Some(class),
+            Self::Values(_) => None,
+        }
+    }
+
+    /// The values, where they are values.
+    #[must_use]
+    pub fn values(&self) -> Option<&[f32]> {
+        match self {
+            Self::Class(_) => None,
+            Self::Values(values) => Some(values),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_first_of_the_highest_is_predicted() {
+        let task = Task::Classes(names(&["a", "b", "c"]));
+        assert_eq!(task.predicted(&[-1.0, 2.0, 0.5]), Some("b"));
+        assert_eq!(task.predicted(&[1.0, 1.0, 1.0]), Some("a"));
+        assert_eq!(task.predicted(&[1.0, 2.0]), None);
+        assert_eq!(Task::Outputs(names(&["a"])).predicted(&[1.0]), None);
+        assert_eq!(Task::Classes(Vec::new()).predicted(&[]), None);
+    }
+
+    #[test]
+    fn targets_are_held_to_their_task() {
+        let (classes, outputs) = (Task::Classes(names(&["a", "b"])), Task::Outputs(names(&["x", "y"])));
+        let misfit = |task: &Task, target| task.check(&target).unwrap_err().to_string();
+        assert_eq!(classes.check(&Target::Class("b".into())), Ok(()));
+        assert_eq!(outputs.check(&Target::Values(vec![0.0, -1.5])), Ok(()));
+        assert_eq!(misfit(&classes, Target::Class("x".into())), "class `x` is not one of a, b");
+        assert_eq!(misfit(&classes, Target::Values(vec![1.0])), "values where classes are predicted");
+        assert_eq!(misfit(&outputs, Target::Class("x".into())), "a class where values are predicted");
+        assert_eq!(misfit(&outputs, Target::Values(vec![1.0])), "1 values for 2 outputs");
+        let wrong = misfit(&outputs, Target::Values(vec![1.0, f32::NAN]));
+        assert_eq!(wrong, "`y` is NaN, expected a finite number");
+    }
+
+    #[test]
+    fn a_task_is_one_key_in_json() {
+        let json = |task: &Task| serde_json::to_string(task).unwrap();
+        assert_eq!(json(&Task::Classes(names(&["a", "b"]))), r#"{"classes":["a","b"]}"#);
+        assert_eq!(json(&Task::Outputs(names(&["x"]))), r#"{"outputs":["x"]}"#);
+        let read: Task = serde_json::from_str(r#"{"outputs":["x"]}"#).unwrap();
+        assert_eq!(read, Task::Outputs(names(&["x"])));
+    }
+}
