@@ -1,0 +1,247 @@
+//! Label files: tables of a release that say what its file names do not.
+//!
+//! A card names the files, the column that names recordings, and what else their columns hold. Columns are found by name,
+//! in any order, by letters and digits alone: `SouthAfrica_Sadness` is `South Africa_Sadness`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::path::Path;
+
+use affekt_config::{list_names, nearest};
+use affekt_domain::{Problem, Role};
+use csv::{ReaderBuilder, StringRecord};
+use regex::Regex;
+
+use crate::delimited::delimiter;
+use crate::{CorpusError, ProblemKind};
+
+/// How to read a corpus' label files.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    /// The column that names recordings.
+    pub(crate) id: String,
+    /// What of a cell of that column is the name: the expression's first group, or all it matches.
+    pub(crate) pattern: Option<Regex>,
+    /// The column of official parts, and the role of each of its words.
+    pub(crate) part: Option<(String, BTreeMap<String, Role>)>,
+    /// The column of speakers, of files that have it.
+    pub(crate) speaker: Option<String>,
+    /// Cells that tell nothing, beside empty ones.
+    pub(crate) absent: BTreeSet<String>,
+    /// The files.
+    pub(crate) files: Vec<LabelFile>,
+}
+
+/// One label file.
+#[derive(Debug, Clone)]
+pub struct LabelFile {
+    /// Its path in the corpus' folder.
+    pub(crate) path: String,
+    /// The column of labels.
+    pub(crate) label: Option<String>,
+    /// The columns of numbers, which are also the names of the values.
+    pub(crate) values: Vec<String>,
+}
+
+/// What the files say about one recording.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Told {
+    pub part: Option<Role>,
+    pub speaker: Option<String>,
+    pub label: Option<String>,
+    pub values: BTreeMap<String, f32>,
+}
+
+/// What all files say, by what they call recordings.
+pub(crate) struct Listed {
+    pub recordings: HashMap<String, Told>,
+    pub problems: Vec<Problem>,
+}
+
+impl Tables {
+    pub(crate) fn has_label(&self) -> bool {
+        self.files.iter().any(|file| file.label.is_some())
+    }
+
+    /// Reads the files in `folder`. One that is not there is a problem and tells nothing.
+    ///
+    /// # Errors
+    /// When a file cannot be read, lacks a column or names a recording twice, or files contradict each other.
+    pub(crate) fn read(&self, corpus: &str, folder: &Path) -> Result<Listed, CorpusError> {
+        let mut listed = Listed { recordings: HashMap::new(), problems: Vec::new() };
+        for file in &self.files {
+            let path = folder.join(&file.path);
+            if !path.exists() {
+                let message = "there is no such label file: what it tells is unknown";
+                listed.problems.push(ProblemKind::MissingTable.of(corpus, &file.path, message));
+                continue;
+            }
+            let text = fs::read_to_string(&path).map_err(|source| CorpusError::Unreadable {
+                corpus: corpus.to_owned(),
+                path: path.clone(),
+                source,
+            })?;
+            let wrong = |line: Option<u64>, what: String| CorpusError::Table {
+                corpus: corpus.to_owned(),
+                path: file.path.clone(),
+                line,
+                what,
+            };
+            let mut odd = OddCells::default();
+            self.read_file(file, &text, &mut listed.recordings, &mut odd)
+                .map_err(|(line, what)| wrong(line, what))?;
+            listed.problems.extend(odd.problems(corpus, &file.path));
+        }
+        Ok(listed)
+    }
+
+    fn read_file(
+        &self,
+        file: &LabelFile,
+        text: &str,
+        recordings: &mut HashMap<String, Told>,
+        odd: &mut OddCells,
+    ) -> Result<(), Wrong> {
+        let mut reader =
+            ReaderBuilder::new().flexible(true).delimiter(delimiter(text)).from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
+        let columns = Columns::find(self, file, &header)?;
+        let mut lines: HashMap<String, u64> = HashMap::new();
+        for row in reader.records() {
+            let row = row.map_err(|error| (None, error.to_string()))?;
+            let line = row.position().map_or(0, csv::Position::line);
+            let cell = |column: usize| {
+                let cell = row.get(column).unwrap_or_default().trim();
+                (!cell.is_empty() && !self.absent.contains(cell)).then_some(cell)
+            };
+            let Some(id) = cell(columns.id).and_then(|cell| self.name(cell)) else {
+                odd.add(line, &self.id, row.get(columns.id).unwrap_or_default(), "no recording's name");
+                continue;
+            };
+            if let Some(first) = lines.insert(id.to_owned(), line) {
+                return Err((Some(line), format!("`{id}` stands at line {first} already: keep one of them")));
+            }
+            let told = recordings.entry(id.to_owned()).or_default();
+            let contradiction = |what: &str| {
+                let what =
+                    format!("`{id}` has another {what} than in another label file: correct one of them");
+                (Some(line), what)
+            };
+            if let Some((at, (name, roles))) = columns.part.zip(self.part.as_ref())
+                && let Some(word) = cell(at)
+            {
+                match roles.get(word) {
+                    Some(role) if told.part.replace(*role).is_some_and(|known| known != *role) => {
+                        return Err(contradiction("part"));
+                    }
+                    Some(_) => {}
+                    None => odd.add(line, name, word, "no part that the card knows"),
+                }
+            }
+            if let Some(speaker) = columns.speaker.and_then(cell)
+                && told.speaker.replace(speaker.to_owned()).is_some_and(|known| known != speaker)
+            {
+                return Err(contradiction("speaker"));
+            }
+            if let Some(label) = columns.label.and_then(cell) {
+                told.label = Some(label.to_owned());
+            }
+            for (name, at) in file.values.iter().zip(&columns.values) {
+                let Some(cell) = cell(*at) else { continue };
+                match cell.parse::<f32>() {
+                    Ok(value) if value.is_finite() => {
+                        told.values.insert(name.clone(), value);
+                    }
+                    // What tools write for nothing.
+                    Ok(value) if value.is_nan() => {}
+                    _ => odd.add(line, name, cell, "no number"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of a recording in a cell.
+    fn name<'c>(&self, cell: &'c str) -> Option<&'c str> {
+        let Some(pattern) = &self.pattern else { return Some(cell) };
+        let groups = pattern.captures(cell)?;
+        groups.get(1).or(groups.get(0)).map(|name| name.as_str())
+    }
+}
+
+/// What is wrong with a file as a whole, and at which line.
+type Wrong = (Option<u64>, String);
+
+/// Where the columns of a file are.
+struct Columns {
+    id: usize,
+    part: Option<usize>,
+    speaker: Option<usize>,
+    label: Option<usize>,
+    /// In the order of [`LabelFile::values`].
+    values: Vec<usize>,
+}
+
+impl Columns {
+    fn find(tables: &Tables, file: &LabelFile, header: &StringRecord) -> Result<Self, Wrong> {
+        let names: Vec<&str> = header.iter().map(str::trim).collect();
+        let at = |name: &str| {
+            let wanted = plain(name);
+            let mut found = names.iter().enumerate().filter(|(_, known)| plain(known) == wanted);
+            match (found.next(), found.next()) {
+                (Some((at, _)), None) => Ok(Some(at)),
+                (Some((_, first)), Some((_, second))) => Err((
+                    Some(1),
+                    format!("both `{first}` and `{second}` may be the column `{name}`: rename one"),
+                )),
+                (None, _) => Ok(None),
+            }
+        };
+        let required = |name: &str| {
+            let near = nearest(name, names.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            let missing =
+                || (Some(1), format!("it has no column `{name}`: {near}there are {}", list_names(&names)));
+            at(name)?.ok_or_else(missing)
+        };
+        Ok(Self {
+            id: required(&tables.id)?,
+            part: tables.part.as_ref().map(|(name, _)| required(name)).transpose()?,
+            speaker: tables.speaker.as_deref().map_or(Ok(None), at)?,
+            label: file.label.as_deref().map(required).transpose()?,
+            values: file.values.iter().map(|name| required(name)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// A column's name as columns are compared: letters and digits, in lower case.
+fn plain(name: &str) -> String {
+    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Cells that are not understood: a column of them is one problem.
+#[derive(Default)]
+struct OddCells<'a> {
+    /// Column and what its cells are not → the first of them and how many there are.
+    found: BTreeMap<(String, &'a str), (String, usize)>,
+}
+
+impl<'a> OddCells<'a> {
+    fn add(&mut self, line: u64, column: &str, cell: &str, what: &'a str) {
+        let first = || (format!("line {line}: `{cell}` under `{column}`"), 0);
+        self.found.entry((column.to_owned(), what)).or_insert_with(first).1 += 1;
+    }
+
+    fn problems(self, corpus: &str, path: &str) -> Vec<Problem> {
+        let problem = |((_, what), (first, cells)): ((String, &str), (String, usize))| {
+            let others = match cells {
+                1 => String::new(),
+                2 => ", and so is another cell of the column".to_owned(),
+                more => format!(", and so are {} other cells of the column", more - 1),
+            };
+            let message = format!("{first} is {what}{others}; they tell nothing");
+            ProblemKind::OddCell.of(corpus, path, message)
+        };
+        self.found.into_iter().map(problem).collect()
+    }
+}
