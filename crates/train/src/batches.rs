@@ -1,62 +1,75 @@
 //! Gathering rows into tensors.
 
+use std::ops::Range;
 use std::sync::mpsc;
 use std::thread;
 
 use affekt_features::Standardiser;
+use affekt_models::{InputShape, Inputs};
 use affekt_torch::filled;
 use tch::{Device, Kind, Tensor};
 
-use crate::{Examples, TrainError};
+use crate::crop::Window;
+use crate::{Examples, Target, TrainError};
 
-/// Makes batches of some examples on a device.
-pub struct Batches<'a> {
-    examples: &'a dyn Examples,
-    standardiser: Option<&'a Standardiser>,
-    device: Device,
-}
-
-/// Some rows on the device.
-pub struct Batch {
-    /// Values: `[rows, bands, frames]`.
-    pub xs: Tensor,
-    /// Classes: `[rows]`.
-    pub ys: Tensor,
+/// Makes tensors of some examples on a device.
+pub struct Loader<'a> {
+    pub examples: &'a dyn Examples,
+    pub standardiser: Option<&'a Standardiser>,
+    /// What is taken of each waveform, where not all of it.
+    pub window: Option<Window>,
+    pub device: Device,
 }
 
 /// How many batches are made while one is being used.
 const AHEAD: usize = 2;
 
-impl<'a> Batches<'a> {
-    pub fn new(examples: &'a dyn Examples, standardiser: Option<&'a Standardiser>, device: Device) -> Self {
-        Self { examples, standardiser, device }
+/// Calls `each` with what `make` makes of one batch of rows after the other. Another thread makes the next ones meanwhile.
+pub fn ahead<T: Send>(
+    batches: &[Vec<usize>],
+    make: impl Fn(&[usize]) -> Result<T, TrainError> + Send,
+    mut each: impl FnMut(&[usize], T) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(AHEAD - 1);
+        // Nobody listens any more when `each` failed.
+        scope.spawn(move || batches.iter().try_for_each(|rows| sender.send(make(rows)).ok()));
+        // The scope passes on what panics there, which is the only way for a batch not to come.
+        batches.iter().zip(receiver).try_for_each(|(rows, batch)| each(rows, batch?))
+    })
+}
+
+impl Loader<'_> {
+    /// What a network reads of these rows.
+    pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
+        match self.examples.input() {
+            InputShape::Frames(shape) => Ok(Inputs::frames(self.frames(rows, shape)?)),
+            InputShape::Waveforms => self.waveforms(rows),
+        }
     }
 
-    /// Calls `each` with one batch of `size` rows after the other, the last of what is left, and with the rows in
-    /// it. Another thread makes the next ones meanwhile.
-    pub fn of(
-        &self,
-        rows: &[usize],
-        size: usize,
-        mut each: impl FnMut(&[usize], Batch) -> Result<(), TrainError>,
-    ) -> Result<(), TrainError> {
-        let chunks = || rows.chunks(size.max(1));
-        thread::scope(|scope| {
-            let (sender, receiver) = mpsc::sync_channel(AHEAD - 1);
-            // Nobody listens any more when `each` failed.
-            scope.spawn(move || chunks().try_for_each(|rows| sender.send(self.gather(rows)).ok()));
-            // The scope passes on what panics there, which is the only way for a batch not to come.
-            chunks().zip(receiver).try_for_each(|(rows, batch)| each(rows, batch?))
-        })
+    /// What is to be said of these rows: classes `[rows]` or values `[rows, outputs]`.
+    pub fn targets(&self, rows: &[usize]) -> Result<Tensor, TrainError> {
+        let (mut classes, mut values) = (Vec::new(), Vec::new());
+        for &row in rows {
+            match self.examples.target(row) {
+                Target::Class(class) => classes.push(class),
+                Target::Values(of_row) => values.extend_from_slice(of_row),
+            }
+        }
+        if values.is_empty() {
+            return self.send(Tensor::f_from_slice(&classes)?);
+        }
+        self.send(Tensor::f_from_slice(&values)?.f_view([rows.len() as i64, -1])?)
     }
 
-    fn gather(&self, rows: &[usize]) -> Result<Batch, TrainError> {
-        let shape = self.examples.shape();
+    /// `[rows, bands, frames]`
+    fn frames(&self, rows: &[usize], shape: [usize; 2]) -> Result<Tensor, TrainError> {
         let [bands, frames] = shape;
         let size = bands * frames;
         let xs = filled(&[rows.len() as i64, bands as i64, frames as i64], |values| {
             rows.iter().zip(values.chunks_exact_mut(size)).try_for_each(|(&row, values)| {
-                let found = self.examples.frames(row);
+                let found = self.examples.values(row);
                 if found.len() != size {
                     return Err(TrainError::Frames { row, found: found.len(), expected: size });
                 }
@@ -66,8 +79,33 @@ impl<'a> Batches<'a> {
                 applied.map_err(|source| TrainError::Standardise { row, source })
             })
         })?;
-        let classes: Vec<i64> = rows.iter().map(|&row| self.examples.class(row)).collect();
-        Ok(Batch { xs: self.send(xs)?, ys: self.send(Tensor::f_from_slice(&classes)?)? })
+        self.send(xs)
+    }
+
+    /// `[rows, samples of the longest]`, zeros behind the others.
+    fn waveforms(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
+        let clips: Vec<&[f32]> = rows
+            .iter()
+            .map(|&row| {
+                let samples = self.examples.values(row);
+                &samples[self.taken(row, samples.len())]
+            })
+            .collect();
+        let lengths: Vec<usize> = clips.iter().map(|clip| clip.len()).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let xs = filled(&[rows.len() as i64, longest as i64], |values| {
+            for (clip, values) in clips.iter().zip(values.chunks_exact_mut(longest)) {
+                let (own, behind) = values.split_at_mut(clip.len());
+                own.copy_from_slice(clip);
+                behind.fill(0.0);
+            }
+            Ok::<_, TrainError>(())
+        })?;
+        Ok(Inputs::waveforms(self.send(xs)?, lengths))
+    }
+
+    fn taken(&self, row: usize, samples: usize) -> Range<usize> {
+        self.window.as_ref().map_or(0..samples, |window| window.of(self.examples.name(row), samples))
     }
 
     /// To the device, without waiting. The page-locked copy comes from libtorch's pool, which gives its memory

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClassWeights, Schedule};
+use crate::{Batching, ClassWeights, Crop, Schedule};
 
 /// Adam on mini-batches. The defaults suit the networks trained from scratch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -10,10 +10,27 @@ use crate::{ClassWeights, Schedule};
 pub struct TrainConfig {
     /// Adam's learning rate, which the schedule changes. (B1's published one, 1e-2, was chosen by Hyperband.)
     pub lr: f64,
-    /// Adam's weight decay (L2).
+    /// What becomes of the weights' decay.
+    pub optimiser: Optimiser,
+    /// The optimiser's weight decay.
     pub weight_decay: f64,
+    /// What is minimised.
+    pub loss: Loss,
     /// Examples in a batch; the last one of an epoch may be smaller.
     pub batch_size: usize,
+    /// Whether an epoch leaves out, at random, as many examples as would make a smaller batch.
+    pub drop_last: bool,
+    /// How batches are put together.
+    pub batching: Batching,
+    /// In how many parts a batch is computed, to save memory; their gradients are added up. But for rounding and the masks
+    /// of dropout it is the same training.
+    pub accumulate: usize,
+    /// What is taken of each training waveform, where not all of it.
+    pub crop: Option<Crop>,
+    /// What numbers training computes with. The dev part is computed in f32, as `predict` does.
+    pub precision: Precision,
+    /// Whether activations are computed anew in the backward pass rather than kept.
+    pub gradient_checkpointing: bool,
     /// Epochs, at the most.
     pub max_epochs: u32,
     /// When to stop before that, and which epoch's weights to keep.
@@ -32,8 +49,16 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             lr: 1e-3,
+            optimiser: Optimiser::Adam,
             weight_decay: 0.0,
+            loss: Loss::CrossEntropy,
             batch_size: 32,
+            drop_last: false,
+            batching: Batching::Shuffled,
+            accumulate: 1,
+            crop: None,
+            precision: Precision::Fp32,
+            gradient_checkpointing: false,
             max_epochs: 100,
             stopping: Stopping::Early { monitor: Monitor::DevLoss, patience: 10 },
             class_weights: ClassWeights::None,
@@ -42,6 +67,39 @@ impl Default for TrainConfig {
             refit: Refit::None,
         }
     }
+}
+
+/// Adam, with one of two weight decays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimiser {
+    /// The decay is added to the gradients (L2).
+    Adam,
+    /// The decay, times the learning rate, is taken from the weights (Loshchilov and Hutter, arXiv 1711.05101).
+    #[serde(rename = "adamw")]
+    AdamW,
+}
+
+/// What is minimised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Cross-entropy of classes.
+    CrossEntropy,
+    /// 1 − the concordance correlation coefficient (Lin, 1989) of each output over the batch, averaged over outputs.
+    Ccc,
+    /// The mean squared error of all outputs.
+    Mse,
+}
+
+/// What numbers training computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32.
+    Fp32,
+    /// bfloat16 where libtorch's autocast holds it for safe, f32 for the rest, weights and losses too.
+    Bf16,
 }
 
 /// When training ends.
@@ -63,7 +121,7 @@ pub enum Stopping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Monitor {
-    /// Mean cross-entropy, weighted as in training: lower is better.
+    /// The loss of training, over the whole part: lower is better.
     DevLoss,
     /// Share of right predictions: higher is better.
     DevAccuracy,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use affekt_domain::Role;
 use affekt_features::StandardiseError;
-use affekt_models::{BuildError, ForwardError, InputShape, WeightsError};
-use affekt_torch::{AdamStateError, TorchError, checkpoint::CheckpointError};
+use affekt_models::{BuildError, EncoderError, ForwardError, InputShape, WeightsError};
+use affekt_torch::{AdamStateError, AutocastError, TorchError, checkpoint::CheckpointError};
 use tch::TchError;
 
 /// Why there is no trained network, or there are no predictions.
@@ -62,6 +62,23 @@ pub enum TrainError {
         /// What the network reads.
         network: InputShape,
     },
+    /// A waveform that the network cannot read.
+    #[error(
+        "`{name}` has {found} samples and the network needs {expected}: leave it out, or fill it up (`audio` with `seconds`)"
+    )]
+    TooShort {
+        /// The utterance.
+        name: String,
+        /// How many samples it has.
+        found: usize,
+        /// How many make a frame.
+        expected: usize,
+    },
+    /// A standardiser for waveforms.
+    #[error(
+        "waveforms cannot be standardised band by band: leave out `standardise`; networks that want it normalise theirs"
+    )]
+    WaveformsStandardised,
     /// A class that the network does not have.
     #[error("row {row} has class {class}, outside 0..{classes}")]
     Class {
@@ -71,6 +88,30 @@ pub enum TrainError {
         class: i64,
         /// How many classes there are.
         classes: usize,
+    },
+    /// A class where values are to be said, or values where a class is.
+    #[error(
+        "`{name}` has a class where the others have values, or values where they have classes: look at the label scheme"
+    )]
+    Target {
+        /// The utterance.
+        name: String,
+    },
+    /// Not a value for each output.
+    #[error("`{name}` has {found} values and there are {expected} outputs")]
+    Values {
+        /// The utterance.
+        name: String,
+        /// How many it has.
+        found: usize,
+        /// How many there are to say.
+        expected: usize,
+    },
+    /// A value that cannot be learnt.
+    #[error("a value of `{name}` is not finite: look at the corpus' labels")]
+    ValueNotFinite {
+        /// The utterance.
+        name: String,
     },
     /// A row cannot be standardised.
     #[error("row {row} cannot be standardised: {source}")]
@@ -98,9 +139,41 @@ pub enum TrainError {
         /// The class.
         class: usize,
     },
+    /// Nothing is left of an epoch.
+    #[error(
+        "`drop_last` leaves nothing to train on: the training part has {rows} rows and a batch {batch_size}: try a smaller `batch_size`"
+    )]
+    NoBatch {
+        /// Rows of the training part.
+        rows: usize,
+        /// Rows of a batch.
+        batch_size: usize,
+    },
+    /// Accumulated gradients of what is no sum.
+    #[error("accumulate is {accumulate}, and {why}: expected 1")]
+    Indivisible {
+        /// In how many parts.
+        accumulate: usize,
+        /// Why not.
+        why: &'static str,
+    },
+    /// Nothing to train.
+    #[error("every parameter of the network is frozen: leave some for training")]
+    AllFrozen,
+    /// Memory is used up.
+    #[error("memory is used up by {rows} rows at once: {why}; {source}")]
+    OutOfMemory {
+        /// How many rows were computed at once.
+        rows: usize,
+        /// What was not tried, or what to try.
+        why: String,
+        /// What libtorch said.
+        source: Box<TrainError>,
+    },
     /// The loss is not a number any more.
     #[error(
-        "the loss is {loss} in epoch {epoch}, batch {batch} of {batches}: try a smaller lr than {lr:e}, standardised features, or look for values in them that are not finite"
+        "the loss is {loss} in epoch {epoch}, batch {batch} of {batches}, at a learning rate of {lr:e}: try a smaller lr, standardised features, or look for values that are not finite in {}",
+        listed(utterances)
     )]
     NotFinite {
         /// The loss: NaN or infinite.
@@ -111,19 +184,36 @@ pub enum TrainError {
         batch: usize,
         /// Batches in an epoch.
         batches: usize,
-        /// The learning rate.
+        /// The learning rate of that step.
         lr: f64,
+        /// The utterances of the batch.
+        utterances: Vec<String>,
     },
     /// The same on the dev part.
     #[error(
-        "the dev loss is {loss} after epoch {epoch}: try a smaller lr than {lr:e}, standardised features, or look for values in them that are not finite"
+        "the dev loss is {loss} after epoch {epoch}: try a smaller lr than {lr:e}, standardised features, or look for values that are not finite in {}",
+        listed(utterances)
     )]
     DevNotFinite {
         /// The loss: NaN or infinite.
         loss: f64,
         /// The epoch, from 1.
         epoch: u32,
-        /// The learning rate.
+        /// The highest learning rate.
+        lr: f64,
+        /// The utterances with outputs that are not finite.
+        utterances: Vec<String>,
+    },
+    /// The last step of an epoch spoilt the weights.
+    #[error(
+        "`{name}` is not finite any more after epoch {epoch}, at a learning rate of {lr:e}: try a smaller lr, or `clip_norm`"
+    )]
+    WeightsNotFinite {
+        /// The tensor.
+        name: String,
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The learning rate of its last step.
         lr: f64,
     },
     /// The caller wanted no more.
@@ -132,6 +222,9 @@ pub enum TrainError {
     /// The network cannot be built.
     #[error("the network: {0}")]
     Build(#[from] BuildError),
+    /// The checkpoint is not of its encoder.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
     /// It does not take a batch.
     #[error("the network: {0}")]
     Forward(#[from] ForwardError),
@@ -141,6 +234,9 @@ pub enum TrainError {
     /// A saved optimiser does not fit.
     #[error(transparent)]
     Optimiser(#[from] AdamStateError),
+    /// Not a precision.
+    #[error(transparent)]
+    Autocast(#[from] AutocastError),
     /// The resume state cannot be put into bytes.
     #[error("the state to resume from: {0}")]
     Checkpoint(#[from] CheckpointError),
@@ -160,5 +256,15 @@ pub enum TrainError {
 impl From<TchError> for TrainError {
     fn from(error: TchError) -> Self {
         Self::Torch(error.into())
+    }
+}
+
+/// The first of some utterances, and how many more there are.
+fn listed(utterances: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<_> = utterances.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match utterances.len().checked_sub(SHOWN) {
+        None | Some(0) => shown.join(", "),
+        Some(more) => format!("{} and {more} more", shown.join(", ")),
     }
 }

@@ -1,10 +1,12 @@
-//! What is learnt from, chosen on and predicted: rows of features, and the parts that their roles make.
+//! What is learnt from, chosen on and predicted: rows of features or waveforms, and the parts that their roles make.
 
 use std::marker::PhantomData;
 
 use affekt_domain::Role;
+use affekt_models::InputShape;
 
-/// Labelled matrices, read where they lie (a mapped file, usually), by a thread beside the one that computes.
+/// Matrices or waveforms with what is to be said of them, read where they lie (a mapped file, usually), by a thread beside
+/// the one that computes.
 pub trait Examples: Sync {
     /// How many rows there are, of all roles.
     fn len(&self) -> usize;
@@ -14,20 +16,37 @@ pub trait Examples: Sync {
         self.len() == 0
     }
 
-    /// Bands and frames of every row.
-    fn shape(&self) -> [usize; 2];
+    /// What every row is.
+    fn input(&self) -> InputShape;
 
-    /// A row's values, band by band: `bands × frames` of them.
-    fn frames(&self, row: usize) -> &[f32];
+    /// Of waveforms, how many samples make a second.
+    fn rate_hz(&self) -> Option<u32> {
+        None
+    }
 
-    /// A row's class, from 0.
-    fn class(&self, row: usize) -> i64;
+    /// A row's values: of features, band by band, `bands × frames` of them; of a waveform, its samples.
+    fn values(&self, row: usize) -> &[f32];
+
+    /// What is to be said of a row. Asked of training and dev rows alone.
+    fn target(&self, row: usize) -> Target<'_>;
+
+    /// What people call a row: its utterance.
+    fn name(&self, row: usize) -> &str;
 
     /// Who is heard in a row.
     fn speaker(&self, row: usize) -> &str;
 
     /// A row's role in the fold, or `None` where it takes no part (as noisy copies of dev rows do not).
     fn role(&self, row: usize) -> Option<Role>;
+}
+
+/// What is to be said of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target<'a> {
+    /// That it is of this class, from 0.
+    Class(i64),
+    /// These numbers.
+    Values(&'a [f32]),
 }
 
 /// The rows of one role. There is no other way to get one than by the role that each row has.
@@ -91,8 +110,8 @@ impl<'a, R: PartRole> Part<'a, R> {
         self.examples
     }
 
-    /// The classes of its rows.
-    pub fn classes(&self) -> impl Iterator<Item = i64> {
-        self.rows.iter().map(|&row| self.examples.class(row))
+    /// What is to be said of its rows.
+    pub fn targets(&self) -> impl Iterator<Item = Target<'a>> {
+        self.rows.iter().map(|&row| self.examples.target(row))
     }
 }

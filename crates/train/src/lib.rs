@@ -1,27 +1,36 @@
 //! From examples and a network's configuration to trained weights and predictions.
 //!
-//! A caller shows its data as [`Examples`]: frames, class and role by row, wherever they lie. A [`Part`] is the
+//! A caller shows its data as [`Examples`]: values, target and role by row, wherever they lie. A [`Part`] is the
 //! rows of one role, picked by that role and nothing else, so that [`train`] cannot be handed test rows.
-//! [`train`] gives [`Trained`] weights and the history of its epochs; [`predict`] gives logits for any part.
+//! [`train`] gives [`Trained`] weights and the history of its epochs; [`predict`] gives a network's outputs for any part.
 //!
 //! Equal inputs give equal bytes on the CPU with the same number of threads, also when a run was killed and
 //! started again with the same [`Resume`] folder.
 
 mod batches;
+mod check;
 mod config;
+mod crop;
 mod error;
 mod examples;
+mod losses;
+mod objective;
+mod order;
 mod predict;
+mod run;
 mod schedule;
 mod scores;
 mod state;
+mod step;
 mod training;
 mod weights;
 
-pub use config::{Monitor, Refit, Stopping, TrainConfig};
+pub use config::{Loss, Monitor, Optimiser, Precision, Refit, Stopping, TrainConfig};
+pub use crop::{Crop, CropAt};
 pub use error::TrainError;
-pub use examples::{Dev, DevPart, Examples, Part, PartRole, Test, TestPart, Train, TrainingPart};
-pub use predict::predict;
+pub use examples::{Dev, DevPart, Examples, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
+pub use order::Batching;
+pub use predict::{BatchLimit, predict};
 pub use schedule::{Schedule, Stages, Steps};
 pub use state::{Resume, StateOutcome};
 pub use training::{Progress, Trained, Training, train};

@@ -1,13 +1,41 @@
-//! From a trained network to logits.
+//! From a trained network to its outputs.
 
 use affekt_features::Standardiser;
-use affekt_models::{InputShape, Inputs, Network};
+use affekt_models::{InputShape, Network};
 
-use crate::batches::Batches;
-use crate::{Examples, Part, PartRole, TrainError};
+use crate::batches::{Loader, ahead};
+use crate::check::check_lengths;
+use crate::step::{Forward, is_out_of_memory};
+use crate::{Batching, Part, PartRole, TrainConfig, TrainError};
 
-/// The logits of every row of a part, in the order of [`Part::rows`]. A row's logits do not depend on the rows
-/// beside it, but for rounding.
+/// How much is predicted at once. What is predicted does not depend on it, but for rounding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchLimit {
+    /// Rows at the most.
+    pub rows: usize,
+    /// Seconds of waveforms at the most, padding counted; a longer one comes alone.
+    pub seconds: f64,
+}
+
+impl BatchLimit {
+    /// So many rows, and of waveforms no more than a GPU of 16 GiB takes of a large encoder.
+    #[must_use]
+    pub const fn rows(rows: usize) -> Self {
+        Self { rows, seconds: 160.0 }
+    }
+
+    /// That of the dev part in a training.
+    pub(crate) fn of_training(config: &TrainConfig) -> Self {
+        let limit = Self::rows(config.batch_size);
+        match config.batching {
+            Batching::Bucketed { seconds: Some(seconds), .. } => Self { seconds, ..limit },
+            _ => limit,
+        }
+    }
+}
+
+/// The outputs of every row of a part, in the order of [`Part::rows`]: logits of classes, or values. A row's do not depend
+/// on the rows beside it, but for rounding. Where memory is used up by a batch, its halves are tried.
 ///
 /// # Errors
 /// When the examples do not fit the network, or libtorch refuses.
@@ -15,20 +43,86 @@ pub fn predict<R: PartRole>(
     network: &Network,
     part: &Part<R>,
     standardiser: Option<&Standardiser>,
-    batch_size: usize,
+    limit: BatchLimit,
 ) -> Result<Vec<Vec<f32>>, TrainError> {
-    same_shape(network, part.examples())?;
-    let _guard = tch::no_grad_guard();
-    let batches = Batches::new(part.examples(), standardiser, network.device());
-    let mut logits = Vec::with_capacity(part.rows().len());
-    batches.of(part.rows(), batch_size, |_, batch| {
-        logits.extend(Vec::<Vec<f32>>::try_from(network.forward_t(&Inputs::frames(batch.xs), false)?)?);
-        Ok(())
-    })?;
-    Ok(logits)
+    predict_with(&Network::forward_t, network, part, standardiser, limit)
 }
 
-pub(crate) fn same_shape(network: &Network, examples: &dyn Examples) -> Result<(), TrainError> {
-    let (examples, network) = (InputShape::Frames(examples.shape()), network.input());
-    if examples == network { Ok(()) } else { Err(TrainError::Shape { examples, network }) }
+/// The same with the network applied by `forward`.
+pub fn predict_with<R: PartRole>(
+    forward: &Forward,
+    network: &Network,
+    part: &Part<R>,
+    standardiser: Option<&Standardiser>,
+    limit: BatchLimit,
+) -> Result<Vec<Vec<f32>>, TrainError> {
+    let examples = part.examples();
+    if examples.input() != network.input() {
+        return Err(TrainError::Shape { examples: examples.input(), network: network.input() });
+    }
+    check_lengths(part, network)?;
+    if examples.input() == InputShape::Waveforms && standardiser.is_some() {
+        return Err(TrainError::WaveformsStandardised);
+    }
+    let _guard = tch::no_grad_guard();
+    let loader = Loader { examples, standardiser, window: None, device: network.device() };
+    let mut outputs = vec![Vec::new(); examples.len()];
+    ahead(
+        &batches(part, limit),
+        |rows| loader.inputs(rows),
+        |rows, inputs| {
+            let of_rows = match forward(network, &inputs, false) {
+                Ok(of_rows) => Vec::<Vec<f32>>::try_from(of_rows)?,
+                Err(error) => halves(forward, network, &loader, rows, error.into())?,
+            };
+            for (&row, of_row) in rows.iter().zip(of_rows) {
+                outputs[row] = of_row;
+            }
+            Ok(())
+        },
+    )?;
+    Ok(part.rows().iter().map(|&row| std::mem::take(&mut outputs[row])).collect())
+}
+
+/// What a network says of rows for which memory was used up: half of them, then the others.
+fn halves(
+    forward: &Forward,
+    network: &Network,
+    loader: &Loader,
+    rows: &[usize],
+    error: TrainError,
+) -> Result<Vec<Vec<f32>>, TrainError> {
+    if rows.len() < 2 || !is_out_of_memory(&error) {
+        return Err(error);
+    }
+    let mut outputs = Vec::new();
+    for half in rows.chunks(rows.len().div_ceil(2)) {
+        outputs.extend(match forward(network, &loader.inputs(half)?, false) {
+            Ok(of_half) => Vec::<Vec<f32>>::try_from(of_half)?,
+            Err(error) => halves(forward, network, loader, half, error.into())?,
+        });
+    }
+    Ok(outputs)
+}
+
+/// The rows of a part: features in order, waveforms by length, so that little is padding, the longest first, so that memory
+/// is used up at once or never.
+fn batches<R: PartRole>(part: &Part<R>, limit: BatchLimit) -> Vec<Vec<usize>> {
+    let (examples, most) = (part.examples(), limit.rows.max(1));
+    if examples.input() != InputShape::Waveforms {
+        return part.rows().chunks(most).map(<[usize]>::to_vec).collect();
+    }
+    let samples = (limit.seconds * f64::from(examples.rate_hz().unwrap_or(0))) as usize;
+    let mut rows: Vec<(usize, usize)> =
+        part.rows().iter().map(|&row| (examples.values(row).len(), row)).collect();
+    rows.sort_by_key(|&(length, row)| (std::cmp::Reverse(length), row));
+    let mut batches = Vec::new();
+    let mut left = rows.as_slice();
+    while let Some(&(longest, _)) = left.first() {
+        let count = (samples / longest.max(1)).clamp(1, most).min(left.len());
+        let (batch, rest) = left.split_at(count);
+        batches.push(batch.iter().map(|&(_, row)| row).collect());
+        left = rest;
+    }
+    batches
 }

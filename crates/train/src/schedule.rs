@@ -6,7 +6,7 @@ use crate::TrainError;
 
 /// What `lr` is multiplied by at every optimiser step.
 ///
-/// Step t counts from 0 to T − 1, where T is `max_epochs` times the batches of an epoch, whenever early stopping ends
+/// Step t counts from 0 to T − 1, where T is the number of batches in `max_epochs` epochs, whenever early stopping ends
 /// it. With W steps of warm-up, H of holding and D = T − W − H left, `linear` and `cosine` multiply by
 ///
 /// ```text
@@ -65,20 +65,16 @@ impl Steps {
 }
 
 impl Schedule {
-    /// What `lr` is multiplied by at `step` (from 0) of `max_epochs` epochs of `per_epoch` steps.
+    /// What `lr` is multiplied by at `step` (from 0) of `total`, which is one of `epoch` (from 0).
     #[must_use]
-    pub fn factor(&self, step: u64, per_epoch: u64, max_epochs: u32) -> f64 {
-        let total = per_epoch * u64::from(max_epochs);
+    pub fn factor(&self, step: u64, total: u64, epoch: u32) -> f64 {
         match *self {
             Self::Constant => 1.0,
             Self::Linear(stages) => stages.factor(step, total, |done| 1.0 - done),
             Self::Cosine(stages) => {
                 stages.factor(step, total, |done| 0.5 * (1.0 + (std::f64::consts::PI * done).cos()))
             }
-            Self::Step { every, factor } => {
-                let falls = step / per_epoch.max(1) / u64::from(every.max(1));
-                factor.powf(falls as f64)
-            }
+            Self::Step { every, factor } => factor.powf(f64::from(epoch / every.max(1))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The state to resume from: everything that the rest of a training depends on, at the end of an epoch.
+//! The state to resume from: everything that the rest of a training depends on, after any step.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,6 +10,7 @@ use affekt_torch::{Checkpoint, NamedTensors};
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
+use crate::losses::Sums;
 
 /// Where to keep the state to resume from. The folder belongs to one training: it is not looked at whether
 /// the examples are the same as before, beyond their number and shape.
@@ -17,7 +18,8 @@ use crate::TrainError;
 pub struct Resume {
     /// The folder, made if missing.
     pub folder: PathBuf,
-    /// Write after an epoch only if so much time has passed since the last write.
+    /// Write after a step or an epoch only if so much time has passed since the last write, and twenty times as much as that
+    /// took. Of no time at all: always.
     pub every: Duration,
 }
 
@@ -26,33 +28,46 @@ pub struct Resume {
 pub enum StateOutcome {
     /// Nothing: training began at the beginning.
     Fresh,
-    /// A state: training went on after so many epochs, those of all stages counted.
-    Resumed(u32),
+    /// A state: training went on there.
+    Resumed {
+        /// After so many epochs, those of all stages counted.
+        epochs: u32,
+        /// And so many batches of the next one.
+        batches: usize,
+    },
     /// Something unusable: training began at the beginning. The text says why; it is worth a warning.
     Ignored(String),
 }
 
-/// What a training is between two epochs.
+/// What a training is between two steps.
 pub struct State {
-    /// The epochs so far, of all stages; at least one.
+    /// The stage that it is in.
+    pub stage: Stage,
+    /// The epochs so far, of all stages.
     pub history: Vec<Epoch>,
-    /// Epochs of the last one's stage, at the most.
+    /// How much of the next one is done.
+    pub begun: Begun,
+    /// Epochs of the stage, at the most.
     pub max_epochs: u32,
-    /// The number of that stage's epoch whose weights are `best`.
+    /// The number of the stage's epoch whose weights are `best`; 0 before its first.
     pub kept: u32,
-    /// The weights after the last epoch.
+    /// In how many parts batches are computed.
+    pub parts: usize,
+    /// The weights after the last step.
     pub network: NamedTensors,
-    /// The weights to keep.
+    /// The weights to keep; none before the stage's first epoch.
     pub best: NamedTensors,
     /// The optimiser's state.
     pub optimiser: NamedTensors,
 }
 
-impl State {
-    /// The stage that it is in.
-    pub fn stage(&self) -> Stage {
-        self.history.last().map_or(Stage::Search, |epoch| epoch.stage)
-    }
+/// The part of an epoch that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Begun {
+    /// How many batches.
+    pub batches: usize,
+    /// What their losses come to.
+    pub losses: Sums,
 }
 
 /// The file that holds the state of one training.
@@ -61,11 +76,13 @@ pub struct StateFile<'a> {
     /// The training's settings: a state with others is not its own.
     settings: String,
     written: Instant,
+    /// When it is time to write again.
+    pause: Duration,
 }
 
 impl<'a> StateFile<'a> {
     pub fn new(resume: &'a Resume, settings: String) -> Self {
-        Self { resume, settings, written: Instant::now() }
+        Self { resume, settings, written: Instant::now(), pause: resume.every }
     }
 
     /// The state in the file, if there is one: `Err` says why it is of no use.
@@ -87,13 +104,21 @@ impl<'a> StateFile<'a> {
     }
 
     /// Writes the state if it is time to: whole or not at all, also when the machine dies meanwhile.
-    pub fn write_if_due(&mut self, state: impl FnOnce() -> State) -> Result<(), TrainError> {
-        if self.written.elapsed() < self.resume.every {
+    pub fn write_if_due(
+        &mut self,
+        state: impl FnOnce() -> Result<State, TrainError>,
+    ) -> Result<(), TrainError> {
+        if self.written.elapsed() < self.pause {
             return Ok(());
         }
-        let bytes = self.pack(state()).to_bytes()?;
+        let start = Instant::now();
+        let bytes = self.pack(state()?).to_bytes()?;
         replace(&self.path(), &bytes).map_err(|source| TrainError::State { path: self.path(), source })?;
         self.written = Instant::now();
+        if !self.resume.every.is_zero() {
+            // Of a large encoder it is gigabytes.
+            self.pause = self.resume.every.max(start.elapsed() * 20);
+        }
         Ok(())
     }
 
@@ -107,9 +132,17 @@ impl<'a> StateFile<'a> {
             tensors.extend(group.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
         }
         tensors.insert(HISTORY.to_owned(), history_tensor(&state.history));
-        let numbers = [(KEPT, state.kept), (MAX_EPOCHS, state.max_epochs)];
-        let numbers = numbers.map(|(key, number)| (key, number.to_string()));
-        let metadata = numbers.into_iter().chain([(SETTINGS, self.settings.clone())]);
+        let Begun { batches, losses } = state.begun;
+        tensors.insert(LOSSES.to_owned(), Tensor::from_slice(&[losses.loss, losses.weight]));
+        let metadata = [
+            (SETTINGS, self.settings.clone()),
+            (STAGE, state.stage.name().to_owned()),
+            (KEPT, state.kept.to_string()),
+            (MAX_EPOCHS, state.max_epochs.to_string()),
+            (PARTS, state.parts.to_string()),
+            (BATCHES, batches.to_string()),
+        ];
+        let metadata = metadata.into_iter();
         Checkpoint { tensors, metadata: metadata.map(|(key, value)| (key.to_owned(), value)).collect() }
     }
 }
@@ -118,23 +151,32 @@ const NETWORK: &str = "network.";
 const BEST: &str = "best.";
 const OPTIMISER: &str = "optimiser.";
 const HISTORY: &str = "history";
+const LOSSES: &str = "losses";
 const SETTINGS: &str = "settings";
+const STAGE: &str = "stage";
 const KEPT: &str = "kept";
 const MAX_EPOCHS: &str = "max_epochs";
+const PARTS: &str = "parts";
+const BATCHES: &str = "batches";
 
 fn unpack(file: Checkpoint) -> Option<State> {
+    let number = |key| file.metadata.get(key)?.parse::<u32>().ok();
     let mut state = State {
-        history: Vec::new(),
-        kept: file.metadata.get(KEPT)?.parse().ok()?,
-        max_epochs: file.metadata.get(MAX_EPOCHS)?.parse().ok()?,
+        stage: Stage::from_name(file.metadata.get(STAGE)?)?,
+        history: history(file.tensors.get(HISTORY)?)?,
+        begun: Begun { batches: number(BATCHES)? as usize, losses: sums(file.tensors.get(LOSSES)?)? },
+        kept: number(KEPT)?,
+        max_epochs: number(MAX_EPOCHS)?,
+        parts: number(PARTS)? as usize,
         network: NamedTensors::new(),
         best: NamedTensors::new(),
         optimiser: NamedTensors::new(),
     };
     for (name, tensor) in file.tensors {
-        if name == HISTORY {
-            state.history = history(&tensor)?;
-        } else if let Some(name) = name.strip_prefix(NETWORK) {
+        if name == HISTORY || name == LOSSES {
+            continue;
+        }
+        if let Some(name) = name.strip_prefix(NETWORK) {
             state.network.insert(name.to_owned(), tensor);
         } else if let Some(name) = name.strip_prefix(BEST) {
             state.best.insert(name.to_owned(), tensor);
@@ -144,7 +186,14 @@ fn unpack(file: Checkpoint) -> Option<State> {
             return None;
         }
     }
-    (!state.history.is_empty()).then_some(state)
+    (state.parts > 0).then_some(state)
+}
+
+fn sums(tensor: &Tensor) -> Option<Sums> {
+    match *Vec::<f64>::try_from(tensor).ok()? {
+        [loss, weight] => Some(Sums { loss, weight }),
+        _ => None,
+    }
 }
 
 const COLUMNS: usize = 7;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
+use crate::{Target, TrainError};
 
 /// Weights of the classes. The loss of a batch is `Σ w(class) · cross-entropy / Σ w(class)` over its rows, as that of
 /// PyTorch's `CrossEntropyLoss(weight)`; so is the dev loss, with the same weights, so that early stopping watches what
@@ -15,7 +15,7 @@ pub enum ClassWeights {
     /// `n / (k · n_c)` for the n_c of n training rows (augmented copies count) in one of k classes: scikit-learn's
     /// `class_weight="balanced"`.
     Balanced,
-    /// `1 / n_c`, scaled so that the weights add up to 1.
+    /// `1 / n_c`, scaled so that the weights add up to 1: the inverse-frequency weights of V-FT (arXiv 2110.06309).
     InverseFrequency,
     /// These, in the order of the classes.
     #[serde(untagged)]
@@ -27,14 +27,18 @@ impl ClassWeights {
     ///
     /// # Errors
     /// When there is not one positive weight for each class, or a class that is to be counted has no rows.
-    pub(crate) fn resolve(
+    pub(crate) fn resolve<'t>(
         &self,
-        classes: impl Iterator<Item = i64>,
+        targets: impl Iterator<Item = Target<'t>>,
         n_classes: usize,
     ) -> Result<Option<Vec<f64>>, TrainError> {
         let counted = || {
             let mut counts = vec![0_u32; n_classes];
-            classes.for_each(|class| counts[class as usize] += 1);
+            for target in targets {
+                if let Target::Class(class) = target {
+                    counts[class as usize] += 1;
+                }
+            }
             match counts.iter().position(|count| *count == 0) {
                 Some(class) => Err(TrainError::Unweighable { class }),
                 None => Ok(counts.into_iter().map(f64::from).collect::<Vec<_>>()),

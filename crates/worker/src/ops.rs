@@ -14,8 +14,8 @@ use affekt_table::predictions::Predictions;
 use affekt_table::rows::{self, Rows};
 use affekt_torch::device::{DeviceChoice, set_threads};
 use affekt_train::{
-    DevPart, Examples, Part, PartRole, Progress, Refit, Resume, StateOutcome, TestPart, TrainConfig,
-    TrainError, Training, TrainingPart,
+    BatchLimit, DevPart, Examples, Part, PartRole, Progress, Refit, Resume, StateOutcome, TestPart,
+    TrainConfig, TrainError, Training, TrainingPart,
 };
 use serde::Deserialize;
 use tch::Device;
@@ -101,7 +101,8 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
     let training = Training {
         network: &params.network,
         config: &params.training,
-        classes: classes.len(),
+        encoder: None,
+        task: &train_rows.task,
         seed,
         trained_on: &trained_on,
         selected_on: selected_on.as_ref(),
@@ -117,6 +118,13 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
                 epochs = u64::from(max_epochs);
                 let loss = loss.map_or_else(String::new, |loss| format!(", loss {loss:.3}"));
                 let note = format!("{}epoch {epoch}, batch {done}/{total}{loss}", prefix(stage));
+                context.progress(u64::from(epoch - 1), epochs, &note);
+            }
+            Progress::OutOfMemory { stage, epoch, batch, parts } => {
+                let note = format!(
+                    "{}epoch {epoch}, batch {batch}: memory is used up, going on with batches in {parts} parts",
+                    prefix(stage)
+                );
                 context.progress(u64::from(epoch - 1), epochs, &note);
             }
             Progress::Epoch(epoch) => {
@@ -136,7 +144,7 @@ fn fit(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failu
         version: model::VERSION,
         network: params.network.clone(),
         classes: classes.to_vec(),
-        shape: Examples::shape(&examples),
+        shape: features.shape()?,
         standardise: standardiser,
         parameters: trained.parameters,
         fold: train_rows.fold,
@@ -211,7 +219,8 @@ fn scores<R: PartRole>(
     standardiser: Option<&Standardiser>,
     batch_size: usize,
 ) -> Result<Vec<Vec<f32>>, Failure> {
-    affekt_train::predict(network, part, standardiser, batch_size).map_err(|error| failed(&error))
+    affekt_train::predict(network, part, standardiser, BatchLimit::rows(batch_size))
+        .map_err(|error| failed(&error))
 }
 
 /// The rows that choose the epoch. Test rows are read as such where the experiment allows it, and nowhere else.
@@ -261,6 +270,7 @@ const UNKNOWN: i64 = -1;
 struct FeaturedRow<'f> {
     at: At,
     class: i64,
+    name: &'f str,
     speaker: &'f str,
     role: Role,
 }
@@ -287,6 +297,7 @@ impl<'f> Featured<'f> {
                     rows.push(FeaturedRow {
                         at,
                         class: class.map_or(UNKNOWN, |class| class as i64),
+                        name: &row.utterance,
                         speaker: &row.speaker,
                         role: table.role,
                     });
@@ -302,17 +313,21 @@ impl Examples for Featured<'_> {
         self.rows.len()
     }
 
-    fn shape(&self) -> [usize; 2] {
-        self.shape
+    fn input(&self) -> InputShape {
+        InputShape::Frames(self.shape)
     }
 
-    fn frames(&self, row: usize) -> &[f32] {
+    fn values(&self, row: usize) -> &[f32] {
         // Read once already; what fails now (a vanished mapping) comes out as an error about its length.
         self.features.frames(self.rows[row].at).unwrap_or(&[])
     }
 
-    fn class(&self, row: usize) -> i64 {
-        self.rows[row].class
+    fn target(&self, row: usize) -> affekt_train::Target<'_> {
+        affekt_train::Target::Class(self.rows[row].class)
+    }
+
+    fn name(&self, row: usize) -> &str {
+        self.rows[row].name
     }
 
     fn speaker(&self, row: usize) -> &str {

@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use affekt_domain::Role;
+use affekt_domain::{Role, Task};
 use affekt_features::Standardiser;
-use affekt_models::{CnnConfig, NetworkConfig, NormAxis};
+use affekt_models::{CnnConfig, InputShape, NetworkConfig, NormAxis};
 use affekt_torch::{Checkpoint, Random};
 use affekt_train::{
-    DevPart, Examples, Progress, Resume, TrainConfig, TrainError, Trained, Training, TrainingPart, train,
+    DevPart, Examples, Part, PartRole, Progress, Resume, Target, TrainConfig, TrainError, Trained, Training,
+    TrainingPart, train,
 };
 use tch::Device;
 
@@ -51,14 +52,17 @@ impl Examples for Bands {
     fn len(&self) -> usize {
         self.rows.len()
     }
-    fn shape(&self) -> [usize; 2] {
-        [BANDS, FRAMES]
+    fn input(&self) -> InputShape {
+        InputShape::Frames([BANDS, FRAMES])
     }
-    fn frames(&self, row: usize) -> &[f32] {
+    fn values(&self, row: usize) -> &[f32] {
         &self.rows[row].0
     }
-    fn class(&self, row: usize) -> i64 {
-        self.rows[row].1
+    fn target(&self, row: usize) -> Target<'_> {
+        Target::Class(self.rows[row].1)
+    }
+    fn name(&self, row: usize) -> &str {
+        ["even", "odd"][row % 2]
     }
     fn speaker(&self, row: usize) -> &str {
         ["C/1", "C/2"][row % 2]
@@ -118,7 +122,8 @@ impl Case {
         let training = Training {
             network: &self.network,
             config: &self.config,
-            classes: 3,
+            encoder: None,
+            task: &Task::Classes(["low", "middle", "high"].map(str::to_owned).into()),
             seed: self.seed,
             trained_on: &part,
             selected_on: self.with_dev.then_some(&dev),
@@ -131,8 +136,17 @@ impl Case {
     }
 }
 
+/// The classes of some rows.
+pub fn classes<R: PartRole>(part: &Part<R>) -> Vec<i64> {
+    let class = |target| match target {
+        Target::Class(class) => class,
+        Target::Values(_) => panic!("values"),
+    };
+    part.targets().map(class).collect()
+}
+
 pub fn frames<'a>(part: &TrainingPart<'a>) -> Vec<&'a [f32]> {
-    part.rows().iter().map(|&row| part.examples().frames(row)).collect()
+    part.rows().iter().map(|&row| part.examples().values(row)).collect()
 }
 
 pub fn standardiser(part: &TrainingPart) -> Standardiser {

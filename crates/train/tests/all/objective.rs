@@ -2,10 +2,12 @@
 
 use affekt_domain::Role;
 use affekt_models::{CnnConfig, InputShape, Inputs, NetworkConfig, NormAxis};
-use affekt_train::{ClassWeights, DevPart, Stopping, TrainConfig, Trained, TrainingPart, predict};
+use affekt_train::{
+    BatchLimit, ClassWeights, DevPart, Stopping, TrainConfig, Trained, TrainingPart, predict,
+};
 use tch::{Device, Tensor};
 
-use crate::case::{BANDS, Case, FRAMES, assert_same, bytes, standardiser};
+use crate::case::{BANDS, Case, FRAMES, assert_same, bytes, classes, standardiser};
 
 /// One epoch of one batch without dropout, on training rows of which class 0 has few: 5, 20 and 20.
 fn one_step(class_weights: ClassWeights) -> Case {
@@ -19,9 +21,9 @@ fn one_step(class_weights: ClassWeights) -> Case {
 }
 
 /// `Σ w · cross-entropy / Σ w`, from logits.
-fn weighted(logits: &[Vec<f32>], classes: impl Iterator<Item = i64>, weights: [f64; 3]) -> f64 {
+fn weighted(logits: &[Vec<f32>], classes: &[i64], weights: [f64; 3]) -> f64 {
     let (mut loss, mut weight) = (0.0, 0.0);
-    for (logits, class) in logits.iter().zip(classes) {
+    for (logits, &class) in logits.iter().zip(classes) {
         let of_class = weights[class as usize];
         let sum: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
         loss += of_class * (sum.ln() - f64::from(logits[class as usize]));
@@ -59,14 +61,14 @@ fn losses_are_weighted_by_class() {
         let xs = Tensor::from_slice(&values).view([45, BANDS as i64, FRAMES as i64]);
         let logits =
             Vec::<Vec<f32>>::try_from(network.forward_t(&Inputs::frames(xs), true).unwrap()).unwrap();
-        let expected = weighted(&logits, part.classes(), weights);
+        let expected = weighted(&logits, &classes(&part), weights);
         assert!((epoch.train_loss - expected).abs() < 1e-5, "{class_weights:?}: {epoch:?}, {expected}");
 
         // The dev loss is that of the trained weights, with the training part's class weights.
         network.load(&trained.weights).unwrap();
         let dev = DevPart::of(&case.examples);
-        let logits = predict(&network, &dev, Some(&standardiser), 32).unwrap();
-        let expected = weighted(&logits, dev.classes(), weights);
+        let logits = predict(&network, &dev, Some(&standardiser), BatchLimit::rows(32)).unwrap();
+        let expected = weighted(&logits, &classes(&dev), weights);
         assert!(
             (epoch.dev_loss.unwrap() - expected).abs() < 1e-5,
             "{class_weights:?}: {epoch:?}, {expected}"

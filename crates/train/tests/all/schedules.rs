@@ -6,7 +6,8 @@ use crate::case::Case;
 
 /// The factors of all steps.
 fn factors(schedule: Schedule, per_epoch: u64, epochs: u32) -> Vec<f64> {
-    (0..per_epoch * u64::from(epochs)).map(|step| schedule.factor(step, per_epoch, epochs)).collect()
+    let total = per_epoch * u64::from(epochs);
+    (0..total).map(|step| schedule.factor(step, total, (step / per_epoch) as u32)).collect()
 }
 
 fn assert_close(found: &[f64], expected: &[f64]) {

@@ -52,7 +52,7 @@ fn the_planner_and_the_worker_agree() {
         class_weights: ClassWeights::Given(vec![2.0, 0.5]),
         clip_norm: Some(2.0),
         schedule: Schedule::Linear(stages),
-        refit: Refit::None,
+        ..TrainConfig::default()
     };
     assert_eq!(other.training, expected);
     let monitored =

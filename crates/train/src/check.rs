@@ -1,0 +1,203 @@
+//! Whether a training's parts, settings and network go together, before anything is computed.
+
+use affekt_domain::Task;
+use affekt_models::{InputShape, Network};
+
+use crate::order::Order;
+use crate::step::indivisible;
+use crate::training::refit_part;
+use crate::{
+    Batching, ClassWeights, Loss, Monitor, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError,
+    Training,
+};
+
+/// Complains of the first thing that makes no training.
+pub fn check(training: &Training) -> Result<(), TrainError> {
+    let config = training.config;
+    let examples = training.trained_on.examples();
+    check_numbers(config)?;
+    check_task(config, training.task)?;
+    check_inputs(training)?;
+    if config.refit != Refit::None && config.stopping == Stopping::Fixed {
+        return bad("refit", format!("{:?}", config.refit), "`none` where nothing is searched for");
+    }
+    if config.refit == Refit::BestEpochsWithDev {
+        check_part(refit_part(training)?, training.task)?;
+    }
+    check_part(training.trained_on, training.task)?;
+    let rows = training.trained_on.rows();
+    if config.drop_last && rows.len() < config.batch_size {
+        return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.batch_size });
+    }
+    config.schedule.check(Order::new(config, training.seed, examples, rows, config.max_epochs).total())?;
+    match (training.selected_on, config.stopping) {
+        (Some(part), _) => check_part(part, training.task),
+        (None, Stopping::Early { .. }) => Err(TrainError::NoDevPart),
+        (None, Stopping::Fixed) => Ok(()),
+    }
+}
+
+/// Complains of what a network cannot do, and has it compute activations anew where that is asked for.
+pub fn check_network(training: &Training, network: &mut Network) -> Result<(), TrainError> {
+    let config = training.config;
+    if config.accumulate > 1
+        && let Some(why) = indivisible(network, config.loss)
+    {
+        return Err(TrainError::Indivisible { accumulate: config.accumulate, why });
+    }
+    if config.gradient_checkpointing && !network.checkpoint_gradients() {
+        return bad("gradient_checkpointing", "true".into(), "`false`: this network cannot");
+    }
+    if network.trainable().is_empty() {
+        return Err(TrainError::AllFrozen);
+    }
+    let most = config
+        .crop
+        .map_or(usize::MAX, |crop| crop.samples(training.trained_on.examples().rate_hz().unwrap_or(0)));
+    if most < network.least_samples() {
+        let seconds = config.crop.map_or(0.0, |crop| crop.seconds);
+        return bad("crop.seconds", seconds.to_string(), "what makes a frame of the network at least");
+    }
+    let parts = [Some(training.trained_on), training.refitted_on];
+    for part in parts.into_iter().flatten() {
+        check_lengths(part, network)?;
+    }
+    training.selected_on.map_or(Ok(()), |part| check_lengths(part, network))
+}
+
+/// Complains of a waveform that is too short for the network.
+pub fn check_lengths<R: PartRole>(part: &Part<R>, network: &Network) -> Result<(), TrainError> {
+    if network.input() != InputShape::Waveforms {
+        return Ok(());
+    }
+    let (examples, expected) = (part.examples(), network.least_samples());
+    let short = part.rows().iter().find(|&&row| examples.values(row).len() < expected.max(1));
+    short.map_or(Ok(()), |&row| {
+        let (name, found) = (examples.name(row).to_owned(), examples.values(row).len());
+        Err(TrainError::TooShort { name, found, expected })
+    })
+}
+
+fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
+    if !(config.lr > 0.0 && config.lr.is_finite()) {
+        return bad("lr", config.lr.to_string(), "a number above 0");
+    }
+    if !(config.weight_decay >= 0.0 && config.weight_decay.is_finite()) {
+        return bad("weight_decay", config.weight_decay.to_string(), "a number from 0");
+    }
+    if config.batch_size == 0 {
+        return bad("batch_size", "0".into(), "at least 1");
+    }
+    if config.max_epochs == 0 {
+        return bad("max_epochs", "0".into(), "at least 1");
+    }
+    if !(1..=config.batch_size).contains(&config.accumulate) {
+        return bad("accumulate", config.accumulate.to_string(), "from 1 to `batch_size`");
+    }
+    if let Some(norm) = config.clip_norm.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
+        return bad("clip_norm", norm.to_string(), "a number above 0");
+    }
+    if let Some(crop) = config.crop
+        && !(crop.seconds > 0.0 && crop.seconds.is_finite())
+    {
+        return bad("crop.seconds", crop.seconds.to_string(), "a number above 0");
+    }
+    if let Batching::Bucketed { seconds, noise } = config.batching {
+        if let Some(seconds) = seconds.filter(|seconds| !(*seconds > 0.0 && seconds.is_finite())) {
+            return bad("batching.seconds", seconds.to_string(), "a number above 0");
+        }
+        if !(0.0..1.0).contains(&noise) {
+            return bad("batching.noise", noise.to_string(), "a number from 0, below 1");
+        }
+        if seconds.is_some() && config.drop_last {
+            return bad("drop_last", "true".into(), "`false` where batches are filled by seconds");
+        }
+    }
+    Ok(())
+}
+
+fn check_task(config: &TrainConfig, task: &Task) -> Result<(), TrainError> {
+    let Stopping::Early { monitor, .. } = config.stopping else { return check_loss(config, task) };
+    match (monitor, task) {
+        (Monitor::DevAccuracy | Monitor::DevUar, Task::Outputs(_)) => bad(
+            "stopping.monitor",
+            format!("{monitor:?}"),
+            "`dev-loss` or `dev-ccc`, for the rows have values and no classes",
+        ),
+        _ => check_loss(config, task),
+    }
+}
+
+fn check_loss(config: &TrainConfig, task: &Task) -> Result<(), TrainError> {
+    match (task, config.loss) {
+        (Task::Classes(classes), _) if classes.len() < 2 => {
+            bad("classes", classes.len().to_string(), "at least two to tell apart")
+        }
+        (Task::Outputs(_), Loss::CrossEntropy) => {
+            bad("loss", "cross-entropy".into(), "`ccc` or `mse`, for the rows have values and no classes")
+        }
+        (Task::Classes(_), Loss::Ccc | Loss::Mse) => bad(
+            "loss",
+            format!("{:?}", config.loss),
+            "`cross-entropy`, for the rows have classes and no values",
+        ),
+        (Task::Outputs(_), _) if config.class_weights != ClassWeights::None => {
+            bad("class_weights", "given".into(), "`none`, for the rows have values and no classes")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Waveforms have a rate, and what is about them is about nothing else.
+fn check_inputs(training: &Training) -> Result<(), TrainError> {
+    let Training { config, standardiser, .. } = *training;
+    let examples = training.trained_on.examples();
+    match examples.input() {
+        InputShape::Waveforms if standardiser.is_some() => Err(TrainError::WaveformsStandardised),
+        InputShape::Waveforms if examples.rate_hz().is_none_or(|rate| rate == 0) => {
+            bad("rate_hz", "missing".into(), "how many samples of the waveforms make a second")
+        }
+        InputShape::Waveforms => Ok(()),
+        InputShape::Frames(_) if config.crop.is_some() => {
+            bad("crop", "given".into(), "nothing, for the examples are no waveforms")
+        }
+        InputShape::Frames(_) if config.batching != Batching::Shuffled => bad(
+            "batching",
+            "bucketed".into(),
+            "`shuffled`, for the examples are no waveforms and of one length",
+        ),
+        InputShape::Frames(_) => Ok(()),
+    }
+}
+
+fn check_part<R: PartRole>(part: &Part<R>, task: &Task) -> Result<(), TrainError> {
+    if part.rows().is_empty() {
+        return Err(TrainError::Empty(R::ROLE));
+    }
+    part.rows().iter().zip(part.targets()).try_for_each(|(&row, target)| match (task, target) {
+        (Task::Classes(classes), Target::Class(class)) if !(0..classes.len() as i64).contains(&class) => {
+            Err(TrainError::Class { row, class, classes: classes.len() })
+        }
+        (Task::Outputs(outputs), Target::Values(values)) if values.len() != outputs.len() => {
+            Err(TrainError::Values { name: name(part, row), found: values.len(), expected: outputs.len() })
+        }
+        (Task::Outputs(_), Target::Values(values)) if values.iter().any(|value| !value.is_finite()) => {
+            Err(TrainError::ValueNotFinite { name: name(part, row) })
+        }
+        (Task::Classes(_), Target::Values(_)) | (Task::Outputs(_), Target::Class(_)) => {
+            Err(TrainError::Target { name: name(part, row) })
+        }
+        _ => Ok(()),
+    })
+}
+
+fn name<R>(part: &Part<R>, row: usize) -> String
+where
+    R: PartRole,
+{
+    part.examples().name(row).to_owned()
+}
+
+fn bad(name: &'static str, value: String, expected: &'static str) -> Result<(), TrainError> {
+    Err(TrainError::Config { name, value, expected })
+}

@@ -1,0 +1,89 @@
+//! Training on a piece of each long recording.
+
+use std::ops::Range;
+
+use affekt_torch::Random;
+use serde::{Deserialize, Serialize};
+
+/// How much of a waveform is trained on. Dev and test recordings are always whole.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crop {
+    /// At most so many seconds.
+    pub seconds: f64,
+    /// Which.
+    #[serde(default)]
+    pub at: CropAt,
+}
+
+/// Where a piece begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CropAt {
+    /// At the recording's start.
+    #[default]
+    Start,
+    /// Anywhere where all of it fits, elsewhere in each epoch: a function of seed, epoch and utterance.
+    Random,
+}
+
+impl Crop {
+    /// The most samples that a row has at this rate.
+    pub fn samples(self, rate_hz: u32) -> usize {
+        (self.seconds * f64::from(rate_hz)).round() as usize
+    }
+}
+
+/// The pieces of one epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// At most so many.
+    pub samples: usize,
+    pub at: CropAt,
+    pub seed: u64,
+    pub epoch: u32,
+}
+
+impl Window {
+    /// What is taken of an utterance of so many samples.
+    pub fn of(&self, name: &str, samples: usize) -> Range<usize> {
+        let Some(spare) = samples.checked_sub(self.samples) else { return 0..samples };
+        let start = match self.at {
+            CropAt::Start => 0,
+            CropAt::Random => {
+                let mut random = Random::new(self.seed, &format!("crop {} {name}", self.epoch));
+                (random.bits() % (spare as u64 + 1)) as usize
+            }
+        };
+        start..start + self.samples
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window { samples: 10, at: CropAt::Random, seed: 1, epoch: 1 };
+
+    #[test]
+    fn short_recordings_stay_whole() {
+        assert_eq!(WINDOW.of("a", 9), 0..9);
+        assert_eq!(WINDOW.of("a", 10), 0..10);
+        assert_eq!(Window { at: CropAt::Start, ..WINDOW }.of("a", 99), 0..10);
+    }
+
+    #[test]
+    fn pieces_begin_anywhere_and_elsewhere_in_each_epoch() {
+        let starts = |name: &str| -> Vec<usize> {
+            (0..300).map(|epoch| Window { epoch, ..WINDOW }.of(name, 14).start).collect()
+        };
+        assert_eq!(starts("a"), starts("a"));
+        assert_ne!(starts("a"), starts("b"));
+        assert_eq!(Window { seed: 2, ..WINDOW }.of("a", 14).len(), 10);
+        for start in 0..=4 {
+            // 300 · ¼ 0.2 · 0.8: a deviation of 7; bounds are five of them.
+            let count = starts("a").iter().filter(|found| **found == start).count();
+            assert!((25..=95).contains(&count), "{start}: {count}");
+        }
+    }
+}

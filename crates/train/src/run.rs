@@ -1,0 +1,321 @@
+//! A stage of a training under way: epoch by epoch, to where stopping says.
+
+use std::ops::ControlFlow;
+
+use affekt_domain::{Epoch, Stage};
+use affekt_models::Accounting;
+use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
+use tch::{Device, Tensor};
+
+use crate::batches::{Loader, ahead};
+use crate::check::check_network;
+use crate::crop::Window;
+use crate::losses::{Losses, Sums};
+use crate::objective::Objective;
+use crate::order::Order;
+use crate::predict::{BatchLimit, predict_with};
+use crate::scores::DevScores;
+use crate::state::{Begun, State, StateFile};
+use crate::step::{Batch, Forward, Stepper};
+use crate::training::{Progress, Trained, Training, refit_part};
+use crate::{Monitor, Optimiser, Refit, StateOutcome, Stopping, TrainError, TrainingPart};
+
+/// Who hears of progress.
+pub type Listener<'l> = dyn FnMut(Progress) -> ControlFlow<()> + 'l;
+
+/// A stage of a training under way.
+pub struct Run<'a> {
+    training: &'a Training<'a>,
+    stage: Stage,
+    trained_on: &'a TrainingPart<'a>,
+    /// Epochs of this stage, at the most.
+    max_epochs: u32,
+    order: Order,
+    stepper: Stepper<'a>,
+    encoder: Option<Accounting>,
+    /// The epochs of all stages.
+    history: Vec<Epoch>,
+    /// How much of the next epoch was done before the training was resumed.
+    begun: Begun,
+    /// The number of this stage's epoch whose weights are `best`.
+    kept: u32,
+    best: NamedTensors,
+}
+
+impl<'a> Run<'a> {
+    /// The stage's beginning, whose networks are applied by `forward`.
+    pub fn new(
+        training: &'a Training<'a>,
+        forward: &'a Forward<'a>,
+        stage: Stage,
+        trained_on: &'a TrainingPart<'a>,
+        max_epochs: u32,
+    ) -> Result<Self, TrainError> {
+        let Training { config, task, seed, device, .. } = *training;
+        let examples = trained_on.examples();
+        let mut network = training.network.build(&examples.input(), task.names().len(), seed, device)?;
+        let encoder = training.encoder.map(|checkpoint| network.load_encoder(checkpoint)).transpose()?;
+        check_network(training, &mut network)?;
+        let adam = AdamConfig {
+            learning_rate: config.lr,
+            weight_decay: config.weight_decay,
+            decoupled: config.optimiser == Optimiser::AdamW,
+            ..AdamConfig::default()
+        };
+        let stepper = Stepper {
+            config,
+            examples,
+            forward,
+            parameters: network.trainable().into_values().collect(),
+            optimiser: Adam::new(network.trainable(), adam),
+            network,
+            objective: Objective::new(training, trained_on)?,
+            parts: config.accumulate,
+        };
+        Ok(Self {
+            training,
+            stage,
+            trained_on,
+            max_epochs,
+            order: Order::new(config, seed, examples, trained_on.rows(), max_epochs),
+            stepper,
+            encoder,
+            history: Vec::new(),
+            begun: Begun::default(),
+            kept: 0,
+            best: NamedTensors::new(),
+        })
+    }
+
+    /// From the seed once more, for as many epochs as were best.
+    pub fn anew(self) -> Result<Self, TrainError> {
+        let Self { training, stepper: Stepper { forward, parts, .. }, .. } = self;
+        let mut new = Self::new(training, forward, Stage::Refit, refit_part(training)?, self.kept)?;
+        new.stepper.parts = parts;
+        Ok(Self { history: self.history, ..new })
+    }
+
+    /// Whether another stage follows.
+    pub fn is_searching(&self) -> bool {
+        self.stage == Stage::Search && self.training.config.refit != Refit::None
+    }
+
+    /// The epochs that are left of this stage.
+    pub fn go_on(&mut self, file: &mut Option<StateFile>, progress: &mut Listener) -> Result<(), TrainError> {
+        while !self.is_over() {
+            let number = self.done() + 1;
+            let train_loss = self.epoch(number, file, progress)?;
+            self.check_weights(number)?;
+            let dev = self.evaluate(number)?;
+            let mut epoch = Epoch {
+                stage: self.stage,
+                number,
+                learning_rate: self.learning_rate(number, self.order.before(number + 1) - 1),
+                train_loss,
+                dev_loss: dev.map(|dev| dev.loss),
+                dev_accuracy: dev.and_then(|dev| dev.accuracy),
+                dev_uar: dev.and_then(|dev| dev.uar),
+                kept: false,
+            };
+            let best = self.history.iter().find(|old| self.is_kept(old));
+            epoch.kept = best.is_none_or(|best| self.is_better(&epoch, best));
+            self.history.push(epoch);
+            if epoch.kept {
+                self.kept = number;
+                self.best = copy(&self.stepper.network.weights())?;
+            }
+            if let Some(file) = file {
+                file.write_if_due(|| Ok(self.state(Begun::default())))?;
+            }
+            if progress(Progress::Epoch(&epoch)).is_break() {
+                return Err(TrainError::Cancelled(number));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many epochs of this stage are done.
+    fn done(&self) -> u32 {
+        self.history.iter().filter(|epoch| epoch.stage == self.stage).count() as u32
+    }
+
+    fn is_over(&self) -> bool {
+        let done = self.done();
+        let patience_over = match (self.stage, self.training.config.stopping) {
+            (Stage::Search, Stopping::Early { patience, .. }) => {
+                done > self.kept && done - self.kept >= patience
+            }
+            _ => false,
+        };
+        done >= self.max_epochs || patience_over
+    }
+
+    fn is_kept(&self, epoch: &Epoch) -> bool {
+        epoch.stage == self.stage && epoch.number == self.kept
+    }
+
+    /// Whether to keep `new`'s weights rather than `old`'s.
+    fn is_better(&self, new: &Epoch, old: &Epoch) -> bool {
+        match (self.stage, self.training.config.stopping) {
+            (Stage::Refit, _) | (_, Stopping::Fixed) => true,
+            (_, Stopping::Early { monitor, .. }) => match monitor {
+                Monitor::DevLoss => new.dev_loss < old.dev_loss,
+                Monitor::DevAccuracy => new.dev_accuracy > old.dev_accuracy,
+                Monitor::DevUar => new.dev_uar > old.dev_uar,
+            },
+        }
+    }
+
+    /// What a step of an epoch learns with; steps are counted from 0 through all epochs.
+    fn learning_rate(&self, epoch: u32, step: u64) -> f64 {
+        let config = self.training.config;
+        config.lr * config.schedule.factor(step, self.order.total(), epoch - 1)
+    }
+
+    /// One pass over the training part, or what is left of it. Gives the mean loss.
+    fn epoch(
+        &mut self,
+        number: u32,
+        file: &mut Option<StateFile>,
+        progress: &mut Listener,
+    ) -> Result<f64, TrainError> {
+        let Training { config, seed, standardiser, device, .. } = *self.training;
+        let Self { stage, max_epochs, .. } = *self;
+        let begun = std::mem::take(&mut self.begun);
+        let examples = self.trained_on.examples();
+        let window = config.crop.map(|crop| {
+            let samples = crop.samples(examples.rate_hz().unwrap_or(0));
+            Window { samples, at: crop.at, seed, epoch: number }
+        });
+        let loader = Loader { examples, standardiser, window, device };
+        let make =
+            |rows: &[usize]| Ok(Batch { inputs: loader.inputs(rows)?, targets: loader.targets(rows)? });
+        let batches = self.order.epoch(number);
+        let total = batches.len();
+        let mut done = begun.batches;
+        let mut losses = Losses::new(examples, number, &batches, begun.losses);
+        let left = batches.get(done..).unwrap_or_default();
+        ahead(left, make, |rows, batch| {
+            let lr = self.learning_rate(number, self.order.before(number) + done as u64);
+            let parts = self.stepper.parts;
+            // Order, pieces and dropout are functions of seed, epoch and step, not of what came before: that is what lets
+            // a resumed run go on as if nothing had happened.
+            let bits = Random::new(seed, &format!("step {number} {done}")).bits();
+            let of_parts = self.stepper.step(rows, &batch, bits, lr)?;
+            losses.push(done, lr, of_parts)?;
+            done += 1;
+            if self.stepper.parts > parts {
+                let parts = self.stepper.parts;
+                // Whether to go on is asked below.
+                let _ = progress(Progress::OutOfMemory { stage, epoch: number, batch: done, parts });
+            }
+            if let Some(file) = file {
+                file.write_if_due(|| Ok(self.state(Begun { batches: done, losses: losses.flush()? })))?;
+            }
+            let life = Progress::Batch { stage, epoch: number, max_epochs, done, total, loss: losses.mean() };
+            if progress(life).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
+        })?;
+        let Sums { loss, weight } = losses.flush()?;
+        Ok(loss / weight)
+    }
+
+    /// Complains of weights that are not finite: the loss of an epoch's last step was that of the weights before it.
+    fn check_weights(&self, epoch: u32) -> Result<(), TrainError> {
+        let (names, tensors): (Vec<_>, Vec<_>) = self.stepper.network.trainable().into_iter().unzip();
+        let finite = |tensor: &Tensor| tensor.f_isfinite()?.f_all();
+        let finite = tensors.iter().map(finite).collect::<Result<Vec<_>, _>>()?;
+        if finite.is_empty() {
+            return Ok(());
+        }
+        let finite = Vec::<bool>::try_from(Tensor::f_stack(&finite, 0)?)?;
+        match names.into_iter().zip(finite).find(|(_, finite)| !finite) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let lr = self.learning_rate(epoch, self.order.before(epoch + 1) - 1);
+                Err(TrainError::WeightsNotFinite { name, epoch, lr })
+            }
+        }
+    }
+
+    /// Figures on the dev part, where there is one. Training anew has none: there is nothing left to choose.
+    fn evaluate(&self, epoch: u32) -> Result<Option<DevScores>, TrainError> {
+        let Training { config, task, standardiser, selected_on, .. } = *self.training;
+        let Some(part) = selected_on.filter(|_| self.stage == Stage::Search) else { return Ok(None) };
+        let limit = BatchLimit::of_training(config);
+        let Stepper { forward, network, objective, .. } = &self.stepper;
+        let outputs = predict_with(forward, network, part, standardiser, limit)?;
+        let scores = DevScores::new(task, config.loss, &outputs, part.targets(), objective.class_weights());
+        if scores.loss.is_finite() {
+            return Ok(Some(scores));
+        }
+        let not_finite = |outputs: &&Vec<f32>| outputs.iter().any(|value| !value.is_finite());
+        let of_rows = part.rows().iter().zip(&outputs).filter(|(_, outputs)| not_finite(outputs));
+        let name = |row: usize| part.examples().name(row).to_owned();
+        Err(TrainError::DevNotFinite {
+            loss: scores.loss,
+            epoch,
+            lr: config.lr,
+            utterances: of_rows.map(|(&row, _)| name(row)).collect(),
+        })
+    }
+
+    /// Goes on from a saved state, in its stage. Says where that is.
+    pub fn restore(&mut self, state: State) -> Result<StateOutcome, TrainError> {
+        if state.stage != self.stage {
+            let refitted_on = refit_part(self.training)?;
+            let forward = self.stepper.forward;
+            *self = Self::new(self.training, forward, state.stage, refitted_on, state.max_epochs)?;
+        }
+        self.stepper.network.load(&state.network)?;
+        self.stepper.optimiser.load_state(&state.optimiser)?;
+        self.stepper.parts = state.parts;
+        self.best = state.best;
+        self.kept = state.kept;
+        self.history = state.history;
+        self.begun = state.begun;
+        Ok(StateOutcome::Resumed { epochs: self.history.len() as u32, batches: self.begun.batches })
+    }
+
+    fn state(&self, begun: Begun) -> State {
+        let clone =
+            |tensors: &NamedTensors| tensors.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect();
+        State {
+            stage: self.stage,
+            history: self.history.clone(),
+            begun,
+            max_epochs: self.max_epochs,
+            kept: self.kept,
+            parts: self.stepper.parts,
+            network: self.stepper.network.weights(),
+            best: clone(&self.best),
+            optimiser: self.stepper.optimiser.state(),
+        }
+    }
+
+    /// What came out.
+    pub fn finish(self, state: StateOutcome) -> Result<Trained, TrainError> {
+        let history =
+            self.history.iter().map(|epoch| Epoch { kept: self.is_kept(epoch), ..*epoch }).collect();
+        let on_cpu = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_to_device(Device::Cpu)?));
+        Ok(Trained {
+            weights: self.best.into_iter().map(on_cpu).collect::<Result<_, TrainError>>()?,
+            history,
+            stage: self.stage,
+            kept_epoch: self.kept,
+            trained_rows: self.trained_on.rows().len(),
+            parameters: self.stepper.network.parameter_counts(),
+            encoder: self.encoder,
+            parts: self.stepper.parts,
+            state,
+        })
+    }
+}
+
+fn copy(tensors: &NamedTensors) -> Result<NamedTensors, TrainError> {
+    let copy = |(name, tensor): (&String, &Tensor)| {
+        let mut new = tensor.f_empty_like()?;
+        new.f_copy_(tensor)?;
+        Ok((name.clone(), new))
+    };
+    tensors.iter().map(copy).collect()
+}
