@@ -29,7 +29,7 @@ use crate::lstm::{Lstm, LstmConfig};
 use crate::network::WaveformModule;
 use crate::outputs::OutputActivation;
 use crate::pooling::Pooling;
-use crate::wav2vec2::{Padding, Valid, Wav2Vec2, Wav2Vec2Config};
+use crate::wav2vec2::{Padding, SpansOver, Valid, Wav2Vec2, Wav2Vec2Config};
 use crate::{BuildError, ForwardError};
 
 /// What a [`FineTuned`] is made of, encoder and all, so that weights and this are a whole model. The default is B5.
@@ -51,6 +51,8 @@ pub struct FineTunedConfig {
     pub freeze: Freeze,
     /// Whether it leaves the vector that stands for masked frames, too.
     pub freeze_mask_embedding: bool,
+    /// Where the spans of masked frames are drawn in training: over rows in V-FT.
+    pub spans_over: SpansOver,
     /// What the frames go through.
     pub frame_activation: FrameActivation,
     /// A linear map of every frame.
@@ -136,6 +138,7 @@ impl Default for FineTunedConfig {
             layer: EncoderLayer::Last,
             freeze: Freeze::None,
             freeze_mask_embedding: false,
+            spans_over: SpansOver::Clips,
             frame_activation: FrameActivation::None,
             projector: None,
             lstm: None,
@@ -223,7 +226,8 @@ impl FineTuned {
     /// A network whose weights are a function of the seed of `vars`: those of the encoder as transformers', the others as
     /// PyTorch's.
     pub fn new(vars: &Vars, config: &FineTunedConfig, outputs: usize) -> Result<Self, BuildError> {
-        let encoder = Wav2Vec2::new(&(vars / "wav2vec2"), &config.built_encoder()?)?;
+        let mut encoder = Wav2Vec2::new(&(vars / "wav2vec2"), &config.built_encoder()?)?;
+        encoder.draw_spans_over(config.spans_over);
         let mut width = config.encoder.hidden_size as i64;
         let projector = match config.projector {
             None => None,
@@ -275,6 +279,12 @@ impl WaveformModule for FineTuned {
 
     fn least_samples(&self) -> usize {
         self.encoder.config().samples_of_a_frame()
+    }
+
+    /// Of the transformer's layers, where any is trained: of a frozen encoder nothing is kept anyway.
+    fn checkpoint_gradients(&mut self) -> bool {
+        self.encoder.checkpoint_gradients(self.config.freeze != Freeze::All);
+        true
     }
 }
 

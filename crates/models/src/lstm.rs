@@ -3,10 +3,13 @@
 //!
 //! It reads forwards alone. What a step gives depends on the steps before it and on none behind it, so that a clip gives
 //! in a padded batch what it gives alone: nothing need be packed, if only nobody reads the steps behind the clip.
+//!
+//! It computes in f32, under autocast too: there cuDNN would compute in f16 whatever was asked for, and lose small gradients.
 
 use affekt_torch::init::Vars;
+use affekt_torch::without_autocast;
 use serde::{Deserialize, Serialize};
-use tch::{Cuda, Tensor};
+use tch::{Cuda, Kind, Tensor};
 
 use crate::BuildError;
 
@@ -69,17 +72,21 @@ impl Lstm {
 
     /// `[batch, steps, inputs] -> [batch, steps, hidden]`, from a state of zeros.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        let state = Tensor::zeros([self.layers, xs.size()[0], self.hidden], (xs.kind(), xs.device()));
-        let (steps, _, _) = xs.lstm(
-            &[&state, &state],
-            &self.weights.iter().collect::<Vec<_>>(),
-            /* biases */ true,
-            self.layers,
-            /* dropout */ 0.0,
-            /* train */ true, // cuDNN keeps what the gradients need; nothing else depends on it
-            /* bidirectional */ false,
-            /* batch first */ true,
-        );
+        let xs = xs.to_kind(Kind::Float);
+        let state = Tensor::zeros([self.layers, xs.size()[0], self.hidden], (Kind::Float, xs.device()));
+        let (steps, _, _) = without_autocast(|| {
+            xs.lstm(
+                &[&state, &state],
+                &self.weights.iter().collect::<Vec<_>>(),
+                /* biases */ true,
+                self.layers,
+                /* dropout */ 0.0,
+                /* train */
+                true, // cuDNN keeps what the gradients need; nothing else depends on it
+                /* bidirectional */ false,
+                /* batch first */ true,
+            )
+        });
         steps
     }
 }

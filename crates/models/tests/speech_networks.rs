@@ -1,13 +1,15 @@
 //! What the networks of embeddings, of functionals and of waveforms must do, and what is theirs alone.
 
-use affekt_models::wav2vec2::{FeatureNorm, Padding, Wav2Vec2, Wav2Vec2Config};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use affekt_models::wav2vec2::{FeatureNorm, Padding, SpansOver, Wav2Vec2, Wav2Vec2Config};
 use affekt_models::{
     BuildError, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
     InputShape, Inputs, LstmConfig, MlpConfig, MlpNorm, Network, NetworkConfig, OutputActivation, Overrides,
     ParameterCounts, Pooling, ProjectorConfig,
 };
 use affekt_torch::init::Vars;
-use affekt_torch::{Adam, AdamConfig, Checkpoint, NamedTensors};
+use affekt_torch::{Adam, AdamConfig, Autocast, Checkpoint, NamedTensors};
 use tch::{Device, Kind, Tensor, nn};
 
 const OUTPUTS: usize = 4;
@@ -96,6 +98,12 @@ fn networks() -> Vec<(NetworkConfig, InputShape)> {
         networks.extend([whole, to_layer_2].map(|config| (fine_tuned(config), InputShape::Waveforms)));
     }
     networks
+}
+
+/// One test at a time: libtorch has one generator, from which masks and dropout are drawn.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn build(config: &NetworkConfig, input: InputShape, outputs: usize, seed: u64) -> Network {
@@ -263,6 +271,7 @@ fn shapes() {
 
 #[test]
 fn gradient_reaches_every_parameter() {
+    let _turn = turn();
     for (config, input) in networks() {
         let network = build(&config, input, OUTPUTS, 1);
         tch::manual_seed(1);
@@ -291,6 +300,7 @@ fn cancels(config: &NetworkConfig, name: &str) -> bool {
 
 #[test]
 fn what_is_frozen_has_no_gradient_and_does_not_change() {
+    let _turn = turn();
     let parts = ["wav2vec2.feature_extractor.", "wav2vec2.feature_projection.", "wav2vec2."];
     for encoder in encoders() {
         for (freeze, prefixes) in [
@@ -371,6 +381,7 @@ fn overfits_eight_examples() {
 
 #[test]
 fn saved_and_loaded_it_predicts_the_same() {
+    let _turn = turn();
     for (config, input) in networks() {
         let inputs = examples(input, 3);
         let (first, mut second) = (build(&config, input, OUTPUTS, 1), build(&config, input, OUTPUTS, 2));
@@ -522,6 +533,7 @@ fn a_layer_is_the_encoders_state_before_its_last_norm() {
 
 #[test]
 fn a_frozen_encoder_is_a_function_of_the_sound() {
+    let _turn = turn();
     let chance = |freeze| {
         let dropouts = Overrides {
             hidden_dropout: Some(0.5),
@@ -548,7 +560,43 @@ fn a_frozen_encoder_is_a_function_of_the_sound() {
 }
 
 #[test]
+fn spans_are_drawn_over_clips_or_rows() {
+    let _turn = turn();
+    let outputs = |spans_over, lengths: &[usize]| {
+        let config = FineTunedConfig { encoder: post_norm(), spans_over, ..FineTunedConfig::default() };
+        let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
+        tch::manual_seed(2);
+        tch::no_grad(|| network.forward_t(&clips(lengths.to_vec()), true)).unwrap()
+    };
+    assert_eq!(outputs(SpansOver::Clips, &[240, 240]), outputs(SpansOver::Rows, &[240, 240]));
+    assert_ne!(outputs(SpansOver::Clips, &[240, 100]), outputs(SpansOver::Rows, &[240, 100]));
+}
+
+/// What is computed again is what was: chance, too.
+#[test]
+fn checkpoints_change_no_gradient() {
+    let _turn = turn();
+    for (encoder, freeze) in encoders().into_iter().flat_map(|encoder| {
+        [Freeze::None, Freeze::FeatureEncoderAndProjection, Freeze::All]
+            .map(|freeze| (encoder.clone(), freeze))
+    }) {
+        let gradients = |checkpointed: bool| -> NamedTensors {
+            let encoder = Wav2Vec2Config { hidden_dropout: 0.3, ..encoder.clone() };
+            let config = FineTunedConfig { encoder, freeze, lstm: Some(LSTM), ..FineTunedConfig::default() };
+            let mut network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
+            assert!(!checkpointed || network.checkpoint_gradients());
+            tch::manual_seed(1);
+            let outputs = network.forward_t(&examples(InputShape::Waveforms, 4), true).unwrap();
+            outputs.cross_entropy_for_logits(&targets(4)).backward();
+            network.trainable().into_iter().map(|(name, tensor)| (name, tensor.grad())).collect()
+        };
+        assert_eq!(gradients(true), gradients(false), "{freeze:?}");
+    }
+}
+
+#[test]
 fn a_seed_gives_and_drops_the_same() {
+    let _turn = turn();
     for (config, input) in networks() {
         let weights = |seed| build(&config, input, OUTPUTS, seed).weights();
         assert_eq!(weights(4), weights(4));
@@ -603,7 +651,7 @@ fn configurations_read_as_in_a_pipeline() {
         "kind": "wav2vec2", "encoder": {"do_stable_layer_norm": true}, "layer": 12, "normalise": true,
         "freeze": "feature-encoder-and-projection", "freeze_mask_embedding": true, "frame_activation": "relu",
         "padding": "reference", "lstm": {"layers": 2, "hidden": 512}, "projector": {"width": 256},
-        "pooling": "mean-but-last", "output_activation": "sigmoid", "overrides": {"mask_time_prob": 0.08}
+        "pooling": "mean-but-last", "spans_over": "rows", "output_activation": "sigmoid", "overrides": {"mask_time_prob": 0.08}
     }"#;
     let expected = FineTunedConfig {
         encoder: Wav2Vec2Config { do_stable_layer_norm: true, ..Wav2Vec2Config::base() },
@@ -613,6 +661,7 @@ fn configurations_read_as_in_a_pipeline() {
         layer: EncoderLayer::Nth(12),
         freeze: Freeze::FeatureEncoderAndProjection,
         freeze_mask_embedding: true,
+        spans_over: SpansOver::Rows,
         frame_activation: FrameActivation::Relu,
         projector: Some(ProjectorConfig { width: 256 }),
         lstm: Some(LstmConfig { layers: 2, hidden: 512 }),
@@ -683,6 +732,24 @@ fn impossible_networks_are_refused() {
     assert!(
         text.starts_with("the network `wav2vec2` reads waveforms, and the examples are 1 bands × 9 frames")
     );
+}
+
+#[test]
+fn half_precision_is_close() {
+    for (config, input) in networks() {
+        let network = build(&config, input, OUTPUTS, 1);
+        let inputs = examples(input, 4);
+        let whole = evaluate(&network, &inputs);
+        let _guard = Autocast::new(Device::Cpu, Kind::BFloat16).unwrap();
+        let half = network.forward_t(&inputs, false).unwrap().to_kind(Kind::Float);
+        let error = (&half - &whole).norm().double_value(&[]) / whole.norm().double_value(&[]);
+        assert!(0.0 < error && error < 0.02, "{config:?}: {error:e}");
+        half.cross_entropy_for_logits(&targets(4)).backward();
+        for (name, tensor) in network.trainable().into_iter().filter(|(_, tensor)| tensor.grad().defined()) {
+            assert_eq!(tensor.grad().kind(), Kind::Float, "{name}");
+            assert_eq!(tensor.grad().isfinite().all().int64_value(&[]), 1, "{config:?} {name}");
+        }
+    }
 }
 
 fn copy(weights: &NamedTensors) -> NamedTensors {

@@ -39,6 +39,11 @@ impl Autocast {
     }
 }
 
+/// Computes `body` in the element types of its inputs, whatever guards live.
+pub fn without_autocast<T>(body: impl FnOnce() -> T) -> T {
+    Settings([None; 2]).hold(body)
+}
+
 impl Drop for Autocast {
     fn drop(&mut self) {
         shim::autocast_ends();

@@ -23,7 +23,7 @@ mod random;
 mod shim;
 
 pub use adam::{Adam, AdamConfig, AdamStateError};
-pub use autocast::{Autocast, AutocastError};
+pub use autocast::{Autocast, AutocastError, without_autocast};
 pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
 pub use determinism::{deterministic, set_deterministic};

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use affekt_torch::{Autocast, AutocastError, generator_state, set_generator_state};
+use affekt_torch::{Autocast, AutocastError, generator_state, set_generator_state, without_autocast};
 use tch::{Device, Kind, Tensor};
 
 /// Casts and the generator are kept for all threads: tests that use them take turns.
@@ -36,6 +36,14 @@ fn guards_nest_and_restore() {
         });
     }
     assert_eq!(product(), Kind::Float);
+}
+
+#[test]
+fn some_things_are_computed_without() {
+    let _turn = turn();
+    let _guard = Autocast::new(Device::Cpu, Kind::BFloat16).unwrap();
+    assert_eq!(without_autocast(product), Kind::Float);
+    assert_eq!(product(), Kind::BFloat16);
 }
 
 #[test]
