@@ -112,6 +112,9 @@ fn print(variant: &VariantAudit) {
     if !audit.unknown.is_empty() {
         out!("  named by the split and not here: {} utterances", audit.unknown.len());
     }
+    if audit.unknown_speakers > 0 {
+        out!("  of unknown speakers, and so never found to be shared: {} utterances", audit.unknown_speakers);
+    }
     if leaks.is_empty() {
         out!("  no leak: nothing is shared that must not be");
     }

@@ -262,7 +262,8 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
 /// What a card says about the corpus as a whole and its numbers. Remarks on single files stand among the problems.
 fn remarks(card: &Card, note: Option<String>) -> Vec<String> {
     let of_the_corpus = card.oddities.iter().filter(|oddity| oddity.files.is_none());
-    note.into_iter().chain(of_the_corpus.map(|oddity| oddity.remark.clone())).collect()
+    let speakers = card.speakers_unknown.iter().map(|why| why.trim().to_owned());
+    note.into_iter().chain(speakers).chain(of_the_corpus.map(|oddity| oddity.remark.clone())).collect()
 }
 
 /// Whether what tells test from training is who speaks, and nothing wider.

@@ -29,6 +29,15 @@ pub struct Audit {
     pub tested_again: usize,
     /// Utterances that folds name and the experiment does not have: nothing is known about them.
     pub unknown: Vec<String>,
+    /// Examples in the folds of which nobody knows who speaks: whether roles share a speaker cannot be told of them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unknown_speakers: usize,
+}
+
+/// Most corpora name all their speakers: their audits say nothing of it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 /// What a role of a fold holds.
@@ -40,7 +49,7 @@ pub struct Part {
     pub role: Role,
     /// How many examples.
     pub examples: usize,
-    /// How many speakers.
+    /// How many speakers, of those that are known.
     pub speakers: usize,
     /// How many examples of each class: of none where values are predicted, or labels are withheld.
     pub classes: BTreeMap<String, usize>,
@@ -78,7 +87,7 @@ impl Sharing {
     fn of(self, example: &Example) -> Option<String> {
         let utterance = &example.utterance;
         match self {
-            Self::Speaker => Some(utterance.speaker.clone()),
+            Self::Speaker => utterance.known_speaker().map(str::to_owned),
             Self::Audio => Some(utterance.audio.to_string()),
             Self::Text => utterance.text.as_ref().map(|text| format!("{}/{text}", utterance.corpus)),
         }
@@ -168,6 +177,7 @@ pub fn audit(
         examples.iter().zip(0..).map(|(example, index)| (example.utterance.id.as_str(), index)).collect();
     let mut rows = Rows::default();
     let mut unknown = BTreeSet::new();
+    let mut unknown_speakers = BTreeSet::new();
     let mut times_tested = vec![0_u32; examples.len()];
     for (fold, at) in folds.iter().zip(0..) {
         for (id, role) in fold.rows() {
@@ -176,6 +186,9 @@ pub fn audit(
                 continue;
             };
             rows.push(at, role, *index);
+            if examples[*index as usize].utterance.known_speaker().is_none() {
+                unknown_speakers.insert(*index);
+            }
             times_tested[*index as usize] += u32::from(role == Role::Test);
         }
     }
@@ -193,6 +206,7 @@ pub fn audit(
         never_tested: times_tested.iter().filter(|times| **times == 0).count(),
         tested_again: times_tested.iter().filter(|times| **times > 1).count(),
         unknown: unknown.into_iter().collect(),
+        unknown_speakers: unknown_speakers.len(),
     })
 }
 
@@ -336,7 +350,7 @@ fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> PolarsResult<Vec<
         };
     let corpora = count(&|example| Some(&example.utterance.corpus))?;
     let mut classes = count(&|example| example.class())?;
-    let speakers = count(&|example| Some(&example.utterance.speaker))?;
+    let speakers = count(&|example| example.utterance.known_speaker())?;
     let part = |(place, corpora): (u32, BTreeMap<String, usize>)| Part {
         fold: folds[(place / roles) as usize].number(),
         role: Role::ALL[(place % roles) as usize],

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use affekt_config::Diagnostics;
 use regex::Regex;
 
-use crate::{Grammar, ShelfError, card_reader, shelf};
+use crate::{Grammar, ShelfError, Tables, card_reader, shelf};
 
 /// The common vocabulary of emotions. A card may add words of its own under `emotions`.
 pub const EMOTIONS: [&str; 8] = ["angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise"];
@@ -34,6 +34,10 @@ pub struct Card {
     pub count_note: Option<String>,
     /// What paths say.
     pub grammar: Grammar,
+    /// Why nobody can tell who speaks, where the corpus does not say: what is known of its speakers nevertheless.
+    pub speakers_unknown: Option<String>,
+    /// The release's label files, where it has some.
+    pub tables: Option<Tables>,
     /// Files that belong to the release and are no utterances of this corpus (songs, videos' sound).
     pub ignore: Vec<Regex>,
     /// The corpus' labels in its own words.
@@ -87,6 +91,11 @@ impl Card {
     #[must_use]
     pub fn folder_name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether the official part of every recording is meant to be known.
+    pub(crate) fn tells_part(&self) -> bool {
+        self.grammar.tells_part() || self.tables.as_ref().is_some_and(|tables| tables.part.is_some())
     }
 
     /// How many recordings of the complete corpus have each emotion, where the card tells for all its labels.

@@ -8,7 +8,7 @@ use affekt_domain::{Role, Sex};
 use regex::Regex;
 
 use crate::grammar::{BadTemplate, PartRule, Rule, SexRule, Template};
-use crate::{Card, EMOTIONS, Grammar, Label, Oddity};
+use crate::{Card, EMOTIONS, Grammar, Label, LabelFile, Oddity, Tables};
 
 const SEXES: [(&str, Sex); 2] = [("female", Sex::Female), ("male", Sex::Male)];
 const ROLES: [(&str, Role); 3] = [("train", Role::Train), ("dev", Role::Dev), ("test", Role::Test)];
@@ -37,10 +37,11 @@ fn read_card(card: &mut Section, path: &str) -> Option<Card> {
             Some((files, speakers, expect.optional_text("note")))
         })
         .unwrap_or_default();
+    let tables = card.node("tables");
     let labels = read_labels(card, files);
     let ignore = card.list("ignore").into_iter().filter_map(read_regex).collect();
     let oddities = card.list("oddities").into_iter().filter_map(read_oddity).collect();
-    let grammar = read_grammar(card);
+    let (grammar, speakers_unknown, tables) = read_grammar(card, tables)?;
     Some(Card {
         name: name?,
         title: title?,
@@ -51,7 +52,9 @@ fn read_card(card: &mut Section, path: &str) -> Option<Card> {
         files,
         speakers,
         count_note,
-        grammar: grammar?,
+        grammar,
+        speakers_unknown,
+        tables,
         ignore,
         labels,
         oddities,
@@ -94,7 +97,10 @@ fn read_labels(card: &mut Section, files: Option<usize>) -> BTreeMap<String, Lab
         }
         Some(emotion.to_owned())
     };
-    let Some(labels) = card.required("labels") else { return BTreeMap::new() };
+    // A corpus that tells its values alone has no labels.
+    let labels =
+        if card.node("tables").is_some() { card.optional("labels") } else { card.required("labels") };
+    let Some(labels) = labels else { return BTreeMap::new() };
     let diagnostics = card.diagnostics();
     let Some(mut table) = Section::open(labels.node, diagnostics, "`labels`") else { return BTreeMap::new() };
     let mut read = BTreeMap::new();
@@ -131,21 +137,116 @@ fn read_oddity(field: Field) -> Option<Oddity> {
     Some(Oddity { remark: field.text()?.to_owned(), files: None })
 }
 
-fn read_grammar(card: &mut Section) -> Option<Grammar> {
+/// What paths say, why they do not say who speaks, and what label files say.
+fn read_grammar(
+    card: &mut Section,
+    tables: Option<&Node>,
+) -> Option<(Grammar, Option<String>, Option<Tables>)> {
     let path = card.required("path").and_then(read_path);
     let diagnostics = card.diagnostics();
-    let fields = ["speaker", "label"].map(|key| card.required(key));
+    let speaker = card.required("speaker");
+    let unknown = speaker.filter(|field| field.node.get("unknown").is_some());
     let optional = ["text", "intensity", "session", "recording", "sex", "part"].map(|key| card.optional(key));
+    // Labels stand in paths, unless they stand in tables or are none.
+    let label = if tables.is_some() { card.optional("label") } else { card.required("label") };
 
     // Without the regular expression nobody knows which groups templates may name.
     let path = path?;
-    let [speaker, label] = fields.map(|field| read_rule(field?, &path, diagnostics));
+    let speakers_unknown =
+        unknown.and_then(|field| field.section("`speaker`", |speaker| speaker.required_text("unknown")));
+    // What cannot be read is `Some(None)`: everything else is read before it ends the card.
+    let rule = |field: Option<Field>| field.map(|field| read_rule(field, &path, diagnostics));
+    let speaker_rule = rule(speaker.filter(|_| unknown.is_none()));
+    let label_rule = rule(label);
     let [text, intensity, session, recording, sex, part] = optional;
-    let [text, intensity, session, recording] =
-        [text, intensity, session, recording].map(|field| read_rule(field?, &path, diagnostics));
+    let [text, intensity, session, recording] = [text, intensity, session, recording].map(|it| rule(it)?);
     let sex = sex.and_then(|field| read_sex(field, &path, diagnostics));
-    let part = part.and_then(|field| read_part(field, &path, diagnostics));
-    Some(Grammar { path, speaker: speaker?, sex, text, intensity, session, part, label: label?, recording })
+    let part_rule = part.and_then(|field| read_part(field, &path, diagnostics));
+    let tables = tables.map(|node| {
+        Field::new(node, diagnostics).section("`tables`", |section| read_tables(section, &path, diagnostics))
+    });
+    if let Some(Some((_, tables))) = &tables {
+        for (field, is_told, what) in
+            [(part, tables.part.is_some(), "part"), (label, tables.has_label(), "label")]
+        {
+            if let Some(field) = field.filter(|_| is_told) {
+                let message = format!("`{what}` is told by paths and by `tables`: leave one of them out");
+                diagnostics.error(&field.node.span, message);
+            }
+        }
+    }
+    let (row, tables) =
+        tables.map_or(Some((None, None)), |read| read.map(|(row, it)| (Some(row), Some(it))))?;
+    let grammar = Grammar {
+        path,
+        speaker: all_or_nothing(speaker_rule)?,
+        sex,
+        text,
+        intensity,
+        session,
+        part: part_rule,
+        label: all_or_nothing(label_rule)?,
+        recording,
+        row,
+    };
+    Some((grammar, speakers_unknown, tables))
+}
+
+/// `None` where there is something that could not be read.
+#[expect(clippy::option_option, reason = "what is there, and whether it could be read")]
+fn all_or_nothing<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    read.map_or(Some(None), |read| read.map(Some))
+}
+
+/// What the tables call a recording, and how to read them.
+fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) -> Option<(Template, Tables)> {
+    let recording = tables.required("recording").and_then(|field| read_template(field, path, diagnostics));
+    let id = tables.required("id").and_then(|field| {
+        if !matches!(field.node.value, Value::Map(_)) {
+            return Some((field.text()?.to_owned(), None));
+        }
+        field.section("`id`", |id| {
+            let column = id.required_text("column");
+            let pattern = id.required("pattern").and_then(read_regex);
+            Some((column?, Some(pattern?)))
+        })
+    });
+    let part = tables.optional("part").map(|field| read_part_column(field, diagnostics));
+    let speaker = tables.optional_text("speaker");
+    let absent = tables.list("absent").into_iter().filter_map(word).collect();
+    let files = tables.required("files").and_then(|field| {
+        let mut files = Section::open(field.node, diagnostics, "`files`")?;
+        let read = files.rest().into_iter().map(|(key, field)| {
+            field.section(&format!("`{}`", key.name), |file| {
+                let label = file.optional_text("label");
+                let values: Option<Vec<String>> = file.list("values").into_iter().map(word).collect();
+                Some(LabelFile { path: key.name.clone(), label, values: values? })
+            })
+        });
+        read.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
+    });
+    let (id, pattern) = id?;
+    let part = all_or_nothing(part)?;
+    Some((recording?, Tables { id, pattern, part, speaker, absent, files: files? }))
+}
+
+/// A column whose words are `train`, `dev` and `test`, or `{ column, replace: { word: role } }`.
+fn read_part_column(field: Field, diagnostics: &Diagnostics) -> Option<(String, BTreeMap<String, Role>)> {
+    let mut roles: BTreeMap<String, Role> =
+        Role::ALL.into_iter().map(|role| (role.name().to_owned(), role)).collect();
+    if !matches!(field.node.value, Value::Map(_)) {
+        return Some((field.text()?.to_owned(), roles));
+    }
+    field.section("`part`", |part| {
+        let column = part.required_text("column");
+        if let Some(table) = part.required("replace")
+            && let Some(mut table) = Section::open(table.node, diagnostics, "`replace`")
+        {
+            let read = table.rest().into_iter();
+            roles.extend(read.filter_map(|(key, field)| Some((key.name.clone(), field.one_of(&ROLES)?))));
+        }
+        Some((column?, roles))
+    })
 }
 
 /// The expression as written is checked first: its errors then show what the person wrote.

@@ -60,7 +60,11 @@ impl Completeness {
 /// `RAVDESS: 960 of 1440 files, 16 of 24 speakers`, and in brackets what the card says about these numbers.
 impl fmt::Display for Completeness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} files, {} speakers", self.corpus, self.files, self.speakers)?;
+        write!(f, "{}: {} files, ", self.corpus, self.files)?;
+        match self.speakers.found {
+            0 => write!(f, "speakers unknown")?,
+            _ => write!(f, "{} speakers", self.speakers)?,
+        }
         self.note.iter().try_for_each(|note| write!(f, " ({note})"))
     }
 }
@@ -69,7 +73,7 @@ impl fmt::Display for Completeness {
 #[must_use]
 pub fn completeness(card: &Card, utterances: &[Utterance]) -> Completeness {
     let own = || utterances.iter().filter(|utterance| utterance.corpus == card.name);
-    let speakers: BTreeSet<&str> = own().map(|utterance| utterance.speaker.as_str()).collect();
+    let speakers: BTreeSet<&str> = own().filter_map(Utterance::known_speaker).collect();
     let expected = card.files_of_emotions();
     let emotions: BTreeSet<&str> = card.labels.values().map(|label| label.emotion.as_str()).collect();
     let count = |emotion: &str| Count {

@@ -10,21 +10,25 @@ use regex::{Captures, Regex};
 pub struct Grammar {
     /// Fits the whole of the path without its extension, or what remains of it after dropping leading folders.
     pub(crate) path: Regex,
-    pub(crate) speaker: Rule,
+    /// `None` where paths do not tell.
+    pub(crate) speaker: Option<Rule>,
     pub(crate) sex: Option<SexRule>,
     pub(crate) text: Option<Rule>,
     pub(crate) intensity: Option<Rule>,
     pub(crate) session: Option<Rule>,
     pub(crate) part: Option<PartRule>,
-    pub(crate) label: Rule,
+    /// `None` where paths do not tell.
+    pub(crate) label: Option<Rule>,
     pub(crate) recording: Option<Rule>,
+    /// What the corpus' label files call it.
+    pub(crate) row: Option<Template>,
 }
 
 /// What a path says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fields {
-    /// The speaker's identifier within the corpus.
-    pub speaker: String,
+    /// The speaker's identifier within the corpus, where the corpus tells.
+    pub speaker: Option<String>,
     /// The speaker's sex, where the card tells.
     pub sex: Option<Sex>,
     /// What was said.
@@ -35,31 +39,39 @@ pub struct Fields {
     pub session: Option<String>,
     /// The part that the corpus itself assigns it to.
     pub part: Option<Role>,
-    /// The corpus' own label.
-    pub label: String,
+    /// The corpus' own label, where it tells.
+    pub label: Option<String>,
     /// The recording's name wherever in the corpus it lies: what copies of one file share.
     pub recording: String,
+    /// What the corpus' label files call it, where there are any.
+    pub row: Option<String>,
 }
 
 impl Grammar {
     /// Reads a path without its extension, relative to the corpus' folder, with forward slashes. `None` when it does
-    /// not fit, or names no speaker or no label.
+    /// not fit, or names no speaker or no label and should.
     #[must_use]
     pub fn read(&self, path: &str) -> Option<Fields> {
         let folders = path.match_indices('/').map(|(slash, _)| slash + 1);
         let groups =
             std::iter::once(0).chain(folders).find_map(|start| self.path.captures(&path[start..]))?;
         let optional = |rule: &Option<Rule>| rule.as_ref().and_then(|rule| rule.value(&groups));
+        // Nothing where the card has no rule; no fields at all where it has one and the path does not follow it.
+        let required = |rule: &Option<Rule>| match rule {
+            Some(rule) => rule.value(&groups).map(Some),
+            None => Some(None),
+        };
         let file_name = path.rsplit_once('/').map_or(path, |(_, name)| name);
         Some(Fields {
-            speaker: self.speaker.value(&groups)?,
+            speaker: required(&self.speaker)?,
             sex: self.sex.as_ref().and_then(|rule| rule.sex(&groups)),
             text: optional(&self.text),
             intensity: optional(&self.intensity),
             session: optional(&self.session),
             part: self.part.as_ref().and_then(|rule| rule.part(&groups)),
-            label: self.label.value(&groups)?,
+            label: required(&self.label)?,
             recording: optional(&self.recording).unwrap_or_else(|| file_name.to_owned()),
+            row: self.row.as_ref().map(|row| row.fill(&groups)),
         })
     }
 

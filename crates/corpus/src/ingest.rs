@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use affekt_audio::AudioFault;
-use affekt_domain::{Digest, Problem, Utterance};
+use affekt_domain::{Digest, Problem, Utterance, unknown_speaker};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -129,7 +129,7 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
     if card.grammar.tells_sex() {
         remark_unknown_sex(&files, &mut report);
     }
-    if card.grammar.tells_part() {
+    if card.tells_part() {
         remark_unknown_parts(&files, &mut report);
     }
     problems.sort_by(|a, b| (&a.path, &a.kind).cmp(&(&b.path, &b.kind)));
@@ -253,7 +253,9 @@ fn remark_formats(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Foun
 fn remark_unknown_sex(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Found, String)) {
     let mut speakers: BTreeMap<&str, &Found> = BTreeMap::new();
     for file in files.iter().filter(|file| file.found.fields.sex.is_none()) {
-        speakers.entry(&file.found.fields.speaker).or_insert(file.found);
+        if let Some(speaker) = &file.found.fields.speaker {
+            speakers.entry(speaker).or_insert(file.found);
+        }
     }
     for (speaker, found) in speakers {
         let message = format!("the card does not tell the sex of speaker `{speaker}`; it counts as unknown");
@@ -281,15 +283,15 @@ fn utterance(card: &Card, file: &Measured) -> Utterance {
     Utterance {
         id: of_corpus(stem),
         corpus: card.name.clone(),
-        speaker: of_corpus(&fields.speaker),
+        speaker: fields.speaker.as_deref().map_or_else(|| unknown_speaker(&card.name, stem), of_corpus),
         sex: fields.sex,
         text: fields.text.clone(),
         intensity: fields.intensity.clone(),
         session: fields.session.as_deref().map(of_corpus),
         part: fields.part,
-        label: Some(fields.label.clone()),
-        emotion: Some(found.emotion.clone()),
-        values: BTreeMap::new(),
+        label: fields.label.clone(),
+        emotion: found.emotion.clone(),
+        values: found.values.clone(),
         samples: facts.samples,
         rate: facts.rate,
         channels: facts.channels,

@@ -29,6 +29,14 @@ pub enum ProblemKind {
     UnknownSex,
     /// The card tells official parts, and none for it. Kept.
     UnknownPart,
+    /// A label file of the card is not there. Keeps all.
+    MissingTable,
+    /// A cell of a label file is not understood. Keeps all.
+    OddCell,
+    /// The label files have no row for it. Kept.
+    Unlisted,
+    /// The label files have a row for a recording that is not there.
+    MissingRecording,
     /// The card has a remark on this file. Kept.
     KnownOddity,
 }
@@ -50,6 +58,10 @@ impl ProblemKind {
             Self::UnusualFormat => "unusual-format",
             Self::UnknownSex => "unknown-sex",
             Self::UnknownPart => "unknown-part",
+            Self::MissingTable => "missing-table",
+            Self::OddCell => "odd-cell",
+            Self::Unlisted => "unlisted",
+            Self::MissingRecording => "missing-recording",
             Self::KnownOddity => "known-oddity",
         }
     }

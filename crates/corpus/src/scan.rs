@@ -1,6 +1,6 @@
 //! The files of a corpus and what their names say. Reads no audio.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -10,6 +10,7 @@ use affekt_config::list_names;
 use affekt_domain::Problem;
 use rayon::prelude::*;
 
+use crate::tables::Told;
 use crate::{Card, Fields, ProblemKind};
 
 /// The files of a corpus, sorted by path.
@@ -24,7 +25,7 @@ pub struct Scan {
 }
 
 /// An audio file whose name is understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// Where it is.
     pub path: PathBuf,
@@ -36,10 +37,12 @@ pub struct Found {
     pub mtime_ns: i128,
     /// Its inode: with size and time, a hint that the content is what it was.
     pub inode: u64,
-    /// What its path says.
+    /// What its path says, and where the corpus has label files, they.
     pub fields: Fields,
-    /// What the card calls its label in the common vocabulary.
-    pub emotion: String,
+    /// What the card calls its label in the common vocabulary, where it has one.
+    pub emotion: Option<String>,
+    /// What label files state in numbers.
+    pub values: BTreeMap<String, f32>,
 }
 
 impl Found {
@@ -73,6 +76,21 @@ pub enum CorpusError {
         /// Why.
         source: io::Error,
     },
+    /// A label file is not what the card says.
+    #[error(
+        "the label file {path} of the corpus {corpus}{}: {what}",
+        line.map_or_else(String::new, |line| format!(", line {line}"))
+    )]
+    Table {
+        /// The corpus.
+        corpus: String,
+        /// The file's path in its folder.
+        path: String,
+        /// The line.
+        line: Option<u64>,
+        /// What is wrong and what to do.
+        what: String,
+    },
     /// There is not one file that the card understands.
     #[error(
         "no recording of {corpus} in {}: {}; check that this is the corpus' folder",
@@ -94,7 +112,7 @@ pub enum CorpusError {
 /// file is found, or ignored by the card's wish, or has one problem that leaves it out.
 ///
 /// # Errors
-/// When the folder is missing or unreadable, or holds no recording.
+/// When the folder is missing or unreadable, or holds no recording, or a label file is not what the card says.
 pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     if !folder.exists() {
         let (corpus, folder, obtain) = (card.name.clone(), folder.to_owned(), card.obtain.trim().to_owned());
@@ -128,6 +146,11 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
             Reading::Problem(problem) => problems.push(problem),
             Reading::Ignored => ignored += 1,
         }
+    }
+    if let Some(tables) = card.tables.as_ref().filter(|_| !found.is_empty()) {
+        let listed = tables.read(&card.name, folder)?;
+        problems.extend(listed.problems);
+        problems.extend(join(card, listed.recordings, &mut found));
     }
     problems.sort_by(|a, b| a.path.cmp(&b.path));
     if found.is_empty() {
@@ -228,14 +251,14 @@ fn read(card: &Card, file: File) -> Reading {
                 .to_owned(),
         );
     };
-    let Some(label) = card.labels.get(&fields.label) else {
-        let labels: Vec<&str> = card.labels.keys().map(String::as_str).collect();
-        let message = format!(
-            "its label `{}` is not in the corpus' card, which has {}: left out",
-            fields.label,
-            list_names(&labels)
-        );
-        return problem(ProblemKind::UnknownLabel, message);
+    let label = fields.label.as_ref().map(|label| (label, card.labels.get(label)));
+    let emotion = match label {
+        Some((label, None)) => {
+            let message = format!("{}: left out", unknown_label(card, label));
+            return problem(ProblemKind::UnknownLabel, message);
+        }
+        Some((_, Some(known))) => Some(known.emotion.clone()),
+        None => None,
     };
     let metadata = match metadata {
         Ok(metadata) if metadata.is_file() => metadata,
@@ -253,9 +276,62 @@ fn read(card: &Card, file: File) -> Reading {
         mtime_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
         inode: metadata.ino(),
         fields,
-        emotion: label.emotion.clone(),
+        emotion,
+        values: BTreeMap::new(),
         relative,
     }))
+}
+
+/// Adds what the label files say to what paths say, and tells of rows and recordings without a partner.
+fn join(card: &Card, mut recordings: HashMap<String, Told>, found: &mut [Found]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut unlisted: Vec<&str> = Vec::new();
+    let mut listed = HashSet::new();
+    for file in found.iter_mut() {
+        let Some(row) = file.fields.row.as_deref() else { continue };
+        // A second copy of a recording has the same row.
+        let Some(told) = recordings.get(row).cloned() else {
+            unlisted.push(&file.relative);
+            continue;
+        };
+        listed.insert(row.to_owned());
+        let Told { part, speaker, label, values } = told;
+        file.fields.part = part.or(file.fields.part);
+        file.fields.speaker = file.fields.speaker.take().or(speaker);
+        file.values = values;
+        if let Some(label) = label {
+            match card.labels.get(&label) {
+                Some(known) => file.emotion = Some(known.emotion.clone()),
+                None => {
+                    let message = format!("{}: it counts as withheld", unknown_label(card, &label));
+                    problems.push(ProblemKind::OddCell.of(&card.name, &file.relative, message));
+                }
+            }
+            file.fields.label = Some(label).filter(|_| file.emotion.is_some());
+        }
+    }
+    let many = |others: usize, one: &str, more: &str| match others {
+        0 => String::new(),
+        1 => format!(" {one}"),
+        _ => format!(" {}", more.replace("{}", &others.to_string())),
+    };
+    if let [first, others @ ..] = &unlisted[..] {
+        let others = many(others.len(), "and for another file", "and for {} other files");
+        let message = format!("the label files have no row for it{others}: what they tell is unknown");
+        problems.push(ProblemKind::Unlisted.of(&card.name, first, message));
+    }
+    recordings.retain(|row, _| !listed.contains(row));
+    if let Some(first) = recordings.keys().min() {
+        let others = many(recordings.len() - 1, "and another", "and {} others");
+        let message = format!("the label files tell of a recording `{first}`{others} that is not here");
+        problems.push(ProblemKind::MissingRecording.of(&card.name, "", message));
+    }
+    problems
+}
+
+fn unknown_label(card: &Card, label: &str) -> String {
+    let labels: Vec<&str> = card.labels.keys().map(String::as_str).collect();
+    format!("its label `{label}` is not in the corpus' card, which has {}", list_names(&labels))
 }
 
 pub(crate) fn is_audio(name: &str) -> bool {

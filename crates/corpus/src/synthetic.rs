@@ -38,6 +38,9 @@ pub enum SyntheticError {
         "cannot make {0:?}: actors, statements and repetitions go from 1 to 99, rate_hz from 8000 to 192000"
     )]
     Config(SyntheticConfig),
+    /// No rate of speech.
+    #[error("cannot make recordings at {0} Hz: rates go from 8000 to 48000")]
+    Rate(u32),
     /// There is something already.
     #[error("{} exists already: move it away, or choose another folder", .0.display())]
     Exists(PathBuf),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Role, Target};
+use crate::{Digest, Role, Target, is_known_speaker};
 
 /// The sex of a speaker, as the corpus states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,7 +40,8 @@ pub struct Utterance {
     pub id: String,
     /// The corpus it belongs to: `RAVDESS`.
     pub corpus: String,
-    /// `<corpus>/<speaker>`: `RAVDESS/01`.
+    /// `<corpus>/<speaker>`: `RAVDESS/01`. Where the corpus does not tell, a name of the recording's own that
+    /// [`is_known_speaker`] knows for what it is.
     pub speaker: String,
     /// The speaker's sex, where the corpus tells.
     pub sex: Option<Sex>,
@@ -69,6 +70,12 @@ pub struct Utterance {
 }
 
 impl Utterance {
+    /// Who speaks, where the corpus tells.
+    #[must_use]
+    pub fn known_speaker(&self) -> Option<&str> {
+        is_known_speaker(&self.speaker).then_some(&self.speaker)
+    }
+
     /// Its duration in seconds.
     #[must_use]
     pub fn seconds(&self) -> f64 {

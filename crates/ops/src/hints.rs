@@ -105,17 +105,18 @@ mod tests {
 
     fn found(inode: u64) -> Found {
         let fields = Fields {
-            speaker: "1".into(),
+            speaker: Some("1".into()),
             sex: None,
             text: None,
             intensity: None,
             session: None,
             part: None,
-            label: "sad".into(),
+            label: Some("sad".into()),
             recording: "1".into(),
+            row: None,
         };
-        let (path, relative, emotion) = ("/c/1.wav".into(), "1.wav".into(), "sad".into());
-        Found { path, relative, size: 60, mtime_ns: 7, inode, fields, emotion }
+        let (path, relative, emotion) = ("/c/1.wav".into(), "1.wav".into(), Some("sad".into()));
+        Found { path, relative, size: 60, mtime_ns: 7, inode, fields, emotion, values: [].into() }
     }
 
     #[test]

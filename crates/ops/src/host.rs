@@ -135,6 +135,7 @@ impl Ops for HostOps {
             "standardise" => crate::standardise::run(job),
             "evaluate" => crate::evaluate::run(job),
             "compare" => crate::compare::run(job),
+            "submission" => crate::submission::run(job),
             other => Err(Failure::Failed { message: format!("the runner has no op `{other}`") }),
         }
     }

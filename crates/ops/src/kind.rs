@@ -36,6 +36,8 @@ pub enum Kind {
     Metrics,
     /// How variants differ.
     Comparison,
+    /// What networks say about a test part, as its organisers want it.
+    Submission,
 }
 
 impl fmt::Display for Kind {
@@ -55,6 +57,7 @@ impl fmt::Display for Kind {
             Self::Predictions => f.write_str("predictions"),
             Self::Metrics => f.write_str("metrics"),
             Self::Comparison => f.write_str("a comparison"),
+            Self::Submission => f.write_str("a submission"),
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod mfcc;
 pub mod predict;
 pub mod split;
 pub mod standardise;
+pub mod submission;
 pub mod train;
 
 #[cfg(feature = "host")]
@@ -52,6 +53,7 @@ pub const ALL: &[&Definition] = &[
     &predict::DEFINITION,
     &evaluate::DEFINITION,
     &compare::DEFINITION,
+    &submission::DEFINITION,
 ];
 
 /// The op called `name`.

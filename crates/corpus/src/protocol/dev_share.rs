@@ -29,7 +29,7 @@ pub(super) fn take(
     let tested: BTreeSet<&str> =
         with_role(Role::Test).map(|example| example.utterance.speaker.as_str()).collect();
     let rows: Vec<(&Example, &str)> = with_role(Role::Train)
-        .map(|example| (example, example.utterance.speaker.as_str()))
+        .filter_map(|example| Some((example, example.utterance.known_speaker()?)))
         .filter(|(_, speaker)| !tested.contains(speaker))
         .collect();
     let dealt = dealing::deal(&rows, &[1.0 - share, share], split_seed);

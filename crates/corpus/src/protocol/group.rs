@@ -51,7 +51,7 @@ impl Group {
     #[must_use]
     pub fn of(self, utterance: &Utterance) -> Option<Cow<'_, str>> {
         match self {
-            Self::Speaker => Some(Cow::Borrowed(&utterance.speaker)),
+            Self::Speaker => utterance.known_speaker().map(Cow::Borrowed),
             Self::Session => utterance.session.as_deref().map(Cow::Borrowed),
             Self::Corpus => Some(Cow::Borrowed(&utterance.corpus)),
             Self::Text => {

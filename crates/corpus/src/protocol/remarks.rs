@@ -14,6 +14,7 @@ pub fn remarks(folds: &[Fold], examples: &[Example]) -> Vec<String> {
     let mut remarks = seen.corpora();
     remarks.extend(seen.pairs_of_speakers());
     remarks.extend(seen.absent_classes());
+    remarks.extend(seen.of_unknown_speakers());
     remarks.extend(seen.blind());
     remarks.extend(seen.without_role());
     remarks.extend(seen.unknown());
@@ -27,6 +28,8 @@ struct Seen<'e> {
     corpora: BTreeMap<&'e str, BTreeSet<&'e str>>,
     classes: BTreeSet<&'e str>,
     examples: usize,
+    /// Those of which nobody knows who speaks.
+    of_unknown_speakers: usize,
     unknown: BTreeSet<&'e str>,
 }
 
@@ -48,7 +51,7 @@ impl<'e> Seen<'e> {
         let mut unknown = BTreeSet::new();
         let mut corpora: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for Example { utterance, .. } in examples {
-            corpora.entry(&utterance.corpus).or_default().insert(&utterance.speaker);
+            corpora.entry(&utterance.corpus).or_default().extend(utterance.known_speaker());
         }
         let mut see = |fold: &'e Fold| {
             let mut seen = FoldSeen {
@@ -71,7 +74,7 @@ impl<'e> Seen<'e> {
                     seen.classes.entry(role).or_default().insert(class);
                 }
                 let of_role = seen.speakers.entry(role).or_default();
-                of_role.entry(&utterance.corpus).or_default().insert(&utterance.speaker);
+                of_role.entry(&utterance.corpus).or_default().extend(utterance.known_speaker());
             }
             seen
         };
@@ -80,6 +83,7 @@ impl<'e> Seen<'e> {
             corpora,
             classes: examples.iter().filter_map(Example::class).collect(),
             examples: by_id.len(),
+            of_unknown_speakers: examples.iter().filter(|it| it.utterance.known_speaker().is_none()).count(),
             unknown,
         }
     }
@@ -127,13 +131,20 @@ impl<'e> Seen<'e> {
     }
 
     fn folds_with(&self, corpus: &str, role: Role) -> Vec<&FoldSeen<'e>> {
-        self.folds.iter().filter(|fold| !fold.speakers_of(corpus, role).is_empty()).collect()
+        let is_here = |fold: &&FoldSeen<'e>| {
+            fold.speakers.get(&role).is_some_and(|corpora| corpora.contains_key(corpus))
+        };
+        self.folds.iter().filter(is_here).collect()
     }
 
     /// `TESS has 2 speakers`
     fn with_speakers(&self, corpus: &str) -> String {
         let speakers = self.corpora.get(corpus).map_or(0, BTreeSet::len);
-        format!("{corpus} has {speakers} {}", if speakers == 1 { "speaker" } else { "speakers" })
+        match speakers {
+            0 => format!("{corpus} does not tell its speakers"),
+            1 => format!("{corpus} has 1 speaker"),
+            _ => format!("{corpus} has {speakers} speakers"),
+        }
     }
 
     /// Where a corpus has two speakers and one of them is tested, what the other does decides what the figure means.
@@ -190,6 +201,18 @@ impl<'e> Seen<'e> {
             }
         };
         absent.into_iter().map(told).collect()
+    }
+
+    /// Examples of which nobody knows who speaks.
+    fn of_unknown_speakers(&self) -> Option<String> {
+        let n = self.of_unknown_speakers;
+        let told = || {
+            format!(
+                "nobody can check that no speaker is in two parts: those of {n} of {} utterances are unknown",
+                self.examples
+            )
+        };
+        (n > 0).then(told)
     }
 
     /// Examples of which nobody knows what they are.

@@ -7,6 +7,7 @@ use affekt_config::{Diagnostic, SourceFile, Span, list_names, nearest};
 use affekt_domain::Role;
 use csv::{ReaderBuilder, StringRecord};
 
+use crate::delimited::delimiter;
 use crate::scan;
 
 /// The columns, each by the names that it may have; the first is the one that messages use.
@@ -94,13 +95,6 @@ fn read_rows(source: &Arc<SourceFile>, mistakes: &mut Mistakes) -> Option<Folds>
 }
 
 const HEADER: &str = "its first line names its columns: `utterance,role`, or `utterance,fold,role`";
-
-/// What parts the columns of the first line: a comma, unless it has none.
-fn delimiter(text: &str) -> u8 {
-    let first = text.lines().find(|line| !line.is_empty()).unwrap_or_default();
-    let parts = |delimiter: &&u8| first.as_bytes().contains(delimiter);
-    *b",;\t".iter().find(parts).unwrap_or(&b',')
-}
 
 /// The line of a record.
 fn span(source: &Arc<SourceFile>, record: &StringRecord) -> Span {

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a test that skips says so")]
 
 mod auditing;
+mod bursts;
 mod cards;
 mod complete;
 mod oddities;

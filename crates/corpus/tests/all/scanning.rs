@@ -142,7 +142,7 @@ fn only_what_is_not_remembered_is_decoded() {
     plant(folder.path(), ["DC_a01.wav", "DC_a02.wav"]);
     tone(folder.path(), "JE_a01.wav", 200.0);
     let known = |found: &Found| {
-        (found.fields.speaker == "DC").then(|| AudioFacts {
+        (found.fields.speaker.as_deref() == Some("DC")).then(|| AudioFacts {
             digest: digest_of(&found.relative),
             samples: 7,
             rate: 8_000,

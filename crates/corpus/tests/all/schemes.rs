@@ -73,7 +73,10 @@ fn three_and_native() {
 
 #[test]
 fn names_and_mistakes() {
-    assert_eq!(scheme_names(&datasets()), ["native", "seven", "seven-as-published", "three"]);
+    let names = scheme_names(&datasets());
+    let of_bursts = ["hume-culture", "hume-high", "hume-two", "hume-type"];
+    assert_eq!(names[..4], of_bursts);
+    assert_eq!(names[4..], ["native", "seven", "seven-as-published", "three"]);
     let own = tempfile::tempdir().unwrap();
     fs::create_dir(own.path().join("labels")).unwrap();
     let text =
@@ -84,4 +87,15 @@ fn names_and_mistakes() {
     assert!(find_scheme(&folders, "two", &diagnostics).is_err());
     let found: Vec<String> = diagnostics.sorted().into_iter().map(|one| one.message).collect();
     assert_eq!(found, ["unknown class `god`", "unknown corpus `save`"]);
+
+    for (targets, message) in [
+        ("targets: [Awe, Awe]", "expected each target once, found `Awe`"),
+        ("targets: []", "expected the names of one value or more"),
+        ("targets: [Awe]\nclasses: [a]", "unknown key `classes` in the label scheme"),
+    ] {
+        fs::write(own.path().join("labels/two.yaml"), format!("name: two\n{targets}\n")).unwrap();
+        let diagnostics = Diagnostics::new();
+        assert!(find_scheme(&folders, "two", &diagnostics).is_err());
+        assert!(diagnostics.to_string().contains(message), "{diagnostics}");
+    }
 }
