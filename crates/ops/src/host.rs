@@ -114,6 +114,11 @@ impl Ops for HostOps {
         thorough: bool,
         context: &mut dyn Context,
     ) -> Result<Option<Digest>, Failure> {
+        if node.op == crate::functionals::DEFINITION.name {
+            let params = serde_json::from_value(node.params.clone());
+            let params = params.map_err(|error| Failure::because(&error))?;
+            return crate::functionals::fingerprint(&params, &self.corpora).map(Some);
+        }
         let corpus = corpus_of(&node.params)?;
         let read = self.read(&corpus, thorough, context)?;
         Ok(read.ingested.as_ref().map(|(_, fingerprint)| *fingerprint))
@@ -125,6 +130,7 @@ impl Ops for HostOps {
                 Some((ingested, _)) => crate::ingest::run(job, ingested),
                 None => Err(Failure::Failed { message: "the corpus was not read".into() }),
             },
+            "functionals" => crate::functionals::run(job, &self.corpora),
             "examples" => crate::examples::run(job),
             "folds" => crate::folds::run(job),
             "split" => crate::split::run(job),

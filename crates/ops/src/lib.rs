@@ -17,6 +17,7 @@ pub mod compare;
 pub mod evaluate;
 pub mod examples;
 pub mod folds;
+pub mod functionals;
 pub mod ingest;
 pub mod logmel;
 pub mod mfcc;
@@ -48,6 +49,7 @@ pub const ALL: &[&Definition] = &[
     &awgn::DEFINITION,
     &logmel::DEFINITION,
     &mfcc::DEFINITION,
+    &functionals::DEFINITION,
     &standardise::DEFINITION,
     &train::DEFINITION,
     &predict::DEFINITION,

@@ -1,50 +1,17 @@
 //! Figures and their differences, from stored predictions to stored JSON.
-#![cfg(feature = "host")]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use affekt_domain::{Fold, Prediction, Role, Target, Task};
 use affekt_eval::{Comparison, Outcome, VariantMetrics};
-use affekt_graph::{Context, Failure, Item, Job, NodeId, Ops, Port, Store};
-use affekt_ops::{HostOps, compare, evaluate};
+use affekt_graph::Item;
+use affekt_ops::{compare, evaluate};
 use affekt_table::folds::{self, Folds};
 use affekt_table::predictions::{self, Predictions};
-use serde_json::Value;
 
-/// Nobody watches or interrupts.
-struct Unwatched;
-
-impl Context for Unwatched {
-    fn progress(&mut self, _: u64, _: u64, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-/// A store and the ops over it.
-struct Bench {
-    folder: tempfile::TempDir,
-    store: Store,
-}
+use crate::bench::{Bench, Inputs};
 
 impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
-        Self { folder, store }
-    }
-
-    fn adopt(&self, path: &Path) -> Item {
-        let digest = self.store.adopt("table", path).unwrap().digest;
-        Item { digest, path: self.store.object_path(digest) }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     fn folds(&self, stamps: &[&str]) -> Item {
         let fold = Fold::new(1, [("C/0/0".to_owned(), Role::Test)]).unwrap();
         let stamps = stamps.iter().map(|&stamp| stamp.to_owned()).collect();
@@ -60,36 +27,7 @@ impl Bench {
         self.adopt(&path)
     }
 
-    /// What an op makes of its inputs: output → object.
-    fn run(
-        &self,
-        op: &str,
-        params: Value,
-        inputs: &[(&str, &[&Item])],
-    ) -> Result<BTreeMap<String, Item>, Failure> {
-        let definition = affekt_ops::find(op).unwrap();
-        let port = |(name, items): &(&str, &[&Item])| Port {
-            name: (*name).to_owned(),
-            items: items.iter().map(|&item| item.clone()).collect(),
-        };
-        let outputs =
-            definition.outputs.iter().map(|output| (output.name.to_owned(), self.path(output.name)));
-        let job = Job {
-            node: NodeId::from(op),
-            op: op.to_owned(),
-            version: definition.version,
-            params,
-            inputs: inputs.iter().map(port).collect(),
-            outputs: outputs.collect(),
-            seed: None,
-            numerics: BTreeMap::new(),
-            state: None,
-        };
-        HostOps::new(Vec::new(), self.store.root(), false).run(&job, &mut Unwatched)?;
-        Ok(job.outputs.iter().map(|(name, path)| (name.clone(), self.adopt(path))).collect())
-    }
-
-    fn evaluated(&self, id: &str, stamps: &[&str], inputs: &[(&str, &[&Item])]) -> BTreeMap<String, Item> {
+    fn evaluated(&self, id: &str, stamps: &[&str], inputs: &Inputs) -> BTreeMap<String, Item> {
         let params = evaluate::params(&evaluate::Params {
             variant: id.into(),
             params: BTreeMap::new(),
@@ -131,7 +69,7 @@ fn stamps_are_those_of_the_folds_and_the_variant() {
     let bench = Bench::new();
     let rows = bench.predictions(rows(|_| true));
     let folds = bench.folds(&["speakers shared", "audio shared"]);
-    let stamps = |inputs: &[(&str, &[&Item])]| {
+    let stamps = |inputs: &Inputs| {
         let outputs = bench.evaluated("v", &["chosen on test", "speakers shared"], inputs);
         json::<VariantMetrics>(&outputs["metrics"]).about.stamps
     };

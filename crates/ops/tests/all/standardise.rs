@@ -1,39 +1,27 @@
 //! The op `standardise`: whose values its numbers come from.
-#![cfg(feature = "host")]
 
 use std::collections::BTreeMap;
 
 use affekt_domain::{Role, Target, Task};
 use affekt_features::{Scale, Standardiser};
-use affekt_graph::{Context, Failure, Item, Job, NodeId, Object, Ops, Port, Store};
-use affekt_ops::{HostOps, standardise};
+use affekt_graph::{Failure, Item, Object};
+use affekt_ops::standardise;
 use affekt_table::features::FeatureWriter;
 use affekt_table::rows::{self, Row, Rows};
 
-/// Nobody watches or interrupts.
-struct Unwatched;
+use crate::bench::Bench;
 
-impl Context for Unwatched {
-    fn progress(&mut self, _: u64, _: u64, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-/// A store with features of one band and two frames.
-struct Bench {
-    folder: tempfile::TempDir,
-    store: Store,
+/// A bench with features of one band and two frames.
+struct Fitting {
+    bench: Bench,
     features: Item,
 }
 
-impl Bench {
+impl Fitting {
     /// Speakers A and B, two recordings each, C with one; A's first has a copy, far off.
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
-        let path = folder.path().join("features");
+        let bench = Bench::new();
+        let path = bench.path("features");
         let mut writer = FeatureWriter::create(&path, &[1, 2]).unwrap();
         for (utterance, copy, frames) in [
             ("A/1", 0, [0.0, 2.0]),
@@ -46,9 +34,8 @@ impl Bench {
             writer.push(utterance, copy, &frames).unwrap();
         }
         writer.finish().unwrap();
-        let digest = store.adopt("features", &path).unwrap().digest;
-        let features = Item { digest, path: store.object_path(digest) };
-        Self { folder, store, features }
+        let features = bench.adopt(&path);
+        Self { bench, features }
     }
 
     fn rows(&self, role: Role, fold: u32, utterances: &[&str]) -> Item {
@@ -66,33 +53,16 @@ impl Bench {
             task: Task::Classes(vec!["happy".into(), "sad".into()]),
             rows: utterances.iter().map(row).collect(),
         };
-        let path = self.folder.path().join("rows");
+        let path = self.bench.path("rows");
         rows::write(&path, &rows).unwrap();
-        let digest = self.store.adopt("rows", &path).unwrap().digest;
-        Item { digest, path: self.store.object_path(digest) }
+        self.bench.adopt(&path)
     }
 
-    fn fit(&self, by: &str, train: Item, enrol: Vec<Item>) -> Result<standardise::Fitted, Failure> {
-        let out = self.folder.path().join("standardiser.json");
-        let port = |name: &str, items| Port { name: name.into(), items };
-        let job = Job {
-            node: NodeId::from("standardise"),
-            op: "standardise".into(),
-            version: standardise::DEFINITION.version,
-            params: serde_json::json!({ "by": by }),
-            inputs: vec![
-                port("features", vec![self.features.clone()]),
-                port("train", vec![train]),
-                port("enrol", enrol),
-            ],
-            outputs: BTreeMap::from([("standardiser".to_owned(), out.clone())]),
-            seed: None,
-            numerics: BTreeMap::new(),
-            state: None,
-        };
-        HostOps::new(Vec::new(), self.store.root(), false).run(&job, &mut Unwatched)?;
-        let digest = self.store.adopt("standardiser", &out).unwrap().digest;
-        standardise::read(&Object::open(&self.store.object_path(digest), digest)?)
+    fn fit(&self, by: &str, train: &Item, enrol: &[&Item]) -> Result<standardise::Fitted, Failure> {
+        let inputs = [("features", &[&self.features][..]), ("train", &[train]), ("enrol", enrol)];
+        let fitted =
+            &self.bench.run("standardise", serde_json::json!({ "by": by }), &inputs)?["standardiser"];
+        standardise::read(&Object::open(&fitted.path, fitted.digest)?)
     }
 }
 
@@ -102,9 +72,8 @@ fn message(result: Result<standardise::Fitted, Failure>) -> String {
 
 #[test]
 fn global_and_band_see_what_training_sees() {
-    let bench = Bench::new();
-    let fit =
-        |by, utterances: &[&str]| bench.fit(by, bench.rows(Role::Train, 2, utterances), vec![]).unwrap();
+    let bench = Fitting::new();
+    let fit = |by, utterances: &[&str]| bench.fit(by, &bench.rows(Role::Train, 2, utterances), &[]).unwrap();
     // With the copy: 0 2 100 100. Its mean is 50.5, the squared deviations add up to 2·49.5² + 50.5² + 48.5².
     let std = ((2.0 * 49.5_f64.powi(2) + 50.5_f64.powi(2) + 48.5_f64.powi(2)) / 4.0).sqrt() as f32;
     let scale = Scale { mean: 50.5, std };
@@ -117,19 +86,19 @@ fn global_and_band_see_what_training_sees() {
 
 #[test]
 fn speakers_are_known_by_their_own_originals() {
-    let bench = Bench::new();
-    let train = || bench.rows(Role::Train, 1, &["A/1", "A/2"]);
+    let bench = Fitting::new();
+    let train = &bench.rows(Role::Train, 1, &["A/1", "A/2"]);
     let speakers = |fitted: standardise::Fitted| match fitted.standardiser {
         Standardiser::Speaker { speakers } => speakers,
         other => panic!("{other:?}"),
     };
     let a = Scale { mean: 3.0, std: 5.0_f32.sqrt() };
-    let alone = speakers(bench.fit("speaker", train(), vec![]).unwrap());
+    let alone = speakers(bench.fit("speaker", train, &[]).unwrap());
     assert_eq!(alone, BTreeMap::from([("A".into(), vec![a])]));
 
     let dev = bench.rows(Role::Dev, 1, &["B/1", "B/2"]);
     let test = bench.rows(Role::Test, 1, &["C/1"]);
-    let enrolled = speakers(bench.fit("speaker", train(), vec![dev, test]).unwrap());
+    let enrolled = speakers(bench.fit("speaker", train, &[&dev, &test]).unwrap());
     let b = Scale { mean: 12.0, std: 2.0 };
     let c = Scale { mean: -2.0, std: 1.0 };
     let expected = [("A".into(), vec![a]), ("B".into(), vec![b]), ("C".into(), vec![c])];
@@ -137,27 +106,27 @@ fn speakers_are_known_by_their_own_originals() {
 
     // Where a training speaker is heard in the test rows too, those change nothing.
     let test = bench.rows(Role::Test, 1, &["A/2", "C/1"]);
-    let fitted = bench.fit("speaker", bench.rows(Role::Train, 1, &["A/1"]), vec![test]).unwrap();
+    let fitted = bench.fit("speaker", &bench.rows(Role::Train, 1, &["A/1"]), &[&test]).unwrap();
     assert_eq!(speakers(fitted)["A"], [Scale { mean: 1.0, std: 1.0 }]);
 }
 
 #[test]
 fn what_must_not_be_read_is_refused() {
-    let bench = Bench::new();
-    let train = || bench.rows(Role::Train, 1, &["A/1", "A/2"]);
-    let test = || bench.rows(Role::Test, 1, &["B/1"]);
+    let bench = Fitting::new();
+    let train = &bench.rows(Role::Train, 1, &["A/1", "A/2"]);
+    let test = &bench.rows(Role::Test, 1, &["B/1"]);
     for by in ["global", "band", "utterance"] {
-        let error = message(bench.fit(by, train(), vec![test()]));
+        let error = message(bench.fit(by, train, &[test]));
         assert!(error.contains("leave `enrol` out, or standardise `by: speaker`"), "{error}");
         assert!(error.contains(&format!("`by: {by}`")), "{error}");
     }
-    let error = message(bench.fit("global", test(), vec![]));
+    let error = message(bench.fit("global", test, &[]));
     assert!(error.contains("rows/train") && error.contains("rows/test"), "{error}");
-    let error = message(bench.fit("speaker", train(), vec![train()]));
+    let error = message(bench.fit("speaker", train, &[train]));
     assert!(error.contains("rows/train"), "{error}");
     let other_fold = bench.rows(Role::Test, 2, &["B/1"]);
-    let error = message(bench.fit("speaker", train(), vec![other_fold]));
+    let error = message(bench.fit("speaker", train, &[&other_fold]));
     assert_eq!(error, "the training rows are of fold 1 and those enrolled of fold 2");
-    let error = message(bench.fit("global", bench.rows(Role::Train, 1, &["D/1"]), vec![]));
+    let error = message(bench.fit("global", &bench.rows(Role::Train, 1, &["D/1"]), &[]));
     assert_eq!(error, "no features of `D/1`");
 }

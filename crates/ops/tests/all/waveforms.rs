@@ -1,82 +1,32 @@
 //! Ops that work on waveforms row by row, from stored objects to stored objects.
-#![cfg(feature = "host")]
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use affekt_config::{Diagnostics, Section, parse};
-use affekt_graph::{Context, Failure, Item, Job, NodeId, Ops, Port, Store};
-use affekt_ops::HostOps;
+use affekt_graph::{Failure, Item, Job, Ops};
 use affekt_table::features::Features;
 use affekt_table::waveforms::{WaveformWriter, Waveforms};
 use serde_json::Value;
 
-/// Nobody watches; interrupted if told so.
-struct Unwatched {
-    cancelled: bool,
-}
-
-impl Context for Unwatched {
-    fn progress(&mut self, _: u64, _: u64, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        self.cancelled
-    }
-}
-
-/// A store and the ops over it.
-struct Bench {
-    folder: tempfile::TempDir,
-    store: Store,
-}
+use crate::bench::{Bench, Unwatched, params};
 
 impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
-        Self { folder, store }
-    }
-
     /// A stored table of these rows.
     fn waveforms(&self, rows: &[(&str, i32, Vec<f32>)]) -> Item {
-        let path = self.folder.path().join("rows");
+        let path = self.path("rows");
         let mut writer = WaveformWriter::create(&path, 16_000).unwrap();
         rows.iter().for_each(|(utterance, copy, samples)| writer.push(utterance, *copy, samples).unwrap());
         writer.finish().unwrap();
         self.adopt(&path)
     }
 
-    fn adopt(&self, path: &Path) -> Item {
-        let digest = self.store.adopt("table", path).unwrap().digest;
-        Item { digest, path: self.store.object_path(digest) }
-    }
-
     /// What an op with these parameters makes of waveforms.
-    fn run(&self, op: &str, yaml: &str, input: &Item) -> Result<Item, Failure> {
-        let job = self.job(op, yaml, input);
-        HostOps::new(Vec::new(), self.store.root(), false).run(&job, &mut Unwatched { cancelled: false })?;
-        Ok(self.adopt(job.outputs.values().next().unwrap()))
+    fn make(&self, op: &str, yaml: &str, input: &Item) -> Result<Item, Failure> {
+        let port = affekt_ops::find(op).unwrap().inputs[0].name;
+        let outputs = self.run(op, params(op, yaml).unwrap(), &[(port, &[input])])?;
+        Ok(outputs.into_values().next().unwrap())
     }
 
-    fn job(&self, op: &str, yaml: &str, input: &Item) -> Job {
-        let definition = affekt_ops::find(op).unwrap();
-        let output = definition.outputs[0].name.to_owned();
-        let port = Port { name: definition.inputs[0].name.to_owned(), items: vec![input.clone()] };
-        Job {
-            node: NodeId::from(op),
-            op: op.to_owned(),
-            version: definition.version,
-            params: params(op, yaml).unwrap(),
-            inputs: vec![port],
-            outputs: BTreeMap::from([(output, self.folder.path().join("output"))]),
-            seed: None,
-            numerics: BTreeMap::new(),
-            state: None,
-        }
-    }
-
-    fn open(&self, item: &Item) -> affekt_table::TableFile {
-        affekt_ops::table::open(&self.store.object(item.digest).unwrap()).unwrap()
+    fn waveform_job(&self, op: &str, yaml: &str, input: &Item) -> Job {
+        let port = affekt_ops::find(op).unwrap().inputs[0].name;
+        self.job(op, params(op, yaml).unwrap(), &[(port, &[input])])
     }
 
     fn rows(&self, item: &Item) -> Vec<(String, i32, Vec<f32>)> {
@@ -89,16 +39,6 @@ impl Bench {
     }
 }
 
-/// An op's parameters, or what is wrong with them.
-fn params(op: &str, yaml: &str) -> Result<Value, String> {
-    let diagnostics = Diagnostics::new();
-    let yaml = parse("op.yaml", yaml, &diagnostics).unwrap();
-    let mut section = Section::open(&yaml, &diagnostics, "the op").unwrap();
-    let params = (affekt_ops::find(op).unwrap().params)(&mut section);
-    section.close();
-    if diagnostics.is_empty() { Ok(params) } else { Err(diagnostics.to_string()) }
-}
-
 fn tone(pitch_hz: f64) -> Vec<f32> {
     (0..16_000)
         .map(|n| (0.3 * (std::f64::consts::TAU * pitch_hz * f64::from(n) / 16_000.0).sin()) as f32)
@@ -109,18 +49,18 @@ fn tone(pitch_hz: f64) -> Vec<f32> {
 fn noisy_copies_follow_their_original() {
     let bench = Bench::new();
     let input = bench.waveforms(&[("a/1", 0, tone(200.0)), ("a/2", 0, tone(300.0))]);
-    let rows = bench.rows(&bench.run("awgn", "{}", &input).unwrap());
+    let rows = bench.rows(&bench.make("awgn", "{}", &input).unwrap());
     let names: Vec<(&str, i32)> = rows.iter().map(|(name, copy, _)| (name.as_str(), *copy)).collect();
     assert_eq!(names, [("a/1", 0), ("a/1", 1), ("a/1", 2), ("a/2", 0), ("a/2", 1), ("a/2", 2)]);
     assert_eq!((&rows[0].2, &rows[3].2), (&tone(200.0), &tone(300.0)), "copy 0 is the recording itself");
     assert!(rows[1].2 != rows[0].2 && rows[2].2 != rows[1].2);
 
-    let more = bench.rows(&bench.run("awgn", "copies: 3", &input).unwrap());
+    let more = bench.rows(&bench.make("awgn", "copies: 3", &input).unwrap());
     assert_eq!(more[1..3], rows[1..3], "another copy changes none");
-    assert_eq!(bench.run("awgn", "copies: 0", &input).unwrap().digest, input.digest);
-    let reseeded = bench.rows(&bench.run("awgn", "seed: 1", &input).unwrap());
+    assert_eq!(bench.make("awgn", "copies: 0", &input).unwrap().digest, input.digest);
+    let reseeded = bench.rows(&bench.make("awgn", "seed: 1", &input).unwrap());
     assert!(reseeded[0] == rows[0] && reseeded[1] != rows[1]);
-    let louder = bench.rows(&bench.run("awgn", "snr_db: [0, 0]", &input).unwrap());
+    let louder = bench.rows(&bench.make("awgn", "snr_db: [0, 0]", &input).unwrap());
     assert!(louder[0] == rows[0] && louder[1] != rows[1]);
 }
 
@@ -129,7 +69,7 @@ fn noise_does_not_depend_on_what_else_is_in_the_shard() {
     let bench = Bench::new();
     let (first, second) = (("a/1", 0, tone(200.0)), ("a/2", 0, tone(300.0)));
     let noisy = |rows: &[(&str, i32, Vec<f32>)]| {
-        bench.rows(&bench.run("awgn", "{}", &bench.waveforms(rows)).unwrap())
+        bench.rows(&bench.make("awgn", "{}", &bench.waveforms(rows)).unwrap())
     };
     let together = noisy(&[first.clone(), second.clone()]);
     assert_eq!(noisy(&[first])[..], together[..3]);
@@ -139,8 +79,8 @@ fn noise_does_not_depend_on_what_else_is_in_the_shard() {
 #[test]
 fn copies_are_made_once() {
     let bench = Bench::new();
-    let noisy = bench.run("awgn", "{}", &bench.waveforms(&[("a/1", 0, tone(200.0))])).unwrap();
-    let error = bench.run("awgn", "{}", &noisy).err().unwrap().to_string();
+    let noisy = bench.make("awgn", "{}", &bench.waveforms(&[("a/1", 0, tone(200.0))])).unwrap();
+    let error = bench.make("awgn", "{}", &noisy).err().unwrap().to_string();
     assert_eq!(error, "`a/1` has copies already: one `awgn` makes them all (`copies`)");
 }
 
@@ -148,13 +88,13 @@ fn copies_are_made_once() {
 fn features_carry_copies_through() {
     let bench = Bench::new();
     let input = bench.waveforms(&[("a/1", 0, tone(200.0)), ("a/2", 0, tone(300.0))]);
-    let noisy = bench.run("awgn", "{}", &input).unwrap();
+    let noisy = bench.make("awgn", "{}", &input).unwrap();
     for (op, shape) in [("mfcc", [128, 32]), ("logmel", [128, 63])] {
-        let features = Features::open(bench.open(&bench.run(op, "{}", &noisy).unwrap())).unwrap();
+        let features = Features::open(bench.open(&bench.make(op, "{}", &noisy).unwrap())).unwrap();
         assert_eq!(features.shape(), shape, "{op}");
         let names = (0..6).map(|row| (features.utterance(row).unwrap(), features.copy(row).unwrap()));
         assert!(names.eq([("a/1", 0), ("a/1", 1), ("a/1", 2), ("a/2", 0), ("a/2", 1), ("a/2", 2)]), "{op}");
-        let clean = Features::open(bench.open(&bench.run(op, "{}", &input).unwrap())).unwrap();
+        let clean = Features::open(bench.open(&bench.make(op, "{}", &input).unwrap())).unwrap();
         assert_eq!(features.frames(0).unwrap(), clean.frames(0).unwrap(), "{op}");
         assert_eq!(features.frames(3).unwrap(), clean.frames(1).unwrap(), "{op}");
         assert_ne!(features.frames(1).unwrap(), features.frames(0).unwrap(), "{op}");
@@ -165,7 +105,8 @@ fn features_carry_copies_through() {
 fn decibels_are_relative_to_what_is_asked_for() {
     let bench = Bench::new();
     let input = bench.waveforms(&[("a/1", 0, tone(200.0)), ("a/silent", 0, vec![0.0; 16_000])]);
-    let table = |yaml: &str| Features::open(bench.open(&bench.run("logmel", yaml, &input).unwrap())).unwrap();
+    let table =
+        |yaml: &str| Features::open(bench.open(&bench.make("logmel", yaml, &input).unwrap())).unwrap();
     let range = |features: &Features, row: usize| {
         let values = features.frames(row).unwrap().iter();
         values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
@@ -183,9 +124,8 @@ fn decibels_are_relative_to_what_is_asked_for() {
 #[test]
 fn an_interrupted_op_stops() {
     let bench = Bench::new();
-    let job = bench.job("logmel", "{}", &bench.waveforms(&[("a/1", 0, tone(200.0))]));
-    let ops = HostOps::new(Vec::new(), bench.store.root(), false);
-    assert_eq!(ops.run(&job, &mut Unwatched { cancelled: true }), Err(Failure::Cancelled));
+    let job = bench.waveform_job("logmel", "{}", &bench.waveforms(&[("a/1", 0, tone(200.0))]));
+    assert_eq!(bench.ops().run(&job, &mut Unwatched { cancelled: true }), Err(Failure::Cancelled));
 }
 
 #[test]

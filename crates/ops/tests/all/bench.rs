@@ -1,0 +1,102 @@
+//! A store and the ops over it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use affekt_config::{Diagnostics, Section, parse};
+use affekt_graph::{Context, Failure, Item, Job, NodeId, Ops, Port, Store};
+use affekt_ops::{CorpusFolder, HostOps};
+use affekt_table::TableFile;
+use serde_json::Value;
+
+/// Nobody watches; interrupted if told so.
+#[derive(Default)]
+pub struct Unwatched {
+    pub cancelled: bool,
+}
+
+impl Context for Unwatched {
+    fn progress(&mut self, _: u64, _: u64, _: &str) {}
+
+    fn cancelled(&self) -> bool {
+        self.cancelled
+    }
+}
+
+/// Inputs by the names of their ports.
+pub type Inputs<'a> = [(&'a str, &'a [&'a Item])];
+
+pub struct Bench {
+    folder: tempfile::TempDir,
+    pub store: Store,
+    corpora: Vec<CorpusFolder>,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store")).unwrap();
+        Self { folder, store, corpora: Vec::new() }
+    }
+
+    /// The same, knowing these corpora.
+    pub fn with(self, corpora: Vec<CorpusFolder>) -> Self {
+        Self { corpora, ..self }
+    }
+
+    /// A path among the bench's own files.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a file into the store.
+    pub fn adopt(&self, path: &Path) -> Item {
+        let digest = self.store.adopt("table", path).unwrap().digest;
+        Item { digest, path: self.store.object_path(digest) }
+    }
+
+    pub fn open(&self, item: &Item) -> TableFile {
+        affekt_ops::table::open(&self.store.object(item.digest).unwrap()).unwrap()
+    }
+
+    pub fn ops(&self) -> HostOps {
+        HostOps::new(self.corpora.clone(), self.store.root(), false)
+    }
+
+    pub fn job(&self, op: &str, params: Value, inputs: &Inputs) -> Job {
+        let definition = affekt_ops::find(op).unwrap();
+        let port = |(name, items): &(&str, &[&Item])| Port {
+            name: (*name).to_owned(),
+            items: items.iter().map(|&item| item.clone()).collect(),
+        };
+        let outputs = definition.outputs.iter().map(|port| (port.name.to_owned(), self.path(port.name)));
+        Job {
+            node: NodeId::from(op),
+            op: op.to_owned(),
+            version: definition.version,
+            params,
+            inputs: inputs.iter().map(port).collect(),
+            outputs: outputs.collect(),
+            seed: None,
+            numerics: BTreeMap::new(),
+            state: None,
+        }
+    }
+
+    /// What an op makes of its inputs: output → object.
+    pub fn run(&self, op: &str, params: Value, inputs: &Inputs) -> Result<BTreeMap<String, Item>, Failure> {
+        let job = self.job(op, params, inputs);
+        self.ops().run(&job, &mut Unwatched::default())?;
+        Ok(job.outputs.iter().map(|(name, path)| (name.clone(), self.adopt(path))).collect())
+    }
+}
+
+/// An op's parameters, or what is wrong with them.
+pub fn params(op: &str, yaml: &str) -> Result<Value, String> {
+    let diagnostics = Diagnostics::new();
+    let yaml = parse("op.yaml", yaml, &diagnostics).unwrap();
+    let mut section = Section::open(&yaml, &diagnostics, "the op").unwrap();
+    let params = (affekt_ops::find(op).unwrap().params)(&mut section);
+    section.close();
+    if diagnostics.is_empty() { Ok(params) } else { Err(diagnostics.to_string()) }
+}

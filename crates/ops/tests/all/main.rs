@@ -1,0 +1,10 @@
+//! Ops of the runner, from stored objects to stored objects.
+#![cfg(feature = "host")]
+
+mod bench;
+mod corpora;
+mod figures;
+mod functionals;
+mod standardise;
+mod submissions;
+mod waveforms;
