@@ -54,6 +54,18 @@ enum What {
         #[arg(long, default_value_t = 1)]
         threads: usize,
     },
+    /// A step of fine-tuning wav2vec 2.0 BASE on the CPU, against transformers
+    Finetuning {
+        /// Clips a step
+        #[arg(long, default_value_t = 4)]
+        batch: usize,
+        /// Length of each
+        #[arg(long, default_value_t = 3)]
+        seconds: usize,
+        /// Intra-op threads
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+    },
 }
 
 /// Measures and prints.
@@ -87,6 +99,17 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             let reference = || python("tests/goldens/models/pytorch_cnn_throughput.py", &rest);
             compare("samples/s", "PyTorch eager", arguments.rounds, &ours, &reference)
         }
+        What::Finetuning { batch, seconds, threads } => {
+            have_libtorch(false)?;
+            let rest = [*batch, *seconds, *threads, /* steps */ 5].map(|number| number.to_string());
+            let ours = || {
+                let mut command = example("affekt-models", "finetuning_throughput");
+                command.args(&rest);
+                command
+            };
+            let reference = || python("tests/goldens/wav2vec2/transformers_finetuning_throughput.py", &rest);
+            compare("clips/s", "transformers", arguments.rounds, &ours, &reference)
+        }
     }
 }
 
@@ -108,7 +131,7 @@ fn compare(
     for round in 1..=rounds {
         let row = (figure(ours())?, figure(reference())?);
         out!(
-            "round {round}: {:.1} {unit}, {reference_name} {:.1} {unit}: {:.2} ×",
+            "round {round}: {:.2} {unit}, {reference_name} {:.2} {unit}: {:.2} ×",
             row.0,
             row.1,
             row.0 / row.1
@@ -121,7 +144,7 @@ fn compare(
         values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
     };
     out!(
-        "medians: {:.1} {unit}, {reference_name} {:.1} {unit}; ratio {:.2} ×",
+        "medians: {:.2} {unit}, {reference_name} {:.2} {unit}; ratio {:.2} ×",
         median(|row| row.0),
         median(|row| row.1),
         median(|row| row.0 / row.1)

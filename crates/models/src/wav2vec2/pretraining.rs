@@ -1,8 +1,8 @@
 //! The head of `Wav2Vec2ForPreTraining`: at every masked frame the transformer has to tell the frame's own codewords from
 //! those of other masked frames of the clip.
 
-use affekt_torch::Random;
 use affekt_torch::init::{self, Vars};
+use affekt_torch::{Random, without_autocast};
 use tch::nn::Module;
 use tch::{Device, Kind, Tensor, nn};
 
@@ -91,7 +91,8 @@ impl PretrainingHead {
         let predictions = direction(&self.project_hid.forward(&encoded.last));
 
         // Every frame's prediction beside every target of its clip; then masked frames alone, one a row.
-        let similarities = predictions.matmul(&targets.transpose(1, 2)) / self.temperature;
+        let similarities = without_autocast(|| predictions.matmul(&targets.transpose(1, 2)));
+        let similarities = similarities / self.temperature;
         let rows = masked.to_device(device).reshape([-1]).nonzero().squeeze_dim(1);
         let of_masked = |xs: &Tensor| xs.flatten(0, 1).index_select(0, &rows);
         let similarities = of_masked(&similarities); // [masked, frames]

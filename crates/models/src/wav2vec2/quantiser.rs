@@ -2,6 +2,7 @@
 //! by Gumbel softmax (Jang et al., arXiv 1611.01144). `Wav2Vec2GumbelVectorQuantizer` of transformers.
 
 use affekt_torch::init::Vars;
+use affekt_torch::without_autocast;
 use tch::nn::Module;
 use tch::{Kind, Tensor, nn};
 
@@ -82,7 +83,7 @@ impl Quantiser {
         // [groups, batch · frames, codewords] · [groups, codewords, width of one]
         let weights = weights.view([batch * frames, self.groups, codewords]).transpose(0, 1);
         let codevectors = self.codevectors.view([self.groups, codewords, -1]);
-        let vectors = weights.to_kind(codevectors.kind()).bmm(&codevectors);
+        let vectors = without_autocast(|| weights.bmm(&codevectors)); // nothing but codewords, unrounded
         let vectors = vectors.transpose(0, 1).reshape([batch, frames, -1]);
         let codes = chosen.unbind(-1).into_iter().reduce(|codes, group| codes * codewords + group);
         Quantised { vectors, codes: codes.expect("a configuration has a group or more"), probabilities }
