@@ -86,16 +86,17 @@ pub fn shard_params(params: &Value, recordings: &[(String, Digest)]) -> Value {
 
 #[cfg(feature = "host")]
 impl Params {
-    /// The samples that are made of a recording.
+    /// The samples that are made of those of a recording, mono and at its own rate.
     ///
     /// # Errors
     /// When its rate cannot be brought to this one.
     pub fn waveform(
         &self,
-        recording: &affekt_audio::Decoded,
+        mono: &[f32],
+        rate: u32,
         utterance: &str,
     ) -> Result<Vec<f32>, affekt_audio::RateError> {
-        let samples = affekt_audio::resample(&recording.mono(), recording.rate(), self.rate_hz)?;
+        let samples = affekt_audio::resample(mono, rate, self.rate_hz)?;
         let Some(seconds) = self.seconds else { return Ok(samples) };
         let length = (seconds * f64::from(self.rate_hz)).round() as usize;
         Ok(match self.fill {
@@ -134,7 +135,8 @@ pub(crate) fn run(
             let message = format!("{path} changed since the corpus was read; run again");
             return Err(Failure::Failed { message });
         }
-        let samples = params.waveform(&decoded, utterance).map_err(|error| failed(&error))?;
+        let samples = params.waveform(&decoded.mono(), decoded.rate(), utterance);
+        let samples = samples.map_err(|error| failed(&error))?;
         writer.push(utterance, 0, &samples).map_err(crate::table::unwritten)?;
     }
     writer.finish().map_err(crate::table::unwritten)

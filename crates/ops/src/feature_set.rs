@@ -1,77 +1,146 @@
-//! The shards of a feature, read as one: utterance → frames.
+//! The shards of a feature, or of waveforms, read as one: utterance → values.
 
 use std::collections::HashMap;
 
 use affekt_graph::{Failure, Object};
 use affekt_table::features::Features;
+use affekt_table::waveforms::{self, Waveforms};
+use affekt_table::{TableError, TableFile};
 
 use crate::table;
 
-/// Where a row of frames lies.
+/// Where a row lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At {
     shard: u32,
     row: u32,
 }
 
-/// All shards of a feature, mapped.
+/// All shards of a feature or of waveforms, mapped.
 pub struct FeatureSet {
-    shards: Vec<(Object, Features)>,
+    shards: Vec<(Object, Shard)>,
     /// The rows of each utterance, the original first, then its augmented copies in order.
     index: HashMap<String, Vec<At>>,
-    shape: Vec<usize>,
+    layout: Layout,
+}
+
+/// What every row is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layout {
+    /// Values of this shape, such as `[128, 94]`.
+    Frames(Vec<usize>),
+    /// Samples at this rate, another number in every row.
+    Waveforms {
+        /// In Hz.
+        rate: u32,
+    },
+}
+
+/// One table.
+enum Shard {
+    Frames(Features),
+    Waveforms(Waveforms),
+}
+
+impl Shard {
+    fn open(file: TableFile) -> Result<Self, TableError> {
+        if file.kind() == waveforms::KIND {
+            return Ok(Self::Waveforms(Waveforms::open(file)?));
+        }
+        Ok(Self::Frames(Features::open(file)?))
+    }
+
+    fn layout(&self) -> Layout {
+        match self {
+            Self::Frames(features) => Layout::Frames(features.shape().to_vec()),
+            Self::Waveforms(waveforms) => Layout::Waveforms { rate: waveforms.rate() },
+        }
+    }
+
+    const fn len(&self) -> usize {
+        match self {
+            Self::Frames(features) => features.len(),
+            Self::Waveforms(waveforms) => waveforms.len(),
+        }
+    }
+
+    /// The utterance of a row, and which copy of it the row is.
+    fn row(&self, row: usize) -> Result<(&str, i32), TableError> {
+        match self {
+            Self::Frames(features) => Ok((features.utterance(row)?, features.copy(row)?)),
+            Self::Waveforms(waveforms) => Ok((waveforms.utterance(row)?, waveforms.copy(row)?)),
+        }
+    }
+
+    fn values(&self, row: usize) -> Result<&[f32], TableError> {
+        match self {
+            Self::Frames(features) => features.frames(row),
+            Self::Waveforms(waveforms) => waveforms.samples(row),
+        }
+    }
 }
 
 impl FeatureSet {
     /// Opens the shards and notes which utterances they hold.
     ///
     /// # Errors
-    /// When one is damaged, or their shapes differ.
+    /// When one is damaged, they are not all alike, or there is none.
     pub fn open(objects: &[Object]) -> Result<Self, Failure> {
-        let mut set = Self { shards: Vec::new(), index: HashMap::new(), shape: Vec::new() };
+        let mut shards: Vec<(Object, Shard)> = Vec::with_capacity(objects.len());
+        let mut index: HashMap<String, Vec<At>> = HashMap::new();
+        let mut layout: Option<Layout> = None;
         for object in objects {
             let failed = |error| table::failure(object, error);
-            let features = Features::open(table::open(object)?).map_err(failed)?;
-            if !set.shape.is_empty() && set.shape != features.shape() {
-                let message = format!(
-                    "features of shape {:?} and {:?} cannot be used together",
-                    set.shape,
-                    features.shape()
-                );
+            let shard = Shard::open(table::open(object)?).map_err(failed)?;
+            let first = layout.get_or_insert_with(|| shard.layout());
+            if *first != shard.layout() {
+                let message = format!("{first} and {} cannot be used together", shard.layout());
                 return Err(Failure::Failed { message });
             }
-            set.shape = features.shape().to_vec();
-            for row in 0..features.len() {
-                let (utterance, copy) = features
-                    .utterance(row)
-                    .and_then(|utterance| Ok((utterance.to_owned(), features.copy(row)?)))
-                    .map_err(failed)?;
-                let rows = set.index.entry(utterance).or_default();
-                let place = At { shard: set.shards.len() as u32, row: row as u32 };
+            for row in 0..shard.len() {
+                let (utterance, copy) = shard.row(row).map_err(failed)?;
+                let rows = index.entry(utterance.to_owned()).or_default();
                 // Copies are written in order after their original.
                 if usize::try_from(copy) != Ok(rows.len()) {
-                    let utterance = features.utterance(row).map_err(failed)?;
                     let message =
                         format!("copy {copy} of `{utterance}` comes twice: only one feature can be read");
                     return Err(Failure::Failed { message });
                 }
-                rows.push(place);
+                rows.push(At { shard: shards.len() as u32, row: row as u32 });
             }
-            set.shards.push((object.clone(), features));
+            shards.push((object.clone(), shard));
         }
-        if set.shards.is_empty() {
-            return Err(Failure::Failed { message: "there are no features".into() });
+        match layout {
+            Some(layout) => Ok(Self { shards, index, layout }),
+            None => Err(Failure::Failed { message: "there are no features".into() }),
         }
-        Ok(set)
+    }
+
+    /// What every row is.
+    #[must_use]
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Bands and frames of every row.
     ///
     /// # Errors
-    /// When the rows are of another rank.
+    /// When the rows are waveforms, or of another rank.
     pub fn shape(&self) -> Result<[usize; 2], Failure> {
-        self.shape.as_slice().try_into().map_err(|_| Failure::Failed {
-            message: format!("features of shape {:?}: expected [bands, frames]", self.shape),
+        let shape = match &self.layout {
+            Layout::Frames(shape) => shape.as_slice().try_into().ok(),
+            Layout::Waveforms { .. } => None,
+        };
+        shape.ok_or_else(|| Failure::Failed {
+            message: format!("{}: expected features of shape [bands, frames]", self.layout),
+        })
+    }
+
+    /// Every row, in the order of the shards.
+    pub fn rows(&self) -> impl Iterator<Item = At> {
+        let shards = self.shards.iter().enumerate();
+        shards.flat_map(|(shard, (_, table))| {
+            (0..table.len()).map(move |row| At { shard: shard as u32, row: row as u32 })
         })
     }
 
@@ -92,12 +161,21 @@ impl FeatureSet {
         rows.ok_or_else(|| Failure::Failed { message: format!("no features of `{utterance}`") })
     }
 
-    /// The frames of a row, row-major, verified when first read.
+    /// The values of a row, verified when first read: features row by row of their shape, waveforms sample by sample.
     ///
     /// # Errors
     /// When they are damaged.
-    pub fn frames(&self, at: At) -> Result<&[f32], Failure> {
-        let (object, features) = &self.shards[at.shard as usize];
-        features.frames(at.row as usize).map_err(|error| table::failure(object, error))
+    pub fn values(&self, at: At) -> Result<&[f32], Failure> {
+        let (object, shard) = &self.shards[at.shard as usize];
+        shard.values(at.row as usize).map_err(|error| table::failure(object, error))
+    }
+}
+
+impl std::fmt::Display for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Frames(shape) => write!(f, "features of shape {shape:?}"),
+            Self::Waveforms { rate } => write!(f, "waveforms at {rate} Hz"),
+        }
     }
 }

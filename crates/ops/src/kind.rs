@@ -26,6 +26,8 @@ pub enum Kind {
     Features,
     /// Means and deviations of features.
     Standardiser,
+    /// A pretrained encoder of speech.
+    Encoder,
     /// A trained network.
     Model,
     /// The epochs of a training run.
@@ -52,6 +54,7 @@ impl fmt::Display for Kind {
             Self::Waveforms => f.write_str("waveforms"),
             Self::Features => f.write_str("features"),
             Self::Standardiser => f.write_str("a standardiser"),
+            Self::Encoder => f.write_str("an encoder"),
             Self::Model => f.write_str("a model"),
             Self::History => f.write_str("a history"),
             Self::Predictions => f.write_str("predictions"),

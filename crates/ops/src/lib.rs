@@ -8,16 +8,20 @@
 mod definition;
 pub mod feature_set;
 mod kind;
-mod network;
+pub mod network;
 pub mod table;
+mod training;
 
 pub mod audio;
 pub mod awgn;
 pub mod compare;
+pub mod embed;
 pub mod evaluate;
 pub mod examples;
+pub mod exported;
 pub mod folds;
 pub mod functionals;
+pub mod infer;
 pub mod ingest;
 pub mod logmel;
 pub mod mfcc;
@@ -50,6 +54,7 @@ pub const ALL: &[&Definition] = &[
     &logmel::DEFINITION,
     &mfcc::DEFINITION,
     &functionals::DEFINITION,
+    &embed::DEFINITION,
     &standardise::DEFINITION,
     &train::DEFINITION,
     &predict::DEFINITION,

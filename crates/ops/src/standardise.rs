@@ -124,12 +124,12 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), Failure> {
         let mut frames = Vec::new();
         for row in &train.rows {
             for &at in features.copies(&row.utterance)? {
-                frames.push(features.frames(at)?);
+                frames.push(features.values(at)?);
             }
         }
         Ok(frames)
     };
-    let original = |row: &Row| features.original(&row.utterance).and_then(|at| features.frames(at));
+    let original = |row: &Row| features.original(&row.utterance).and_then(|at| features.values(at));
     let fitted = match by {
         By::Global => Standardiser::global(&with_copies()?, shape),
         By::Band => Standardiser::band(&with_copies()?, shape),

@@ -205,11 +205,70 @@ fn wire_step(step: &Step, pipeline: &Pipeline<'_>, diagnostics: &Diagnostics) ->
         diagnostics.push(Diagnostic::error(&step.span, message).hint("leave out `per`"));
         is_sound = false;
     }
+    is_sound &= reads_what_its_network_needs(step, &inputs, named, diagnostics);
     if step.resources.gpu > 0 && step.definition.place == Place::Runner {
         diagnostics.error(&step.span, format!("op `{}` has no use for a GPU", step.definition.name));
         is_sound = false;
     }
     is_sound.then_some(inputs)
+}
+
+/// Whether a training is given what its network reads: waveforms or features, and an encoder where it has one.
+fn reads_what_its_network_needs(
+    step: &Step,
+    inputs: &[Vec<Wire>],
+    named: &BTreeMap<String, Named>,
+    diagnostics: &Diagnostics,
+) -> bool {
+    let Some(reads) = affekt_ops::network::reads(&step.params["network"]) else { return true };
+    let wires = |port: &str| {
+        let ports = step.definition.inputs.iter().zip(inputs);
+        ports.filter(move |(known, _)| known.name == port).flat_map(|(_, wires)| wires)
+    };
+    let kind = |wire: &Wire| {
+        let outputs = named[&wire.node].definition.outputs;
+        outputs.iter().find(|output| output.name == wire.output).map(|output| output.kind)
+    };
+    let kinds =
+        if reads.waveforms { [Kind::Waveforms, Kind::Features] } else { [Kind::Features, Kind::Waveforms] };
+    let [needed, other] = kinds;
+    let mut is_sound = true;
+    if let Some(wrong) = wires("features").find(|wire| kind(wire) == Some(other)) {
+        let name = reads.name;
+        let message = format!(
+            "the network of `{}`, `{name}`, reads {needed}, and `{}` gives {other}",
+            step.name, wrong.node
+        );
+        let fitting: Vec<&str> = named
+            .iter()
+            .filter(|(_, source)| source.definition.outputs.iter().any(|output| output.kind == needed))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let hint = match (fitting.is_empty(), reads.waveforms) {
+            (false, _) => format!("{} would fit", list_names(&fitting)),
+            (true, true) => "an `audio` would fit".to_owned(),
+            (true, false) => "put an op that makes features before it, such as `mfcc` or `logmel`".to_owned(),
+        };
+        diagnostics.push(Diagnostic::error(&step.span, message).hint(hint));
+        is_sound = false;
+    }
+    let has_encoder = wires("encoder").next().is_some();
+    if has_encoder != reads.encoder {
+        let (message, hint) = if reads.encoder {
+            (
+                format!("the network of `{}`, `{}`, reads an encoder", step.name, reads.name),
+                "add `encoder: …` to its `in`, a node of op `encoder`",
+            )
+        } else {
+            (
+                format!("the network of `{}`, `{}`, has no use for an encoder", step.name, reads.name),
+                "leave `encoder` out of its `in`",
+            )
+        };
+        diagnostics.push(Diagnostic::error(&step.span, message).hint(hint));
+        is_sound = false;
+    }
+    is_sound
 }
 
 fn resolve(

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stderr, reason = "started by hand, it speaks to a person")]
 
+mod encoder;
 mod model;
 mod ops;
 
@@ -21,14 +22,14 @@ fn main() -> ExitCode {
     keep_freed_memory();
     // Before anything asks for a GPU: linking alone does not load libtorch's CUDA half.
     device::load_cuda();
-    let hello = Hello { protocol: PROTOCOL, ops: WorkerOps.versions(), provenance: provenance() };
+    let hello = Hello { protocol: PROTOCOL, ops: WorkerOps::versions(), provenance: provenance() };
     if stdin().is_terminal() {
         for (name, value) in &hello.provenance {
             eprintln!("{name}: {value}");
         }
         return ExitCode::SUCCESS;
     }
-    match serve(&WorkerOps, hello) {
+    match serve(&WorkerOps::default(), hello) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("worker: failed to speak to the runner: {error}");

@@ -1,14 +1,17 @@
 //! The artefact of `train`: weights in a safetensors file, with the card that makes them usable.
 
-use affekt_domain::Stage;
+use affekt_domain::{Stage, Task};
 use affekt_features::Standardiser;
 use affekt_graph::{Failure, Object};
-use affekt_models::{NetworkConfig, ParameterCounts};
+use affekt_models::{InputShape, Network, NetworkConfig, ParameterCounts};
 use affekt_torch::{Checkpoint, NamedTensors};
 use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::encoder::Origin;
 
 /// The version of the card's format.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Where the card stands in the file's metadata.
 const CARD: &str = "card";
@@ -20,12 +23,14 @@ pub struct Card {
     pub version: u32,
     /// The network.
     pub network: NetworkConfig,
-    /// Its classes, in the order of its outputs.
-    pub classes: Vec<String>,
-    /// Bands and frames of its input.
-    pub shape: [usize; 2],
+    /// What its outputs are, in their order.
+    pub task: Task,
+    /// What it reads.
+    pub input: InputShape,
     /// What is done to its input.
     pub standardise: Option<Standardiser>,
+    /// Where its encoder began.
+    pub encoder: Option<Origin>,
     /// How many numbers it holds.
     pub parameters: ParameterCounts,
     /// The fold it was trained in.
@@ -40,6 +45,19 @@ pub struct Card {
     pub stage: Stage,
     /// Its number in that stage.
     pub kept_epoch: u32,
+}
+
+impl Card {
+    /// The network with these weights.
+    ///
+    /// # Errors
+    /// When they are another one's.
+    pub fn network(&self, weights: &NamedTensors, device: Device) -> Result<Network, Failure> {
+        let network = self.network.build(&self.input, self.task.names().len(), self.seed, device);
+        let mut network = network.map_err(|error| Failure::because(&error))?;
+        network.load(weights).map_err(|error| Failure::because(&error))?;
+        Ok(network)
+    }
 }
 
 /// The file's bytes. Equal weights and cards give equal bytes.

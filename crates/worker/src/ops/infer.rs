@@ -1,0 +1,112 @@
+//! `infer`: an exported network reads recordings that no experiment knows.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use affekt_domain::Role;
+use affekt_graph::{Failure, Job};
+use affekt_models::{InputShape, Network};
+use affekt_ops::exported::Exported;
+use affekt_ops::feature_set::FeatureSet;
+use affekt_ops::infer::{Outputs, Params};
+use affekt_torch::{Checkpoint, NamedTensors};
+use affekt_train::{BatchLimit, Examples, Target, TestPart};
+use tch::Device;
+
+use super::rows::{input_shape, rate_hz};
+use crate::model::Card;
+
+/// The network that was used last: the next piece of a stream is for the same one.
+#[derive(Debug, Default)]
+pub struct Loaded(Mutex<Option<Model>>);
+
+#[derive(Debug)]
+struct Model {
+    folder: PathBuf,
+    card: Card,
+    network: Network,
+}
+
+/// As many rows go through the network at once as the job holds; this is for memory.
+const BATCH: usize = 32;
+
+pub fn run(job: &Job, device: Device, loaded: &Loaded) -> Result<(), Failure> {
+    let Params { folder } = affekt_ops::params(job)?;
+    let features = FeatureSet::open(&job.open("features")?)?;
+    let rows = features.rows().map(|at| features.values(at)).collect::<Result<_, _>>()?;
+    let recordings = Recordings { input: input_shape(&features)?, rate_hz: rate_hz(&features), rows };
+    let mut model = loaded.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if model.as_ref().is_none_or(|model| model.folder != folder) {
+        *model = Some(load(&folder, device)?);
+    }
+    let Some(Model { card, network, .. }) = &*model else {
+        return Err(Failure::Failed { message: "no network was loaded".into() });
+    };
+    let part = TestPart::of(&recordings);
+    let outputs: Outputs =
+        affekt_train::predict(network, &part, card.standardise.as_ref(), BatchLimit::rows(BATCH))
+            .map_err(|error| super::failed(&error))?;
+    let bytes = serde_json::to_vec(&outputs).map_err(|error| Failure::because(&error))?;
+    let path = job.output("outputs")?;
+    std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))
+}
+
+fn load(folder: &Path, device: Device) -> Result<Model, Failure> {
+    let exported = Exported::read(folder)?;
+    let card: Card = serde_json::from_value(exported.card).map_err(|error| Failure::because(&error))?;
+    let mut weights = NamedTensors::new();
+    for file in exported.weights {
+        let path = folder.join(&file.file);
+        let failed = |why: &dyn std::error::Error| {
+            let Failure::Failed { message } = Failure::because(why) else { return Failure::because(why) };
+            Failure::Failed { message: format!("{}: {message}", path.display()) }
+        };
+        let bytes = std::fs::read(&path).map_err(|error| failed(&error))?;
+        let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| failed(&error))?;
+        let own = checkpoint.tensors.into_iter().filter(|(name, _)| !file.without.contains(name));
+        weights.extend(own.map(|(name, tensor)| (format!("{}{name}", file.prefix), tensor)));
+    }
+    let network = card.network(&weights, device)?;
+    Ok(Model { folder: folder.to_owned(), card, network })
+}
+
+/// Rows that nothing is known of.
+struct Recordings<'f> {
+    input: InputShape,
+    rate_hz: Option<u32>,
+    rows: Vec<&'f [f32]>,
+}
+
+impl Examples for Recordings<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn input(&self) -> InputShape {
+        self.input
+    }
+
+    fn rate_hz(&self) -> Option<u32> {
+        self.rate_hz
+    }
+
+    fn values(&self, row: usize) -> &[f32] {
+        self.rows[row]
+    }
+
+    fn target(&self, _: usize) -> Target<'_> {
+        Target::Values(&[])
+    }
+
+    fn name(&self, _: usize) -> &str {
+        "a recording"
+    }
+
+    fn speaker(&self, _: usize) -> &str {
+        "somebody"
+    }
+
+    fn role(&self, _: usize) -> Option<Role> {
+        Some(Role::Test)
+    }
+}

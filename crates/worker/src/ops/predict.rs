@@ -1,0 +1,67 @@
+//! `predict`: what a trained network says about dev and test rows.
+
+use affekt_domain::{Prediction, Role};
+use affekt_features::Standardiser;
+use affekt_graph::{Context, Failure, Job};
+use affekt_models::Network;
+use affekt_ops::feature_set::FeatureSet;
+use affekt_ops::predict::Params;
+use affekt_ops::table;
+use affekt_table::predictions::Predictions;
+use affekt_train::{BatchLimit, DevPart, Part, PartRole, TestPart};
+use tch::Device;
+
+use super::failed;
+use super::rows::Featured;
+use crate::model;
+
+pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
+    let Params { batch_size } = affekt_ops::params(job)?;
+    let (card, weights) = model::read(&job.open_one("model")?)?;
+    let network = card.network(&weights, device)?;
+    let features = FeatureSet::open(&job.open("features")?)?;
+    let mut predictions = Predictions { task: card.task.clone(), rows: Vec::new() };
+    let objects = job.open("rows")?;
+    for (done, object) in objects.iter().enumerate() {
+        context.progress(done as u64, objects.len() as u64, "parts");
+        let rows = table::read_predictable(object)?;
+        if rows.task != card.task {
+            return Err(Failure::Failed { message: "the rows have other classes than the model".into() });
+        }
+        if rows.fold != card.fold {
+            let message =
+                format!("a model of fold {} must not predict rows of fold {}", card.fold, rows.fold);
+            return Err(Failure::Failed { message });
+        }
+        let examples = Featured::new(&features, &[&rows])?;
+        let standardiser = card.standardise.as_ref();
+        let outputs = match rows.role {
+            Role::Dev => outputs(&network, &DevPart::of(&examples), standardiser, batch_size)?,
+            _ => outputs(&network, &TestPart::of(&examples), standardiser, batch_size)?,
+        };
+        predictions.rows.extend(rows.rows.into_iter().zip(outputs).map(|(row, outputs)| Prediction {
+            variant: String::new(),
+            utterance: row.utterance,
+            corpus: row.corpus,
+            speaker: row.speaker,
+            session: row.session,
+            sex: row.sex,
+            fold: rows.fold,
+            seed: card.seed,
+            role: rows.role,
+            truth: row.target,
+            outputs,
+        }));
+    }
+    affekt_table::predictions::write(job.output("predictions")?, &predictions).map_err(table::unwritten)
+}
+
+fn outputs<R: PartRole>(
+    network: &Network,
+    part: &Part<'_, R>,
+    standardiser: Option<&Standardiser>,
+    batch_size: usize,
+) -> Result<Vec<Vec<f32>>, Failure> {
+    let limit = BatchLimit::rows(batch_size);
+    affekt_train::predict(network, part, standardiser, limit).map_err(|error| failed(&error))
+}

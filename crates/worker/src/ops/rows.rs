@@ -1,0 +1,119 @@
+//! Rows of tables with their features or waveforms: what training and prediction read.
+
+use affekt_domain::{Role, Target as Truth, Task};
+use affekt_graph::Failure;
+use affekt_models::InputShape;
+use affekt_ops::feature_set::{At, FeatureSet, Layout};
+use affekt_table::rows::Rows;
+use affekt_train::{Examples, Target};
+
+/// What networks read of these features.
+pub fn input_shape(features: &FeatureSet) -> Result<InputShape, Failure> {
+    match features.layout() {
+        Layout::Waveforms { .. } => Ok(InputShape::Waveforms),
+        Layout::Frames(_) => Ok(InputShape::Frames(features.shape()?)),
+    }
+}
+
+/// How many samples make a second, where they are waveforms.
+pub fn rate_hz(features: &FeatureSet) -> Option<u32> {
+    match features.layout() {
+        Layout::Waveforms { rate } => Some(*rate),
+        Layout::Frames(_) => None,
+    }
+}
+
+/// Rows of tables with their features.
+pub struct Featured<'f> {
+    features: &'f FeatureSet,
+    input: InputShape,
+    rows: Vec<FeaturedRow<'f>>,
+}
+
+struct FeaturedRow<'f> {
+    at: At,
+    name: &'f str,
+    target: Target<'f>,
+    speaker: &'f str,
+    role: Role,
+}
+
+/// The target of rows whose truth is withheld, which are only ever predicted.
+const WITHHELD: Target<'_> = Target::Values(&[]);
+
+impl<'f> Featured<'f> {
+    /// Training rows come with their augmented copies, others without. Every value is verified here, once.
+    pub fn new(features: &'f FeatureSet, tables: &[&'f Rows]) -> Result<Self, Failure> {
+        let mut rows = Vec::new();
+        for table in tables {
+            for row in &table.rows {
+                let target = match &row.target {
+                    Some(truth) => target(&table.task, truth, &row.utterance)?,
+                    None if table.role == Role::Test => WITHHELD,
+                    None => {
+                        let message = format!(
+                            "`{}` has no label: nothing can be fitted or chosen by it",
+                            row.utterance
+                        );
+                        return Err(Failure::Failed { message });
+                    }
+                };
+                let copies = features.copies(&row.utterance)?;
+                let wanted = if table.role == Role::Train { usize::MAX } else { 1 };
+                for &at in copies.iter().take(wanted) {
+                    features.values(at)?;
+                    let (name, speaker) = (&row.utterance, &row.speaker);
+                    rows.push(FeaturedRow { at, name, target, speaker, role: table.role });
+                }
+            }
+        }
+        Ok(Self { features, input: input_shape(features)?, rows })
+    }
+}
+
+fn target<'t>(task: &Task, truth: &'t Truth, utterance: &str) -> Result<Target<'t>, Failure> {
+    let misfit = |why: &dyn std::fmt::Display| Failure::Failed { message: format!("`{utterance}`: {why}") };
+    task.check(truth).map_err(|why| misfit(&why))?;
+    match truth {
+        Truth::Values(values) => Ok(Target::Values(values)),
+        Truth::Class(class) => {
+            let number = task.names().iter().position(|known| known == class);
+            number.map(|number| Target::Class(number as i64)).ok_or_else(|| misfit(&"an unknown class"))
+        }
+    }
+}
+
+impl Examples for Featured<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn input(&self) -> InputShape {
+        self.input
+    }
+
+    fn rate_hz(&self) -> Option<u32> {
+        rate_hz(self.features)
+    }
+
+    fn values(&self, row: usize) -> &[f32] {
+        // Read once already; what fails now (a vanished mapping) comes out as an error about its length.
+        self.features.values(self.rows[row].at).unwrap_or(&[])
+    }
+
+    fn target(&self, row: usize) -> Target<'_> {
+        self.rows[row].target
+    }
+
+    fn name(&self, row: usize) -> &str {
+        self.rows[row].name
+    }
+
+    fn speaker(&self, row: usize) -> &str {
+        self.rows[row].speaker
+    }
+
+    fn role(&self, row: usize) -> Option<Role> {
+        Some(self.rows[row].role)
+    }
+}

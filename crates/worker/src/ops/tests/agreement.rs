@@ -1,0 +1,240 @@
+//! The planner writes parameters in its own words, without libtorch: they must be the worker's.
+
+use affekt_models::{
+    CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
+    LstmConfig, MlpConfig, MlpNorm, NetworkConfig, NormAxis, OutputActivation, Overrides, ParallelCnnConfig,
+    Pooling, Positions, ProjectorConfig, TransformerConfig, wav2vec2,
+};
+use affekt_ops::train::DEFINITION;
+use affekt_train::{
+    Batching, ClassWeights, Crop, CropAt, Loss, Monitor, Optimiser, Precision, Refit, Schedule, Stages,
+    Steps, Stopping, TrainConfig,
+};
+
+use super::super::train::Params;
+
+fn planned(text: &str) -> (serde_json::Value, String) {
+    super::planned(&DEFINITION, text)
+}
+
+fn read(text: &str) -> Params {
+    let (params, complaints) = planned(text);
+    assert_eq!(complaints, "");
+    serde_json::from_value(params).unwrap()
+}
+
+fn network(text: &str) -> NetworkConfig {
+    read(&format!("network: {text}\ntraining: {{}}\n")).network
+}
+
+fn training(text: &str) -> TrainConfig {
+    read(&format!("{{ network: {{ kind: cnn }}, training: {{ {text} }} }}")).training
+}
+
+#[test]
+fn the_planner_and_the_worker_agree() {
+    let plain = read("{ network: { kind: cnn }, training: {} }");
+    assert_eq!(plain.network, NetworkConfig::Cnn(CnnConfig::default()));
+    assert_eq!(plain.training, TrainConfig::default());
+    assert!(!plain.select_on_test);
+
+    let other = read(
+        "network: { kind: cnn, channels: [8], pools: [2], dropout: 0, norm_axis: channel }\n\
+         training: { lr: 1e-2, weight_decay: 0.1, batch_size: 8, max_epochs: 3, clip_norm: 2,\n\
+         \x20           stopping: { kind: fixed }, class_weights: [2, 0.5],\n\
+         \x20           schedule: { kind: linear, warmup: 100, hold: 0.05, floor: 0.1 } }\n",
+    );
+    let stages = Stages { warmup: Steps::Count(100), hold: Steps::Share(0.05), floor: 0.1 };
+    let expected = TrainConfig {
+        lr: 1e-2,
+        weight_decay: 0.1,
+        batch_size: 8,
+        max_epochs: 3,
+        stopping: Stopping::Fixed,
+        class_weights: ClassWeights::Given(vec![2.0, 0.5]),
+        clip_norm: Some(2.0),
+        schedule: Schedule::Linear(stages),
+        ..TrainConfig::default()
+    };
+    assert_eq!(other.training, expected);
+    let monitored =
+        read("{ network: { kind: cnn }, training: { stopping: { monitor: dev-uar, patience: 3 } } }");
+    let monitor = Monitor::DevUar;
+    assert_eq!(monitored.training.stopping, Stopping::Early { monitor, patience: 3 });
+
+    let cosine = Stages { warmup: Steps::Share(0.5), hold: Steps::Count(0), floor: 0.0 };
+    let schedules = [
+        ("constant", Schedule::Constant),
+        ("cosine, warmup: 0.5", Schedule::Cosine(cosine)),
+        ("step, every: 5", Schedule::Step { every: 5, factor: 0.1 }),
+    ];
+    for (text, expected) in schedules {
+        assert_eq!(training(&format!("schedule: {{ kind: {text} }}")).schedule, expected);
+    }
+    for (text, expected) in [
+        ("none", ClassWeights::None),
+        ("balanced", ClassWeights::Balanced),
+        ("inverse-frequency", ClassWeights::InverseFrequency),
+    ] {
+        assert_eq!(training(&format!("class_weights: {text}")).class_weights, expected);
+    }
+    for (text, expected) in [
+        ("none", Refit::None),
+        ("best-epochs", Refit::BestEpochs),
+        ("best-epochs-with-dev", Refit::BestEpochsWithDev),
+    ] {
+        assert_eq!(training(&format!("refit: {text}")).refit, expected);
+    }
+}
+
+#[test]
+fn settings_of_training_that_make_no_sense_are_said() {
+    for (training, complaint) in [
+        (
+            "refit: best-epochs, stopping: { kind: fixed }",
+            "`refit: best-epochs` repeats what early stopping found",
+        ),
+        (
+            "schedule: { kind: linear, warmup: 1.5 }",
+            "expected a whole number of steps, or a share of all steps below 1",
+        ),
+        ("schedule: { warmup: 5 }", "needs `kind`"),
+        ("schedule: { kind: step }", "needs `every`"),
+        ("schedule: { kind: constant, warmup: 5 }", "unknown key `warmup`"),
+        ("class_weights: [1, 0]", "expected a number between 1e-6 and 1000000"),
+        ("class_weights: balance", "did you mean `balanced`?"),
+        ("clip_norm: 0", "expected a number between 1e-6 and 1000000"),
+        ("select_on_test: true", "unknown key `select_on_test`"),
+    ] {
+        let (_, found) = planned(&format!("{{ network: {{ kind: cnn }}, training: {{ {training} }} }}"));
+        assert!(found.contains(complaint), "{training}: {found}");
+    }
+    // Only the compiler of an experiment may say so, never a pipeline.
+    let (_, found) = planned("{ network: { kind: cnn }, training: {}, select_on_test: true }");
+    assert!(found.contains("unknown key `select_on_test`"), "{found}");
+}
+
+#[test]
+fn they_agree_on_training_at_size() {
+    let all = training(
+        "optimiser: adamw, loss: ccc, drop_last: true, accumulate: 4, precision: bf16, gradient_checkpointing: true, \
+         batching: { kind: bucketed, seconds: 250 }, crop: { seconds: 10, at: random }",
+    );
+    let expected = TrainConfig {
+        optimiser: Optimiser::AdamW,
+        loss: Loss::Ccc,
+        drop_last: true,
+        accumulate: 4,
+        precision: Precision::Bf16,
+        gradient_checkpointing: true,
+        batching: Batching::Bucketed { seconds: Some(250.0), noise: 0.1 },
+        crop: Some(Crop { seconds: 10.0, at: CropAt::Random }),
+        ..TrainConfig::default()
+    };
+    assert_eq!(all, expected);
+    assert_eq!(training("batching: shuffled, crop: none"), TrainConfig::default());
+    assert_eq!(training("batching: { kind: shuffled }"), TrainConfig::default());
+    assert_eq!(
+        training("batching: { kind: bucketed }").batching,
+        Batching::Bucketed { seconds: None, noise: 0.1 }
+    );
+    assert_eq!(training("crop: { seconds: 3 }").crop, Some(Crop { seconds: 3.0, at: CropAt::Start }));
+    assert_eq!(training("loss: mse").loss, Loss::Mse);
+    let ccc = training("stopping: { monitor: dev-ccc }").stopping;
+    assert_eq!(ccc, Stopping::Early { monitor: Monitor::DevUar, patience: 10 });
+    for (text, complaint) in [
+        ("batching: buckets", "`shuffled`"),
+        ("crop: some", "`none`"),
+        ("crop: {}", "needs `seconds`"),
+        ("accumulate: 0", "expected"),
+        ("precision: fp16", "`bf16`"),
+    ] {
+        let (_, found) = planned(&format!("{{ network: {{ kind: cnn }}, training: {{ {text} }} }}"));
+        assert!(found.contains(complaint), "{text}: {found}");
+    }
+}
+
+#[test]
+fn they_agree_on_networks() {
+    assert_eq!(network("{ kind: two-cnns }"), NetworkConfig::TwoCnns(CnnConfig::default()));
+    let published = NetworkConfig::ParallelCnn(ParallelCnnConfig::default());
+    assert_eq!(network("{ kind: parallel-cnn }"), published);
+    // A section that is left out and an empty one are the same node.
+    let node = |network: &str| planned(&format!("{{ network: {network}, training: {{}} }}"));
+    assert_eq!(node("{ kind: parallel-cnn }"), node("{ kind: parallel-cnn, transformer: {} }"));
+
+    let shared = "channels: [8], pools: [2], dropout: 0.1, norm_axis: channel";
+    let cnn = CnnConfig { channels: vec![8], pools: vec![2], dropout: 0.1, norm_axis: NormAxis::Channel };
+    assert_eq!(network(&format!("{{ kind: cnn, {shared} }}")), NetworkConfig::Cnn(cnn.clone()));
+    let text = "layers: 2, heads: 8, feed_forward: 64, dropout: 0.2, positions: sinusoidal";
+    let positions = Positions::Sinusoidal;
+    let transformer = TransformerConfig { layers: 2, heads: 8, feed_forward: 64, dropout: 0.2, positions };
+    assert_eq!(
+        network(&format!("{{ kind: parallel-cnn, {shared}, transformer: {{ {text} }} }}")),
+        NetworkConfig::ParallelCnn(ParallelCnnConfig { cnn, transformer })
+    );
+    let (_, complaints) = planned("{ network: { kind: two-cnns, transformer: {} }, training: {} }");
+    assert!(complaints.contains("unknown key `transformer`"), "{complaints}");
+}
+
+#[test]
+fn they_agree_on_networks_of_embeddings_and_functionals() {
+    assert_eq!(
+        network("{ kind: embedding-cnn }"),
+        NetworkConfig::EmbeddingCnn(EmbeddingCnnConfig::default())
+    );
+    let text = "{ kind: embedding-cnn, channels: [4, 8], pool_every: 1, pool: 3, dropout: 0, hidden: 16 }";
+    let config =
+        EmbeddingCnnConfig { channels: vec![4, 8], pool_every: 1, pool: 3, dropout: 0.0, hidden: 16 };
+    assert_eq!(network(text), NetworkConfig::EmbeddingCnn(config));
+
+    assert_eq!(network("{ kind: mlp }"), NetworkConfig::Mlp(MlpConfig::default()));
+    let text = "{ kind: mlp, hidden: [8], norm: batch, dropout: 0.5, output_activation: sigmoid }";
+    let (norm, output_activation) = (MlpNorm::Batch, OutputActivation::Sigmoid);
+    let config = MlpConfig { hidden: vec![8], norm, dropout: 0.5, output_activation };
+    assert_eq!(network(text), NetworkConfig::Mlp(config));
+}
+
+#[test]
+fn they_agree_on_networks_of_waveforms() {
+    assert_eq!(network("{ kind: wav2vec2 }"), NetworkConfig::Wav2Vec2(Box::default()));
+    let text = "{ kind: wav2vec2, layer: 12, freeze: feature-encoder-and-projection, freeze_mask_embedding: true, \
+                frame_activation: relu, projector: { width: 8 }, lstm: { hidden: 4 }, output_activation: sigmoid, \
+                pooling: mean-but-last, padding: reference, overrides: { layerdrop: 0, mask_time_prob: 0.08, \
+                mask_time_length: 15, apply_spec_augment: false } }";
+    let expected = FineTunedConfig {
+        layer: EncoderLayer::Nth(12),
+        freeze: Freeze::FeatureEncoderAndProjection,
+        freeze_mask_embedding: true,
+        frame_activation: FrameActivation::Relu,
+        projector: Some(ProjectorConfig { width: 8 }),
+        lstm: Some(LstmConfig { layers: 2, hidden: 4 }),
+        output_activation: OutputActivation::Sigmoid,
+        pooling: Pooling::MeanButLast,
+        padding: wav2vec2::Padding::Reference,
+        overrides: Overrides {
+            layerdrop: Some(0.0),
+            mask_time_prob: Some(0.08),
+            mask_time_length: Some(15),
+            apply_spec_augment: Some(false),
+            ..Overrides::default()
+        },
+        ..FineTunedConfig::default()
+    };
+    assert_eq!(network(text), NetworkConfig::Wav2Vec2(Box::new(expected)));
+    let (_, found) = planned("{ network: { kind: wav2vec2, layer: first, encoder: {} }, training: {} }");
+    assert!(found.contains("`last`") && found.contains("unknown key `encoder`"), "{found}");
+
+    assert_eq!(network("{ kind: end2you }"), NetworkConfig::End2You(End2YouConfig::default()));
+    let text = "{ kind: end2you, chunk: 80, channels: [4], kernels: [3], pools: [2], lstm: { layers: 1, hidden: 5 }, \
+                pooling: max }";
+    let config = End2YouConfig {
+        chunk: 80,
+        channels: vec![4],
+        kernels: vec![3],
+        pools: vec![2],
+        lstm: LstmConfig { layers: 1, hidden: 5 },
+        pooling: Pooling::Max,
+    };
+    assert_eq!(network(text), NetworkConfig::End2You(config));
+}

@@ -1,0 +1,164 @@
+//! `train`: a network is fitted to the training rows, its epoch chosen on the dev rows.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use affekt_domain::{Role, Stage};
+use affekt_graph::{Context, Failure, Job, Object};
+use affekt_models::NetworkConfig;
+use affekt_ops::feature_set::FeatureSet;
+use affekt_ops::{standardise, table};
+use affekt_table::rows::{self, Rows};
+use affekt_torch::NamedTensors;
+use affekt_train::{
+    DevPart, Examples, Progress, Refit, Resume, StateOutcome, TrainConfig, Training, TrainingPart,
+};
+use serde::Deserialize;
+use tch::Device;
+
+use super::failed;
+use super::rows::Featured;
+use crate::encoder::{self, EncoderCard};
+use crate::model::{self, Card};
+
+/// How often a training writes down where it is.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+
+/// The parameters, of which the planner only knows the words.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    pub network: NetworkConfig,
+    pub training: TrainConfig,
+    /// Whether the rows that choose the epoch are test rows: only ever set by an experiment's
+    /// `unsafe: [selection-on-test]`.
+    #[serde(default)]
+    pub select_on_test: bool,
+}
+
+pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
+    let mut params: Params = affekt_ops::params(job)?;
+    let seed = job.seed.ok_or_else(|| Failure::Failed { message: "training needs a seed".into() })?;
+    let encoder = job.open("encoder")?.first().map(encoder::read).transpose()?;
+    if let (NetworkConfig::Wav2Vec2(network), Some((card, _))) = (&mut params.network, &encoder) {
+        network.encoder = card.config.clone();
+        network.normalise = card.normalise;
+    }
+    let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
+    let dev_rows =
+        job.open("dev")?.first().map(|object| selecting(object, params.select_on_test)).transpose()?;
+    // A protocol without a dev part has an empty one.
+    let dev_rows = dev_rows.filter(|dev| !dev.rows.is_empty());
+    let mut tables = vec![&train_rows];
+    tables.extend(&dev_rows);
+    let features = FeatureSet::open(&job.open("features")?)?;
+    let examples = Featured::new(&features, &tables)?;
+    let trained_on = TrainingPart::of(&examples);
+    let selected_on = dev_rows.as_ref().map(|_| DevPart::of(&examples));
+    let together = match (&dev_rows, params.training.refit) {
+        (Some(_), Refit::BestEpochsWithDev) if params.select_on_test => {
+            let message = "`refit: best-epochs-with-dev` would train on the test rows that chose the epoch: \
+                           refit on `best-epochs`, or choose on a dev part";
+            return Err(Failure::Failed { message: message.into() });
+        }
+        (Some(dev), Refit::BestEpochsWithDev) => Some(Rows { role: Role::Train, ..dev.clone() }),
+        _ => None,
+    };
+    let together = together.as_ref().map(|dev| Featured::new(&features, &[&train_rows, dev])).transpose()?;
+    let refitted_on = together.as_ref().map(|examples| TrainingPart::of(examples));
+
+    let standardiser = job.open("standardise")?.first().map(standardise::read).transpose()?;
+    if let Some(fitted) = standardiser.as_ref().filter(|fitted| fitted.fold != train_rows.fold) {
+        let (own, other) = (train_rows.fold, fitted.fold);
+        let message = format!("a standardiser of fold {other} must not be used to train in fold {own}");
+        return Err(Failure::Failed { message });
+    }
+    let standardiser = standardiser.map(|fitted| fitted.standardiser);
+    let resume = job.state.clone().map(|folder| Resume { folder, every: CHECKPOINT_EVERY });
+    let training = Training {
+        network: &params.network,
+        config: &params.training,
+        encoder: encoder.as_ref().and_then(weights),
+        task: &train_rows.task,
+        seed,
+        trained_on: &trained_on,
+        selected_on: selected_on.as_ref(),
+        refitted_on: refitted_on.as_ref(),
+        standardiser: standardiser.as_ref(),
+        device,
+        resume: resume.as_ref(),
+    };
+    let mut epochs = u64::from(params.training.max_epochs);
+    let trained = affekt_train::train(&training, &mut |progress| {
+        tell(&progress, &mut epochs, context);
+        ControlFlow::Continue(())
+    });
+    let trained = trained.map_err(|error| failed(&error))?;
+    if let StateOutcome::Ignored(why) = &trained.state {
+        context.progress(epochs, epochs, &format!("an unusable checkpoint was passed over: {why}"));
+    }
+    let card = Card {
+        version: model::VERSION,
+        network: params.network.clone(),
+        task: train_rows.task.clone(),
+        input: examples.input(),
+        standardise: standardiser,
+        encoder: encoder.map(|(card, _)| card.origin()),
+        parameters: trained.parameters,
+        fold: train_rows.fold,
+        seed,
+        training_rows: trained.trained_rows,
+        epochs: trained.history.len() as u32,
+        stage: trained.stage,
+        kept_epoch: trained.kept_epoch,
+    };
+    let bytes = model::to_bytes(&card, trained.weights)?;
+    let path = job.output("model")?;
+    std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))?;
+    affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
+}
+
+/// The weights that a network begins with. An encoder without any begins at random, as the rest of the network.
+fn weights((card, weights): &(EncoderCard, NamedTensors)) -> Option<&NamedTensors> {
+    card.pretrained.then_some(weights)
+}
+
+/// The rows that choose the epoch. Test rows are read as such where the experiment allows it, and nowhere else.
+fn selecting(object: &Object, on_test: bool) -> Result<Rows, Failure> {
+    if on_test {
+        return Ok(Rows { role: Role::Dev, ..table::read_predictable(object)? });
+    }
+    table::read(object, |file| rows::read(file, Role::Dev))
+}
+
+/// Passes on how far a training is.
+fn tell(progress: &Progress<'_>, epochs: &mut u64, context: &mut dyn Context) {
+    match *progress {
+        Progress::Batch { stage, epoch, max_epochs, done, total, loss } => {
+            *epochs = u64::from(max_epochs);
+            let loss = loss.map_or_else(String::new, |loss| format!(", loss {loss:.3}"));
+            let note = format!("{}epoch {epoch}, batch {done}/{total}{loss}", prefix(stage));
+            context.progress(u64::from(epoch - 1), *epochs, &note);
+        }
+        Progress::OutOfMemory { stage, epoch, batch, parts } => {
+            let stage = prefix(stage);
+            let note =
+                format!("{stage}epoch {epoch}, batch {batch}: memory is used up; now in {parts} parts");
+            context.progress(u64::from(epoch - 1), *epochs, &note);
+        }
+        Progress::Epoch(epoch) => {
+            let dev = epoch.dev_loss.map_or_else(String::new, |loss| format!(", dev loss {loss:.3}"));
+            let stage = prefix(epoch.stage);
+            let note = format!("{stage}epoch {}, loss {:.3}{dev}", epoch.number, epoch.train_loss);
+            context.progress(u64::from(epoch.number), *epochs, &note);
+        }
+    }
+}
+
+/// What stands before a training's progress.
+fn prefix(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Search => "",
+        Stage::Refit => "refit, ",
+    }
+}
