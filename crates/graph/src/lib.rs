@@ -27,7 +27,7 @@ pub use node::{
     Graph, GraphError, Grow, Growth, Input, Node, NodeId, OutputRef, Place, Resources, Source, Work,
 };
 pub use ops::{Context, Failure, Item, Job, Ops, Port};
-pub use pool::WorkerCommand;
+pub use pool::{Pool, WorkerCommand};
 pub use protocol::{Hello, PROTOCOL};
 pub use run::{Event, Observer, Outcome, RunOptions, run};
 pub use serve::serve;

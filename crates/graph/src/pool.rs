@@ -39,12 +39,17 @@ pub struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
+    /// Workers that `command` starts, when there is the first job for them. One that says nothing for `silence` is taken
+    /// for hung.
     pub fn new(command: &'a (dyn Fn() -> Result<WorkerCommand, String> + Sync), silence: Duration) -> Self {
         Self { command, silence, idle: Mutex::default() }
     }
 
     /// Runs a job in a worker. Returns what the worker runs on, and how long it took from when it had the job: the
     /// first one also waits until there is a worker.
+    ///
+    /// # Errors
+    /// When the job fails, or its worker does.
     pub fn run(
         &self,
         job: &Job,
