@@ -48,6 +48,7 @@ mod parse;
 mod render;
 mod scalar;
 mod section;
+pub mod shelf;
 mod source;
 mod syntax;
 mod write;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use affekt_config::Diagnostics;
+use affekt_config::shelf::{self, ShelfError};
 use regex::Regex;
 
-use crate::{Grammar, ShelfError, Tables, card_reader, shelf};
+use crate::{Grammar, Origin, Tables, card_reader};
 
 /// The common vocabulary of emotions. A card may add words of its own under `emotions`.
 pub const EMOTIONS: [&str; 8] = ["angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise"];
@@ -26,6 +27,8 @@ pub struct Card {
     pub origin: String,
     /// How to get it, for someone who does not have it.
     pub obtain: String,
+    /// Where a program can fetch it; `None` where a person has to ask for it.
+    pub fetch: Option<Origin>,
     /// How many recordings the complete corpus has, where the card tells.
     pub files: Option<usize>,
     /// How many speakers the complete corpus has, where the card tells.

@@ -8,7 +8,7 @@ use affekt_domain::{Role, Sex};
 use regex::Regex;
 
 use crate::grammar::{BadTemplate, PartRule, Rule, SexRule, Template};
-use crate::{Card, EMOTIONS, Grammar, Label, LabelFile, Oddity, Tables};
+use crate::{Card, EMOTIONS, Grammar, Label, LabelFile, Oddity, Tables, origin};
 
 const SEXES: [(&str, Sex); 2] = [("female", Sex::Female), ("male", Sex::Male)];
 const ROLES: [(&str, Role); 3] = [("train", Role::Train), ("dev", Role::Dev), ("test", Role::Test)];
@@ -38,6 +38,7 @@ fn read_card(card: &mut Section, path: &str) -> Option<Card> {
         })
         .unwrap_or_default();
     let tables = card.node("tables");
+    let fetch = card.section("fetch", origin::read);
     let labels = read_labels(card, files);
     let ignore = card.list("ignore").into_iter().filter_map(read_regex).collect();
     let oddities = card.list("oddities").into_iter().filter_map(read_oddity).collect();
@@ -49,6 +50,7 @@ fn read_card(card: &mut Section, path: &str) -> Option<Card> {
         citation: citation?,
         origin: origin?,
         obtain: obtain?,
+        fetch,
         files,
         speakers,
         count_note,

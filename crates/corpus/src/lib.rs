@@ -18,17 +18,18 @@ mod grammar;
 mod ingest;
 mod labels;
 mod leaks;
+mod origin;
 mod permission;
 mod problem;
 mod protocol;
 mod rules;
 mod scan;
 mod scheme;
-mod shelf;
 mod synthetic;
 mod synthetic_bursts;
 mod tables;
 
+pub use affekt_config::shelf::ShelfError;
 pub use audit::{Audit, AuditError, Part, Shared, Sharing, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
 pub use completeness::{Completeness, Count, completeness};
@@ -36,6 +37,7 @@ pub use grammar::{Fields, Grammar};
 pub use ingest::{AudioFacts, Ingested, ingest};
 pub use labels::{Labelled, label};
 pub use leaks::{describe_leaks, what_to_do};
+pub use origin::{Origin, Source};
 pub use permission::Permission;
 pub use problem::ProblemKind;
 pub use protocol::{
@@ -45,7 +47,6 @@ pub use protocol::{
 pub use rules::Rules;
 pub use scan::{CorpusError, Found, Scan, scan};
 pub use scheme::{find_scheme, scheme_names};
-pub use shelf::ShelfError;
 pub use synthetic::{SyntheticConfig, SyntheticError, generate};
 pub use synthetic_bursts::{SyntheticBursts, generate_bursts};
 pub use tables::{LabelFile, Tables};

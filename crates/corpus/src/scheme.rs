@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use affekt_config::shelf::{self, ShelfError};
 use affekt_config::{Diagnostic, Diagnostics, Field, Node, Section, parse};
 use affekt_domain::{ClassRules, LabelScheme, Labels, Relabelling};
 
-use crate::{Card, ShelfError, shelf};
+use crate::Card;
 
 /// The scheme called `name`, whatever its case, in the folder `labels` of the first of `folders` that has one.
 /// Mistakes in it go to `diagnostics`, all of them, each at its line.

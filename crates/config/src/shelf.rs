@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use affekt_config::{list_names, nearest};
+use crate::{list_names, nearest};
 
 /// What was called for cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,8 @@ pub enum ShelfError {
 }
 
 /// The names on all the shelves, in lower case, sorted, each once.
-pub(crate) fn names(folders: &[PathBuf]) -> Vec<String> {
+#[must_use]
+pub fn names(folders: &[PathBuf]) -> Vec<String> {
     let mut names: Vec<String> = folders
         .iter()
         .flat_map(|folder| files(folder))
@@ -49,12 +50,11 @@ pub(crate) fn names(folders: &[PathBuf]) -> Vec<String> {
     names
 }
 
-/// The file called `name` in the first folder that has it, and its text.
-pub(crate) fn read(
-    folders: &[PathBuf],
-    kind: &'static str,
-    name: &str,
-) -> Result<(PathBuf, String), ShelfError> {
+/// The file called `name` in the first folder that has it, and its text. `kind` is what messages call it.
+///
+/// # Errors
+/// When no folder has it, or it cannot be read.
+pub fn read(folders: &[PathBuf], kind: &'static str, name: &str) -> Result<(PathBuf, String), ShelfError> {
     let is_called = |path: &PathBuf| {
         path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stem.eq_ignore_ascii_case(name))
     };

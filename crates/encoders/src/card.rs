@@ -1,0 +1,169 @@
+//! An encoder's card, `datasets/encoders/<name>.yaml`: what it is, where its checkpoint lies and what may be done
+//! with it.
+
+use std::path::{Path, PathBuf};
+
+use affekt_config::shelf::{self, ShelfError};
+use affekt_config::{Diagnostics, Field, Section, parse};
+
+use crate::hub::Repository;
+
+/// An encoder that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncoderCard {
+    /// What it is called: `wav2vec2-base`.
+    pub name: String,
+    /// Its full name.
+    pub title: String,
+    /// Where on the Hub it lies.
+    pub repository: Repository,
+    /// The commit of that repository: a name always means the same weights.
+    pub revision: String,
+    /// About how many bytes a download brings.
+    pub bytes: u64,
+    /// What may be done with it.
+    pub licence: String,
+    /// The publication to cite.
+    pub citation: String,
+    /// What to know about it.
+    pub note: Option<String>,
+}
+
+impl EncoderCard {
+    /// The card called `name`, whatever its case, in the folder `encoders` of the first of the folders `datasets`
+    /// that has one. Mistakes in it go to `diagnostics`, all of them, each at its line.
+    ///
+    /// # Errors
+    /// When there is no such card, or it cannot be read, or it is wrong.
+    pub fn find(datasets: &[PathBuf], name: &str, diagnostics: &Diagnostics) -> Result<Self, ShelfError> {
+        let (path, text) = shelf::read(&folders(datasets), "encoder", name)?;
+        Self::parse(&path.display().to_string(), &text, diagnostics).ok_or(ShelfError::Wrong { path })
+    }
+
+    /// The names by which [`EncoderCard::find`] finds cards: sorted, in lower case.
+    #[must_use]
+    pub fn names(datasets: &[PathBuf]) -> Vec<String> {
+        shelf::names(&folders(datasets))
+    }
+
+    /// Reads a card's text; `path` is shown to the person. `None` when it is wrong: `diagnostics` says where.
+    #[must_use]
+    pub fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Self> {
+        // The card's own mistakes decide about the card, whatever else the caller's collection holds.
+        let mistakes = Diagnostics::new();
+        let card = parse(path, text, &mistakes)
+            .and_then(|node| Field::new(&node, &mistakes).section("the card", |card| read(card, path)));
+        let is_wrong = mistakes.has_errors();
+        for mistake in mistakes.sorted() {
+            diagnostics.push(mistake);
+        }
+        card.filter(|_| !is_wrong)
+    }
+}
+
+fn folders(datasets: &[PathBuf]) -> Vec<PathBuf> {
+    datasets.iter().map(|folder| folder.join("encoders")).collect()
+}
+
+fn read(card: &mut Section, path: &str) -> Option<EncoderCard> {
+    // Everything is read before the first `?`, so that one mistake does not hide the next.
+    let name = read_name(card, path);
+    let [title, licence, citation] = ["title", "licence", "citation"].map(|key| card.required_text(key));
+    let repository = card.required("repository").and_then(read_repository);
+    let revision = card.required("revision").and_then(read_revision);
+    let bytes: Option<i64> = card.required_integer("bytes", 1..);
+    let note = card.optional_text("note");
+    Some(EncoderCard {
+        name: name?,
+        title: title?,
+        repository: repository?,
+        revision: revision?,
+        bytes: bytes?.unsigned_abs(),
+        licence: licence?,
+        citation: citation?,
+        note,
+    })
+}
+
+fn read_name(card: &mut Section, path: &str) -> Option<String> {
+    let field = card.required("name")?;
+    let name = field.text()?;
+    let stem = Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    if !name.eq_ignore_ascii_case(stem) {
+        field.expected(&format!("the name of the card's file, `{stem}`"));
+    }
+    Some(name.to_owned())
+}
+
+fn read_repository(field: Field) -> Option<Repository> {
+    let repository = Repository::parse(field.text()?);
+    if repository.is_none() {
+        field.expected("a repository of the Hub, `owner/name`");
+    }
+    repository
+}
+
+/// A branch may be something else tomorrow; a commit is what it was.
+fn read_revision(field: Field) -> Option<String> {
+    let revision = field.text()?;
+    let is_commit =
+        revision.len() == 40 && revision.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+    if !is_commit {
+        field.expected("a commit: 40 hexadecimal digits");
+    }
+    is_commit.then(|| revision.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: &str = "\
+name: tiny
+title: A tiny encoder
+repository: somebody/tiny
+revision: 0123456789abcdef0123456789abcdef01234567
+bytes: 1234
+licence: CC0
+citation: nobody
+";
+
+    fn mistakes(text: &str) -> String {
+        let diagnostics = Diagnostics::new();
+        assert_eq!(EncoderCard::parse("encoders/tiny.yaml", text, &diagnostics), None);
+        diagnostics.to_string()
+    }
+
+    #[test]
+    fn a_card_is_read() {
+        let diagnostics = Diagnostics::new();
+        let card = EncoderCard::parse("encoders/tiny.yaml", CARD, &diagnostics).unwrap();
+        assert!(diagnostics.to_string().is_empty());
+        assert_eq!((card.name.as_str(), card.bytes, card.note), ("tiny", 1234, None));
+        assert_eq!(card.repository.to_string(), "somebody/tiny");
+    }
+
+    #[test]
+    fn mistakes_have_their_lines() {
+        let text = CARD.replace("somebody/tiny", "tiny").replace("0123456789abcdef01234567", "main");
+        let told = mistakes(&text);
+        assert!(told.contains("expected a repository of the Hub, `owner/name`, found `tiny`"), "{told}");
+        assert!(told.contains("encoders/tiny.yaml:3:13"), "{told}");
+        assert!(told.contains("expected a commit: 40 hexadecimal digits"), "{told}");
+        let told = mistakes(&CARD.replace("name: tiny", "name: small"));
+        assert!(told.contains("the name of the card's file, `tiny`"), "{told}");
+        let told = mistakes(&CARD.replace("licence", "license"));
+        assert!(told.contains("did you mean `licence`, which it needs?"), "{told}");
+    }
+
+    #[test]
+    fn the_cards_of_the_workspace_are_right() {
+        let datasets = [Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets")];
+        let names = EncoderCard::names(&datasets);
+        assert!(names.contains(&"wav2vec2-base".to_owned()), "{names:?}");
+        for name in names {
+            let diagnostics = Diagnostics::new();
+            EncoderCard::find(&datasets, &name, &diagnostics).unwrap_or_else(|_| panic!("{diagnostics}"));
+        }
+    }
+}

@@ -1,0 +1,482 @@
+//! Checkpoints of the Hugging Face Hub as they lie on this machine, in the layout of Python's `huggingface_hub`: what
+//! it or `transformers` fetched is found here, and what is fetched here is found by them.
+//!
+//! ```text
+//! <HF_HOME>/hub/models--<owner>--<name>/
+//!   blobs/<ETag>                      a file, named by its SHA-256 or by git's SHA-1
+//!   refs/main                         the commit that `main` was when it was last asked for
+//!   snapshots/<commit>/config.json    a relative link to a blob
+//! ```
+//!
+//! Nothing here talks to a network: `cargo xtask fetch` does.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use affekt_config::shelf::ShelfError;
+use affekt_config::{Diagnostics, nearest};
+
+use crate::EncoderCard;
+
+/// The model's configuration, which every checkpoint has.
+pub const CONFIG: &str = "config.json";
+
+/// How waveforms are prepared; some checkpoints do not have it.
+pub const PREPROCESSOR: &str = "preprocessor_config.json";
+
+/// What the weights may be called, the best first. The second and fourth are indices of shards.
+pub const WEIGHTS: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
+
+/// A repository of the Hub: `facebook/wav2vec2-base`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Repository {
+    owner: String,
+    name: String,
+}
+
+impl Repository {
+    /// Reads `owner/name`. `None` for what the Hub could not have, such as names with `..` or `--`: they would also
+    /// be unsafe as names of folders.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (owner, name) = text.split_once('/')?;
+        let is_plain = |part: &str| {
+            let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !part.is_empty()
+                && part.len() <= 96
+                && part.chars().all(inner)
+                && !part.starts_with(['-', '.'])
+                && !part.ends_with(['-', '.'])
+                && !part.contains("--")
+                && !part.contains("..")
+        };
+        (is_plain(owner) && is_plain(name)).then(|| Self { owner: owner.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+/// The Hub's files on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hub {
+    cache: PathBuf,
+    home: PathBuf,
+}
+
+impl Hub {
+    /// As the environment has it: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`.
+    #[must_use]
+    pub fn of_environment() -> Self {
+        Self::of(|name| std::env::var_os(name))
+    }
+
+    /// As [`Hub::of_environment`], of the variables that `variable` gives.
+    #[must_use]
+    pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let user = variable("HOME").map(PathBuf::from).unwrap_or_default();
+        let path = |name: &str| {
+            let value = variable(name).filter(|value| !value.is_empty()).map(PathBuf::from)?;
+            Some(value.strip_prefix("~").map(|rest| user.join(rest)).unwrap_or(value))
+        };
+        let home = path("HF_HOME").unwrap_or_else(|| {
+            path("XDG_CACHE_HOME").unwrap_or_else(|| user.join(".cache")).join("huggingface")
+        });
+        let cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE"));
+        Self { cache: cache.unwrap_or_else(|| home.join("hub")), home }
+    }
+
+    /// The folder that holds one folder a repository.
+    #[must_use]
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// The folder of what belongs to the person: the token among them.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The folder of a repository.
+    #[must_use]
+    pub fn folder(&self, repository: &Repository) -> PathBuf {
+        self.cache.join(folder_name(repository))
+    }
+
+    /// The folder of the locks that whoever downloads files of a repository holds.
+    #[must_use]
+    pub fn locks(&self, repository: &Repository) -> PathBuf {
+        self.cache.join(".locks").join(folder_name(repository))
+    }
+
+    /// The folder of a repository's files at a revision: a commit, or a branch or tag that was asked for before.
+    /// It need not be there; `None` where nobody knows which commit a branch is.
+    #[must_use]
+    pub fn snapshot(&self, repository: &Repository, revision: &str) -> Option<PathBuf> {
+        let folder = self.folder(repository);
+        let snapshot = |commit: &str| folder.join("snapshots").join(commit);
+        let at_commit = snapshot(revision);
+        if at_commit.is_dir() {
+            return Some(at_commit);
+        }
+        let commit = fs::read_to_string(folder.join("refs").join(revision)).ok()?;
+        let commit = commit.trim();
+        let is_plain = !commit.is_empty() && commit.chars().all(|c| c.is_ascii_alphanumeric());
+        is_plain.then(|| snapshot(commit))
+    }
+}
+
+fn folder_name(repository: &Repository) -> String {
+    format!("models--{}--{}", repository.owner, repository.name)
+}
+
+/// The weights of a checkpoint's folder: one file, or the shards that its index names.
+///
+/// # Errors
+/// What is missing, in words: the configuration, all weights, or a shard.
+pub fn weights(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    if !folder.join(CONFIG).is_file() {
+        return Err(format!("it has no `{CONFIG}`"));
+    }
+    let Some(name) = WEIGHTS.into_iter().find(|name| folder.join(name).is_file()) else {
+        return Err(format!("it has no weights: neither `{}` nor `{}`", WEIGHTS[0], WEIGHTS[2]));
+    };
+    let path = folder.join(name);
+    if !is_index(name) {
+        return Ok(vec![path]);
+    }
+    let text = fs::read_to_string(&path).map_err(|error| format!("cannot read its `{name}`: {error}"))?;
+    let shards = shards(&text).map_err(|error| format!("its `{name}` {error}"))?;
+    let paths: Vec<PathBuf> = shards.iter().map(|shard| folder.join(shard)).collect();
+    match paths.iter().find(|path| !path.is_file()) {
+        None => Ok(paths),
+        Some(missing) => Err(format!("it lacks the shard `{}`", missing.display())),
+    }
+}
+
+/// Whether a file of weights lists shards and holds none itself.
+#[must_use]
+pub fn is_index(name: &str) -> bool {
+    name.ends_with(".index.json")
+}
+
+/// The files that an index of shards names, sorted.
+///
+/// # Errors
+/// What is wrong with it, as "…" in "the index …".
+pub fn shards(index: &str) -> Result<BTreeSet<String>, String> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: std::collections::BTreeMap<String, String>,
+    }
+    let index: Index =
+        serde_json::from_str(index).map_err(|error| format!("is no index of shards: {error}"))?;
+    let shards: BTreeSet<String> = index.weight_map.into_values().collect();
+    match shards.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
+        Some(name) => Err(format!("names a shard outside its folder: `{name}`")),
+        None if shards.is_empty() => Err("names no shards".to_owned()),
+        None => Ok(shards),
+    }
+}
+
+/// A checkpoint on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// Its folder, or the one file that it is.
+    pub path: PathBuf,
+    /// Its card, where it was called by its name.
+    pub card: Option<EncoderCard>,
+}
+
+/// There is no such checkpoint on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum NotLocated {
+    /// Nobody knows the name.
+    #[error("unknown encoder `{name}`: {}", valid(name, names))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        names: Vec<String>,
+    },
+    /// Its card cannot be used.
+    #[error("the card of encoder `{name}`: {source}{}", in_detail(mistakes))]
+    Card {
+        /// The name.
+        name: String,
+        /// Why.
+        source: ShelfError,
+        /// Its mistakes, each at its line.
+        mistakes: String,
+    },
+    /// It is known and not there, or not whole.
+    #[error("encoder `{name}` is not here: looked in {}{}; `cargo xtask fetch {name}` gets it", looked.display(), because(reason))]
+    Missing {
+        /// The name.
+        name: String,
+        /// Where it was looked for.
+        looked: PathBuf,
+        /// What is missing of it, where something is there.
+        reason: Option<String>,
+    },
+    /// A path to nothing.
+    #[error("there is no file or folder `{}`, and a repository of the Hub is written `owner/name`", path.display())]
+    NoPath {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A folder that holds no checkpoint.
+    #[error("`{}` is no checkpoint: {reason}", path.display())]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The file system refuses.
+    #[error("cannot look at `{}`", path.display())]
+    Unreadable {
+        /// What was looked at.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Finds a checkpoint by the name of its card in one of the folders `datasets`, by a path (to a folder in
+/// transformers' layout, or to one file), or as a repository of the Hub, `owner/name` or `owner/name@revision`.
+///
+/// # Errors
+/// [`NotLocated`] says where was looked and how to get it.
+pub fn locate(wanted: &str, datasets: &[PathBuf], hub: &Hub) -> Result<Located, NotLocated> {
+    let names = EncoderCard::names(datasets);
+    if names.contains(&wanted.to_lowercase()) {
+        let diagnostics = Diagnostics::new();
+        let card = EncoderCard::find(datasets, wanted, &diagnostics).map_err(|source| NotLocated::Card {
+            name: wanted.to_owned(),
+            source,
+            mistakes: diagnostics.to_string(),
+        })?;
+        let path = whole_snapshot(wanted, hub, &card.repository, &card.revision)?;
+        return Ok(Located { path, card: Some(card) });
+    }
+    let path = Path::new(wanted);
+    match path.try_exists() {
+        Err(source) => return Err(NotLocated::Unreadable { path: path.to_owned(), source }),
+        Ok(true) => {
+            if path.is_dir() {
+                weights(path).map_err(|reason| NotLocated::NoCheckpoint { path: path.to_owned(), reason })?;
+            }
+            return Ok(Located { path: path.to_owned(), card: None });
+        }
+        Ok(false) => {}
+    }
+    if let Some((repository, revision)) = parse_repository(wanted) {
+        return Ok(Located { path: whole_snapshot(wanted, hub, &repository, revision)?, card: None });
+    }
+    if wanted.contains(['/', '\\']) || path.extension().is_some() {
+        return Err(NotLocated::NoPath { path: path.to_owned() });
+    }
+    Err(NotLocated::Unknown { name: wanted.to_owned(), names })
+}
+
+/// Reads `owner/name` or `owner/name@revision`; the revision is `main` where none is named.
+#[must_use]
+pub fn parse_repository(text: &str) -> Option<(Repository, &str)> {
+    let (repository, revision) = text.split_once('@').unwrap_or((text, "main"));
+    let is_plain = !revision.is_empty()
+        && revision.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && !revision.starts_with('.');
+    Repository::parse(repository).filter(|_| is_plain).map(|repository| (repository, revision))
+}
+
+fn whole_snapshot(
+    name: &str,
+    hub: &Hub,
+    repository: &Repository,
+    revision: &str,
+) -> Result<PathBuf, NotLocated> {
+    let missing = |looked, reason| NotLocated::Missing { name: name.to_owned(), looked, reason };
+    let Some(snapshot) = hub.snapshot(repository, revision) else {
+        return Err(missing(hub.folder(repository), None));
+    };
+    match weights(&snapshot) {
+        Ok(_) => Ok(snapshot),
+        Err(reason) => Err(missing(snapshot, Some(reason))),
+    }
+}
+
+fn valid(name: &str, names: &[String]) -> String {
+    let all = affekt_config::list_names(names);
+    match nearest(name, names.iter().map(String::as_str)) {
+        _ if names.is_empty() => "there are no cards at all; a path or `owner/name` would do too".to_owned(),
+        Some(near) => format!("did you mean `{near}`? there are {all}; a path or `owner/name` would do too"),
+        None => format!("there are {all}; a path or `owner/name` would do too"),
+    }
+}
+
+fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(", and {reason}")).unwrap_or_default()
+}
+
+fn in_detail(mistakes: &str) -> String {
+    if mistakes.is_empty() { String::new() } else { format!("\n{mistakes}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    const CARD: &str = "\
+name: tiny
+title: A tiny encoder
+repository: somebody/tiny
+revision: 0123456789abcdef0123456789abcdef01234567
+bytes: 1234
+licence: CC0
+citation: nobody
+";
+
+    /// A folder with a card and a Hub that holds its checkpoint in huggingface_hub's layout.
+    struct World(tempfile::TempDir);
+
+    impl World {
+        fn new() -> Self {
+            let world = Self(tempfile::tempdir().unwrap());
+            world.write("datasets/encoders/tiny.yaml", CARD);
+            world
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            let path = self.0.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+
+        fn link(&self, name: &str, blob: &str) {
+            let folder = "home/hub/models--somebody--tiny";
+            self.write(&format!("{folder}/blobs/{blob}"), "{}");
+            let path = self.0.path().join(folder).join("snapshots").join(COMMIT).join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            symlink(format!("../../blobs/{blob}"), path).unwrap();
+        }
+
+        fn hub(&self) -> Hub {
+            let home = self.0.path().join("home").into_os_string();
+            Hub::of(|name| (name == "HF_HOME").then(|| home.clone()))
+        }
+
+        fn locate(&self, wanted: &str) -> Result<PathBuf, String> {
+            let found = locate(wanted, &[self.0.path().join("datasets")], &self.hub());
+            let short = |text: String| text.replace(self.0.path().to_str().unwrap(), "W");
+            found.map(|located| located.path).map_err(|error| short(error.to_string()))
+        }
+    }
+
+    #[test]
+    fn what_transformers_fetched_is_found_by_card_and_by_repository() {
+        let world = World::new();
+        world.link(CONFIG, "aa");
+        world.link(WEIGHTS[2], "bb");
+        let folder = world.0.path().join("home/hub/models--somebody--tiny");
+        let snapshot = folder.join("snapshots").join(COMMIT);
+        assert_eq!(world.locate("tiny"), Ok(snapshot.clone()));
+        assert_eq!(world.locate("Tiny"), Ok(snapshot.clone()));
+        assert_eq!(world.locate(&format!("somebody/tiny@{COMMIT}")), Ok(snapshot.clone()));
+        // Without a reference nobody knows what `main` is.
+        let told = world.locate("somebody/tiny").unwrap_err();
+        let expected = "encoder `somebody/tiny` is not here: looked in W/home/hub/models--somebody--tiny; \
+                        `cargo xtask fetch somebody/tiny` gets it";
+        assert_eq!(told, expected);
+        world.write("home/hub/models--somebody--tiny/refs/main", COMMIT);
+        assert_eq!(world.locate("somebody/tiny"), Ok(snapshot));
+    }
+
+    #[test]
+    fn what_is_half_there_is_not_there() {
+        let world = World::new();
+        world.link(CONFIG, "aa");
+        let told = world.locate("tiny").unwrap_err();
+        assert!(told.ends_with("`cargo xtask fetch tiny` gets it"), "{told}");
+        assert!(told.contains("it has no weights: neither `model.safetensors` nor"), "{told}");
+        world.link(WEIGHTS[1], "bb");
+        world
+            .write("home/hub/models--somebody--tiny/blobs/bb", r#"{"weight_map": {"a": "one", "b": "two"}}"#);
+        world.link("one", "cc");
+        assert!(world.locate("tiny").unwrap_err().contains("it lacks the shard"));
+        world.link("two", "dd");
+        assert!(world.locate("tiny").is_ok());
+        // A link to a blob that is not there is no file.
+        fs::remove_file(world.0.path().join("home/hub/models--somebody--tiny/blobs/cc")).unwrap();
+        assert!(world.locate("tiny").unwrap_err().contains("it lacks the shard"));
+    }
+
+    #[test]
+    fn paths_and_wrong_names() {
+        let world = World::new();
+        world.write("own/model.pt", "");
+        let file = world.0.path().join("own/model.pt");
+        assert_eq!(world.locate(file.to_str().unwrap()), Ok(file.clone()));
+        let told = world.locate(file.parent().unwrap().to_str().unwrap()).unwrap_err();
+        assert_eq!(told, "`W/own` is no checkpoint: it has no `config.json`");
+        let told = world.locate("nowhere/at/all.pt").unwrap_err();
+        assert!(told.starts_with("there is no file or folder `nowhere/at/all.pt`"), "{told}");
+        let told = world.locate("tini").unwrap_err();
+        assert!(told.starts_with("unknown encoder `tini`: did you mean `tiny`?"), "{told}");
+        world.write("datasets/encoders/tiny.yaml", "name: tiny");
+        let told = world.locate("tiny").unwrap_err();
+        assert!(told.contains("the card needs `licence`"), "{told}");
+    }
+
+    #[test]
+    fn repositories_are_plain_names() {
+        assert!(Repository::parse("facebook/wav2vec2-large-xlsr-53").is_some());
+        for bad in
+            ["wav2vec2", "a/b/c", "../b", "a/..", "a/", "/b", "a/b--c", "a/b c", "-a/b", "a/.b", "a/b?c"]
+        {
+            assert_eq!(Repository::parse(bad), None, "{bad}");
+        }
+        assert_eq!(parse_repository("a/b").unwrap().1, "main");
+        assert_eq!(parse_repository("a/b@v1.0").unwrap().1, "v1.0");
+        assert_eq!(parse_repository("a/b@../c"), None);
+    }
+
+    #[test]
+    fn shards_stay_in_their_folder() {
+        let told = shards(r#"{"weight_map": {"a": "../../token"}}"#).unwrap_err();
+        assert_eq!(told, "names a shard outside its folder: `../../token`");
+        assert_eq!(shards(r#"{"weight_map": {}}"#).unwrap_err(), "names no shards");
+        assert!(shards("[]").unwrap_err().starts_with("is no index of shards"));
+    }
+
+    #[test]
+    fn the_environment_says_where() {
+        let of = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<(String, OsString)> =
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+            Hub::of(|wanted| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone()))
+                .cache
+        };
+        assert_eq!(of(&[("HOME", "/me")]), Path::new("/me/.cache/huggingface/hub"));
+        assert_eq!(of(&[("HOME", "/me"), ("XDG_CACHE_HOME", "/x")]), Path::new("/x/huggingface/hub"));
+        assert_eq!(of(&[("HOME", "/me"), ("HF_HOME", "~/hf")]), Path::new("/me/hf/hub"));
+        assert_eq!(of(&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/c")]), Path::new("/c"));
+        assert_eq!(of(&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "")]), Path::new("/hf/hub"));
+    }
+}
