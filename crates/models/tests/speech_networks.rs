@@ -1,8 +1,10 @@
 //! What the networks of embeddings, of functionals and of waveforms must do, and what is theirs alone.
 
+mod small;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use affekt_models::wav2vec2::{FeatureNorm, Padding, SpansOver, Wav2Vec2, Wav2Vec2Config};
+use affekt_models::wav2vec2::{Padding, SpansOver, Wav2Vec2, Wav2Vec2Config};
 use affekt_models::{
     BuildError, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
     InputShape, Inputs, LstmConfig, MlpConfig, MlpNorm, Network, NetworkConfig, OutputActivation, Overrides,
@@ -12,42 +14,12 @@ use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig, Autocast, Checkpoint, NamedTensors};
 use tch::{Device, Kind, Tensor, nn};
 
+use crate::small::{post_norm, pre_norm};
+
 const OUTPUTS: usize = 4;
 const POOLINGS: [Pooling; 5] =
     [Pooling::First, Pooling::Last, Pooling::Max, Pooling::Mean, Pooling::MeanButLast];
 const LSTM: LstmConfig = LstmConfig { layers: 2, hidden: 12 };
-
-/// BASE's architecture, quick to compute and without chance.
-fn post_norm() -> Wav2Vec2Config {
-    Wav2Vec2Config {
-        hidden_size: 16,
-        num_hidden_layers: 3,
-        num_attention_heads: 2,
-        intermediate_size: 24,
-        conv_dim: vec![8, 8, 12],
-        conv_stride: vec![5, 2, 2],
-        conv_kernel: vec![10, 3, 2],
-        num_conv_pos_embeddings: 6,
-        num_conv_pos_embedding_groups: 4,
-        initializer_range: 0.2,
-        hidden_dropout: 0.0,
-        activation_dropout: 0.0,
-        attention_dropout: 0.0,
-        layerdrop: 0.0,
-        mask_time_length: 2,
-        ..Wav2Vec2Config::base()
-    }
-}
-
-/// XLSR-53's.
-fn pre_norm() -> Wav2Vec2Config {
-    Wav2Vec2Config {
-        feat_extract_norm: FeatureNorm::Layer,
-        conv_bias: true,
-        do_stable_layer_norm: true,
-        ..post_norm()
-    }
-}
 
 fn encoders() -> [Wav2Vec2Config; 2] {
     [post_norm(), pre_norm()]
@@ -368,7 +340,7 @@ fn overfits_eight_examples() {
         let mut optimiser = Adam::new(network.trainable(), adam);
         let (inputs, targets) = (examples(input, 8), targets(8));
         tch::manual_seed(1);
-        for _ in 0..150 {
+        for _ in 0..100 {
             let outputs = network.forward_t(&inputs, true).unwrap();
             outputs.cross_entropy_for_logits(&targets).backward();
             optimiser.step().unwrap();
@@ -528,6 +500,31 @@ fn a_layer_is_the_encoders_state_before_its_last_norm() {
             let built = weights.keys().filter_map(above).max().unwrap() + 1;
             assert_eq!(built, if let EncoderLayer::Nth(n) = layer { n } else { 3 });
         }
+    }
+}
+
+/// What lies above the layer that is read, and a checkpoint's heads, are passed over.
+#[test]
+fn an_encoder_is_loaded_up_to_the_layer() {
+    let inputs = clips(vec![240, 170]);
+    for encoder in encoders() {
+        let config = |layer| {
+            fine_tuned(FineTunedConfig { encoder: encoder.clone(), layer, ..FineTunedConfig::default() })
+        };
+        let of = |layer, seed| build(&config(layer), InputShape::Waveforms, OUTPUTS, seed);
+        let mut network = of(EncoderLayer::Nth(2), 1);
+        let accounting = network.load_encoder(&of(EncoderLayer::Last, 2).weights()).unwrap();
+        assert_eq!(accounting.loaded, network.weights().len() - 2);
+        let passed_over = |name: &String| name.contains(".layers.2.") || name.starts_with("classifier.");
+        assert!(accounting.unexpected.iter().all(passed_over), "{:?}", accounting.unexpected);
+        let theirs = of(EncoderLayer::Nth(2), 2);
+        assert_ne!(evaluate(&network, &inputs), evaluate(&theirs, &inputs));
+        for (name, mut own) in network.weights() {
+            if name.starts_with("classifier.") {
+                own.copy_(&theirs.weights()[&name]);
+            }
+        }
+        assert_eq!(evaluate(&network, &inputs), evaluate(&theirs, &inputs));
     }
 }
 

@@ -2,10 +2,11 @@
 //! The goldens' script stands beside them.
 
 mod formula;
+mod small;
 
 use std::collections::BTreeMap;
 
-use affekt_models::wav2vec2::{FeatureNorm, Padding, Wav2Vec2Config};
+use affekt_models::wav2vec2::Padding;
 use affekt_models::{
     EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, InputShape, Inputs,
     LstmConfig, MlpConfig, MlpNorm, Network, NetworkConfig, OutputActivation, Pooling, ProjectorConfig,
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 
 use crate::formula::{Sketch, noise};
+use crate::small::{post_norm, pre_norm};
 
 /// Relative to the norm: of outputs in f32, and of gradients.
 const TOLERANCE: f64 = 2e-5;
@@ -119,30 +121,6 @@ fn network(golden: &Golden) -> (NetworkConfig, InputShape, bool) {
             fine_tuned(FineTunedConfig { encoder: pre_norm(), projector, ..base })
         }
         other => panic!("an unknown case `{other}`"),
-    }
-}
-
-fn post_norm() -> Wav2Vec2Config {
-    Wav2Vec2Config {
-        hidden_size: 16,
-        num_hidden_layers: 3,
-        num_attention_heads: 2,
-        intermediate_size: 24,
-        conv_dim: vec![8, 8, 12],
-        conv_stride: vec![5, 2, 2],
-        conv_kernel: vec![10, 3, 2],
-        num_conv_pos_embeddings: 6,
-        num_conv_pos_embedding_groups: 4,
-        ..Wav2Vec2Config::base()
-    }
-}
-
-fn pre_norm() -> Wav2Vec2Config {
-    Wav2Vec2Config {
-        feat_extract_norm: FeatureNorm::Layer,
-        conv_bias: true,
-        do_stable_layer_norm: true,
-        ..post_norm()
     }
 }
 
