@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use affekt_corpus::{
     Audit, Card, Completeness, DevPart, Group, OfficialDev, Protocol, Shared, Sharing, Side, completeness,
 };
-use affekt_domain::{Fold, Problem, Role, Task};
+use affekt_domain::{Example, Fold, Problem, Role, Task};
 use affekt_eval::{Measure, Metrics, VariantMetrics};
 use affekt_report as page;
 use affekt_table::{examples, folds, history, manifest, problems};
@@ -13,6 +13,9 @@ use affekt_table::{examples, folds, history, manifest, problems};
 use crate::exit::Stop;
 use crate::journalist::Summary;
 use crate::run_folder::{Finished, RunFolder};
+
+/// What must be known of figures on voices that nobody has.
+const SYNTHETIC: &str = "a voice synthesiser's: figures say nothing about real speech";
 
 /// The report of a finished run.
 pub fn assemble(
@@ -32,6 +35,7 @@ pub fn assemble(
         experiment: experiment.name.clone(),
         question: experiment.header.as_deref().map(reflowed).unwrap_or_default(),
         primary,
+        matrix: None,
         run: page::Run {
             id: run.id().to_owned(),
             started: run.started(),
@@ -79,9 +83,18 @@ fn variant(
         published: published(variant),
         parted_by_speaker: is_parted_by_speaker(&variant.protocol),
         audit: Some(audit_summary(&audit, variant, remarks)),
-        parts: parts(&labelled, &parted, &metrics.about.classes),
+        parts: parts(&labelled, &parted, &metrics.about.task),
+        reservations: reservations(finished, variant),
         metrics,
     })
+}
+
+/// What else a reader of a variant's figures must know.
+fn reservations(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<String> {
+    let corpora = &finished.lab.experiment.corpora;
+    let is_synthetic = |name: &String| corpora.get(name).is_some_and(|corpus| corpus.synthetic.is_some());
+    let speaks_no_one = variant.corpora.keys().any(is_synthetic);
+    speaks_no_one.then(|| SYNTHETIC.to_owned()).into_iter().collect()
 }
 
 fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
@@ -202,16 +215,23 @@ fn crossing(shared: &Shared) -> page::Crossing {
     }
 }
 
-/// How often each class comes, by corpus and role, in the first fold.
-fn parts(labelled: &examples::Examples, parted: &folds::Folds, classes: &[String]) -> Vec<page::Part> {
+/// How often each class comes, by corpus and role, in the first fold; where numbers are predicted, how many examples there
+/// are.
+fn parts(labelled: &examples::Examples, parted: &folds::Folds, task: &Task) -> Vec<page::Part> {
     let Some(first) = parted.folds.first() else { return Vec::new() };
+    let place = |example: &Example| match task {
+        Task::Classes(classes) => {
+            example.class().and_then(|class| classes.iter().position(|known| known == class))
+        }
+        Task::Outputs(_) => Some(0),
+    };
+    let places = task.classes().map_or(1, <[String]>::len);
     let mut counts: BTreeMap<(&str, Role), Vec<usize>> = BTreeMap::new();
     for example in &labelled.examples {
         let role = first.role(&example.utterance.id);
-        let class = example.class().and_then(|class| classes.iter().position(|known| known == class));
-        if let (Some(role), Some(class)) = (role, class) {
+        if let (Some(role), Some(place)) = (role, place(example)) {
             let of_part = counts.entry((&example.utterance.corpus, role));
-            of_part.or_insert_with(|| vec![0; classes.len()])[class] += 1;
+            of_part.or_insert_with(|| vec![0; places])[place] += 1;
         }
     }
     let part = |((corpus, role), counts): ((&str, Role), Vec<usize>)| page::Part {
@@ -239,11 +259,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
             speakers: speakers.found,
             licence: if is_synthetic { "made by this program".into() } else { corpus.card.licence.clone() },
             citation: (!is_synthetic).then(|| corpus.card.citation.clone()),
-            remarks: if is_synthetic {
-                vec!["a voice synthesiser's: figures say nothing about real speech".into()]
-            } else {
-                remarks(&corpus.card, note)
-            },
+            remarks: if is_synthetic { vec![SYNTHETIC.into()] } else { remarks(&corpus.card, note) },
         });
         all_problems.extend(finished.table(ingest, "problems", problems::read)?);
     }

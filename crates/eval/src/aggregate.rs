@@ -1,16 +1,17 @@
-//! From the scores of cells to one figure with its spreads.
+//! From the figures of cells to one figure with its spreads.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::intervals;
-use crate::count::Counts;
-use crate::metrics::CellMetrics;
-use crate::scores::{Measure, Scores};
+use crate::bootstrap::{interval_of, resampled};
+use crate::measure::{Measure, PerMeasure, mean};
+use crate::scored::Cluster;
+use crate::statistic::{Figures, Statistic};
+use crate::sums::Sums;
 
 /// One measure over all cells of a variant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The mean over cells.
     pub mean: f64,
@@ -23,56 +24,64 @@ pub struct Summary {
     /// The 95 % percentile bootstrap interval of `pooled`, resampling speakers; `None` under
     /// [`MIN_CLUSTERS`](crate::MIN_CLUSTERS) speakers.
     pub ci95: Option<[f64; 2]>,
-    /// How many speakers the predictions come from.
+    /// How many speakers the predictions come from; where a corpus does not tell who speaks, its utterances count.
     pub clusters: usize,
+    /// What they are.
+    #[serde(default, skip_serializing_if = "Cluster::is_speaker")]
+    pub cluster: Cluster,
 }
 
 /// Every measure over all cells of a variant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Aggregate {
-    /// Unweighted average recall.
-    pub uar: Summary,
-    /// Accuracy.
-    pub wa: Summary,
-    /// Macro-F1.
-    pub macro_f1: Summary,
+pub type Aggregate = PerMeasure<Summary>;
+
+/// Sums up figures: of all classes or outputs together, or of one output.
+pub(crate) struct Aggregator {
+    /// Fold, seed and figures of every cell.
+    cells: Vec<(u32, u64, Figures)>,
+    /// The figures of every seed over all folds.
+    pooled: Vec<Figures>,
+    resampled: Option<Vec<Vec<Figures>>>,
+    clusters: usize,
+    cluster: Cluster,
 }
 
-impl Aggregate {
-    /// The summary of `measure`.
-    #[must_use]
-    pub const fn get(&self, measure: Measure) -> &Summary {
-        match measure {
-            Measure::Uar => &self.uar,
-            Measure::Wa => &self.wa,
-            Measure::MacroF1 => &self.macro_f1,
+impl Aggregator {
+    pub fn new<S: Statistic>(sums: &Sums<'_, S>) -> Self {
+        let cells = sums.cells();
+        Self {
+            cells: cells.iter().map(|(&(fold, seed), sum)| (fold, seed, sum.figures())).collect(),
+            pooled: sums.pooled(),
+            resampled: resampled(sums),
+            clusters: sums.speakers().len(),
+            cluster: sums.cluster,
         }
     }
-}
 
-/// Sums up the scores of the cells, which are those of the predictions in `counts`.
-pub(crate) fn aggregate(cells: &[CellMetrics], counts: &Counts) -> Aggregate {
-    let pooled = pooled(counts);
-    let clusters = counts.speakers().len();
-    let intervals = intervals(counts);
-    let summary = |measure: Measure| {
-        let values = || cells.iter().map(|cell| (cell.fold, cell.seed, cell.scores.get(measure)));
-        Summary {
-            mean: mean(values().map(|(_, _, value)| value)),
+    /// Every measure of all classes or outputs together.
+    pub fn all(&self) -> Aggregate {
+        Aggregate::new(|measure| self.summary(|figures| figures.all.get(measure).copied()))
+    }
+
+    /// Every measure of the output at `place`.
+    pub fn output(&self, place: usize) -> Aggregate {
+        let of = |figures: &Figures, measure: Measure| figures.outputs.get(place)?.get(measure).copied();
+        Aggregate::new(|measure| self.summary(|figures| of(figures, measure)))
+    }
+
+    /// One figure over the cells that have it; `None` where none has.
+    fn summary(&self, pick: impl Fn(&Figures) -> Option<f64>) -> Option<Summary> {
+        let of_cell = |(fold, seed, figures): &(u32, u64, Figures)| Some((*fold, *seed, pick(figures)?));
+        let values = || self.cells.iter().filter_map(of_cell);
+        Some(Summary {
+            mean: mean(values().map(|(_, _, value)| value))?,
             std_seeds: spread(values().map(|(_, seed, value)| (seed, value))),
             std_folds: spread(values().map(|(fold, _, value)| (fold, value))),
-            pooled: pooled.get(measure),
-            ci95: intervals.as_ref().map(|[low, high]| [low.get(measure), high.get(measure)]),
-            clusters,
-        }
-    };
-    Aggregate { uar: summary(Measure::Uar), wa: summary(Measure::Wa), macro_f1: summary(Measure::MacroF1) }
-}
-
-/// The scores on the predictions of all folds together, mean over seeds.
-pub(crate) fn pooled(counts: &Counts) -> Scores {
-    let seeds: Vec<Scores> = counts.pooled().values().map(|m| Scores::of(&m.tally())).collect();
-    Scores::mean(&seeds)
+            pooled: mean(self.pooled.iter().filter_map(&pick))?,
+            ci95: self.resampled.as_ref().and_then(|resampled| interval_of(resampled, &pick)),
+            clusters: self.clusters,
+            cluster: self.cluster,
+        })
+    }
 }
 
 /// The sample standard deviation over the names of the means of their values, where there are two names or more.
@@ -81,15 +90,10 @@ fn spread<N: Ord>(values: impl Iterator<Item = (N, f64)>) -> Option<f64> {
     for (name, value) in values {
         named.entry(name).or_default().push(value);
     }
-    let means: Vec<f64> = named.into_values().map(|values| mean(values.into_iter())).collect();
-    let centre = mean(means.iter().copied());
+    let means: Vec<f64> = named.into_values().filter_map(|values| mean(values.into_iter())).collect();
+    let centre = mean(means.iter().copied())?;
     let squares: f64 = means.iter().map(|value| (value - centre).powi(2)).sum();
     (means.len() > 1).then(|| (squares / (means.len() - 1) as f64).sqrt())
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
-    sum / n
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! How far a pooled figure might lie from what other speakers would have given.
 //!
 //! Percentile bootstrap over clusters: speakers are drawn with replacement, as many as there are, each with all
-//! its predictions of every seed; 2.5th and 97.5th percentile, interpolated linearly as numpy does.
+//! its predictions of every seed. A speaker whom the corpus does not tell has one recording. 2.5th and 97.5th percentile, interpolated linearly as numpy does.
 
 use std::collections::BTreeMap;
 
 use affekt_domain::SplitMix64;
 
-use crate::confusion::Tally;
-use crate::count::Counts;
-use crate::scores::{Measure, Scores};
+use crate::measure::{Measure, Scores, mean};
+use crate::statistic::{Figures, Statistic};
+use crate::sums::Sums;
 
 /// How many times the speakers are resampled.
 pub const RESAMPLES: usize = 2000;
@@ -20,6 +20,9 @@ pub const MIN_CLUSTERS: usize = 5;
 /// Any fixed number: the same predictions must give the same interval.
 const SEED: u64 = 0x5eed_0f5b_ea4e_2501;
 
+/// So many draws are added up side by side: a speaker's sums are then read from memory once for all of them.
+const SIDE_BY_SIDE: usize = 16;
+
 /// How the pooled score of one variant differs from that of another over the same draws of speakers.
 pub(crate) struct Difference {
     /// The percentile interval.
@@ -29,72 +32,81 @@ pub(crate) struct Difference {
     pub p: f64,
 }
 
-/// The lower and upper ends for the pooled scores, or `None` where there are too few speakers.
-pub(crate) fn intervals(counts: &Counts) -> Option<[Scores; 2]> {
-    let resampled = resampled(counts)?;
-    let ends =
-        Measure::ALL.map(|measure| interval(resampled.iter().map(|scores| scores.get(measure)).collect()));
-    Some([0, 1].map(|end| {
-        let [uar, wa, macro_f1] = ends.map(|ends| ends[end]);
-        Scores { uar, wa, macro_f1 }
-    }))
-}
-
-/// The difference of `measure` between two variants with the same speakers, `a` minus `b`.
-pub(crate) fn difference(a: &[Scores], b: &[Scores], measure: Measure) -> Difference {
-    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a.minus(b, measure)).collect();
+/// The difference of `measure` between two variants with the same speakers, `a` minus `b`; `None` where no draw has it.
+pub(crate) fn difference(a: &[Scores], b: &[Scores], measure: Measure) -> Option<Difference> {
+    let differences: Vec<f64> = a.iter().zip(b).filter_map(|(a, b)| a.minus(b, measure)).collect();
     let tail = |is_beyond: fn(&f64) -> bool| {
         (differences.iter().filter(|difference| is_beyond(difference)).count() + 1) as f64
             / (differences.len() + 1) as f64
     };
     let p = (2.0 * tail(|difference| *difference <= 0.0).min(tail(|difference| *difference >= 0.0))).min(1.0);
-    Difference { ci95: interval(differences), p }
+    Some(Difference { ci95: interval(differences)?, p })
 }
 
-/// The pooled scores of every draw of speakers, or `None` where there are too few speakers. Draws depend on the
-/// number of speakers alone.
-pub(crate) fn resampled(counts: &Counts) -> Option<Vec<Scores>> {
-    let speakers = counts.speakers();
+/// The interval of a pooled figure, given what every draw comes to, a figure a seed.
+pub(crate) fn interval_of(
+    resampled: &[Vec<Figures>],
+    pick: impl Fn(&Figures) -> Option<f64>,
+) -> Option<[f64; 2]> {
+    interval(resampled.iter().filter_map(|seeds| mean(seeds.iter().filter_map(&pick))).collect())
+}
+
+/// The pooled figures of every draw of speakers, one for each seed; `None` where there are too few speakers. Draws depend
+/// on the number of speakers alone.
+pub(crate) fn resampled<S: Statistic>(sums: &Sums<'_, S>) -> Option<Vec<Vec<Figures>>> {
+    let speakers = sums.speakers();
     if speakers.len() < MIN_CLUSTERS {
         return None;
     }
     let position: BTreeMap<&str, usize> = speakers.into_iter().enumerate().map(|(i, s)| (s, i)).collect();
     // One list a seed; random splits give each seed its own speakers, so it names them.
-    let mut seeds = BTreeMap::<u64, Vec<(usize, Tally)>>::new();
-    for ((seed, speaker), matrix) in counts.sum_by(|key| Some((key.seed, key.speaker))) {
-        seeds.entry(seed).or_default().push((position[speaker], matrix.tally()));
+    let mut seeds = BTreeMap::<u64, Vec<(usize, S)>>::new();
+    for ((seed, speaker), sum) in sums.sum_by(|key| Some((key.seed, key.speaker))) {
+        seeds.entry(seed).or_default().push((position[speaker], sum));
     }
-    let classes = seeds.values().next()?.first()?.1.truth.len();
 
     let mut random = SplitMix64(SEED);
-    let mut times = vec![0; position.len()];
-    let mut tally = Tally::new(classes);
-    let resampled = (0..RESAMPLES)
-        .map(|_| {
-            times.fill(0);
+    let mut times = vec![[0; SIDE_BY_SIDE]; position.len()];
+    let mut all = Vec::with_capacity(RESAMPLES);
+    while all.len() < RESAMPLES {
+        times.fill([0; SIDE_BY_SIDE]);
+        for draw in 0..SIDE_BY_SIDE {
             for _ in 0..times.len() {
-                times[random.below(position.len())] += 1;
+                times[random.below(position.len())][draw] += 1;
             }
-            let scores: Vec<Scores> = seeds
-                .values()
-                .filter_map(|speakers| {
-                    tally.clear();
-                    for (speaker, own) in speakers.iter().filter(|(speaker, _)| times[*speaker] > 0) {
-                        tally.add(own, times[*speaker]);
-                    }
-                    (tally.total() > 0).then(|| Scores::of(&tally))
-                })
-                .collect();
-            Scores::mean(&scores)
-        })
-        .collect();
-
-    Some(resampled)
+        }
+        let mut figures: [Vec<Figures>; SIDE_BY_SIDE] = Default::default();
+        for speakers in seeds.values() {
+            for (figures, sum) in figures.iter_mut().zip(drawn(speakers, &times)) {
+                figures.extend((sum.rows() > 0).then(|| sum.figures()));
+            }
+        }
+        all.extend(figures);
+    }
+    all.truncate(RESAMPLES);
+    Some(all)
 }
 
-fn interval(mut values: Vec<f64>) -> [f64; 2] {
+/// What each draw adds up to, given how often it has every speaker.
+fn drawn<S: Statistic>(speakers: &[(usize, S)], times: &[[u32; SIDE_BY_SIDE]]) -> Vec<S> {
+    let Some((_, first)) = speakers.first() else { return Vec::new() };
+    let mut empty = first.clone();
+    empty.clear();
+    let mut sums = vec![empty; SIDE_BY_SIDE];
+    for (speaker, own) in speakers {
+        for (sum, times) in sums.iter_mut().zip(times[*speaker]) {
+            if times > 0 {
+                sum.add(own, times);
+            }
+        }
+    }
+    sums
+}
+
+/// `None` for no values.
+fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
     values.sort_by(f64::total_cmp);
-    [0.025, 0.975].map(|quantile| percentile(&values, quantile))
+    (!values.is_empty()).then(|| [0.025, 0.975].map(|quantile| percentile(&values, quantile)))
 }
 
 fn percentile(sorted: &[f64], quantile: f64) -> f64 {

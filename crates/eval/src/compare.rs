@@ -1,34 +1,37 @@
 //! Whether the variants of an experiment differ, or whether other speakers might have turned them round.
 //!
-//! Only variants that were tested on the same rows are compared, row by row. Two tests ask two things:
+//! Only variants that say the same things about the same rows are compared, row by row. Two tests ask two things:
 //!
 //! * the **paired bootstrap** asks whether the difference of the figure would hold with other speakers: both
 //!   variants are scored on the same draws of speakers, as [`Summary::ci95`](crate::Summary::ci95) is;
 //! * **McNemar's test** asks whether the rows on which one is right and the other wrong lean to one side. It takes
-//!   utterances for independent, which those of a speaker are not: it is quick to see differences.
+//!   utterances for independent, which those of a speaker are not: it is quick to see differences. Numbers are neither
+//!   right nor wrong: of variants that predict them there is the bootstrap alone.
 //!
 //! Many pairs make many chances to be fooled, so both tests' p-values are corrected over all pairs (Holm).
 
 use std::collections::BTreeSet;
 
-use affekt_domain::Prediction;
+use affekt_domain::{Prediction, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::aggregate::pooled;
-use crate::answers::answers;
 use crate::bootstrap::{Difference, MIN_CLUSTERS, RESAMPLES, difference, resampled};
-use crate::count::{Counts, EvalError};
+use crate::error::EvalError;
 use crate::holm::holm;
 use crate::mcnemar::{McNemar, mcnemar};
-use crate::rows::TestRows;
-use crate::scores::{Measure, Scores};
+use crate::measure::{Measure, Scores};
+use crate::rows::Rows;
+use crate::scored::{Cluster, Scored};
+use crate::statistic::{Figures, Statistic};
+use crate::sums::{Sums, confusions, moments};
 
 /// What is known about the differences between variants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The version of this schema.
     pub version: u32,
-    /// The figure that is compared, pooled over folds, mean over seeds.
+    /// The figure that is compared, pooled over folds, mean over seeds. Variants of a task that does not have it are
+    /// compared by what their task is judged by.
     pub measure: Measure,
     /// The variant that every other is compared with; `None` where each is compared with each.
     pub baseline: Option<String>,
@@ -45,6 +48,9 @@ pub struct Pair {
     pub a: String,
     /// The other's.
     pub b: String,
+    /// The figure that is compared, where it is not the comparison's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<Measure>,
     /// What comparing them came to.
     pub outcome: Outcome,
 }
@@ -64,13 +70,16 @@ pub enum Outcome {
 pub struct Compared {
     /// The figure of `a` minus that of `b`.
     pub difference: f64,
-    /// How many speakers the rows come from.
+    /// How many speakers the rows come from; where a corpus does not tell who speaks, its utterances count.
     pub clusters: usize,
+    /// What they are.
+    #[serde(default, skip_serializing_if = "Cluster::is_speaker")]
+    pub cluster: Cluster,
     /// Whether other speakers might turn the difference round; `None` under
     /// [`MIN_CLUSTERS`](crate::MIN_CLUSTERS) speakers.
     pub bootstrap: Option<Bootstrap>,
     /// Whether one variant is right where the other is wrong more often than the other way round; `None` where
-    /// rows cannot be paired one to one.
+    /// rows cannot be paired one to one, and of variants that predict numbers.
     pub mcnemar: Option<McNemar>,
     /// What must be known to read this, in words: why a test is missing, or what it leaves out.
     pub notes: Vec<String>,
@@ -92,8 +101,8 @@ pub struct Bootstrap {
 pub struct Candidate<'a> {
     /// Its id, which its predictions carry.
     pub id: &'a str,
-    /// Its classes, in the order of its outputs.
-    pub classes: &'a [String],
+    /// Its task; classes in any order.
+    pub task: &'a Task,
     /// Its predictions; rows of other variants and roles are passed over.
     pub predictions: &'a [Prediction],
 }
@@ -137,10 +146,14 @@ pub fn compare(
     let sides: Vec<Side> = variants.iter().map(Side::new).collect::<Result<_, _>>()?;
     let mut pairs: Vec<Pair> = pairs
         .into_iter()
-        .map(|(a, b)| Pair {
-            a: ids[a].to_owned(),
-            b: ids[b].to_owned(),
-            outcome: outcome(&sides[a], &sides[b], measure),
+        .map(|(a, b)| {
+            let of_task = measure.or_of(sides[a].task);
+            Pair {
+                a: ids[a].to_owned(),
+                b: ids[b].to_owned(),
+                measure: (of_task != measure).then_some(of_task),
+                outcome: outcome(&sides[a], &sides[b], of_task),
+            }
         })
         .collect();
     correct(&mut pairs);
@@ -150,9 +163,10 @@ pub fn compare(
 
 /// What a comparison needs of a variant, worked out once for all its pairs.
 struct Side<'a> {
-    classes: BTreeSet<&'a str>,
-    rows: TestRows<'a>,
+    task: &'a Task,
+    rows: Rows<'a>,
     clusters: usize,
+    cluster: Cluster,
     pooled: Scores,
     /// The pooled scores of every draw of speakers. Variants with the same speakers have the same draws.
     resampled: Option<Vec<Scores>>,
@@ -160,44 +174,80 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(variant: &Candidate<'a>) -> Result<Self, EvalError> {
-        let classes: BTreeSet<&str> = variant.classes.iter().map(String::as_str).collect();
-        // Scores are sums over classes: in one order, so that equal predictions give equal scores to the last bit.
-        let ordered: Vec<String> = classes.iter().map(|&class| class.to_owned()).collect();
-        let answers = answers(variant.id, variant.classes, variant.predictions)?;
-        let counts = Counts::new(variant.id, &ordered, &answers)?;
-        Ok(Self {
-            classes,
-            rows: TestRows::new(&answers),
-            clusters: counts.speakers().len(),
-            pooled: pooled(&counts),
-            resampled: resampled(&counts),
+        let Candidate { id, task, predictions } = *variant;
+        let scored = Scored::new(id, task, predictions)?;
+        let rows = Rows::new(task, &scored);
+        Ok(match task {
+            Task::Classes(classes) => {
+                // Scores are sums over classes: in one order, so that equal predictions give equal scores to the last
+                // bit.
+                let mut ordered = classes.clone();
+                ordered.sort_unstable();
+                Self::of(task, rows, &confusions(task, &ordered, &scored))
+            }
+            Task::Outputs(_) => Self::of(task, rows, &moments(task, &scored)),
         })
+    }
+
+    fn of<S: Statistic>(task: &'a Task, rows: Rows<'a>, sums: &Sums<'a, S>) -> Self {
+        let mean = |seeds: &[Figures]| Scores::mean(&seeds.iter().map(|figures| &figures.all));
+        Self {
+            task,
+            rows,
+            clusters: sums.speakers().len(),
+            cluster: sums.cluster,
+            pooled: mean(&sums.pooled()),
+            resampled: resampled(sums).map(|draws| draws.iter().map(|seeds| mean(seeds)).collect()),
+        }
     }
 }
 
 fn outcome(a: &Side<'_>, b: &Side<'_>, measure: Measure) -> Outcome {
-    if a.classes != b.classes {
-        let list = |side: &Side<'_>| side.classes.iter().copied().collect::<Vec<_>>().join(", ");
-        return Outcome::NotComparable(format!("different classes: {} against {}", list(a), list(b)));
-    }
-    if let Some(reason) = a.rows.differ(&b.rows) {
+    let reason = tasks_differ(a.task, b.task).or_else(|| a.rows.differ(&b.rows, a.task));
+    if let Some(reason) = reason {
         return Outcome::NotComparable(reason);
     }
+    let Some(difference_of_pooled) = a.pooled.minus(&b.pooled, measure) else {
+        return Outcome::NotComparable(format!("no {}: agreement of numbers needs two rows", measure.name()));
+    };
     let mut notes = Vec::new();
-    let bootstrap = a.resampled.as_deref().zip(b.resampled.as_deref()).map(|(a, b)| {
-        let Difference { ci95, p } = difference(a, b, measure);
-        Bootstrap { ci95, p, p_holm: p }
+    let bootstrap = a.resampled.as_deref().zip(b.resampled.as_deref()).and_then(|(a, b)| {
+        let Difference { ci95, p } = difference(a, b, measure)?;
+        Some(Bootstrap { ci95, p, p_holm: p })
     });
     if bootstrap.is_none() {
-        notes.push(format!("no interval: {} speakers, and under {MIN_CLUSTERS} say too little", a.clusters));
+        let clusters = format!("{} {}s", a.clusters, a.cluster.name());
+        notes.push(format!("no interval: {clusters}, and under {MIN_CLUSTERS} say too little"));
     }
     Outcome::Compared(Compared {
-        difference: a.pooled.minus(&b.pooled, measure),
+        difference: difference_of_pooled,
         clusters: a.clusters,
+        cluster: a.cluster,
         bootstrap,
-        mcnemar: mcnemar(&a.rows, &b.rows, &mut notes),
+        mcnemar: a.task.classes().and_then(|_| mcnemar(&a.rows, &b.rows, &mut notes)),
         notes,
     })
+}
+
+/// Why two variants do not say the same things, in words; `None` where they do. The order of classes means nothing.
+fn tasks_differ(a: &Task, b: &Task) -> Option<String> {
+    let set = |task: &Task| task.names().iter().cloned().collect::<BTreeSet<_>>();
+    let list =
+        |names: &mut dyn Iterator<Item = &String>| names.map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (a, b) {
+        (Task::Classes(_), Task::Classes(_)) if set(a) == set(b) => None,
+        (Task::Classes(_), Task::Classes(_)) => {
+            let [a, b] = [a, b].map(|task| list(&mut set(task).iter()));
+            Some(format!("different classes: {a} against {b}"))
+        }
+        (Task::Outputs(one), Task::Outputs(other)) if one == other => None,
+        (Task::Outputs(one), Task::Outputs(other)) => {
+            let [a, b] = [one, other].map(|names| list(&mut names.iter()));
+            Some(format!("different outputs: {a} against {b}"))
+        }
+        (Task::Classes(_), Task::Outputs(_)) => Some("different tasks: classes against numbers".into()),
+        (Task::Outputs(_), Task::Classes(_)) => Some("different tasks: numbers against classes".into()),
+    }
 }
 
 /// Fills in the p-values that allow for the number of pairs, each test's by itself.

@@ -1,4 +1,7 @@
-//! Which class was taken for which: the counts that every metric is computed from.
+//! Which class was taken for which: the counts that the figures of classes are computed from.
+
+use crate::scores::of_classes;
+use crate::statistic::{Figures, Statistic};
 
 /// A confusion matrix: rows are true classes, columns predicted ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,27 +26,18 @@ impl Confusion {
         Self { classes, counts: vec![0; classes * classes] }
     }
 
-    pub fn add(&mut self, truth: usize, predicted: usize) {
+    pub fn add_row(&mut self, truth: usize, predicted: usize) {
         self.counts[truth * self.classes + predicted] += 1;
     }
 
-    pub fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            *mine += theirs;
-        }
-    }
-
-    pub fn rows(&self) -> impl Iterator<Item = &[u32]> {
+    /// Its rows, one a true class.
+    pub fn lines(&self) -> impl Iterator<Item = &[u32]> {
         self.counts.chunks_exact(self.classes)
-    }
-
-    pub fn total(&self) -> u32 {
-        self.counts.iter().sum()
     }
 
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::new(self.classes);
-        for (truth, row) in self.rows().enumerate() {
+        for (truth, row) in self.lines().enumerate() {
             tally.hits[truth] = row[truth];
             tally.truth[truth] = row.iter().sum();
             for (sum, count) in tally.predicted.iter_mut().zip(row) {
@@ -54,29 +48,29 @@ impl Confusion {
     }
 }
 
+impl Statistic for Confusion {
+    fn add(&mut self, other: &Self, times: u32) {
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum += count * times;
+        }
+    }
+
+    fn clear(&mut self) {
+        self.counts.fill(0);
+    }
+
+    fn rows(&self) -> u32 {
+        self.counts.iter().sum()
+    }
+
+    fn figures(&self) -> Figures {
+        Figures { all: of_classes(&self.tally()), outputs: Vec::new() }
+    }
+}
+
 impl Tally {
     pub fn new(classes: usize) -> Self {
         Self { hits: vec![0; classes], truth: vec![0; classes], predicted: vec![0; classes] }
-    }
-
-    /// Adds `other` `times` times.
-    pub fn add(&mut self, other: &Self, times: u32) {
-        let pairs = [
-            (&mut self.hits, &other.hits),
-            (&mut self.truth, &other.truth),
-            (&mut self.predicted, &other.predicted),
-        ];
-        for (mine, theirs) in pairs {
-            for (sum, count) in mine.iter_mut().zip(theirs) {
-                *sum += count * times;
-            }
-        }
-    }
-
-    pub fn clear(&mut self) {
-        for counts in [&mut self.hits, &mut self.truth, &mut self.predicted] {
-            counts.fill(0);
-        }
     }
 
     pub fn total(&self) -> u32 {
@@ -92,18 +86,18 @@ mod tests {
     fn margins() {
         let mut confusion = Confusion::new(3);
         for (truth, predicted) in [(0, 0), (0, 1), (1, 1), (2, 1), (2, 1)] {
-            confusion.add(truth, predicted);
+            confusion.add_row(truth, predicted);
         }
-        assert_eq!(confusion.rows().collect::<Vec<_>>(), [[1, 1, 0], [0, 1, 0], [0, 2, 0]]);
-        assert_eq!(confusion.total(), 5);
+        assert_eq!(confusion.lines().collect::<Vec<_>>(), [[1, 1, 0], [0, 1, 0], [0, 2, 0]]);
+        assert_eq!(confusion.rows(), 5);
 
         let tally = confusion.tally();
         assert_eq!(tally, Tally { hits: vec![1, 1, 0], truth: vec![2, 1, 2], predicted: vec![1, 4, 0] });
 
-        let mut doubled = Tally::new(3);
-        doubled.add(&tally, 2);
-        let mut merged = confusion.clone();
-        merged.merge(&confusion);
-        assert_eq!(doubled, merged.tally());
+        let mut doubled = confusion.clone();
+        doubled.clear();
+        assert_eq!(doubled.rows(), 0);
+        doubled.add(&confusion, 2);
+        assert_eq!(doubled.lines().collect::<Vec<_>>(), [[2, 2, 0], [0, 2, 0], [0, 4, 0]]);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use affekt_domain::Sex;
+use affekt_domain::{Sex, is_known_speaker};
 use serde::{Deserialize, Serialize};
 
-use crate::count::{Counts, Key};
-use crate::scores::{Measure, Scores};
+use crate::measure::{PerMeasure, mean};
+use crate::statistic::{Figures, Statistic};
+use crate::sums::{Key, Sums};
 
 /// A variant's scores by corpus, sex, speaker and session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,7 +16,7 @@ pub struct Groups {
     pub corpus: BTreeMap<String, Group>,
     /// Sex → its scores; `unknown` where some speakers' is. Empty where no corpus tells.
     pub sex: BTreeMap<String, Group>,
-    /// Speaker → its scores.
+    /// Speaker → its scores. Empty where no corpus tells who speaks.
     #[serde(default)]
     pub speaker: BTreeMap<String, Group>,
     /// Session → its scores. Empty where no corpus has sessions.
@@ -26,12 +27,9 @@ pub struct Groups {
 /// The scores of a part of the predictions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Group {
-    /// Unweighted average recall, over the classes that the group has.
-    pub uar: GroupSummary,
-    /// Accuracy.
-    pub wa: GroupSummary,
-    /// Macro-F1.
-    pub macro_f1: GroupSummary,
+    /// Its scores; unweighted average recall is over the classes that it has. Agreement of numbers needs two rows.
+    #[serde(flatten)]
+    pub scores: PerMeasure<GroupSummary>,
     /// How many predictions one seed makes in the group, all folds together.
     pub support: u32,
 }
@@ -45,49 +43,49 @@ pub struct GroupSummary {
     pub pooled: f64,
 }
 
-/// The predictions in `counts` by corpus, sex, speaker and session.
-pub(crate) fn groups(counts: &Counts) -> Groups {
-    let tells_sex = counts.matrices.keys().any(|key| key.sex.is_some());
+/// The predictions in `sums` by corpus, sex, speaker and session.
+pub(crate) fn groups<S: Statistic>(sums: &Sums<'_, S>) -> Groups {
+    let tells_sex = sums.parts.keys().any(|key| key.sex.is_some());
     Groups {
-        corpus: by(counts, |key| Some(key.corpus)),
-        sex: by(counts, |key| tells_sex.then(|| key.sex.map_or("unknown", Sex::name))),
-        speaker: by(counts, |key| Some(key.speaker)),
-        session: by(counts, |key| key.session),
+        corpus: by(sums, |key| Some(key.corpus)),
+        sex: by(sums, |key| tells_sex.then(|| key.sex.map_or("unknown", Sex::name))),
+        speaker: by(sums, |key| is_known_speaker(key.speaker).then_some(key.speaker)),
+        session: by(sums, |key| key.session),
     }
 }
 
 /// The groups of the predictions for which `name` says the same. What it gives no name is in none.
-fn by<'a>(counts: &Counts<'a>, name: impl Fn(&Key<'a>) -> Option<&'a str>) -> BTreeMap<String, Group> {
+fn by<'a, S: Statistic>(
+    sums: &Sums<'a, S>,
+    name: impl Fn(&Key<'a>) -> Option<&'a str>,
+) -> BTreeMap<String, Group> {
     let mut parts = BTreeMap::<&str, Parts>::new();
-    for ((name, ..), matrix) in counts.sum_by(|key| Some((name(key)?, key.fold, key.seed))) {
-        parts.entry(name).or_default().cells.push(Scores::of(&matrix.tally()));
+    for ((name, ..), sum) in sums.sum_by(|key| Some((name(key)?, key.fold, key.seed))) {
+        parts.entry(name).or_default().cells.push(sum.figures());
     }
-    for ((name, _), matrix) in counts.sum_by(|key| Some((name(key)?, key.seed))) {
+    for ((name, _), sum) in sums.sum_by(|key| Some((name(key)?, key.seed))) {
         let parts = parts.entry(name).or_default();
-        parts.seeds.push(Scores::of(&matrix.tally()));
-        parts.support = parts.support.max(matrix.total());
+        parts.seeds.push(sum.figures());
+        parts.support = parts.support.max(sum.rows());
     }
     parts.into_iter().map(|(name, parts)| (name.to_owned(), parts.group())).collect()
 }
 
-/// The scores that a group is summed up from.
+/// The figures that a group is summed up from.
 #[derive(Default)]
 struct Parts {
-    cells: Vec<Scores>,
+    cells: Vec<Figures>,
     /// Over all folds.
-    seeds: Vec<Scores>,
+    seeds: Vec<Figures>,
     support: u32,
 }
 
 impl Parts {
     fn group(&self) -> Group {
-        let (mean, pooled) = (Scores::mean(&self.cells), Scores::mean(&self.seeds));
-        let summary = |measure| GroupSummary { mean: mean.get(measure), pooled: pooled.get(measure) };
-        Group {
-            uar: summary(Measure::Uar),
-            wa: summary(Measure::Wa),
-            macro_f1: summary(Measure::MacroF1),
-            support: self.support,
-        }
+        let scores = PerMeasure::new(|measure| {
+            let of = |figures: &[Figures]| mean(figures.iter().filter_map(|it| it.all.get(measure).copied()));
+            Some(GroupSummary { mean: of(&self.cells)?, pooled: of(&self.seeds)? })
+        });
+        Group { scores, support: self.support }
     }
 }

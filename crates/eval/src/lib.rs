@@ -1,37 +1,50 @@
 //! Predictions become metrics and their spread over folds and seeds.
 //!
-//! [`evaluate`] takes the test predictions of one variant and returns what `metrics.json` says about it; [`compare`]
+//! [`evaluate`] takes the predictions of one variant and returns what `metrics.json` says about it; [`compare`]
 //! takes those of several and says which differences other speakers would bear out.
-//! Every figure is computed from confusion matrices counted once, per fold, seed and speaker:
+//! Every figure is computed from sums made once, per fold, seed and speaker: confusion matrices of classes, moments of
+//! numbers.
 //!
 //! * a **cell** is one fold × seed; `mean` is over cells, and the spreads say how far seeds and folds differ;
 //! * **pooled** figures put the predictions of all folds together, which is what small folds need;
 //! * the **interval** resamples speakers, because utterances of one speaker are not independent;
 //! * **baselines** say what a network that hears nothing would get.
 //!
-//! All figures are fractions. Equal predictions give equal bytes, whatever the order they come in.
+//! All figures are fractions, but for squared errors. Equal predictions give equal bytes, whatever the order they come
+//! in.
 
 mod aggregate;
-mod answers;
 mod baselines;
 mod bootstrap;
 mod compare;
 mod confusion;
-mod count;
+mod density;
+mod error;
 mod groups;
 mod holm;
 mod json;
 mod mcnemar;
+mod measure;
 mod metrics;
+mod moments;
 mod rows;
+mod scored;
 mod scores;
+mod statistic;
+mod sums;
 
 pub use aggregate::{Aggregate, Summary};
-pub use baselines::{Baseline, Baselines, TrainingCounts};
+pub use baselines::{Baseline, Baselines, Constant, Training};
 pub use bootstrap::{MIN_CLUSTERS, RESAMPLES};
 pub use compare::{Bootstrap, Candidate, Compared, Comparison, Outcome, Pair, compare};
-pub use count::EvalError;
+pub use density::{BINS, Density};
+pub use error::EvalError;
 pub use groups::{Group, GroupSummary, Groups};
 pub use mcnemar::{McNemar, SeedMcNemar};
-pub use metrics::{CellMetrics, Description, Detail, Metrics, VariantMetrics, evaluate};
-pub use scores::{ClassScores, Measure, Scores};
+pub use measure::{Measure, PerMeasure, Scores};
+pub use metrics::{
+    CellMetrics, ClassDetail, DEV_PART, Description, Detail, Metrics, OutputMetrics, Overall, VariantMetrics,
+    evaluate,
+};
+pub use scored::Cluster;
+pub use scores::ClassScores;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rows::TestRows;
+use crate::rows::Rows;
 
 /// The test over the seeds that two variants share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,8 +30,8 @@ pub struct SeedMcNemar {
     pub p: f64,
 }
 
-/// The test of two variants with the same test rows. Where it cannot be made, or leaves seeds out, `notes` is told.
-pub(crate) fn mcnemar(a: &TestRows<'_>, b: &TestRows<'_>, notes: &mut Vec<String>) -> Option<McNemar> {
+/// The test of two variants with the same rows. Where it cannot be made, or leaves seeds out, `notes` is told.
+pub(crate) fn mcnemar(a: &Rows<'_>, b: &Rows<'_>, notes: &mut Vec<String>) -> Option<McNemar> {
     if a.tests_again() {
         notes.push("no McNemar test: utterances are tested in more than one fold".into());
         return None;

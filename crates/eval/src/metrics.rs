@@ -2,19 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use affekt_domain::Prediction;
+use affekt_domain::{Prediction, Role, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::aggregate::{Aggregate, aggregate};
-use crate::answers::answers;
-use crate::baselines::{Baselines, TrainingCounts, baselines};
+use crate::aggregate::{Aggregate, Aggregator};
+use crate::baselines::{Baselines, Source, Training, of_confusions, of_moments};
 use crate::compare::Comparison;
 use crate::confusion::Confusion;
-use crate::count::{Counts, EvalError};
+use crate::density::{Density, density};
+use crate::error::EvalError;
 use crate::groups::{Groups, groups};
 use crate::json::to_json;
-use crate::scores::{ClassScores, Scores};
+use crate::measure::Scores;
+use crate::moments::Moments;
+use crate::scored::Scored;
+use crate::scores::ClassScores;
+use crate::statistic::{Figures, Statistic};
+use crate::sums::{confusions, moments};
+
+/// What every table says of a variant whose test part cannot be scored.
+pub const DEV_PART: &str = "dev part: the test labels are withheld";
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,8 +49,9 @@ pub struct Description {
     pub protocol: String,
     /// What every table must say about it: `speakers shared`.
     pub stamps: Vec<String>,
-    /// Its classes, in the order of networks and tables.
-    pub classes: Vec<String>,
+    /// Its classes or outputs, in the order of networks and tables.
+    #[serde(flatten)]
+    pub task: Task,
 }
 
 /// How well one variant does.
@@ -51,14 +60,20 @@ pub struct VariantMetrics {
     /// What it is.
     #[serde(flatten)]
     pub about: Description,
+    /// The part that all figures are of: dev where the test part's truth is withheld.
+    #[serde(default = "test", skip_serializing_if = "is_test")]
+    pub part: Role,
+    /// How many test utterances have no truth, and so no figure.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub withheld: usize,
     /// Every measure over all cells.
     pub aggregate: Aggregate,
     /// What hearing nothing would give.
     pub baselines: Baselines,
     /// The same by corpus, sex, speaker and session.
     pub groups: Groups,
-    /// All cells' predictions together, which is what tables by class show.
-    pub overall: Detail,
+    /// All cells' predictions together, which is what tables by class and by output show.
+    pub overall: Overall,
     /// Each fold × seed, ordered by fold, then seed.
     pub cells: Vec<CellMetrics>,
 }
@@ -73,18 +88,56 @@ pub struct CellMetrics {
     /// Its scores.
     #[serde(flatten)]
     pub scores: Scores,
-    /// Its classes.
+    /// Its classes or outputs.
     #[serde(flatten)]
     pub detail: Detail,
 }
 
+/// How some predictions fare class by class, or output by output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Detail {
+    /// Predicted classes.
+    Classes(ClassDetail),
+    /// Predicted numbers.
+    Outputs {
+        /// How many rows.
+        rows: u32,
+        /// Output → its scores.
+        per_output: BTreeMap<String, Scores>,
+    },
+}
+
+/// The same over all cells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Overall {
+    /// Predicted classes.
+    Classes(ClassDetail),
+    /// Predicted numbers.
+    Outputs {
+        /// Output → what is known of it.
+        per_output: BTreeMap<String, OutputMetrics>,
+    },
+}
+
 /// How some predictions fare class by class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Detail {
+pub struct ClassDetail {
     /// Class → its scores.
     pub per_class: BTreeMap<String, ClassScores>,
     /// Counts; rows are true classes, columns predicted ones, in the order of the classes.
     pub confusion: Vec<Vec<u32>>,
+}
+
+/// How well one output is predicted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutputMetrics {
+    /// Every measure over all cells.
+    #[serde(flatten)]
+    pub aggregate: Aggregate,
+    /// Where predictions lie, those of all cells together.
+    pub density: Density,
 }
 
 impl Metrics {
@@ -103,47 +156,121 @@ impl Metrics {
     }
 }
 
+impl Detail {
+    /// How many predictions there are.
+    #[must_use]
+    pub fn rows(&self) -> u32 {
+        match self {
+            Self::Classes(detail) => detail.confusion.iter().flatten().sum(),
+            Self::Outputs { rows, .. } => *rows,
+        }
+    }
+}
+
 /// Scores the test predictions of the variant that `about` describes; rows of other variants and roles are passed over.
+/// Where the truth of all of them is withheld, the dev predictions are scored, and the stamps say so ([`DEV_PART`]).
 ///
-/// `training` is what baselines are fitted on; without it they are fitted on the test truth and say so.
+/// `training` is what baselines are fitted on; without it they are fitted on the scored truth and say so.
 ///
 /// # Errors
-/// When there is nothing to score, a row names a class that the variant has not or has other outputs, or rows
-/// contradict each other.
+/// When there is nothing to score, a row is none of the variant's task, or rows contradict each other.
 pub fn evaluate(
-    about: Description,
+    mut about: Description,
     predictions: &[Prediction],
-    training: Option<&TrainingCounts>,
+    training: Option<&Training<'_>>,
 ) -> Result<VariantMetrics, EvalError> {
-    let answers = answers(&about.id, &about.classes, predictions)?;
-    let counts = Counts::new(&about.id, &about.classes, &answers)?;
-    let matrices = counts.cells();
-    let mut overall = Confusion::new(about.classes.len());
-    matrices.values().for_each(|matrix| overall.merge(matrix));
-    let cells: Vec<CellMetrics> = matrices
-        .iter()
-        .map(|(&(fold, seed), matrix)| CellMetrics {
-            fold,
-            seed,
-            scores: Scores::of(&matrix.tally()),
-            detail: detail(matrix, &about.classes),
-        })
-        .collect();
+    let scored = Scored::new(&about.id, &about.task, predictions)?;
+    if scored.part == Role::Dev {
+        about.stamps.push(DEV_PART.to_owned());
+    }
+    match &about.task {
+        Task::Classes(_) => of_classes(about, &scored, training),
+        Task::Outputs(_) => of_outputs(about, &scored, training),
+    }
+}
+
+fn of_classes(
+    about: Description,
+    scored: &Scored<'_>,
+    training: Option<&Training<'_>>,
+) -> Result<VariantMetrics, EvalError> {
+    let classes = about.task.names();
+    let sums = confusions(&about.task, classes, scored);
+    let matrices = sums.cells();
+    let mut overall = Confusion::new(classes.len());
+    matrices.values().for_each(|matrix| overall.add(matrix, 1));
+    let cell = |(&(fold, seed), matrix): (&(u32, u64), &Confusion)| CellMetrics {
+        fold,
+        seed,
+        scores: matrix.figures().all,
+        detail: Detail::Classes(class_detail(matrix, classes)),
+    };
     Ok(VariantMetrics {
-        aggregate: aggregate(&cells, &counts),
-        baselines: baselines(&about.id, &about.classes, &counts, training)?,
-        groups: groups(&counts),
-        overall: detail(&overall, &about.classes),
+        part: scored.part,
+        withheld: scored.withheld,
+        aggregate: Aggregator::new(&sums).all(),
+        baselines: of_confusions(source(&about, scored, training), &sums)?,
+        groups: groups(&sums),
+        overall: Overall::Classes(class_detail(&overall, classes)),
+        cells: matrices.iter().map(cell).collect(),
         about,
-        cells,
     })
 }
 
-fn detail(matrix: &Confusion, classes: &[String]) -> Detail {
+fn of_outputs(
+    about: Description,
+    scored: &Scored<'_>,
+    training: Option<&Training<'_>>,
+) -> Result<VariantMetrics, EvalError> {
+    let sums = moments(&about.task, scored);
+    let outputs = about.task.names();
+    let cells = sums.cells();
+    if cells.values().all(|cell| cell.rows() < 2) {
+        return Err(EvalError::TooFewRows { variant: about.id });
+    }
+    let cell = |(&(fold, seed), moments): (&(u32, u64), &Moments)| {
+        let Figures { all: scores, outputs: figures } = moments.figures();
+        let per_output = outputs.iter().cloned().zip(figures).collect();
+        CellMetrics { fold, seed, scores, detail: Detail::Outputs { rows: moments.rows(), per_output } }
+    };
+    let aggregator = Aggregator::new(&sums);
+    let per_output = outputs.iter().enumerate().map(|(place, output)| {
+        let (aggregate, density) = (aggregator.output(place), density(&scored.rows, place));
+        (output.clone(), OutputMetrics { aggregate, density })
+    });
+    Ok(VariantMetrics {
+        part: scored.part,
+        withheld: scored.withheld,
+        aggregate: aggregator.all(),
+        baselines: of_moments(source(&about, scored, training), &sums)?,
+        groups: groups(&sums),
+        overall: Overall::Outputs { per_output: per_output.collect() },
+        cells: cells.iter().map(cell).collect(),
+        about,
+    })
+}
+
+fn source<'a>(about: &'a Description, scored: &Scored<'_>, training: Option<&'a Training<'a>>) -> Source<'a> {
+    Source { variant: &about.id, task: &about.task, training, part: scored.part }
+}
+
+fn class_detail(matrix: &Confusion, classes: &[String]) -> ClassDetail {
     let tally = matrix.tally();
     let scores = |(i, class): (usize, &String)| (class.clone(), ClassScores::of(&tally, i));
-    Detail {
+    ClassDetail {
         per_class: classes.iter().enumerate().map(scores).collect(),
-        confusion: matrix.rows().map(<[u32]>::to_vec).collect(),
+        confusion: matrix.lines().map(<[u32]>::to_vec).collect(),
     }
+}
+
+const fn test() -> Role {
+    Role::Test
+}
+
+fn is_test(part: &Role) -> bool {
+    *part == Role::Test
+}
+
+fn is_none(number: &usize) -> bool {
+    *number == 0
 }

@@ -1,54 +1,60 @@
-//! Which utterances a variant was tested on, and which of them it recognised.
+//! Which utterances a variant was scored on, and which of them it recognised.
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::answers::Answer;
+use affekt_domain::{Role, Target, Task};
 
-/// The test rows of a variant by seed, ordered by utterance, then fold.
-pub(crate) struct TestRows<'a> {
-    pub seeds: BTreeMap<u64, Vec<TestRow<'a>>>,
+use crate::scored::{Scored, true_class};
+
+/// The scored rows of a variant by seed, ordered by utterance, then fold.
+pub(crate) struct Rows<'a> {
+    part: Role,
+    pub seeds: BTreeMap<u64, Vec<Row<'a>>>,
 }
 
 /// One row.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TestRow<'a> {
+pub(crate) struct Row<'a> {
     utterance: &'a str,
     fold: u32,
     speaker: &'a str,
-    label: &'a str,
+    truth: Option<&'a Target>,
+    /// Whether the class is the true one; a number is neither right nor wrong.
     pub is_right: bool,
 }
 
-impl<'a> TestRows<'a> {
-    /// The rows of these answers.
-    pub fn new(answers: &[Answer<'a>]) -> Self {
-        let mut seeds = BTreeMap::<u64, Vec<TestRow<'_>>>::new();
-        for Answer { row, truth, predicted } in answers {
-            seeds.entry(row.seed).or_default().push(TestRow {
+impl<'a> Rows<'a> {
+    /// The rows of a variant with `task`.
+    pub fn new(task: &Task, scored: &Scored<'a>) -> Self {
+        let mut seeds = BTreeMap::<u64, Vec<Row<'_>>>::new();
+        for row in &scored.rows {
+            seeds.entry(row.seed).or_default().push(Row {
                 utterance: &row.utterance,
                 fold: row.fold,
                 speaker: &row.speaker,
-                label: truth,
-                is_right: truth == predicted,
+                truth: row.truth.as_ref(),
+                is_right: task.predicted(&row.outputs).is_some_and(|said| true_class(row) == Some(said)),
             });
         }
-        seeds.values_mut().for_each(|rows| rows.sort_unstable());
-        Self { seeds }
+        seeds.values_mut().for_each(|rows| rows.sort_unstable_by_key(|row| (row.utterance, row.fold)));
+        Self { part: scored.part, seeds }
     }
 
     /// Why the figures of the two were not measured on the same rows, in words; `None` where they were, in all seeds
     /// of both. Folds may be numbered differently.
-    pub fn differ(&self, other: &Self) -> Option<String> {
+    pub fn differ(&self, other: &Self, task: &Task) -> Option<String> {
+        if self.part != other.part {
+            return Some(format!("different parts: {} against {}", self.part.name(), other.part.name()));
+        }
         let (_, first) = self.seeds.first_key_value()?;
         let within = [self, other].into_iter().any(|rows| {
             let mut seeds = rows.seeds.values();
-            seeds.next().is_some_and(|first| seeds.any(|rows| differ(first, rows).is_some()))
+            seeds.next().is_some_and(|first| seeds.any(|rows| differ(first, rows, self.part, task).is_some()))
         });
         if within {
-            return Some("different test rows from seed to seed".into());
+            return Some(format!("different {} rows from seed to seed", self.part.name()));
         }
         let (_, second) = other.seeds.first_key_value()?;
-        differ(first, second)
+        differ(first, second, self.part, task)
     }
 
     /// Whether some utterance is tested in more than one fold.
@@ -57,22 +63,31 @@ impl<'a> TestRows<'a> {
     }
 }
 
-fn differ(a: &[TestRow<'_>], b: &[TestRow<'_>]) -> Option<String> {
+fn differ(a: &[Row<'_>], b: &[Row<'_>], part: Role, task: &Task) -> Option<String> {
     if !a.iter().map(|row| row.utterance).eq(b.iter().map(|row| row.utterance)) {
         let known: HashSet<&str> = a.iter().map(|row| row.utterance).collect();
         let shared = b.iter().filter(|row| known.contains(row.utterance)).count();
-        return Some(format!("different test rows: {} against {}, {shared} in common", a.len(), b.len()));
+        let part = part.name();
+        return Some(format!("different {part} rows: {} against {}, {shared} in common", a.len(), b.len()));
     }
     let both = || a.iter().zip(b);
-    if let Some((a, b)) = both().find(|(a, b)| a.label != b.label) {
-        return Some(format!(
-            "different labels: `{}` is {} in one, {} in the other",
-            a.utterance, a.label, b.label
-        ));
+    if let Some((a, b)) = both().find(|(a, b)| a.truth != b.truth) {
+        let [one, other] = truths(a.truth, b.truth, task);
+        return Some(format!("different labels: `{}` is {one} in one, {other} in the other", a.utterance));
     }
     let (a, b) = both().find(|(a, b)| a.speaker != b.speaker)?;
     Some(format!(
         "different speakers: `{}` is of {} in one, {} in the other",
         a.utterance, a.speaker, b.speaker
     ))
+}
+
+/// Two truths that differ, in words: of several numbers, the first that does.
+fn truths(a: Option<&Target>, b: Option<&Target>, task: &Task) -> [String; 2] {
+    let values = [a, b].map(|truth| truth.and_then(Target::values).unwrap_or_default());
+    let differing = values[0].iter().zip(values[1]).zip(task.names()).find(|((a, b), _)| a != b);
+    match differing {
+        Some(((a, b), output)) => [a, b].map(|value| format!("{output} {value}")),
+        None => [a, b].map(|truth| truth.and_then(Target::class).unwrap_or("unknown").to_owned()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use affekt_domain::{Prediction, Role, Sex, Target};
+use affekt_domain::{Prediction, Role, Sex, Target, Task};
 use affekt_eval::{
     Candidate, Compared, Description, Measure, Outcome, Pair, RESAMPLES, VariantMetrics, compare, evaluate,
 };
@@ -14,17 +14,13 @@ fn golden(name: &str) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// The classes of a golden.
-fn classes(expected: &Value) -> Vec<String> {
-    serde_json::from_value(expected["classes"].clone()).unwrap()
+/// Logits that speak for `class`.
+fn saying(classes: &[&str], class: &str) -> Vec<f32> {
+    classes.iter().map(|name| f32::from(u8::from(*name == class))).collect()
 }
 
-/// Outputs that speak for one class.
-fn outputs_for(predicted: &str, classes: &[String]) -> Vec<f32> {
-    classes.iter().map(|class| f32::from(u8::from(class == predicted))).collect()
-}
-
-fn predictions(classes: &[String]) -> Vec<Prediction> {
+fn predictions() -> Vec<Prediction> {
+    let classes = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"];
     let text = golden("predictions.csv");
     let rows = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
     rows.map(|row| Prediction {
@@ -38,7 +34,7 @@ fn predictions(classes: &[String]) -> Vec<Prediction> {
         seed: row[5].parse().unwrap(),
         role: Role::Test,
         truth: Some(Target::Class(row[6].into())),
-        outputs: outputs_for(row[7], classes),
+        outputs: saying(&classes, row[7]),
     })
     .collect()
 }
@@ -53,10 +49,9 @@ fn ours(expected: &Value) -> VariantMetrics {
         params: [].into(),
         protocol: "group-kfold".into(),
         stamps: Vec::new(),
-        classes: classes(expected),
+        task: Task::Classes(serde_json::from_value(expected["classes"].clone()).unwrap()),
     };
-    let predictions = predictions(&about.classes);
-    evaluate(about, &predictions, None).unwrap()
+    evaluate(about, &predictions(), None).unwrap()
 }
 
 /// Every number in `expected` stands at the same place in `ours`, but for rounding.
@@ -90,7 +85,7 @@ fn cells_are_scikit_learn_s() {
 fn aggregates_are_numpy_s() {
     let expected = expected();
     let ours = serde_json::to_value(ours(&expected)).unwrap();
-    for measure in Measure::ALL.map(Measure::name) {
+    for measure in Measure::OF_CLASSES.map(Measure::name) {
         for field in ["mean", "std_seeds", "std_folds", "pooled", "clusters"] {
             let place = |json: &Value| json["aggregate"][measure][field].clone();
             assert_close(&place(&ours), &place(&expected), &format!("{measure}.{field}"));
@@ -105,7 +100,7 @@ fn groups_are_scikit_learn_s() {
     for (kind, groups) in expected["groups"].as_object().unwrap() {
         assert_eq!(ours["groups"][kind].as_object().unwrap().len(), groups.as_object().unwrap().len());
         for (name, scores) in groups.as_object().unwrap() {
-            for measure in Measure::ALL.map(Measure::name) {
+            for measure in Measure::OF_CLASSES.map(Measure::name) {
                 let pooled = &ours["groups"][kind][name][measure]["pooled"];
                 assert_close(pooled, &scores[measure], &format!("{name}.{measure}"));
             }
@@ -127,9 +122,9 @@ fn intervals_are_scipy_s_within_monte_carlo_error() {
     let expected = expected();
     let ours = ours(&expected);
     assert_eq!(expected["bootstrap"]["resamples"], RESAMPLES);
-    for measure in Measure::ALL {
+    for measure in Measure::OF_CLASSES {
         let ends = &expected["bootstrap"]["ends"][measure.name()];
-        assert_within(ours.aggregate.get(measure).ci95.unwrap(), ends, measure.name());
+        assert_within(ours.aggregate.get(measure).unwrap().ci95.unwrap(), ends, measure.name());
     }
 }
 
@@ -141,7 +136,7 @@ fn compared(pair: &Pair) -> &Compared {
 }
 
 /// Variant → its predictions in `compare.csv`, in the order of the columns.
-fn variants(classes: &[String]) -> Vec<(String, Vec<Prediction>)> {
+fn variants() -> Vec<(String, Vec<Prediction>)> {
     let text = golden("compare.csv");
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let names = lines.next().unwrap().split_off(4);
@@ -158,7 +153,7 @@ fn variants(classes: &[String]) -> Vec<(String, Vec<Prediction>)> {
             seed: row[2].parse().unwrap(),
             role: Role::Test,
             truth: Some(Target::Class(row[3].into())),
-            outputs: outputs_for(row[4 + column], classes),
+            outputs: saying(&["angry", "happy", "neutral", "sad"], row[4 + column]),
         });
         (name.to_owned(), rows.collect())
     };
@@ -169,11 +164,11 @@ fn variants(classes: &[String]) -> Vec<(String, Vec<Prediction>)> {
 fn differences_are_scipy_s_and_statsmodels() {
     let expected: Value = serde_json::from_str(&golden("compare.json")).unwrap();
     assert_eq!(expected["resamples"], RESAMPLES);
-    let classes = classes(&expected);
-    let variants = variants(&classes);
+    let task = Task::Classes(serde_json::from_value(expected["classes"].clone()).unwrap());
+    let variants = variants();
     let candidates: Vec<Candidate> =
-        variants.iter().map(|(id, predictions)| Candidate { id, classes: &classes, predictions }).collect();
-    for measure in Measure::ALL {
+        variants.iter().map(|(id, predictions)| Candidate { id, task: &task, predictions }).collect();
+    for measure in Measure::OF_CLASSES {
         let comparison = compare(&candidates, measure, None).unwrap();
         let pairs = expected["pairs"].as_array().unwrap();
         assert_eq!(comparison.pairs.len(), pairs.len());
@@ -205,7 +200,7 @@ fn differences_are_scipy_s_and_statsmodels() {
 fn exact_tests_and_their_correction_are_statsmodels() {
     let expected: Value = serde_json::from_str(&golden("compare.json")).unwrap();
     let many = expected["many"].as_array().unwrap();
-    let classes = ["a", "b"].map(str::to_owned);
+    let task = Task::Classes(["a", "b"].map(str::to_owned).into());
     let half = 6300;
     let predictions = |id: &str, only_own: usize, only_other: usize| -> Vec<Prediction> {
         let rows = (0..2 * half).map(|i| {
@@ -221,7 +216,7 @@ fn exact_tests_and_their_correction_are_statsmodels() {
                 seed: 1,
                 role: Role::Test,
                 truth: Some(Target::Class("a".into())),
-                outputs: if is_right { vec![1.0, 0.0] } else { vec![0.0, 1.0] },
+                outputs: saying(&["a", "b"], if is_right { "a" } else { "b" }),
             }
         });
         rows.collect()
@@ -234,7 +229,7 @@ fn exact_tests_and_their_correction_are_statsmodels() {
         variants.push((id, rows));
     }
     let candidates: Vec<Candidate> =
-        variants.iter().map(|(id, predictions)| Candidate { id, classes: &classes, predictions }).collect();
+        variants.iter().map(|(id, predictions)| Candidate { id, task: &task, predictions }).collect();
     let comparison = compare(&candidates, Measure::Wa, Some("baseline")).unwrap();
     assert_eq!(comparison.pairs.len(), many.len());
     for (pair, expected) in comparison.pairs.iter().zip(many) {
@@ -249,5 +244,107 @@ fn exact_tests_and_their_correction_are_statsmodels() {
                 pair.a
             );
         }
+    }
+}
+
+/// The predictions of every variant in `outputs.csv`.
+fn numbers() -> Vec<(String, Vec<Prediction>)> {
+    let text = golden("outputs.csv");
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let of = |(place, name): (usize, &str)| {
+        let values = |row: &[&str], first: usize| -> Vec<f32> {
+            row[first..first + 3].iter().map(|value| value.parse().unwrap()).collect()
+        };
+        let rows = rows.iter().map(|row| Prediction {
+            variant: name.into(),
+            utterance: row[0].into(),
+            corpus: row[1].into(),
+            speaker: row[2].into(),
+            session: None,
+            sex: Sex::from_name(row[3]),
+            fold: row[4].parse().unwrap(),
+            seed: row[5].parse().unwrap(),
+            role: Role::Test,
+            truth: Some(Target::Values(values(row, 6))),
+            outputs: values(row, 9 + 3 * place),
+        });
+        (name.to_owned(), rows.collect())
+    };
+    ["plain", "better", "retouched"].into_iter().enumerate().map(of).collect()
+}
+
+#[test]
+fn figures_of_numbers_are_numpy_s() {
+    let expected: Value = serde_json::from_str(&golden("outputs.json")).unwrap();
+    let task = Task::Outputs(serde_json::from_value(expected["outputs"].clone()).unwrap());
+    for (id, rows) in numbers() {
+        let expected = &expected["variants"][&id];
+        let about = Description {
+            id: id.clone(),
+            params: [].into(),
+            protocol: "group-kfold".into(),
+            stamps: Vec::new(),
+            task: task.clone(),
+        };
+        let metrics = evaluate(about, &rows, None).unwrap();
+        let ours = serde_json::to_value(&metrics).unwrap();
+        assert_close(&ours["cells"], &expected["cells"], &id);
+        assert_close(&ours["aggregate"], &expected["aggregate"], &id);
+        for (kind, groups) in expected["groups"].as_object().unwrap() {
+            for (name, scores) in groups.as_object().unwrap() {
+                for measure in ["ccc", "mse", "pearson"] {
+                    let pooled = &ours["groups"][kind][name][measure]["pooled"];
+                    assert_close(pooled, &scores[measure], &format!("{id} {name} {measure}"));
+                }
+            }
+        }
+        for (output, scores) in expected["per_output"].as_object().unwrap() {
+            for measure in ["ccc", "mse", "pearson"] {
+                let pooled = &ours["overall"]["per_output"][output][measure]["pooled"];
+                assert_close(pooled, &scores[measure], &format!("{id} {output} {measure}"));
+            }
+        }
+        let interval =
+            |summary: &Value| -> [f64; 2] { serde_json::from_value(summary["ci95"].clone()).unwrap() };
+        for (measure, ends) in expected["ends"].as_object().unwrap() {
+            assert_within(interval(&ours["aggregate"][measure]), ends, &format!("{id} {measure}"));
+        }
+        let valence = &ours["overall"]["per_output"]["valence"]["ccc"];
+        assert_within(interval(valence), &expected["valence_ends"], &format!("{id} valence"));
+    }
+}
+
+#[test]
+fn baselines_of_numbers_are_numpy_s() {
+    let expected: Value = serde_json::from_str(&golden("outputs.json")).unwrap();
+    let task = Task::Outputs(serde_json::from_value(expected["outputs"].clone()).unwrap());
+    let (id, rows) = numbers().remove(0);
+    let about = Description { id, params: [].into(), protocol: "p".into(), stamps: Vec::new(), task };
+    let ours = serde_json::to_value(evaluate(about, &rows, None).unwrap().baselines).unwrap();
+    assert_eq!(ours["chance"], 0.0);
+    assert_close(&ours, &expected["baselines"], "baselines");
+}
+
+#[test]
+fn differences_of_numbers_are_scipy_s() {
+    let expected: Value = serde_json::from_str(&golden("outputs.json")).unwrap();
+    assert_eq!(expected["resamples"], RESAMPLES);
+    let task = Task::Outputs(serde_json::from_value(expected["outputs"].clone()).unwrap());
+    let variants = numbers();
+    let candidates: Vec<Candidate> =
+        variants.iter().map(|(id, predictions)| Candidate { id, task: &task, predictions }).collect();
+    let comparison = compare(&candidates, Measure::Ccc, None).unwrap();
+    assert_eq!(comparison.pairs.len(), 3);
+    for (pair, expected) in comparison.pairs.iter().zip(expected["pairs"].as_array().unwrap()) {
+        let place = format!("{} − {}", pair.a, pair.b);
+        assert_eq!([&pair.a, &pair.b], [&expected["a"], &expected["b"]].map(|id| id.as_str().unwrap()));
+        let compared = compared(pair);
+        let number = |field: &str| expected[field].as_f64().unwrap();
+        assert!((compared.difference - number("difference")).abs() < 1e-12, "{place}");
+        let bootstrap = compared.bootstrap.unwrap();
+        assert_within(bootstrap.ci95, &expected["ends"], &place);
+        let off = bootstrap.p - number("p");
+        assert!(off.abs() <= number("p_error"), "{place}: p is off by {off}");
+        assert!(compared.mcnemar.is_none() && compared.notes.is_empty());
     }
 }

@@ -10,7 +10,8 @@ use crate::definition::{Definition, Grain, InputPort, OutputPort, no_params, pla
 /// The parameters, given by the experiment.
 #[derive(Serialize, Deserialize)]
 pub struct Params {
-    /// The figure that is compared: `uar`, `wa` or `macro_f1`.
+    /// The figure that is compared: `uar`, `wa`, `macro_f1` or `ccc`. Variants of a task that does not have it are compared
+    /// by UAR or CCC.
     pub primary: String,
     /// The variant that every other is compared with; without one, each is compared with each.
     pub baseline: Option<String>,
@@ -37,15 +38,16 @@ pub fn params(params: &Params) -> Value {
 
 #[cfg(feature = "host")]
 pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> {
-    use affekt_eval::{Candidate, EvalError, Measure, compare};
+    use affekt_eval::{Candidate, Measure, compare};
     use affekt_graph::Failure;
     use affekt_table::predictions;
 
     let Params { primary, baseline } = crate::params(job)?;
-    let measure = Measure::from_name(&primary).ok_or_else(|| Failure::Failed {
+    let measure = Measure::PRIMARY.into_iter().find(|measure| measure.name() == primary);
+    let measure = measure.ok_or_else(|| Failure::Failed {
         message: format!(
-            "there is no measure `{primary}`: expected one of {}",
-            Measure::ALL.map(Measure::name).join(", ")
+            "variants cannot be compared by `{primary}`: expected one of {}",
+            Measure::PRIMARY.map(Measure::name).join(", ")
         ),
     })?;
     let mut tables = Vec::new();
@@ -63,10 +65,7 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
                 ),
             });
         }
-        let classes = table.task.classes();
-        let classes =
-            classes.ok_or_else(|| Failure::because(&EvalError::Outputs { variant: id.to_owned() }))?;
-        candidates.push(Candidate { id, classes, predictions: &table.rows });
+        candidates.push(Candidate { id, task: &table.task, predictions: &table.rows });
     }
     let comparison =
         compare(&candidates, measure, baseline.as_deref()).map_err(|error| Failure::because(&error))?;

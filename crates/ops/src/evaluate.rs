@@ -20,7 +20,13 @@ pub struct Params {
     pub protocol: String,
     /// What every table must say about it, besides what its folds say.
     pub stamps: Vec<String>,
+    /// Whether training chose by the dev part, its epoch above all. Where the test part's labels are withheld, figures are
+    /// of the dev part, and a stamp says that they were chosen by what they measure.
+    pub selected_on_dev: bool,
 }
+
+/// What every table says of figures of the rows that training chose by.
+pub const SELECTED: &str = "selected on these rows";
 
 /// The op.
 pub const DEFINITION: Definition = Definition {
@@ -47,12 +53,12 @@ pub fn params(params: &Params) -> Value {
 
 #[cfg(feature = "host")]
 pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> {
-    use affekt_domain::{Role, Target, Task};
-    use affekt_eval::{Description, EvalError, TrainingCounts, evaluate};
+    use affekt_domain::{Role, Task};
+    use affekt_eval::{Description, Training, evaluate};
     use affekt_graph::Failure;
     use affekt_table::predictions::{self, Predictions};
 
-    let Params { variant, params, protocol, stamps } = crate::params(job)?;
+    let Params { variant, params, protocol, stamps, selected_on_dev } = crate::params(job)?;
     let mut all = Predictions { task: Task::Classes(Vec::new()), rows: Vec::new() };
     for object in job.open("predictions")? {
         let part = crate::table::read(&object, predictions::read)?;
@@ -64,31 +70,31 @@ pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> 
         all.task = part.task;
         all.rows.extend(part.rows);
     }
-    let Some(classes) = all.task.classes().map(<[String]>::to_vec) else {
-        return Err(Failure::because(&EvalError::Outputs { variant }));
-    };
     for row in &mut all.rows {
         row.variant.clone_from(&variant);
     }
     all.rows
         .sort_by(|a, b| (a.fold, a.seed, a.role, &a.utterance).cmp(&(b.fold, b.seed, b.role, &b.utterance)));
-    let mut training = Vec::new();
+    let mut parts = Vec::new();
     for object in job.open("train")? {
         let rows = crate::table::read(&object, |file| affekt_table::rows::read(file, Role::Train))?;
-        training.push(rows);
+        parts.push(rows);
     }
-    let counts = TrainingCounts::new(training.iter().flat_map(|rows| {
-        rows.rows.iter().filter_map(|row| {
-            Some((rows.fold, row.corpus.as_str(), row.target.as_ref().and_then(Target::class)?))
-        })
-    }));
+    let training = (!parts.is_empty()).then(|| {
+        Training::new(parts.iter().flat_map(|rows| {
+            rows.rows.iter().filter_map(|row| Some((rows.fold, row.corpus.as_str(), row.target.as_ref()?)))
+        }))
+    });
     let stamps = match job.open("folds")?.first() {
         Some(object) => united(crate::table::read(object, affekt_table::folds::read)?.stamps, stamps),
         None => stamps,
     };
-    let about = Description { id: variant, params, protocol, stamps, classes };
-    let counts = (!training.is_empty()).then_some(&counts);
-    let metrics = evaluate(about, &all.rows, counts).map_err(|error| Failure::because(&error))?;
+    let about = Description { id: variant, params, protocol, stamps, task: all.task.clone() };
+    let mut metrics =
+        evaluate(about, &all.rows, training.as_ref()).map_err(|error| Failure::because(&error))?;
+    if metrics.part == Role::Dev && selected_on_dev {
+        metrics.about.stamps.push(SELECTED.to_owned());
+    }
     crate::write_json(job.output("metrics")?, &metrics)?;
     predictions::write(job.output("predictions")?, &all).map_err(crate::table::unwritten)
 }

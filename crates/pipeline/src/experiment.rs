@@ -541,5 +541,8 @@ fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol, wired: &[Wired]) ->
         params: overlaid.params.iter().cloned().collect(),
         protocol: kind["kind"].as_str().unwrap_or_default().to_owned(),
         stamps,
+        selected_on_dev: wired
+            .iter()
+            .any(|wired| wired.step.params["training"]["stopping"]["kind"] == "early"),
     })
 }

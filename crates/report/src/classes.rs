@@ -1,28 +1,31 @@
 //! How a variant fares class by class.
 
-use affekt_eval::{ClassScores, VariantMetrics};
+use affekt_eval::{ClassDetail, ClassScores, Description, VariantMetrics};
 
 use crate::table::{Cell, Column, Row, Table};
+use crate::text::capital;
 
 /// Precision, recall and F1 of each class over all cells.
-pub(crate) fn classes(metrics: &VariantMetrics, slug: &str, cells: &str) -> Table {
+pub(crate) fn classes(metrics: &VariantMetrics, detail: &ClassDetail, slug: &str, cells: &str) -> Table {
+    let about = &metrics.about;
+    let predictions = format!("{} predictions", capital(metrics.part.name()));
     let columns = ["Precision", "Recall", "F1"].map(Column::figure);
-    let columns = columns.into_iter().chain([Column::number("Test predictions")]).collect();
+    let columns = columns.into_iter().chain([Column::number(&predictions)]).collect();
     let row = |class: &String| {
-        let ClassScores { precision, recall, f1, support } = metrics.overall.per_class[class];
+        let ClassScores { precision, recall, f1, support } = detail.per_class[class];
         let cells = [precision, recall, f1].map(Cell::percent).into_iter().chain([Cell::count(support)]);
         Row::new(class.clone(), cells.collect())
     };
-    let about = format!("In percent, over all cells ({cells}).");
-    Table::new(format!("classes-{slug}"), "By class", about, "Class", columns)
-        .of_results(Some(&metrics.about))
-        .rows(None, metrics.about.classes.iter().map(row))
+    let caption = format!("In percent, over all cells ({cells}).");
+    Table::new(format!("classes-{slug}"), "By class", caption, "Class", columns)
+        .of_results(Some(about))
+        .rows(None, about.task.names().iter().map(row))
 }
 
 /// What each class was taken for.
-pub(crate) fn confusion(metrics: &VariantMetrics, slug: &str, cells: &str) -> Table {
-    let classes = &metrics.about.classes;
-    let rows = classes.iter().zip(&metrics.overall.confusion).enumerate().map(|(truth, (class, numbers))| {
+pub(crate) fn confusion(about: &Description, detail: &ClassDetail, slug: &str, cells: &str) -> Table {
+    let classes = about.task.names();
+    let rows = classes.iter().zip(&detail.confusion).enumerate().map(|(truth, (class, numbers))| {
         let support: u32 = numbers.iter().sum();
         let cell = |(predicted, number): (usize, &u32)| {
             let share = if support == 0 { 0.0 } else { f64::from(*number) / f64::from(support) };
@@ -30,12 +33,12 @@ pub(crate) fn confusion(metrics: &VariantMetrics, slug: &str, cells: &str) -> Ta
         };
         Row::new(class.clone(), numbers.iter().enumerate().map(cell).collect())
     });
-    let about = format!(
+    let caption = format!(
         "Rows are true classes, columns predicted ones: percent of the row, and predictions, over all cells ({cells})."
     );
     let columns = classes.iter().map(|class| Column::share(class)).collect();
-    Table::new(format!("confusion-{slug}"), "Confusion matrix", about, "True class", columns)
+    Table::new(format!("confusion-{slug}"), "Confusion matrix", caption, "True class", columns)
         .styled("confusion")
-        .of_results(Some(&metrics.about))
+        .of_results(Some(about))
         .rows(None, rows)
 }

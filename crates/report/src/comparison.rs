@@ -1,13 +1,14 @@
 //! Which differences between variants other speakers would bear out.
 
-use affekt_eval::{Bootstrap, Compared, Comparison, Outcome};
+use affekt_eval::{Bootstrap, Cluster, Compared, Comparison, Measure, Outcome, Pair};
 use serde::Serialize;
 
+use crate::headline::UTTERANCES_RESAMPLED;
 use crate::leak::stamps_of;
 use crate::report::Report;
 use crate::scale::nice;
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{count, p_value, signed, title};
+use crate::text::{capital, count, either, p_value, plural, signed};
 
 /// The pairs, as a table and as intervals around no difference.
 #[derive(Serialize)]
@@ -19,7 +20,7 @@ pub(crate) struct Comparisons {
 /// Differences on one scale, from `-top` to `top` points.
 #[derive(Serialize)]
 struct Forest {
-    measure: &'static str,
+    measure: String,
     top: String,
     rows: Vec<ForestRow>,
 }
@@ -36,61 +37,123 @@ struct ForestRow {
 
 /// The comparison of the report's variants, where there is one.
 pub(crate) fn comparisons(report: &Report) -> Option<Comparisons> {
-    let comparison = report.comparison.as_ref().filter(|comparison| !comparison.pairs.is_empty())?;
-    let columns = vec![
+    let comparison = report.comparison.as_ref()?;
+    // Variants that predict different things are no pair at all; of a sweep over tasks most would be such.
+    let (pairs, apart): (Vec<&Pair>, Vec<&Pair>) =
+        comparison.pairs.iter().partition(|pair| have_one_task(report, pair));
+    if pairs.is_empty() {
+        return None;
+    }
+    let told = Told::of(comparison, &pairs);
+    let cluster = told.cluster();
+    let mut columns = vec![
         Column::figure("Difference"),
         Column::interval("95 % interval"),
         Column::figure("p").under("Paired bootstrap"),
         Column::figure("Holm").under("Paired bootstrap"),
-        Column::figure("p").under("McNemar"),
-        Column::figure("Holm").under("McNemar"),
-        Column::number("Speakers"),
     ];
+    if told.has_mcnemar {
+        columns.extend(["p", "Holm"].map(|title| Column::figure(title).under("McNemar")));
+    }
+    columns.push(Column::number(&capital(&cluster)));
     let about = format!(
-        "Difference of pooled {} in points, with the 95 % interval of the paired bootstrap over speakers.",
-        title(comparison.measure)
+        "Difference of pooled {} in points, with the 95 % interval of the paired bootstrap over {cluster}.",
+        either(&told.measures)
     );
-    let rows = comparison.pairs.iter().map(|pair| {
-        let cells = match &pair.outcome {
-            Outcome::Compared(compared) => cells(compared),
-            Outcome::NotComparable(_) => columns.iter().map(|_| Cell::none()).collect(),
-        };
-        let note = Some(pair.note()).filter(|note| !note.is_empty());
-        Row::new(pair_name(&pair.a, &pair.b), cells)
-            .stamped(stamps_of(report, &[&pair.a, &pair.b]))
-            .noted(note)
-    });
-    let rows: Vec<Row> = rows.collect();
+    let rows: Vec<Row> = pairs
+        .iter()
+        .map(|pair| {
+            let cells = match &pair.outcome {
+                Outcome::Compared(compared) => cells(compared, told.has_mcnemar),
+                Outcome::NotComparable(_) => columns.iter().map(|_| Cell::none()).collect(),
+            };
+            let note = Some(pair.note()).filter(|note| !note.is_empty());
+            Row::new(pair_name(&pair.a, &pair.b), cells)
+                .stamped(stamps_of(report, &[&pair.a, &pair.b]))
+                .noted(note)
+        })
+        .collect();
     let table = Table::new("comparison", "Pairs of variants", about, "Pair", columns);
     Some(Comparisons {
-        table: table.of_results(None).noted(notes(comparison)).rows(None, rows),
-        forest: forest(comparison),
+        table: table.of_results(None).noted(notes(comparison, &pairs, apart.len(), &told)).rows(None, rows),
+        forest: forest(&pairs, &told),
     })
+}
+
+/// What the pairs of a table have in common.
+struct Told {
+    measures: Vec<Measure>,
+    clusters: Vec<Cluster>,
+    /// Whether some of them predict classes.
+    has_mcnemar: bool,
+}
+
+impl Told {
+    fn of(comparison: &Comparison, pairs: &[&Pair]) -> Self {
+        let mut told = Self { measures: Vec::new(), clusters: Vec::new(), has_mcnemar: false };
+        for pair in pairs {
+            let measure = pair.measure.unwrap_or(comparison.measure);
+            if !told.measures.contains(&measure) {
+                told.measures.push(measure);
+            }
+            let Outcome::Compared(compared) = &pair.outcome else { continue };
+            if !told.clusters.contains(&compared.cluster) {
+                told.clusters.push(compared.cluster);
+            }
+        }
+        told.has_mcnemar = told.measures.iter().any(|measure| Measure::OF_CLASSES.contains(measure));
+        told
+    }
+
+    /// `speakers`, `utterances`, or both.
+    fn cluster(&self) -> String {
+        match self.clusters[..] {
+            [] => "speakers".into(),
+            _ => self
+                .clusters
+                .iter()
+                .map(|cluster| format!("{}s", cluster.name()))
+                .collect::<Vec<_>>()
+                .join(" or "),
+        }
+    }
+}
+
+fn have_one_task(report: &Report, pair: &Pair) -> bool {
+    let task = |id: &String| {
+        let about =
+            report.variants.iter().map(|variant| &variant.metrics.about).find(|about| about.id == *id)?;
+        let mut names = about.task.names().to_vec();
+        names.sort_unstable();
+        Some((about.task.classes().is_some(), names))
+    };
+    task(&pair.a) == task(&pair.b)
 }
 
 fn pair_name(a: &str, b: &str) -> String {
     format!("{a} − {b}")
 }
 
-fn cells(compared: &Compared) -> Vec<Cell> {
+fn cells(compared: &Compared, has_mcnemar: bool) -> Vec<Cell> {
     let p = |p: Option<f64>| p.map_or_else(Cell::none, |p| Cell::figure(p_value(p), p));
     let interval = |Bootstrap { ci95, .. }: &Bootstrap| Cell::signed_interval(*ci95);
     let bootstrap = compared.bootstrap.as_ref();
     let mcnemar = compared.mcnemar.as_ref();
-    vec![
+    let mut cells = vec![
         Cell::figure(signed(100.0 * compared.difference), compared.difference).strong_if(true),
         bootstrap.map_or_else(Cell::none, interval),
         p(bootstrap.map(|test| test.p)),
         p(bootstrap.map(|test| test.p_holm)),
-        p(mcnemar.map(|test| test.p)),
-        p(mcnemar.map(|test| test.p_holm)),
-        Cell::count(compared.clusters as u64),
-    ]
+    ];
+    if has_mcnemar {
+        cells.extend([p(mcnemar.map(|test| test.p)), p(mcnemar.map(|test| test.p_holm))]);
+    }
+    cells.push(Cell::count(compared.clusters as u64));
+    cells
 }
 
-fn forest(comparison: &Comparison) -> Option<Forest> {
-    let drawn: Vec<_> = comparison
-        .pairs
+fn forest(pairs: &[&Pair], told: &Told) -> Option<Forest> {
+    let drawn: Vec<_> = pairs
         .iter()
         .filter_map(|pair| match &pair.outcome {
             Outcome::Compared(compared) => Some((pair, compared.difference, compared.bootstrap?.ci95)),
@@ -108,29 +171,40 @@ fn forest(comparison: &Comparison) -> Option<Forest> {
         at: place(difference),
         ends: ci95.map(place),
     });
-    Some(Forest { measure: title(comparison.measure), top: format!("{top}"), rows: rows.collect() })
+    Some(Forest { measure: either(&told.measures), top: format!("{top}"), rows: rows.collect() })
 }
 
-fn notes(comparison: &Comparison) -> Vec<String> {
-    let Comparison { resamples, pairs, baseline, .. } = comparison;
-    let with = match baseline {
+fn notes(comparison: &Comparison, pairs: &[&Pair], apart: usize, told: &Told) -> Vec<String> {
+    let with = match &comparison.baseline {
         Some(baseline) => format!("Every variant is compared with {baseline}."),
         None => "Each variant is compared with each.".into(),
     };
-    let mut notes = vec![
-        format!(
-            "{with} The paired bootstrap scores both variants on the same {} draws of speakers and asks whether the \
-             difference would hold with other speakers.",
-            count(*resamples as u64)
-        ),
-        "McNemar’s exact test asks whether utterances that only one of the two recognises lean to one side; of several \
-         seeds, p is twice the median. It takes utterances for independent, which those of one speaker are not, and so \
-         finds differences too readily."
-            .into(),
-    ];
+    let cluster = told.cluster();
+    let mut notes = vec![format!(
+        "{with} The paired bootstrap scores both variants on the same {} draws of {cluster} and asks whether the \
+         difference would hold with other {cluster}.",
+        count(comparison.resamples as u64)
+    )];
+    if told.has_mcnemar {
+        notes.push(
+            "McNemar’s exact test asks whether utterances that only one of the two recognises lean to one side; of several \
+             seeds, p is twice the median. It takes utterances for independent, which those of one speaker are not, and so \
+             finds differences too readily."
+                .into(),
+        );
+    } else {
+        notes.push("Numbers are neither right nor wrong: McNemar’s test does not apply to them.".into());
+    }
+    notes.extend(
+        told.clusters.iter().any(|cluster| !cluster.is_speaker()).then(|| UTTERANCES_RESAMPLED.to_owned()),
+    );
     let compared = pairs.iter().filter(|pair| matches!(pair.outcome, Outcome::Compared(_))).count();
     if compared > 1 {
         notes.push(format!("Holm: the same p, corrected for the {} pairs compared.", count(compared as u64)));
+    }
+    if apart > 0 {
+        let be = if apart == 1 { "is" } else { "are" };
+        notes.push(format!("{} that predict different things {be} left out.", plural(apart, "pair")));
     }
     notes
 }

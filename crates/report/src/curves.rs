@@ -16,6 +16,7 @@ pub(crate) struct Curves {
     /// Whether losses above the top are drawn at the top.
     clipped: bool,
     has_dev: bool,
+    has_accuracy: bool,
     /// Whether networks were trained anew after an epoch was found.
     has_refit: bool,
     last_epoch: u32,
@@ -88,7 +89,8 @@ pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
         panels: histories.iter().map(|history| scales.panel(history)).collect(),
         loss_top: format!("{top}"),
         clipped: highest > top,
-        has_dev: has_accuracy,
+        has_dev: epochs().any(|epoch| epoch.dev_loss.is_some()),
+        has_accuracy,
         has_refit: histories.iter().any(|history| refitted(history).next().is_some()),
         last_epoch,
         frame,

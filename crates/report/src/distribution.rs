@@ -1,4 +1,4 @@
-//! How often each class comes, by role and corpus.
+//! How often each class comes, by role and corpus; where numbers are predicted, how many utterances there are.
 
 use affekt_domain::Role;
 
@@ -8,15 +8,11 @@ use crate::table::{Cell, Column, Row, Table};
 /// The utterances of a variant's first fold, each row also as bars; `None` where nothing is known of them.
 pub(crate) fn distribution(variant: &Variant, slug: &str) -> Option<Table> {
     let about = &variant.metrics.about;
-    let columns = about.classes.iter().map(|class| Column::number(class)).chain([Column::number("All")]);
+    let classes = about.task.classes().unwrap_or_default();
+    let columns = classes.iter().map(|class| Column::number(class)).chain([Column::number("All")]);
     let caption = "Utterances in each role of the first fold.";
-    let table = Table::new(
-        format!("distribution-{slug}"),
-        "Utterances by class",
-        caption,
-        "Corpus",
-        columns.collect(),
-    );
+    let title = if classes.is_empty() { "Utterances by role" } else { "Utterances by class" };
+    let table = Table::new(format!("distribution-{slug}"), title, caption, "Corpus", columns.collect());
     let table = table.styled("distribution").grouped_by("Role").of_results(Some(about));
     // One scale for all rows, so that bars of different rows can be compared.
     let shares = variant.parts.iter().map(|part| {
@@ -27,14 +23,15 @@ pub(crate) fn distribution(variant: &Variant, slug: &str) -> Option<Table> {
     let row = |corpus: &str, counts: &[usize]| {
         let all: usize = counts.iter().sum();
         let bar = |number: &usize| *number as f64 / (all as f64).max(1.0) / top;
-        let cells = counts.iter().map(|number| Cell::count(*number).with_bar(bar(number)));
+        let of_class = counts.iter().take(classes.len());
+        let cells = of_class.map(|number| Cell::count(*number).with_bar(bar(number)));
         Row::new(corpus, cells.chain([Cell::count(all)]).collect())
     };
     Some(Role::ALL.into_iter().fold(table, |table, role| {
         let own: Vec<_> = variant.parts.iter().filter(|part| part.role == role).collect();
         let mut rows: Vec<Row> = own.iter().map(|part| row(&part.corpus, &part.counts)).collect();
         if own.len() > 1 {
-            let mut sum = vec![0; about.classes.len()];
+            let mut sum = vec![0; classes.len().max(1)];
             for part in &own {
                 sum.iter_mut().zip(&part.counts).for_each(|(sum, number)| *sum += number);
             }

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use affekt_eval::{Group, VariantMetrics};
+use affekt_domain::Task;
+use affekt_eval::{Group, Measure, VariantMetrics};
 
 use crate::table::{Cell, Column, Row, Table};
+use crate::text::title;
 
 /// The scores of every group but the speakers.
 pub(crate) fn groups(metrics: &VariantMetrics, slug: &str) -> Table {
-    let about = "In percent: mean over the cells that have the group, and the predictions of all folds pooled. A \
-                 group’s UAR is over the classes it has.";
-    let table = Table::new(format!("groups-{slug}"), "By group", about, "Group", columns());
+    let measures = Measure::of(&metrics.about.task);
+    let about = format!(
+        "In percent: mean over the cells that have the group, and the predictions of all folds pooled. {}",
+        reading(&metrics.about.task)
+    );
+    let table = Table::new(format!("groups-{slug}"), "By group", about, "Group", columns(measures));
     let kinds = [
         ("Corpus", &metrics.groups.corpus),
         ("Session", &metrics.groups.session),
@@ -18,22 +23,31 @@ pub(crate) fn groups(metrics: &VariantMetrics, slug: &str) -> Table {
     ];
     let kinds = kinds.into_iter().filter(|(_, groups)| !groups.is_empty());
     let table = table.grouped_by("Kind").of_results(Some(&metrics.about));
-    kinds.fold(table, |table, (title, groups)| table.rows(Some(title), rows(groups)))
+    kinds.fold(table, |table, (title, groups)| table.rows(Some(title), rows(groups, measures)))
 }
 
-pub(crate) fn columns() -> Vec<Column> {
-    let measures = ["UAR", "WA", "Macro-F1"];
-    let of = |heading| measures.map(|measure| Column::figure(measure).under(heading));
+/// How a group's figures are to be read.
+const fn reading(task: &Task) -> &'static str {
+    match task {
+        Task::Classes(_) => "A group’s UAR is over the classes it has.",
+        Task::Outputs(_) => {
+            "MSE is not in percent. A group whose truth varies less has a lower CCC for the same errors."
+        }
+    }
+}
+
+pub(crate) fn columns(measures: [Measure; 3]) -> Vec<Column> {
+    let of = |heading: &'static str| measures.map(|measure| Column::figure(title(measure)).under(heading));
     of("Mean").into_iter().chain(of("Pooled")).chain([Column::number("Utterances")]).collect()
 }
 
-fn rows(groups: &BTreeMap<String, Group>) -> impl Iterator<Item = Row> {
-    groups.iter().map(|(name, group)| row(name, group))
+fn rows(groups: &BTreeMap<String, Group>, measures: [Measure; 3]) -> impl Iterator<Item = Row> {
+    groups.iter().map(move |(name, group)| row(name, group, measures))
 }
 
-pub(crate) fn row(name: &str, group: &Group) -> Row {
-    let Group { uar, wa, macro_f1, support } = group;
-    let means = [uar, wa, macro_f1].map(|summary| Cell::percent(summary.mean));
-    let pooled = [uar, wa, macro_f1].map(|summary| Cell::percent(summary.pooled));
-    Row::new(name, means.into_iter().chain(pooled).chain([Cell::count(*support)]).collect())
+pub(crate) fn row(name: &str, group: &Group, measures: [Measure; 3]) -> Row {
+    let of = |measure| group.scores.get(measure);
+    let means = measures.map(|measure| Cell::measured(measure, of(measure).map(|summary| summary.mean)));
+    let pooled = measures.map(|measure| Cell::measured(measure, of(measure).map(|summary| summary.pooled)));
+    Row::new(name, means.into_iter().chain(pooled).chain([Cell::count(group.support)]).collect())
 }

@@ -2,49 +2,62 @@
 
 use std::collections::BTreeSet;
 
-use affekt_domain::Role;
-use affekt_eval::{Baseline, Measure, Summary};
+use affekt_domain::{Role, Task};
+use affekt_eval::{Baseline, Cluster, Constant, Measure, Summary};
 use serde::Serialize;
 
 use crate::leak::is_of_protocol;
-use crate::report::{Report, Variant};
+use crate::report::{Judged, Report, Variant};
+use crate::scale::place;
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{count, meaning, percent, plural, range, title, value};
+use crate::text::{capital, count, either, error, meaning, percent, plural, quoted, range, title, value};
+
+/// What to say where utterances are resampled.
+pub(crate) const UTTERANCES_RESAMPLED: &str = "Utterances are resampled where a corpus tells no speakers, as if they were \
+    independent: intervals leave out what speakers differ by, and are too narrow by as much.";
 
 /// A row for each variant, with what must stand beside it.
 #[derive(Serialize)]
 pub(crate) struct Headline {
     pub table: Table,
-    primary: &'static str,
+    primary: String,
     strips: Vec<Strip>,
     /// Which marks the strips have.
     has_chance: bool,
+    has_majority: bool,
     has_published: bool,
+    has_outputs: bool,
 }
 
 /// Where the primary measure's figures of a variant stand on a line from 0 to 100.
 #[derive(Serialize)]
 struct Strip {
     id: String,
+    measure: &'static str,
     mean: String,
+    /// Its place.
+    at: String,
     /// In words, and its ends.
     interval: Option<String>,
     ends: Option<[String; 2]>,
-    /// Unknown for macro-F1, where guessing depends on the classes' frequencies.
+    /// Unknown for macro-F1, where guessing depends on the classes' frequencies, and 0 of numbers.
     chance: Option<String>,
-    majority: String,
-    published: Vec<String>,
+    /// 0 of numbers.
+    majority: Option<String>,
+    /// In words, and its place.
+    published: Vec<[String; 2]>,
 }
 
 pub(crate) fn headline(report: &Report, slugs: &[String]) -> Headline {
-    let mut measures = Measure::ALL;
-    measures.sort_by_key(|measure| *measure != report.primary);
-    let strips: Vec<Strip> = report.variants.iter().map(|variant| strip(variant, report.primary)).collect();
+    let strips: Vec<Strip> =
+        report.variants.iter().filter_map(|variant| report.judged(variant)).map(strip).collect();
     Headline {
-        table: table(report, slugs, measures),
-        primary: title(report.primary),
+        table: table(report, slugs),
+        primary: either(&report.primaries()),
         has_chance: strips.iter().any(|strip| strip.chance.is_some()),
+        has_majority: strips.iter().any(|strip| strip.majority.is_some()),
         has_published: strips.iter().any(|strip| !strip.published.is_empty()),
+        has_outputs: report.variants.iter().any(predicts_numbers),
         strips,
     }
 }
@@ -54,47 +67,93 @@ pub(crate) fn is_told_in_words(name: &str) -> bool {
     name == "labels" || is_of_protocol(name)
 }
 
-fn table(report: &Report, slugs: &[String], measures: [Measure; 3]) -> Table {
-    let [primary, ..] = measures;
+/// The part that figures are of, with a capital: `Test`.
+pub(crate) fn part_of<'a>(variants: impl IntoIterator<Item = &'a Variant>) -> String {
+    let parts: BTreeSet<&str> = variants.into_iter().map(|variant| variant.metrics.part.name()).collect();
+    capital(&parts.into_iter().collect::<Vec<_>>().join(" and "))
+}
+
+fn predicts_numbers(variant: &Variant) -> bool {
+    matches!(variant.metrics.about.task, Task::Outputs(_))
+}
+
+fn table(report: &Report, slugs: &[String]) -> Table {
     let variants = &report.variants;
-    let of_primary = |variant: &Variant| variant.metrics.aggregate.get(primary).clone();
+    let primaries = report.primaries();
+    let others = others(report, &primaries);
+    let judged = || variants.iter().filter_map(|variant| report.judged(variant));
     // The mean's spread is over seeds where there are several; that over folds then stands beside it.
-    let has_fold_spread = variants.iter().map(of_primary).any(|it| it.std_seeds.and(it.std_folds).is_some());
-    let has_chance = primary != Measure::MacroF1;
+    let has_fold_spread = judged().any(|it| it.summary.std_seeds.and(it.summary.std_folds).is_some());
+    let has_classes = variants.iter().any(|variant| !predicts_numbers(variant));
+    let has_chance = has_classes && primaries.iter().any(|measure| *measure != Measure::MacroF1);
+    let has_numbers = variants.iter().any(predicts_numbers);
     let has_corpus_only = variants.iter().any(|variant| variant.metrics.baselines.corpus_only.is_some());
 
-    let mut columns = vec![Column::mean(title(primary))];
+    let mut columns: Vec<Column> = primaries.iter().map(|measure| Column::mean(title(*measure))).collect();
     columns.extend(has_fold_spread.then(|| Column::figure("± folds")));
     columns.push(Column::interval("95 % interval"));
-    columns.extend(measures[1..].iter().map(|measure| Column::mean(title(*measure))));
+    columns.extend(others.iter().map(|measure| Column::mean(title(*measure))));
     columns.extend(has_chance.then(|| Column::figure("Chance")));
-    columns.push(Column::figure("Majority"));
+    columns.extend(has_classes.then(|| Column::figure("Majority")));
+    columns.extend(has_numbers.then(|| Column::figure("MSE of the mean")));
     columns.extend(has_corpus_only.then(|| Column::figure("Corpus only")));
 
     let row = |(variant, slug): (&Variant, &String)| {
-        let Summary { std_seeds, std_folds, ci95, .. } = of_primary(variant);
-        let baselines = &variant.metrics.baselines;
-        let of = |baseline: &Baseline| baseline.scores.get(primary);
-        let mean = |measure: &Measure| Cell::mean(variant.metrics.aggregate.get(*measure));
-        let mut cells = vec![mean(&primary).strong_if(true)];
-        cells.extend(has_fold_spread.then(|| Cell::optional_percent(std_seeds.and(std_folds))));
-        cells.push(Cell::interval(ci95));
-        cells.extend(measures[1..].iter().map(mean));
-        cells.extend(has_chance.then(|| Cell::percent(baselines.chance)));
-        cells.push(Cell::percent(of(&baselines.majority)));
-        cells.extend(has_corpus_only.then(|| Cell::optional_percent(baselines.corpus_only.as_ref().map(of))));
-        let about = &variant.metrics.about;
+        let metrics = &variant.metrics;
+        let primary = report.primary_of(variant);
+        let summary = metrics.aggregate.get(primary);
+        let (std_seeds, std_folds) =
+            summary.map_or((None, None), |summary| (summary.std_seeds, summary.std_folds));
+        let (mut majority, mut of_mean) = (None, None);
+        match &metrics.baselines.constant {
+            Constant::Majority(baseline) => majority = baseline.scores.get(primary).copied(),
+            Constant::Mean(baseline) => of_mean = baseline.scores.get(Measure::Mse).copied(),
+        }
+        let mean = |measure: &Measure| Cell::mean(*measure, metrics.aggregate.get(*measure));
+        let mut cells: Vec<Cell> =
+            primaries.iter().map(|measure| mean(measure).strong_if(*measure == primary)).collect();
+        cells.extend(has_fold_spread.then(|| Cell::measured(primary, std_seeds.and(std_folds))));
+        cells.push(Cell::interval(primary, summary.and_then(|summary| summary.ci95)));
+        cells.extend(others.iter().map(mean));
+        cells.extend(has_chance.then(|| Cell::measured(primary, chance(variant, primary))));
+        cells.extend(has_classes.then(|| Cell::measured(primary, majority)));
+        cells.extend(has_numbers.then(|| Cell::measured(Measure::Mse, of_mean)));
+        cells.extend(has_corpus_only.then(|| {
+            let of = |baseline: &Baseline| baseline.scores.get(primary).copied();
+            Cell::measured(primary, metrics.baselines.corpus_only.as_ref().and_then(of))
+        }));
+        let about = &metrics.about;
         Row::new(about.id.clone(), cells)
             .linked(format!("#variant-{slug}"))
             .detailed(differing_params(report, variant))
             .stamped(about.stamps.clone())
     };
-    let about = format!("In percent; baselines are given for {}, the primary measure.", title(primary));
-    Table::new("results", "Test results by variant", about, "Variant", columns)
+    let about = match primaries[..] {
+        [only] => format!("In percent; baselines are given for {}, the primary measure.", title(only)),
+        _ => format!(
+            "In percent; intervals and baselines are given for what a variant is judged by: {}.",
+            either(&primaries)
+        ),
+    };
+    Table::new("results", format!("{} results by variant", part_of(variants)), about, "Variant", columns)
         .styled("headline")
         .of_results(None)
-        .noted(notes(report, measures))
+        .noted(notes(report, &[&primaries[..], &others].concat()))
         .rows(None, variants.iter().zip(slugs).map(row))
+}
+
+/// The measures that nothing is judged by, in their order.
+fn others(report: &Report, primaries: &[Measure]) -> Vec<Measure> {
+    let is_had = |measure: &Measure| {
+        report.variants.iter().any(|variant| Measure::of(&variant.metrics.about.task).contains(measure))
+    };
+    Measure::ALL.into_iter().filter(|measure| is_had(measure) && !primaries.contains(measure)).collect()
+}
+
+/// What to expect of guessing classes; nothing is said of macro-F1, where that depends on their frequencies, and of
+/// numbers, where it is 0.
+fn chance(variant: &Variant, measure: Measure) -> Option<f64> {
+    matches!(measure, Measure::Uar | Measure::Wa).then_some(variant.metrics.baselines.chance)
 }
 
 /// The settings in which the variants differ.
@@ -106,27 +165,33 @@ fn differing_params(report: &Report, variant: &Variant) -> Vec<String> {
     params.map(|(name, param)| format!("{name} {}", value(param))).collect()
 }
 
-fn strip(variant: &Variant, primary: Measure) -> Strip {
+fn strip(judged: Judged<'_>) -> Strip {
+    let Judged { variant, measure, summary } = judged;
     let metrics = &variant.metrics;
-    let summary = metrics.aggregate.get(primary);
-    let published = variant.published.iter().filter(|figure| figure.measure == primary);
+    let published = variant.published.iter().filter(|figure| figure.measure == measure);
+    let majority = match &metrics.baselines.constant {
+        Constant::Majority(baseline) => baseline.scores.get(measure),
+        Constant::Mean(_) => None,
+    };
     Strip {
         id: metrics.about.id.clone(),
+        measure: title(measure),
         mean: percent(summary.mean),
+        at: place(summary.mean),
         interval: summary.ci95.map(range),
-        ends: summary.ci95.map(|ends| ends.map(percent)),
-        chance: (primary != Measure::MacroF1).then(|| percent(metrics.baselines.chance)),
-        majority: percent(metrics.baselines.majority.scores.get(primary)),
-        published: published.map(|figure| percent(figure.value)).collect(),
+        ends: summary.ci95.map(|ends| ends.map(place)),
+        chance: chance(variant, measure).map(percent),
+        majority: majority.copied().map(percent),
+        published: published.map(|figure| [quoted(figure.value), place(figure.value)]).collect(),
     }
 }
 
 /// What the measures are, and what ±, intervals and baselines mean here.
-fn notes(report: &Report, measures: [Measure; 3]) -> Vec<String> {
-    let by_variant = |of: fn(&Variant, Measure) -> String| {
+fn notes(report: &Report, measures: &[Measure]) -> Vec<String> {
+    let by_variant = |of: fn(Judged<'_>) -> String| {
         let mut notes = Vec::<(String, Vec<&str>)>::new();
-        for variant in &report.variants {
-            let (note, id) = (of(variant, report.primary), variant.metrics.about.id.as_str());
+        for judged in report.variants.iter().filter_map(|variant| report.judged(variant)) {
+            let (note, id) = (of(judged), judged.variant.metrics.about.id.as_str());
             match notes.iter_mut().find(|(known, _)| *known == note) {
                 Some((_, ids)) => ids.push(id),
                 None => notes.push((note, vec![id])),
@@ -137,12 +202,16 @@ fn notes(report: &Report, measures: [Measure; 3]) -> Vec<String> {
             move |ids: Vec<&str>| if differ { format!("{}: ", ids.join(", ")) } else { String::new() };
         notes.into_iter().map(move |(note, ids)| prefix(ids) + &note).collect::<Vec<_>>()
     };
-    let measures = measures.map(|measure| format!("{}: {}.", title(measure), meaning(measure))).into();
-    [measures, by_variant(spread_note), by_variant(interval_note), by_variant(baseline_note)].concat()
+    let mut measures: Vec<String> =
+        measures.iter().map(|measure| format!("{}: {}.", title(*measure), meaning(*measure))).collect();
+    measures.extend(by_variant(spread_note));
+    measures.extend(by_variant(interval_note));
+    measures.extend(by_variant(baseline_note));
+    measures
 }
 
-fn spread_note(variant: &Variant, _: Measure) -> String {
-    let cells = &variant.metrics.cells;
+fn spread_note(judged: Judged<'_>) -> String {
+    let cells = &judged.variant.metrics.cells;
     let seeds = cells.iter().map(|cell| cell.seed).collect::<BTreeSet<_>>().len();
     let folds = cells.iter().map(|cell| cell.fold).collect::<BTreeSet<_>>().len();
     match (seeds, folds) {
@@ -156,36 +225,55 @@ fn spread_note(variant: &Variant, _: Measure) -> String {
     }
 }
 
-fn interval_note(variant: &Variant, primary: Measure) -> String {
-    let Summary { ci95, clusters, .. } = variant.metrics.aggregate.get(primary);
-    match ci95 {
+fn interval_note(judged: Judged<'_>) -> String {
+    let Summary { ci95, clusters, cluster, .. } = judged.summary;
+    let (part, what) = (judged.variant.metrics.part.name(), cluster.name());
+    let told = match ci95 {
         Some(_) => format!(
-            "The interval holds 95 % of {} resamplings of the {clusters} test speakers, for the predictions of all \
+            "The interval holds 95 % of {} resamplings of the {clusters} {part} {what}s, for the predictions of all \
              folds pooled.",
             count(affekt_eval::RESAMPLES as u64)
         ),
         None => format!(
-            "No interval: {} in the test parts, and resampling needs {}.",
-            plural(*clusters, "speaker"),
+            "No interval: {} in the {part} parts, and resampling needs {}.",
+            plural(*clusters, what),
             affekt_eval::MIN_CLUSTERS
         ),
+    };
+    match cluster {
+        Cluster::Speaker => told,
+        Cluster::Utterance | Cluster::Mixed => format!("{told} {UTTERANCES_RESAMPLED}"),
     }
 }
 
-fn baseline_note(variant: &Variant, primary: Measure) -> String {
-    let whose = match variant.metrics.baselines.majority.fitted_on {
-        Role::Test => "the test part itself",
-        Role::Train | Role::Dev => "each fold’s training part",
+fn baseline_note(judged: Judged<'_>) -> String {
+    let metrics = &judged.variant.metrics;
+    let whose = match metrics.baselines.constant.baseline().fitted_on {
+        Role::Train => "each fold’s training part".to_owned(),
+        part @ (Role::Test | Role::Dev) => format!("the {} part itself", part.name()),
     };
-    let corpus = match variant.metrics.baselines.corpus_only {
-        Some(_) => "; corpus only says that of the utterance’s corpus",
-        None => "",
-    };
-    let chance = match primary {
-        Measure::MacroF1 => String::new(),
-        Measure::Uar | Measure::Wa => {
-            format!("Chance is one in {} classes. ", variant.metrics.about.classes.len())
+    match &metrics.baselines.constant {
+        Constant::Majority(_) => {
+            let corpus = match metrics.baselines.corpus_only {
+                Some(_) => "; corpus only says that of the utterance’s corpus",
+                None => "",
+            };
+            let chance = match chance(judged.variant, judged.measure) {
+                Some(_) => format!("Chance is one in {} classes. ", metrics.about.task.names().len()),
+                None => String::new(),
+            };
+            format!("{chance}Majority always says the most frequent class of {whose}{corpus}.")
         }
-    };
-    format!("{chance}Majority always says the most frequent class of {whose}{corpus}.")
+        Constant::Mean(baseline) => {
+            let error = baseline.scores.get(Measure::Mse).copied().map(error).unwrap_or_default();
+            let corpus = match metrics.baselines.corpus_only {
+                Some(_) => " Corpus only says the mean of the utterance’s corpus.",
+                None => "",
+            };
+            format!(
+                "Always saying the mean of {whose} has an MSE of {error} and, by definition, a CCC of 0; so has, on \
+                 average, every guess that does not listen.{corpus}"
+            )
+        }
+    }
 }

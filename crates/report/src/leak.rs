@@ -5,21 +5,22 @@ use std::collections::BTreeSet;
 use affekt_eval::{Comparison, Outcome};
 use serde::Serialize;
 
-use crate::report::{Report, Variant};
+use crate::report::{Judged, Report, Variant};
+use crate::scale::place;
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{count, percent, plural, points, range, signed, title};
+use crate::text::{count, either, percent, plural, points, range, signed, title};
 
 /// What sharing between the parts is worth, for every pair that tells.
 #[derive(Serialize)]
 pub(crate) struct Leaks {
-    /// The measure that prices are in.
-    measure: &'static str,
     pairs: Vec<Leak>,
     pub table: Table,
 }
 
 #[derive(Serialize)]
 struct Leak {
+    /// The measure that the price is in.
+    measure: &'static str,
     leaking: Side,
     clean: Side,
     /// Points of percent, with their sign.
@@ -38,6 +39,8 @@ struct Leak {
 struct Side {
     id: String,
     mean: String,
+    /// Its place from 0 to 100.
+    at: String,
     /// In words and as places from 0 to 100.
     interval: Option<String>,
     ends: Option<[String; 2]>,
@@ -48,31 +51,36 @@ struct Side {
 pub(crate) fn leaks(report: &Report) -> Option<Leaks> {
     let mut pairs = Vec::new();
     let mut rows = Vec::new();
-    for leaking in &report.variants {
-        for clean in &report.variants {
-            let extra: Vec<String> =
-                stamps(leaking).difference(&stamps(clean)).map(|&s| s.to_owned()).collect();
+    let mut measures = Vec::new();
+    let judged = || report.variants.iter().filter_map(|variant| report.judged(variant));
+    for leaking in judged() {
+        for clean in judged() {
+            let (of_leaking, of_clean) = (stamps(leaking.variant), stamps(clean.variant));
+            let extra: Vec<String> = of_leaking.difference(&of_clean).map(|&s| s.to_owned()).collect();
             if extra.is_empty()
-                || !stamps(leaking).is_superset(&stamps(clean))
-                || !clean.parted_by_speaker
-                || !differ_in_protocol_alone(leaking, clean)
+                || !of_leaking.is_superset(&of_clean)
+                || !clean.variant.parted_by_speaker
+                || !differ_in_protocol_alone(leaking.variant, clean.variant)
             {
                 continue;
+            }
+            if !measures.contains(&clean.measure) {
+                measures.push(clean.measure);
             }
             rows.push(row(report, leaking, clean));
             pairs.push(pair(report, leaking, clean, extra));
         }
     }
-    let measure = title(report.primary);
+    let measure = either(&measures);
     let columns = ["Leaking", "Clean"]
         .into_iter()
-        .flat_map(|side| [Column::mean(measure).under(side), Column::interval("95 % interval").under(side)]);
+        .flat_map(|side| [Column::mean(&measure).under(side), Column::interval("95 % interval").under(side)]);
     let columns = columns.chain([Column::figure("Price")]).collect();
     let about = format!(
         "{measure} in percent of variants that differ in their protocol alone; the price is the difference in points."
     );
     let table = Table::new("leak", "Leaking beside clean", about, "Leaking and clean", columns);
-    (!pairs.is_empty()).then(|| Leaks { measure, pairs, table: table.of_results(None).rows(None, rows) })
+    (!pairs.is_empty()).then(|| Leaks { pairs, table: table.of_results(None).rows(None, rows) })
 }
 
 fn stamps(variant: &Variant) -> BTreeSet<&str> {
@@ -83,7 +91,7 @@ fn differ_in_protocol_alone(a: &Variant, b: &Variant) -> bool {
     let settings = |variant: &Variant| {
         let mut params = variant.metrics.about.params.clone();
         params.retain(|name, _| !is_of_protocol(name));
-        (params, variant.labels.clone(), variant.metrics.about.classes.clone())
+        (params, variant.labels.clone(), variant.metrics.about.task.clone())
     };
     settings(a) == settings(b)
 }
@@ -94,30 +102,29 @@ pub(crate) fn is_of_protocol(name: &str) -> bool {
 }
 
 /// Of the figures as printed, or a reader who subtracts them would be puzzled.
-fn price(report: &Report, leaking: &Variant, clean: &Variant) -> f64 {
-    let printed = |variant: &Variant| points(variant.metrics.aggregate.get(report.primary).mean);
-    printed(leaking) - printed(clean)
+fn price(leaking: Judged<'_>, clean: Judged<'_>) -> f64 {
+    points(leaking.summary.mean) - points(clean.summary.mean)
 }
 
-fn pair(report: &Report, leaking: &Variant, clean: &Variant, stamps: Vec<String>) -> Leak {
-    let mean = |variant: &Variant| variant.metrics.aggregate.get(report.primary).mean;
-    let side = |variant: &Variant| {
-        let summary = variant.metrics.aggregate.get(report.primary);
-        Side {
-            id: variant.metrics.about.id.clone(),
-            mean: percent(summary.mean),
-            interval: summary.ci95.map(range),
-            ends: summary.ci95.map(|ends| ends.map(percent)),
-        }
+fn pair(report: &Report, leaking: Judged<'_>, clean: Judged<'_>, stamps: Vec<String>) -> Leak {
+    let side = |Judged { variant, summary, .. }: Judged<'_>| Side {
+        id: variant.metrics.about.id.clone(),
+        mean: percent(summary.mean),
+        at: place(summary.mean),
+        interval: summary.ci95.map(range),
+        ends: summary.ci95.map(|ends| ends.map(place)),
     };
+    let paired =
+        report.comparison.as_ref().and_then(|comparison| paired(comparison, leaking.id(), clean.id()));
     Leak {
+        measure: title(clean.measure),
         leaking: side(leaking),
         clean: side(clean),
-        price: signed(price(report, leaking, clean)),
-        middle: percent((mean(leaking) + mean(clean)) / 2.0),
+        price: signed(price(leaking, clean)),
+        middle: place(f64::midpoint(leaking.summary.mean, clean.summary.mean)),
         stamps,
-        training: training(leaking, clean),
-        paired: report.comparison.as_ref().and_then(|comparison| paired(comparison, leaking, clean)),
+        training: training(leaking.variant, clean.variant),
+        paired,
     }
 }
 
@@ -140,12 +147,9 @@ fn training(leaking: &Variant, clean: &Variant) -> Option<String> {
 }
 
 /// What comparing the two row by row says of the price.
-fn paired(comparison: &Comparison, leaking: &Variant, clean: &Variant) -> Option<String> {
-    let (leaking, clean) = (&leaking.metrics.about.id, &clean.metrics.about.id);
-    let pair = comparison
-        .pairs
-        .iter()
-        .find(|pair| [(&pair.a, &pair.b), (&pair.b, &pair.a)].contains(&(leaking, clean)))?;
+fn paired(comparison: &Comparison, leaking: &str, clean: &str) -> Option<String> {
+    let is_of = |a: &str, b: &str| [(a, b), (b, a)].contains(&(leaking, clean));
+    let pair = comparison.pairs.iter().find(|pair| is_of(&pair.a, &pair.b))?;
     let sign = if pair.a == *leaking { 1.0 } else { -1.0 };
     Some(match &pair.outcome {
         Outcome::NotComparable(reason) => format!("The two cannot be paired row by row ({reason})."),
@@ -156,29 +160,35 @@ fn paired(comparison: &Comparison, leaking: &Variant, clean: &Variant) -> Option
             format!(
                 "Paired row by row and pooled, it is {} ({low} to {high} with 95 % of other draws of the {}).",
                 signed(100.0 * sign * compared.difference),
-                plural(compared.clusters, "speaker"),
+                plural(compared.clusters, compared.cluster.name()),
             )
         }
     })
 }
 
-fn row(report: &Report, leaking: &Variant, clean: &Variant) -> Row {
-    let cells = [leaking, clean].into_iter().flat_map(|variant| {
-        let summary = variant.metrics.aggregate.get(report.primary);
-        [Cell::mean(summary), Cell::interval(summary.ci95)]
+fn row(report: &Report, leaking: Judged<'_>, clean: Judged<'_>) -> Row {
+    let cells = [leaking, clean].into_iter().flat_map(|Judged { measure, summary, .. }| {
+        [Cell::mean(measure, Some(summary)), Cell::interval(measure, summary.ci95)]
     });
-    let price = price(report, leaking, clean);
-    let (leaking, clean) = (&leaking.metrics.about, &clean.metrics.about);
+    let price = price(leaking, clean);
     let cells = cells.chain([Cell::figure(signed(price), price / 100.0).strong_if(true)]).collect();
-    Row::new(format!("{}, {}", leaking.id, clean.id), cells)
-        .stamped(stamps_of(report, &[&leaking.id, &clean.id]))
+    Row::new(format!("{}, {}", leaking.id(), clean.id()), cells)
+        .stamped(stamps_of(report, &[leaking.id(), clean.id()]))
 }
 
-/// The stamps of some variants, each with whose it is.
-pub(crate) fn stamps_of(report: &Report, ids: &[&String]) -> Vec<String> {
+/// The stamps of some variants: what all of them say once, the rest each with whose it is.
+pub(crate) fn stamps_of(report: &Report, ids: &[&str]) -> Vec<String> {
     let about = report.variants.iter().map(|variant| &variant.metrics.about);
-    about
-        .filter(|about| ids.contains(&&about.id))
-        .flat_map(|about| about.stamps.iter().map(|stamp| format!("{}: {stamp}", about.id)))
-        .collect()
+    let own: Vec<_> = about.filter(|about| ids.contains(&about.id.as_str())).collect();
+    let mut stamps = Vec::new();
+    for about in &own {
+        for stamp in &about.stamps {
+            let is_everyone_s = own.iter().all(|other| other.stamps.contains(stamp));
+            let text = if is_everyone_s { stamp.clone() } else { format!("{}: {stamp}", about.id) };
+            if !stamps.contains(&text) {
+                stamps.push(text);
+            }
+        }
+    }
+    stamps
 }

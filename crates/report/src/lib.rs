@@ -17,6 +17,8 @@ mod distribution;
 mod groups;
 mod headline;
 mod leak;
+mod matrix;
+mod outputs;
 mod page;
 mod published;
 mod render;
@@ -31,7 +33,7 @@ mod text;
 
 pub use render::{html, markdown, tables};
 pub use report::{
-    Audit, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Parameters, Part, Published, Report, Run,
-    Sharing, Variant,
+    Audit, Axis, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Matrix, Parameters, Part, Published,
+    Report, Run, Sharing, Variant,
 };
 pub use tensorboard::{TensorboardError, tensorboard};

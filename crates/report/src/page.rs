@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use affekt_eval::VariantMetrics;
+use affekt_domain::Role;
+use affekt_eval::{DEV_PART, VariantMetrics};
 use serde::Serialize;
 
 use crate::comparison::{Comparisons, comparisons};
@@ -10,12 +11,13 @@ use crate::cost::{costs, provenance};
 use crate::data::{Problems, corpora, problems};
 use crate::headline::{Headline, headline};
 use crate::leak::{Leaks, leaks};
+use crate::matrix::matrix;
 use crate::published::published;
 use crate::report::Report;
 use crate::section::{Section, section};
 use crate::slug::Slugs;
 use crate::table::Table;
-use crate::text::{duration, plural, sentence};
+use crate::text::{capital, duration, plural, sentence};
 
 /// A report, every number of it as text.
 #[derive(Serialize)]
@@ -30,6 +32,7 @@ pub(crate) struct Page {
     /// What a reader must know before any figure.
     notices: Vec<Notice>,
     headline: Headline,
+    matrix: Option<Table>,
     leaks: Option<Leaks>,
     comparisons: Option<Comparisons>,
     published: Option<Table>,
@@ -62,6 +65,7 @@ impl Page {
             command: report.run.command.clone(),
             notices: notices(report),
             headline: headline(report, &slugs),
+            matrix: matrix(report),
             leaks: leaks(report),
             comparisons: comparisons(report),
             published: published(report),
@@ -82,6 +86,7 @@ impl Page {
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         let results = [
             Some(&self.headline.table),
+            self.matrix.as_ref(),
             self.leaks.as_ref().map(|leaks| &leaks.table),
             self.comparisons.as_ref().map(|comparisons| &comparisons.table),
             self.published.as_ref(),
@@ -106,9 +111,15 @@ fn notices(report: &Report) -> Vec<Notice> {
     };
     for variant in &report.variants {
         let id = &variant.metrics.about.id;
-        variant.metrics.about.stamps.iter().for_each(|stamp| tell(id, sentence(stamp)));
+        // What is said of the dev part at length needs no stamp before it.
+        let stamps = variant.metrics.about.stamps.iter().filter(|stamp| *stamp != DEV_PART);
+        stamps.for_each(|stamp| tell(id, sentence(stamp)));
         if let Some(note) = &variant.labels_note {
             tell(id, sentence(note));
+        }
+        variant.reservations.iter().for_each(|reservation| tell(id, sentence(reservation)));
+        if let Some(withheld) = withheld(&variant.metrics) {
+            tell(id, withheld);
         }
         if let Some(gap) = missing_cells(&variant.metrics) {
             tell(id, gap);
@@ -119,7 +130,23 @@ fn notices(report: &Report) -> Vec<Notice> {
             tell(&corpus.name, format!("{} of {}.", corpus.found, plural(expected, "utterance")));
         }
     }
-    notices.into_iter().map(|(whom, what)| Notice { whom: whom.join(", "), what }).collect()
+    let name = |whom: &[String]| match whom {
+        [_, _, ..] if whom.len() == report.variants.len() => "Every variant".to_owned(),
+        _ => whom.join(", "),
+    };
+    notices.into_iter().map(|(whom, what)| Notice { whom: name(&whom), what }).collect()
+}
+
+/// Says how much of a test part nobody here may score.
+fn withheld(metrics: &VariantMetrics) -> Option<String> {
+    let be = if metrics.withheld == 1 { "is" } else { "are" };
+    let utterances = plural(metrics.withheld, "test utterance");
+    (metrics.withheld > 0).then(|| match metrics.part {
+        Role::Dev => format!(
+            "All figures are of the dev part: what is true of the {utterances} is withheld by whoever made the corpus."
+        ),
+        _ => format!("{} {be} not scored: what is true of them is withheld.", capital(&utterances)),
+    })
 }
 
 /// Says which fold × seed has no predictions, where one has not.

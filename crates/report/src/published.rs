@@ -2,7 +2,7 @@
 
 use crate::report::{Published, Report, Variant};
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{percent, points, sentence, signed, title};
+use crate::text::{points, quoted, sentence, signed, title};
 
 /// The figures of all variants, each with its reservations in a row of their own; `None` where nothing was published.
 pub(crate) fn published(report: &Report) -> Option<Table> {
@@ -37,12 +37,15 @@ fn row(variant: &Variant, figure: &Published) -> Row {
     let about = &variant.metrics.about;
     let here = variant.metrics.aggregate.get(figure.measure);
     // Of the figures as printed.
-    let difference = points(here.mean) - points(figure.value);
+    let difference = here.map(|here| {
+        let printed = points(here.mean) - 100.0 * figure.value;
+        Cell::figure(signed(printed), here.mean - figure.value)
+    });
     let cells = vec![
         Cell::text(title(figure.measure)),
-        Cell::figure(percent(figure.value), figure.value),
-        Cell::mean(here),
-        Cell::figure(signed(difference), here.mean - figure.value),
+        Cell::figure(quoted(figure.value), figure.value),
+        Cell::mean(figure.measure, here),
+        difference.unwrap_or_else(Cell::none),
         Cell::text(figure.source.clone()),
     ];
     Row::new(about.id.clone(), cells).stamped(about.stamps.clone()).noted(reservations(variant, figure))

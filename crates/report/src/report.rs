@@ -1,8 +1,9 @@
 //! All that a report says, as plain data that the runner fills in.
 
 use affekt_domain::{Digest, Epoch, Problem, Role};
-use affekt_eval::{Comparison, Measure, VariantMetrics};
+use affekt_eval::{Comparison, Measure, Summary, VariantMetrics};
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// A finished experiment.
 #[derive(Debug, Clone)]
@@ -11,12 +12,15 @@ pub struct Report {
     pub experiment: String,
     /// The comment that heads its file: the question it asks. May be empty; line breaks are kept.
     pub question: String,
-    /// The measure it is judged by.
+    /// The measure it is judged by. Variants of a task that does not have it are judged by what their task is judged by
+    /// where nothing else is asked for.
     pub primary: Measure,
     /// The run that made it.
     pub run: Run,
     /// Its variants, in the order of the experiment.
     pub variants: Vec<Variant>,
+    /// Two settings by which the variants' figures are laid out, as papers do.
+    pub matrix: Option<Matrix>,
     /// How the variants differ, where there are several.
     pub comparison: Option<Comparison>,
     /// The corpora it used.
@@ -45,8 +49,10 @@ pub struct Run {
 /// One variant: what it is, how it was trained, how well it does.
 #[derive(Debug, Clone)]
 pub struct Variant {
-    /// Its id, parameters, stamps, classes and all figures.
+    /// Its id, parameters, stamps, classes or outputs, and all figures.
     pub metrics: VariantMetrics,
+    /// What else limits what its figures say, in sentences: `its encoder was not pretrained`.
+    pub reservations: Vec<String>,
     /// Its protocol in words: `stratified random split 80/10/10`.
     pub protocol: String,
     /// The name of its label scheme.
@@ -66,6 +72,72 @@ pub struct Variant {
     pub audit: Option<Audit>,
     /// How often each class comes, by corpus and role, in its first fold.
     pub parts: Vec<Part>,
+}
+
+/// Figures laid out by two settings: a row for each value of the one, a column for each of the other.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    /// What rows are.
+    pub rows: Axis,
+    /// What columns are.
+    pub columns: Axis,
+}
+
+/// A setting that figures are laid out by.
+#[derive(Debug, Clone)]
+pub struct Axis {
+    /// Where it stands in the file: `with.encoder`.
+    pub path: String,
+    /// Its value for each variant, in the order of the variants; `None` where a variant has none.
+    pub values: Vec<Option<Value>>,
+}
+
+impl Axis {
+    /// The setting at `path`, as the parameters of `variants` say.
+    #[must_use]
+    pub fn of(path: &str, variants: &[Variant]) -> Self {
+        let value = |variant: &Variant| variant.metrics.about.params.get(path).cloned();
+        Self { path: path.to_owned(), values: variants.iter().map(value).collect() }
+    }
+}
+
+impl Report {
+    /// The measure that a variant is judged by.
+    #[must_use]
+    pub fn primary_of(&self, variant: &Variant) -> Measure {
+        self.primary.or_of(&variant.metrics.about.task)
+    }
+
+    /// The figures that a variant is judged by. Metrics that were made by [`evaluate`](affekt_eval::evaluate) have them.
+    pub(crate) fn judged<'a>(&self, variant: &'a Variant) -> Option<Judged<'a>> {
+        let measure = self.primary_of(variant);
+        Some(Judged { variant, measure, summary: variant.metrics.aggregate.get(measure)? })
+    }
+
+    /// What variants are judged by, each measure once.
+    pub(crate) fn primaries(&self) -> Vec<Measure> {
+        let mut measures = Vec::new();
+        for measure in self.variants.iter().map(|variant| self.primary_of(variant)) {
+            if !measures.contains(&measure) {
+                measures.push(measure);
+            }
+        }
+        measures
+    }
+}
+
+/// A variant and what it is judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Judged<'a> {
+    pub variant: &'a Variant,
+    pub measure: Measure,
+    pub summary: &'a Summary,
+}
+
+impl Judged<'_> {
+    pub fn id(&self) -> &str {
+        &self.variant.metrics.about.id
+    }
 }
 
 /// How many numbers a network has.
@@ -164,14 +236,14 @@ pub struct Crossing {
     pub description: String,
 }
 
-/// How often each class comes in one role of one corpus.
+/// How often each class comes in one role of one corpus; where numbers are predicted, how many utterances there are.
 #[derive(Debug, Clone)]
 pub struct Part {
     /// The corpus.
     pub corpus: String,
     /// The role.
     pub role: Role,
-    /// Utterances, in the order of the variant's classes.
+    /// Utterances, in the order of the variant's classes; a single number where there are none.
     pub counts: Vec<usize>,
 }
 

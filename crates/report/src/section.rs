@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use affekt_domain::Stage;
-use affekt_eval::{Baseline, CellMetrics, Measure, VariantMetrics};
+use affekt_domain::{Role, Stage, Task};
+use affekt_eval::{Baseline, CellMetrics, Cluster, Constant, Measure, Overall, Summary, VariantMetrics};
 use serde::Serialize;
 
 use crate::audit::{AuditView, audit};
@@ -12,10 +12,11 @@ use crate::curves::{Curves, curves, searched};
 use crate::distribution::distribution;
 use crate::groups::groups;
 use crate::headline::is_told_in_words;
+use crate::outputs::{Outputs, outputs};
 use crate::report::Variant;
 use crate::speakers::{Speakers, speakers};
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{count, plural, title, value};
+use crate::text::{capital, count, plural, title, value};
 
 /// A variant's tables and plots.
 #[derive(Serialize)]
@@ -29,8 +30,10 @@ pub(crate) struct Section {
     distribution: Option<Table>,
     audit: Option<AuditView>,
     curves: Option<Curves>,
-    confusion: Table,
-    classes: Table,
+    /// Where classes are predicted: what each was taken for, and how each fares.
+    classes: Option<[Table; 2]>,
+    /// Where numbers are predicted.
+    outputs: Option<Outputs>,
     groups: Table,
     speakers: Option<Speakers>,
     cells: Table,
@@ -38,17 +41,23 @@ pub(crate) struct Section {
 
 pub(crate) fn section(variant: &Variant, slug: String) -> Section {
     let metrics = &variant.metrics;
+    let about = &metrics.about;
     let note = cells_note(metrics);
+    let (of_classes, of_outputs) = match &metrics.overall {
+        Overall::Classes(detail) => (Some(detail), None),
+        Overall::Outputs { per_output } => (None, Some(per_output)),
+    };
     Section {
-        id: metrics.about.id.clone(),
-        stamps: metrics.about.stamps.clone(),
+        id: about.id.clone(),
+        stamps: about.stamps.clone(),
         facts: facts(variant),
         figures: figures(metrics, &slug, &note),
         distribution: distribution(variant, &slug),
-        audit: variant.audit.as_ref().map(|found| audit(found, &metrics.about, &slug)),
+        audit: variant.audit.as_ref().map(|found| audit(found, about, &slug)),
         curves: curves(&variant.histories),
-        confusion: confusion(metrics, &slug, &note),
-        classes: classes(metrics, &slug, &note),
+        classes: of_classes
+            .map(|detail| [confusion(about, detail, &slug, &note), classes(metrics, detail, &slug, &note)]),
+        outputs: of_outputs.map(|per_output| outputs(about, per_output, &slug, &note)),
         groups: groups(metrics, &slug),
         speakers: speakers(metrics, &slug),
         cells: cells(variant, &slug, &note),
@@ -59,20 +68,17 @@ pub(crate) fn section(variant: &Variant, slug: String) -> Section {
 impl Section {
     /// All its tables, in the order of the page.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
-        let audit = self.audit.as_ref().map(|audit| &audit.table);
+        let split = [self.distribution.as_ref(), self.audit.as_ref().map(|audit| &audit.table)];
+        let outputs = self.outputs.as_ref().map(|outputs| &outputs.table);
         let speakers = self.speakers.as_ref().map(|speakers| &speakers.table);
-        [
-            Some(&self.figures),
-            self.distribution.as_ref(),
-            audit,
-            Some(&self.confusion),
-            Some(&self.classes),
-            Some(&self.groups),
-            speakers,
-            Some(&self.cells),
-        ]
-        .into_iter()
-        .flatten()
+        [&self.figures]
+            .into_iter()
+            .chain(split.into_iter().flatten())
+            .chain(self.classes.iter().flatten())
+            .chain(outputs)
+            .chain([&self.groups])
+            .chain(speakers)
+            .chain([&self.cells])
     }
 }
 
@@ -83,21 +89,24 @@ fn facts(variant: &Variant) -> Vec<(String, String)> {
     for (name, param) in about.params.iter().filter(|(name, _)| !is_told_in_words(name)) {
         facts.push((name.clone(), value(param)));
     }
-    facts.push(("Labels".into(), format!("{}: {}", variant.labels, about.classes.join(", "))));
+    facts.push(("Labels".into(), format!("{}: {}", variant.labels, about.task.names().join(", "))));
     if let Some(note) = &variant.labels_note {
         facts.push(("About the labels".into(), note.clone()));
     }
-    let tested: u32 = metrics.groups.corpus.values().map(|corpus| corpus.support).sum();
-    let speakers = metrics.aggregate.uar.clusters;
-    facts.push((
-        "Tested on".into(),
-        format!(
-            "{} of {}, {}",
-            plural(tested as usize, "utterance"),
-            plural(speakers, "speaker"),
-            cells_note(metrics)
-        ),
-    ));
+    let scored: u32 = metrics.groups.corpus.values().map(|corpus| corpus.support).sum();
+    let scored = plural(scored as usize, "utterance");
+    let clusters = metrics.aggregate.get(Measure::of(&about.task)[0]);
+    let of = match clusters {
+        Some(Summary { clusters, cluster: Cluster::Speaker, .. }) => {
+            format!(" of {}", plural(*clusters, "speaker"))
+        }
+        _ => String::new(),
+    };
+    let (name, part) = match metrics.part {
+        Role::Test => ("Tested on", String::new()),
+        part => ("Scored on", format!(" of the {} part", part.name())),
+    };
+    facts.push((name.into(), format!("{scored}{of}{part}, {}", cells_note(metrics))));
     if let Some(network) = variant.parameters {
         facts.push((
             "Network".into(),
@@ -118,39 +127,56 @@ fn cells_note(metrics: &VariantMetrics) -> String {
 /// All that is known of each measure.
 fn figures(metrics: &VariantMetrics, slug: &str, note: &str) -> Table {
     let corpus_only = metrics.baselines.corpus_only.as_ref();
+    let constant = match &metrics.baselines.constant {
+        Constant::Majority(_) => "Majority",
+        Constant::Mean(_) => "Mean answer",
+    };
     let mut columns: Vec<Column> =
         ["Mean", "± seeds", "± folds", "Pooled"].into_iter().map(Column::figure).collect();
     columns.push(Column::interval("95 % interval"));
-    columns.push(Column::figure("Majority"));
+    columns.push(Column::figure(constant));
     columns.extend(corpus_only.map(|_| Column::figure("Corpus only")));
     let row = |measure: Measure| {
         let summary = metrics.aggregate.get(measure);
-        let of = |baseline: &Baseline| Cell::percent(baseline.scores.get(measure));
+        let figure = |of: fn(&Summary) -> Option<f64>| Cell::measured(measure, summary.and_then(of));
+        let of = |baseline: &Baseline| Cell::measured(measure, baseline.scores.get(measure).copied());
         let mut cells = vec![
-            Cell::percent(summary.mean).strong_if(true),
-            Cell::optional_percent(summary.std_seeds),
-            Cell::optional_percent(summary.std_folds),
-            Cell::percent(summary.pooled),
-            Cell::interval(summary.ci95),
-            of(&metrics.baselines.majority),
+            figure(|summary| Some(summary.mean)).strong_if(true),
+            figure(|summary| summary.std_seeds),
+            figure(|summary| summary.std_folds),
+            figure(|summary| Some(summary.pooled)),
+            Cell::interval(measure, summary.and_then(|summary| summary.ci95)),
+            of(metrics.baselines.constant.baseline()),
         ];
         cells.extend(corpus_only.map(of));
         Row::new(title(measure), cells)
     };
     let about = format!(
-        "In percent. Mean over cells ({note}); pooled: all folds’ predictions together, averaged over seeds, which is \
-         what the interval is of."
+        "{}. Mean over cells ({note}); pooled: all folds’ predictions together, averaged over seeds, which is \
+         what the interval is of.",
+        unit(metrics)
     );
     Table::new(format!("figures-{slug}"), "All figures", about, "Measure", columns)
         .of_results(Some(&metrics.about))
-        .rows(None, Measure::ALL.map(row))
+        .rows(None, Measure::of(&metrics.about.task).map(row))
+}
+
+/// What figures are printed in.
+const fn unit(metrics: &VariantMetrics) -> &'static str {
+    match metrics.about.task {
+        Task::Classes(_) => "In percent",
+        Task::Outputs(_) => "In percent but for MSE",
+    }
 }
 
 /// Every training run.
 fn cells(variant: &Variant, slug: &str, note: &str) -> Table {
-    let measures = Measure::ALL.map(|measure| Column::figure(title(measure)));
-    let columns = [Column::number("Seed")].into_iter().chain(measures);
-    let columns = columns.chain([Column::number("Test utterances"), Column::number("Kept epoch")]).collect();
+    let metrics = &variant.metrics;
+    let measures = Measure::of(&metrics.about.task);
+    let part = capital(metrics.part.name());
+    let columns = [Column::number("Seed")].into_iter().chain(measures.map(|it| Column::figure(title(it))));
+    let columns =
+        columns.chain([Column::number(&format!("{part} utterances")), Column::number("Kept epoch")]);
     let row = |cell: &CellMetrics| {
         let history =
             variant.histories.iter().find(|history| (history.fold, history.seed) == (cell.fold, cell.seed));
@@ -159,19 +185,13 @@ fn cells(variant: &Variant, slug: &str, note: &str) -> Table {
             let anew = if kept.stage == Stage::Refit { ", trained anew" } else { "" };
             Some(format!("{} of {}{anew}", kept.number, searched(history).last()?.number))
         });
-        let support: u32 = cell.detail.confusion.iter().flatten().sum();
-        let scores = Measure::ALL.map(|measure| Cell::percent(cell.scores.get(measure)));
-        let last = [Cell::count(support), kept.map_or_else(Cell::none, Cell::text)];
+        let scores = measures.map(|measure| Cell::measured(measure, cell.scores.get(measure).copied()));
+        let last = [Cell::count(cell.detail.rows()), kept.map_or_else(Cell::none, Cell::text)];
         let cells = [Cell::text(cell.seed.to_string())].into_iter().chain(scores).chain(last);
         Row::new(cell.fold.to_string(), cells.collect())
     };
-    Table::new(
-        format!("cells-{slug}"),
-        "Every training run",
-        format!("In percent ({note})."),
-        "Fold",
-        columns,
-    )
-    .of_results(Some(&variant.metrics.about))
-    .rows(None, variant.metrics.cells.iter().map(row))
+    let about = format!("{} ({note}).", unit(metrics));
+    Table::new(format!("cells-{slug}"), "Every training run", about, "Fold", columns.collect())
+        .of_results(Some(&metrics.about))
+        .rows(None, metrics.cells.iter().map(row))
 }

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use affekt_eval::{Group, VariantMetrics};
+use affekt_domain::Task;
+use affekt_eval::{Group, Measure, VariantMetrics};
 use serde::Serialize;
 
 use crate::groups::{columns, row};
 use crate::table::Table;
-use crate::text::{percent, plural, points, range};
+use crate::text::{percent, plural, points, range, title};
 
 /// How many of the least understood speakers are named.
 const NAMED: usize = 3;
-/// How many points of UAR share a stack of dots.
+/// How many points share a stack of dots.
 const STEP: f64 = 2.5;
 /// Height of a dot in a stack, in pixels.
 const DOT: usize = 9;
@@ -20,6 +21,8 @@ const DOT: usize = 9;
 #[derive(Serialize)]
 pub(crate) struct Speakers {
     pub table: Table,
+    /// What they are ordered by.
+    measure: &'static str,
     lanes: Vec<Lane>,
     step: f64,
     /// The least understood speakers in words, the lowest first.
@@ -44,65 +47,98 @@ struct Dot {
     y: usize,
     is_named: bool,
     speaker: String,
-    uar: String,
+    figure: String,
 }
 
-/// The speakers of a variant, by pooled UAR; `None` where there is but one.
+/// A speaker's pooled figure.
+struct Speaker<'a> {
+    name: &'a str,
+    group: &'a Group,
+    figure: f64,
+}
+
+/// The speakers of a variant, by what its task is judged by where nothing else is asked for; `None` where there is but one
+/// that has such a figure.
 pub(crate) fn speakers(metrics: &VariantMetrics, slug: &str) -> Option<Speakers> {
-    let mut speakers: Vec<(&str, &Group)> =
-        metrics.groups.speaker.iter().map(|(name, group)| (name.as_str(), group)).collect();
+    let measures = Measure::of(&metrics.about.task);
+    let measure = measures[0];
+    let mut speakers: Vec<Speaker> = metrics
+        .groups
+        .speaker
+        .iter()
+        .filter_map(|(name, group)| Some(Speaker { name, group, figure: group.scores.get(measure)?.pooled }))
+        .collect();
     if speakers.len() < 2 {
         return None;
     }
     // A stable sort: speakers with equal figures keep the order of their names.
-    speakers.sort_by(|(_, a), (_, b)| a.uar.pooled.total_cmp(&b.uar.pooled));
+    speakers.sort_by(|a, b| a.figure.total_cmp(&b.figure));
     let named = &speakers[..NAMED.min(speakers.len() / 2)];
-    let lowest = named.iter().map(|(name, group)| {
-        format!("{name} {} ({})", percent(group.uar.pooled), plural(group.support as usize, "utterance"))
+    let lowest = named.iter().map(|Speaker { name, group, figure }| {
+        format!("{name} {} ({})", percent(*figure), plural(group.support as usize, "utterance"))
     });
-    let mut by_corpus: BTreeMap<&str, Vec<(&str, &Group)>> = BTreeMap::new();
+    let mut by_corpus: BTreeMap<&str, Vec<&Speaker>> = BTreeMap::new();
     for speaker in &speakers {
-        let corpus = speaker.0.split_once('/').map_or("", |(corpus, _)| corpus);
-        by_corpus.entry(corpus).or_default().push(*speaker);
+        let corpus = speaker.name.split_once('/').map_or("", |(corpus, _)| corpus);
+        by_corpus.entry(corpus).or_default().push(speaker);
     }
-    let is_named = |name: &str| named.iter().any(|(other, _)| *other == name);
-    let about =
-        "In percent, the lowest pooled UAR first. A speaker’s UAR is over the classes that they have.";
-    let table = Table::new(format!("speakers-{slug}"), "By speaker", about, "Speaker", columns());
+    let is_named = |name: &str| named.iter().any(|other| other.name == name);
+    let measure = title(measure);
+    let about = match metrics.about.task {
+        Task::Classes(_) => {
+            "In percent, the lowest pooled UAR first. A speaker’s UAR is over the classes that they have."
+        }
+        Task::Outputs(_) => "In percent but for MSE, the lowest pooled CCC first.",
+    };
+    let table = Table::new(format!("speakers-{slug}"), "By speaker", about, "Speaker", columns(measures));
     Some(Speakers {
         lowest: lowest.collect(),
-        lanes: by_corpus.into_iter().map(|(corpus, speakers)| lane(corpus, &speakers, is_named)).collect(),
+        lanes: by_corpus
+            .into_iter()
+            .map(|(corpus, speakers)| lane(corpus, measure, &speakers, is_named))
+            .collect(),
+        measure,
         step: STEP,
         table: table
             .of_results(Some(&metrics.about))
-            .rows(None, speakers.iter().map(|(name, group)| row(name, group))),
+            .rows(None, speakers.iter().map(|Speaker { name, group, .. }| row(name, group, measures))),
     })
 }
 
 /// `speakers` come in the order of their figures.
-fn lane(corpus: &str, speakers: &[(&str, &Group)], is_named: impl Fn(&str) -> bool) -> Lane {
+fn lane(
+    corpus: &str,
+    measure: &'static str,
+    speakers: &[&Speaker<'_>],
+    is_named: impl Fn(&str) -> bool,
+) -> Lane {
     let mut stacks: BTreeMap<usize, usize> = BTreeMap::new();
     let places: Vec<(usize, usize)> = speakers
         .iter()
-        .map(|(_, group)| {
-            let stack = (points(group.uar.pooled) / STEP).min(100.0 / STEP - 1.0) as usize;
+        .map(|speaker| {
+            // What is below 0 stands at 0.
+            let stack = (points(speaker.figure) / STEP).clamp(0.0, 100.0 / STEP - 1.0) as usize;
             let under = stacks.entry(stack).or_default();
             *under += 1;
             (stack, *under)
         })
         .collect();
     let tallest = stacks.values().copied().max().unwrap_or(0);
-    let ends = [speakers.first(), speakers.last()].map(|end| end.map_or(0.0, |(_, group)| group.uar.pooled));
-    let dots = speakers.iter().zip(places).map(|((name, group), (stack, nth))| Dot {
+    let ends = [speakers.first(), speakers.last()].map(|end| end.map_or(0.0, |speaker| speaker.figure));
+    let dots = speakers.iter().zip(places).map(|(speaker, (stack, nth))| Dot {
         x: format!("{:.2}", (stack as f64 + 0.5) * STEP),
         y: DOT * (tallest - nth) + DOT / 2 + 1,
-        is_named: is_named(name),
-        speaker: (*name).to_owned(),
-        uar: percent(group.uar.pooled),
+        is_named: is_named(speaker.name),
+        speaker: speaker.name.to_owned(),
+        figure: percent(speaker.figure),
     });
     Lane {
         corpus: corpus.to_owned(),
-        description: format!("{corpus}: {}, UAR {} percent", plural(speakers.len(), "speaker"), range(ends)),
+        description: format!(
+            "{corpus}: {}, {measure} {} percent",
+            plural(speakers.len(), "speaker"),
+            range(ends)
+        ),
         height: DOT * tallest + 2,
         dots: dots.collect(),
     }

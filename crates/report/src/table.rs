@@ -3,10 +3,10 @@
 //! What must stand beside figures is part of the table and not of a template: its stamps, a row's reservations, the
 //! caption. So no format can leave them out, and all have the same rows and columns.
 
-use affekt_eval::{Description, Summary};
+use affekt_eval::{Description, Measure, Summary};
 use serde::Serialize;
 
-use crate::text::{count, percent, range, signed};
+use crate::text::{count, error_beside, figure, is_percent, percent, range, signed};
 
 /// Rows of figures under a caption.
 #[derive(Serialize)]
@@ -27,7 +27,7 @@ pub(crate) struct Table {
     /// A class for looks that no other table has.
     style: &'static str,
     /// The heading of the rows' names.
-    header: &'static str,
+    header: String,
     /// What the rows are grouped by, where they are.
     grouped_by: &'static str,
     columns: Vec<Column>,
@@ -50,7 +50,7 @@ const PAGE_ROWS: usize = 40;
 #[derive(Serialize)]
 pub(crate) struct Column {
     title: String,
-    over: Option<&'static str>,
+    over: Option<String>,
     is_text: bool,
     /// What CSV calls the fields of its cells: the text, then exact figures.
     #[serde(skip)]
@@ -60,7 +60,7 @@ pub(crate) struct Column {
 /// A heading over neighbouring columns, or the gap where there is none. Columns count from 1, that of the rows' names.
 #[derive(Serialize)]
 struct Span {
-    title: Option<&'static str>,
+    title: Option<String>,
     columns: usize,
     first: usize,
     last: usize,
@@ -109,7 +109,7 @@ impl Table {
         name: impl Into<String>,
         title: impl Into<String>,
         about: impl Into<String>,
-        header: &'static str,
+        header: impl Into<String>,
         columns: Vec<Column>,
     ) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl Table {
             stamps: Vec::new(),
             holds_results: false,
             style: "",
-            header,
+            header: header.into(),
             grouped_by: "",
             spans: spans(&columns),
             width: 1 + columns.len(),
@@ -159,9 +159,16 @@ impl Table {
         self
     }
 
-    /// Adds rows, under a heading of their own where the table has several groups.
+    /// Adds rows, under a heading of their own where the table has several groups. What all rows of a table say alike is
+    /// said of the table.
     pub fn rows(mut self, title: Option<&str>, rows: impl IntoIterator<Item = Row>) -> Self {
-        let rows: Vec<Row> = rows.into_iter().collect();
+        let mut rows: Vec<Row> = rows.into_iter().collect();
+        if let ([first, _, ..], None) = (&rows[..], title)
+            && rows.iter().all(|row| row.stamps == first.stamps)
+        {
+            self.stamps.extend(first.stamps.iter().cloned());
+            rows.iter_mut().for_each(|row| row.stamps.clear());
+        }
         self.has_row_stamps |= rows.iter().any(|row| !row.stamps.is_empty());
         self.has_notes |= rows.iter().any(|row| row.note.is_some());
         self.groups.push(RowGroup { title: title.map(str::to_owned), rows });
@@ -188,7 +195,7 @@ impl Table {
         let mut fields: Vec<&str> = Vec::new();
         fields.extend(self.variant.is_some().then_some("Variant"));
         fields.extend(has_groups.then_some(self.grouped_by));
-        fields.push(self.header);
+        fields.push(&self.header);
         fields.extend(has_details.then_some("Settings"));
         fields.extend(self.columns.iter().flat_map(|column| &column.fields).map(String::as_str));
         fields.extend(self.holds_results.then_some("Stamps"));
@@ -227,7 +234,7 @@ fn spans(columns: &[Column]) -> Vec<Span> {
     for (column, at) in columns.iter().zip(2..) {
         match spans.last_mut() {
             Some(span) if span.title == column.over => (span.columns, span.last) = (span.columns + 1, at),
-            _ => spans.push(Span { title: column.over, columns: 1, first: at, last: at }),
+            _ => spans.push(Span { title: column.over.clone(), columns: 1, first: at, last: at }),
         }
     }
     if spans.iter().all(|span| span.title.is_none()) { Vec::new() } else { spans }
@@ -272,7 +279,8 @@ impl Column {
     }
 
     /// Puts it under a heading that it shares with its neighbours.
-    pub fn under(mut self, heading: &'static str) -> Self {
+    pub fn under(mut self, heading: impl Into<String>) -> Self {
+        let heading = heading.into();
         self.fields.iter_mut().for_each(|field| *field = format!("{heading}: {field}"));
         self.over = Some(heading);
         self
@@ -356,24 +364,33 @@ impl Cell {
         Self::figure(percent(fraction), fraction)
     }
 
-    pub fn optional_percent(fraction: Option<f64>) -> Self {
-        fraction.map_or_else(Self::none, Self::percent)
+    /// A measure's value, where there is one.
+    pub fn measured(measure: Measure, value: Option<f64>) -> Self {
+        value.map_or_else(Self::none, |value| Self::figure(figure(measure, value), value))
     }
 
-    /// A mean with its spread: over seeds where there are several, else over folds, else none.
-    pub fn mean(summary: &Summary) -> Self {
-        let mut cell = Self::percent(summary.mean);
+    /// A mean with its spread: over seeds where there are several, else over folds, else none. Nothing where the measure
+    /// is of other tasks.
+    pub fn mean(measure: Measure, summary: Option<&Summary>) -> Self {
+        let Some(summary) = summary else { return Self::none() };
+        let mut cell = Self::measured(measure, Some(summary.mean));
         if let Some(spread) = summary.std_seeds.or(summary.std_folds) {
-            cell.fields[0] = format!("{} ± {}", cell.text, percent(spread));
+            let text = if is_percent(measure) { percent(spread) } else { error_beside(summary.mean, spread) };
+            cell.fields[0] = format!("{} ± {text}", cell.text);
             cell.fields.push(spread.to_string());
-            cell.spread = Some(percent(spread));
+            cell.spread = Some(text);
         }
         cell
     }
 
-    pub fn interval(ends: Option<[f64; 2]>) -> Self {
+    pub fn interval(measure: Measure, ends: Option<[f64; 2]>) -> Self {
         let Some([low, high]) = ends else { return Self::none() };
-        Self::new(range([low, high]), vec![range([low, high]), low.to_string(), high.to_string()])
+        let text = if is_percent(measure) {
+            range([low, high])
+        } else {
+            [low, high].map(|end| error_beside(high, end)).join("–")
+        };
+        Self::new(text.clone(), vec![text, low.to_string(), high.to_string()])
     }
 
     /// The ends of an interval of differences, as points with their signs.
@@ -389,6 +406,16 @@ impl Cell {
         cell.number = Some(count(u64::from(number)));
         cell.fields.push(number.to_string());
         cell
+    }
+
+    /// Says after it what it measures.
+    pub fn of(mut self, measure: &str) -> Self {
+        self.fields[0] = format!("{} {measure}", self.fields[0]);
+        match &mut self.spread {
+            Some(spread) => *spread = format!("{spread} {measure}"),
+            None => self.text = format!("{} {measure}", self.text),
+        }
+        self
     }
 
     pub fn strong_if(mut self, is_strong: bool) -> Self {
@@ -421,8 +448,15 @@ mod tests {
         Table::new("results", "Results", "", "Variant", columns).of_results(None).rows(
             None,
             [
-                row("a", vec![Cell::percent(0.5), Cell::interval(Some([0.25, 0.75])), Cell::count(1234_u32)])
-                    .stamped(vec!["speakers shared".into()]),
+                row(
+                    "a",
+                    vec![
+                        Cell::percent(0.5),
+                        Cell::interval(Measure::Uar, Some([0.25, 0.75])),
+                        Cell::count(1234_u32),
+                    ],
+                )
+                .stamped(vec!["speakers shared".into()]),
                 row("b \"x\", y", vec![Cell::percent(1.0 / 3.0), Cell::none(), Cell::none()])
                     .noted(Some("no interval".into())),
             ],
@@ -439,9 +473,25 @@ mod tests {
     }
 
     #[test]
+    fn what_all_rows_say_is_said_once() {
+        let row = |name: &str, stamps: &[&str]| {
+            Row::new(name, Vec::new()).stamped(stamps.iter().map(|&stamp| stamp.to_owned()).collect())
+        };
+        let table = |rows: [Row; 2]| {
+            Table::new("t", "T", "", "Variant", Vec::new()).of_results(None).rows(None, rows)
+        };
+        let alike = table([row("a", &["s", "t"]), row("b", &["s", "t"])]);
+        assert_eq!((&alike.stamps[..], alike.has_row_stamps), (&["s".to_owned(), "t".to_owned()][..], false));
+        assert_eq!(alike.csv(), "Variant,Stamps\r\na,s; t\r\nb,s; t\r\n");
+        let differing = table([row("a", &["s"]), row("b", &[])]);
+        assert_eq!((differing.stamps.len(), differing.has_row_stamps), (0, true));
+    }
+
+    #[test]
     fn headings_span_neighbours() {
         let spans = table().spans;
-        let places: Vec<_> = spans.iter().map(|span| (span.title, span.first, span.last)).collect();
+        let places: Vec<_> =
+            spans.iter().map(|span| (span.title.as_deref(), span.first, span.last)).collect();
         assert_eq!(places, [(Some("mean"), 2, 3), (None, 4, 4)]);
     }
 }

@@ -1,4 +1,5 @@
-//! Numbers as people read them: percent with one decimal, and never more digits than they are worth.
+//! Numbers as people read them: percent with one decimal, and never more digits than they are worth. CCC and correlation
+//! are printed as percent too, as the field's papers do; squared errors have a unit and are printed as they are.
 
 use affekt_eval::Measure;
 use serde_json::Value;
@@ -6,6 +7,36 @@ use serde_json::Value;
 /// A fraction as percent: `67.3`.
 pub(crate) fn percent(fraction: f64) -> String {
     format!("{:.1}", points(fraction))
+}
+
+/// A measure's value as it is printed.
+pub(crate) fn figure(measure: Measure, value: f64) -> String {
+    if is_percent(measure) { percent(value) } else { error(value) }
+}
+
+/// A squared error: three digits that tell, `0.0479`.
+pub(crate) fn error(value: f64) -> String {
+    error_beside(value, value)
+}
+
+/// A squared error with as many decimals as stand at another one.
+pub(crate) fn error_beside(other: f64, value: f64) -> String {
+    if other == 0.0 {
+        return value.to_string();
+    }
+    let decimals = 2 - other.abs().log10().floor() as i32;
+    format!("{value:.*}", usize::try_from(decimals).unwrap_or(0))
+}
+
+/// Whether a measure is printed as percent.
+pub(crate) const fn is_percent(measure: Measure) -> bool {
+    !matches!(measure, Measure::Mse)
+}
+
+/// A published fraction as percent, with the one or two decimals that it was printed with: `65.41`, `67.0`.
+pub(crate) fn quoted(fraction: f64) -> String {
+    let text = format!("{:.2}", 100.0 * fraction);
+    text.strip_suffix('0').unwrap_or(&text).to_owned()
 }
 
 /// A fraction as the points of percent that are printed: what readers add and subtract.
@@ -63,10 +94,20 @@ pub(crate) fn plural(number: usize, noun: &str) -> String {
 /// `text` with a capital and a full stop.
 pub(crate) fn sentence(text: &str) -> String {
     let text = text.trim();
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{stop}", capital(text))
+}
+
+/// `text` with a capital.
+pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{stop}", letters.as_str())
+    format!("{first}{}", letters.as_str())
+}
+
+/// Titles as a choice: `CCC or UAR`.
+pub(crate) fn either(measures: &[Measure]) -> String {
+    measures.iter().map(|measure| title(*measure)).collect::<Vec<_>>().join(" or ")
 }
 
 /// A parameter's value as it stands in YAML.
@@ -80,6 +121,9 @@ pub(crate) const fn title(measure: Measure) -> &'static str {
         Measure::Uar => "UAR",
         Measure::Wa => "WA",
         Measure::MacroF1 => "Macro-F1",
+        Measure::Ccc => "CCC",
+        Measure::Mse => "MSE",
+        Measure::Pearson => "Pearson",
     }
 }
 
@@ -89,6 +133,14 @@ pub(crate) const fn meaning(measure: Measure) -> &'static str {
         Measure::Uar => "unweighted average recall, the mean of the classes’ recalls",
         Measure::Wa => "weighted accuracy, the share of right predictions",
         Measure::MacroF1 => "the mean of the classes’ F1",
+        Measure::Ccc => {
+            "concordance correlation coefficient with moments of the population, the mean of the outputs’; 100 is perfect, \
+             0 is chance"
+        }
+        Measure::Mse => {
+            "mean squared error, the mean of the outputs’, in their own squared unit and not in percent"
+        }
+        Measure::Pearson => "correlation coefficient, the mean of the outputs’, times 100",
     }
 }
 
@@ -100,6 +152,11 @@ mod tests {
     fn texts() {
         assert_eq!([0.67349, 0.6125].map(percent), ["67.3", "61.3"]);
         assert_eq!(range([0.0, 1.0]), "0.0–100.0");
+        assert_eq!([0.6541, 0.67, 0.5, 0.4988].map(quoted), ["65.41", "67.0", "50.0", "49.88"]);
+        assert_eq!([0.047_86, 0.0, 12.34, 4321.6].map(error), ["0.0479", "0", "12.3", "4322"]);
+        assert_eq!(error_beside(0.0196, 0.001_21), "0.0012");
+        assert_eq!(figure(Measure::Ccc, 0.6541), "65.4");
+        assert_eq!(either(&[Measure::Ccc, Measure::Uar]), "CCC or UAR");
         assert_eq!([14.26, -0.2, -0.04].map(signed), ["+14.3", "−0.2", "0.0"]);
         assert_eq!([1.0, 0.04996, 0.0004].map(p_value), ["1.000", "0.050", "< 0.001"]);
         assert_eq!([7, 27_495, 1_000_000].map(count), ["7", "27\u{202f}495", "1\u{202f}000\u{202f}000"]);

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use affekt_domain::{Fold, Prediction, Role, Target, Task};
-use affekt_eval::{Comparison, Outcome, VariantMetrics};
+use affekt_eval::{Comparison, Measure, Outcome, VariantMetrics};
 use affekt_graph::Item;
 use affekt_ops::{compare, evaluate};
 use affekt_table::folds::{self, Folds};
 use affekt_table::predictions::{self, Predictions};
+use affekt_table::rows::{Row, Rows};
 
 use crate::bench::{Bench, Inputs};
 
@@ -33,6 +34,7 @@ impl Bench {
             params: BTreeMap::new(),
             protocol: "random".into(),
             stamps: stamps.iter().map(|&stamp| stamp.to_owned()).collect(),
+            selected_on_dev: true,
         });
         self.run("evaluate", params, inputs).unwrap()
     }
@@ -78,6 +80,79 @@ fn stamps_are_those_of_the_folds_and_the_variant() {
     assert_eq!(stamps(&[("predictions", &[&rows])]), ["chosen on test", "speakers shared"]);
 }
 
+/// A blind test part: figures are of the dev part, and say so, and whether it chose the epoch.
+#[test]
+fn figures_of_the_dev_part_say_so() {
+    let bench = Bench::new();
+    let blind = rows(|_| true).into_iter().map(|row| Prediction { truth: None, ..row });
+    let dev = rows(|i| i > 5).into_iter().map(|row| Prediction { role: Role::Dev, ..row });
+    let all = bench.predictions(blind.chain(dev).collect());
+    let stamps = |selected_on_dev: bool| {
+        let params = evaluate::params(&evaluate::Params {
+            variant: "v".into(),
+            params: BTreeMap::new(),
+            protocol: "official".into(),
+            stamps: Vec::new(),
+            selected_on_dev,
+        });
+        let outputs = bench.run("evaluate", params, &[("predictions", &[&all])]).unwrap();
+        let metrics: VariantMetrics = json(&outputs["metrics"]);
+        assert_eq!((metrics.part, metrics.withheld), (Role::Dev, 12));
+        metrics.about.stamps
+    };
+    assert_eq!(stamps(true), ["dev part: the test labels are withheld", "selected on these rows"]);
+    assert_eq!(stamps(false), ["dev part: the test labels are withheld"]);
+}
+
+/// Numbers instead of classes, from predictions and training rows to figures, and by CCC whatever the experiment asks for.
+#[test]
+fn numbers_are_evaluated_and_compared() {
+    let bench = Bench::new();
+    let task = Task::Outputs(vec!["x".into()]);
+    let truth = |i: usize| i as f32 / 12.0;
+    let stored = |said: fn(f32) -> f32| {
+        let rows = rows(|_| true).into_iter().enumerate().map(|(i, row)| Prediction {
+            truth: Some(Target::Values(vec![truth(i)])),
+            outputs: vec![said(truth(i))],
+            ..row
+        });
+        let path = bench.path("rows");
+        predictions::write(&path, &Predictions { task: task.clone(), rows: rows.collect() }).unwrap();
+        bench.adopt(&path)
+    };
+    let training = (0..4).map(|i| Row {
+        utterance: format!("C/t/{i}"),
+        target: Some(Target::Values(vec![0.5])),
+        corpus: "C".into(),
+        speaker: "C/t".into(),
+        session: None,
+        sex: None,
+    });
+    let path = bench.path("training");
+    let training = Rows { role: Role::Train, fold: 1, task: task.clone(), rows: training.collect() };
+    affekt_table::rows::write(&path, &training).unwrap();
+    let training = bench.adopt(&path);
+
+    let evaluated = |id: &str, rows: &Item| {
+        bench.evaluated(id, &[], &[("predictions", &[rows]), ("train", &[&training])])
+    };
+    let exact = evaluated("exact", &stored(|truth| truth));
+    let metrics: VariantMetrics = json(&exact["metrics"]);
+    assert_eq!(metrics.about.task, task);
+    assert_eq!(metrics.aggregate.get(Measure::Ccc).unwrap().mean, 1.0);
+    let mean = metrics.baselines.constant.baseline();
+    assert_eq!((mean.fitted_on, mean.scores.get(Measure::Ccc)), (Role::Train, Some(&0.0)));
+
+    let shifted = evaluated("shifted", &stored(|truth| truth + 0.5));
+    let params = compare::params(&compare::Params { primary: "uar".into(), baseline: None });
+    let tables = [&exact["predictions"], &shifted["predictions"]];
+    let comparison: Comparison =
+        json(&bench.run("compare", params, &[("predictions", &tables)]).unwrap()["comparison"]);
+    assert_eq!(comparison.pairs[0].measure, Some(Measure::Ccc));
+    let Outcome::Compared(compared) = &comparison.pairs[0].outcome else { panic!("{comparison:?}") };
+    assert!(compared.difference > 0.5 && compared.bootstrap.is_some() && compared.mcnemar.is_none());
+}
+
 #[test]
 fn finished_predictions_are_compared() {
     let bench = Bench::new();
@@ -102,7 +177,7 @@ fn finished_predictions_are_compared() {
     assert_eq!((&with_baseline.pairs[0].a[..], &with_baseline.pairs[0].b[..]), ("bad", "good"));
 
     let unknown = run(params("accuracy", None), &[&good, &bad]).unwrap_err().to_string();
-    assert!(unknown.contains("no measure `accuracy`: expected one of uar, wa, macro_f1"), "{unknown}");
+    assert!(unknown.contains("by `accuracy`: expected one of uar, wa, macro_f1, ccc"), "{unknown}");
     let mut mixed = rows(|_| true);
     mixed[3].variant = "other".into();
     let mixed = run(params("uar", None), &[&bench.predictions(mixed)]).unwrap_err().to_string();

@@ -1,6 +1,7 @@
 //! Reports of made-up experiments: as whole texts, for what must be in them, and for how they are built.
 
 mod html;
+mod numbers;
 mod page;
 mod report;
 mod sample;
@@ -43,6 +44,6 @@ fn bare() -> Report {
 }
 
 /// Every shape that a report takes in the tests.
-fn reports() -> [Report; 4] {
-    [report(USUAL), report(SMALL), report(TINY), bare()]
+fn reports() -> [Report; 5] {
+    [report(USUAL), report(SMALL), report(TINY), bare(), numbers::sweep()]
 }

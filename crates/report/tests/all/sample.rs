@@ -1,7 +1,7 @@
 //! A made-up experiment of any size: two variants that differ in their protocol, plausible figures.
 
-use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex, Stage, Target};
-use affekt_eval::{Candidate, Description, Measure, TrainingCounts, compare, evaluate};
+use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex, Stage, Target, Task};
+use affekt_eval::{Candidate, Description, Measure, Training, compare, evaluate};
 use affekt_report::{
     Audit, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Parameters, Part, Published, Report, Run,
     Sharing, Variant,
@@ -60,7 +60,7 @@ pub fn report(size: Size) -> Report {
     let candidates =
         [(&random, &random_predictions), (&apart, &apart_predictions)].map(|(variant, predictions)| {
             let about = &variant.metrics.about;
-            Candidate { id: &about.id, classes: &about.classes, predictions }
+            Candidate { id: &about.id, task: &about.task, predictions }
         });
     Report {
         comparison: Some(compare(&candidates, Measure::Uar, None).unwrap()),
@@ -76,6 +76,7 @@ pub fn report(size: Size) -> Report {
             command: "cargo xtask run experiments/single-cnn.yaml --data /data --set train.lr=1e-3".into(),
         },
         variants: vec![random, apart],
+        matrix: None,
         corpora: vec![
             corpus("NORTH", 960, 1440, 24, "CC BY-NC-SA 4.0"),
             corpus("SOUTH", 2800, 2800, 2, "CC BY-NC-ND 4.0"),
@@ -106,18 +107,17 @@ fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
         params: [("protocol.kind".to_owned(), id.into()), ("train.lr".to_owned(), 0.001.into())].into(),
         protocol: if leaking { "random" } else { "group-kfold" }.into(),
         stamps: leaking.then(|| "speakers shared between train and test".to_owned()).into_iter().collect(),
-        classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+        task: Task::Classes(classes.iter().map(|class| (*class).to_owned()).collect()),
     };
     let folds = 1..=size.folds;
-    let training = TrainingCounts::new(folds.clone().flat_map(|fold| {
-        predictions
-            .iter()
-            .filter_map(move |row| Some((fold, row.corpus.as_str(), row.truth.as_ref()?.class()?)))
+    let training = Training::new(folds.clone().flat_map(|fold| {
+        predictions.iter().filter_map(move |row| Some((fold, row.corpus.as_str(), row.truth.as_ref()?)))
     }));
     let (total, shared) = (size.speakers * size.utterances, if leaking { size.speakers } else { 0 });
     let histories = folds.clone().flat_map(|fold| (1..=size.seeds).map(move |seed| (fold, seed)));
     let variant = Variant {
         metrics: evaluate(about, &predictions, Some(&training)).unwrap(),
+        reservations: Vec::new(),
         protocol: if leaking {
             "stratified random folds, 10 % of the rest as dev"
         } else {
@@ -215,7 +215,7 @@ fn predictions(id: &str, classes: &[&str], skill: f64, size: Size) -> Vec<Predic
     rows
 }
 
-fn history(fold: u32, seed: u64, skill: f64, epochs: u32) -> History {
+pub fn history(fold: u32, seed: u64, skill: f64, epochs: u32) -> History {
     let mut random = Random(u64::from(fold) * 31 + seed);
     let kept = epochs * 2 / 3 + (random.next() * 3.0) as u32;
     let epoch = |number: u32| {
@@ -236,10 +236,10 @@ fn history(fold: u32, seed: u64, skill: f64, epochs: u32) -> History {
 }
 
 /// A linear congruential generator: the snapshots must never move.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> f64 {
+    pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
+use affekt_eval::Measure;
 use affekt_report::{html, markdown, tables};
 
 use crate::sample::report;
@@ -94,7 +95,7 @@ fn csv_has_the_figures_in_full() {
     let report = report(USUAL);
     let files = files(&report);
     for variant in &report.variants {
-        let uar = &variant.metrics.aggregate.uar;
+        let uar = variant.metrics.aggregate.get(Measure::Uar).unwrap();
         let id = &variant.metrics.about.id;
         let rows: Vec<Vec<String>> = files["results.csv"].trim_end().split("\r\n").map(fields).collect();
         let row = rows.iter().find(|row| row[0] == *id).unwrap();
