@@ -215,6 +215,7 @@ fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) ->
     });
     let part = tables.optional("part").map(|field| read_part_column(field, diagnostics));
     let speaker = tables.optional_text("speaker");
+    let withheld = tables.list("withheld").into_iter().filter_map(|part| part.one_of(&ROLES)).collect();
     let absent = tables.list("absent").into_iter().filter_map(word).collect();
     let files = tables.required("files").and_then(|field| {
         let mut files = Section::open(field.node, diagnostics, "`files`")?;
@@ -229,7 +230,7 @@ fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) ->
     });
     let (id, pattern) = id?;
     let part = all_or_nothing(part)?;
-    Some((recording?, Tables { id, pattern, part, speaker, absent, files: files? }))
+    Some((recording?, Tables { id, pattern, part, speaker, withheld, absent, files: files? }))
 }
 
 /// A column whose words are `train`, `dev` and `test`, or `{ column, replace: { word: role } }`.

@@ -52,7 +52,7 @@ const COUNTRIES: [&str; 4] = ["China", "United States", "South Africa", "Venezue
 const LEANINGS: [f32; 4] = [0.06, -0.04, 0.03, -0.05];
 
 /// Makes `folder/HUME-VB`: recordings in `audio/wav`, and the four label files in `labels`. The labels of the test part
-/// are withheld, one of the columns is misspelt, and the columns of one file are in an order of its own. No file tells
+/// are withheld (in one file nothing stands in their place, in others -1 or 0), one of the columns is misspelt, and the columns of one file are in an order of its own. No file tells
 /// who speaks. The same numbers give the same bytes.
 ///
 /// # Errors
@@ -147,7 +147,7 @@ fn label_files(bursts: &[Burst]) -> [(&'static str, String); 4] {
     [
         ("high_info.csv", numbers(bursts, &shuffled, "")),
         ("two_info.csv", numbers(bursts, &own(&TWO), "-1")),
-        ("culture_info.csv", numbers(bursts, &culture, "")),
+        ("culture_info.csv", numbers(bursts, &culture, "0.0")),
         ("type_info.csv", types),
     ]
 }

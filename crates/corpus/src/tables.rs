@@ -26,6 +26,8 @@ pub struct Tables {
     pub(crate) part: Option<(String, BTreeMap<String, Role>)>,
     /// The column of speakers, of files that have it.
     pub(crate) speaker: Option<String>,
+    /// The parts of which nothing is told, whatever stands in their rows.
+    pub(crate) withheld: BTreeSet<Role>,
     /// Cells that tell nothing, beside empty ones.
     pub(crate) absent: BTreeSet<String>,
     /// The files.
@@ -142,6 +144,9 @@ impl Tables {
                 && told.speaker.replace(speaker.to_owned()).is_some_and(|known| known != speaker)
             {
                 return Err(contradiction("speaker"));
+            }
+            if told.part.is_some_and(|part| self.withheld.contains(&part)) {
+                continue;
             }
             if let Some(label) = columns.label.and_then(cell) {
                 told.label = Some(label.to_owned());

@@ -48,6 +48,8 @@ fn the_made_up_corpus_is_a_hume_vb() {
     let awe: f32 = lines.next().unwrap().rsplit(',').next().unwrap().parse().unwrap();
     assert_eq!(first.values["Awe"], awe);
 
+    let culture = fs::read_to_string(corpus.join("labels/culture_info.csv")).unwrap();
+    assert!(culture.lines().last().unwrap().contains(",Test,0.0,"), "what stands there is no truth");
     let blind = ingested.utterances.iter().filter(|one| one.part == Some(Role::Test));
     assert!(
         blind.clone().count() == 8 && blind.clone().all(|one| one.values.is_empty() && one.label.is_none())

@@ -1,9 +1,12 @@
 //! A store and the ops over it.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use affekt_audio::write_wav_i16;
 use affekt_config::{Diagnostics, Section, parse};
+use affekt_corpus::Card;
 use affekt_graph::{Context, Failure, Item, Job, NodeId, Ops, Port, Store};
 use affekt_ops::{CorpusFolder, HostOps};
 use affekt_table::TableFile;
@@ -39,9 +42,23 @@ impl Bench {
         Self { folder, store, corpora: Vec::new() }
     }
 
-    /// The same, knowing these corpora.
-    pub fn with(self, corpora: Vec<CorpusFolder>) -> Self {
-        Self { corpora, ..self }
+    /// A bench with a corpus `show` of these files, of which those without text are recordings. `rules` is what its card
+    /// says of their names.
+    pub fn of_corpus(rules: &str, files: &[(&str, Option<&str>)]) -> Self {
+        let bench = Self::new();
+        let folder = bench.path("show");
+        fs::create_dir_all(&folder).unwrap();
+        for (nth, (path, text)) in files.iter().enumerate() {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            match text {
+                Some(text) => fs::write(&path, text).unwrap(),
+                None => write_wav_i16(&path, &[0.1 * (nth + 1) as f32; 50], 16_000).unwrap(),
+            }
+        }
+        let card = format!("name: show\ntitle: t\nlicence: l\ncitation: c\norigin: o\nobtain: x\n{rules}");
+        let card = Card::parse("show.yaml", &card, &Diagnostics::new()).unwrap();
+        Self { corpora: vec![CorpusFolder { card, folder }], ..bench }
     }
 
     /// A path among the bench's own files.

@@ -1,25 +1,13 @@
 //! From a folder of recordings to tables of utterances, problems and examples.
 
-use std::fs;
-
-use affekt_audio::write_wav_i16;
-use affekt_config::Diagnostics;
-use affekt_corpus::Card;
 use affekt_domain::{ClassRules, LabelScheme, Labels, Role, Task};
 use affekt_graph::Failure;
-use affekt_ops::CorpusFolder;
 use affekt_table::{examples, manifest, problems};
 use serde_json::json;
 
 use crate::bench::Bench;
 
-const CARD: &str = "
-name: show
-title: t
-licence: l
-citation: c
-origin: o
-obtain: x
+const RULES: &str = "
 path: '(?P<part>[a-z]+)/(?P<who>\\d)(?P<mood>[a-z]+)'
 speaker: '{who}'
 label: '{mood}'
@@ -27,26 +15,12 @@ labels: { sad: sad, cross: angry }
 part: '{part}'
 ";
 
-/// A bench with a corpus of these files, for which `None` stands for a recording.
-fn bench(files: &[(&str, Option<&str>)]) -> Bench {
-    let bench = Bench::new();
-    let corpus = bench.path("show");
-    for (nth, (path, text)) in files.iter().enumerate() {
-        let path = corpus.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        match text {
-            Some(text) => fs::write(&path, text).unwrap(),
-            None => write_wav_i16(&path, &[0.1 * (nth + 1) as f32; 50], 16_000).unwrap(),
-        }
-    }
-    let card = Card::parse("show.yaml", CARD, &Diagnostics::new()).unwrap();
-    bench.with(vec![CorpusFolder { card, folder: corpus }])
-}
-
 #[test]
 fn recordings_problems_and_official_parts_go_into_tables() {
-    let bench =
-        bench(&[("test/1sad.wav", None), ("train/2cross.wav", None), ("train/3sad.wav", Some("no sound"))]);
+    let bench = Bench::of_corpus(
+        RULES,
+        &[("test/1sad.wav", None), ("train/2cross.wav", None), ("train/3sad.wav", Some("no sound"))],
+    );
     let outputs = bench.run("ingest", json!({ "corpus": "show" }), &[]).unwrap();
     let utterances = manifest::read(&bench.open(&outputs["manifest"])).unwrap();
     let parts: Vec<_> = utterances.iter().map(|one| (one.id.as_str(), one.samples, one.part)).collect();
@@ -73,7 +47,7 @@ fn recordings_problems_and_official_parts_go_into_tables() {
 #[test]
 fn a_corpus_of_which_nothing_is_left_fails() {
     let pointer = Some("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
-    let bench = bench(&[("test/1sad.wav", pointer), ("train/2sad.wav", pointer)]);
+    let bench = Bench::of_corpus(RULES, &[("test/1sad.wav", pointer), ("train/2sad.wav", pointer)]);
     let failure = bench.run("ingest", json!({ "corpus": "show" }), &[]).unwrap_err();
     let Failure::Failed { message } = failure else { panic!("{failure:?}") };
     assert_eq!(

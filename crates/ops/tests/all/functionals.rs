@@ -1,25 +1,14 @@
 //! The op `functionals`: openSMILE's files, matched to recordings.
 
-use std::fs;
-
-use affekt_config::Diagnostics;
-use affekt_corpus::Card;
 use affekt_domain::{Digest, Example, Target, Task, Utterance};
 use affekt_graph::{Item, Node, Ops, Resources, Work};
-use affekt_ops::CorpusFolder;
 use affekt_table::examples::{self, Examples};
 use affekt_table::features::Features;
 use serde_json::json;
 
 use crate::bench::{Bench, Unwatched, params};
 
-const CARD: &str = "
-name: show
-title: t
-licence: l
-citation: c
-origin: o
-obtain: x
+const RULES: &str = "
 path: '(?P<who>[a-z])(?P<mood>[a-z]+)'
 speaker: '{who}'
 label: '{mood}'
@@ -32,17 +21,9 @@ const ARFF: &str = "@relation openSMILE\n\n@attribute name string\n@attribute fr
                     @attribute F0_sma numeric\n@attribute jitter numeric\n@attribute class numeric\n\n@data\n\n\
                     'b',0.0,2.5,-1,?\n'a',0.0,1.0,0.5,?\n";
 
-/// A bench with a corpus of these files.
 fn bench(files: &[(&str, &str)]) -> Bench {
-    let bench = Bench::new();
-    let corpus = bench.path("show");
-    for (path, text) in files {
-        let path = corpus.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let card = Card::parse("show.yaml", CARD, &Diagnostics::new()).unwrap();
-    bench.with(vec![CorpusFolder { card, folder: corpus }])
+    let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(*text))).collect();
+    Bench::of_corpus(RULES, &files)
 }
 
 /// Stored examples of these recordings.
