@@ -218,7 +218,7 @@ pub enum NotLocated {
         /// The name.
         name: String,
         /// Why.
-        source: ShelfError,
+        source: Box<ShelfError>,
         /// Its mistakes, each at its line.
         mistakes: String,
     },
@@ -267,7 +267,7 @@ pub fn locate(wanted: &str, datasets: &[PathBuf], hub: &Hub) -> Result<Located, 
         let diagnostics = Diagnostics::new();
         let card = EncoderCard::find(datasets, wanted, &diagnostics).map_err(|source| NotLocated::Card {
             name: wanted.to_owned(),
-            source,
+            source: Box::new(source),
             mistakes: diagnostics.to_string(),
         })?;
         let path = whole_snapshot(wanted, hub, &card.repository, &card.revision)?;

@@ -1,0 +1,171 @@
+//! The canonical form: one safetensors file, everything f32 and under its canonical name, the configuration beside it.
+//!
+//! Its bytes are a function of what the encoder is alone: names are sorted, nothing tells of the files it came from.
+//! The layout is that of affekt-torch's checkpoints, whose reader opens it: alignment, and the digest of
+//! everything else in the file as the metadata entry `blake3`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::weights::Weights;
+use crate::{Encoder, EncoderCard, EncoderConfig, EncoderError};
+
+/// The metadata entry that holds the [`ArtefactCard`].
+pub const CARD: &str = "card";
+
+/// The metadata entry that holds the digest.
+const DIGEST: &str = "blake3";
+
+/// What an artefact says about the encoder in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArtefactCard {
+    /// Of this layout: 1.
+    pub version: u32,
+    /// What it is called: the name on its card, else [`UNNAMED`].
+    pub name: String,
+    /// What it is made of.
+    pub config: EncoderConfig,
+    /// Whether waveforms are brought to zero mean and unit variance before they enter.
+    pub normalise: bool,
+    /// Where it comes from, in words.
+    pub origin: String,
+    /// What may be done with it, where that is known.
+    pub licence: Option<String>,
+    /// Whether its weights were trained. If not, there are none: whoever uses it draws them from `seed`.
+    pub pretrained: bool,
+    /// What untrained weights are drawn from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+/// The name of a checkpoint that was given by its path: where a file lies is no part of what it is.
+pub const UNNAMED: &str = "unnamed";
+
+impl ArtefactCard {
+    /// That of a checkpoint that was read; `known` is its card, where it was called by its name.
+    #[must_use]
+    pub fn of(encoder: &Encoder, known: Option<&EncoderCard>) -> Self {
+        let origin = match known {
+            Some(known) => format!("https://huggingface.co/{} at {}", known.repository, known.revision),
+            None => "a checkpoint that no card describes".to_owned(),
+        };
+        Self {
+            version: 1,
+            name: known.map_or_else(|| UNNAMED.to_owned(), |known| known.name.clone()),
+            config: encoder.config.clone(),
+            normalise: encoder.normalise,
+            origin,
+            licence: known.map(|known| known.licence.clone()),
+            pretrained: true,
+            seed: None,
+        }
+    }
+
+    /// That of an encoder whose weights nobody trained, to be drawn from `seed`.
+    #[must_use]
+    pub fn untrained(config: EncoderConfig, normalise: bool, seed: u64) -> Self {
+        Self {
+            version: 1,
+            name: "random".into(),
+            config,
+            normalise,
+            origin: format!("drawn at random from seed {seed}: not pretrained"),
+            licence: None,
+            pretrained: false,
+            seed: Some(seed),
+        }
+    }
+}
+
+/// Writes an artefact, tensor by tensor: memory is asked for a few thousand elements.
+///
+/// # Errors
+/// When the file cannot be written, or a weight is no number.
+pub fn write(
+    path: &Path,
+    card: &ArtefactCard,
+    tensors: &BTreeMap<String, Weights>,
+) -> Result<(), EncoderError> {
+    let card = serde_json::to_string(card).map_err(|error| EncoderError::io(path)(error.into()))?;
+    write_safetensors(path, &BTreeMap::from([(CARD.to_owned(), card)]), tensors)
+}
+
+/// Writes f32 in the order of names, with metadata and the digest of both.
+pub(crate) fn write_safetensors(
+    path: &Path,
+    metadata: &BTreeMap<String, String>,
+    tensors: &BTreeMap<String, Weights>,
+) -> Result<(), EncoderError> {
+    let io = || EncoderError::io(path);
+    let plain = header(metadata, tensors);
+    let mut digest = blake3::Hasher::new();
+    digest.update(&plain);
+
+    let mut metadata = metadata.clone();
+    // The digest is known when all is written; until then its place is held.
+    metadata.insert(DIGEST.to_owned(), "0".repeat(64));
+    let head = padded(header(&metadata, tensors));
+    let mut file = BufWriter::new(File::create(path).map_err(io())?);
+    file.write_all(&head).map_err(io())?;
+    for (name, weights) in tensors {
+        write_values(&mut file, &mut digest, weights)
+            .map_err(io())?
+            .map_err(|NotFinite| EncoderError::NotFinite { name: name.clone() })?;
+    }
+    metadata.insert(DIGEST.to_owned(), digest.finalize().to_hex().to_string());
+    file.seek(SeekFrom::Start(0)).map_err(io())?;
+    file.write_all(&padded(header(&metadata, tensors))).map_err(io())?;
+    file.flush().map_err(io())
+}
+
+/// A weight that is no number.
+struct NotFinite;
+
+fn write_values(
+    file: &mut impl Write,
+    digest: &mut blake3::Hasher,
+    weights: &Weights,
+) -> io::Result<Result<(), NotFinite>> {
+    let (mut outcome, mut is_finite) = (Ok(()), true);
+    let mut bytes = Vec::new();
+    weights.each_chunk(|values| {
+        bytes.clear();
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        is_finite &= values.iter().all(|value| value.is_finite());
+        if outcome.is_ok() && is_finite {
+            digest.update(&bytes);
+            outcome = file.write_all(&bytes);
+        }
+    });
+    outcome.map(|()| if is_finite { Ok(()) } else { Err(NotFinite) })
+}
+
+/// Names, types, shapes and places as JSON, all keys sorted.
+fn header(metadata: &BTreeMap<String, String>, tensors: &BTreeMap<String, Weights>) -> Vec<u8> {
+    let mut entries = BTreeMap::from([("__metadata__", json!(metadata))]);
+    let mut start = 0;
+    for (name, weights) in tensors {
+        let end = start + weights.count() * size_of::<f32>();
+        let entry = BTreeMap::from([
+            ("data_offsets", json!([start, end])),
+            ("dtype", json!("F32")),
+            ("shape", json!(weights.shape())),
+        ]);
+        entries.insert(name, json!(entry));
+        start = end;
+    }
+    json!(entries).to_string().into_bytes()
+}
+
+/// The header as the file begins: after its length, and of a length that aligns the elements.
+fn padded(mut header: Vec<u8>) -> Vec<u8> {
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.append(&mut header);
+    bytes
+}

@@ -1,0 +1,395 @@
+//! What an encoder is made of, in the words of transformers' `config.json`.
+//!
+//! Every format's settings become this. What a `config.json` says beside these fields (tokens, class names, the version
+//! that wrote it) is no part of the encoder and is passed over.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The fields of transformers' `Wav2Vec2Config` that say what is computed and how it was pretrained, with the defaults
+/// of transformers 5.17.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EncoderConfig {
+    /// The architecture. Only `wav2vec2`.
+    pub model_type: String,
+    /// Classes of the CTC head, with the blank.
+    pub vocab_size: usize,
+    /// Width of the transformer.
+    pub hidden_size: usize,
+    /// Layers of the transformer.
+    pub num_hidden_layers: usize,
+    /// Heads of each self-attention.
+    pub num_attention_heads: usize,
+    /// Units between a layer's two linear maps.
+    pub intermediate_size: usize,
+    /// What follows the first of them.
+    pub hidden_act: Activation,
+    /// Share dropped of what is embedded and of both branches of a layer.
+    pub hidden_dropout: f64,
+    /// Share dropped of the units between a layer's linear maps.
+    pub activation_dropout: f64,
+    /// Share of attention weights dropped.
+    pub attention_dropout: f64,
+    /// Share dropped of the projected features.
+    pub feat_proj_dropout: f64,
+    /// Share dropped of the features that pretraining quantises.
+    pub feat_quantizer_dropout: f64,
+    /// Share dropped of what the CTC head reads.
+    pub final_dropout: f64,
+    /// Share of layers passed over in a training step.
+    pub layerdrop: f64,
+    /// Standard deviation that weights of linear maps begin with.
+    pub initializer_range: f64,
+    /// What the layer norms of projection and transformer add to variances.
+    pub layer_norm_eps: f64,
+    /// What the feature encoder normalises by.
+    pub feat_extract_norm: FeatureNorm,
+    /// What follows each convolution.
+    pub feat_extract_activation: Activation,
+    /// Channels of each convolution of the feature encoder.
+    pub conv_dim: Vec<usize>,
+    /// Their strides.
+    pub conv_stride: Vec<usize>,
+    /// Their kernels.
+    pub conv_kernel: Vec<usize>,
+    /// Whether they have biases.
+    pub conv_bias: bool,
+    /// Kernel, in frames, of the convolution that tells positions.
+    pub num_conv_pos_embeddings: usize,
+    /// Its groups.
+    pub num_conv_pos_embedding_groups: usize,
+    /// Whether layers normalise before their branches (LV60K, XLSR-53) or after them (BASE, LARGE).
+    pub do_stable_layer_norm: bool,
+    /// Whether frames and features are masked in training at all.
+    pub apply_spec_augment: bool,
+    /// About the share of frames masked in training, if spans did not overlap.
+    pub mask_time_prob: f64,
+    /// Frames of a span.
+    pub mask_time_length: usize,
+    /// Spans at least.
+    pub mask_time_min_masks: usize,
+    /// About the share of features masked in training.
+    pub mask_feature_prob: f64,
+    /// Features of a span.
+    pub mask_feature_length: usize,
+    /// Spans at least.
+    pub mask_feature_min_masks: usize,
+    /// Entries of each codebook of the quantiser.
+    pub num_codevectors_per_group: usize,
+    /// Its codebooks.
+    pub num_codevector_groups: usize,
+    /// Width of what it gives, all codebooks together.
+    pub codevector_dim: usize,
+    /// Width in which pretraining compares.
+    pub proj_codevector_dim: usize,
+    /// Temperature of the contrastive loss.
+    pub contrastive_logits_temperature: f64,
+    /// Distractors of the contrastive loss.
+    pub num_negatives: usize,
+    /// Weight of the diversity loss.
+    pub diversity_loss_weight: f64,
+    /// Width of the sequence classifier's projector.
+    pub classifier_proj_size: usize,
+}
+
+/// A function between layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// x Φ(x), by the error function.
+    Gelu,
+    /// max(x, 0).
+    Relu,
+}
+
+/// What the feature encoder normalises by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FeatureNorm {
+    /// After the first convolution, each channel over the clip.
+    Group,
+    /// After every convolution, each frame over the channels.
+    Layer,
+}
+
+/// The published architectures, by the names that experiments use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// BASE (Baevski et al., arXiv 2006.11477): 12 layers, 768 wide.
+    Base,
+    /// LARGE, trained on LibriSpeech: 24 layers, 1024 wide, otherwise as BASE.
+    Large,
+    /// LARGE trained on Libri-Light: layer norms throughout, before each branch, and biased convolutions.
+    LargeLv60k,
+    /// XLSR-53, trained on 53 languages (arXiv 2006.13979): the architecture of LARGE-LV60K.
+    Xlsr53,
+}
+
+/// A configuration that is not understood or cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A field of another type, or with a value that is not known.
+    #[error("`{field}`: {why}")]
+    Field {
+        /// The field.
+        field: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Another kind of encoder.
+    #[error("it is a model of type `{0}`: only `wav2vec2` is supported")]
+    ModelType(String),
+    /// Something that is not built here.
+    #[error("`{field}` is {value}: only {supported} is supported")]
+    Unsupported {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        supported: &'static str,
+    },
+    /// The lists of the feature encoder do not go together.
+    #[error(
+        "`conv_dim`, `conv_kernel` and `conv_stride` list {dims}, {kernels} and {strides} layers: expected as many each, at least one"
+    )]
+    Convolutions {
+        /// How many channels are listed.
+        dims: usize,
+        /// How many kernels.
+        kernels: usize,
+        /// How many strides.
+        strides: usize,
+    },
+    /// A number that must divide another does not.
+    #[error("`{field}` is {whole}, which `{divisor}`, {parts}, does not divide")]
+    Division {
+        /// What is divided.
+        field: &'static str,
+        /// Its value.
+        whole: usize,
+        /// What divides it.
+        divisor: &'static str,
+        /// Into how many parts.
+        parts: usize,
+    },
+    /// A size of nothing, or one beyond all reason.
+    #[error("`{field}` is {value}: expected between 1 and {MAX_SIZE}")]
+    Size {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        value: usize,
+    },
+}
+
+/// Larger than any width, kernel or number of layers that was ever trained: products of three of them fit into 64 bits.
+const MAX_SIZE: usize = 1 << 20;
+
+impl Default for EncoderConfig {
+    /// [`Architecture::Base`].
+    fn default() -> Self {
+        Self {
+            model_type: "wav2vec2".into(),
+            vocab_size: 32,
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            intermediate_size: 3072,
+            hidden_act: Activation::Gelu,
+            hidden_dropout: 0.1,
+            activation_dropout: 0.1,
+            attention_dropout: 0.1,
+            feat_proj_dropout: 0.0,
+            feat_quantizer_dropout: 0.0,
+            final_dropout: 0.1,
+            layerdrop: 0.1,
+            initializer_range: 0.02,
+            layer_norm_eps: 1e-5,
+            feat_extract_norm: FeatureNorm::Group,
+            feat_extract_activation: Activation::Gelu,
+            conv_dim: vec![512; 7],
+            conv_stride: PUBLISHED_STRIDES.to_vec(),
+            conv_kernel: PUBLISHED_KERNELS.to_vec(),
+            conv_bias: false,
+            num_conv_pos_embeddings: 128,
+            num_conv_pos_embedding_groups: 16,
+            do_stable_layer_norm: false,
+            apply_spec_augment: true,
+            mask_time_prob: 0.05,
+            mask_time_length: 10,
+            mask_time_min_masks: 2,
+            mask_feature_prob: 0.0,
+            mask_feature_length: 10,
+            mask_feature_min_masks: 0,
+            num_codevectors_per_group: 320,
+            num_codevector_groups: 2,
+            codevector_dim: 256,
+            proj_codevector_dim: 256,
+            contrastive_logits_temperature: 0.1,
+            num_negatives: 100,
+            diversity_loss_weight: 0.1,
+            classifier_proj_size: 256,
+        }
+    }
+}
+
+/// Kernels of the feature encoder in every published checkpoint.
+pub(crate) const PUBLISHED_KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
+/// Their strides: 20 ms a frame at 16 kHz.
+pub(crate) const PUBLISHED_STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
+
+impl Architecture {
+    /// All of them, by name.
+    pub const ALL: [(&str, Self); 4] = [
+        ("base", Self::Base),
+        ("large", Self::Large),
+        ("large-lv60k", Self::LargeLv60k),
+        ("xlsr-53", Self::Xlsr53),
+    ];
+
+    /// Its configuration. Dropouts and masks are transformers' defaults.
+    #[must_use]
+    pub fn config(self) -> EncoderConfig {
+        let base = EncoderConfig::default();
+        let large = EncoderConfig {
+            hidden_size: 1024,
+            num_hidden_layers: 24,
+            num_attention_heads: 16,
+            intermediate_size: 4096,
+            codevector_dim: 768,
+            proj_codevector_dim: 768,
+            ..base.clone()
+        };
+        match self {
+            Self::Base => base,
+            Self::Large => large,
+            Self::LargeLv60k | Self::Xlsr53 => EncoderConfig {
+                feat_extract_norm: FeatureNorm::Layer,
+                conv_bias: true,
+                do_stable_layer_norm: true,
+                ..large
+            },
+        }
+    }
+}
+
+impl EncoderConfig {
+    /// The fields of a `config.json` that are an encoder's.
+    ///
+    /// # Errors
+    /// When it is of another kind of model or asks for what is not supported.
+    pub(crate) fn told(fields: &Map<String, Value>) -> Result<Map<String, Value>, ConfigError> {
+        match fields.get("model_type") {
+            Some(Value::String(kind)) if kind == "wav2vec2" => {}
+            Some(Value::String(kind)) => return Err(ConfigError::ModelType(kind.clone())),
+            _ => return Err(ConfigError::ModelType("(not said)".into())),
+        }
+        for (field, supported) in
+            [("add_adapter", "false"), ("use_weighted_layer_sum", "false"), ("adapter_attn_dim", "null")]
+        {
+            let value = fields.get(field).unwrap_or(&Value::Null);
+            if !matches!(value, Value::Null | Value::Bool(false)) {
+                return Err(ConfigError::Unsupported { field, value: value.to_string(), supported });
+            }
+        }
+        let known = Self::default().fields();
+        let own = fields.iter().filter(|(field, value)| known.contains_key(*field) && !value.is_null());
+        Ok(own.map(|(field, value)| (field.clone(), value.clone())).collect())
+    }
+
+    /// This configuration with some fields set.
+    ///
+    /// # Errors
+    /// When there is no such field, or the result cannot be built.
+    pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
+        let mut config = self.clone();
+        for (field, value) in fields {
+            config = config.set(field, value)?;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// This configuration with one field set, whether or not the whole can be built.
+    ///
+    /// # Errors
+    /// When there is no such field, or the value is none for it.
+    pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
+        let wrong = |why| ConfigError::Field { field: field.to_owned(), why };
+        let mut fields = self.fields();
+        match fields.get_mut(field) {
+            Some(before) => *before = value.clone(),
+            None => return Err(wrong("no field of this name is known".into())),
+        }
+        Self::deserialize(Value::Object(fields)).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// All fields, by name.
+    #[must_use]
+    pub fn fields(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        }
+    }
+
+    /// Channels that the feature encoder gives, and the projection reads.
+    pub(crate) fn features(&self) -> usize {
+        self.conv_dim.last().copied().unwrap_or(0)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.model_type != "wav2vec2" {
+            return Err(ConfigError::ModelType(self.model_type.clone()));
+        }
+        let (dims, kernels, strides) = (self.conv_dim.len(), self.conv_kernel.len(), self.conv_stride.len());
+        if dims == 0 || kernels != dims || strides != dims {
+            return Err(ConfigError::Convolutions { dims, kernels, strides });
+        }
+        let sizes = [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+            ("num_conv_pos_embeddings", self.num_conv_pos_embeddings),
+            ("num_conv_pos_embedding_groups", self.num_conv_pos_embedding_groups),
+            ("num_codevectors_per_group", self.num_codevectors_per_group),
+            ("num_codevector_groups", self.num_codevector_groups),
+            ("codevector_dim", self.codevector_dim),
+            ("proj_codevector_dim", self.proj_codevector_dim),
+            ("mask_time_length", self.mask_time_length),
+            ("mask_feature_length", self.mask_feature_length),
+            ("classifier_proj_size", self.classifier_proj_size),
+        ];
+        let lists = [
+            ("conv_dim", &self.conv_dim),
+            ("conv_kernel", &self.conv_kernel),
+            ("conv_stride", &self.conv_stride),
+        ];
+        let listed = lists.iter().flat_map(|(field, list)| list.iter().map(|size| (*field, *size)));
+        for (field, value) in sizes.into_iter().chain(listed) {
+            if !(1..=MAX_SIZE).contains(&value) {
+                return Err(ConfigError::Size { field, value });
+            }
+        }
+        for (field, whole, divisor, parts) in [
+            ("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads),
+            (
+                "hidden_size",
+                self.hidden_size,
+                "num_conv_pos_embedding_groups",
+                self.num_conv_pos_embedding_groups,
+            ),
+            ("codevector_dim", self.codevector_dim, "num_codevector_groups", self.num_codevector_groups),
+        ] {
+            if !whole.is_multiple_of(parts) {
+                return Err(ConfigError::Division { field, whole, divisor, parts });
+            }
+        }
+        Ok(())
+    }
+}

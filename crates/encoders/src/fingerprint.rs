@@ -1,0 +1,28 @@
+//! What tells one checkpoint from another without understanding it: the bytes of its files.
+
+use std::path::Path;
+
+use crate::EncoderError;
+use crate::folder;
+use crate::weights::map;
+
+/// BLAKE3 over the files that [`crate::read`] would read. Where they lie and what they are called does not enter, nor does
+/// what else is in the folder.
+///
+/// # Errors
+/// When there is no checkpoint, or a file cannot be read.
+pub fn fingerprint(path: &Path) -> Result<[u8; 32], EncoderError> {
+    let is_folder = std::fs::metadata(path).map_err(EncoderError::io(path))?.is_dir();
+    let files = if is_folder { folder::files_read(path)? } else { vec![("weights", path.to_owned())] };
+    let mut digests = Vec::new();
+    for (what, file) in files {
+        let bytes = map(&file).map_err(EncoderError::io(&file))?;
+        digests.push((what, blake3::hash(&bytes)));
+    }
+    digests.sort_by_key(|(what, digest)| (*what, *digest.as_bytes()));
+    let mut whole = blake3::Hasher::new();
+    for (what, digest) in digests {
+        whole.update(&(what.len() as u64).to_le_bytes()).update(what.as_bytes()).update(digest.as_bytes());
+    }
+    Ok(*whole.finalize().as_bytes())
+}

@@ -1,0 +1,123 @@
+//! A folder of transformers: `config.json`, the weights in one file or several, and what the feature extractor does.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::hub::{CONFIG, PREPROCESSOR, WEIGHTS, is_index, shards};
+use crate::pt::Pt;
+use crate::read::{Named, Raw};
+use crate::{EncoderConfig, EncoderError, Format, safe};
+
+/// More than any configuration or index has.
+const MAX_JSON_BYTES: u64 = 64 << 20;
+
+/// Reads all but the elements.
+pub(crate) fn read(folder: &Path) -> Result<Raw, EncoderError> {
+    let path = config(folder)?;
+    let fields = fields(&path)?;
+    let told = EncoderConfig::told(&fields).map_err(|cause| EncoderError::Config { path, cause })?;
+
+    let mut named = Named::default();
+    for file in weights(folder)? {
+        let is_safe = file.extension().is_some_and(|extension| extension == "safetensors");
+        let part = if is_safe { safe::read(&file)? } else { Pt::open(&file)?.state_dict()? };
+        named.tensors.extend(part.tensors);
+        named.left_out.extend(part.left_out);
+    }
+    let (normalise, notes) = match inside(folder, PREPROCESSOR, folder)? {
+        Some(path) => (is_normalising(&path)?, Vec::new()),
+        None => {
+            let note = format!("no `{PREPROCESSOR}`: waveforms are normalised, transformers' default");
+            (true, vec![note])
+        }
+    };
+    Ok(Raw { path: folder.to_owned(), format: Format::Transformers, told, normalise, named, notes })
+}
+
+/// The files that [`read`] reads but the index of shards, which only names some of the others; and what each is.
+pub(crate) fn files_read(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>, EncoderError> {
+    let mut files = vec![("config", config(folder)?)];
+    files.extend(inside(folder, PREPROCESSOR, folder)?.map(|path| ("preprocessor", path)));
+    files.extend(weights(folder)?.into_iter().map(|path| ("weights", path)));
+    Ok(files)
+}
+
+fn config(folder: &Path) -> Result<PathBuf, EncoderError> {
+    inside(folder, CONFIG, folder)?.ok_or_else(|| {
+        let why = format!("a folder without `{CONFIG}`: expected one that transformers saved");
+        EncoderError::NoCheckpoint { path: folder.to_owned(), why }
+    })
+}
+
+fn is_normalising(path: &Path) -> Result<bool, EncoderError> {
+    match fields(path)?.get("do_normalize") {
+        None => Ok(true),
+        Some(Value::Bool(normalise)) => Ok(*normalise),
+        Some(other) => {
+            let why = format!("`do_normalize` is {other}: expected true or false");
+            Err(EncoderError::Json { path: path.to_owned(), why })
+        }
+    }
+}
+
+/// The files that hold the weights.
+fn weights(folder: &Path) -> Result<Vec<PathBuf>, EncoderError> {
+    for name in WEIGHTS {
+        let Some(path) = inside(folder, name, folder)? else { continue };
+        if !is_index(name) {
+            return Ok(vec![path]);
+        }
+        let wrong = |why| EncoderError::Json { path: path.clone(), why };
+        let shards = shards(&json(&path)?).map_err(|why| wrong(format!("it {why}")))?;
+        let found = shards.into_iter().map(|shard| {
+            let found = inside(folder, &shard, &path)?;
+            found.ok_or_else(|| {
+                wrong(format!("it names `{shard}`, which is not there: fetch the checkpoint anew"))
+            })
+        });
+        return found.collect();
+    }
+    let why = format!("no weights: expected one of {}", WEIGHTS.join(", "));
+    Err(EncoderError::NoCheckpoint { path: folder.to_owned(), why })
+}
+
+/// The file called `name` in `folder`, if it is there. `says` is what names it.
+///
+/// Links may lead to files of the folder, and in a hub's cache (`snapshots/<revision>/`, of links alone) to the `blobs/`
+/// beside `snapshots/`.
+fn inside(folder: &Path, name: &str, says: &Path) -> Result<Option<PathBuf>, EncoderError> {
+    let outside = || EncoderError::Outside { path: says.to_owned(), name: name.to_owned() };
+    let mut parts = Path::new(name).components();
+    if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+        return Err(outside());
+    }
+    let path = folder.join(name);
+    if !path.try_exists().map_err(EncoderError::io(&path))? {
+        return Ok(None);
+    }
+    let real = path.canonicalize().map_err(EncoderError::io(&path))?;
+    let home = folder.canonicalize().map_err(EncoderError::io(folder))?;
+    let snapshots = home.parent().filter(|parent| parent.ends_with("snapshots"));
+    let blobs = snapshots.and_then(Path::parent).map(|cache| cache.join("blobs"));
+    if real.starts_with(&home) || blobs.is_some_and(|blobs| real.starts_with(blobs)) {
+        Ok(Some(path))
+    } else {
+        Err(outside())
+    }
+}
+
+fn fields(path: &Path) -> Result<Map<String, Value>, EncoderError> {
+    let wrong = |error| format!("not the settings that were expected: {error}");
+    serde_json::from_str(&json(path)?)
+        .map_err(|error| EncoderError::Json { path: path.to_owned(), why: wrong(error) })
+}
+
+fn json(path: &Path) -> Result<String, EncoderError> {
+    let bytes = std::fs::metadata(path).map_err(EncoderError::io(path))?.len();
+    if bytes > MAX_JSON_BYTES {
+        let why = format!("{bytes} bytes of JSON, which no checkpoint's settings have");
+        return Err(EncoderError::Json { path: path.to_owned(), why });
+    }
+    std::fs::read_to_string(path).map_err(EncoderError::io(path))
+}

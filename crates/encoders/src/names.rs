@@ -1,0 +1,88 @@
+//! What the same tensor is called in each format.
+//!
+//! Sources: transformers' `convert_wav2vec2_original_pytorch_checkpoint_to_pytorch.py` (fairseq), torchaudio's
+//! `models/wav2vec2/utils/import_huggingface.py` (torchaudio).
+
+use crate::Format;
+
+/// The canonical name of what `format` calls `theirs`; a name that no encoder has where it is none of its.
+pub(crate) fn canonical(format: Format, theirs: &str) -> String {
+    let name = match format {
+        Format::Transformers => theirs.strip_prefix("wav2vec2.").unwrap_or(theirs).to_owned(),
+        Format::Torchaudio => torchaudio(theirs),
+        Format::Fairseq => fairseq(theirs),
+    };
+    // PyTorch from 2.0 on keeps weight norm as a parametrization.
+    for (new, old) in [("original0", "weight_g"), ("original1", "weight_v")] {
+        if let Some(layer) = name.strip_suffix(&format!("parametrizations.weight.{new}")) {
+            return format!("{layer}{old}");
+        }
+    }
+    name
+}
+
+fn torchaudio(theirs: &str) -> String {
+    // What torchaudio's bundles wrap a model in.
+    let name = theirs.strip_prefix("model.").unwrap_or(theirs);
+    for (before, after) in [
+        ("encoder.feature_projection.", "feature_projection."),
+        ("encoder.transformer.", "encoder."),
+        ("aux.", "lm_head."),
+    ] {
+        if let Some(rest) = name.strip_prefix(before) {
+            return format!("{after}{rest}");
+        }
+    }
+    name.to_owned()
+}
+
+/// What a fine-tuned model of fairseq puts before the names of the encoder that it began with.
+const FAIRSEQ_PREFIXES: [&str; 3] = ["w2v_encoder.w2v_model.", "encoder.w2v_model.", "w2v_model."];
+
+fn fairseq(theirs: &str) -> String {
+    if let Some(rest) = theirs.strip_prefix("w2v_encoder.proj.") {
+        return format!("lm_head.{rest}");
+    }
+    let name = FAIRSEQ_PREFIXES.iter().find_map(|prefix| theirs.strip_prefix(prefix)).unwrap_or(theirs);
+    if name == "mask_emb" {
+        return crate::shapes::MASK.to_owned();
+    }
+    for (before, after) in [
+        ("layer_norm.", "feature_projection.layer_norm."),
+        ("post_extract_proj.", "feature_projection.projection."),
+        ("encoder.pos_conv.0.", "encoder.pos_conv_embed.conv."),
+        ("quantizer.vars", "quantizer.codevectors"),
+        ("final_proj.", "project_hid."),
+    ] {
+        if let Some(rest) = name.strip_prefix(before) {
+            return format!("{after}{rest}");
+        }
+    }
+    let layered = |list: &str, parts: &[(&str, &str)]| {
+        let (number, rest) = name.strip_prefix(list)?.split_once('.')?;
+        let (before, after) = parts.iter().find(|(before, _)| rest.starts_with(before))?;
+        Some(format!("{list}{number}.{after}{}", &rest[before.len()..]))
+    };
+    // A convolution is followed by its dropout and its norm, a layer norm between two transpositions.
+    let convolution = [("0.", "conv."), ("2.1.", "layer_norm."), ("2.", "layer_norm.")];
+    let layer = [
+        ("self_attn.", "attention."),
+        ("self_attn_layer_norm.", "layer_norm."),
+        ("fc1.", "feed_forward.intermediate_dense."),
+        ("fc2.", "feed_forward.output_dense."),
+    ];
+    layered("feature_extractor.conv_layers.", &convolution)
+        .or_else(|| layered("encoder.layers.", &layer))
+        .unwrap_or_else(|| name.to_owned())
+}
+
+/// Why a tensor is no weight, if its name says so.
+pub(crate) fn no_weight(theirs: &str) -> Option<&'static str> {
+    if theirs.ends_with("num_batches_tracked") {
+        Some("a counter of training steps")
+    } else if theirs.split('.').any(|part| part == "_ema" || part == "ema") {
+        Some("a moving average of other tensors")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,89 @@
+//! The tensors of an encoder and of the heads that checkpoints bring along: their canonical names and shapes.
+//!
+//! Canonical names are transformers', the encoder's without the `wav2vec2.` that models with a head put before them,
+//! weight norm as `weight_g` (length) and `weight_v` (direction).
+
+use std::collections::BTreeMap;
+
+use crate::EncoderConfig;
+
+/// What frames are replaced by where they are masked. Not every format keeps it.
+pub(crate) const MASK: &str = "masked_spec_embed";
+
+/// Every tensor of the encoder.
+pub(crate) fn encoder(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
+    let mut shapes = Shapes::default();
+    let width = config.hidden_size;
+    shapes.put(MASK, &[width]);
+    let mut channels = 1;
+    for (i, (dim, kernel)) in config.conv_dim.iter().zip(&config.conv_kernel).enumerate() {
+        let layer = format!("feature_extractor.conv_layers.{i}");
+        shapes.put(&format!("{layer}.conv.weight"), &[*dim, channels, *kernel]);
+        if config.conv_bias {
+            shapes.put(&format!("{layer}.conv.bias"), &[*dim]);
+        }
+        if i == 0 || config.feat_extract_norm == crate::FeatureNorm::Layer {
+            shapes.norm(&format!("{layer}.layer_norm"), *dim);
+        }
+        channels = *dim;
+    }
+    shapes.norm("feature_projection.layer_norm", channels);
+    shapes.linear("feature_projection.projection", channels, width);
+    let kernel = config.num_conv_pos_embeddings;
+    let positions = "encoder.pos_conv_embed.conv";
+    shapes.put(&format!("{positions}.weight_g"), &[1, 1, kernel]);
+    shapes.put(
+        &format!("{positions}.weight_v"),
+        &[width, width / config.num_conv_pos_embedding_groups, kernel],
+    );
+    shapes.put(&format!("{positions}.bias"), &[width]);
+    shapes.norm("encoder.layer_norm", width);
+    for i in 0..config.num_hidden_layers {
+        let layer = format!("encoder.layers.{i}");
+        for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+            shapes.linear(&format!("{layer}.attention.{projection}"), width, width);
+        }
+        shapes.norm(&format!("{layer}.layer_norm"), width);
+        let units = config.intermediate_size;
+        shapes.linear(&format!("{layer}.feed_forward.intermediate_dense"), width, units);
+        shapes.linear(&format!("{layer}.feed_forward.output_dense"), units, width);
+        shapes.norm(&format!("{layer}.final_layer_norm"), width);
+    }
+    shapes.0
+}
+
+/// Every tensor of the heads whose sizes the configuration tells: that of pretraining, and the CTC head.
+pub(crate) fn heads(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
+    let mut shapes = Shapes::default();
+    let (width, compared) = (config.hidden_size, config.proj_codevector_dim);
+    let entries = config.num_codevector_groups * config.num_codevectors_per_group;
+    shapes.put("quantizer.codevectors", &[1, entries, config.codevector_dim / config.num_codevector_groups]);
+    shapes.linear("quantizer.weight_proj", config.features(), entries);
+    shapes.linear("project_q", config.codevector_dim, compared);
+    shapes.linear("project_hid", width, compared);
+    shapes.linear("lm_head", width, config.vocab_size);
+    shapes.0
+}
+
+/// Heads whose sizes depend on what they were trained for.
+pub(crate) const CLASSIFIER: [&str; 4] =
+    ["projector.weight", "projector.bias", "classifier.weight", "classifier.bias"];
+
+#[derive(Default)]
+struct Shapes(BTreeMap<String, Vec<usize>>);
+
+impl Shapes {
+    fn put(&mut self, name: &str, shape: &[usize]) {
+        self.0.insert(name.to_owned(), shape.to_vec());
+    }
+
+    fn norm(&mut self, layer: &str, width: usize) {
+        self.put(&format!("{layer}.weight"), &[width]);
+        self.put(&format!("{layer}.bias"), &[width]);
+    }
+
+    fn linear(&mut self, layer: &str, from: usize, to: usize) {
+        self.put(&format!("{layer}.weight"), &[to, from]);
+        self.put(&format!("{layer}.bias"), &[to]);
+    }
+}

@@ -1,0 +1,77 @@
+//! torchaudio's checkpoints: a state dict of `torchaudio.models.wav2vec2` and nothing else. What can be told from shapes
+//! is; the rest follows the published checkpoints, or has to be said.
+//!
+//! | told by shapes | follows the published | must be said, unless it is as published |
+//! |---|---|---|
+//! | widths, layers, kernels, groups, biases, CTC classes, which norms there are | normalising before the branches and normalised waveforms go with layer norms in the feature encoder (LV60K, XLSR-53; not BASE, LARGE) | `num_attention_heads`: 12 for a width of 768, 16 for 1024; `conv_stride`: 5, 2, 2, 2, 2, 2, 2 for kernels 10, 3, 3, 3, 3, 2, 2 |
+//!
+//! Dropouts and masks are transformers' defaults. HuBERT in torchaudio has the same names and shapes: it cannot be told
+//! from wav2vec 2.0.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{PUBLISHED_KERNELS, PUBLISHED_STRIDES};
+use crate::names::canonical;
+use crate::read::{Named, Raw};
+use crate::{EncoderError, Format};
+
+/// The checkpoint that these tensors are.
+pub(crate) fn raw(path: &Path, named: Named) -> Result<Raw, EncoderError> {
+    let format = Format::Torchaudio;
+    let shapes: BTreeMap<String, &[usize]> =
+        named.tensors.iter().map(|(name, weights)| (canonical(format, name), weights.shape())).collect();
+    let Some((told, normalise)) = told(&shapes) else {
+        let why = "no checkpoint of wav2vec 2.0: expected torchaudio's names (`encoder.transformer.…`), or fairseq's \
+                   `model` beside `cfg` or `args`; of transformers' checkpoints, give the folder with `config.json`";
+        return Err(EncoderError::NoCheckpoint { path: path.to_owned(), why: why.into() });
+    };
+    let notes = vec![format!(
+        "torchaudio's files say nothing of normalising: {}, as of the published checkpoints of this architecture",
+        if normalise { "waveforms are normalised" } else { "waveforms are not normalised" }
+    )];
+    Ok(Raw { path: path.to_owned(), format, told, normalise, named, notes })
+}
+
+/// The fields that shapes tell, and whether waveforms are normalised. `None` where there is no such network.
+fn told(shapes: &BTreeMap<String, &[usize]>) -> Option<(Map<String, Value>, bool)> {
+    let convolution = |i: usize| match shapes.get(&format!("feature_extractor.conv_layers.{i}.conv.weight")) {
+        Some([dim, _, kernel]) => Some((*dim, *kernel)),
+        _ => None,
+    };
+    let (dims, kernels): (Vec<usize>, Vec<usize>) = (0..).map_while(convolution).unzip();
+    let [width, _] = *shapes.get("feature_projection.projection.weight")? else { return None };
+    let [_, in_group, positions] = *shapes.get("encoder.pos_conv_embed.conv.weight_v")? else { return None };
+    let [units, _] = *shapes.get("encoder.layers.0.feed_forward.intermediate_dense.weight")? else {
+        return None;
+    };
+    let has_layer = |i: &usize| shapes.contains_key(&format!("encoder.layers.{i}.layer_norm.weight"));
+    let has_norms = shapes.contains_key("feature_extractor.conv_layers.1.layer_norm.weight");
+    let told = json!({
+        "conv_dim": dims,
+        "conv_kernel": kernels,
+        "conv_bias": shapes.contains_key("feature_extractor.conv_layers.0.conv.bias"),
+        "feat_extract_norm": if has_norms { "layer" } else { "group" },
+        "do_stable_layer_norm": has_norms,
+        "hidden_size": width,
+        "num_hidden_layers": (0..).take_while(has_layer).count(),
+        "intermediate_size": units,
+        "num_conv_pos_embeddings": positions,
+        "num_conv_pos_embedding_groups": width.checked_div(*in_group).unwrap_or(0),
+    });
+    let Value::Object(mut told) = told else { return None };
+    if let Some([classes, _]) = shapes.get("lm_head.weight") {
+        told.insert("vocab_size".into(), json!(classes));
+    }
+    if let Some(heads) =
+        [(768, 12), (1024, 16)].iter().find_map(|(size, heads)| (size == width).then_some(heads))
+    {
+        told.insert("num_attention_heads".into(), json!(heads));
+    }
+    if kernels == PUBLISHED_KERNELS {
+        told.insert("conv_stride".into(), json!(PUBLISHED_STRIDES));
+    }
+    Some((told, has_norms))
+}
