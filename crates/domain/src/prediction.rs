@@ -43,10 +43,12 @@ pub struct Epoch {
     pub train_loss: f64,
     /// Mean loss over the dev examples, likewise, where there is a dev part.
     pub dev_loss: Option<f64>,
-    /// Accuracy on the dev examples, in `0..=1`.
+    /// Accuracy on the dev examples, in `0..=1`, where there are classes.
     pub dev_accuracy: Option<f64>,
-    /// Unweighted average recall on the dev examples, in `0..=1`.
+    /// Unweighted average recall on the dev examples, in `0..=1`, likewise.
     pub dev_uar: Option<f64>,
+    /// Mean concordance correlation coefficient on the dev examples, in `-1..=1`, where there are values.
+    pub dev_ccc: Option<f64>,
     /// Whether this is the epoch whose weights were kept.
     pub kept: bool,
 }

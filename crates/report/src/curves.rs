@@ -182,6 +182,7 @@ mod tests {
             dev_loss: None,
             dev_accuracy: None,
             dev_uar: None,
+            dev_ccc: None,
             kept: i == 1,
         };
         History { fold: 1, seed: 2, epochs: losses.iter().enumerate().map(epoch).collect() }

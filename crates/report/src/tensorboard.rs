@@ -67,6 +67,7 @@ fn scalars(epoch: &Epoch) -> Vec<Scalar> {
         ("loss/dev", epoch.dev_loss),
         ("dev/accuracy", epoch.dev_accuracy),
         ("dev/uar", epoch.dev_uar),
+        ("dev/ccc", epoch.dev_ccc),
         ("learning_rate", Some(epoch.learning_rate)),
     ];
     // Epochs are counted anew in a refit: its curves stand beside those of the search, not over them.
@@ -136,6 +137,7 @@ mod tests {
             dev_loss: None,
             dev_accuracy: None,
             dev_uar: None,
+            dev_ccc: None,
             kept: false,
         };
         let folder = tempfile::tempdir().unwrap();

@@ -28,6 +28,7 @@ pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
         optional("dev_loss", DataType::Float64),
         optional("dev_accuracy", DataType::Float64),
         optional("dev_uar", DataType::Float64),
+        optional("dev_ccc", DataType::Float64),
         required("kept", DataType::Boolean),
     ];
     write_rows(path, &schema(KIND, fields, &[]), epochs, |rows| {
@@ -39,6 +40,7 @@ pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
             Arc::new(rows.iter().map(|row| row.dev_loss).collect::<Float64Array>()),
             Arc::new(rows.iter().map(|row| row.dev_accuracy).collect::<Float64Array>()),
             Arc::new(rows.iter().map(|row| row.dev_uar).collect::<Float64Array>()),
+            Arc::new(rows.iter().map(|row| row.dev_ccc).collect::<Float64Array>()),
             Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.kept)))),
         ])
     })
@@ -57,6 +59,7 @@ pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
         let dev_losses = columns.any::<Float64Array>("dev_loss")?;
         let dev_accuracies = columns.any::<Float64Array>("dev_accuracy")?;
         let dev_uars = columns.any::<Float64Array>("dev_uar")?;
+        let dev_cccs = columns.any::<Float64Array>("dev_ccc")?;
         let kept = columns.flag("kept")?;
         let figure = |column: &Float64Array, row| column.is_valid(row).then(|| column.value(row));
         let stage = |name: &str| {
@@ -72,6 +75,7 @@ pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
                 dev_loss: figure(dev_losses, row),
                 dev_accuracy: figure(dev_accuracies, row),
                 dev_uar: figure(dev_uars, row),
+                dev_ccc: figure(dev_cccs, row),
                 kept: kept.value(row),
             })
         };

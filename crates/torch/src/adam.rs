@@ -76,6 +76,14 @@ impl Adam {
             },
             &shim::AdamNumbers { learning_rate, betas: (beta1, beta2), weight_decay, epsilon, decoupled },
         )?;
+        self.forget_gradients()
+    }
+
+    /// Leaves every parameter without a gradient, as [`Adam::step`] does, but unchanged.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn forget_gradients(&self) -> Result<(), TorchError> {
         shim::forget_gradients(&self.parameters)
     }
 

@@ -124,6 +124,11 @@ fn check_task(config: &TrainConfig, task: &Task) -> Result<(), TrainError> {
             format!("{monitor:?}"),
             "`dev-loss` or `dev-ccc`, for the rows have values and no classes",
         ),
+        (Monitor::DevCcc, Task::Classes(_)) => bad(
+            "stopping.monitor",
+            "DevCcc".into(),
+            "`dev-loss`, `dev-accuracy` or `dev-uar`, for the rows have classes and no values",
+        ),
         _ => check_loss(config, task),
     }
 }

@@ -127,6 +127,8 @@ pub enum Monitor {
     DevAccuracy,
     /// Mean recall of the classes: higher is better.
     DevUar,
+    /// Mean concordance correlation coefficient of the outputs: higher is better.
+    DevCcc,
 }
 
 /// Training anew, once early stopping has found how many epochs are best: from the seed, for exactly that many, with

@@ -142,3 +142,120 @@ impl Order {
         self.before.last().copied().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use affekt_domain::Role;
+    use affekt_models::InputShape;
+
+    use super::*;
+    use crate::Target;
+
+    /// 100 waveforms of 1 to 100 samples, at 10 Hz.
+    struct Lengths(Vec<f32>);
+
+    impl Examples for Lengths {
+        fn len(&self) -> usize {
+            100
+        }
+        fn input(&self) -> InputShape {
+            InputShape::Waveforms
+        }
+        fn rate_hz(&self) -> Option<u32> {
+            Some(10)
+        }
+        fn values(&self, row: usize) -> &[f32] {
+            &self.0[..=row]
+        }
+        fn target(&self, _: usize) -> Target<'_> {
+            Target::Class(0)
+        }
+        fn name(&self, _: usize) -> &str {
+            "length"
+        }
+        fn speaker(&self, _: usize) -> &str {
+            "C/1"
+        }
+        fn role(&self, _: usize) -> Option<Role> {
+            Some(Role::Train)
+        }
+    }
+
+    fn order(config: &TrainConfig) -> Order {
+        let rows: Vec<usize> = (0..100).collect();
+        Order::new(config, 1, &Lengths(vec![0.0; 100]), &rows, 3)
+    }
+
+    fn config(batching: Batching) -> TrainConfig {
+        TrainConfig { batching, batch_size: 8, ..TrainConfig::default() }
+    }
+
+    /// What share of the batches is padding.
+    fn padding(batches: &[Vec<usize>]) -> f64 {
+        let samples: usize = batches.iter().flatten().map(|row| row + 1).sum();
+        let padded: usize = batches.iter().map(|batch| batch.len() * (batch.iter().max().unwrap() + 1)).sum();
+        1.0 - samples as f64 / padded as f64
+    }
+
+    const BUCKETED: Batching = Batching::Bucketed { seconds: None, noise: 0.1 };
+    const FILLED: Batching = Batching::Bucketed { seconds: Some(40.0), noise: 0.1 };
+
+    #[test]
+    fn every_row_comes_once_an_epoch_and_every_epoch_is_another() {
+        for batching in [Batching::Shuffled, BUCKETED, FILLED] {
+            let order = order(&config(batching));
+            let [first, second] = [1, 2].map(|epoch| order.epoch(epoch));
+            for epoch in [&first, &second] {
+                let mut rows = epoch.concat();
+                rows.sort_unstable();
+                assert!(rows.into_iter().eq(0..100), "{batching:?}");
+            }
+            assert_eq!(order.epoch(1), first);
+            assert_ne!(first, second);
+            let counts: Vec<u64> = (1..=3).map(|epoch| order.epoch(epoch).len() as u64).collect();
+            assert_eq!(order.total(), counts.iter().sum::<u64>());
+            assert_eq!([1, 2, 3].map(|epoch| order.before(epoch)), [0, counts[0], counts[0] + counts[1]]);
+        }
+    }
+
+    #[test]
+    fn buckets_hold_waveforms_of_a_length() {
+        let [shuffled, bucketed, filled] =
+            [Batching::Shuffled, BUCKETED, FILLED].map(|batching| order(&config(batching)).epoch(1));
+        assert!(padding(&shuffled) > 0.3, "{}", padding(&shuffled));
+        assert!(padding(&bucketed) < 0.15, "{}", padding(&bucketed));
+        assert!(padding(&filled) < 0.15, "{}", padding(&filled));
+        assert!(bucketed.iter().filter(|batch| batch.len() == 8).count() == 12);
+        // Batches do not come in the order of their lengths.
+        let longest: Vec<_> = bucketed.iter().map(|batch| batch.iter().max()).collect();
+        assert!(!longest.is_sorted());
+    }
+
+    #[test]
+    fn batches_are_filled_up_to_their_seconds_and_no_further() {
+        for batch in order(&config(FILLED)).epoch(1) {
+            let padded = batch.len() * (batch.iter().max().unwrap() + 1);
+            assert!(padded <= 400 || batch.len() == 1, "{batch:?}");
+        }
+        let crop = Some(crate::Crop { seconds: 1.0, at: crate::CropAt::Start });
+        let cropped = order(&TrainConfig { crop, ..config(FILLED) }).epoch(1);
+        assert_eq!(cropped.iter().filter(|batch| batch.len() >= 40).count(), 2);
+        let tiny = Batching::Bucketed { seconds: Some(0.01), noise: 0.0 };
+        assert_eq!(order(&config(tiny)).epoch(1).len(), 100);
+    }
+
+    #[test]
+    fn dropping_the_last_drops_at_random() {
+        for batching in [Batching::Shuffled, BUCKETED] {
+            let order = order(&TrainConfig { drop_last: true, ..config(batching) });
+            let mut dropped = Vec::new();
+            for epoch in 1..=3 {
+                let batches = order.epoch(epoch);
+                assert!(batches.len() == 12 && batches.iter().all(|batch| batch.len() == 8));
+                dropped.extend((0..100).filter(|row| !batches.iter().any(|batch| batch.contains(row))));
+            }
+            assert!(dropped.len() == 12 && dropped.iter().any(|row| *row < 50), "{dropped:?}");
+            assert_eq!(order.total(), 36);
+        }
+    }
+}

@@ -115,6 +115,7 @@ impl<'a> Run<'a> {
                 dev_loss: dev.map(|dev| dev.loss),
                 dev_accuracy: dev.and_then(|dev| dev.accuracy),
                 dev_uar: dev.and_then(|dev| dev.uar),
+                dev_ccc: dev.and_then(|dev| dev.ccc),
                 kept: false,
             };
             let best = self.history.iter().find(|old| self.is_kept(old));
@@ -162,6 +163,7 @@ impl<'a> Run<'a> {
                 Monitor::DevLoss => new.dev_loss < old.dev_loss,
                 Monitor::DevAccuracy => new.dev_accuracy > old.dev_accuracy,
                 Monitor::DevUar => new.dev_uar > old.dev_uar,
+                Monitor::DevCcc => new.dev_ccc > old.dev_ccc,
             },
         }
     }

@@ -196,17 +196,17 @@ fn sums(tensor: &Tensor) -> Option<Sums> {
     }
 }
 
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 8;
 
 /// The epochs as `[epochs, COLUMNS]` in f64, which keeps every bit; what is missing is NaN, a stage its number.
 fn history_tensor(history: &[Epoch]) -> Tensor {
     let values: Vec<f64> = history
         .iter()
         .flat_map(|e| {
-            let [loss, accuracy, uar] =
-                [e.dev_loss, e.dev_accuracy, e.dev_uar].map(|v| v.unwrap_or(f64::NAN));
+            let [loss, accuracy, uar, ccc] =
+                [e.dev_loss, e.dev_accuracy, e.dev_uar, e.dev_ccc].map(|v| v.unwrap_or(f64::NAN));
             let stage = f64::from(u8::from(e.stage == Stage::Refit));
-            [stage, f64::from(e.number), e.learning_rate, e.train_loss, loss, accuracy, uar]
+            [stage, f64::from(e.number), e.learning_rate, e.train_loss, loss, accuracy, uar, ccc]
         })
         .collect();
     Tensor::from_slice(&values).view([-1, COLUMNS as i64])
@@ -226,6 +226,7 @@ fn history(tensor: &Tensor) -> Option<Vec<Epoch>> {
         dev_loss: present(row[4]),
         dev_accuracy: present(row[5]),
         dev_uar: present(row[6]),
+        dev_ccc: present(row[7]),
         kept: false,
     };
     Some(values.chunks_exact(COLUMNS).map(epoch).collect())

@@ -220,6 +220,7 @@ fn refits_are_told() {
         dev_loss: None,
         dev_accuracy: None,
         dev_uar: None,
+        dev_ccc: None,
         kept: number == best.number,
         ..best
     };

@@ -229,6 +229,7 @@ pub fn history(fold: u32, seed: u64, skill: f64, epochs: u32) -> History {
             dev_loss: Some(0.8 + 1.1 * (-5.0 * t).exp() + 0.35 * t * t + 0.1 * random.next()),
             dev_accuracy: Some(accuracy),
             dev_uar: Some(accuracy - 0.03),
+            dev_ccc: None,
             kept: number == kept,
         }
     };

@@ -191,6 +191,7 @@ pub fn epochs() -> Vec<Epoch> {
         dev_loss: dev,
         dev_accuracy: dev,
         dev_uar: dev,
+        dev_ccc: dev.map(|dev| dev - 1.0),
         kept: number == 2,
     };
     vec![epoch(1, None), epoch(2, Some(0.25))]

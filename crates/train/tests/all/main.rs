@@ -4,4 +4,5 @@ mod case;
 mod objective;
 mod refit;
 mod schedules;
+mod speech;
 mod training;

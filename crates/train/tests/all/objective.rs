@@ -1,9 +1,9 @@
 //! What is minimised: class weights and clipped gradients.
 
 use affekt_domain::Role;
-use affekt_models::{CnnConfig, InputShape, Inputs, NetworkConfig, NormAxis};
+use affekt_models::{CnnConfig, InputShape, Inputs, MlpConfig, NetworkConfig, NormAxis};
 use affekt_train::{
-    BatchLimit, ClassWeights, DevPart, Stopping, TrainConfig, Trained, TrainingPart, predict,
+    BatchLimit, ClassWeights, DevPart, Optimiser, Stopping, TrainConfig, Trained, TrainingPart, predict,
 };
 use tch::{Device, Tensor};
 
@@ -112,4 +112,61 @@ fn clipping_matters_where_gradients_are_larger() {
     let config = TrainConfig { clip_norm: Some(0.0), ..Case::new().config };
     let error = Case { config, ..Case::new() }.run().unwrap_err().to_string();
     assert_eq!(error, "clip_norm is 0: expected a number above 0");
+}
+
+/// A network whose rows do not know of each other.
+fn without_batch_norm() -> NetworkConfig {
+    NetworkConfig::Mlp(MlpConfig { hidden: vec![8], ..MlpConfig::default() })
+}
+
+#[test]
+fn gradients_of_parts_add_up_to_those_of_the_batch() {
+    let run = |accumulate| {
+        // 60 rows: batches of 16, 16, 16 and 12, in parts of 6, 6 and 4 or of 4, 4 and 4.
+        let class_weights = ClassWeights::Given(vec![0.5, 2.0, 7.0]);
+        let config = TrainConfig { class_weights, accumulate, max_epochs: 2, lr: 1e-3, ..Case::new().config };
+        Case { network: without_batch_norm(), config, ..Case::new() }.run().unwrap()
+    };
+    let (whole, parts) = (run(1), run(3));
+    assert_eq!((whole.parts, parts.parts), (1, 3));
+    assert!(bytes(&whole) != bytes(&parts), "nothing was computed in parts");
+    for (name, tensor) in &whole.weights {
+        let difference = (tensor - &parts.weights[name]).abs().max().double_value(&[]);
+        assert!(difference < 2e-5, "{name}: {difference:e}");
+    }
+    for (whole, parts) in whole.history.iter().zip(&parts.history) {
+        assert!((whole.train_loss - parts.train_loss).abs() < 1e-5, "{whole:?} {parts:?}");
+    }
+}
+
+#[test]
+fn batch_norm_is_not_computed_in_parts() {
+    let config = TrainConfig { accumulate: 2, ..Case::new().config };
+    let error = Case { config, ..Case::new() }.run().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "accumulate is 2, and a batch cannot be computed in parts, for batch norm normalises over all of it: expected 1"
+    );
+}
+
+#[test]
+fn decoupled_decay_is_another() {
+    let run = |optimiser| {
+        let config = TrainConfig { optimiser, weight_decay: 0.1, max_epochs: 1, ..Case::new().config };
+        Case { config, ..Case::new() }.run().unwrap()
+    };
+    assert!(bytes(&run(Optimiser::Adam)) != bytes(&run(Optimiser::AdamW)));
+}
+
+#[test]
+fn weights_that_the_last_step_spoils_are_not_kept() {
+    let config = TrainConfig {
+        lr: 1e39,
+        max_epochs: 1,
+        batch_size: 100,
+        stopping: Stopping::Fixed,
+        ..Case::new().config
+    };
+    let error = Case { config, with_dev: false, ..Case::new() }.run().unwrap_err().to_string();
+    assert!(error.contains("is not finite any more after epoch 1, at a learning rate of 1e39"), "{error}");
 }

@@ -153,6 +153,7 @@ fn early_stopping_keeps_the_best_epoch() {
             Monitor::DevLoss => epoch.dev_loss.unwrap(),
             Monitor::DevAccuracy => -epoch.dev_accuracy.unwrap(),
             Monitor::DevUar => -epoch.dev_uar.unwrap(),
+            Monitor::DevCcc => -epoch.dev_ccc.unwrap(),
         });
         let best = figures.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap().0;
         assert_eq!(trained.kept_epoch as usize, best + 1, "{monitor:?}");
