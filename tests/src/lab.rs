@@ -177,7 +177,8 @@ impl Lab {
 }
 
 impl Ended {
-    fn of(mut command: Command) -> Self {
+    /// A command, run to its end.
+    pub fn of(mut command: Command) -> Self {
         let output = command.output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }

@@ -9,11 +9,13 @@ mod binaries;
 mod corpora;
 mod journal;
 mod lab;
+mod stand_in;
 
 // What they prove.
 mod at_once;
 mod bad_audio;
 mod caching;
+mod fetch;
 mod full_disk;
 mod invariants;
 mod keys;

@@ -10,6 +10,7 @@ mod cache;
 mod ci;
 mod exit;
 mod explain;
+mod fetch;
 mod journalist;
 mod lab;
 mod out;
@@ -50,6 +51,8 @@ enum Command {
     Audit(audit::Arguments),
     /// Look after the store of results
     Cache(cache::Arguments),
+    /// Fetch corpora and encoders; without a name, list what can be fetched
+    Fetch(fetch::Arguments),
     /// Fetch libtorch
     Setup {
         /// With the CUDA libraries
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Path(arguments) => path::path(&arguments),
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
+        Command::Fetch(arguments) => fetch::fetch(&arguments),
         Command::Setup { cuda } => toolchain::setup(cuda),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),

@@ -1,0 +1,210 @@
+//! Corpora from where their cards say, into one folder each.
+//!
+//! What comes in is collected in `<data>/.fetch/<Name>` and gets its place among the data when it is all there.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use affekt_corpus::{Card, Origin, Source, scan};
+
+use super::checksum::{Checksum, sha256};
+use super::download::{Wanted, download};
+use super::http::Client;
+use super::listing::{RemoteFile, dataverse, git_tree};
+use super::teller::Teller;
+use super::{archive, lock, space};
+use crate::exit::Stop;
+use crate::out::out;
+use crate::place;
+
+/// How many files are asked for at once, where a corpus comes file by file: most of the time goes by in waiting.
+const AT_ONCE: usize = 6;
+
+/// How often progress is shown.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Brings a corpus, or says that it is there.
+pub fn fetch(client: &Client, data: &Path, card: &Card) -> Result<(), Stop> {
+    let Some(origin) = &card.fetch else { return Err(super::by_hand(card)) };
+    let work = data.join(".fetch").join(&card.name);
+    if is_there(data, card)? {
+        return Ok(());
+    }
+    let cannot_write =
+        |error: io::Error| Stop::failed(format!("error: cannot write in {}: {error}", data.display()));
+    let _lock =
+        lock::take(&work.join("lock"), &|text| eprintln!("{}: {text}", card.name)).map_err(cannot_write)?;
+    if is_there(data, card)? {
+        return Ok(());
+    }
+    super::introduce(&card.title, &card.licence, &card.citation);
+    let failed = |text: String| Stop::failed(format!("error: {}: {text}", card.name));
+    let folder = work.join("whole");
+    bring(client, card, origin, &work, &folder).map_err(failed)?;
+    let recordings = scan(card, &folder).map_err(|error| failed(error.to_string()))?.found.len();
+    let target = data.join(card.folder_name());
+    fs::rename(&folder, &target).map_err(cannot_write)?;
+    match card.files {
+        Some(files) if recordings < files => {
+            eprintln!("{}: the server has {recordings} of {files} recordings", card.name);
+        }
+        _ => eprintln!("{}: {recordings} recordings", card.name),
+    }
+    out!("{}", target.display());
+    Ok(())
+}
+
+/// Whether the corpus is there, whole.
+fn is_there(data: &Path, card: &Card) -> Result<bool, Stop> {
+    let Some(folder) = place::corpus_folder(data, card) else { return Ok(false) };
+    let recordings = scan(card, &folder).map_or(0, |scan| scan.found.len());
+    if recordings == 0 || card.files.is_some_and(|files| recordings < files) {
+        let of = card.files.map(|files| format!(" of {files}")).unwrap_or_default();
+        return Err(Stop::failed(format!(
+            "error: {} is there, with {recordings}{of} recordings: {}\nhint: move it away, and it is fetched whole",
+            card.name,
+            folder.display()
+        )));
+    }
+    out!("{} is there: {recordings} recordings in {}", card.name, folder.display());
+    Ok(true)
+}
+
+/// Collects the corpus' recordings in `folder`.
+fn bring(client: &Client, card: &Card, origin: &Origin, work: &Path, folder: &Path) -> Result<(), String> {
+    match &origin.source {
+        Source::Archive { url, md5, unpacked } => {
+            space::check(work, origin.bytes.saturating_add(*unpacked))?;
+            let zip = work.join("archive.zip");
+            let md5 = md5.clone().map(Checksum::Md5);
+            bring_archive(client, card, url, md5.as_ref(), &zip)?;
+            // What an interrupted run unpacked may end within a file.
+            remove_folder(folder)?;
+            let teller = Teller::new(&format!("{} unpacked", card.name), Some(*unpacked));
+            let (wanted, there) = (|name: &str| is_recording(card, name), |bytes| teller.there(bytes));
+            archive::unpack(&zip, folder, unpacked.saturating_mul(2), &wanted, &there)?;
+            fs::remove_file(&zip).map_err(|error| format!("cannot remove {}: {error}", zip.display()))
+        }
+        Source::GitTree { tree, folders, files, lfs } => {
+            let files = git_tree(client, tree, folders, files, *lfs)?;
+            bring_files(client, card, origin, files, folder)
+        }
+        Source::Dataverse { server, dataset } => {
+            let files = dataverse(client, server, dataset)?;
+            bring_files(client, card, origin, files, folder)
+        }
+    }
+}
+
+fn bring_archive(
+    client: &Client,
+    card: &Card,
+    url: &str,
+    checksum: Option<&Checksum>,
+    zip: &Path,
+) -> Result<(), String> {
+    if zip.exists() {
+        return Ok(());
+    }
+    let name = format!("{} archive", card.name);
+    let teller = Teller::new(&name, card.fetch.as_ref().map(|origin| origin.bytes));
+    let wanted = Wanted { name: &name, url, bytes: None, checksum, token: None };
+    download(client, &wanted, zip, &|bytes| teller.there(bytes), &|text| teller.say(text))?;
+    if checksum.is_none() {
+        let sha256 = fs::File::open(zip).and_then(|mut file| sha256(&mut file));
+        let sha256 = sha256.map_err(|error| format!("cannot read {}: {error}", zip.display()))?;
+        teller.say(&format!("{name}: the card names no checksum; what came has SHA-256 {sha256}"));
+    }
+    Ok(())
+}
+
+/// Whether a path in a release is that of a recording of the corpus.
+fn is_recording(card: &Card, path: &str) -> bool {
+    let is_hidden = path.rsplit('/').next().is_none_or(|name| name.starts_with('.'));
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    !is_hidden && !card.ignore.iter().any(|ignore| ignore.is_match(path)) && card.grammar.read(stem).is_some()
+}
+
+/// Brings the recordings among the files, some at once. Those that an earlier run brought are there.
+fn bring_files(
+    client: &Client,
+    card: &Card,
+    origin: &Origin,
+    mut files: Vec<RemoteFile>,
+    folder: &Path,
+) -> Result<(), String> {
+    files.retain(|file| is_recording(card, &file.path));
+    if files.is_empty() {
+        return Err("the server lists none of its recordings\nhint: the card may be out of date".to_owned());
+    }
+    let bytes_there =
+        |file: &RemoteFile| fs::metadata(folder.join(&file.path)).map(|metadata| metadata.len()).ok();
+    let there: u64 = files.iter().filter_map(bytes_there).sum();
+    let told: Option<u64> = files.iter().map(|file| file.bytes).sum();
+    let total = told.unwrap_or(origin.bytes);
+    space::check(folder, total.saturating_sub(there))?;
+    files.retain(|file| bytes_there(file).is_none());
+
+    let teller = Teller::new(&format!("{} recordings of {}", files.len(), card.name), Some(total));
+    let (next, done, stop) = (AtomicUsize::new(0), AtomicU64::new(there), AtomicBool::new(false));
+    let (say, said) = mpsc::channel();
+    let work = |say: mpsc::Sender<String>| -> Result<(), String> {
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let wanted = Wanted {
+                name: &file.path,
+                url: &file.url,
+                bytes: file.bytes,
+                checksum: Some(&file.checksum),
+                token: None,
+            };
+            let counted = AtomicU64::new(0);
+            let progress = |bytes: u64| {
+                let before = counted.swap(bytes, Ordering::Relaxed);
+                done.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+            };
+            // Whoever listened is gone only when the whole fetch is.
+            let tell = |text: &str| drop(say.send(text.to_owned()));
+            if let Err(error) = download(client, &wanted, &folder.join(&file.path), &progress, &tell) {
+                stop.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                let say = say.clone();
+                scope.spawn(|| work(say))
+            })
+            .collect();
+        drop(say);
+        loop {
+            match said.recv_timeout(TICK) {
+                Ok(text) => teller.say(&text),
+                Err(mpsc::RecvTimeoutError::Timeout) => teller.there(done.load(Ordering::Relaxed)),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let crashed =
+            || Err("a download crashed: this is a fault of this program, please report it".to_owned());
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| crashed())).collect()
+    })
+}
+
+fn remove_folder(folder: &Path) -> Result<(), String> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(format!("cannot remove {}: {error}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,322 @@
+//! Checkpoints from the Hugging Face Hub, into the folders where `transformers` looks for them too.
+//!
+//! A file is asked for at `<endpoint>/<repository>/resolve/<revision>/<file>`. The answer's headers tell the commit
+//! (`X-Repo-Commit`), the content (`X-Linked-ETag`: SHA-256, else `ETag`: git's SHA-1) and the size.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use affekt_encoders::hub::{self, CONFIG, PREPROCESSOR, WEIGHTS};
+use affekt_encoders::{EncoderCard, Hub, Repository};
+
+use super::checksum::Checksum;
+use super::download::{Wanted, download, size};
+use super::http::{Client, Token, Trouble, host};
+use super::teller::Teller;
+use super::{lock, space};
+use crate::exit::Stop;
+use crate::out::out;
+
+const ENDPOINT: &str = "https://huggingface.co";
+
+/// A configuration or an index is text; what is larger is something else.
+const LARGEST_TEXT: u64 = 100_000_000;
+
+/// What to fetch from the Hub.
+pub struct Checkpoint<'c> {
+    /// What the person called it.
+    pub name: &'c str,
+    /// Where it is.
+    pub repository: &'c Repository,
+    /// A branch, tag or commit.
+    pub revision: &'c str,
+    /// Its card, if it has one.
+    pub card: Option<&'c EncoderCard>,
+}
+
+/// A file of a repository.
+struct RemoteFile {
+    name: String,
+    url: String,
+    etag: String,
+    checksum: Checksum,
+    /// Its size, where the server tells.
+    bytes: Option<u64>,
+}
+
+/// Brings a checkpoint, or says that it is there.
+pub fn fetch(client: &Client, hub: &Hub, checkpoint: &Checkpoint) -> Result<(), Stop> {
+    let Checkpoint { name, repository, revision, card } = checkpoint;
+    let present = hub.snapshot(repository, revision).filter(|folder| hub::weights(folder).is_ok());
+    // A commit never changes; a branch may have moved on.
+    if let Some(folder) = present.as_ref().filter(|folder| folder.ends_with(revision) || is_offline()) {
+        out!("{name} is there: {}", folder.display());
+        return Ok(());
+    }
+    if is_offline() {
+        return Err(Stop::failed(format!(
+            "error: {name} is not in {}, and HF_HUB_OFFLINE forbids to fetch it\nhint: unset HF_HUB_OFFLINE",
+            hub.folder(repository).display()
+        )));
+    }
+    let server = Server::of_environment(client, hub, repository, name)?;
+    let (commit, files) = server.files(revision)?;
+    let snapshot = hub.folder(repository).join("snapshots").join(&commit);
+    if hub::weights(&snapshot).is_ok() {
+        write_reference(hub, repository, revision, &commit).map_err(|error| cannot_write(hub, &error))?;
+        out!("{name} is there: {}", snapshot.display());
+        return Ok(());
+    }
+    match card {
+        Some(card) => super::introduce(&card.title, &card.licence, &card.citation),
+        None => eprintln!("{repository}: its licence stands at {}/{repository}", server.endpoint),
+    }
+    let missing = files.iter().filter(|file| !hub.has(repository, file));
+    let missing: u64 = missing.filter_map(|file| file.bytes).sum();
+    space::check(&hub.folder(repository), missing).map_err(|text| Stop::failed(format!("error: {text}")))?;
+    for file in &files {
+        server.fetch(hub, file)?;
+    }
+    link(hub, repository, &commit, &files).map_err(|error| cannot_write(hub, &error))?;
+    server.write_references(hub, revision, &commit)?;
+    let blobs = files.iter().filter_map(|file| fs::metadata(hub.blob(repository, file)).ok());
+    let total = blobs.map(|blob| blob.len()).sum();
+    eprintln!("{name}: {} in {} files, every checksum right", size(total), files.len());
+    out!("{}", snapshot.display());
+    Ok(())
+}
+
+/// The Hub, or a mirror of it, as one repository's visitor sees it.
+struct Server<'s> {
+    client: &'s Client,
+    endpoint: String,
+    token: Option<Token>,
+    repository: &'s Repository,
+    /// What the person called it.
+    name: &'s str,
+}
+
+impl<'s> Server<'s> {
+    fn of_environment(
+        client: &'s Client,
+        hub: &Hub,
+        repository: &'s Repository,
+        name: &'s str,
+    ) -> Result<Self, Stop> {
+        let endpoint = env::var("HF_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
+        let endpoint = endpoint.unwrap_or_else(|| ENDPOINT.to_owned()).trim_end_matches('/').to_owned();
+        if !endpoint.starts_with("https://") && !endpoint.starts_with("http://") {
+            let text = format!("error: HF_ENDPOINT is `{endpoint}`, which is no address\nhint: {ENDPOINT}");
+            return Err(Stop::wrong(text));
+        }
+        let token = secret(hub).and_then(|secret| Token::new(&endpoint, &secret));
+        Ok(Self { client, endpoint, token, repository, name })
+    }
+
+    /// The commit that a revision is, and the files of a checkpoint there: the best form of its weights, its
+    /// configuration, and how it prepares waveforms where it says so.
+    fn files(&self, revision: &str) -> Result<(String, Vec<RemoteFile>), Stop> {
+        let (commit, config) = self.find(revision, CONFIG)?.ok_or_else(|| {
+            self.refused(&format!("it has no `{CONFIG}`: it is no checkpoint of transformers"))
+        })?;
+        let find = |name: &str| Ok::<_, Stop>(self.find(&commit, name)?.map(|(_, file)| file));
+        let mut files = vec![config];
+        files.extend(find(PREPROCESSOR)?);
+        for name in WEIGHTS {
+            let Some(weights) = find(name)? else { continue };
+            if hub::is_index(name) {
+                let wrong = |why: String| self.refused(&format!("its `{name}` {why}"));
+                for shard in hub::shards(&self.text(&weights)?).map_err(wrong)? {
+                    let missing = || wrong(format!("names `{shard}`, which is not there"));
+                    files.push(find(&shard)?.ok_or_else(missing)?);
+                }
+            }
+            files.push(weights);
+            return Ok((commit, files));
+        }
+        Err(self.refused(&format!("it has no weights: neither `{}` nor `{}`", WEIGHTS[0], WEIGHTS[2])))
+    }
+
+    /// A file at a revision, and that revision's commit. `None` where the repository has no such file.
+    fn find(&self, revision: &str, name: &str) -> Result<Option<(String, RemoteFile)>, Stop> {
+        let url = self.url(revision, name);
+        let say = |text: &str| eprintln!("{text}");
+        let facts = match self.client.patiently(&say, || self.client.facts(&url, self.token.as_ref())) {
+            Ok(facts) => facts,
+            Err(trouble)
+                if trouble.status == Some(404) && trouble.code.as_deref() != Some("RepoNotFound") =>
+            {
+                return match trouble.code.as_deref() {
+                    Some("RevisionNotFound") => Err(self.trouble(&trouble)),
+                    _ => Ok(None),
+                };
+            }
+            Err(trouble) => return Err(self.trouble(&trouble)),
+        };
+        let strange =
+            |what: &str| self.refused(&format!("{} tells no {what} of `{name}`", host(&self.endpoint)));
+        // It names a folder.
+        let is_plain =
+            |commit: &String| !commit.is_empty() && commit.bytes().all(|c| c.is_ascii_alphanumeric());
+        let commit = facts.commit.filter(is_plain).ok_or_else(|| strange("commit"))?;
+        let etag = facts.etag.ok_or_else(|| strange("ETag"))?;
+        let file = RemoteFile {
+            name: name.to_owned(),
+            // Of the commit: a branch may move on before the download begins.
+            url: self.url(&commit, name),
+            checksum: Checksum::of_etag(&etag).ok_or_else(|| strange("checksum"))?,
+            etag,
+            bytes: facts.bytes,
+        };
+        Ok(Some((commit, file)))
+    }
+
+    fn url(&self, revision: &str, name: &str) -> String {
+        format!("{}/{}/resolve/{revision}/{name}", self.endpoint, self.repository)
+    }
+
+    fn text(&self, file: &RemoteFile) -> Result<String, Stop> {
+        let say = |text: &str| eprintln!("{text}");
+        let get = || self.client.get(&file.url, &[], self.token.as_ref())?.read_text(LARGEST_TEXT);
+        self.client.patiently(&say, get).map_err(|trouble| self.trouble(&trouble))
+    }
+
+    /// Brings a file's content among the blobs.
+    fn fetch(&self, hub: &Hub, file: &RemoteFile) -> Result<(), Stop> {
+        let locked = hub.locks(self.repository).join(format!("{}.lock", file.etag));
+        let _lock = lock::take(&locked, &|text| eprintln!("{}: {text}", file.name))
+            .map_err(|error| cannot_write(hub, &error))?;
+        if hub.has(self.repository, file) {
+            return Ok(());
+        }
+        let teller = Teller::new(&file.name, file.bytes);
+        let wanted = Wanted {
+            name: &file.name,
+            url: &file.url,
+            bytes: file.bytes,
+            checksum: Some(&file.checksum),
+            token: self.token.as_ref(),
+        };
+        let blob = hub.blob(self.repository, file);
+        download(self.client, &wanted, &blob, &|bytes| teller.there(bytes), &|text| teller.say(text))
+            .map_err(|text| Stop::failed(format!("error: {}: {text}", self.name)))
+    }
+
+    /// Writes down which commit the revision is. A commit needs no reference, but whoever asks transformers for the
+    /// repository asks for `main`: that is written where it is the same commit.
+    fn write_references(&self, hub: &Hub, revision: &str, commit: &str) -> Result<(), Stop> {
+        let write = |reference: &str| {
+            write_reference(hub, self.repository, reference, commit)
+                .map_err(|error| cannot_write(hub, &error))
+        };
+        if revision != commit {
+            return write(revision);
+        }
+        match self.find("main", CONFIG) {
+            Ok(Some((main, _))) if main == commit => write("main"),
+            _ => {
+                eprintln!("the repository has moved on: in Python, ask for revision=\"{commit}\"");
+                Ok(())
+            }
+        }
+    }
+
+    fn trouble(&self, trouble: &Trouble) -> Stop {
+        let hint = match (trouble.code.as_deref(), trouble.status) {
+            (Some("GatedRepo"), _) => {
+                let page = format!("{}/{}", self.endpoint, self.repository);
+                format!("accept its conditions at {page}, then give your token: HF_TOKEN=…")
+            }
+            (Some("RevisionNotFound"), _) => format!("`{}@main` is the newest there is", self.repository),
+            (_, Some(401 | 403 | 404)) if self.token.is_some() => {
+                "the name may be misspelt, or your token may not read it".to_owned()
+            }
+            (_, Some(401 | 403 | 404)) => {
+                "the name may be misspelt; a private repository needs your token: HF_TOKEN=…".to_owned()
+            }
+            _ => "check the network; a proxy is taken from HTTPS_PROXY, a mirror of the Hub from HF_ENDPOINT"
+                .to_owned(),
+        };
+        Stop::failed(format!("error: cannot fetch {}: {}\nhint: {hint}", self.name, trouble.text))
+    }
+
+    fn refused(&self, why: &str) -> Stop {
+        Stop::failed(format!(
+            "error: cannot fetch {}: {why}\nhint: {}/{} shows what is there",
+            self.name, self.endpoint, self.repository
+        ))
+    }
+}
+
+/// Where blobs of a repository lie.
+trait Blobs {
+    fn blob(&self, repository: &Repository, file: &RemoteFile) -> PathBuf;
+    /// Whether a file's content is there. It was verified when it got its name.
+    fn has(&self, repository: &Repository, file: &RemoteFile) -> bool;
+}
+
+impl Blobs for Hub {
+    fn blob(&self, repository: &Repository, file: &RemoteFile) -> PathBuf {
+        self.folder(repository).join("blobs").join(&file.etag)
+    }
+
+    fn has(&self, repository: &Repository, file: &RemoteFile) -> bool {
+        let blob = fs::metadata(self.blob(repository, file));
+        blob.is_ok_and(|blob| file.bytes.is_none_or(|bytes| bytes == blob.len()))
+    }
+}
+
+/// Gives the files their names at a commit, the configuration last: without it a folder is no checkpoint.
+fn link(hub: &Hub, repository: &Repository, commit: &str, files: &[RemoteFile]) -> io::Result<()> {
+    let folder = hub.folder(repository).join("snapshots").join(commit);
+    fs::create_dir_all(&folder)?;
+    for file in files.iter().rev() {
+        let name = folder.join(&file.name);
+        let blob = Path::new("../../blobs").join(&file.etag);
+        replace(&name, |beside| symlink(&blob, beside))?;
+    }
+    Ok(())
+}
+
+fn write_reference(hub: &Hub, repository: &Repository, name: &str, commit: &str) -> io::Result<()> {
+    if name == commit {
+        return Ok(());
+    }
+    let folder = hub.folder(repository).join("refs");
+    fs::create_dir_all(&folder)?;
+    replace(&folder.join(name), |beside| fs::write(beside, commit))
+}
+
+/// Makes something beside its place and moves it there, so that nobody sees it unfinished.
+fn replace(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let beside = PathBuf::from(beside);
+    make(&beside)?;
+    fs::rename(&beside, path)
+}
+
+fn cannot_write(hub: &Hub, error: &io::Error) -> Stop {
+    let hint = "name another folder by HF_HOME";
+    Stop::failed(format!("error: cannot write in {}: {error}\nhint: {hint}", hub.cache().display()))
+}
+
+/// The person's token: `HF_TOKEN`, else the file that `HF_TOKEN_PATH` names, else `HF_HOME/token`.
+fn secret(hub: &Hub) -> Option<String> {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN")).or_else(|| {
+        let path = variable("HF_TOKEN_PATH").map_or_else(|| hub.home().join("token"), PathBuf::from);
+        fs::read_to_string(path).ok()
+    })
+}
+
+/// Whether the environment forbids to ask the Hub.
+fn is_offline() -> bool {
+    let is_on = |name: &str| {
+        env::var(name).is_ok_and(|value| ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str()))
+    };
+    is_on("HF_HUB_OFFLINE") || is_on("TRANSFORMERS_OFFLINE")
+}

@@ -1,0 +1,57 @@
+//! Whether a disk has room.
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::download::size;
+
+/// What is left free.
+const MARGIN: u64 = 100_000_000;
+
+/// Refuses to begin what would fill the disk that `folder` is on, or will be when it is made.
+///
+/// # Errors
+/// How much is free and how much is needed, in words.
+pub fn check(folder: &Path, needed: u64) -> Result<(), String> {
+    let Some(there) = folder.ancestors().find(|path| path.exists()) else { return Ok(()) };
+    // A file system that does not tell is no reason not to try.
+    let Ok(free) = free(if there.as_os_str().is_empty() { Path::new(".") } else { there }) else {
+        return Ok(());
+    };
+    if free >= needed.saturating_add(MARGIN) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} has {} free, and {} are needed\nhint: free some space, or name another folder",
+        there.display(),
+        size(free),
+        size(needed.saturating_add(MARGIN))
+    ))
+}
+
+fn free(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut stat = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: `path` ends in a zero byte and `stat` has room for what is written.
+    if unsafe { libc::statvfs(path.as_ptr(), stat.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so it is filled.
+    let stat = unsafe { stat.assume_init() };
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_has_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(check(&folder.path().join("not/yet"), 1), Ok(()));
+        let told = check(folder.path(), u64::MAX).unwrap_err();
+        assert!(told.contains("free, and") && told.contains("needed"), "{told}");
+    }
+}

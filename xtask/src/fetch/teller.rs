@@ -1,0 +1,88 @@
+//! How far a fetch is: a bar on a terminal, else a line every few seconds.
+
+use std::cell::Cell;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+use super::download::size;
+
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+/// Shows one download, of one file or of many.
+pub struct Teller {
+    what: String,
+    total: Option<u64>,
+    bar: Option<ProgressBar>,
+    began: Instant,
+    first: Cell<Option<u64>>,
+    told: Cell<Instant>,
+}
+
+impl Teller {
+    /// A download of `total` bytes, where that is known.
+    pub fn new(what: &str, total: Option<u64>) -> Self {
+        let now = Instant::now();
+        let bar = std::io::stderr().is_terminal().then(|| bar(what, total));
+        if bar.is_none() {
+            let total = total.map(|total| format!(", {}", size(total))).unwrap_or_default();
+            eprintln!("downloading {what}{total}");
+        }
+        Self { what: what.to_owned(), total, bar, began: now, first: Cell::new(None), told: Cell::new(now) }
+    }
+
+    /// So many bytes are there.
+    pub fn there(&self, bytes: u64) {
+        // What an earlier run brought says nothing about today's speed.
+        let first = self.first.get().unwrap_or(bytes).min(bytes);
+        self.first.set(Some(first));
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+            return;
+        }
+        if self.told.get().elapsed() < BETWEEN_LINES {
+            return;
+        }
+        self.told.set(Instant::now());
+        let per_second = (bytes - first) as f64 / self.began.elapsed().as_secs_f64();
+        let rest = self.total.map(|total| total.saturating_sub(bytes));
+        let left = rest.filter(|_| per_second >= 1.0).map(|rest| {
+            format!(", {} left", HumanDuration(Duration::from_secs_f64(rest as f64 / per_second)))
+        });
+        let of = self.total.map(|total| format!(" of {}", size(total))).unwrap_or_default();
+        let (there, speed) = (size(bytes), size(per_second as u64));
+        eprintln!("{}: {there}{of}, {speed}/s{}", self.what, left.unwrap_or_default());
+    }
+
+    /// Something unusual.
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(what: &str, total: Option<u64>) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (
+            ProgressBar::new(total),
+            "{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
+        ),
+        None => (ProgressBar::new_spinner(), "{msg} {decimal_bytes} {decimal_bytes_per_sec}"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
+}
