@@ -239,7 +239,7 @@ fn a_server_that_sends_another_part_is_not_believed() {
         (_, None) => Answer::file(asked, bytes),
         _ => {
             let part = Answer { body: bytes[5..].to_vec(), ..Answer::status(206) };
-            part.with("Content-Range", format!("bytes 5-{}/{}", bytes.len() - 1, bytes.len()))
+            part.with("Content-Range", &format!("bytes 5-{}/{}", bytes.len() - 1, bytes.len()))
         }
     });
     let ended = fetch(&lab, &hub, &["wav2vec2-base"]).expect(0);
@@ -306,7 +306,7 @@ fn wrong_lengths_are_found_out() {
 fn busy_servers_are_waited_for_and_broken_ones_are_not() {
     let lab = Lab::empty();
     let hub = with_store(|asked, bytes| match asked.before {
-        0 => Answer::status(429).with("Retry-After", 1),
+        0 => Answer::status(429).with("Retry-After", &1),
         _ => Answer::file(asked, bytes),
     });
     let began = Instant::now();
@@ -315,7 +315,7 @@ fn busy_servers_are_waited_for_and_broken_ones_are_not() {
     all_is_found(&lab);
 
     let lab = Lab::empty();
-    let hub = with_store(|_, _| Answer::status(429).with("Retry-After", 86_400));
+    let hub = with_store(|_, _| Answer::status(429).with("Retry-After", &86_400));
     let ended = fetch(&lab, &hub, &["wav2vec2-base"]).expect(1);
     assert!(ended.stderr.contains("answers 429 and asks to wait 86400 s"), "{}", ended.stderr);
 

@@ -53,13 +53,13 @@ impl Answer {
         Self { status, ..Self::default() }
     }
 
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: &(impl ToString + ?Sized)) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
 
-    pub fn redirect(to: impl ToString) -> Self {
-        Self::status(302).with("Location", to.to_string())
+    pub fn redirect(to: &str) -> Self {
+        Self::status(302).with("Location", to)
     }
 
     /// A file, or the part of it that was asked for.
@@ -70,14 +70,14 @@ impl Answer {
         let is_other = asked.header("if-range").is_some_and(|validator| validator != etag);
         match start.filter(|_| !is_other) {
             Some(start) if start >= bytes.len() => {
-                Self::status(416).with("Content-Range", format!("bytes */{}", bytes.len()))
+                Self::status(416).with("Content-Range", &format!("bytes */{}", bytes.len()))
             }
             Some(start) => {
                 let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
                 let part = Self { body: bytes[start..].to_vec(), ..Self::status(206) };
-                part.with("Content-Range", range).with("ETag", etag)
+                part.with("Content-Range", &range).with("ETag", &etag)
             }
-            None => Self { body: bytes.to_vec(), ..Self::status(200) }.with("ETag", etag),
+            None => Self { body: bytes.to_vec(), ..Self::status(200) }.with("ETag", &etag),
         }
     }
 
@@ -214,12 +214,12 @@ impl Repository {
         let answer = if is_small {
             let mut answer = Answer::file(asked, bytes);
             answer.headers.retain(|(name, _)| name != "ETag");
-            answer.with("ETag", format!("\"{}\"", git_blob(bytes)))
+            answer.with("ETag", &format!("\"{}\"", git_blob(bytes)))
         } else {
             let store = self.store.clone().unwrap_or_default();
-            Answer::redirect(format!("{store}/store/{name}"))
-                .with("X-Linked-ETag", format!("\"{}\"", sha256(bytes)))
-                .with("X-Linked-Size", bytes.len())
+            Answer::redirect(&format!("{store}/store/{name}"))
+                .with("X-Linked-ETag", &format!("\"{}\"", sha256(bytes)))
+                .with("X-Linked-Size", &bytes.len())
         };
         answer.with("X-Repo-Commit", self.commit)
     }

@@ -196,7 +196,7 @@ fn bring_files(
         }
         let crashed =
             || Err("a download crashed: this is a fault of this program, please report it".to_owned());
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| crashed())).collect()
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| crashed()))
     })
 }
 
