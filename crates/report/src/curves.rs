@@ -16,7 +16,8 @@ pub(crate) struct Curves {
     /// Whether losses above the top are drawn at the top.
     clipped: bool,
     has_dev: bool,
-    has_accuracy: bool,
+    /// What is drawn below the losses, where anything is: `accuracy`, `CCC`.
+    score: Option<&'static str>,
     /// Whether networks were trained anew after an epoch was found.
     has_refit: bool,
     last_epoch: u32,
@@ -32,8 +33,8 @@ struct Frame {
     right: f64,
     loss_top: f64,
     loss_bottom: f64,
-    accuracy_top: f64,
-    accuracy_bottom: f64,
+    score_top: f64,
+    score_bottom: f64,
 }
 
 #[derive(Serialize)]
@@ -44,7 +45,7 @@ struct Panel {
     train_loss: String,
     refit_loss: String,
     dev_loss: String,
-    dev_accuracy: String,
+    dev_score: String,
     kept: Option<Kept>,
 }
 
@@ -53,7 +54,7 @@ struct Panel {
 struct Kept {
     x: String,
     loss_y: String,
-    accuracy_y: Option<String>,
+    score_y: Option<String>,
     number: u32,
 }
 
@@ -64,8 +65,8 @@ const FRAME: Frame = Frame {
     right: 214.0,
     loss_top: 6.0,
     loss_bottom: 84.0,
-    accuracy_top: 98.0,
-    accuracy_bottom: 142.0,
+    score_top: 98.0,
+    score_bottom: 142.0,
 };
 
 /// The curves of `histories`, or `None` where nothing was trained.
@@ -83,14 +84,14 @@ pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
     let top = nice(if highest > 2.0 * usual { usual } else { highest });
     let last_epoch = epochs().map(|epoch| epoch.number).max()?;
     let scales = Scales { top, last_epoch };
-    let has_accuracy = epochs().any(|epoch| epoch.dev_accuracy.is_some());
-    let frame = if has_accuracy { FRAME } else { Frame { height: FRAME.loss_bottom + 16.0, ..FRAME } };
+    let score = epochs().find_map(|epoch| dev_score(epoch).map(|(name, _)| name));
+    let frame = if score.is_some() { FRAME } else { Frame { height: FRAME.loss_bottom + 16.0, ..FRAME } };
     Some(Curves {
         panels: histories.iter().map(|history| scales.panel(history)).collect(),
         loss_top: format!("{top}"),
         clipped: highest > top,
         has_dev: epochs().any(|epoch| epoch.dev_loss.is_some()),
-        has_accuracy,
+        score,
         has_refit: histories.iter().any(|history| refitted(history).next().is_some()),
         last_epoch,
         frame,
@@ -119,12 +120,14 @@ impl Scales {
             train_loss: line(&|epoch| self.loss_y(epoch.train_loss)),
             refit_loss: points(&mut refitted(history), &|epoch| self.loss_y(epoch.train_loss)),
             dev_loss: line(&|epoch| self.loss_y(epoch.dev_loss?)),
-            dev_accuracy: line(&|epoch| accuracy_y(epoch.dev_accuracy?)),
+            dev_score: line(&|epoch| score_y(dev_score(epoch)?.1)),
             kept: kept.and_then(|epoch| {
                 Some(Kept {
                     x: format!("{:.1}", self.x(epoch.number)),
                     loss_y: format!("{:.1}", self.loss_y(epoch.dev_loss.unwrap_or(epoch.train_loss))?),
-                    accuracy_y: epoch.dev_accuracy.and_then(accuracy_y).map(|y| format!("{y:.1}")),
+                    score_y: dev_score(epoch)
+                        .and_then(|(_, score)| score_y(score))
+                        .map(|y| format!("{y:.1}")),
                     number: epoch.number,
                 })
             }),
@@ -152,19 +155,27 @@ pub(crate) fn refitted(history: &History) -> impl Iterator<Item = &Epoch> {
     history.epochs.iter().filter(|epoch| epoch.stage == Stage::Refit)
 }
 
-fn accuracy_y(accuracy: f64) -> Option<f64> {
-    let height = FRAME.accuracy_bottom - FRAME.accuracy_top;
-    accuracy.is_finite().then_some(FRAME.accuracy_bottom - height * accuracy.clamp(0.0, 1.0))
+/// What an epoch reaches on the dev part, and what that is.
+fn dev_score(epoch: &Epoch) -> Option<(&'static str, f64)> {
+    let accuracy = epoch.dev_accuracy.map(|accuracy| ("accuracy", accuracy));
+    accuracy.or(epoch.dev_ccc.map(|ccc| ("CCC", ccc)))
+}
+
+/// What is below 0 is drawn at 0.
+fn score_y(score: f64) -> Option<f64> {
+    let height = FRAME.score_bottom - FRAME.score_top;
+    score.is_finite().then_some(FRAME.score_bottom - height * score.clamp(0.0, 1.0))
 }
 
 fn describe(title: &str, history: &History, kept: Option<&Epoch>) -> String {
     let epochs = searched(history).count();
     let Some(kept) = kept else { return format!("{title}: {epochs} epochs, none kept") };
-    let accuracy = kept.dev_accuracy.map(|a| format!(", dev accuracy {} %", percent(a))).unwrap_or_default();
+    let score = dev_score(kept).map(|(name, score)| format!(", dev {name} {} %", percent(score)));
+    let score = score.unwrap_or_default();
     let dev = kept.dev_loss.map(|loss| format!(", dev loss {loss:.2}")).unwrap_or_default();
     let anew = if refitted(history).next().is_some() { ", then trained anew for as many" } else { "" };
     format!(
-        "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{accuracy}){anew}",
+        "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{score}){anew}",
         kept.number, kept.train_loss
     )
 }
@@ -213,6 +224,19 @@ mod tests {
         assert_eq!(panel.kept.as_ref().map(|kept| kept.number), Some(2));
         let told = "fold 1 · seed 2: 3 epochs, kept 2 (train loss 1.00), then trained anew for as many";
         assert_eq!(panel.description, told);
+    }
+
+    #[test]
+    fn concordance_is_drawn_where_there_is_no_accuracy() {
+        let mut numbers = history(&[2.0, 1.0, 1.5]);
+        for (epoch, ccc) in numbers.epochs.iter_mut().zip([-0.1, 0.5, 0.25]) {
+            epoch.dev_ccc = Some(ccc);
+        }
+        let curves = curves(&[numbers]).unwrap();
+        assert_eq!((curves.score, curves.frame.height), (Some("CCC"), FRAME.height));
+        assert_eq!(curves.panels[0].dev_score, "26.0,142.0 120.0,120.0 214.0,131.0");
+        let told = "fold 1 · seed 2: 3 epochs, kept 2 (train loss 1.00, dev CCC 50.0 %)";
+        assert_eq!(curves.panels[0].description, told);
     }
 
     #[test]
