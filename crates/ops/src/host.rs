@@ -8,6 +8,7 @@ use affekt_corpus::{Card, Ingested, Scan, ingest, scan};
 use affekt_domain::Digest;
 use affekt_graph::{Context, Failure, Job, Node, Ops, hash_bytes};
 
+use crate::encoder::{self, EncoderPlaces};
 use crate::hints::Hints;
 
 /// Where a corpus lies.
@@ -27,6 +28,9 @@ pub struct HostOps {
     paranoid: bool,
     read: Mutex<HashMap<String, Arc<Read>>>,
     located: Mutex<HashMap<Digest, PathBuf>>,
+    encoders: EncoderPlaces,
+    /// Fingerprints of the checkpoints that were looked at in this process, by the names they were called.
+    checkpoints: Mutex<HashMap<String, Digest>>,
 }
 
 /// A corpus that was looked at in this process: what it holds and the fingerprint of that, where it is known.
@@ -44,7 +48,15 @@ impl HostOps {
             paranoid,
             read: Mutex::default(),
             located: Mutex::default(),
+            encoders: EncoderPlaces::default(),
+            checkpoints: Mutex::default(),
         }
+    }
+
+    /// These ops, looking for checkpoints in `places`.
+    #[must_use]
+    pub fn with_encoders(self, encoders: EncoderPlaces) -> Self {
+        Self { encoders, ..self }
     }
 
     /// Where the recording with this digest lies.
@@ -107,6 +119,39 @@ impl HostOps {
     }
 }
 
+impl HostOps {
+    /// The digest of the checkpoint called `name`.
+    fn checkpoint(&self, name: &str) -> Result<Digest, Failure> {
+        let known = lock(&self.checkpoints).get(name).copied();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let digest = encoder::digest(&self.encoders.locate(name)?.path)?;
+        lock(&self.checkpoints).insert(name.to_owned(), digest);
+        Ok(digest)
+    }
+
+    /// Runs `encoder`, on the checkpoint that the node's key is about.
+    fn encode(&self, job: &Job) -> Result<(), Failure> {
+        let params: encoder::Params = crate::params(job)?;
+        let (name, config) = match &params.from {
+            encoder::From::Checkpoint { name, config } => (name, config),
+            encoder::From::Random { config, seed } => {
+                return encoder::run_random(job, config, *seed, params.normalise);
+            }
+        };
+        let expected = self.checkpoint(name)?;
+        let located = self.encoders.locate(name)?;
+        encoder::run_checkpoint(job, &located, config, params.normalise)?;
+        if encoder::digest(&located.path)? == expected {
+            return Ok(());
+        }
+        lock(&self.checkpoints).remove(name);
+        let path = located.path.display();
+        Err(Failure::Failed { message: format!("{path} changed while it was read; run again") })
+    }
+}
+
 impl Ops for HostOps {
     fn fingerprint(
         &self,
@@ -118,6 +163,14 @@ impl Ops for HostOps {
             let params = serde_json::from_value(node.params.clone());
             let params = params.map_err(|error| Failure::because(&error))?;
             return crate::functionals::fingerprint(&params, &self.corpora).map(Some);
+        }
+        if node.op == encoder::DEFINITION.name {
+            let params = serde_json::from_value(node.params.clone());
+            let params: encoder::Params = params.map_err(|error| Failure::because(&error))?;
+            return match &params.from {
+                encoder::From::Checkpoint { name, .. } => self.checkpoint(name).map(Some),
+                encoder::From::Random { .. } => Ok(Some(hash_bytes(&[]))),
+            };
         }
         let corpus = corpus_of(&node.params)?;
         let read = self.read(&corpus, thorough, context)?;
@@ -131,6 +184,7 @@ impl Ops for HostOps {
                 None => Err(Failure::Failed { message: "the corpus was not read".into() }),
             },
             "functionals" => crate::functionals::run(job, &self.corpora),
+            "encoder" => self.encode(job),
             "examples" => crate::examples::run(job),
             "folds" => crate::folds::run(job),
             "split" => crate::split::run(job),

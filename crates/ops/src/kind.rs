@@ -28,6 +28,8 @@ pub enum Kind {
     Standardiser,
     /// A pretrained encoder of speech.
     Encoder,
+    /// What became of every tensor of a checkpoint.
+    Account,
     /// A trained network.
     Model,
     /// The epochs of a training run.
@@ -55,6 +57,7 @@ impl fmt::Display for Kind {
             Self::Features => f.write_str("features"),
             Self::Standardiser => f.write_str("a standardiser"),
             Self::Encoder => f.write_str("an encoder"),
+            Self::Account => f.write_str("an account of a checkpoint"),
             Self::Model => f.write_str("a model"),
             Self::History => f.write_str("a history"),
             Self::Predictions => f.write_str("predictions"),

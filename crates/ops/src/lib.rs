@@ -16,6 +16,7 @@ pub mod audio;
 pub mod awgn;
 pub mod compare;
 pub mod embed;
+pub mod encoder;
 pub mod evaluate;
 pub mod examples;
 pub mod exported;
@@ -54,6 +55,7 @@ pub const ALL: &[&Definition] = &[
     &logmel::DEFINITION,
     &mfcc::DEFINITION,
     &functionals::DEFINITION,
+    &encoder::DEFINITION,
     &embed::DEFINITION,
     &standardise::DEFINITION,
     &train::DEFINITION,

@@ -3,6 +3,7 @@
 
 mod bench;
 mod corpora;
+mod encoder;
 mod figures;
 mod functionals;
 mod standardise;
