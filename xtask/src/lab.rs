@@ -5,9 +5,11 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use affekt_config::Diagnostics;
-use affekt_graph::{LastRun, NodeId, State, Store, Walk, hash_bytes};
+use affekt_encoders::Hub;
+use affekt_graph::{LastRun, NodeId, Object, State, Store, Walk, hash_bytes};
+use affekt_ops::encoder::EncoderPlaces;
 use affekt_ops::{CorpusFolder, HostOps};
-use affekt_pipeline::{Compiled, Environment, compile};
+use affekt_pipeline::{Compiled, Environment, Synthetic, compile};
 
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
@@ -93,7 +95,12 @@ impl Lab {
             eprintln!("warning: without {}: not found", names.join(", "));
             experiment = compiled(&asked.file, &environment)?;
         }
-        let ops = HostOps::new(folders, store.root(), asked.paranoid);
+        let encoders = EncoderPlaces {
+            datasets: experiment.shelves.clone(),
+            hub: Hub::of_environment(),
+            folder: asked.file.parent().map(Path::to_owned),
+        };
+        let ops = HostOps::new(folders, store.root(), asked.paranoid).with_encoders(encoders);
         let runs = asked.runs.join(&experiment.name);
         Ok(Self { experiment, ops, store, device, without: environment.without, runs })
     }
@@ -136,6 +143,12 @@ impl Viewed<'_> {
     pub fn position(&self, name: &str) -> Result<usize, Stop> {
         let position = self.walk.graph().position(&NodeId::from(name));
         position.ok_or_else(|| unknown_node(name, &self.walk))
+    }
+
+    /// A finished node's output.
+    pub fn finished(&self, at: usize, output: &str) -> Option<Object> {
+        let State::Done { record: Some(record), .. } = &self.walk.states()[at] else { return None };
+        self.walk.store().object(record.output(output)?.digest).ok()
     }
 }
 
@@ -197,13 +210,16 @@ fn compiled(file: &Path, environment: &Environment) -> Result<Compiled, Stop> {
 }
 
 /// The folder of a synthetic corpus, made if it is not there.
-fn synthetic(store: &Store, name: &str, config: &affekt_corpus::SyntheticConfig) -> Result<PathBuf, Stop> {
-    let digest = hash_bytes(format!("{name} {config:?} {}", env!("CARGO_PKG_VERSION")).as_bytes());
+fn synthetic(store: &Store, name: &str, synthetic: &Synthetic) -> Result<PathBuf, Stop> {
+    let digest = hash_bytes(format!("{name} {synthetic:?} {}", env!("CARGO_PKG_VERSION")).as_bytes());
     let folder = store.root().join("synthetic").join(digest.short());
     if !folder.join(name).is_dir() {
         eprintln!("making the synthetic corpus {name} …");
-        affekt_corpus::generate(&folder, config)
-            .map_err(|cause| error("failed to make a synthetic corpus", &cause))?;
+        match synthetic {
+            Synthetic::Voices(config) => affekt_corpus::generate(&folder, config),
+            Synthetic::Bursts(config) => affekt_corpus::generate_bursts(&folder, config),
+        }
+        .map_err(|cause| error("failed to make a synthetic corpus", &cause))?;
     }
     Ok(folder.join(name))
 }

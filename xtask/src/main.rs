@@ -10,6 +10,7 @@ mod cache;
 mod ci;
 mod exit;
 mod explain;
+mod export;
 mod fetch;
 mod journalist;
 mod lab;
@@ -17,6 +18,7 @@ mod out;
 mod path;
 mod place;
 mod plan;
+mod predict;
 mod report;
 mod run;
 mod run_folder;
@@ -49,6 +51,10 @@ enum Command {
     Path(path::Arguments),
     /// Audit the folds of an experiment for leaks
     Audit(audit::Arguments),
+    /// Make a trained network a folder that works by itself
+    Export(export::Arguments),
+    /// Print what an exported network says about recordings, a JSON line each
+    Predict(predict::Arguments),
     /// Look after the store of results
     Cache(cache::Arguments),
     /// Fetch corpora and encoders; without a name, list what can be fetched
@@ -80,6 +86,8 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Path(arguments) => path::path(&arguments),
         Command::Audit(arguments) => audit::audit(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
+        Command::Predict(arguments) => predict::predict(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
         Command::Setup { cuda } => toolchain::setup(cuda),

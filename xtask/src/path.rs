@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use affekt_graph::{Growth, OutputRef, State, Work, hash_bytes};
+use affekt_graph::{Growth, OutputRef, Work, hash_bytes};
 
 use crate::exit::{Exit, Stop, error};
 use crate::lab::{Asked, Lab, Viewed};
@@ -39,7 +39,7 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
         }
         (Work::Grow(_), Some(growth)) => shards(&lab, &viewed, growth, &output)?,
         (Work::Grow(_), None) => None,
-        _ => finished(&viewed, at, &output),
+        _ => viewed.finished(at, &output).and_then(|object| object.path().canonicalize().ok()),
     };
     match path {
         Some(path) => {
@@ -53,16 +53,12 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
     }
 }
 
-fn finished(viewed: &Viewed<'_>, at: usize, output: &str) -> Option<PathBuf> {
-    let State::Done { record: Some(record), .. } = &viewed.walk.states()[at] else { return None };
-    let digest = record.output(output)?.digest;
-    let store = viewed.walk.store();
-    store.has(digest).then(|| store.object_path(digest)).and_then(|path| path.canonicalize().ok())
-}
-
 /// A folder of links to all shards, in the store and named for them.
 fn shards(lab: &Lab, viewed: &Viewed<'_>, growth: &Growth, output: &str) -> Result<Option<PathBuf>, Stop> {
-    let shard = |of: &OutputRef| finished(viewed, viewed.walk.graph().position(&of.node)?, &of.output);
+    let shard = |of: &OutputRef| {
+        let shard = viewed.finished(viewed.walk.graph().position(&of.node)?, &of.output)?;
+        shard.path().canonicalize().ok()
+    };
     let shards: Option<Vec<PathBuf>> = growth.ports.get(output).into_iter().flatten().map(shard).collect();
     let Some(shards) = shards.filter(|shards| !shards.is_empty()) else { return Ok(None) };
     let digest = hash_bytes(format!("{shards:?}").as_bytes());

@@ -17,6 +17,10 @@ use crate::run_folder::{Finished, RunFolder};
 /// What must be known of figures on voices that nobody has.
 const SYNTHETIC: &str = "a voice synthesiser's: figures say nothing about real speech";
 
+/// What must be known of figures of an encoder that has learnt nothing yet.
+const UNTRAINED: &str = "its encoder was not pretrained but began at random: figures say nothing about the encoder that \
+                         this stands in for";
+
 /// The report of a finished run.
 pub fn assemble(
     run: &RunFolder,
@@ -27,28 +31,34 @@ pub fn assemble(
     let Metrics { variants: metrics, comparisons: comparison, .. } = metrics;
     let experiment = &finished.lab.experiment;
     let reported = experiment.variants.iter().filter(|variant| variant.evaluate.is_some());
-    let variants: Result<Vec<_>, Stop> =
-        reported.zip(metrics).map(|(variant, metrics)| self::variant(finished, variant, metrics)).collect();
+    let variants = reported.zip(metrics).map(|(variant, metrics)| self::variant(finished, variant, metrics));
+    let variants: Vec<page::Variant> = variants.collect::<Result<_, Stop>>()?;
     let (corpora, problems) = corpora(finished)?;
     let primary = experiment.variants.first().map_or(Measure::Uar, |variant| variant.primary);
     Ok(page::Report {
         experiment: experiment.name.clone(),
         question: experiment.header.as_deref().map(reflowed).unwrap_or_default(),
         primary,
-        matrix: None,
+        matrix: matrix(finished, &variants),
         run: page::Run {
             id: run.id().to_owned(),
             started: run.started(),
             seconds: run.seconds(),
             command: command(),
         },
-        variants: variants?,
+        variants,
         comparison,
         corpora,
         problems,
         costs: costs(finished, summary),
         provenance: provenance(finished),
     })
+}
+
+/// The table of all variants by two settings that the experiment asks for.
+fn matrix(finished: &Finished<'_>, variants: &[page::Variant]) -> Option<page::Matrix> {
+    let [rows, columns] = finished.lab.experiment.variants.first()?.table.as_ref()?;
+    Some(page::Matrix { rows: page::Axis::of(rows, variants), columns: page::Axis::of(columns, variants) })
 }
 
 fn variant(
@@ -65,9 +75,13 @@ fn variant(
         let epochs = finished.table(&training.node, "history", history::read)?;
         histories.push(page::History { fold: training.fold, seed: training.seed, epochs });
     }
+    let mut reservations = reservations(finished, variant);
     let parameters = match trainings.first() {
         Some(training) => {
             let card = affekt_ops::train::card(&finished.object(&training.node, "model")?)?;
+            if card["encoder"]["pretrained"] == false {
+                reservations.push(UNTRAINED.to_owned());
+            }
             let count = |name: &str| card["parameters"][name].as_u64().unwrap_or(0);
             Some(page::Parameters { total: count("total"), trainable: count("trainable") })
         }
@@ -84,7 +98,7 @@ fn variant(
         parted_by_speaker: is_parted_by_speaker(&variant.protocol),
         audit: Some(audit_summary(&audit, variant, remarks)),
         parts: parts(&labelled, &parted, &metrics.about.task),
-        reservations: reservations(finished, variant),
+        reservations,
         metrics,
     })
 }
@@ -103,6 +117,7 @@ fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
             (Measure::Uar, published.uar),
             (Measure::Wa, published.wa),
             (Measure::MacroF1, published.macro_f1),
+            (Measure::Ccc, published.ccc),
         ];
         let (source, caveat) = (published.source.clone().unwrap_or_default(), published.caveat.clone());
         measures.into_iter().filter_map(move |(measure, value)| {

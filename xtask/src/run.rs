@@ -158,7 +158,7 @@ fn interruptible() -> Result<Arc<AtomicBool>, Stop> {
     Ok(interrupted)
 }
 
-fn cores() -> u32 {
+pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
 }
 

@@ -73,29 +73,30 @@ impl RunFolder {
     pub fn write(&self, lab: &Lab, walk: &Walk<'_>, summary: &Summary) -> Result<(), Stop> {
         let finished = Finished { lab, walk };
         let mut variants = Vec::new();
-        let mut all: Option<Predictions> = None;
+        let mut by_task: Vec<Predictions> = Vec::new();
         for variant in &lab.experiment.variants {
             let Some(evaluate) = &variant.evaluate else { continue };
             variants.push(finished.json(evaluate, "metrics")?);
             let part = finished.table(evaluate, "predictions", predictions::read)?;
-            match &mut all {
-                None => all = Some(part),
-                Some(all) => all.rows.extend(part.rows),
+            match by_task.iter_mut().find(|known| known.task == part.task) {
+                None => by_task.push(part),
+                Some(known) => known.rows.extend(part.rows),
             }
         }
-        let Some(all) = all else {
+        if by_task.is_empty() {
             return Err(Stop::failed(
                 "error: the pipeline has no `evaluate` node, so there is nothing to report",
             ));
-        };
+        }
         let compared = lab.experiment.compare.as_ref().map(|node| finished.json(node, "comparison"));
         let mut metrics = Metrics::new(lab.experiment.name.clone(), variants);
         metrics.comparisons = compared.transpose()?;
         let text = metrics.to_json().map_err(|cause| error("failed to write metrics.json", &cause))?;
         write_text(&self.path.join("metrics.json"), &text)?;
-        let path = self.path.join("predictions.arrow");
-        write_atomically(&path, |aside| predictions::write(aside, &all))
-            .map_err(|cause: TableError| error("failed to write predictions.arrow", &cause))?;
+        for (number, predictions) in by_task.iter().enumerate() {
+            self.write_predictions(number, predictions)?;
+        }
+        self.write_submissions(&finished)?;
 
         let page = report::assemble(self, &finished, metrics, summary)?;
         write_text(&self.path.join("report.html"), &affekt_report::html(&page))?;
@@ -107,6 +108,30 @@ impl RunFolder {
         }
         affekt_report::tensorboard(&self.path.join("tensorboard"), &page)
             .map_err(|cause| error("failed to write TensorBoard's files", &cause))
+    }
+
+    /// Writes predictions of one task. A table has one list of classes or outputs: where variants have different ones, those
+    /// of the first are `predictions.arrow`, of the next `predictions-2.arrow`.
+    fn write_predictions(&self, number: usize, predictions: &Predictions) -> Result<(), Stop> {
+        let name = match number {
+            0 => "predictions.arrow".to_owned(),
+            _ => format!("predictions-{}.arrow", number + 1),
+        };
+        write_atomically(&self.path.join(&name), |aside| predictions::write(aside, predictions))
+            .map_err(|cause: TableError| error(&format!("failed to write {name}"), &cause))
+    }
+
+    /// Puts what goes to the organisers of a competition into `submissions/`, a file a node.
+    fn write_submissions(&self, finished: &Finished<'_>) -> Result<(), Stop> {
+        let definition = &affekt_ops::submission::DEFINITION;
+        let folder = self.path.join("submissions");
+        for node in finished.walk.graph().nodes().iter().filter(|node| node.op == definition.name) {
+            let object = finished.object(&node.id, definition.outputs[0].name)?;
+            fs::create_dir_all(&folder)
+                .and_then(|()| fs::copy(object.path(), folder.join(format!("{}.csv", node.id))))
+                .map_err(|cause| error(&format!("failed to copy `{}`", node.id), &cause))?;
+        }
+        Ok(())
     }
 
     /// Points `latest` here.

@@ -31,7 +31,8 @@ pub struct Definition {
 /// How finely an op's work is keyed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grain {
-    /// One node a shard of a few hundred utterances.
+    /// One node a shard of a few hundred utterances of what flows into its first port; all nodes read the same of the
+    /// others.
     Shard,
     /// One node.
     Whole,
@@ -66,6 +67,17 @@ pub struct OutputPort {
     pub name: &'static str,
     /// What it holds.
     pub kind: Kind,
+}
+
+impl Definition {
+    /// Whether it reads something outside the graph, whose fingerprint enters its nodes' keys. (`audio` does not: which
+    /// recordings it reads stands in its parameters, by their digests.)
+    #[must_use]
+    pub fn is_source(&self) -> bool {
+        [&crate::ingest::DEFINITION, &crate::encoder::DEFINITION, &crate::functionals::DEFINITION]
+            .iter()
+            .any(|source| source.name == self.name)
+    }
 }
 
 impl InputPort {

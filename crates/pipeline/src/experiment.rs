@@ -44,6 +44,8 @@ pub struct Compiled {
     pub header: Option<String>,
     /// The whole file with command-line settings laid over, as YAML.
     pub resolved: String,
+    /// The folders that cards are looked for in, the first first.
+    pub shelves: Vec<PathBuf>,
     /// All corpora that any variant uses, by folder name.
     pub corpora: BTreeMap<String, CorpusUse>,
     /// Its variants.
@@ -70,6 +72,8 @@ pub struct Variant {
     pub primary: Measure,
     /// Figures to set beside.
     pub published: Vec<Published>,
+    /// The settings that rows and columns of a table of all variants stand for.
+    pub table: Option<[String; 2]>,
     /// `ingest` of each corpus.
     pub ingests: BTreeMap<String, NodeId>,
     /// `examples`.
@@ -175,6 +179,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         name: path.file_stem()?.to_str()?.to_owned(),
         header: affekt_config::header_comment(&text),
         resolved: affekt_config::to_yaml(&resolved),
+        shelves: shelves.folders().to_vec(),
         corpora,
         variants: drafted.into_iter().map(|variant| variant.named(&names)).collect(),
         compare: compare.map(|number| names[number].clone()),
@@ -329,7 +334,6 @@ impl Compiler<'_> {
             let definition = &affekt_ops::ingest::DEFINITION;
             let mut draft = self.plain(definition, "ingest", affekt_ops::ingest::params(name));
             draft.axes = vec![("corpus", name.to_owned())];
-            draft.node.work = Work::Source;
             ingests.insert(name.to_owned(), self.drafts.add(number, draft));
         }
         let schemes: BTreeMap<String, LabelScheme> = settings
@@ -394,6 +398,7 @@ impl Compiler<'_> {
             corpora: schemes,
             primary: settings.primary,
             published: settings.published,
+            table: settings.table,
             ingests: BTreeMap::new(),
             examples: NodeId::from(""),
             folds: NodeId::from(""),
@@ -485,7 +490,7 @@ impl Compiler<'_> {
     fn plain(&self, definition: &'static Definition, name: &str, params: Value) -> Draft {
         let node = Node {
             id: NodeId::from(name),
-            work: Work::Op,
+            work: if definition.is_source() { Work::Source } else { Work::Op },
             op: definition.name.to_owned(),
             version: definition.version,
             params,

@@ -22,4 +22,4 @@ mod wiring;
 
 pub use experiment::{Compiled, Environment, RunPart, Variant, compile};
 pub use published::Published;
-pub use settings::CorpusUse;
+pub use settings::{CorpusUse, Synthetic};

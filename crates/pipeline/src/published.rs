@@ -12,6 +12,8 @@ pub struct Published {
     pub wa: Option<f64>,
     /// Macro-averaged F1.
     pub macro_f1: Option<f64>,
+    /// The mean concordance correlation coefficient.
+    pub ccc: Option<f64>,
     /// Where it is printed.
     pub source: Option<String>,
     /// What keeps the figures from being compared as they stand.
@@ -42,6 +44,7 @@ fn read_one(section: &mut Section<'_>, variant: &Node) -> Option<Published> {
         uar: section.optional_float("uar", 0.0..=1.0),
         wa: section.optional_float("wa", 0.0..=1.0),
         macro_f1: section.optional_float("macro_f1", 0.0..=1.0),
+        ccc: section.optional_float("ccc", -1.0..=1.0),
         source: section.optional_text("source"),
         caveat: section.optional_text("caveat"),
     };

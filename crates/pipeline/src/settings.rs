@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use affekt_config::{Diagnostic, Diagnostics, Key, Node, Section, Span, list_names, nearest};
-use affekt_corpus::{Card, SyntheticConfig};
+use affekt_corpus::{Card, SyntheticBursts, SyntheticConfig};
 use affekt_domain::{LabelScheme, Labels};
 use affekt_eval::Measure;
 
@@ -11,16 +11,23 @@ use crate::protocol::{self, Parting, Permitted};
 use crate::published::{self, Published};
 use crate::shelves::Shelves;
 
-/// The corpus whose layout and names the synthesiser knows.
-const SYNTHESISED: &str = "RAVDESS";
+/// A corpus that is made where there is no data: for quickstarts and tests. Those two have layouts and names that the
+/// synthesiser knows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Synthetic {
+    /// RAVDESS: sentences.
+    Voices(SyntheticConfig),
+    /// HUME-VB: vocal bursts with label files.
+    Bursts(SyntheticBursts),
+}
 
 /// A corpus as an experiment uses it.
 #[derive(Debug, Clone)]
 pub struct CorpusUse {
     /// Its card.
     pub card: Card,
-    /// The corpus to make where there is no data: quickstarts and tests.
-    pub synthetic: Option<SyntheticConfig>,
+    /// What to make in its place.
+    pub synthetic: Option<Synthetic>,
     /// How many labelled utterances the experiment counts on.
     pub expect: Option<usize>,
 }
@@ -34,6 +41,8 @@ pub struct Settings {
     pub with: Vec<(Key, Node)>,
     pub primary: Measure,
     pub published: Vec<Published>,
+    /// The settings that rows and columns of a table of all variants stand for.
+    pub table: Option<[String; 2]>,
     /// The variant that the others are compared with, and where it is named.
     pub baseline: Option<(String, Span)>,
 }
@@ -88,11 +97,13 @@ pub fn read(
         Some(())
     });
     let mut primary = Measure::Uar;
-    let (mut printed, mut baseline) = (Vec::new(), None);
+    let (mut printed, mut table, mut baseline) = (Vec::new(), None, None);
     section.section("report", |report| {
-        let measures = Measure::ALL.map(|measure| (measure.name(), measure));
+        let measures = Measure::PRIMARY.map(|measure| (measure.name(), measure));
         primary = report.one_of("primary", Measure::Uar, &measures);
         printed = report.optional("published").map(|field| published::read(field, root)).unwrap_or_default();
+        table = report
+            .section("table", |table| Some([table.required_text("rows")?, table.required_text("columns")?]));
         let named = report.optional("baseline");
         baseline = named.and_then(|field| Some((field.text()?.to_owned(), field.node.span.clone())));
         Some(())
@@ -109,6 +120,7 @@ pub fn read(
         with,
         primary,
         published: printed,
+        table,
         baseline,
     })
 }
@@ -129,22 +141,8 @@ fn read_corpus(
     {
         scheme_node = section.node("labels").or(default_scheme);
         expect = section.optional_integer("expect", 1..=100_000_000_usize);
-        synthetic = section.section("synthetic", |section| {
-            Some(SyntheticConfig {
-                actors: section.integer("actors", 8, 2..=99),
-                statements: section.integer("statements", 2, 1..=99),
-                repetitions: section.integer("repetitions", 2, 1..=99),
-                seed: section.integer("seed", 0, 0..=u64::from(u32::MAX)),
-                rate_hz: section.integer("rate_hz", 16_000, 8_000..=48_000),
-            })
-        });
-        if let (Some(node), Some(card)) = (section.node("synthetic"), &card)
-            && card.name != SYNTHESISED
-        {
-            let message = format!("{} cannot be synthesised", card.name);
-            let hint = format!("only `{}` can", SYNTHESISED.to_lowercase());
-            diagnostics.push(Diagnostic::error(&node.span, message).hint(hint));
-        }
+        let name = card.as_ref().map_or("", |card| card.name.as_str());
+        synthetic = section.section("synthetic", |section| read_synthetic(section, name));
         section.close();
     }
     let (name, span) = match scheme_node {
@@ -153,6 +151,45 @@ fn read_corpus(
     };
     let scheme = shelves.scheme(name, span, diagnostics);
     Some((CorpusUse { card: card?, synthetic, expect }, scheme?))
+}
+
+/// What is to be made in the place of the corpus called `name`.
+fn read_synthetic(section: &mut Section<'_>, name: &str) -> Option<Synthetic> {
+    let rate_hz = 8_000..=48_000;
+    match name {
+        "RAVDESS" => Some(Synthetic::Voices(SyntheticConfig {
+            actors: section.integer("actors", 8, 2..=99),
+            statements: section.integer("statements", 2, 1..=99),
+            repetitions: section.integer("repetitions", 2, 1..=99),
+            seed: section.integer("seed", 0, 0..=u64::from(u32::MAX)),
+            rate_hz: section.integer("rate_hz", 16_000, rate_hz),
+        })),
+        "HUME-VB" => Some(Synthetic::Bursts(SyntheticBursts {
+            parts: read_parts(section),
+            seed: section.integer("seed", 0, 0..=u64::from(u32::MAX)),
+            rate_hz: section.integer("rate_hz", 16_000, rate_hz),
+        })),
+        // A card that could not be read was said.
+        "" => None,
+        other => {
+            let message = format!("{other} cannot be synthesised");
+            let error = Diagnostic::error(section.span(), message);
+            section.diagnostics().push(error.hint("only `ravdess` and `hume-vb` can"));
+            section.rest();
+            None
+        }
+    }
+}
+
+/// How many recordings train, dev and test part have.
+fn read_parts(section: &mut Section<'_>) -> [u32; 3] {
+    let default = SyntheticBursts::default().parts;
+    let Some(field) = section.optional("parts") else { return default };
+    let parts: Vec<u32> = field.list().into_iter().filter_map(|part| part.integer(1..=10_000)).collect();
+    parts.try_into().unwrap_or_else(|_| {
+        field.expected("three numbers of recordings: train, dev and test");
+        default
+    })
 }
 
 /// Schemes with fixed classes or targets must agree on them.

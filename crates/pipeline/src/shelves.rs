@@ -28,6 +28,11 @@ impl Shelves {
         Self { folders, cards: Shelf::default(), schemes: Shelf::default() }
     }
 
+    /// The folders, the first to be looked through first.
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
     /// The card of the corpus that `span` names.
     pub fn card(&self, name: &str, span: &Span, diagnostics: &Diagnostics) -> Option<Card> {
         let read = |name: &str| Card::find(&self.folders, name, diagnostics);

@@ -102,15 +102,18 @@ pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> O
     if !is_sound {
         return None;
     }
-    in_order(wired, diagnostics).map(leading_to_figures)
+    in_order(wired, diagnostics).map(leading_to_ends)
 }
 
-/// The steps that the figures are made from: a pipeline may offer features for an experiment to choose from, and what is
-/// not chosen is not computed. All of them where nothing evaluates.
-fn leading_to_figures(steps: Vec<Wired>) -> Vec<Wired> {
+/// What an experiment is made for.
+const ENDS: [&str; 2] = [affekt_ops::evaluate::DEFINITION.name, affekt_ops::submission::DEFINITION.name];
+
+/// The steps that figures and submissions are made from: a pipeline may offer features for an experiment to choose from,
+/// and what is not chosen is not computed. All of them where there is no such end.
+fn leading_to_ends(steps: Vec<Wired>) -> Vec<Wired> {
     let mut wanted: BTreeSet<String> = BTreeSet::new();
     for Wired { step, inputs, .. } in steps.iter().rev() {
-        if step.definition.name == "evaluate" || wanted.contains(&step.name) {
+        if ENDS.contains(&step.definition.name) || wanted.contains(&step.name) {
             wanted.insert(step.name.clone());
             wanted.extend(inputs.iter().flatten().map(|wire| wire.node.clone()));
         }
@@ -200,8 +203,8 @@ fn wire_step(step: &Step, pipeline: &Pipeline<'_>, diagnostics: &Diagnostics) ->
         diagnostics.push(Diagnostic::error(&step.span, message).hint("leave out `per`"));
         is_sound = false;
     }
-    if step.definition.name == affekt_ops::evaluate::DEFINITION.name && !step.axes.is_empty() {
-        let message = format!("`{}` evaluates all folds and seeds together", step.name);
+    if ENDS.contains(&step.definition.name) && !step.axes.is_empty() {
+        let message = format!("`{}` is of all folds and seeds together", step.name);
         diagnostics.push(Diagnostic::error(&step.span, message).hint("leave out `per`"));
         is_sound = false;
     }
@@ -221,7 +224,7 @@ fn reads_what_its_network_needs(
     diagnostics: &Diagnostics,
 ) -> bool {
     let Some(reads) = affekt_ops::network::reads(&step.params["network"]) else { return true };
-    let wires = |port: &str| {
+    let wires = |port: &'static str| {
         let ports = step.definition.inputs.iter().zip(inputs);
         ports.filter(move |(known, _)| known.name == port).flat_map(|(_, wires)| wires)
     };

@@ -16,6 +16,7 @@ pub fn read(network: &mut Section<'_>) -> Value {
         "layer": layer(network),
         "freeze": network.one_of("freeze", "none", &freezes.map(same)),
         "freeze_mask_embedding": network.boolean("freeze_mask_embedding", false),
+        "spans_over": network.one_of("spans_over", "clips", &["clips", "rows"].map(same)),
         "frame_activation": network.one_of("frame_activation", "none", &["none", "relu"].map(same)),
         "projector": network.section("projector", |section| {
             Some(json!({ "width": section.integer("width", 256, 1..=65_536) }))

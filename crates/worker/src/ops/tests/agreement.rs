@@ -141,7 +141,7 @@ fn they_agree_on_training_at_size() {
     assert_eq!(training("crop: { seconds: 3 }").crop, Some(Crop { seconds: 3.0, at: CropAt::Start }));
     assert_eq!(training("loss: mse").loss, Loss::Mse);
     let ccc = training("stopping: { monitor: dev-ccc }").stopping;
-    assert_eq!(ccc, Stopping::Early { monitor: Monitor::DevUar, patience: 10 });
+    assert_eq!(ccc, Stopping::Early { monitor: Monitor::DevCcc, patience: 10 });
     for (text, complaint) in [
         ("batching: buckets", "`shuffled`"),
         ("crop: some", "`none`"),
@@ -198,7 +198,7 @@ fn they_agree_on_networks_of_embeddings_and_functionals() {
 #[test]
 fn they_agree_on_networks_of_waveforms() {
     assert_eq!(network("{ kind: wav2vec2 }"), NetworkConfig::Wav2Vec2(Box::default()));
-    let text = "{ kind: wav2vec2, layer: 12, freeze: feature-encoder-and-projection, freeze_mask_embedding: true, \
+    let text = "{ kind: wav2vec2, layer: 12, freeze: feature-encoder-and-projection, freeze_mask_embedding: true, spans_over: rows, \
                 frame_activation: relu, projector: { width: 8 }, lstm: { hidden: 4 }, output_activation: sigmoid, \
                 pooling: mean-but-last, padding: reference, overrides: { layerdrop: 0, mask_time_prob: 0.08, \
                 mask_time_length: 15, apply_spec_augment: false } }";
@@ -206,6 +206,7 @@ fn they_agree_on_networks_of_waveforms() {
         layer: EncoderLayer::Nth(12),
         freeze: Freeze::FeatureEncoderAndProjection,
         freeze_mask_embedding: true,
+        spans_over: wav2vec2::SpansOver::Rows,
         frame_activation: FrameActivation::Relu,
         projector: Some(ProjectorConfig { width: 8 }),
         lstm: Some(LstmConfig { layers: 2, hidden: 4 }),

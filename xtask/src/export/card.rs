@@ -1,0 +1,87 @@
+//! The model card of an exported model: what it is for, what it was trained on, how well it does, and what it must not be
+//! taken for.
+
+use std::fmt::Write;
+
+use affekt_domain::Task;
+use affekt_eval::VariantMetrics;
+use affekt_ops::exported::Step;
+use serde_json::Value;
+
+use crate::exit::{Stop, error};
+use crate::lab::{Lab, Viewed};
+
+/// What is said of the network that the node trained, in Markdown.
+pub fn about(
+    lab: &Lab,
+    viewed: &Viewed<'_>,
+    node: &str,
+    steps: &[Step],
+    card: &Value,
+    task: &Task,
+) -> Result<String, Stop> {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        let _ = writeln!(text, "{line}");
+    };
+    line(match task {
+        Task::Classes(classes) => {
+            format!("Tells the emotion of a recording of speech: {}.", classes.join(", "))
+        }
+        Task::Outputs(outputs) => format!("Rates a recording: {}.", outputs.join(", ")),
+    });
+    line("\n## Use\n\n```sh\ncargo xtask predict FOLDER recording.wav\n```\n".to_owned());
+    let steps: Vec<&str> = steps.iter().map(|step| step.op.as_str()).collect();
+    line(format!(
+        "`affekt.json` says what a recording goes through ({}), what the network is made of (`{}`, {} parameters) and how it \
+         was trained.\n",
+        steps.join(", "),
+        card["network"]["kind"].as_str().unwrap_or_default(),
+        card["parameters"]["total"]
+    ));
+    line("## Training\n".to_owned());
+    line(format!(
+        "Fold {}, seed {}, on {} rows, {} epochs.\n",
+        card["fold"], card["seed"], card["training_rows"], card["epochs"]
+    ));
+    for (name, corpus) in &lab.experiment.corpora {
+        let licence = if corpus.synthetic.is_some() { "synthetic voices" } else { &corpus.card.licence };
+        line(format!("* {name}: {licence}"));
+    }
+    line("\nWhat the licences of the recordings and of a pretrained encoder demand holds for this model too.\n".to_owned());
+    line("## Figures\n".to_owned());
+    let figures = figures(lab, viewed, node)?;
+    line(figures.unwrap_or_else(|| "The experiment has not been evaluated.".to_owned()));
+    line(
+        "\nFigures are of the whole experiment, not of this one training. Acted or elicited emotions are not felt ones: on \
+         other voices, languages and microphones it will do worse."
+            .to_owned(),
+    );
+    Ok(text)
+}
+
+/// What the experiment says of the variant that the node belongs to.
+fn figures(lab: &Lab, viewed: &Viewed<'_>, node: &str) -> Result<Option<String>, Stop> {
+    let graph = viewed.walk.graph();
+    let is_own = |variant: &&affekt_pipeline::Variant| {
+        variant.trainings(graph).iter().any(|training| training.node.as_str() == node)
+    };
+    let Some(variant) = lab.experiment.variants.iter().find(is_own) else { return Ok(None) };
+    let at = variant.evaluate.as_ref().and_then(|evaluate| graph.position(evaluate));
+    let Some(metrics) = at.and_then(|at| viewed.finished(at, "metrics")) else { return Ok(None) };
+    let bytes = metrics.all().map_err(affekt_graph::Failure::from)?;
+    let metrics: VariantMetrics =
+        serde_json::from_slice(bytes).map_err(|cause| error("failed to read the figures", &cause))?;
+    let value = serde_json::to_value(&metrics.aggregate).unwrap_or_default();
+    let mut text =
+        format!("Protocol: {}.\n\n| measure | mean | pooled |\n|---|---|---|\n", metrics.about.protocol);
+    for (name, figures) in value.as_object().into_iter().flatten() {
+        let number =
+            |key: &str| figures[key].as_f64().map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
+        let _ = writeln!(text, "| {name} | {} | {} |", number("mean"), number("pooled"));
+    }
+    for stamp in &metrics.about.stamps {
+        let _ = writeln!(text, "\n**{stamp}**");
+    }
+    Ok(Some(text))
+}

@@ -1,0 +1,98 @@
+//! `export`: a trained network as a folder that works by itself, wherever it is copied to.
+
+mod card;
+mod steps;
+mod weights;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use affekt_domain::Task;
+use affekt_ops::exported::{self, Exported};
+
+use crate::exit::{Exit, Stop, error};
+use crate::lab::{Asked, Lab, Viewed};
+use crate::out::out;
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    asked: Asked,
+    /// The training: `train[fold=1,seed=1]`
+    node: String,
+    /// The folder to make
+    folder: PathBuf,
+}
+
+/// Makes the folder: whole or not at all.
+pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
+    let Arguments { asked, node: name, folder } = arguments;
+    let lab = Lab::open(asked)?;
+    let viewed = lab.view(None)?;
+    let at = viewed.position(name)?;
+    let node = &viewed.walk.graph().nodes()[at];
+    if node.op != affekt_ops::train::DEFINITION.name {
+        return Err(Stop::wrong(format!(
+            "error: `{name}` is no training but `{}`\nhint: {}",
+            node.op,
+            trainings(&viewed)
+        )));
+    }
+    let unfinished = || {
+        let file = asked.file.display();
+        Stop::failed(format!("error: `{name}` is not finished\nhint: run `cargo xtask run {file}` first"))
+    };
+    let model = viewed.finished(at, "model").ok_or_else(unfinished)?;
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        let folder = folder.display();
+        return Err(Stop::wrong(format!(
+            "error: {folder} is there already, and not empty\nhint: name another"
+        )));
+    }
+    let (steps, files) = steps::steps(&viewed, at)?;
+    let failed = |cause: &std::io::Error| error(&format!("failed to write {}", folder.display()), cause);
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|cause| failed(&cause))?;
+    let made =
+        tempfile::Builder::new().prefix(".export-").tempdir_in(parent).map_err(|cause| failed(&cause))?;
+    for read in files {
+        fs::copy(read.object.path(), made.path().join(read.file)).map_err(|cause| failed(&cause))?;
+    }
+    let card = affekt_ops::train::card(&model)?;
+    let task: Task = serde_json::from_value(card["task"].clone())
+        .map_err(|cause| error("failed to read the model's card", &cause))?;
+    let about = card::about(&lab, &viewed, name, &steps, &card, &task)?;
+    let page = (format!("{}: {name}", lab.experiment.name), about);
+    let weights = weights::write(&card, &task, &model, page, made.path())?;
+    let exported = Exported {
+        version: exported::VERSION,
+        experiment: lab.experiment.name.clone(),
+        node: name.clone(),
+        steps,
+        card,
+        weights,
+    };
+    let json =
+        serde_json::to_string_pretty(&exported).map_err(|cause| error("failed to write JSON", &cause))?;
+    fs::write(made.path().join(exported::FILE), json).map_err(|cause| failed(&cause))?;
+    // Over a folder that is there and empty, too.
+    fs::rename(made.path(), folder).map_err(|cause| failed(&cause))?;
+    let _ = made.keep();
+    out!("{}", folder.display());
+    Ok(Exit::Done)
+}
+
+/// The experiment's trainings, as far as they are known.
+fn trainings(viewed: &Viewed<'_>) -> String {
+    let is_training = |node: &&affekt_graph::Node| {
+        node.op == affekt_ops::train::DEFINITION.name && matches!(node.work, affekt_graph::Work::Op)
+    };
+    let nodes = viewed.walk.graph().nodes().iter().filter(is_training);
+    let ids: Vec<&str> = nodes.map(|node| node.id.as_str()).take(8).collect();
+    if ids.is_empty() {
+        "run the experiment first".to_owned()
+    } else {
+        format!("trainings are {}", affekt_config::list_names(&ids))
+    }
+}

@@ -1,0 +1,107 @@
+//! The weights of an exported model: for other programs where they can use them, for this one always.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use affekt_domain::Task;
+use affekt_encoders::{Answers, EncoderConfig, Export, ExportedWeights, Head, Linear, Weights};
+use affekt_graph::Object;
+use affekt_ops::exported;
+use serde_json::Value;
+
+use crate::exit::{Stop, error};
+
+/// Writes the weights of `model`, whose card this is, into `folder`, and a page that says `about` under `title`.
+pub fn write(
+    card: &Value,
+    task: &Task,
+    model: &Object,
+    (title, about): (String, String),
+    folder: &Path,
+) -> Result<Vec<exported::Weights>, Stop> {
+    let failed = |cause: &dyn std::error::Error| error("failed to write the weights", cause);
+    if card["network"]["kind"] == "wav2vec2" {
+        let network = encoder_network(card, task, model, title, about)?;
+        let files = affekt_encoders::export(folder, &network).map_err(|cause| failed(&cause))?;
+        let known = |ExportedWeights { file, prefix, added }: ExportedWeights| exported::Weights {
+            file: file.to_owned(),
+            prefix: prefix.to_owned(),
+            without: added,
+        };
+        return Ok(files.into_iter().map(known).collect());
+    }
+    let file = "model.safetensors".to_owned();
+    std::fs::copy(model.path(), folder.join(&file)).map_err(|cause| failed(&cause))?;
+    std::fs::write(folder.join("README.md"), format!("# {title}\n\n{about}"))
+        .map_err(|cause| failed(&cause))?;
+    Ok(vec![exported::Weights { file, prefix: String::new(), without: Vec::new() }])
+}
+
+/// A fine-tuned encoder and its head, as transformers would have them.
+fn encoder_network(
+    card: &Value,
+    task: &Task,
+    model: &Object,
+    title: String,
+    about: String,
+) -> Result<Export, Stop> {
+    let network = &card["network"];
+    let failed = |cause: &dyn std::error::Error| error("failed to read the model", cause);
+    let mut config: EncoderConfig =
+        serde_json::from_value(network["encoder"].clone()).map_err(|cause| failed(&cause))?;
+    if let Some(layer) = network["layer"].as_u64() {
+        // The layers above were neither built nor saved.
+        config.num_hidden_layers = layer as usize;
+    }
+    let tensors = affekt_encoders::tensors(model.path()).map_err(|cause| failed(&cause))?;
+    let mut encoder = BTreeMap::new();
+    let mut head = BTreeMap::new();
+    for (name, weights) in tensors {
+        match name.strip_prefix("wav2vec2.") {
+            Some(canonical) => encoder.insert(canonical.to_owned(), weights),
+            None => head.insert(name, weights),
+        };
+    }
+    Ok(Export {
+        title,
+        about,
+        config,
+        normalise: network["normalise"] == true,
+        encoder,
+        head: read_head(network, head),
+        answers: match task {
+            Task::Classes(classes) => Answers::Classes(classes.clone()),
+            Task::Outputs(outputs) => Answers::Outputs(outputs.clone()),
+        },
+        licence: None,
+    })
+}
+
+/// What reads the encoder: what transformers has a class for, or something else and what that does.
+fn read_head(network: &Value, mut tensors: BTreeMap<String, Weights>) -> Head {
+    let is_plain = network["layer"] == "last"
+        && network["frame_activation"] == "none"
+        && network["lstm"].is_null()
+        && network["output_activation"] == "none"
+        && network["pooling"] == "mean";
+    if is_plain {
+        let mut linear = |name: &str| {
+            let weight = tensors.remove(&format!("{name}.weight"))?;
+            Some(Linear { weight, bias: tensors.remove(&format!("{name}.bias"))? })
+        };
+        let projector = linear("projector");
+        if let Some(classifier) = linear("classifier") {
+            return Head::Mean { projector, classifier };
+        }
+    }
+    let setting =
+        |name: &str| network[name].as_str().map_or_else(|| network[name].to_string(), str::to_owned);
+    let parts = ["layer", "frame_activation", "projector", "lstm", "output_activation", "pooling"];
+    let parts: Vec<String> = parts.iter().map(|part| format!("`{part}: {}`", setting(part))).collect();
+    let about = format!(
+        "It reads the encoder's frames as `network` in `affekt.json` says: {}. A linear map, `classifier`, makes the outputs \
+         of every frame before they are pooled.",
+        parts.join(", ")
+    );
+    Head::Other { tensors, about }
+}

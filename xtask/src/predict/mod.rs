@@ -1,0 +1,209 @@
+//! `predict`: what an exported model says about recordings, or about speech as it comes in. One JSON line each.
+
+mod model;
+mod windows;
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use affekt_domain::Task;
+use affekt_graph::{Pool, WorkerCommand};
+use serde_json::{Map, Value, json};
+
+use self::model::{Clip, Model, SILENCE};
+use self::windows::Windows;
+use crate::exit::{Exit, Stop, error};
+use crate::out::out;
+use crate::run::cores;
+use crate::toolchain;
+
+/// The command's arguments.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The folder that `export` made
+    model: PathBuf,
+    /// Recordings; `-` listens to standard input: mono 16-bit samples (little-endian) at 16 kHz
+    #[arg(required = true)]
+    audio: Vec<PathBuf>,
+    /// Look at so many seconds at a time [default: recordings as in training; standard input: the model's length, or 3]
+    #[arg(long, value_name = "SECONDS")]
+    window: Option<f64>,
+    /// From the beginning of a window to that of the next [default: the window]
+    #[arg(long, value_name = "SECONDS")]
+    hop: Option<f64>,
+    /// What networks compute on: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+/// The version of the lines.
+const VERSION: u32 = 1;
+
+/// How many recordings or windows go to the worker at a time.
+const BATCH: usize = 32;
+
+/// The rate of what is read from standard input, in Hz.
+const STREAM_HZ: u32 = 16_000;
+
+/// Shorter than a frame of any network: what is left of a stream that ends.
+const LEAST_SECONDS: f64 = 0.1;
+
+/// A piece of a recording, and where it lies.
+struct Piece {
+    audio: String,
+    start: f64,
+    clip: Clip,
+}
+
+/// Prints a line for each recording or window. A recording that cannot be read is said, and the others go on.
+pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
+    let device = toolchain::device(&arguments.device)?;
+    let built: OnceLock<Result<WorkerCommand, String>> = OnceLock::new();
+    let worker = || built.get_or_init(|| toolchain::worker(&device)).clone();
+    let model = Model::open(&arguments.model, Pool::new(&worker, SILENCE), device, cores())?;
+    let mut exit = Exit::Done;
+    let mut waiting = Vec::new();
+    for path in &arguments.audio {
+        if path.as_os_str() == "-" {
+            flush(&model, &mut waiting)?;
+            listen(&model, arguments)?;
+            continue;
+        }
+        match affekt_audio::decode(path) {
+            Ok(decoded) => {
+                let whole = Clip {
+                    name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+                    samples: decoded.mono().into_owned(),
+                    rate: decoded.rate(),
+                };
+                for piece in pieces(path.display().to_string(), whole, arguments)? {
+                    waiting.push(piece);
+                    if waiting.len() == BATCH {
+                        flush(&model, &mut waiting)?;
+                    }
+                }
+            }
+            Err(cause) => {
+                eprintln!("{}", error(&format!("no prediction for {}", path.display()), &cause).text());
+                exit = Exit::Failed;
+            }
+        }
+    }
+    flush(&model, &mut waiting)?;
+    Ok(exit)
+}
+
+/// A recording as it is, or its windows.
+fn pieces(audio: String, whole: Clip, arguments: &Arguments) -> Result<Vec<Piece>, Stop> {
+    let Some(seconds) = arguments.window else {
+        return Ok(vec![Piece { audio, start: 0.0, clip: whole }]);
+    };
+    let rate = f64::from(whole.rate);
+    let windows = windows(seconds, arguments.hop, rate)?;
+    let piece = |(start, end): (usize, usize)| Piece {
+        audio: audio.clone(),
+        start: start as f64 / rate,
+        clip: Clip {
+            name: whole.name.clone(),
+            samples: whole.samples[start..end].to_vec(),
+            rate: whole.rate,
+        },
+    };
+    Ok(windows.of(whole.samples.len()).map(piece).collect())
+}
+
+/// Windows of standard input, each as soon as it is full.
+fn listen(model: &Model<'_>, arguments: &Arguments) -> Result<(), Stop> {
+    let seconds = arguments.window.or_else(|| model.seconds()).unwrap_or(3.0);
+    let rate = f64::from(STREAM_HZ);
+    let windows = windows(seconds, arguments.hop, rate)?;
+    let mut input = std::io::stdin().lock();
+    let mut samples: Vec<f32> = Vec::new();
+    let mut start = 0; // of `samples` in the stream
+    loop {
+        let missing = windows.length - samples.len();
+        let more = read_samples(&mut input, missing)?;
+        let is_over = more.len() < missing;
+        let heard = if start == 0 { 0 } else { windows.length - windows.hop };
+        let has_news = samples.len() + more.len() > heard;
+        samples.extend(more);
+        if is_over && !(has_news && samples.len() as f64 >= LEAST_SECONDS * rate) {
+            return Ok(());
+        }
+        let clip = Clip { name: "stream".to_owned(), samples: samples.clone(), rate: STREAM_HZ };
+        let piece = Piece { audio: "-".to_owned(), start: start as f64 / rate, clip };
+        flush(model, &mut vec![piece])?;
+        if is_over {
+            return Ok(());
+        }
+        samples.drain(..windows.hop);
+        start += windows.hop;
+    }
+}
+
+/// So many samples, or what is left of the stream.
+fn read_samples(input: &mut impl Read, count: usize) -> Result<Vec<f32>, Stop> {
+    let mut bytes = Vec::with_capacity(2 * count);
+    let read = input.take(2 * count as u64).read_to_end(&mut bytes);
+    read.map_err(|cause| error("failed to read standard input", &cause))?;
+    let (samples, _) = bytes.as_chunks::<2>();
+    Ok(samples.iter().map(|&sample| f32::from(i16::from_le_bytes(sample)) / 32768.0).collect())
+}
+
+fn windows(seconds: f64, hop: Option<f64>, rate: f64) -> Result<Windows, Stop> {
+    let hop = hop.unwrap_or(seconds);
+    let samples = |seconds: f64| (seconds * rate).round() as usize;
+    let windows = Windows { length: samples(seconds), hop: samples(hop) };
+    if !(LEAST_SECONDS..=600.0).contains(&seconds) {
+        let least = LEAST_SECONDS;
+        return Err(Stop::wrong(format!("error: a window of {seconds} s: expected {least} to 600 seconds")));
+    }
+    if !(1..=windows.length).contains(&windows.hop) {
+        return Err(Stop::wrong(format!(
+            "error: a hop of {hop} s: expected more than 0 and at most the window, {seconds} s"
+        )));
+    }
+    Ok(windows)
+}
+
+/// Predicts what waits and prints it.
+fn flush(model: &Model<'_>, waiting: &mut Vec<Piece>) -> Result<(), Stop> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let (places, clips): (Vec<_>, Vec<Clip>) =
+        waiting.drain(..).map(|piece| ((piece.audio, piece.start), piece.clip)).unzip();
+    let outputs = model.outputs(&clips)?;
+    for (((audio, start), clip), outputs) in places.into_iter().zip(&clips).zip(outputs) {
+        let seconds = clip.samples.len() as f64 / f64::from(clip.rate);
+        let mut line = json!({ "version": VERSION, "audio": audio, "start": start, "seconds": seconds });
+        match &model.task {
+            Task::Classes(classes) => {
+                let probabilities = softmax(&outputs);
+                let best = (1..classes.len()).fold(0, |best, class| match outputs[class] > outputs[best] {
+                    true => class,
+                    false => best,
+                });
+                line["predicted"] = json!(classes[best]);
+                line["probabilities"] = by_name(classes, probabilities);
+            }
+            Task::Outputs(names) => {
+                line["outputs"] = by_name(names, outputs.into_iter().map(f64::from).collect());
+            }
+        }
+        out!("{line}");
+    }
+    Ok(())
+}
+
+fn by_name(names: &[String], values: Vec<f64>) -> Value {
+    names.iter().cloned().zip(values.into_iter().map(Value::from)).collect::<Map<_, _>>().into()
+}
+
+fn softmax(logits: &[f32]) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.into_iter().map(|exponential| exponential / sum).collect()
+}

@@ -1,0 +1,188 @@
+//! An exported model at work: recordings go through its steps, then a worker's network reads them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use affekt_domain::Task;
+use affekt_graph::{Context, Item, Job, NodeId, Ops, Place, Pool, Port, Store};
+use affekt_ops::exported::{Exported, Step};
+use affekt_ops::{Definition, HostOps, audio, infer};
+use affekt_table::waveforms::WaveformWriter;
+
+use crate::exit::{Stop, error};
+use crate::toolchain::Device;
+
+/// Mono samples at a rate.
+pub struct Clip {
+    /// What it is called: samples that are filled in are drawn by it.
+    pub name: String,
+    /// In −1..=1.
+    pub samples: Vec<f32>,
+    /// In Hz.
+    pub rate: u32,
+}
+
+/// An exported model with all that is needed to run it.
+pub struct Model<'p> {
+    folder: PathBuf,
+    pool: Pool<'p>,
+    numerics: BTreeMap<String, String>,
+    host: HostOps,
+    store: Store,
+    audio: audio::Params,
+    /// The steps after `audio`, each with the files on its other ports.
+    steps: Vec<(Step, Vec<Port>)>,
+    /// What it predicts.
+    pub task: Task,
+    // Dropped last: the store lies in it.
+    _scratch: tempfile::TempDir,
+}
+
+/// A worker that says nothing for so long is taken for hung. The first batch also loads the weights.
+pub const SILENCE: Duration = Duration::from_secs(300);
+
+impl<'p> Model<'p> {
+    /// Opens the exported model in `folder`, to be run by the workers of `pool`.
+    pub fn open(folder: &Path, pool: Pool<'p>, device: Device, cores: u32) -> Result<Self, Stop> {
+        let not_one = |why: &dyn std::fmt::Display| Stop::wrong(format!("error: not a model: {why}"));
+        let folder = folder.canonicalize().map_err(|cause| {
+            not_one(&format!("{}: {cause}\nhint: `cargo xtask export` makes one", folder.display()))
+        })?;
+        let exported = Exported::read(&folder).map_err(|failure| not_one(&failure))?;
+        let task = serde_json::from_value(exported.card["task"].clone()).map_err(|cause| not_one(&cause))?;
+        let mut steps = exported.steps.into_iter();
+        let first = steps.next().filter(|step| step.op == audio::DEFINITION.name);
+        let first = first.ok_or_else(|| not_one(&"its first step is not `audio`"))?;
+        let audio = serde_json::from_value(first.params).map_err(|cause| not_one(&cause))?;
+        let scratch = tempfile::Builder::new().prefix("affekt-predict-").tempdir();
+        let scratch = scratch.map_err(|cause| error("failed to make a temporary folder", &cause))?;
+        let store = Store::open(scratch.path())?;
+        let mut numerics = BTreeMap::from([("device".to_owned(), device.kind().to_owned())]);
+        if device == Device::Cpu {
+            numerics.insert("threads".to_owned(), cores.to_string());
+        }
+        let mut model = Self {
+            folder,
+            pool,
+            numerics,
+            host: HostOps::new(Vec::new(), store.root(), false),
+            store,
+            audio,
+            steps: Vec::new(),
+            task,
+            _scratch: scratch,
+        };
+        for step in steps {
+            let files = step.files.iter().map(|read| {
+                let item = model.stored(&read.file, |path| {
+                    let copied = fs::copy(model.folder.join(&read.file), path);
+                    copied.map(drop).map_err(|cause| not_one(&format!("{}: {cause}", read.file)))
+                })?;
+                Ok(Port { name: read.port.clone(), items: vec![item] })
+            });
+            let files = files.collect::<Result<_, Stop>>()?;
+            model.steps.push((step, files));
+        }
+        Ok(model)
+    }
+
+    /// The length in seconds of what the network was trained on, where all had one.
+    pub fn seconds(&self) -> Option<f64> {
+        self.audio.seconds
+    }
+
+    /// What the network says of each clip: logits or values.
+    pub fn outputs(&self, clips: &[Clip]) -> Result<infer::Outputs, Stop> {
+        let mut item = self.stored("waveforms", |path| {
+            let failed = |cause: &dyn std::error::Error| error("failed to prepare recordings", cause);
+            let mut writer =
+                WaveformWriter::create(path, self.audio.rate_hz).map_err(|cause| failed(&cause))?;
+            for (number, Clip { name, samples, rate }) in clips.iter().enumerate() {
+                let samples = self.audio.waveform(samples, *rate, name).map_err(|cause| failed(&cause))?;
+                writer.push(&number.to_string(), 0, &samples).map_err(|cause| failed(&cause))?;
+            }
+            writer.finish().map_err(|cause| failed(&cause))
+        })?;
+        for (step, files) in &self.steps {
+            let made = self.run(&step.op, step.version, step.params.clone(), &item, files.clone());
+            self.forget(&item);
+            item = made?;
+        }
+        let Definition { name, version, .. } = infer::DEFINITION;
+        let params = serde_json::json!(infer::Params { folder: self.folder.clone() });
+        let made = self.run(name, version, params, &item, Vec::new());
+        self.forget(&item);
+        let made = made?;
+        let bytes = fs::read(&made.path).map_err(|cause| error("failed to read outputs", &cause))?;
+        self.forget(&made);
+        serde_json::from_slice(&bytes).map_err(|cause| error("failed to read outputs", &cause))
+    }
+
+    /// Runs an op on `item`, which flows into its first port. Gives its first output.
+    fn run(
+        &self,
+        op: &str,
+        version: u32,
+        params: serde_json::Value,
+        item: &Item,
+        mut inputs: Vec<Port>,
+    ) -> Result<Item, Stop> {
+        let definition =
+            if op == infer::DEFINITION.name { Some(&infer::DEFINITION) } else { affekt_ops::find(op) };
+        let Some(definition) = definition.filter(|definition| definition.version == version) else {
+            return Err(Stop::wrong(format!(
+                "error: not a model of this program: a step is `{op}` in version {version}\n\
+                 hint: export it again"
+            )));
+        };
+        inputs.push(Port { name: definition.inputs[0].name.to_owned(), items: vec![item.clone()] });
+        let output = definition.outputs[0].name;
+        self.stored(output, |path| {
+            let job = Job {
+                node: NodeId::from(op),
+                op: op.to_owned(),
+                version,
+                params,
+                inputs,
+                outputs: BTreeMap::from([(output.to_owned(), path.to_owned())]),
+                seed: None,
+                numerics: self.numerics.clone(),
+                state: None,
+            };
+            let log = self.store.root().join("tmp").join("worker.log");
+            let done = match definition.place {
+                Place::Runner => self.host.run(&job, &mut Unwatched),
+                Place::Worker => self.pool.run(&job, &log, &mut Unwatched).map(drop),
+            };
+            Ok(done?)
+        })
+    }
+
+    /// A new object of the temporary store, whose file `write` makes.
+    fn stored(&self, name: &str, write: impl FnOnce(&Path) -> Result<(), Stop>) -> Result<Item, Stop> {
+        let scratch = self.store.scratch()?;
+        let path = scratch.path().join(name);
+        write(&path)?;
+        let digest = self.store.adopt(name, &path)?.digest;
+        Ok(Item { digest, path: self.store.object_path(digest) })
+    }
+
+    /// Removes an object that was read: a stream goes on for hours.
+    fn forget(&self, item: &Item) {
+        let _ = fs::remove_file(&item.path);
+        let _ = fs::remove_file(item.path.with_extension("tree"));
+    }
+}
+
+/// Nobody watches a batch, and it is short.
+struct Unwatched;
+
+impl Context for Unwatched {
+    fn progress(&mut self, _: u64, _: u64, _: &str) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
