@@ -14,7 +14,13 @@ fn of_ops_with_their_defaults() {
     let mut text = String::new();
     for op in affekt_ops::ALL {
         let diagnostics = Diagnostics::new();
-        let yaml = if op.name == "train" { "network: { kind: cnn }\ntraining: {}" } else { "{}" };
+        let yaml = match op.name {
+            "train" => "network: { kind: cnn }\ntraining: {}",
+            "encoder" => "from: wav2vec2-base",
+            "embed" => "output: ctc-logits",
+            "functionals" => "path: eGeMAPS.csv",
+            _ => "{}",
+        };
         let yaml = parse("defaults.yaml", yaml, &diagnostics).unwrap();
         let params = (op.params)(&mut Section::open(&yaml, &diagnostics, "the op").unwrap());
         assert!(diagnostics.is_empty(), "{diagnostics}");

@@ -1,0 +1,255 @@
+//! Experiments with encoders of speech: frozen, fine-tuned, on numbers; and what is exported of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use affekt_table::TableFile;
+use affekt_table::predictions::{self, Predictions};
+use serde_json::Value;
+
+use crate::lab::{Ended, Lab, Run};
+
+/// An encoder that knows nothing, quick to compute.
+const SMALL: &str = "
+  encoder.architecture: base
+  encoder.config:
+    hidden_size: 16
+    num_hidden_layers: 2
+    num_attention_heads: 2
+    intermediate_size: 24
+    conv_dim: [8, 8, 8, 8, 8, 8, 8]
+    num_conv_pos_embeddings: 8
+    num_conv_pos_embedding_groups: 2
+";
+
+fn speech(pipeline: &str, with: &str) -> String {
+    format!(
+        "name: speech\ncorpora: {{ ravdess: {{ synthetic: {{ actors: 4, statements: 1, repetitions: 1 }} }} }}\n\
+         labels: native\nprotocol: {{ kind: group-kfold, group: speaker, folds: 2, dev: none, seeds: [1] }}\n\
+         use: pipelines/{pipeline}.yaml\nwith:\n  encoder: random{SMALL}{with}"
+    )
+}
+
+/// A lab where that has run.
+fn ran(text: &str) -> (Lab, Run) {
+    let lab = Lab::empty();
+    lab.write("speech.yaml", text);
+    let run = lab.run("speech", &[]).expect(0);
+    (lab, run)
+}
+
+fn predicted(run: &Run, file: &str) -> Predictions {
+    predictions::read(&TableFile::open_path(&run.folder.join(file)).unwrap()).unwrap()
+}
+
+/// What `predict` printed.
+fn lines(ended: &Ended) -> Vec<Value> {
+    ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+const FINE_TUNED: &str = "  seconds: whole\n  batching: { kind: bucketed }\n  lr: 1e-2\n  batch_size: 8\n  max_epochs: 2\n  \
+                          stopping: { kind: fixed }\n";
+
+#[test]
+fn a_fine_tuned_encoder_is_exported_and_says_what_the_experiment_said() {
+    let (lab, run) = ran(&speech("wav2vec2", FINE_TUNED));
+    let page = run.text("report.md");
+    assert!(page.contains("was not pretrained but began at random"), "{page}");
+    let predictions = predicted(&run, "predictions.arrow");
+    let of_fold = predictions.rows.iter().filter(|row| row.fold == 1);
+    let expected: BTreeMap<String, &Vec<f32>> =
+        of_fold.map(|row| (stem(&row.utterance), &row.outputs)).collect();
+    assert_eq!(expected.len(), 30);
+
+    let node = "train[fold=1,seed=1]";
+    let export =
+        |node: &str, folder: &str| lab.xtask(&["export", "speech.yaml", node, folder, "--device", "cpu"]);
+    export(node, "model").expect(0);
+    let refused = export(node, "model").expect(2);
+    assert!(refused.stderr.contains("not empty"), "{}", refused.stderr);
+    let refused = export("predict[fold=1,seed=1]", "other").expect(2);
+    assert!(refused.stderr.contains("no training") && refused.stderr.contains(node), "{}", refused.stderr);
+    let card = fs::read_to_string(lab.path("model/README.md")).unwrap();
+    assert!(card.contains("synthetic voices") && card.contains("uar"), "{card}");
+    let config: Value = serde_json::from_slice(&fs::read(lab.path("model/config.json")).unwrap()).unwrap();
+    assert_eq!(config["architectures"][0], "Wav2Vec2ForSequenceClassification");
+
+    let recordings: Vec<_> = recordings(&lab, ".affekt/synthetic")
+        .into_iter()
+        .filter(|(stem, _)| expected.contains_key(stem))
+        .collect();
+    let paths: Vec<&str> = recordings.iter().map(|(_, path)| path.as_str()).collect();
+    let ended = lab.xtask(&[&["predict", "model", "--device", "cpu"][..], &paths[..]].concat()).expect(0);
+    let found = lines(&ended);
+    assert_eq!(found.len(), 30);
+    for ((stem, path), line) in recordings.iter().zip(&found) {
+        assert_eq!(line["audio"], *path);
+        assert_eq!(line["predicted"], predictions.task.predicted(expected[stem]).unwrap());
+        close(line, predictions.task.names(), expected[stem]);
+    }
+
+    // The same recording as a stream, in one window and a little silence of no account.
+    let (stem, path) = &recordings[0];
+    let wav = fs::read(lab.path(path)).unwrap();
+    let samples = &wav[44..];
+    let seconds = (samples.len() / 2) as f64 / 16_000.0;
+    let stream = |window: &str, samples: &[u8]| {
+        let words = ["predict", "model", "-", "--window", window, "--device", "cpu"];
+        let mut child = lab.command(&words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(samples).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let heard = stream(&seconds.to_string(), samples);
+    assert_eq!(heard.len(), 1);
+    close(&heard[0], predictions.task.names(), expected[stem]);
+    let half = stream(&(seconds / 2.0).to_string(), samples);
+    assert_eq!(
+        half.iter().map(|line| line["start"].as_f64().unwrap() > 0.0).collect::<Vec<_>>(),
+        [false, true]
+    );
+}
+
+/// The recordings below a folder of the lab by their stems, as the lab sees them.
+fn recordings(lab: &Lab, folder: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![lab.path(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "wav") {
+                let shown = path.strip_prefix(lab.path("")).unwrap().to_str().unwrap().to_owned();
+                found.insert(path.file_stem().unwrap().to_str().unwrap().to_owned(), shown);
+            }
+        }
+    }
+    found
+}
+
+fn stem(utterance: &str) -> String {
+    utterance.rsplit('/').next().unwrap().to_owned()
+}
+
+/// The probabilities are those of these logits.
+fn close(line: &Value, classes: &[String], logits: &[f32]) {
+    let sum: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
+    for (class, &logit) in classes.iter().zip(logits) {
+        let found = line["probabilities"][class].as_f64().unwrap();
+        let expected = f64::from(logit).exp() / sum;
+        assert!((found - expected).abs() < 1e-5, "{class}: {found} and {expected} in {line}");
+    }
+}
+
+#[test]
+fn what_is_no_model_is_refused_and_what_is_no_audio_is_said() {
+    let lab = Lab::finished();
+    lab.run("tiny", &[]).expect(0);
+    let refused = lab.xtask(&["predict", "data", "a.wav"]).expect(2);
+    assert!(
+        refused.stderr.contains("not a model") && refused.stderr.contains("export"),
+        "{}",
+        refused.stderr
+    );
+    lab.xtask(&["export", "tiny.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
+    let first = recordings(&lab, "data").into_values().next().unwrap();
+    let ended = lab.xtask(&["predict", "model", "gone.wav", &first, "--device", "cpu"]).expect(1);
+    assert!(ended.stderr.contains("no prediction for gone.wav"), "{}", ended.stderr);
+    let found = lines(&ended);
+    assert_eq!((found.len(), &found[0]["audio"]), (1, &Value::from(first)));
+    let sum: f64 = found[0]["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-6);
+    let wrong = lab.xtask(&["predict", "model", "a.wav", "--window", "3", "--hop", "4"]).expect(1);
+    assert!(wrong.stderr.contains("a.wav"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_frozen_encoder_gives_a_matrix_a_clip() {
+    let with = "  lr: 1e-3\n  batch_size: 16\n  max_epochs: 1\n  embed.batch_size: 4\n  \
+                train.network: { kind: embedding-cnn, channels: [2, 2, 4, 4], hidden: 8 }\n  \
+                train.training.stopping: { kind: fixed }\n";
+    let (lab, run) = ran(&speech("embedding-cnn", with));
+    assert!(run.ran().iter().any(|node| node.starts_with("embed[shard=")));
+    let shards = lab.xtask(&["path", "speech.yaml", "embed", "--device", "cpu"]).expect(0);
+    let shard = fs::read_dir(shards.stdout.trim()).unwrap().next().unwrap().unwrap().path();
+    let features = affekt_table::features::Features::open(TableFile::open_path(&shard).unwrap()).unwrap();
+    assert_eq!(features.shape(), [149, 32]);
+    let matrix = features.frames(0).unwrap();
+    let (low, high) = matrix.iter().fold((f32::MAX, f32::MIN), |(low, high), &x| (low.min(x), high.max(x)));
+    assert_eq!((low, high), (-1.0, 1.0));
+}
+
+#[test]
+fn bursts_are_rated_and_their_test_part_is_submitted() {
+    let lab = Lab::empty();
+    lab.write(
+        "speech.yaml",
+        &format!(
+            "name: speech\ncorpora: {{ hume-vb: {{ synthetic: {{ parts: [16, 8, 4] }} }} }}\nlabels: hume-two\n\
+             protocol: {{ kind: official, seeds: [1] }}\nuse: pipelines/avb.yaml\nwith:\n  extractor: random{SMALL}  \
+             lstm: {{ layers: 1, hidden: 8 }}\n  train.network.layer: 1\n  max_epochs: 1\n  batch_size: 8\n\
+             variants:\n  last: {{ with.pooling: last, report.published: {{ ccc: 0.6 }} }}\n  \
+             type: {{ with.pooling: max, labels: hume-type, with.loss: cross-entropy, with.monitor: dev-uar }}\n\
+             report: {{ primary: ccc, table: {{ rows: with.pooling, columns: labels }} }}\n"
+        ),
+    );
+    let run = lab.run("speech", &[]).expect(0);
+    let metrics: Value = serde_json::from_str(&run.text("metrics.json")).unwrap();
+    let (last, of_type) = (&metrics["variants"][0], &metrics["variants"][1]);
+    assert_eq!((&last["part"], &last["withheld"]), (&"dev".into(), &4.into()));
+    assert!(last["aggregate"]["ccc"]["mean"].is_number() && of_type["aggregate"]["uar"]["mean"].is_number());
+    assert!(run.text("report.md").contains("dev part: the test labels are withheld"));
+    let submitted = run.text("submissions/submission[variant=last].csv");
+    assert_eq!(submitted.lines().next(), Some("File_ID,Valence,Arousal"));
+    assert_eq!(submitted.lines().count(), 5);
+    assert_eq!(run.text("submissions/submission[variant=type].csv").lines().next(), Some("File_ID,Voc_Type"));
+    let rows = |file: &str| predicted(&run, file).rows.len();
+    assert_eq!((rows("predictions.arrow"), rows("predictions-2.arrow")), (12, 12));
+}
+
+#[test]
+fn networks_are_given_what_they_read() {
+    let lab = Lab::empty();
+    let refused = |text: &str| {
+        lab.write("speech.yaml", text);
+        lab.xtask(&["plan", "speech.yaml", "--device", "cpu"]).expect(2).stderr
+    };
+    let network = |network: &str| speech("wav2vec2", &format!("  train.network: {network}\n"));
+    let found = refused(&network("{ kind: cnn }"));
+    assert!(found.contains("`cnn`, reads features, and `audio` gives waveforms"), "{found}");
+    assert!(found.contains("has no use for an encoder"), "{found}");
+    lab.write(
+        "pipelines/bare.yaml",
+        "nodes:\n  audio: { op: audio, seconds: whole }\n  train:\n    op: train\n    \
+               in: { features: audio, train: split.train }\n    network: { kind: wav2vec2 }\n    \
+               training: { stopping: { kind: fixed } }\n    per: [fold, seed]\n",
+    );
+    let bare = speech("bare", "").replace("use: pipelines/bare.yaml", "use: pipelines/bare.yaml");
+    let bare = &bare[..bare.find("with:").unwrap()];
+    let found = refused(bare);
+    assert!(found.contains("`wav2vec2`, reads an encoder"), "{found}");
+    let found = refused(&speech("wav2vec2", "  train.network.lstm: { layer: 2 }\n"));
+    assert!(found.contains("did you mean `layers`"), "{found}");
+    let found = refused(&speech("wav2vec2", "").replace("hidden_size", "hiden_size"));
+    assert!(found.contains("hiden_size"), "{found}");
+}
+
+#[test]
+fn an_encoder_that_is_not_here_says_how_to_get_it() {
+    let lab = Lab::empty();
+    lab.write(
+        "speech.yaml",
+        &speech("wav2vec2", FINE_TUNED)
+            .replace("encoder: random", "encoder: wav2vec2-base")
+            .replace(SMALL, "\n"),
+    );
+    let mut command = lab.command(&["run", "speech.yaml", "--device", "cpu"]);
+    command.env("HF_HOME", lab.path("hub"));
+    let ended = Ended::of(command).expect(1);
+    assert!(ended.stderr.contains("cargo xtask fetch wav2vec2-base"), "{}", ended.stderr);
+}
