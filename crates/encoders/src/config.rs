@@ -3,13 +3,15 @@
 //! Every format's settings become this. What a `config.json` says beside these fields (tokens, class names, the version
 //! that wrote it) is no part of the encoder and is passed over.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The fields of transformers' `Wav2Vec2Config` that say what is computed and how it was pretrained, with the defaults
 /// of transformers 5.17.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct EncoderConfig {
     /// The architecture. Only `wav2vec2`.
     pub model_type: String,
@@ -175,6 +177,17 @@ pub enum ConfigError {
         /// Into how many parts.
         parts: usize,
     },
+    /// Nothing can be divided by it.
+    #[error("`contrastive_logits_temperature` is {0}: expected a number above 0")]
+    Temperature(String),
+    /// Not a share.
+    #[error("`{field}` is {value}: expected a share, at least 0 and less than 1")]
+    Share {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        value: String,
+    },
     /// A size of nothing, or one beyond all reason.
     #[error("`{field}` is {value}: expected between 1 and {MAX_SIZE}")]
     Size {
@@ -277,6 +290,14 @@ impl Architecture {
 }
 
 impl EncoderConfig {
+    /// The configuration in a `config.json`; its other fields are passed over.
+    ///
+    /// # Errors
+    /// When it is of another kind of model, asks for what is not supported, or contradicts itself.
+    pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
+        Self::default().with(&Self::told(fields)?)
+    }
+
     /// The fields of a `config.json` that are an encoder's.
     ///
     /// # Errors
@@ -341,7 +362,11 @@ impl EncoderConfig {
         self.conv_dim.last().copied().unwrap_or(0)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    /// Whether it can be built.
+    ///
+    /// # Errors
+    /// The first field that asks for what is not built here, or contradicts another.
+    pub fn check(&self) -> Result<(), ConfigError> {
         if self.model_type != "wav2vec2" {
             return Err(ConfigError::ModelType(self.model_type.clone()));
         }
@@ -363,6 +388,7 @@ impl EncoderConfig {
             ("proj_codevector_dim", self.proj_codevector_dim),
             ("mask_time_length", self.mask_time_length),
             ("mask_feature_length", self.mask_feature_length),
+            ("num_negatives", self.num_negatives),
             ("classifier_proj_size", self.classifier_proj_size),
         ];
         let lists = [
@@ -390,6 +416,130 @@ impl EncoderConfig {
                 return Err(ConfigError::Division { field, whole, divisor, parts });
             }
         }
+        if self.contrastive_logits_temperature.partial_cmp(&0.0) != Some(Ordering::Greater) {
+            return Err(ConfigError::Temperature(self.contrastive_logits_temperature.to_string()));
+        }
+        for (field, share) in [
+            ("hidden_dropout", self.hidden_dropout),
+            ("activation_dropout", self.activation_dropout),
+            ("attention_dropout", self.attention_dropout),
+            ("feat_proj_dropout", self.feat_proj_dropout),
+            ("feat_quantizer_dropout", self.feat_quantizer_dropout),
+            ("final_dropout", self.final_dropout),
+            ("layerdrop", self.layerdrop),
+            ("mask_time_prob", self.mask_time_prob),
+            ("mask_feature_prob", self.mask_feature_prob),
+        ] {
+            if !(0.0..1.0).contains(&share) {
+                return Err(ConfigError::Share { field, value: share.to_string() });
+            }
+        }
         Ok(())
+    }
+
+    /// How many frames the feature encoder makes of so many samples. BASE: 1 + ⌊(samples − 400) / 320⌋, or 0.
+    #[must_use]
+    pub fn frames(&self, samples: usize) -> usize {
+        self.frames_by_layer(samples).last().copied().unwrap_or(samples)
+    }
+
+    /// How many frames follow each convolution. A frame is counted when all it sees are those samples.
+    #[must_use]
+    pub fn frames_by_layer(&self, samples: usize) -> Vec<usize> {
+        let layers = self.conv_kernel.iter().zip(&self.conv_stride);
+        layers
+            .scan(samples, |frames, (kernel, stride)| {
+                *frames = frames.checked_sub(*kernel).map_or(0, |rest| rest / stride + 1);
+                Some(*frames)
+            })
+            .collect()
+    }
+
+    /// How few samples make a frame. BASE: 400, which are 25 ms at 16 kHz.
+    #[must_use]
+    pub fn samples_of_a_frame(&self) -> usize {
+        let layers = self.conv_kernel.iter().zip(&self.conv_stride);
+        layers.rev().fold(1, |samples, (kernel, stride)| (samples - 1) * stride + kernel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<EncoderConfig, ConfigError> {
+        let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else { panic!("{text}") };
+        fields.entry("model_type").or_insert_with(|| "wav2vec2".into());
+        EncoderConfig::of(&fields)
+    }
+
+    #[test]
+    fn frames_of_the_published_sizes() {
+        for (name, architecture) in Architecture::ALL {
+            let config = architecture.config();
+            config.check().unwrap();
+            assert_eq!(config.samples_of_a_frame(), 400, "{name}");
+            for (samples, frames) in
+                [(0, 0), (399, 0), (400, 1), (719, 1), (720, 2), (16_000, 49), (48_000, 149)]
+            {
+                assert_eq!(config.frames(samples), frames, "{name}, {samples}");
+            }
+        }
+    }
+
+    #[test]
+    fn config_files_are_read() {
+        let text = r#"{
+            "architectures": ["Wav2Vec2ForPreTraining"], "model_type": "wav2vec2", "hidden_size": 1024,
+            "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096, "conv_bias": true,
+            "conv_dim": [512, 512, 512, 512, 512, 512, 512], "conv_kernel": [10, 3, 3, 3, 3, 2, 2],
+            "conv_stride": [5, 2, 2, 2, 2, 2, 2], "do_stable_layer_norm": true, "feat_extract_activation": "gelu",
+            "feat_extract_norm": "layer", "hidden_act": "gelu", "layer_norm_eps": 1e-05, "feat_proj_dropout": 0,
+            "codevector_dim": 768, "proj_codevector_dim": 768, "adapter_attn_dim": null, "add_adapter": false
+        }"#;
+        assert_eq!(read(text).unwrap(), Architecture::Xlsr53.config());
+        assert_eq!(read(r#"{"hidden_act": "relu"}"#).unwrap().hidden_act, Activation::Relu);
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        for (text, message) in [
+            (
+                r#"{"hidden_act": "swish"}"#,
+                "`hidden_act`: unknown variant `swish`, expected `gelu` or `relu`",
+            ),
+            (
+                r#"{"feat_extract_norm": "batch"}"#,
+                "`feat_extract_norm`: unknown variant `batch`, expected `group` or `layer`",
+            ),
+            (r#"{"model_type": "wavlm"}"#, "it is a model of type `wavlm`: only `wav2vec2` is supported"),
+            (r#"{"add_adapter": true}"#, "`add_adapter` is true: only false is supported"),
+            (r#"{"adapter_attn_dim": 16}"#, "`adapter_attn_dim` is 16: only null is supported"),
+            (
+                r#"{"use_weighted_layer_sum": true}"#,
+                "`use_weighted_layer_sum` is true: only false is supported",
+            ),
+            (
+                r#"{"conv_dim": [512]}"#,
+                "`conv_dim`, `conv_kernel` and `conv_stride` list 1, 7 and 7 layers: expected as many each, at least one",
+            ),
+            (
+                r#"{"codevector_dim": 255}"#,
+                "`codevector_dim` is 255, which `num_codevector_groups`, 2, does not divide",
+            ),
+            (
+                r#"{"contrastive_logits_temperature": 0}"#,
+                "`contrastive_logits_temperature` is 0: expected a number above 0",
+            ),
+            (
+                r#"{"num_attention_heads": 7}"#,
+                "`hidden_size` is 768, which `num_attention_heads`, 7, does not divide",
+            ),
+            (r#"{"conv_stride": [5, 2, 2, 0, 2, 2, 2]}"#, "`conv_stride` is 0: expected between 1 and"),
+            (r#"{"layerdrop": 1.0}"#, "`layerdrop` is 1: expected a share, at least 0 and less than 1"),
+        ] {
+            let found = read(text).unwrap_err().to_string();
+            assert!(found.starts_with(message), "{found}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! with the sections `model` and `task`, in newer ones. A fine-tuned model keeps those of the encoder that it began with
 //! under `w2v_args`.
 //!
-//! Source: `Wav2Vec2Config` of `fairseq/models/wav2vec/wav2vec2.py` and `Wav2Vec2AsrConfig` of `wav2vec2_asr.py`, whose
+//! Source: `EncoderConfig` of `fairseq/models/wav2vec/wav2vec2.py` and `Wav2Vec2AsrConfig` of `wav2vec2_asr.py`, whose
 //! defaults stand for settings that a file does not mention.
 
 use std::path::{Path, PathBuf};

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use affekt_models::wav2vec2::{CtcHead, Padding, SequenceClassifier, Wav2Vec2, Wav2Vec2Config, map_names};
+use affekt_models::wav2vec2::{CtcHead, EncoderConfig, Padding, SequenceClassifier, Wav2Vec2, map_names};
 use affekt_torch::init::Vars;
 use tch::{Device, Tensor, nn};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("expected a folder of true_size.py's")?);
     affekt_torch::device::set_threads(2);
-    let config: Wav2Vec2Config = serde_json::from_slice(&std::fs::read(folder.join("config.json"))?)?;
+    let config: EncoderConfig = serde_json::from_slice(&std::fs::read(folder.join("config.json"))?)?;
     let weights = tensors(&folder.join("model.safetensors"))?;
     let store = nn::VarStore::new(Device::Cpu);
     let vars = Vars::new(&store, 0);

@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use affekt_models::wav2vec2::Wav2Vec2Config;
+use affekt_models::wav2vec2::EncoderConfig;
 use affekt_models::{FineTunedConfig, Freeze, InputShape, Inputs, NetworkConfig};
 use affekt_torch::{Adam, AdamConfig, device};
 use tch::{Device, Kind, Tensor};
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [batch, seconds, threads, steps] = [argument(0, 4), argument(1, 3), argument(2, 2), argument(3, 4)];
 
     device::set_threads(threads);
-    let encoder = Wav2Vec2Config { layerdrop: 0.0, ..Wav2Vec2Config::base() };
+    let encoder = EncoderConfig { layerdrop: 0.0, ..EncoderConfig::default() };
     let config = FineTunedConfig { encoder, freeze: Freeze::FeatureEncoder, ..FineTunedConfig::default() };
     let network =
         NetworkConfig::Wav2Vec2(Box::new(config)).build(&InputShape::Waveforms, 7, 0, Device::Cpu)?;

@@ -6,7 +6,7 @@ use tch::{Device, Tensor, nn};
 
 use crate::fine_tuned::normalised;
 use crate::loading::{Accounting, EncoderError, take_over};
-use crate::wav2vec2::{CtcHead, Padding, Wav2Vec2, Wav2Vec2Config};
+use crate::wav2vec2::{CtcHead, EncoderConfig, Padding, Wav2Vec2};
 use crate::{BuildError, ForwardError};
 
 /// What is taken from an encoder.
@@ -37,7 +37,7 @@ impl Embedder {
     /// # Errors
     /// When the configuration contradicts itself, or has no such layer.
     pub fn new(
-        config: &Wav2Vec2Config,
+        config: &EncoderConfig,
         embedding: Embedding,
         normalise: bool,
         seed: u64,

@@ -29,7 +29,7 @@ use crate::lstm::{Lstm, LstmConfig};
 use crate::network::WaveformModule;
 use crate::outputs::OutputActivation;
 use crate::pooling::Pooling;
-use crate::wav2vec2::{Padding, SpansOver, Valid, Wav2Vec2, Wav2Vec2Config};
+use crate::wav2vec2::{EncoderConfig, Padding, SpansOver, Valid, Wav2Vec2};
 use crate::{BuildError, ForwardError};
 
 /// What a [`FineTuned`] is made of, encoder and all, so that weights and this are a whole model. The default is B5.
@@ -37,7 +37,7 @@ use crate::{BuildError, ForwardError};
 #[serde(default, deny_unknown_fields)]
 pub struct FineTunedConfig {
     /// The encoder as its checkpoint has it.
-    pub encoder: Wav2Vec2Config,
+    pub encoder: EncoderConfig,
     /// What of it this network has otherwise.
     pub overrides: Overrides,
     /// Whether every waveform is brought to mean 0 and variance 1 first, as the encoder was pretrained: LV60K and XLSR-53
@@ -65,11 +65,11 @@ pub struct FineTunedConfig {
     pub pooling: Pooling,
 }
 
-/// Settings of [`Wav2Vec2Config`] that say how an encoder is trained, and not which one it is. What is not given stays as
+/// Settings of [`EncoderConfig`] that say how an encoder is trained, and not which one it is. What is not given stays as
 /// its checkpoint has it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "they are those of `Wav2Vec2Config`")]
+#[expect(missing_docs, reason = "they are those of `EncoderConfig`")]
 pub struct Overrides {
     pub hidden_dropout: Option<f64>,
     pub activation_dropout: Option<f64>,
@@ -131,7 +131,7 @@ pub struct ProjectorConfig {
 impl Default for FineTunedConfig {
     fn default() -> Self {
         Self {
-            encoder: Wav2Vec2Config::base(),
+            encoder: EncoderConfig::default(),
             overrides: Overrides::default(),
             normalise: false,
             padding: Padding::Ignored,
@@ -153,7 +153,7 @@ impl FineTunedConfig {
     ///
     /// # Errors
     /// When the encoder has no such layer.
-    pub fn built_encoder(&self) -> Result<Wav2Vec2Config, BuildError> {
+    pub fn built_encoder(&self) -> Result<EncoderConfig, BuildError> {
         let mut encoder = self.encoder.clone();
         if let EncoderLayer::Nth(layer) = self.layer {
             if !(1..=encoder.num_hidden_layers).contains(&layer) {
@@ -193,7 +193,7 @@ const MASK_EMBEDDING: &str = "wav2vec2.masked_spec_embed";
 const FINAL_NORM: &str = "wav2vec2.encoder.layer_norm.";
 
 impl Overrides {
-    fn apply(&self, encoder: &mut Wav2Vec2Config) {
+    fn apply(&self, encoder: &mut EncoderConfig) {
         fn set<T: Copy>(setting: &mut T, given: Option<T>) {
             *setting = given.unwrap_or(*setting);
         }

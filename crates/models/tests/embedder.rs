@@ -1,6 +1,6 @@
 //! Frozen encoders: what they give, and what they take from checkpoints.
 
-use affekt_models::wav2vec2::{CtcHead, FeatureNorm, Padding, Wav2Vec2, Wav2Vec2Config};
+use affekt_models::wav2vec2::{CtcHead, EncoderConfig, FeatureNorm, Padding, Wav2Vec2};
 use affekt_models::{Embedder, Embedding};
 use affekt_torch::NamedTensors;
 use affekt_torch::init::Vars;
@@ -8,8 +8,8 @@ use tch::{Device, Kind, Tensor, nn};
 
 const LENGTH: usize = 400;
 
-fn config() -> Wav2Vec2Config {
-    Wav2Vec2Config {
+fn config() -> EncoderConfig {
+    EncoderConfig {
         hidden_size: 16,
         num_hidden_layers: 3,
         num_attention_heads: 2,
@@ -23,7 +23,7 @@ fn config() -> Wav2Vec2Config {
         // Group norm would be deaf to volume by itself.
         feat_extract_norm: FeatureNorm::Layer,
         conv_bias: true,
-        ..Wav2Vec2Config::base()
+        ..EncoderConfig::default()
     }
 }
 

@@ -4,7 +4,7 @@ mod small;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use affekt_models::wav2vec2::{Padding, SpansOver, Wav2Vec2, Wav2Vec2Config};
+use affekt_models::wav2vec2::{EncoderConfig, Padding, SpansOver, Wav2Vec2};
 use affekt_models::{
     BuildError, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
     InputShape, Inputs, LstmConfig, MlpConfig, MlpNorm, Network, NetworkConfig, OutputActivation, Overrides,
@@ -21,7 +21,7 @@ const POOLINGS: [Pooling; 5] =
     [Pooling::First, Pooling::Last, Pooling::Max, Pooling::Mean, Pooling::MeanButLast];
 const LSTM: LstmConfig = LstmConfig { layers: 2, hidden: 12 };
 
-fn encoders() -> [Wav2Vec2Config; 2] {
+fn encoders() -> [EncoderConfig; 2] {
     [post_norm(), pre_norm()]
 }
 
@@ -578,7 +578,7 @@ fn checkpoints_change_no_gradient() {
             .map(|freeze| (encoder.clone(), freeze))
     }) {
         let gradients = |checkpointed: bool| -> NamedTensors {
-            let encoder = Wav2Vec2Config { hidden_dropout: 0.3, ..encoder.clone() };
+            let encoder = EncoderConfig { hidden_dropout: 0.3, ..encoder.clone() };
             let config = FineTunedConfig { encoder, freeze, lstm: Some(LSTM), ..FineTunedConfig::default() };
             let mut network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
             assert!(!checkpointed || network.checkpoint_gradients());
@@ -651,7 +651,7 @@ fn configurations_read_as_in_a_pipeline() {
         "pooling": "mean-but-last", "spans_over": "rows", "output_activation": "sigmoid", "overrides": {"mask_time_prob": 0.08}
     }"#;
     let expected = FineTunedConfig {
-        encoder: Wav2Vec2Config { do_stable_layer_norm: true, ..Wav2Vec2Config::base() },
+        encoder: EncoderConfig { do_stable_layer_norm: true, ..EncoderConfig::default() },
         overrides: Overrides { mask_time_prob: Some(0.08), ..Overrides::default() },
         normalise: true,
         padding: Padding::Reference,

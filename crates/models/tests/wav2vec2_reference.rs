@@ -6,7 +6,7 @@ mod formula;
 use std::collections::BTreeMap;
 
 use affekt_models::wav2vec2::{
-    Choice, CtcHead, Padding, PretrainingHead, SequenceClassifier, Wav2Vec2, Wav2Vec2Config, map_names,
+    Choice, CtcHead, EncoderConfig, Padding, PretrainingHead, SequenceClassifier, Wav2Vec2, map_names,
 };
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig};
@@ -27,7 +27,7 @@ const CHANGE_TOLERANCE: f64 = 1e-3;
 #[derive(Deserialize)]
 struct Golden {
     case: String,
-    config: Wav2Vec2Config,
+    config: EncoderConfig,
     lengths: Option<Vec<usize>>,
     frames: Vec<i64>,
     hidden_states: Vec<Numbers>,
@@ -86,7 +86,7 @@ fn both_architectures() {
 #[derive(Deserialize)]
 struct PretrainingGolden {
     case: String,
-    config: Wav2Vec2Config,
+    config: EncoderConfig,
     lengths: Option<Vec<usize>>,
     /// That of Gumbel softmax; none where the likeliest codewords are chosen.
     temperature: Option<f64>,
@@ -144,7 +144,7 @@ fn pretraining() {
 #[derive(Deserialize)]
 struct TuningGolden {
     case: String,
-    config: Wav2Vec2Config,
+    config: EncoderConfig,
     learning_rate: f64,
     /// Before each step.
     losses: Vec<f64>,

@@ -3,7 +3,8 @@
 //!
 //! Each corpus has them under one path in its folder: a file with a row for every recording, or a folder with a file for
 //! every recording, named as it is (of several rows the last counts). Files are openSMILE's CSV (parted by semicolons,
-//! with a column `name`) or ARFF. What tells the time of a row is left out.
+//! with a column `name`) or ARFF. What tells the time of a row is left out. A functional is a band of one frame, so that
+//! `standardise` can scale each by itself.
 
 use affekt_config::Section;
 use affekt_graph::Place;
@@ -117,7 +118,7 @@ mod host {
             return Err(failed(message));
         }
         let mut writer =
-            FeatureWriter::create(job.output("features")?, &[1, width]).map_err(crate::table::unwritten)?;
+            FeatureWriter::create(job.output("features")?, &[width, 1]).map_err(crate::table::unwritten)?;
         for (utterance, values) in rows {
             writer.push(utterance, 0, &values).map_err(crate::table::unwritten)?;
         }

@@ -1,7 +1,7 @@
 //! The artefact of `encoder`: a pretrained wav2vec 2.0, or the description of one that is to begin at random.
 
 use affekt_graph::{Failure, Object};
-use affekt_models::wav2vec2::Wav2Vec2Config;
+use affekt_models::wav2vec2::EncoderConfig;
 use affekt_torch::{Checkpoint, NamedTensors};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub struct EncoderCard {
     /// What it is called.
     pub name: String,
     /// What it is made of.
-    pub config: Wav2Vec2Config,
+    pub config: EncoderConfig,
     /// Whether waveforms are brought to mean 0 and variance 1 for it.
     pub normalise: bool,
     /// Whether there are weights. Without any it begins at random, from `seed`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use affekt_domain::Task;
-use affekt_encoders::{Answers, Architecture, Export, ExportedWeights, Head, Linear, Weights};
+use affekt_encoders::{Answers, EncoderConfig, Export, ExportedWeights, Head, Linear, Weights};
 use affekt_graph::Object;
 use affekt_ops::exported;
 use serde_json::Value;
@@ -47,15 +47,8 @@ fn encoder_network(
 ) -> Result<Export, Stop> {
     let network = &card["network"];
     let failed = |cause: &dyn std::error::Error| error("failed to read the model", cause);
-    // The network's card also says what it refuses to be: that is not the encoder's.
-    let known = Architecture::Base.config();
-    let mut fields = known.fields();
-    for (name, field) in &mut fields {
-        if let Some(own) = network["encoder"].get(name) {
-            *field = own.clone();
-        }
-    }
-    let mut config = known.with(&fields).map_err(|cause| failed(&cause))?;
+    let mut config: EncoderConfig =
+        serde_json::from_value(network["encoder"].clone()).map_err(|cause| failed(&cause))?;
     if let Some(layer) = network["layer"].as_u64() {
         // The layers above were neither built nor saved.
         config.num_hidden_layers = layer as usize;

@@ -4,7 +4,7 @@ use affekt_torch::init::Vars;
 use tch::nn::Module;
 use tch::{Device, Kind, Tensor, nn};
 
-use super::Wav2Vec2Config;
+use super::EncoderConfig;
 use super::init::{linear, shared_linear};
 use crate::dropout::dropout;
 
@@ -19,7 +19,7 @@ pub struct SelfAttention {
 }
 
 impl SelfAttention {
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let linear = |name| linear(&(vars / name), config, config.hidden_size, config.hidden_size);
         Self {
             q_proj: linear("q_proj"),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::nn::Module;
 use tch::{Device, Tensor};
 
-use super::config::{Activation, FeatureNorm, Wav2Vec2Config};
+use super::config::{Activation, EncoderConfig, FeatureNorm, activate};
 use super::init::LayerNorm;
 use super::valid::Valid;
 
@@ -28,7 +28,7 @@ pub struct FeatureEncoder {
 }
 
 impl FeatureEncoder {
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let vars = vars / "conv_layers";
         let layers = (0..config.conv_dim.len()).map(|i| ConvLayer::new(&(&vars / &i.to_string()), config, i));
         Self { layers: layers.collect() }
@@ -62,7 +62,7 @@ enum Norm {
 const EPSILON: f64 = 1e-5;
 
 impl ConvLayer {
-    fn new(vars: &Vars, config: &Wav2Vec2Config, index: usize) -> Self {
+    fn new(vars: &Vars, config: &EncoderConfig, index: usize) -> Self {
         let inputs = if index == 0 { 1 } else { config.conv_dim[index - 1] };
         let (outputs, kernel) = (config.conv_dim[index], config.conv_kernel[index]);
         let fan_in = (inputs * kernel) as f32;
@@ -105,7 +105,7 @@ impl ConvLayer {
             Norm::Layer(norm) => norm.forward(&xs.transpose(1, 2)).transpose(1, 2),
             Norm::Group { weight, bias } => group_norm(&xs, weight, bias, valid, padding),
         };
-        self.activation.of(&xs)
+        activate(self.activation, &xs)
     }
 }
 

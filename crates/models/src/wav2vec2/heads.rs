@@ -6,7 +6,7 @@ use tch::{Kind, Tensor, nn};
 
 use super::init::linear;
 use super::model::Encoded;
-use super::{ConfigError, Wav2Vec2Config};
+use super::{ConfigError, EncoderConfig};
 use crate::dropout::dropout;
 
 /// The head of `Wav2Vec2ForCTC`, trained by connectionist temporal classification.
@@ -20,8 +20,8 @@ impl CtcHead {
     /// A head for `vocab_size` characters. Its parameters stand beside the encoder's: `lm_head.weight`, `lm_head.bias`.
     ///
     /// # Errors
-    /// Those of [`Wav2Vec2Config::check`].
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Result<Self, ConfigError> {
+    /// Those of [`EncoderConfig::check`].
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let lm_head = linear(&(vars / "lm_head"), config, config.hidden_size, config.vocab_size);
         Ok(Self { lm_head, dropout: config.final_dropout })
@@ -45,10 +45,10 @@ impl SequenceClassifier {
     /// before the mean. Its parameters stand beside the encoder's: `projector.weight`, `classifier.weight`, ….
     ///
     /// # Errors
-    /// Those of [`Wav2Vec2Config::check`].
+    /// Those of [`EncoderConfig::check`].
     pub fn new(
         vars: &Vars,
-        config: &Wav2Vec2Config,
+        config: &EncoderConfig,
         projector: bool,
         classes: usize,
     ) -> Result<Self, ConfigError> {

@@ -4,10 +4,10 @@ use affekt_torch::init::Vars;
 use tch::nn::Module;
 use tch::{Tensor, nn};
 
-use super::Wav2Vec2Config;
+use super::EncoderConfig;
 
 /// A linear map whose weights begin normal and whose biases begin at 0. `[…, inputs] -> […, outputs]`
-pub fn linear(vars: &Vars, config: &Wav2Vec2Config, inputs: usize, outputs: usize) -> nn::Linear {
+pub fn linear(vars: &Vars, config: &EncoderConfig, inputs: usize, outputs: usize) -> nn::Linear {
     let (inputs, outputs) = (inputs as i64, outputs as i64);
     nn::Linear {
         ws: vars.normal("weight", &[outputs, inputs], config.initializer_range as f32),

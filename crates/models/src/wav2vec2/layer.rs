@@ -6,7 +6,7 @@ use tch::nn::Module;
 use tch::{Tensor, nn};
 
 use super::attention::SelfAttention;
-use super::config::{Activation, Wav2Vec2Config};
+use super::config::{Activation, EncoderConfig, activate};
 use super::init::{LayerNorm, linear, shared_linear};
 use crate::dropout::dropout;
 
@@ -24,7 +24,7 @@ pub struct Layer {
 }
 
 impl Layer {
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let (width, units) = (config.hidden_size, config.intermediate_size);
         let feed_forward = vars / "feed_forward";
         let norm = |name| LayerNorm::new(&(vars / name), width, config.layer_norm_eps);
@@ -67,7 +67,7 @@ impl Layer {
     }
 
     fn feed_forward(&self, xs: &Tensor, train: bool) -> Tensor {
-        let units = self.activation.of(&self.intermediate_dense.forward(xs)); // [batch, frames, units]
+        let units = activate(self.activation, &self.intermediate_dense.forward(xs)); // [batch, frames, units]
         let units = dropout(&units, self.activation_dropout, train);
         dropout(&self.output_dense.forward(&units), self.hidden_dropout, train)
     }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A clip in a padded batch gives what it gives alone ([`Padding`]). No convolution of the feature encoder pads, so that
-//! a frame counted by [`Wav2Vec2Config::frames`] sees none of the padding; frames beyond are zeroed before the positions'
+//! a frame counted by [`EncoderConfig::frames`] sees none of the padding; frames beyond are zeroed before the positions'
 //! convolution, which looks to both sides, and no frame attends to them.
 
 mod attention;
@@ -29,7 +29,7 @@ mod transformer;
 mod valid;
 
 pub use checkpoint::{MisShaped, NameMap, map_names};
-pub use config::{Activation, ConfigError, FeatureNorm, Wav2Vec2Config};
+pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
 pub use feature_encoder::Padding;
 pub use heads::{CtcHead, SequenceClassifier};
 pub(crate) use model::checked_samples;

@@ -3,7 +3,7 @@
 use affekt_torch::init::Vars;
 use tch::Tensor;
 
-use super::config::{ConfigError, Wav2Vec2Config};
+use super::config::{ConfigError, EncoderConfig};
 use super::feature_encoder::{FeatureEncoder, Padding};
 use super::projection::Projection;
 use super::spans::SpansOver;
@@ -14,7 +14,7 @@ use super::valid::Valid;
 /// The encoder of transformers' `Wav2Vec2Model`, under its names.
 #[derive(Debug)]
 pub struct Wav2Vec2 {
-    config: Wav2Vec2Config,
+    config: EncoderConfig,
     feature_encoder: FeatureEncoder,
     projection: Projection,
     spec_augment: SpecAugment,
@@ -80,7 +80,7 @@ impl Wav2Vec2 {
     ///
     /// # Errors
     /// When the configuration asks for what is not built here, or contradicts itself.
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Result<Self, ConfigError> {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self {
             config: config.clone(),
@@ -104,7 +104,7 @@ impl Wav2Vec2 {
 
     /// What it was built from.
     #[must_use]
-    pub const fn config(&self) -> &Wav2Vec2Config {
+    pub const fn config(&self) -> &EncoderConfig {
         &self.config
     }
 

@@ -4,7 +4,7 @@ use affekt_torch::init::Vars;
 use tch::Tensor;
 use tch::nn::Module;
 
-use super::config::{Activation, Wav2Vec2Config};
+use super::config::{Activation, EncoderConfig, activate};
 
 /// A grouped convolution whose weights are kept as directions and lengths (weight norm, arXiv 1602.07868), one length for
 /// each place of the kernel.
@@ -20,7 +20,7 @@ pub struct PositionalConv {
 }
 
 impl PositionalConv {
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let vars = vars / "conv";
         let (width, kernel) = (config.hidden_size as i64, config.num_conv_pos_embeddings as i64);
         let groups = config.num_conv_pos_embedding_groups as i64;
@@ -52,6 +52,6 @@ impl Module for PositionalConv {
             self.groups,
         );
         // An even kernel gives a frame too many; the last one goes.
-        self.activation.of(&ys.narrow(2, 0, xs.size()[1])).transpose(1, 2)
+        activate(self.activation, &ys.narrow(2, 0, xs.size()[1])).transpose(1, 2)
     }
 }

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::model::Encoded;
 use super::quantiser::{Choice, Quantiser, perplexity};
-use super::{ConfigError, Wav2Vec2Config};
+use super::{ConfigError, EncoderConfig};
 use crate::dropout::dropout;
 
 /// Quantiser and projections, beside an encoder that is given masks ([`super::Wav2Vec2::forward_masked_t`]).
@@ -42,8 +42,8 @@ impl PretrainingHead {
     /// `project_hid.…`, `project_q.…`.
     ///
     /// # Errors
-    /// Those of [`Wav2Vec2Config::check`].
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Result<Self, ConfigError> {
+    /// Those of [`EncoderConfig::check`].
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let compared = config.proj_codevector_dim as i64;
         let linear = |name, inputs: usize| init::linear(&(vars / name), inputs as i64, compared);

@@ -4,7 +4,7 @@ use affekt_torch::init::Vars;
 use tch::nn::Module;
 use tch::{Tensor, nn};
 
-use super::Wav2Vec2Config;
+use super::EncoderConfig;
 use super::init::LayerNorm;
 use crate::dropout::dropout;
 
@@ -17,7 +17,7 @@ pub struct Projection {
 }
 
 impl Projection {
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let channels = config.conv_dim.last().copied().unwrap_or(1);
         let (inputs, outputs) = (channels as i64, config.hidden_size as i64);
         let bound = (channels as f32).sqrt().recip();

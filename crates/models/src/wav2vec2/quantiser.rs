@@ -6,7 +6,7 @@ use affekt_torch::without_autocast;
 use tch::nn::Module;
 use tch::{Kind, Tensor, nn};
 
-use super::Wav2Vec2Config;
+use super::EncoderConfig;
 
 /// How codewords are chosen.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ pub struct Quantised {
 }
 
 impl Quantiser {
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let channels = config.conv_dim.last().copied().unwrap_or(1) as i64;
         let groups = config.num_codevector_groups as i64;
         let codewords = groups * config.num_codevectors_per_group as i64;

@@ -5,7 +5,7 @@ use affekt_torch::Random;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::Wav2Vec2Config;
+use super::EncoderConfig;
 use super::valid::Valid;
 
 /// How much of a row is masked.
@@ -34,14 +34,14 @@ pub enum SpansOver {
 impl Spans {
     /// Those of frames that a configuration asks for.
     #[must_use]
-    pub const fn of_frames(config: &Wav2Vec2Config) -> Self {
+    pub const fn of_frames(config: &EncoderConfig) -> Self {
         let (share, length) = (config.mask_time_prob, config.mask_time_length);
         Self { share, length, least: config.mask_time_min_masks }
     }
 
     /// Those of features.
     #[must_use]
-    pub const fn of_features(config: &Wav2Vec2Config) -> Self {
+    pub const fn of_features(config: &EncoderConfig) -> Self {
         let (share, length) = (config.mask_feature_prob, config.mask_feature_length);
         Self { share, length, least: config.mask_feature_min_masks }
     }

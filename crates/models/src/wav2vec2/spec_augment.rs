@@ -5,7 +5,7 @@ use affekt_torch::Random;
 use affekt_torch::init::Vars;
 use tch::{Device, Kind, Tensor};
 
-use super::Wav2Vec2Config;
+use super::EncoderConfig;
 use super::spans::{Spans, SpansOver};
 use super::valid::Valid;
 
@@ -21,7 +21,7 @@ pub struct SpecAugment {
 }
 
 impl SpecAugment {
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let (time, feature) = (Spans::of_frames(config), Spans::of_features(config));
         let embedded = time.share > 0.0 || feature.share > 0.0;
         let width = [config.hidden_size as i64];

@@ -5,7 +5,7 @@ use affekt_torch::init::Vars;
 use tch::nn::Module;
 use tch::{Device, Kind, Tensor};
 
-use super::Wav2Vec2Config;
+use super::EncoderConfig;
 use super::init::LayerNorm;
 use super::layer::Layer;
 use super::positional::PositionalConv;
@@ -25,7 +25,7 @@ pub struct Transformer {
 }
 
 impl Transformer {
-    pub fn new(vars: &Vars, config: &Wav2Vec2Config) -> Self {
+    pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let layers = vars / "layers";
         Self {
             positions: PositionalConv::new(&(vars / "pos_conv_embed"), config),

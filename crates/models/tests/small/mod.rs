@@ -1,10 +1,10 @@
 //! Encoders that are quick to compute, without chance but for masks.
 
-use affekt_models::wav2vec2::{FeatureNorm, Wav2Vec2Config};
+use affekt_models::wav2vec2::{EncoderConfig, FeatureNorm};
 
 /// BASE's architecture.
-pub fn post_norm() -> Wav2Vec2Config {
-    Wav2Vec2Config {
+pub fn post_norm() -> EncoderConfig {
+    EncoderConfig {
         hidden_size: 16,
         num_hidden_layers: 3,
         num_attention_heads: 2,
@@ -20,13 +20,13 @@ pub fn post_norm() -> Wav2Vec2Config {
         attention_dropout: 0.0,
         layerdrop: 0.0,
         mask_time_length: 2,
-        ..Wav2Vec2Config::base()
+        ..EncoderConfig::default()
     }
 }
 
 /// XLSR-53's.
-pub fn pre_norm() -> Wav2Vec2Config {
-    Wav2Vec2Config {
+pub fn pre_norm() -> EncoderConfig {
+    EncoderConfig {
         feat_extract_norm: FeatureNorm::Layer,
         conv_bias: true,
         do_stable_layer_norm: true,

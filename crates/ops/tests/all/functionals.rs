@@ -61,7 +61,7 @@ fn made(bench: &Bench, path: &str, names: &[&str]) -> Result<Vec<(String, Vec<f3
     let outputs = bench.run("functionals", json!({ "path": path }), &[("examples", &[&examples])]);
     let outputs = outputs.map_err(|failure| failure.to_string())?;
     let table = Features::open(bench.open(&outputs["features"])).unwrap();
-    assert_eq!(table.shape()[0], 1);
+    assert_eq!(table.shape()[1], 1);
     let row = |row| (table.utterance(row).unwrap().to_owned(), table.frames(row).unwrap().to_vec());
     Ok((0..table.len()).map(row).collect())
 }

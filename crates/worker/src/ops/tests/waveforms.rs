@@ -1,6 +1,6 @@
 //! Ops on waveforms: an encoder that is frozen, one that is fine-tuned, and what an exported network says.
 
-use affekt_models::wav2vec2::{CtcHead, Wav2Vec2, Wav2Vec2Config};
+use affekt_models::wav2vec2::{CtcHead, EncoderConfig, Wav2Vec2};
 use affekt_ops::exported::{self, Exported, Weights};
 use affekt_ops::{embed, infer, predict, train};
 use affekt_table::features::Features;
@@ -14,8 +14,8 @@ use super::*;
 
 const RATE: u32 = 16_000;
 
-fn config() -> Wav2Vec2Config {
-    Wav2Vec2Config {
+fn config() -> EncoderConfig {
+    EncoderConfig {
         hidden_size: 16,
         num_hidden_layers: 2,
         num_attention_heads: 2,
@@ -26,7 +26,7 @@ fn config() -> Wav2Vec2Config {
         num_conv_pos_embeddings: 4,
         num_conv_pos_embedding_groups: 2,
         vocab_size: 7,
-        ..Wav2Vec2Config::base()
+        ..EncoderConfig::default()
     }
 }
 
