@@ -72,7 +72,7 @@ fn figures(lab: &Lab, viewed: &Viewed<'_>, node: &str) -> Result<Option<String>,
     let bytes = metrics.all().map_err(affekt_graph::Failure::from)?;
     let metrics: VariantMetrics =
         serde_json::from_slice(bytes).map_err(|cause| error("failed to read the figures", &cause))?;
-    let value = serde_json::to_value(&metrics.aggregate).unwrap_or_default();
+    let value = serde_json::to_value(metrics.aggregate).unwrap_or_default();
     let mut text =
         format!("Protocol: {}.\n\n| measure | mean | pooled |\n|---|---|---|\n", metrics.about.protocol);
     for (name, figures) in value.as_object().into_iter().flatten() {

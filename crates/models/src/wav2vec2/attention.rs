@@ -63,8 +63,8 @@ impl SelfAttention {
     }
 }
 
-/// `scaled_dot_product_attention` with dropout. On the CPU libtorch's takes the same steps with masks of its own, which take
-/// a hundredth of BASE's training step more.
+/// `scaled_dot_product_attention` with dropout. On the CPU libtorch's takes the same steps, but draws the masks from its
+/// generator, number by number.
 fn thinned_attention(
     queries: &Tensor,
     keys: &Tensor,
