@@ -229,7 +229,7 @@ fn networks_are_given_what_they_read() {
                in: { features: audio, train: split.train }\n    network: { kind: wav2vec2 }\n    \
                training: { stopping: { kind: fixed } }\n    per: [fold, seed]\n",
     );
-    let bare = speech("bare", "").replace("use: pipelines/bare.yaml", "use: pipelines/bare.yaml");
+    let bare = speech("bare", "");
     let bare = &bare[..bare.find("with:").unwrap()];
     let found = refused(bare);
     assert!(found.contains("`wav2vec2`, reads an encoder"), "{found}");

@@ -27,7 +27,9 @@ mod scan;
 mod scheme;
 mod synthetic;
 mod synthetic_bursts;
+mod synthetic_dialogues;
 mod tables;
+mod wildcard;
 
 pub use affekt_config::shelf::ShelfError;
 pub use audit::{Audit, AuditError, Part, Shared, Sharing, Side, audit};
@@ -49,4 +51,5 @@ pub use scan::{CorpusError, Found, Scan, scan};
 pub use scheme::{find_scheme, scheme_names};
 pub use synthetic::{SyntheticConfig, SyntheticError, generate};
 pub use synthetic_bursts::{SyntheticBursts, generate_bursts};
+pub use synthetic_dialogues::{BadList, SyntheticDialogues, Turn, generate_dialogues};
 pub use tables::{LabelFile, Tables};

@@ -1,7 +1,8 @@
 //! Label files: tables of a release that say what its file names do not.
 //!
 //! A card names the files, the column that names recordings, and what else their columns hold. Columns are found by name,
-//! in any order, by letters and digits alone: `SouthAfrica_Sadness` is `South Africa_Sadness`.
+//! in any order, by letters and digits alone: `SouthAfrica_Sadness` is `South Africa_Sadness`. A text that is no table is
+//! read as one by an expression: each line that it fits is a row, and its named groups are the columns.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -13,7 +14,7 @@ use csv::{ReaderBuilder, StringRecord};
 use regex::Regex;
 
 use crate::delimited::delimiter;
-use crate::{CorpusError, ProblemKind};
+use crate::{CorpusError, ProblemKind, wildcard};
 
 /// How to read a corpus' label files.
 #[derive(Debug, Clone)]
@@ -34,11 +35,13 @@ pub struct Tables {
     pub(crate) files: Vec<LabelFile>,
 }
 
-/// One label file.
+/// A label file, or several that are alike.
 #[derive(Debug, Clone)]
 pub struct LabelFile {
-    /// Its path in the corpus' folder.
+    /// Its path in the corpus' folder; with `*`, the files that it fits are one table.
     pub(crate) path: String,
+    /// Of a text that is no table: what its rows are. The named groups are the columns.
+    pub(crate) lines: Option<Regex>,
     /// The column of labels.
     pub(crate) label: Option<String>,
     /// The columns of numbers, which are also the names of the values.
@@ -72,46 +75,72 @@ impl Tables {
     pub(crate) fn read(&self, corpus: &str, folder: &Path) -> Result<Listed, CorpusError> {
         let mut listed = Listed { recordings: HashMap::new(), problems: Vec::new() };
         for file in &self.files {
-            let path = folder.join(&file.path);
-            if !path.exists() {
+            let unreadable = |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
+            let paths = wildcard::paths(folder, &file.path).map_err(unreadable)?;
+            if paths.is_empty() {
                 let message = "there is no such label file: what it tells is unknown";
                 listed.problems.push(ProblemKind::MissingTable.of(corpus, &file.path, message));
-                continue;
             }
-            let text = fs::read_to_string(&path).map_err(|source| CorpusError::Unreadable {
-                corpus: corpus.to_owned(),
-                path: path.clone(),
-                source,
-            })?;
-            let wrong = |line: Option<u64>, what: String| CorpusError::Table {
-                corpus: corpus.to_owned(),
-                path: file.path.clone(),
-                line,
-                what,
-            };
-            let mut odd = OddCells::default();
-            self.read_file(file, &text, &mut listed.recordings, &mut odd)
-                .map_err(|(line, what)| wrong(line, what))?;
-            listed.problems.extend(odd.problems(corpus, &file.path));
+            let mut places = HashMap::new();
+            for path in paths {
+                let whole = folder.join(&path);
+                let bytes = fs::read(&whole).map_err(|source| unreadable((whole.clone(), source)))?;
+                let mut odd = OddCells::default();
+                self.read_file(file, &path, bytes, &mut listed.recordings, &mut places, &mut odd).map_err(
+                    |(line, what)| CorpusError::Table { corpus: corpus.to_owned(), path: path.clone(), line, what },
+                )?;
+                listed.problems.extend(odd.problems(corpus, &path));
+            }
         }
         Ok(listed)
     }
 
+    /// `places` says where recordings stand in the table's other files.
     fn read_file(
         &self,
         file: &LabelFile,
-        text: &str,
+        path: &str,
+        bytes: Vec<u8>,
         recordings: &mut HashMap<String, Told>,
+        places: &mut HashMap<String, (String, u64)>,
         odd: &mut OddCells,
     ) -> Result<(), Wrong> {
-        let mut reader =
-            ReaderBuilder::new().flexible(true).delimiter(delimiter(text)).from_reader(text.as_bytes());
-        let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
-        let columns = Columns::find(self, file, &header)?;
-        let mut lines: HashMap<String, u64> = HashMap::new();
-        for row in reader.records() {
-            let row = row.map_err(|error| (None, error.to_string()))?;
-            let line = row.position().map_or(0, csv::Position::line);
+        let Some(lines) = &file.lines else {
+            let text = String::from_utf8(bytes)
+                .map_err(|_| (None, "it is no text in UTF-8: save it as such".to_owned()))?;
+            let mut reader =
+                ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
+            let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
+            let rows = reader.records().map(|row| {
+                let row = row.map_err(|error| (None, error.to_string()))?;
+                Ok((row.position().map_or(0, csv::Position::line), row))
+            });
+            return self.read_rows(file, path, &header, rows, recordings, places, odd);
+        };
+        // Between the rows may stand what people wrote, in whatever encoding.
+        let text = String::from_utf8_lossy(&bytes);
+        let groups = || lines.capture_names().flatten();
+        let rows = (1..).zip(text.lines()).filter_map(|(line, text)| {
+            let found = lines.captures(text)?;
+            Some(Ok((line, groups().map(|group| found.name(group).map_or("", |cell| cell.as_str())).collect())))
+        });
+        self.read_rows(file, path, &groups().collect(), rows, recordings, places, odd)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one table, where it is, and what becomes of it")]
+    fn read_rows(
+        &self,
+        file: &LabelFile,
+        path: &str,
+        header: &StringRecord,
+        rows: impl Iterator<Item = Result<(u64, StringRecord), Wrong>>,
+        recordings: &mut HashMap<String, Told>,
+        places: &mut HashMap<String, (String, u64)>,
+        odd: &mut OddCells,
+    ) -> Result<(), Wrong> {
+        let columns = Columns::find(self, file, header)?;
+        for row in rows {
+            let (line, row) = row?;
             let cell = |column: usize| {
                 let cell = row.get(column).unwrap_or_default().trim();
                 (!cell.is_empty() && !self.absent.contains(cell)).then_some(cell)
@@ -120,8 +149,9 @@ impl Tables {
                 odd.add(line, &self.id, row.get(columns.id).unwrap_or_default(), "no recording's name");
                 continue;
             };
-            if let Some(first) = lines.insert(id.to_owned(), line) {
-                return Err((Some(line), format!("`{id}` stands at line {first} already: keep one of them")));
+            if let Some((other, first)) = places.insert(id.to_owned(), (path.to_owned(), line)) {
+                let place = if other == path { String::new() } else { format!(" of {other}") };
+                return Err((Some(line), format!("`{id}` stands at line {first}{place} already: keep one of them")));
             }
             let told = recordings.entry(id.to_owned()).or_default();
             let contradiction = |what: &str| {
