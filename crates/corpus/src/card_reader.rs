@@ -217,20 +217,42 @@ fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) ->
     let speaker = tables.optional_text("speaker");
     let withheld = tables.list("withheld").into_iter().filter_map(|part| part.one_of(&ROLES)).collect();
     let absent = tables.list("absent").into_iter().filter_map(word).collect();
+    let shared = [
+        id.as_ref().map(|(column, _)| column),
+        part.as_ref().and_then(|part| part.as_ref()).map(|(column, _)| column),
+    ];
+    let shared: Vec<&str> = shared.into_iter().flatten().map(String::as_str).collect();
     let files = tables.required("files").and_then(|field| {
         let mut files = Section::open(field.node, diagnostics, "`files`")?;
         let read = files.rest().into_iter().map(|(key, field)| {
-            field.section(&format!("`{}`", key.name), |file| {
-                let label = file.optional_text("label");
-                let values: Option<Vec<String>> = file.list("values").into_iter().map(word).collect();
-                Some(LabelFile { path: key.name.clone(), label, values: values? })
-            })
+            let what = format!("`{}`", key.name);
+            field.section(&what, |file| read_label_file(file, &key.name, &shared))
         });
         read.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
     let (id, pattern) = id?;
     let part = all_or_nothing(part)?;
     Some((recording?, Tables { id, pattern, part, speaker, withheld, absent, files: files? }))
+}
+
+/// `{ label, values }` of a table, and `lines` of a text that is to become one. `shared` are the columns that every
+/// label file of the card has.
+fn read_label_file(file: &mut Section, path: &str, shared: &[&str]) -> Option<LabelFile> {
+    let lines = file.optional("lines");
+    let pattern = lines.map(read_regex);
+    let label = file.optional_text("label");
+    let values: Option<Vec<String>> = file.list("values").into_iter().map(word).collect();
+    if let (Some(field), Some(Some(pattern))) = (lines, &pattern) {
+        let groups: Vec<&str> = pattern.capture_names().flatten().collect();
+        let values = values.iter().flatten().map(String::as_str);
+        for column in shared.iter().copied().chain(label.as_deref()).chain(values) {
+            if !groups.contains(&column) {
+                let (span, all) = (&field.node.span, "`lines` has the groups");
+                file.diagnostics().push(Diagnostic::unknown(span, "group", column, all, &groups));
+            }
+        }
+    }
+    Some(LabelFile { path: path.to_owned(), lines: all_or_nothing(pattern)?, label, values: values? })
 }
 
 /// A column whose words are `train`, `dev` and `test`, or `{ column, replace: { word: role } }`.

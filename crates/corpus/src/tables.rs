@@ -75,7 +75,8 @@ impl Tables {
     pub(crate) fn read(&self, corpus: &str, folder: &Path) -> Result<Listed, CorpusError> {
         let mut listed = Listed { recordings: HashMap::new(), problems: Vec::new() };
         for file in &self.files {
-            let unreadable = |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
+            let unreadable =
+                |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
             let paths = wildcard::paths(folder, &file.path).map_err(unreadable)?;
             if paths.is_empty() {
                 let message = "there is no such label file: what it tells is unknown";
@@ -85,62 +86,34 @@ impl Tables {
             for path in paths {
                 let whole = folder.join(&path);
                 let bytes = fs::read(&whole).map_err(|source| unreadable((whole.clone(), source)))?;
-                let mut odd = OddCells::default();
-                self.read_file(file, &path, bytes, &mut listed.recordings, &mut places, &mut odd).map_err(
-                    |(line, what)| CorpusError::Table { corpus: corpus.to_owned(), path: path.clone(), line, what },
-                )?;
+                let odd = file
+                    .table(bytes)
+                    .and_then(|table| {
+                        self.read_table(file, &path, table, &mut listed.recordings, &mut places)
+                    })
+                    .map_err(|(line, what)| {
+                        let (corpus, path) = (corpus.to_owned(), path.clone());
+                        CorpusError::Table { corpus, path, line, what }
+                    })?;
                 listed.problems.extend(odd.problems(corpus, &path));
             }
         }
         Ok(listed)
     }
 
-    /// `places` says where recordings stand in the table's other files.
-    fn read_file(
+    /// Adds what the table of the file at `path` says to `recordings`. `places` says where recordings stand in the
+    /// files before it that are one table with it.
+    fn read_table(
         &self,
         file: &LabelFile,
         path: &str,
-        bytes: Vec<u8>,
+        table: Table,
         recordings: &mut HashMap<String, Told>,
         places: &mut HashMap<String, (String, u64)>,
-        odd: &mut OddCells,
-    ) -> Result<(), Wrong> {
-        let Some(lines) = &file.lines else {
-            let text = String::from_utf8(bytes)
-                .map_err(|_| (None, "it is no text in UTF-8: save it as such".to_owned()))?;
-            let mut reader =
-                ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
-            let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
-            let rows = reader.records().map(|row| {
-                let row = row.map_err(|error| (None, error.to_string()))?;
-                Ok((row.position().map_or(0, csv::Position::line), row))
-            });
-            return self.read_rows(file, path, &header, rows, recordings, places, odd);
-        };
-        // Between the rows may stand what people wrote, in whatever encoding.
-        let text = String::from_utf8_lossy(&bytes);
-        let groups = || lines.capture_names().flatten();
-        let rows = (1..).zip(text.lines()).filter_map(|(line, text)| {
-            let found = lines.captures(text)?;
-            Some(Ok((line, groups().map(|group| found.name(group).map_or("", |cell| cell.as_str())).collect())))
-        });
-        self.read_rows(file, path, &groups().collect(), rows, recordings, places, odd)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one table, where it is, and what becomes of it")]
-    fn read_rows(
-        &self,
-        file: &LabelFile,
-        path: &str,
-        header: &StringRecord,
-        rows: impl Iterator<Item = Result<(u64, StringRecord), Wrong>>,
-        recordings: &mut HashMap<String, Told>,
-        places: &mut HashMap<String, (String, u64)>,
-        odd: &mut OddCells,
-    ) -> Result<(), Wrong> {
-        let columns = Columns::find(self, file, header)?;
-        for row in rows {
-            let (line, row) = row?;
+    ) -> Result<OddCells<'static>, Wrong> {
+        let columns = Columns::find(self, file, &table.header)?;
+        let mut odd = OddCells::default();
+        for (line, row) in table.rows {
             let cell = |column: usize| {
                 let cell = row.get(column).unwrap_or_default().trim();
                 (!cell.is_empty() && !self.absent.contains(cell)).then_some(cell)
@@ -151,7 +124,10 @@ impl Tables {
             };
             if let Some((other, first)) = places.insert(id.to_owned(), (path.to_owned(), line)) {
                 let place = if other == path { String::new() } else { format!(" of {other}") };
-                return Err((Some(line), format!("`{id}` stands at line {first}{place} already: keep one of them")));
+                return Err((
+                    Some(line),
+                    format!("`{id}` stands at line {first}{place} already: keep one of them"),
+                ));
             }
             let told = recordings.entry(id.to_owned()).or_default();
             let contradiction = |what: &str| {
@@ -193,7 +169,7 @@ impl Tables {
                 }
             }
         }
-        Ok(())
+        Ok(odd)
     }
 
     /// The name of a recording in a cell.
@@ -202,6 +178,40 @@ impl Tables {
         let groups = pattern.captures(cell)?;
         groups.get(1).or(groups.get(0)).map(|name| name.as_str())
     }
+}
+
+impl LabelFile {
+    fn table(&self, bytes: Vec<u8>) -> Result<Table, Wrong> {
+        let Some(lines) = &self.lines else {
+            let text = String::from_utf8(bytes)
+                .map_err(|_| (None, "it is no text in UTF-8: save it as such".to_owned()))?;
+            let mut reader =
+                ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
+            let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
+            let row = |row: csv::Result<StringRecord>| {
+                let row = row.map_err(|error| (None, error.to_string()))?;
+                Ok((row.position().map_or(0, csv::Position::line), row))
+            };
+            return Ok(Table { header, rows: reader.records().map(row).collect::<Result<_, _>>()? });
+        };
+        // Between the rows may stand what people wrote, in whatever encoding.
+        let text = String::from_utf8_lossy(&bytes);
+        let groups: Vec<&str> = lines.capture_names().flatten().collect();
+        let row = |(line, text)| {
+            let found = lines.captures(text)?;
+            let cell = |group: &&str| found.name(group).map_or("", |cell| cell.as_str());
+            Some((line, groups.iter().map(cell).collect()))
+        };
+        Ok(Table { header: groups.iter().collect(), rows: (1..).zip(text.lines()).filter_map(row).collect() })
+    }
+}
+
+/// The cells of a file.
+struct Table {
+    /// The names of the columns.
+    header: StringRecord,
+    /// The rows, each with its line in the file.
+    rows: Vec<(u64, StringRecord)>,
 }
 
 /// What is wrong with a file as a whole, and at which line.

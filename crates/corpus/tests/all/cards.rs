@@ -142,7 +142,10 @@ part: { from: "{mood}", dev: [1, 2], test: [2] }
 
 #[test]
 fn cards_are_found_whatever_the_case_and_hinted_at() {
-    assert_eq!(Card::names(&datasets()), ["crema-d", "hume-vb", "ravdess", "savee", "tess", "urdu"]);
+    assert_eq!(
+        Card::names(&datasets()),
+        ["crema-d", "hume-vb", "iemocap", "ravdess", "savee", "tess", "urdu"]
+    );
     assert_eq!(card("Crema-D").folder_name(), "CREMA-D");
     let error = Card::find(&datasets(), "ravdes", &Diagnostics::new()).unwrap_err().to_string();
     assert!(error.starts_with("unknown corpus `ravdes` in "), "{error}");

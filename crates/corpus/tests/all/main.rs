@@ -6,6 +6,7 @@ mod auditing;
 mod bursts;
 mod cards;
 mod complete;
+mod dialogues;
 mod oddities;
 mod protocols;
 mod real;

@@ -58,6 +58,20 @@ fn three_classes_of_five_corpora() {
 }
 
 #[test]
+fn four_classes_of_any_corpus() {
+    let utterances: Vec<_> = four_corpora().into_iter().map(|example| example.utterance).collect();
+    let four = label(&scheme("four"), utterances.clone());
+    assert_eq!(
+        counts(&four.examples),
+        [("angry", 1923), ("happy", 1923), ("neutral", 1895 - 192), ("sad", 1923)].into(),
+        "calm is left out"
+    );
+    // Without excitement the rule for it changes nothing.
+    assert_eq!(label(&scheme("four-without-excited"), utterances.clone()), four);
+    assert_eq!(label(&scheme("five"), utterances).examples, four.examples);
+}
+
+#[test]
 fn three_and_native() {
     let utterance = |emotion: &str| example("RAVDESS", "01", emotion, emotion).utterance;
     let emotions = ["surprise", "calm", "disgust", "puzzled"];
@@ -75,8 +89,9 @@ fn three_and_native() {
 fn names_and_mistakes() {
     let names = scheme_names(&datasets());
     let of_bursts = ["hume-culture", "hume-high", "hume-two", "hume-type"];
-    assert_eq!(names[..4], of_bursts);
-    assert_eq!(names[4..], ["native", "seven", "seven-as-published", "three"]);
+    assert_eq!(names[..3], ["five", "four", "four-without-excited"]);
+    assert_eq!(names[3..7], of_bursts);
+    assert_eq!(names[7..], ["iemocap-vad", "native", "seven", "seven-as-published", "three"]);
     let own = tempfile::tempdir().unwrap();
     fs::create_dir(own.path().join("labels")).unwrap();
     let text =

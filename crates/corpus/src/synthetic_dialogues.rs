@@ -1,0 +1,285 @@
+//! A made-up corpus in IEMOCAP's shape, evaluations, transcriptions and all: for tests and for trying what needs sessions.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use affekt_audio::voice::{Delivery, Emotion, Speaker, synthesise};
+use affekt_audio::write_wav_i16;
+use affekt_domain::SplitMix64;
+use rayon::prelude::*;
+
+use crate::SyntheticError;
+
+/// What to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntheticDialogues {
+    /// The utterances.
+    pub turns: Vec<Turn>,
+    /// Which voices.
+    pub seed: u64,
+    /// Sampling rate of the files in Hz, 8000 to 48 000. IEMOCAP has 16 000.
+    pub rate_hz: u32,
+}
+
+/// One utterance. Only what IEMOCAP could call one can be made: see [`Turn::new`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    dialogue: String,
+    /// From 1.
+    session: u32,
+    is_female: bool,
+    number: u32,
+    manner: &'static Manner,
+    samples: usize,
+}
+
+/// A list of utterances cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("line {line} of the list: expected {expected}, found `{found}`")]
+pub struct BadList {
+    /// Where, from 1.
+    pub line: usize,
+    /// What should stand there.
+    pub expected: &'static str,
+    /// What does.
+    pub found: String,
+}
+
+/// How an utterance with a label sounds, and how it is rated.
+#[derive(Debug, PartialEq, Eq)]
+struct Manner {
+    label: &'static str,
+    /// What people who choose it call it.
+    word: &'static str,
+    voice: Emotion,
+    strong: bool,
+    /// Valence, activation and dominance that most people give it, from 1 to 5.
+    ratings: [u32; 3],
+}
+
+const MANNERS: [Manner; 11] = [
+    manner("neu", "Neutral", Emotion::Neutral, false, [3, 2, 3]),
+    manner("ang", "Anger", Emotion::Angry, true, [1, 4, 4]),
+    manner("sad", "Sadness", Emotion::Sad, false, [2, 2, 2]),
+    manner("hap", "Happiness", Emotion::Happy, false, [4, 3, 3]),
+    manner("exc", "Excited", Emotion::Happy, true, [4, 4, 3]),
+    manner("fru", "Frustration", Emotion::Angry, false, [2, 3, 3]),
+    manner("xxx", "Other", Emotion::Calm, false, [3, 3, 3]),
+    manner("sur", "Surprise", Emotion::Surprised, true, [3, 4, 3]),
+    manner("fea", "Fear", Emotion::Fearful, true, [2, 4, 2]),
+    manner("oth", "Other", Emotion::Calm, true, [3, 2, 2]),
+    manner("dis", "Disgust", Emotion::Disgust, true, [2, 3, 4]),
+];
+
+const fn manner(
+    label: &'static str,
+    word: &'static str,
+    voice: Emotion,
+    strong: bool,
+    ratings: [u32; 3],
+) -> Manner {
+    Manner { label, word, voice, strong, ratings }
+}
+
+/// The dialogues of a session that [`SyntheticDialogues::few`] makes: who wears the markers, and the scene.
+const SCENES: [&str; 4] = ["F_impro01", "F_script01_1", "M_impro05a", "M_script01_1b"];
+
+impl SyntheticDialogues {
+    /// In each of five sessions two improvised and two scripted dialogues of `turns` utterances each, from 1 to 999 of
+    /// one to two seconds. From six on, both speakers of every session have all eleven labels.
+    #[must_use]
+    pub fn few(turns: u32, seed: u64, rate_hz: u32) -> Self {
+        let turns = turns.clamp(1, 999);
+        let mut made = Vec::new();
+        for session in 1..=5 {
+            for (at, scene) in (0..).zip(SCENES) {
+                for nth in 0..turns {
+                    let of_session: u32 = at * turns + nth;
+                    made.push(Turn {
+                        dialogue: format!("Ses{session:02}{scene}"),
+                        session,
+                        is_female: of_session.is_multiple_of(2),
+                        number: nth / 2,
+                        manner: &MANNERS[of_session as usize % MANNERS.len()],
+                        samples: rate_hz as usize + (of_session as usize * 997) % rate_hz as usize,
+                    });
+                }
+            }
+        }
+        Self { turns: made, seed, rate_hz }
+    }
+
+    /// Those of a list in commas with the columns `path`, `sample_rate`, `num_frames` and `label`, each as long as the
+    /// list says, or `longest_s` seconds if that is less.
+    ///
+    /// # Errors
+    /// At the first line that is no utterance of IEMOCAP, or of another rate than the first one.
+    pub fn of_list(text: &str, longest_s: f64, seed: u64) -> Result<Self, BadList> {
+        let mut rows = (1..).zip(text.lines());
+        let columns = "the columns path,sample_rate,num_frames,label";
+        let bad = |line, expected, found: &str| BadList { line, expected, found: found.to_owned() };
+        let header = rows.next().map_or("", |(_, header)| header.trim_end());
+        if header != "path,sample_rate,num_frames,label" {
+            return Err(bad(1, columns, header));
+        }
+        let mut turns = Vec::new();
+        let mut rate_hz = None;
+        for (line, row) in rows {
+            let [path, rate, samples, label] = row.split(',').collect::<Vec<_>>()[..] else {
+                return Err(bad(line, columns, row));
+            };
+            let name = path.rsplit('/').next().and_then(|name| name.strip_suffix(".wav"));
+            let rate: u32 = rate.parse().map_err(|_| bad(line, "a rate in Hz", rate))?;
+            if *rate_hz.get_or_insert(rate) != rate {
+                return Err(bad(line, "the rate of the lines before", row));
+            }
+            let samples: usize = samples.parse().map_err(|_| bad(line, "a number of samples", samples))?;
+            let longest = (longest_s * f64::from(rate)) as usize;
+            let turn = name.and_then(|name| Turn::new(name, label, samples.min(longest)));
+            turns.push(turn.ok_or_else(|| bad(line, "an utterance and a label of IEMOCAP", row))?);
+        }
+        Ok(Self { turns, seed, rate_hz: rate_hz.unwrap_or(16_000) })
+    }
+}
+
+impl Turn {
+    /// The utterance called `name` (`Ses01F_impro01_M005`) with one of the corpus' eleven labels, of so many samples.
+    /// `None` when it has no such name, another label, or no sample.
+    #[must_use]
+    pub fn new(name: &str, label: &str, samples: usize) -> Option<Self> {
+        let (dialogue, turn) = name.rsplit_once('_')?;
+        let session: u32 = dialogue.strip_prefix("Ses")?.get(..2)?.parse().ok()?;
+        let number: u32 = turn.get(1..).filter(|digits| digits.len() == 3)?.parse().ok()?;
+        let is_female = match turn.as_bytes().first()? {
+            b'F' => true,
+            b'M' => false,
+            _ => return None,
+        };
+        let is_scene = dialogue.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_');
+        let manner = MANNERS.iter().find(|manner| manner.label == label)?;
+        let is_one = (1..=99).contains(&session) && is_scene && samples > 0;
+        is_one.then(|| Self { dialogue: dialogue.to_owned(), session, is_female, number, manner, samples })
+    }
+
+    fn name(&self) -> String {
+        let sex = if self.is_female { 'F' } else { 'M' };
+        format!("{}_{sex}{:03}", self.dialogue, self.number)
+    }
+
+    /// What tells it from all others, for draws.
+    fn random(&self, seed: u64) -> SplitMix64 {
+        let letters = self.name().bytes().fold(seed, |state, letter| {
+            SplitMix64::mix(state.wrapping_mul(257).wrapping_add(u64::from(letter)))
+        });
+        SplitMix64(letters)
+    }
+
+    fn sound(&self, seed: u64, rate_hz: u32) -> Vec<f32> {
+        let mut random = self.random(seed);
+        // Odd voices are male.
+        let speaker = Speaker::new(2 * self.session - u32::from(!self.is_female), seed);
+        let mut sentence = || Delivery {
+            emotion: self.manner.voice,
+            strong: self.manner.strong,
+            sentence: 1 + random.below(90) as u32,
+            repetition: 1 + random.below(90) as u32,
+        };
+        let mut samples = Vec::with_capacity(self.samples);
+        while samples.len() < self.samples {
+            samples.extend(synthesise(&speaker, &sentence(), rate_hz));
+        }
+        samples.truncate(self.samples);
+        samples
+    }
+}
+
+/// Makes `folder/IEMOCAP`, whole or not at all: utterances, and for each dialogue its evaluation, where each utterance
+/// has the lines of single people, and its transcription. Beside them lie some of the files `._*` that the release was
+/// packed with. The same numbers give the same bytes.
+///
+/// # Errors
+/// When the corpus is there already, or cannot be written, or the rate is out of range.
+pub fn generate_dialogues(folder: &Path, config: &SyntheticDialogues) -> Result<PathBuf, SyntheticError> {
+    if !(8_000..=48_000).contains(&config.rate_hz) {
+        return Err(SyntheticError::Rate(config.rate_hz));
+    }
+    let corpus = folder.join("IEMOCAP");
+    if corpus.exists() {
+        return Err(SyntheticError::Exists(corpus));
+    }
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source: io::Error| SyntheticError::Io { path, source }
+    };
+    fs::create_dir_all(folder).map_err(at(folder))?;
+    let unfinished =
+        tempfile::Builder::new().prefix(".unfinished-").tempdir_in(folder).map_err(at(folder))?;
+    let whole = unfinished.path().join("IEMOCAP");
+    let write = |path: PathBuf, bytes: &[u8]| fs::write(&path, bytes).map_err(at(&path));
+
+    let mut dialogues: BTreeMap<(u32, &str), Vec<&Turn>> = BTreeMap::new();
+    for turn in &config.turns {
+        dialogues.entry((turn.session, &turn.dialogue)).or_default().push(turn);
+    }
+    for ((session, name), turns) in &dialogues {
+        let session = whole.join(format!("Session{session}"));
+        let [evaluations, transcriptions] =
+            ["EmoEvaluation", "transcriptions"].map(|part| session.join("dialog").join(part));
+        let audio = session.join("sentences/wav").join(name);
+        for part in [&evaluations, &transcriptions, &audio] {
+            fs::create_dir_all(part).map_err(at(part))?;
+        }
+        let texts = texts(turns, config);
+        write(evaluations.join(format!("{name}.txt")), texts.evaluation.as_bytes())?;
+        write(evaluations.join(format!("._{name}.txt")), APPLE_DOUBLE)?;
+        write(transcriptions.join(format!("{name}.txt")), texts.transcription.as_bytes())?;
+        write(audio.join(format!("._{}.wav", turns[0].name())), APPLE_DOUBLE)?;
+        turns.par_iter().try_for_each(|turn| {
+            let path = audio.join(format!("{}.wav", turn.name()));
+            write_wav_i16(&path, &turn.sound(config.seed, config.rate_hz), config.rate_hz)
+        })?;
+    }
+    fs::rename(&whole, &corpus).map_err(at(&corpus))?;
+    Ok(corpus)
+}
+
+/// How a file `._*` begins: the magic number and version of AppleDouble.
+const APPLE_DOUBLE: &[u8] = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ";
+
+/// What is written about a dialogue.
+struct Texts {
+    evaluation: String,
+    transcription: String,
+}
+
+fn texts(turns: &[&Turn], config: &SyntheticDialogues) -> Texts {
+    let mut evaluation = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n".to_owned();
+    let mut transcription = String::new();
+    let mut start_s = 1.5;
+    for turn in turns {
+        let Manner { label, word, ratings, .. } = turn.manner;
+        let name = turn.name();
+        let end_s = start_s + turn.samples as f64 / f64::from(config.rate_hz);
+        // Two people, who differ by a step at most.
+        let mut random = turn.random(config.seed);
+        let second = ratings.map(|rating| (rating + random.below(3) as u32).saturating_sub(1).clamp(1, 5));
+        let [v, a, d] = [0, 1, 2].map(|of| f64::from(ratings[of] + second[of]) / 2.0);
+        // Where no label has most of the votes, all three differ.
+        let votes = if *label == "xxx" { ["Neutral", "Surprise", *word] } else { [*word; 3] };
+        let _ =
+            writeln!(evaluation, "[{start_s:.4} - {end_s:.4}]\t{name}\t{label}\t[{v:.4}, {a:.4}, {d:.4}]");
+        for (person, vote) in (2..).zip(votes) {
+            let _ = writeln!(evaluation, "C-E{person}:\t{vote};\t()");
+        }
+        for (person, [v, a, d]) in [(3, *ratings), (4, second)] {
+            let _ = writeln!(evaluation, "A-E{person}:\tval {v}; act {a}; dom  {d};\t()");
+        }
+        evaluation.push('\n');
+        let _ = writeln!(transcription, "{name} [{start_s:08.4}-{end_s:08.4}]: Nobody said this.");
+        start_s = end_s + 0.25;
+    }
+    Texts { evaluation, transcription }
+}
