@@ -57,6 +57,14 @@ pub enum SyntheticError {
     Audio(#[from] AudioError),
 }
 
+impl SyntheticError {
+    /// What an error of the file system at `path` becomes.
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
 /// Makes `folder/RAVDESS`, whole or not at all, and says where it is. The same numbers give the same bytes. Neutral
 /// is acted at normal intensity only, the other seven emotions at normal and strong, so an actor has
 /// 15 × statements × repetitions recordings.
@@ -69,29 +77,42 @@ pub fn generate(folder: &Path, config: &SyntheticConfig) -> Result<PathBuf, Synt
     if !fits_name || !(8_000..=192_000).contains(&rate_hz) {
         return Err(SyntheticError::Config(config.clone()));
     }
-    let corpus = folder.join("RAVDESS");
+    whole_or_not_at_all(folder, "RAVDESS", |whole| {
+        for actor in 1..=actors {
+            let actor = whole.join(actor_name(actor));
+            fs::create_dir_all(&actor).map_err(SyntheticError::at(&actor))?;
+        }
+        let recordings = recordings(config);
+        recordings.into_par_iter().try_for_each(|(actor, delivery)| {
+            let samples = synthesise(&Speaker::new(actor, config.seed), &delivery, rate_hz);
+            write_wav_i16(&whole.join(actor_name(actor)).join(file_name(actor, &delivery)), &samples, rate_hz)
+        })?;
+        Ok(())
+    })
+}
+
+/// Makes `folder/name`, which `fill` fills elsewhere first, and says where it is.
+///
+/// # Errors
+/// When it is there already, or cannot be written, or `fill` fails.
+pub(crate) fn whole_or_not_at_all(
+    folder: &Path,
+    name: &str,
+    fill: impl FnOnce(&Path) -> Result<(), SyntheticError>,
+) -> Result<PathBuf, SyntheticError> {
+    let corpus = folder.join(name);
     if corpus.exists() {
         return Err(SyntheticError::Exists(corpus));
     }
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source| SyntheticError::Io { path, source }
-    };
-    fs::create_dir_all(folder).map_err(at(folder))?;
+    fs::create_dir_all(folder).map_err(SyntheticError::at(folder))?;
     // On the same disc as the corpus, so that one rename makes all of it appear at once.
-    let unfinished =
-        tempfile::Builder::new().prefix(".unfinished-").tempdir_in(folder).map_err(at(folder))?;
-    let whole = unfinished.path().join("RAVDESS");
-    for actor in 1..=actors {
-        let actor = whole.join(actor_name(actor));
-        fs::create_dir_all(&actor).map_err(at(&actor))?;
-    }
-    let recordings = recordings(config);
-    recordings.into_par_iter().try_for_each(|(actor, delivery)| {
-        let samples = synthesise(&Speaker::new(actor, config.seed), &delivery, rate_hz);
-        write_wav_i16(&whole.join(actor_name(actor)).join(file_name(actor, &delivery)), &samples, rate_hz)
-    })?;
-    fs::rename(&whole, &corpus).map_err(at(&corpus))?;
+    let unfinished = tempfile::Builder::new()
+        .prefix(".unfinished-")
+        .tempdir_in(folder)
+        .map_err(SyntheticError::at(folder))?;
+    let whole = unfinished.path().join(name);
+    fill(&whole)?;
+    fs::rename(&whole, &corpus).map_err(SyntheticError::at(&corpus))?;
     Ok(corpus)
 }
 

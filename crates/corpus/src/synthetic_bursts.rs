@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use affekt_audio::voice::{Delivery, Emotion, Speaker, synthesise};
@@ -10,6 +9,7 @@ use affekt_audio::write_wav_i16;
 use affekt_domain::SplitMix64;
 
 use crate::SyntheticError;
+use crate::synthetic::whole_or_not_at_all;
 
 /// How much to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,36 +61,25 @@ pub fn generate_bursts(folder: &Path, config: &SyntheticBursts) -> Result<PathBu
     if !(8_000..=48_000).contains(&config.rate_hz) {
         return Err(SyntheticError::Rate(config.rate_hz));
     }
-    let corpus = folder.join("HUME-VB");
-    if corpus.exists() {
-        return Err(SyntheticError::Exists(corpus));
-    }
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| SyntheticError::Io { path, source }
-    };
-    fs::create_dir_all(folder).map_err(at(folder))?;
-    let unfinished =
-        tempfile::Builder::new().prefix(".unfinished-").tempdir_in(folder).map_err(at(folder))?;
-    let whole = unfinished.path().join("HUME-VB");
-    let (audio, labels) = (whole.join("audio/wav"), whole.join("labels"));
-    for part in [&audio, &labels] {
-        fs::create_dir_all(part).map_err(at(part))?;
-    }
-    let bursts = bursts(config);
-    for burst in &bursts {
-        let samples = synthesise(&burst.speaker, &burst.delivery, config.rate_hz);
-        // Bursts are short: half a second to one and a half.
-        let length = (config.rate_hz as usize / 2) + burst.id as usize * 37 % config.rate_hz as usize;
-        let samples = &samples[..samples.len().min(length)];
-        write_wav_i16(&audio.join(format!("{}.wav", burst.id)), samples, config.rate_hz)?;
-    }
-    for (name, text) in label_files(&bursts) {
-        let path = labels.join(name);
-        fs::write(&path, text).map_err(at(&path))?;
-    }
-    fs::rename(&whole, &corpus).map_err(at(&corpus))?;
-    Ok(corpus)
+    whole_or_not_at_all(folder, "HUME-VB", |whole| {
+        let (audio, labels) = (whole.join("audio/wav"), whole.join("labels"));
+        for part in [&audio, &labels] {
+            fs::create_dir_all(part).map_err(SyntheticError::at(part))?;
+        }
+        let bursts = bursts(config);
+        for burst in &bursts {
+            let samples = synthesise(&burst.speaker, &burst.delivery, config.rate_hz);
+            // Bursts are short: half a second to one and a half.
+            let length = (config.rate_hz as usize / 2) + burst.id as usize * 37 % config.rate_hz as usize;
+            let samples = &samples[..samples.len().min(length)];
+            write_wav_i16(&audio.join(format!("{}.wav", burst.id)), samples, config.rate_hz)?;
+        }
+        for (name, text) in label_files(&bursts) {
+            let path = labels.join(name);
+            fs::write(&path, text).map_err(SyntheticError::at(&path))?;
+        }
+        Ok(())
+    })
 }
 
 struct Burst {

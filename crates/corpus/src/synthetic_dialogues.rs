@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use affekt_audio::voice::{Delivery, Emotion, Speaker, synthesise};
@@ -12,6 +11,7 @@ use affekt_domain::SplitMix64;
 use rayon::prelude::*;
 
 use crate::SyntheticError;
+use crate::synthetic::whole_or_not_at_all;
 
 /// What to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,44 +206,33 @@ pub fn generate_dialogues(folder: &Path, config: &SyntheticDialogues) -> Result<
     if !(8_000..=48_000).contains(&config.rate_hz) {
         return Err(SyntheticError::Rate(config.rate_hz));
     }
-    let corpus = folder.join("IEMOCAP");
-    if corpus.exists() {
-        return Err(SyntheticError::Exists(corpus));
-    }
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| SyntheticError::Io { path, source }
-    };
-    fs::create_dir_all(folder).map_err(at(folder))?;
-    let unfinished =
-        tempfile::Builder::new().prefix(".unfinished-").tempdir_in(folder).map_err(at(folder))?;
-    let whole = unfinished.path().join("IEMOCAP");
-    let write = |path: PathBuf, bytes: &[u8]| fs::write(&path, bytes).map_err(at(&path));
+    whole_or_not_at_all(folder, "IEMOCAP", |whole| {
+        let write = |path: PathBuf, bytes: &[u8]| fs::write(&path, bytes).map_err(SyntheticError::at(&path));
 
-    let mut dialogues: BTreeMap<(u32, &str), Vec<&Turn>> = BTreeMap::new();
-    for turn in &config.turns {
-        dialogues.entry((turn.session, &turn.dialogue)).or_default().push(turn);
-    }
-    for ((session, name), turns) in &dialogues {
-        let session = whole.join(format!("Session{session}"));
-        let [evaluations, transcriptions] =
-            ["EmoEvaluation", "transcriptions"].map(|part| session.join("dialog").join(part));
-        let audio = session.join("sentences/wav").join(name);
-        for part in [&evaluations, &transcriptions, &audio] {
-            fs::create_dir_all(part).map_err(at(part))?;
+        let mut dialogues: BTreeMap<(u32, &str), Vec<&Turn>> = BTreeMap::new();
+        for turn in &config.turns {
+            dialogues.entry((turn.session, &turn.dialogue)).or_default().push(turn);
         }
-        let texts = texts(turns, config);
-        write(evaluations.join(format!("{name}.txt")), texts.evaluation.as_bytes())?;
-        write(evaluations.join(format!("._{name}.txt")), APPLE_DOUBLE)?;
-        write(transcriptions.join(format!("{name}.txt")), texts.transcription.as_bytes())?;
-        write(audio.join(format!("._{}.wav", turns[0].name())), APPLE_DOUBLE)?;
-        turns.par_iter().try_for_each(|turn| {
-            let path = audio.join(format!("{}.wav", turn.name()));
-            write_wav_i16(&path, &turn.sound(config.seed, config.rate_hz), config.rate_hz)
-        })?;
-    }
-    fs::rename(&whole, &corpus).map_err(at(&corpus))?;
-    Ok(corpus)
+        for ((session, name), turns) in &dialogues {
+            let session = whole.join(format!("Session{session}"));
+            let [evaluations, transcriptions] =
+                ["EmoEvaluation", "transcriptions"].map(|part| session.join("dialog").join(part));
+            let audio = session.join("sentences/wav").join(name);
+            for part in [&evaluations, &transcriptions, &audio] {
+                fs::create_dir_all(part).map_err(SyntheticError::at(part))?;
+            }
+            let texts = texts(turns, config);
+            write(evaluations.join(format!("{name}.txt")), texts.evaluation.as_bytes())?;
+            write(evaluations.join(format!("._{name}.txt")), APPLE_DOUBLE)?;
+            write(transcriptions.join(format!("{name}.txt")), texts.transcription.as_bytes())?;
+            write(audio.join(format!("._{}.wav", turns[0].name())), APPLE_DOUBLE)?;
+            turns.par_iter().try_for_each(|turn| {
+                let path = audio.join(format!("{}.wav", turn.name()));
+                write_wav_i16(&path, &turn.sound(config.seed, config.rate_hz), config.rate_hz)
+            })?;
+        }
+        Ok(())
+    })
 }
 
 /// How a file `._*` begins: the magic number and version of AppleDouble.
