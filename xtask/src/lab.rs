@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use affekt_config::Diagnostics;
+use affekt_corpus::SyntheticDialogues;
 use affekt_encoders::Hub;
 use affekt_graph::{LastRun, NodeId, Object, State, Store, Walk, hash_bytes};
 use affekt_ops::encoder::EncoderPlaces;
@@ -218,6 +219,9 @@ fn synthetic(store: &Store, name: &str, synthetic: &Synthetic) -> Result<PathBuf
         match synthetic {
             Synthetic::Voices(config) => affekt_corpus::generate(&folder, config),
             Synthetic::Bursts(config) => affekt_corpus::generate_bursts(&folder, config),
+            Synthetic::Dialogues { turns, seed, rate_hz } => {
+                affekt_corpus::generate_dialogues(&folder, &SyntheticDialogues::few(*turns, *seed, *rate_hz))
+            }
         }
         .map_err(|cause| error("failed to make a synthetic corpus", &cause))?;
     }

@@ -11,7 +11,7 @@ use crate::protocol::{self, Parting, Permitted};
 use crate::published::{self, Published};
 use crate::shelves::Shelves;
 
-/// A corpus that is made where there is no data: for quickstarts and tests. Those two have layouts and names that the
+/// A corpus that is made where there is no data: for quickstarts and tests. These have layouts and names that the
 /// synthesiser knows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Synthetic {
@@ -19,6 +19,15 @@ pub enum Synthetic {
     Voices(SyntheticConfig),
     /// HUME-VB: vocal bursts with label files.
     Bursts(SyntheticBursts),
+    /// IEMOCAP: dialogues in sessions.
+    Dialogues {
+        /// Turns of each dialogue.
+        turns: u32,
+        /// Which voices.
+        seed: u64,
+        /// In Hz.
+        rate_hz: u32,
+    },
 }
 
 /// A corpus as an experiment uses it.
@@ -169,12 +178,17 @@ fn read_synthetic(section: &mut Section<'_>, name: &str) -> Option<Synthetic> {
             seed: section.integer("seed", 0, 0..=u64::from(u32::MAX)),
             rate_hz: section.integer("rate_hz", 16_000, rate_hz),
         })),
+        "IEMOCAP" => Some(Synthetic::Dialogues {
+            turns: section.integer("turns", 8, 1..=999),
+            seed: section.integer("seed", 0, 0..=u64::from(u32::MAX)),
+            rate_hz: section.integer("rate_hz", 16_000, rate_hz),
+        }),
         // A card that could not be read was said.
         "" => None,
         other => {
             let message = format!("{other} cannot be synthesised");
             let error = Diagnostic::error(section.span(), message);
-            section.diagnostics().push(error.hint("only `ravdess` and `hume-vb` can"));
+            section.diagnostics().push(error.hint("only `ravdess`, `hume-vb` and `iemocap` can"));
             section.rest();
             None
         }
