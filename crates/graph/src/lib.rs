@@ -26,7 +26,7 @@ pub use machine::machine;
 pub use node::{
     Graph, GraphError, Grow, Growth, Input, Node, NodeId, OutputRef, Place, Resources, Source, Work,
 };
-pub use ops::{Context, Failure, Item, Job, Ops, Port};
+pub use ops::{Context, Failure, Item, Job, Ops, Port, Silent};
 pub use pool::{Pool, WorkerCommand};
 pub use protocol::{Hello, PROTOCOL};
 pub use run::{Event, Observer, Outcome, RunOptions, run};

@@ -40,7 +40,8 @@ pub trait Context: Send {
 }
 
 /// The context of what is done on the way: nobody watches, nobody interrupts.
-pub(crate) struct Silent;
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
 
 impl Context for Silent {
     fn progress(&mut self, _: u64, _: u64, _: &str) {}

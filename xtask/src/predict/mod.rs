@@ -125,9 +125,8 @@ fn listen(model: &Model<'_>, arguments: &Arguments) -> Result<(), Stop> {
         let missing = windows.length - samples.len();
         let more = read_samples(&mut input, missing)?;
         let is_over = more.len() < missing;
-        let heard = if start == 0 { 0 } else { windows.length - windows.hop };
-        let has_news = samples.len() + more.len() > heard;
         samples.extend(more);
+        let has_news = windows.has_news(start, start + samples.len());
         if is_over && !(has_news && samples.len() as f64 >= LEAST_SECONDS * rate) {
             return Ok(());
         }
@@ -180,13 +179,8 @@ fn flush(model: &Model<'_>, waiting: &mut Vec<Piece>) -> Result<(), Stop> {
         let mut line = json!({ "version": VERSION, "audio": audio, "start": start, "seconds": seconds });
         match &model.task {
             Task::Classes(classes) => {
-                let probabilities = softmax(&outputs);
-                let best = (1..classes.len()).fold(0, |best, class| match outputs[class] > outputs[best] {
-                    true => class,
-                    false => best,
-                });
-                line["predicted"] = json!(classes[best]);
-                line["probabilities"] = by_name(classes, probabilities);
+                line["predicted"] = json!(model.task.predicted(&outputs));
+                line["probabilities"] = by_name(classes, softmax(&outputs));
             }
             Task::Outputs(names) => {
                 line["outputs"] = by_name(names, outputs.into_iter().map(f64::from).collect());

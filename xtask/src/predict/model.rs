@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use affekt_domain::Task;
-use affekt_graph::{Context, Item, Job, NodeId, Ops, Place, Pool, Port, Store};
+use affekt_graph::{Item, Job, NodeId, Ops, Place, Pool, Port, Silent, Store};
 use affekt_ops::exported::{Exported, Step};
 use affekt_ops::{Definition, HostOps, audio, infer};
 use affekt_table::waveforms::WaveformWriter;
@@ -153,8 +153,8 @@ impl<'p> Model<'p> {
             };
             let log = self.store.root().join("tmp").join("worker.log");
             let done = match definition.place {
-                Place::Runner => self.host.run(&job, &mut Unwatched),
-                Place::Worker => self.pool.run(&job, &log, &mut Unwatched).map(drop),
+                Place::Runner => self.host.run(&job, &mut Silent),
+                Place::Worker => self.pool.run(&job, &log, &mut Silent).map(drop),
             };
             Ok(done?)
         })
@@ -173,16 +173,5 @@ impl<'p> Model<'p> {
     fn forget(&self, item: &Item) {
         let _ = fs::remove_file(&item.path);
         let _ = fs::remove_file(item.path.with_extension("tree"));
-    }
-}
-
-/// Nobody watches a batch, and it is short.
-struct Unwatched;
-
-impl Context for Unwatched {
-    fn progress(&mut self, _: u64, _: u64, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
     }
 }

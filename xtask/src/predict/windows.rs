@@ -15,11 +15,16 @@ pub struct Windows {
 impl Windows {
     /// Those of a recording of so many samples: where each begins and ends.
     pub fn of(self, samples: usize) -> impl Iterator<Item = (usize, usize)> {
-        let is_one = move |start: &usize| *start == 0 || start + (self.length - self.hop) < samples;
-        let starts = (0..).map(move |number| number * self.hop).take_while(is_one);
+        let starts = (0..).map(move |number| number * self.hop);
+        let starts = starts.take_while(move |start| self.has_news(*start, samples));
         starts
             .map(move |start| (start, (start + self.length).min(samples)))
             .filter(|(start, end)| start < end)
+    }
+
+    /// Whether the window at `start` hears something of a recording of so many samples that the one before it did not.
+    pub fn has_news(self, start: usize, samples: usize) -> bool {
+        start == 0 || start + (self.length - self.hop) < samples
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use affekt_config::{Diagnostics, Section, parse};
 use affekt_domain::{Role, Target, Task};
-use affekt_graph::{Item, NodeId, Object, Port, Store};
+use affekt_graph::{Item, NodeId, Object, Port, Silent, Store};
 use affekt_ops::{Definition, table};
 use affekt_table::rows::{self, Row, Rows};
 
@@ -23,17 +23,6 @@ fn planned(op: &Definition, text: &str) -> (serde_json::Value, String) {
     let params = (op.params)(&mut section);
     section.close();
     (params, diagnostics.to_string())
-}
-
-/// Nobody watches or interrupts.
-struct Unwatched;
-
-impl Context for Unwatched {
-    fn progress(&mut self, _: u64, _: u64, _: &str) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
 }
 
 /// A store, and jobs that read from it.
@@ -96,7 +85,7 @@ impl Bench {
             numerics: BTreeMap::from([("threads".to_owned(), "1".to_owned())]),
             state: None,
         };
-        WorkerOps::default().run(&job, &mut Unwatched)?;
+        WorkerOps::default().run(&job, &mut Silent)?;
         Ok(job.outputs.iter().map(|(name, path)| (name.clone(), self.adopt(path))).collect())
     }
 }
