@@ -34,6 +34,7 @@ pub use error::EncoderError;
 pub use export::{Answers, Export, ExportedWeights, Head, Linear, export};
 pub use fingerprint::fingerprint;
 pub use hub::{Hub, Located, NotLocated, Repository, locate};
+pub use names::canonical;
 pub use read::{Account, Encoder, Format, Said, read};
 pub use safe::tensors;
 pub use weights::Weights;

@@ -5,8 +5,10 @@
 
 use crate::Format;
 
-/// The canonical name of what `format` calls `theirs`; a name that no encoder has where it is none of its.
-pub(crate) fn canonical(format: Format, theirs: &str) -> String {
+/// The canonical name of what `format` calls `theirs`; a name that no encoder has where it is none of its. Canonical are
+/// transformers' names of the encoder alone, with weight norm as `weight_g` (length) and `weight_v` (direction).
+#[must_use]
+pub fn canonical(format: Format, theirs: &str) -> String {
     let name = match format {
         Format::Transformers => theirs.strip_prefix("wav2vec2.").unwrap_or(theirs).to_owned(),
         Format::Torchaudio => torchaudio(theirs),

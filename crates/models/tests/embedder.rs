@@ -1,6 +1,8 @@
 //! Frozen encoders: what they give, and what they take from checkpoints.
 
-use affekt_models::wav2vec2::{CtcHead, EncoderConfig, FeatureNorm, Padding, Wav2Vec2};
+mod small;
+
+use affekt_models::wav2vec2::{CtcHead, EncoderConfig, Padding, Wav2Vec2};
 use affekt_models::{Embedder, Embedding};
 use affekt_torch::NamedTensors;
 use affekt_torch::init::Vars;
@@ -8,23 +10,9 @@ use tch::{Device, Kind, Tensor, nn};
 
 const LENGTH: usize = 400;
 
+/// Group norm would be deaf to volume by itself.
 fn config() -> EncoderConfig {
-    EncoderConfig {
-        hidden_size: 16,
-        num_hidden_layers: 3,
-        num_attention_heads: 2,
-        intermediate_size: 24,
-        conv_dim: vec![8, 8],
-        conv_stride: vec![5, 2],
-        conv_kernel: vec![10, 3],
-        num_conv_pos_embeddings: 4,
-        num_conv_pos_embedding_groups: 2,
-        vocab_size: 7,
-        // Group norm would be deaf to volume by itself.
-        feat_extract_norm: FeatureNorm::Layer,
-        conv_bias: true,
-        ..EncoderConfig::default()
-    }
+    EncoderConfig { vocab_size: 7, ..small::pre_norm() }
 }
 
 /// Waveforms far from mean 0 and variance 1.

@@ -1,10 +1,8 @@
-//! Which tensor of a checkpoint is which parameter of ours.
-//!
-//! Checkpoints with a head put `wav2vec2.` before the encoder's names, and newer PyTorch keeps weight norm as
-//! `parametrizations.weight.original0` (length) and `original1` (direction), where files mostly say `weight_g`
-//! and `weight_v`.
+//! Which tensor of a checkpoint is which parameter of ours. Ours have `affekt_encoders`' canonical names.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use affekt_encoders::{Format, canonical};
 
 /// What goes where, and what does not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,7 +35,7 @@ pub fn map_names(checkpoint: &BTreeMap<String, Vec<i64>>, ours: &BTreeMap<String
     let mut map = NameMap::default();
     let mut named = BTreeSet::new();
     for (name, found) in checkpoint {
-        let own = our_name(name);
+        let own = canonical(Format::Transformers, name);
         match ours.get(&own) {
             Some(expected) if !named.contains(&own) => {
                 if found == expected {
@@ -53,16 +51,6 @@ pub fn map_names(checkpoint: &BTreeMap<String, Vec<i64>>, ours: &BTreeMap<String
     }
     map.missing = ours.keys().filter(|own| !named.contains(*own)).cloned().collect();
     map
-}
-
-fn our_name(name: &str) -> String {
-    let name = name.strip_prefix("wav2vec2.").unwrap_or(name);
-    for (theirs, ours) in [("original0", "weight_g"), ("original1", "weight_v")] {
-        if let Some(layer) = name.strip_suffix(&format!("parametrizations.weight.{theirs}")) {
-            return format!("{layer}{ours}");
-        }
-    }
-    name.to_owned()
 }
 
 #[cfg(test)]
