@@ -26,6 +26,9 @@ pub struct Definition {
     pub place: Place,
     /// Whether it draws random numbers.
     pub seeded: bool,
+    /// Whether it reads something outside the graph, whose fingerprint enters its nodes' keys. (`audio` does not: which
+    /// recordings it reads stands in its parameters, by their digests.)
+    pub source: bool,
 }
 
 /// How finely an op's work is keyed.
@@ -67,17 +70,6 @@ pub struct OutputPort {
     pub name: &'static str,
     /// What it holds.
     pub kind: Kind,
-}
-
-impl Definition {
-    /// Whether it reads something outside the graph, whose fingerprint enters its nodes' keys. (`audio` does not: which
-    /// recordings it reads stands in its parameters, by their digests.)
-    #[must_use]
-    pub fn is_source(&self) -> bool {
-        [&crate::ingest::DEFINITION, &crate::encoder::DEFINITION, &crate::functionals::DEFINITION]
-            .iter()
-            .any(|source| source.name == self.name)
-    }
 }
 
 impl InputPort {

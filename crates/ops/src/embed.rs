@@ -52,6 +52,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Shard,
     place: Place::Worker,
     seeded: false,
+    source: false,
 };
 
 fn read(section: &mut Section<'_>) -> Value {

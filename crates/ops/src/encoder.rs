@@ -61,6 +61,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Runner,
     seeded: false,
+    source: true,
 };
 
 /// What `from` says where there is no checkpoint.

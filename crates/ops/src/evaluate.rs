@@ -43,6 +43,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Runner,
     seeded: false,
+    source: false,
 };
 
 /// The parameters of the node for a variant.

@@ -31,6 +31,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Runner,
     seeded: false,
+    source: false,
 };
 
 /// The parameters of the node for a protocol and the rules that its folds are held to.

@@ -32,6 +32,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Runner,
     seeded: false,
+    source: true,
 };
 
 fn read(section: &mut Section<'_>) -> Value {

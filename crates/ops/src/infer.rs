@@ -30,4 +30,5 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Worker,
     seeded: false,
+    source: false,
 };

@@ -29,6 +29,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Runner,
     seeded: false,
+    source: true,
 };
 
 /// The parameters of the node for a corpus.

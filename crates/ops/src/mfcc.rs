@@ -32,6 +32,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Shard,
     place: Place::Runner,
     seeded: false,
+    source: false,
 };
 
 fn read(section: &mut Section<'_>) -> Value {

@@ -30,6 +30,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Worker,
     seeded: false,
+    source: false,
 };
 
 fn read(section: &mut Section<'_>) -> Value {

@@ -60,6 +60,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Runner,
     seeded: false,
+    source: false,
 };
 
 fn read_params(section: &mut Section<'_>) -> Value {

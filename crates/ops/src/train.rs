@@ -24,6 +24,7 @@ pub const DEFINITION: Definition = Definition {
     grain: Grain::Whole,
     place: Place::Worker,
     seeded: true,
+    source: false,
 };
 
 /// The parameters, in the words of `TrainConfig`, which only exists where libtorch is. A test of the worker holds the

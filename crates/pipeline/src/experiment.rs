@@ -490,7 +490,7 @@ impl Compiler<'_> {
     fn plain(&self, definition: &'static Definition, name: &str, params: Value) -> Draft {
         let node = Node {
             id: NodeId::from(name),
-            work: if definition.is_source() { Work::Source } else { Work::Op },
+            work: if definition.source { Work::Source } else { Work::Op },
             op: definition.name.to_owned(),
             version: definition.version,
             params,
