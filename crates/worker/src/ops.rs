@@ -2,6 +2,7 @@
 
 mod embed;
 mod infer;
+mod kept;
 mod predict;
 mod rows;
 mod train;
@@ -17,7 +18,8 @@ use tch::Device;
 /// The worker's ops, and what they keep from one job for the next.
 #[derive(Debug, Default)]
 pub struct WorkerOps {
-    loaded: infer::Loaded,
+    embedder: embed::Kept,
+    model: infer::Kept,
 }
 
 impl WorkerOps {
@@ -37,11 +39,15 @@ impl Ops for WorkerOps {
 
     fn run(&self, job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
         let device = device(job)?;
+        // Shards come one after the other; when they are over, their encoder only takes room.
+        if job.op != "embed" {
+            self.embedder.forget();
+        }
         match job.op.as_str() {
-            "embed" => embed::run(job, device, context),
+            "embed" => embed::run(job, device, &self.embedder, context),
             "train" => train::run(job, device, context),
             "predict" => predict::run(job, device, context),
-            "infer" => infer::run(job, device, &self.loaded),
+            "infer" => infer::run(job, device, &self.model),
             other => Err(Failure::Failed { message: format!("the worker has no op `{other}`") }),
         }
     }

@@ -1,6 +1,7 @@
 //! `embed`: what a frozen encoder makes of waveforms.
 
-use affekt_graph::{Context, Failure, Job};
+use affekt_domain::Digest;
+use affekt_graph::{Context, Failure, Job, Object};
 use affekt_models::{Embedder, Embedding};
 use affekt_ops::embed::{Output, Params, Scale};
 use affekt_ops::table;
@@ -11,15 +12,31 @@ use tch::{Device, Tensor};
 
 use crate::encoder;
 
-pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
+/// The encoder that was used last, by its artefact and what is taken from it: the next shard is for the same one.
+pub type Kept = super::kept::Kept<(Digest, Output), Embedder>;
+
+pub fn run(job: &Job, device: Device, kept: &Kept, context: &mut dyn Context) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
-    let (card, weights) = encoder::read(&job.open_one("encoder")?)?;
-    let mut embedder =
-        Embedder::new(&card.config, embedding(params.output), card.normalise, card.seed, device)
-            .map_err(|error| Failure::because(&error))?;
+    let encoder = job.open_one("encoder")?;
+    let key = (encoder.digest(), params.output);
+    kept.with(
+        key,
+        |_| load(&encoder, params.output, device),
+        |embedder| embed(job, params, embedder, context),
+    )
+}
+
+fn load(encoder: &Object, output: Output, device: Device) -> Result<Embedder, Failure> {
+    let (card, weights) = encoder::read(encoder)?;
+    let mut embedder = Embedder::new(&card.config, embedding(output), card.normalise, card.seed, device)
+        .map_err(|error| Failure::because(&error))?;
     if card.pretrained {
         embedder.load(&weights).map_err(|error| Failure::because(&error))?;
     }
+    Ok(embedder)
+}
+
+fn embed(job: &Job, params: Params, embedder: &Embedder, context: &mut dyn Context) -> Result<(), Failure> {
     let object = job.open_one("waveforms")?;
     let damaged = |error| table::failure(&object, error);
     let waveforms = Waveforms::open(table::open(&object)?).map_err(damaged)?;

@@ -1,7 +1,6 @@
 //! `infer`: an exported network reads recordings that no experiment knows.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use affekt_domain::Role;
 use affekt_graph::{Failure, Job};
@@ -16,13 +15,12 @@ use tch::Device;
 use super::rows::{input_shape, rate_hz};
 use crate::model::Card;
 
-/// The network that was used last: the next piece of a stream is for the same one.
-#[derive(Debug, Default)]
-pub struct Loaded(Mutex<Option<Model>>);
+/// The network that was used last, by its folder: the next piece of a stream is for the same one.
+pub type Kept = super::kept::Kept<PathBuf, Model>;
 
+/// A network with its card.
 #[derive(Debug)]
-struct Model {
-    folder: PathBuf,
+pub struct Model {
     card: Card,
     network: Network,
 }
@@ -30,22 +28,20 @@ struct Model {
 /// As many rows go through the network at once as the job holds; this is for memory.
 const BATCH: usize = 32;
 
-pub fn run(job: &Job, device: Device, loaded: &Loaded) -> Result<(), Failure> {
+pub fn run(job: &Job, device: Device, kept: &Kept) -> Result<(), Failure> {
     let Params { folder } = affekt_ops::params(job)?;
     let features = FeatureSet::open(&job.open("features")?)?;
     let rows = features.rows().map(|at| features.values(at)).collect::<Result<_, _>>()?;
     let recordings = Recordings { input: input_shape(&features)?, rate_hz: rate_hz(&features), rows };
-    let mut model = loaded.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if model.as_ref().is_none_or(|model| model.folder != folder) {
-        *model = Some(load(&folder, device)?);
-    }
-    let Some(Model { card, network, .. }) = &*model else {
-        return Err(Failure::Failed { message: "no network was loaded".into() });
-    };
     let part = TestPart::of(&recordings);
-    let outputs: Outputs =
-        affekt_train::predict(network, &part, card.standardise.as_ref(), BatchLimit::rows(BATCH))
-            .map_err(|error| super::failed(&error))?;
+    let outputs: Outputs = kept.with(
+        folder,
+        |folder| load(folder, device),
+        |Model { card, network }| {
+            affekt_train::predict(network, &part, card.standardise.as_ref(), BatchLimit::rows(BATCH))
+                .map_err(|error| super::failed(&error))
+        },
+    )?;
     let bytes = serde_json::to_vec(&outputs).map_err(|error| Failure::because(&error))?;
     let path = job.output("outputs")?;
     std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))
@@ -67,7 +63,7 @@ fn load(folder: &Path, device: Device) -> Result<Model, Failure> {
         weights.extend(own.map(|(name, tensor)| (format!("{}{name}", file.prefix), tensor)));
     }
     let network = card.network(&weights, device)?;
-    Ok(Model { folder: folder.to_owned(), card, network })
+    Ok(Model { card, network })
 }
 
 /// Rows that nothing is known of.
