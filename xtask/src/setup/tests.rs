@@ -299,8 +299,8 @@ fn refusals_in_words() {
     let newer = Wheel { version: "2.12.0", ..index.wheel.clone() };
     assert_eq!(refusal(&newer, 1), "the package index offers no torch 2.12.0 for x86-64 Linux");
 
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let nowhere = Index { address: format!("http://{closed}/simple"), ..index };
+    // A port that was free a moment ago may be another test's by now; nobody listens at this one.
+    let nowhere = Index { address: "http://127.0.0.1:1/simple".to_owned(), ..index };
     let error = nowhere.fetch(&root.0, &mut Vec::new()).unwrap_err();
     assert!(error.message.starts_with("cannot reach the package index: "), "{error}");
     assert_eq!(root.names(), [".libtorch.lock", ".libtorch.partial"]);
