@@ -14,32 +14,19 @@ import copy
 import itertools
 import json
 import pathlib
+import sys
 
 import numpy as np
 import torch
 from torch import nn
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from by_formula import noise, shortened, sketch  # noqa: E402
+
 BATCH, BANDS, CLASSES = 2, 128, 7
 TARGETS = [2, 6]
 MARGIN = 2e-6
-
-
-def bits(name, count):
-    """64 random bits an entry: SplitMix64 from a start that the name gives. The same function stands in the test."""
-    start = np.uint64(0)
-    with np.errstate(over="ignore"):
-        for byte in name.encode():
-            start = start * np.uint64(31) + np.uint64(byte)
-        z = (start << np.uint64(32)) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-
-def noise(name, shape):
-    """Uniform in -1..1."""
-    unit = (bits(name, int(np.prod(shape))) >> np.uint64(40)).astype(np.float64) / 2.0**23 - 1.0
-    return torch.from_numpy(unit).reshape(shape)
+DIGITS = 9
 
 
 def weight(name, shape):
@@ -48,17 +35,6 @@ def weight(name, shape):
     if name.endswith(("weight", "running_var")):
         return 1.0 + noise(name, shape) / 2.0
     return noise(name, shape) / 4.0
-
-
-def sketch(name, tensor):
-    """The norm, and the projections on 16 random vectors of signs."""
-    entries, signs = tensor.detach().numpy().ravel(), bits(name + "?", tensor.numel())
-    projected = [float(entries @ np.where(signs >> np.uint64(i) & np.uint64(1), 1.0, -1.0)) for i in range(16)]
-    return {"norm": shortened(np.linalg.norm(entries)), "projections": [shortened(p) for p in projected]}
-
-
-def shortened(number):
-    return float(f"{number:.9g}")
 
 
 class TimeNorm(nn.BatchNorm1d):
@@ -145,11 +121,11 @@ def golden(kind, axis, frames):
     net.eval()
     with torch.no_grad():
         after = net(xs)
-    rows = lambda tensor: [shortened(number) for number in tensor.flatten().tolist()]
+    rows = lambda tensor: [shortened(number, DIGITS) for number in tensor.flatten().tolist()]
     return {
         "kind": kind, "norm_axis": axis, "frames": frames, "input": name,
-        "logits_in_evaluation": rows(before), "logits": rows(logits), "loss": shortened(loss.item()),
-        "gradients": {name: sketch(name, p.grad) for name, p in net.named_parameters()},
+        "logits_in_evaluation": rows(before), "logits": rows(logits), "loss": shortened(loss.item(), DIGITS),
+        "gradients": {name: sketch(name, p.grad, DIGITS) for name, p in net.named_parameters()},
         "logits_after_training": rows(after),
     }
 

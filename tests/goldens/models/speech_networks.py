@@ -14,6 +14,7 @@ import copy
 import itertools
 import json
 import pathlib
+import sys
 
 import numpy as np
 import torch
@@ -21,27 +22,13 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from by_formula import noise, shortened, sketch  # noqa: E402
+
 TARGETS = [2, 0, 1]
 OUTPUTS = 3
 MARGIN = 1e-5
-
-
-def bits(name, count):
-    """64 random bits an entry: SplitMix64 from a start that the name gives. The same function stands in the test."""
-    start = np.uint64(0)
-    with np.errstate(over="ignore"):
-        for byte in name.encode():
-            start = start * np.uint64(31) + np.uint64(byte)
-        z = (start << np.uint64(32)) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-
-def noise(name, shape):
-    """Uniform in -1..1."""
-    unit = (bits(name, int(np.prod(shape))) >> np.uint64(40)).astype(np.float64) / 2.0**23 - 1.0
-    return torch.from_numpy(unit).reshape(shape)
+DIGITS = 9
 
 
 def weight(name, shape):
@@ -56,17 +43,6 @@ def short(name):
     """The name as in checkpoints."""
     return name.replace("parametrizations.weight.original0", "weight_g").replace(
         "parametrizations.weight.original1", "weight_v")
-
-
-def sketch(name, tensor):
-    """The norm, and the projections on 16 random vectors of signs."""
-    entries, signs = tensor.detach().numpy().ravel(), bits(name + "?", tensor.numel())
-    projected = [float(entries @ np.where(signs >> np.uint64(i) & np.uint64(1), 1.0, -1.0)) for i in range(16)]
-    return {"norm": shortened(np.linalg.norm(entries)), "projections": [shortened(p) for p in projected]}
-
-
-def shortened(number):
-    return float(f"{number:.9g}")
 
 
 margins = []
@@ -263,11 +239,11 @@ def golden(case, net, shape, lengths=None, train=True):
     net.eval()
     with torch.no_grad():
         later = net({"xs": xs, "lengths": lengths})
-    rows = lambda tensor: [shortened(number) for number in tensor.flatten().tolist()]
-    gradients = {short(n): sketch(short(n), p.grad) for n, p in net.named_parameters() if p.grad is not None}
+    rows = lambda tensor: [shortened(number, DIGITS) for number in tensor.flatten().tolist()]
+    gradients = {short(n): sketch(short(n), p.grad, DIGITS) for n, p in net.named_parameters() if p.grad is not None}
     return {
         "case": case, "input": name, "shape": shape, "lengths": lengths, "outputs": rows(outputs),
-        "loss": shortened(loss.item()), "outputs_in_evaluation": rows(later), "gradients": gradients,
+        "loss": shortened(loss.item(), DIGITS), "outputs_in_evaluation": rows(later), "gradients": gradients,
     }
 
 

@@ -1,13 +1,15 @@
-"""What the scripts of this folder share: weights, inputs and sketches of gradients, by formula. The same stand in the tests.
+"""What the scripts of this folder share beside `by_formula`: small architectures, and how their weights are made."""
+import pathlib
+import sys
 
-Weights and input are formulas of a tensor's name and an entry's number, so that they need not be kept; a gradient is kept
-as its norm and 16 random projections of it, to which every entry counts: the mean square of the projections of a
-difference estimates its squared norm.
-"""
 import numpy as np
-import torch
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import by_formula  # noqa: E402
+from by_formula import bits, noise  # noqa: E402, F401
 
 SAMPLES = 240
+DIGITS = 8
 PADDED = [240, 170]
 SMALL = {
     "vocab_size": 5, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24,
@@ -21,24 +23,6 @@ PRE_NORM = SMALL | {
     "feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True, "num_conv_pos_embeddings": 7,
     "hidden_act": "relu",
 }
-
-
-def bits(name, count):
-    """64 random bits an entry: SplitMix64 from a start that the name gives. The same function stands in the test."""
-    start = np.uint64(0)
-    with np.errstate(over="ignore"):
-        for byte in name.encode():
-            start = start * np.uint64(31) + np.uint64(byte)
-        z = (start << np.uint64(32)) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-
-def noise(name, shape):
-    """Uniform in -1..1."""
-    unit = (bits(name, int(np.prod(shape))) >> np.uint64(40)).astype(np.float64) / 2.0**23 - 1.0
-    return torch.from_numpy(unit).reshape(shape)
 
 
 def weight(name, shape):
@@ -57,14 +41,11 @@ def short(name):
 
 
 def sketch(name, tensor):
-    """The norm, and the projections on 16 random vectors of signs."""
-    entries, signs = tensor.detach().numpy().ravel(), bits(name + "?", tensor.numel())
-    projected = [float(entries @ np.where(signs >> np.uint64(i) & np.uint64(1), 1.0, -1.0)) for i in range(16)]
-    return {"norm": shortened(np.linalg.norm(entries)), "projections": [shortened(p) for p in projected]}
+    return by_formula.sketch(name, tensor, DIGITS)
 
 
 def shortened(number):
-    return float(f"{number:.8g}")
+    return by_formula.shortened(number, DIGITS)
 
 
 def numbers(tensor):
