@@ -115,10 +115,10 @@ fn read_revision(field: Field) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const CARD: &str = "\
+    pub(crate) const CARD: &str = "\
 name: tiny
 title: A tiny encoder
 repository: somebody/tiny

@@ -341,18 +341,9 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::card::tests::CARD;
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-    const CARD: &str = "\
-name: tiny
-title: A tiny encoder
-repository: somebody/tiny
-revision: 0123456789abcdef0123456789abcdef01234567
-bytes: 1234
-licence: CC0
-citation: nobody
-";
-
     /// A folder with a card and a Hub that holds its checkpoint in huggingface_hub's layout.
     struct World(tempfile::TempDir);
 
