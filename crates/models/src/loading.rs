@@ -72,21 +72,7 @@ impl Network {
     /// # Errors
     /// When they are those of another network. Nothing is changed then.
     pub fn load(&mut self, weights: &NamedTensors) -> Result<(), WeightsError> {
-        let own = self.weights();
-        for (name, tensor) in &own {
-            let found = weights.get(name).ok_or_else(|| WeightsError::Missing(name.clone()))?.size();
-            let expected = tensor.size();
-            if found != expected {
-                return Err(WeightsError::Shape { name: name.clone(), found, expected });
-            }
-        }
-        if let Some(name) = weights.keys().find(|name| !own.contains_key(*name)) {
-            return Err(WeightsError::Unknown(name.clone()));
-        }
-        for (name, mut tensor) in own {
-            tensor.copy_(&weights[&name]);
-        }
-        Ok(())
+        replace(&self.weights(), weights)
     }
 
     /// Takes over an encoder's weights from a checkpoint under any of the names that [`map_names`] knows, from whatever
@@ -107,7 +93,31 @@ impl Network {
     }
 }
 
+/// Gives all of a network's tensors the values of `weights`, from whatever device.
+///
+/// # Errors
+/// When they are those of another network. Nothing is changed then.
+pub fn replace(own: &NamedTensors, weights: &NamedTensors) -> Result<(), WeightsError> {
+    for (name, tensor) in own {
+        let found = weights.get(name).ok_or_else(|| WeightsError::Missing(name.clone()))?.size();
+        let expected = tensor.size();
+        if found != expected {
+            return Err(WeightsError::Shape { name: name.clone(), found, expected });
+        }
+    }
+    if let Some(name) = weights.keys().find(|name| !own.contains_key(*name)) {
+        return Err(WeightsError::Unknown(name.clone()));
+    }
+    for (name, tensor) in own {
+        tensor.detach().copy_(&weights[name]);
+    }
+    Ok(())
+}
+
 /// Gives an encoder's tensors, by their names in transformers, the values that they have in a checkpoint.
+///
+/// # Errors
+/// When the checkpoint has not every one of them in its shape. Nothing is changed then.
 pub fn take_over(own: &NamedTensors, checkpoint: &NamedTensors) -> Result<Accounting, EncoderError> {
     let shapes = |tensors: &NamedTensors| -> BTreeMap<String, Vec<i64>> {
         tensors.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect()
@@ -117,7 +127,7 @@ pub fn take_over(own: &NamedTensors, checkpoint: &NamedTensors) -> Result<Accoun
         return Err(EncoderError::Other { missing, mis_shaped });
     }
     for (name, theirs) in &tensors {
-        own[name].shallow_clone().copy_(&checkpoint[theirs]);
+        own[name].detach().copy_(&checkpoint[theirs]);
     }
     Ok(Accounting { loaded: tensors.len(), unexpected })
 }

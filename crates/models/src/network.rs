@@ -297,7 +297,10 @@ const FRAMES: &str = "frames";
 const WAVEFORMS: &str = "waveforms";
 
 /// Takes parameters from training: those whose names begin with one of the prefixes.
-fn freeze(store: &nn::VarStore, prefixes: &[&str]) -> Result<(), BuildError> {
+///
+/// # Errors
+/// When there are none of a prefix.
+pub fn freeze(store: &nn::VarStore, prefixes: &[&str]) -> Result<(), BuildError> {
     let variables = store.variables();
     for prefix in prefixes {
         let mut frozen = variables.iter().filter(|(name, _)| name.starts_with(*prefix)).peekable();
@@ -351,15 +354,7 @@ impl Network {
     /// # Errors
     /// When it is a batch of something else than the network was built for, or libtorch refuses.
     pub fn forward_t(&self, inputs: &Inputs, train: bool) -> Result<Tensor, ForwardError> {
-        // tch's plain methods panic with what libtorch says. Networks are written in them, and out of memory is nothing
-        // to panic about.
-        match catch_unwind(AssertUnwindSafe(|| self.body.forward_t(inputs, train))) {
-            Ok(outputs) => outputs,
-            Err(panic) => match libtorch_error(panic.as_ref()) {
-                Some(error) => Err(error.into()),
-                None => resume_unwind(panic),
-            },
-        }
+        caught(|| self.body.forward_t(inputs, train))
     }
 
     /// What its inputs are.
@@ -424,6 +419,21 @@ impl Network {
     #[must_use]
     pub fn trainable(&self) -> NamedTensors {
         self.store.variables().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect()
+    }
+}
+
+/// What `forward` gives, or libtorch's complaint. tch's plain methods panic with that; networks are written in them, and out of
+/// memory is nothing to panic about.
+///
+/// # Errors
+/// Those of `forward`, and libtorch's.
+pub fn caught<T>(forward: impl FnOnce() -> Result<T, ForwardError>) -> Result<T, ForwardError> {
+    match catch_unwind(AssertUnwindSafe(forward)) {
+        Ok(outputs) => outputs,
+        Err(panic) => match libtorch_error(panic.as_ref()) {
+            Some(error) => Err(error.into()),
+            None => resume_unwind(panic),
+        },
     }
 }
 
