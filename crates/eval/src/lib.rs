@@ -30,6 +30,7 @@ mod moments;
 mod rows;
 mod scored;
 mod scores;
+mod sessions;
 mod statistic;
 mod sums;
 
@@ -48,3 +49,4 @@ pub use metrics::{
 };
 pub use scored::Cluster;
 pub use scores::ClassScores;
+pub use sessions::{OverSeeds, SeedScores, Sessions};

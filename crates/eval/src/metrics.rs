@@ -18,6 +18,7 @@ use crate::measure::Scores;
 use crate::moments::Moments;
 use crate::scored::Scored;
 use crate::scores::ClassScores;
+use crate::sessions::Sessions;
 use crate::statistic::{Figures, Statistic};
 use crate::sums::{confusions, moments};
 
@@ -72,6 +73,9 @@ pub struct VariantMetrics {
     pub baselines: Baselines,
     /// The same by corpus, sex, speaker and session.
     pub groups: Groups,
+    /// The same by session and seed.
+    #[serde(default, skip_serializing_if = "Sessions::is_empty")]
+    pub sessions: Sessions,
     /// All cells' predictions together, which is what tables by class and by output show.
     pub overall: Overall,
     /// Each fold × seed, ordered by fold, then seed.
@@ -211,6 +215,7 @@ fn of_classes(
         aggregate: Aggregator::new(&sums).all(),
         baselines: of_confusions(source(&about, scored, training), &sums)?,
         groups: groups(&sums),
+        sessions: Sessions::new(&sums),
         overall: Overall::Classes(class_detail(&overall, classes)),
         cells: matrices.iter().map(cell).collect(),
         about,
@@ -244,6 +249,7 @@ fn of_outputs(
         aggregate: aggregator.all(),
         baselines: of_moments(source(&about, scored, training), &sums)?,
         groups: groups(&sums),
+        sessions: Sessions::new(&sums),
         overall: Overall::Outputs { per_output: per_output.collect() },
         cells: cells.iter().map(cell).collect(),
         about,

@@ -116,6 +116,15 @@ fn speakers_and_sessions_by_hand() {
             .collect::<Vec<_>>(),
         [("N/first".into(), 0.75), ("N/second".into(), 0.5)]
     );
+    // Seed by seed: N/1 is right twice of two times, then once; N/2 once of two times.
+    let metrics = evaluate(about(&["a", "b"]), &rows, None).unwrap();
+    assert_eq!(metrics.sessions.of("N/first", Measure::Wa).unwrap().seeds, [1.0, 0.5]);
+    let mean = metrics.sessions.mean(Measure::Wa).unwrap();
+    assert_eq!((mean.seeds, mean.mean, mean.std), (vec![0.75, 0.5], 0.625, Some(0.125)));
+    let metrics = Metrics::new("e".into(), vec![metrics]);
+    let text = metrics.to_json().unwrap();
+    assert_eq!(serde_json::from_str::<Metrics>(&text).unwrap(), metrics);
+    assert!(text.contains("\"N/first\": [{\n        \"seed\": 1,"), "{text}");
 }
 
 /// The spreads and the rest of every measure, by the definitions that hold for UAR in `by_hand`.
