@@ -47,6 +47,16 @@ impl Inputs {
     pub const fn waveforms(xs: Tensor, lengths: Vec<usize>) -> Self {
         Self { xs, lengths: Some(lengths) }
     }
+
+    /// They and their lengths.
+    ///
+    /// # Errors
+    /// When these are features.
+    pub fn clips(&self) -> Result<(&Tensor, &[usize]), ForwardError> {
+        let lengths = self.lengths.as_deref();
+        let lengths = lengths.ok_or(ForwardError::Kind { found: "frames", expected: "waveforms" })?;
+        Ok((&self.xs, lengths))
+    }
 }
 
 /// A batch that a network does not take, or that libtorch cannot compute.

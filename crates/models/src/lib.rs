@@ -28,7 +28,9 @@ pub use blocks::{CnnConfig, NormAxis};
 pub use embedder::{Embedder, Embedding};
 pub use embedding_cnn::EmbeddingCnnConfig;
 pub use end2you::End2YouConfig;
-pub use fine_tuned::{EncoderLayer, FineTunedConfig, FrameActivation, Freeze, Overrides, ProjectorConfig};
+pub use fine_tuned::{
+    EncoderLayer, FineTunedConfig, FrameActivation, Freeze, Overrides, ProjectorConfig, normalised,
+};
 pub use inputs::{ForwardError, InputShape, Inputs};
 pub use loading::{Accounting, EncoderError, WeightsError, replace, take_over};
 pub use lstm::LstmConfig;

@@ -44,7 +44,7 @@ impl Loader<'_> {
     pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
         match self.examples.input() {
             InputShape::Frames(shape) => Ok(Inputs::frames(self.frames(rows, shape)?)),
-            InputShape::Waveforms => self.waveforms(rows),
+            InputShape::Waveforms => self.clips(rows, &self.pieces(rows)),
         }
     }
 
@@ -82,15 +82,35 @@ impl Loader<'_> {
         self.send(xs)
     }
 
-    /// `[rows, samples of the longest]`, zeros behind the others.
-    fn waveforms(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
-        let clips: Vec<&[f32]> = rows
-            .iter()
-            .map(|&row| {
-                let samples = self.examples.values(row);
-                &samples[self.taken(row, samples.len())]
-            })
-            .collect();
+    /// What is taken of the waveforms of these rows, in samples.
+    pub fn pieces(&self, rows: &[usize]) -> Vec<Range<usize>> {
+        self.taken(rows, usize::MAX)
+    }
+
+    /// The same, all as long as the shortest of them.
+    pub fn pieces_of_one_length(&self, rows: &[usize]) -> Vec<Range<usize>> {
+        let shortest = self.pieces(rows).iter().map(ExactSizeIterator::len).min().unwrap_or(0);
+        self.taken(rows, shortest)
+    }
+
+    fn taken(&self, rows: &[usize], most: usize) -> Vec<Range<usize>> {
+        let of_row = |&row: &usize| {
+            let samples = self.examples.values(row).len();
+            match self.window {
+                None => 0..samples.min(most),
+                Some(window) => {
+                    let samples_taken = window.samples.min(most);
+                    Window { samples: samples_taken, ..window }.of(self.examples.name(row), samples)
+                }
+            }
+        };
+        rows.iter().map(of_row).collect()
+    }
+
+    /// Pieces of the waveforms of these rows: `[rows, samples of the longest]`, zeros behind the others.
+    pub fn clips(&self, rows: &[usize], pieces: &[Range<usize>]) -> Result<Inputs, TrainError> {
+        let of_row = |(&row, piece): (&usize, &Range<usize>)| &self.examples.values(row)[piece.clone()];
+        let clips: Vec<&[f32]> = rows.iter().zip(pieces).map(of_row).collect();
         let lengths: Vec<usize> = clips.iter().map(|clip| clip.len()).collect();
         let longest = lengths.iter().copied().max().unwrap_or(0);
         let xs = filled(&[rows.len() as i64, longest as i64], |values| {
@@ -102,10 +122,6 @@ impl Loader<'_> {
             Ok::<_, TrainError>(())
         })?;
         Ok(Inputs::waveforms(self.send(xs)?, lengths))
-    }
-
-    fn taken(&self, row: usize, samples: usize) -> Range<usize> {
-        self.window.as_ref().map_or(0..samples, |window| window.of(self.examples.name(row), samples))
     }
 
     /// To the device, without waiting. The page-locked copy comes from libtorch's pool, which gives its memory

@@ -2,8 +2,10 @@
 
 use affekt_domain::Task;
 use affekt_models::{InputShape, Network};
+use affekt_torch::NamedTensors;
+use tch::Tensor;
 
-use crate::order::Order;
+use crate::order::{Extent, Order};
 use crate::step::indivisible;
 use crate::training::refit_part;
 use crate::{
@@ -29,7 +31,8 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
     if config.drop_last && rows.len() < config.batch_size {
         return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.batch_size });
     }
-    config.schedule.check(Order::new(config, training.seed, examples, rows, config.max_epochs).total())?;
+    let extent = Extent::Epochs(config.max_epochs);
+    config.schedule.check(Order::new(config, training.seed, examples, rows, extent).total())?;
     match (training.selected_on, config.stopping) {
         (Some(part), _) => check_part(part, training.task),
         (None, Stopping::Early { .. }) => Err(TrainError::NoDevPart),
@@ -78,7 +81,8 @@ pub fn check_lengths<R: PartRole>(part: &Part<R>, network: &Network) -> Result<(
     })
 }
 
-fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
+/// Complains of the first number that is none of its setting's.
+pub fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
     if !(config.lr > 0.0 && config.lr.is_finite()) {
         return bad("lr", config.lr.to_string(), "a number above 0");
     }
@@ -173,6 +177,18 @@ fn check_inputs(training: &Training) -> Result<(), TrainError> {
         ),
         InputShape::Frames(_) => Ok(()),
     }
+}
+
+/// The name of a tensor that holds what is not finite, where one does: the loss of a last step was that of the weights before it.
+pub fn not_finite(tensors: NamedTensors) -> Result<Option<String>, TrainError> {
+    let (names, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().unzip();
+    let finite = |tensor: &Tensor| tensor.f_isfinite()?.f_all();
+    let finite = tensors.iter().map(finite).collect::<Result<Vec<_>, _>>()?;
+    if finite.is_empty() {
+        return Ok(None);
+    }
+    let finite = Vec::<bool>::try_from(Tensor::f_stack(&finite, 0)?)?;
+    Ok(names.into_iter().zip(finite).find(|(_, finite)| !finite).map(|(name, _)| name))
 }
 
 fn check_part<R: PartRole>(part: &Part<R>, task: &Task) -> Result<(), TrainError> {

@@ -40,6 +40,8 @@ pub struct Window {
     /// At most so many.
     pub samples: usize,
     pub at: CropAt,
+    /// Pieces begin at multiples of so many samples: where frames do.
+    pub hop: usize,
     pub seed: u64,
     pub epoch: u32,
 }
@@ -52,7 +54,7 @@ impl Window {
             CropAt::Start => 0,
             CropAt::Random => {
                 let mut random = Random::new(self.seed, &format!("crop {} {name}", self.epoch));
-                (random.bits() % (spare as u64 + 1)) as usize
+                (random.bits() % ((spare / self.hop) as u64 + 1)) as usize * self.hop
             }
         };
         start..start + self.samples
@@ -63,7 +65,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    const WINDOW: Window = Window { samples: 10, at: CropAt::Random, seed: 1, epoch: 1 };
+    const WINDOW: Window = Window { samples: 10, at: CropAt::Random, hop: 1, seed: 1, epoch: 1 };
 
     #[test]
     fn short_recordings_stay_whole() {
@@ -85,5 +87,13 @@ mod tests {
             let count = starts("a").iter().filter(|found| **found == start).count();
             assert!((25..=95).contains(&count), "{start}: {count}");
         }
+    }
+
+    #[test]
+    fn pieces_begin_where_frames_do() {
+        let window = Window { hop: 4, ..WINDOW };
+        let starts: std::collections::BTreeSet<usize> =
+            (0..100).map(|epoch| Window { epoch, ..window }.of("a", 21).start).collect();
+        assert!(starts.into_iter().eq([0, 4, 8]));
     }
 }

@@ -79,6 +79,19 @@ pub enum TrainError {
         "waveforms cannot be standardised band by band: leave out `standardise`; networks that want it normalise theirs"
     )]
     WaveformsStandardised,
+    /// Features where waveforms are learnt from.
+    #[error(
+        "pretraining reads waveforms: give it what `audio` makes, without an op for features between them"
+    )]
+    NoWaveforms,
+    /// A frame that one clustering has and another has not.
+    #[error("frame {frame} of row {row} has no cluster in every clustering: the pseudo-labels are damaged")]
+    NoLabel {
+        /// The row.
+        row: usize,
+        /// The frame.
+        frame: usize,
+    },
     /// A class that the network does not have.
     #[error("row {row} has class {class}, outside 0..{classes}")]
     Class {

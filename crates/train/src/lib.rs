@@ -17,6 +17,7 @@ mod losses;
 mod objective;
 mod order;
 mod predict;
+pub mod pretraining;
 mod run;
 mod schedule;
 mod scores;

@@ -28,6 +28,15 @@ pub const fn default_noise() -> f64 {
     0.1
 }
 
+/// How long a training is.
+#[derive(Debug, Clone, Copy)]
+pub enum Extent {
+    /// So many epochs.
+    Epochs(u32),
+    /// So many steps: the last epoch ends where they do.
+    Steps(u64),
+}
+
 /// The batches of a stage's epochs.
 pub struct Order {
     batching: Batching,
@@ -44,13 +53,13 @@ pub struct Order {
 }
 
 impl Order {
-    /// The order of training rows in `max_epochs` epochs. Everything was checked.
+    /// The order of training rows. Everything was checked.
     pub fn new(
         config: &TrainConfig,
         seed: u64,
         examples: &dyn Examples,
         rows: &[usize],
-        max_epochs: u32,
+        extent: Extent,
     ) -> Self {
         let rate_hz = examples.rate_hz().unwrap_or(0);
         let most = config.crop.map_or(usize::MAX, |crop| crop.samples(rate_hz));
@@ -71,12 +80,24 @@ impl Order {
             samples,
             before: vec![0],
         };
-        let mut before = 0;
-        for epoch in 1..=max_epochs {
+        let (epochs, steps) = match extent {
+            Extent::Epochs(epochs) => (epochs, u64::MAX),
+            Extent::Steps(steps) => (u32::MAX, steps),
+        };
+        let mut before = 0_u64;
+        for epoch in 1..=epochs {
             before += order.count(epoch);
-            order.before.push(before);
+            order.before.push(before.min(steps));
+            if before >= steps {
+                break;
+            }
         }
         order
+    }
+
+    /// How many epochs there are, the last of which may be a part of one.
+    pub fn epochs(&self) -> u32 {
+        self.before.len() as u32 - 1
     }
 
     /// The batches of an epoch, from 1.
@@ -89,7 +110,9 @@ impl Order {
             rows.truncate(rows.len() / self.batch_size * self.batch_size);
         }
         let chunks = |rows: &[usize]| rows.chunks(self.batch_size).map(<[usize]>::to_vec).collect();
-        let Batching::Bucketed { seconds, noise } = self.batching else { return chunks(&rows) };
+        let Batching::Bucketed { seconds, noise } = self.batching else {
+            return self.up_to_the_end(epoch, chunks(&rows));
+        };
         let mut noised: Vec<(f64, usize)> = rows
             .into_iter()
             .map(|row| {
@@ -102,6 +125,15 @@ impl Order {
         let sorted: Vec<usize> = noised.into_iter().map(|(_, row)| row).collect();
         let mut batches = if seconds.is_some() { self.filled(&sorted) } else { chunks(&sorted) };
         random.shuffle(&mut batches);
+        self.up_to_the_end(epoch, batches)
+    }
+
+    /// What of an epoch's batches comes before the training's last step.
+    fn up_to_the_end(&self, epoch: u32, mut batches: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+        let epoch = epoch as usize;
+        if let (Some(before), Some(after)) = (self.before.get(epoch - 1), self.before.get(epoch)) {
+            batches.truncate((after - before) as usize);
+        }
         batches
     }
 
@@ -183,7 +215,7 @@ mod tests {
 
     fn order(config: &TrainConfig) -> Order {
         let rows: Vec<usize> = (0..100).collect();
-        Order::new(config, 1, &Lengths(vec![0.0; 100]), &rows, 3)
+        Order::new(config, 1, &Lengths(vec![0.0; 100]), &rows, Extent::Epochs(3))
     }
 
     fn config(batching: Batching) -> TrainConfig {
@@ -256,6 +288,20 @@ mod tests {
             }
             assert!(dropped.len() == 12 && dropped.iter().any(|row| *row < 50), "{dropped:?}");
             assert_eq!(order.total(), 36);
+        }
+    }
+
+    #[test]
+    fn steps_end_in_the_middle_of_an_epoch() {
+        for batching in [Batching::Shuffled, FILLED] {
+            let config = config(batching);
+            let whole = order(&config);
+            let (one, steps) = (whole.before(2), whole.before(2) + 3);
+            let rows: Vec<usize> = (0..100).collect();
+            let cut = Order::new(&config, 1, &Lengths(vec![0.0; 100]), &rows, Extent::Steps(steps));
+            assert_eq!((cut.epochs(), cut.total(), cut.before(2)), (2, steps, one));
+            assert_eq!(cut.epoch(1), whole.epoch(1));
+            assert_eq!(cut.epoch(2), whole.epoch(2)[..3]);
         }
     }
 }

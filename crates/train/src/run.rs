@@ -8,11 +8,11 @@ use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
 use tch::{Device, Tensor};
 
 use crate::batches::{Loader, ahead};
-use crate::check::check_network;
+use crate::check::{check_network, not_finite};
 use crate::crop::Window;
 use crate::losses::{Losses, Sums};
 use crate::objective::Objective;
-use crate::order::Order;
+use crate::order::{Extent, Order};
 use crate::predict::{BatchLimit, predict_with};
 use crate::scores::DevScores;
 use crate::state::{Begun, State, StateFile};
@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
             stage,
             trained_on,
             max_epochs,
-            order: Order::new(config, seed, examples, trained_on.rows(), max_epochs),
+            order: Order::new(config, seed, examples, trained_on.rows(), Extent::Epochs(max_epochs)),
             stepper,
             encoder,
             history: Vec::new(),
@@ -187,7 +187,7 @@ impl<'a> Run<'a> {
         let examples = self.trained_on.examples();
         let window = config.crop.map(|crop| {
             let samples = crop.samples(examples.rate_hz().unwrap_or(0));
-            Window { samples, at: crop.at, seed, epoch: number }
+            Window { samples, at: crop.at, hop: 1, seed, epoch: number }
         });
         let loader = Loader { examples, standardiser, window, device };
         let make =
@@ -221,22 +221,11 @@ impl<'a> Run<'a> {
         Ok(loss / weight)
     }
 
-    /// Complains of weights that are not finite: the loss of an epoch's last step was that of the weights before it.
+    /// Complains of weights that are not finite.
     fn check_weights(&self, epoch: u32) -> Result<(), TrainError> {
-        let (names, tensors): (Vec<_>, Vec<_>) = self.stepper.network.trainable().into_iter().unzip();
-        let finite = |tensor: &Tensor| tensor.f_isfinite()?.f_all();
-        let finite = tensors.iter().map(finite).collect::<Result<Vec<_>, _>>()?;
-        if finite.is_empty() {
-            return Ok(());
-        }
-        let finite = Vec::<bool>::try_from(Tensor::f_stack(&finite, 0)?)?;
-        match names.into_iter().zip(finite).find(|(_, finite)| !finite) {
-            None => Ok(()),
-            Some((name, _)) => {
-                let lr = self.learning_rate(epoch, self.order.before(epoch + 1) - 1);
-                Err(TrainError::WeightsNotFinite { name, epoch, lr })
-            }
-        }
+        let Some(name) = not_finite(self.stepper.network.trainable())? else { return Ok(()) };
+        let lr = self.learning_rate(epoch, self.order.before(epoch + 1) - 1);
+        Err(TrainError::WeightsNotFinite { name, epoch, lr })
     }
 
     /// Figures on the dev part, where there is one. Training anew has none: there is nothing left to choose.
@@ -313,7 +302,8 @@ impl<'a> Run<'a> {
     }
 }
 
-fn copy(tensors: &NamedTensors) -> Result<NamedTensors, TrainError> {
+/// The same tensors elsewhere.
+pub fn copy(tensors: &NamedTensors) -> Result<NamedTensors, TrainError> {
     let copy = |(name, tensor): (&String, &Tensor)| {
         let mut new = tensor.f_empty_like()?;
         new.f_copy_(tensor)?;

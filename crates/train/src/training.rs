@@ -1,7 +1,7 @@
 //! What a training depends on, and what comes out of it.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use affekt_domain::{Epoch, Stage, Task};
 use affekt_features::Standardiser;
@@ -120,7 +120,7 @@ pub fn train_with(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
     check(training)?;
-    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let mut run =
         Run::new(training, forward, Stage::Search, training.trained_on, training.config.max_epochs)?;
     let mut file = training.resume.map(|resume| StateFile::new(resume, settings(training)));
@@ -138,7 +138,10 @@ pub fn train_with(
 }
 
 /// Held by whoever draws from libtorch's generator.
-static GENERATOR: Mutex<()> = Mutex::new(());
+pub fn alone() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What training anew reads.
 pub fn refit_part<'a>(training: &'a Training<'a>) -> Result<&'a TrainingPart<'a>, TrainError> {
@@ -162,9 +165,16 @@ fn settings(training: &Training) -> String {
         "dev_rows": training.selected_on.map(|part| part.rows().len()),
         "refit_rows": training.refitted_on.map(|part| part.rows().len()),
         "standardiser": training.standardiser,
-        "cuda": training.device.is_cuda(),
+        "environment": environment(training.device),
+    })
+    .to_string()
+}
+
+/// What beside the settings decides the bits of what is computed.
+pub fn environment(device: Device) -> serde_json::Value {
+    serde_json::json!({
+        "cuda": device.is_cuda(),
         "threads": affekt_torch::device::threads(),
         "libtorch": affekt_torch::device::libtorch_version(),
     })
-    .to_string()
 }

@@ -13,6 +13,7 @@
 
 mod attention;
 mod checkpoint;
+mod cluster_heads;
 mod config;
 mod feature_encoder;
 mod heads;
@@ -29,6 +30,7 @@ mod transformer;
 mod valid;
 
 pub use checkpoint::{MisShaped, NameMap, map_names};
+pub use cluster_heads::ClusterHeads;
 pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
 pub use feature_encoder::Padding;
 pub use heads::{CtcHead, SequenceClassifier};

@@ -44,17 +44,25 @@ impl SpecAugment {
     /// generator; frames that the caller chose, `[batch, frames]`, take the place of spans of frames, in training or not.
     pub fn forward(&self, xs: &Tensor, valid: &Valid, chosen: Option<&Tensor>, train: bool) -> Tensor {
         let mut xs = xs.shallow_clone();
-        if !self.applied || (chosen.is_none() && !train) {
+        if !self.applied {
             return xs;
         }
-        let seed = Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]);
-        let mut random = Random::new(seed as u64, "spec-augment");
-        let drawn = || self.time.draw(valid, self.over, &mut random);
-        let masked = chosen.map(Tensor::shallow_clone).or_else(|| (self.time.share > 0.0).then(drawn));
+        // Nothing is drawn where there is no chance about it.
+        let random = train.then(|| {
+            let seed = Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]);
+            Random::new(seed as u64, "spec-augment")
+        });
+        let (masked, random) = match (chosen, random) {
+            (Some(chosen), random) => (Some(chosen.shallow_clone()), random),
+            (None, Some(mut random)) if self.time.share > 0.0 => {
+                (Some(self.time.draw(valid, self.over, &mut random)), Some(random))
+            }
+            (None, random) => (None, random),
+        };
         if let (Some(embed), Some(masked)) = (&self.masked_spec_embed, masked) {
             xs = embed.where_self(&masked.to_device(xs.device()).unsqueeze(-1), &xs);
         }
-        if train && self.feature.share > 0.0 {
+        if let Some(mut random) = random.filter(|_| self.feature.share > 0.0) {
             let (batch, width) = (valid.counts().len(), xs.size()[2]);
             let rows = Valid::new(vec![width; batch], width);
             let masked = self.feature.draw(&rows, SpansOver::Clips, &mut random);

@@ -2,6 +2,7 @@
 
 mod case;
 mod objective;
+mod pretraining;
 mod refit;
 mod schedules;
 mod speech;

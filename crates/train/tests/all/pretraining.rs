@@ -1,0 +1,344 @@
+//! Pretraining on tones: what is learnt, what is not touched, and that a kill changes nothing.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use affekt_domain::Role;
+use affekt_models::InputShape;
+use affekt_models::wav2vec2::{EncoderConfig, SpansOver};
+use affekt_torch::{NamedTensors, Random};
+use affekt_train::pretraining::{
+    Contrastive, ContrastiveConfig, FrameLabels, Learner, PaddedClips, PretrainConfig, Pretrained,
+    Pretraining, PseudoLabels, PseudoLabelsConfig, StepsDone, pretrain,
+};
+use affekt_train::{
+    Batching, Crop, CropAt, Examples, Optimiser, Precision, Resume, Schedule, StateOutcome, Target,
+    TrainError, TrainingPart,
+};
+use tch::{Device, Kind, Tensor};
+
+const RATE_HZ: u32 = 1000;
+
+/// Samples from one frame to the next, and of a frame.
+const HOP: usize = 20;
+const FRAME: usize = 45;
+
+/// 0.4 to 1.4 seconds of one of three tones, in noise. Every fifth row is a test row.
+struct Tones(Vec<Vec<f32>>);
+
+impl Tones {
+    fn new() -> Self {
+        let mut random = Random::new(5, "tones");
+        let clip = |row: usize| {
+            let length = 400 + random.below(1000);
+            let sample = |i: usize| {
+                let tone = (i as f32 * [0.2, 0.5, 1.1][row % 3]).sin();
+                tone + random.uniform(-0.2, 0.2)
+            };
+            (0..length).map(sample).collect()
+        };
+        Self((0..40).map(clip).collect())
+    }
+
+    /// Frames of a row, one fewer than the encoder has.
+    fn labels(&self) -> Tone {
+        let of_row = |(row, clip): (usize, &Vec<f32>)| {
+            let frames = (clip.len() - FRAME) / HOP;
+            let tone = (row % 3) as u16;
+            [vec![tone; frames], vec![tone % 2; frames]]
+        };
+        Tone(self.0.iter().enumerate().map(of_row).collect())
+    }
+}
+
+impl Examples for Tones {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn input(&self) -> InputShape {
+        InputShape::Waveforms
+    }
+    fn rate_hz(&self) -> Option<u32> {
+        Some(RATE_HZ)
+    }
+    fn values(&self, row: usize) -> &[f32] {
+        &self.0[row]
+    }
+    fn target(&self, row: usize) -> Target<'_> {
+        assert_ne!(self.role(row), Some(Role::Test), "a test row was looked at");
+        Target::Class(row as i64 % 3)
+    }
+    fn name(&self, _: usize) -> &str {
+        "tone"
+    }
+    fn speaker(&self, _: usize) -> &str {
+        "C/1"
+    }
+    fn role(&self, row: usize) -> Option<Role> {
+        Some(if row % 5 == 4 { Role::Test } else { Role::Train })
+    }
+}
+
+struct Tone(Vec<[Vec<u16>; 2]>);
+
+impl FrameLabels for Tone {
+    fn of(&self, row: usize, clustering: usize) -> &[u16] {
+        assert_ne!(row % 5, 4, "the labels of a test row were looked at");
+        &self.0[row][clustering]
+    }
+}
+
+fn encoder() -> EncoderConfig {
+    EncoderConfig {
+        hidden_size: 16,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        intermediate_size: 32,
+        conv_dim: vec![8, 8],
+        conv_stride: vec![5, 4],
+        conv_kernel: vec![10, 8],
+        num_conv_pos_embeddings: 8,
+        num_conv_pos_embedding_groups: 2,
+        mask_time_prob: 0.3,
+        mask_time_length: 3,
+        mask_feature_prob: 0.0,
+        codevector_dim: 8,
+        proj_codevector_dim: 8,
+        num_codevectors_per_group: 5,
+        ..EncoderConfig::default()
+    }
+}
+
+fn config(steps: u64) -> PretrainConfig {
+    PretrainConfig {
+        steps,
+        lr: 3e-3,
+        optimiser: Optimiser::Adam,
+        weight_decay: 0.0,
+        batch_size: 8,
+        drop_last: false,
+        batching: Batching::Bucketed { seconds: None, noise: 0.1 },
+        crop: Some(Crop { seconds: 0.7, at: CropAt::Random }),
+        precision: Precision::Fp32,
+        gradient_checkpointing: false,
+        schedule: Schedule::Constant,
+        held_out: 0.0,
+    }
+}
+
+fn contrastive() -> Contrastive {
+    let config = ContrastiveConfig {
+        encoder: encoder(),
+        normalise: false,
+        negatives: 5,
+        temperature: 2.0,
+        padding: PaddedClips::Heard,
+        spans_over: SpansOver::Clips,
+        freeze_feature_encoder: false,
+    };
+    Contrastive::new(&config, false, 1, Device::Cpu).unwrap()
+}
+
+fn pseudo_labels(labels: &Tone) -> PseudoLabels<'_> {
+    let config = PseudoLabelsConfig {
+        encoder: encoder(),
+        normalise: false,
+        clusters: vec![3, 2],
+        hidden: 8,
+        spans_over: SpansOver::Rows,
+        freeze_feature_encoder: true,
+    };
+    PseudoLabels::new(&config, labels, false, 1, Device::Cpu).unwrap()
+}
+
+fn run(learner: &mut dyn Learner, config: &PretrainConfig) -> Pretrained {
+    run_with(learner, config, None, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+fn run_with(
+    learner: &mut dyn Learner,
+    config: &PretrainConfig,
+    resume: Option<&Resume>,
+    progress: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+) -> Result<Pretrained, TrainError> {
+    affekt_torch::device::set_threads(1);
+    let tones = Tones::new();
+    let trained_on = TrainingPart::of(&tones);
+    let pretraining = Pretraining { config, seed: 1, trained_on: &trained_on, device: Device::Cpu, resume };
+    pretrain(&pretraining, learner, progress)
+}
+
+fn copies(tensors: NamedTensors) -> NamedTensors {
+    tensors.into_iter().map(|(name, tensor)| (name, tensor.copy())).collect()
+}
+
+fn changed(before: &NamedTensors, after: &NamedTensors) -> Vec<String> {
+    before.iter().filter(|(name, tensor)| **tensor != after[*name]).map(|(name, _)| name.clone()).collect()
+}
+
+#[test]
+fn clusters_of_masked_frames_are_learnt_from_what_is_around_them() {
+    let labels = Tones::new().labels();
+    let mut learner = pseudo_labels(&labels);
+    let before = copies(learner.weights());
+    let pretrained = run(&mut learner, &config(60));
+    // ln 3 + ln 2 is what knowing nothing costs.
+    let losses: Vec<f64> = pretrained.history.iter().map(|epoch| epoch.train_loss).collect();
+    assert!(losses[0] > 1.5 && *losses.last().unwrap() < 0.6, "{losses:?}");
+    assert_eq!((pretrained.trained_rows, pretrained.held_out_rows), (32, 0));
+    let changed = changed(&before, &learner.weights());
+    assert!(changed.iter().any(|name| name.starts_with("heads.3.")), "{changed:?}");
+    assert!(changed.iter().any(|name| name == "wav2vec2.masked_spec_embed"));
+    let frozen = ["wav2vec2.feature_extractor.", "wav2vec2.feature_projection."];
+    assert!(!changed.iter().any(|name| frozen.iter().any(|prefix| name.starts_with(prefix))));
+}
+
+#[test]
+fn labels_that_say_nothing_are_not_learnt() {
+    // Frames of a constant label cost nothing in the end; frames without labels teach nothing at all.
+    let none = Tone(Tones::new().0.iter().map(|_| [vec![], vec![]]).collect());
+    let mut learner = pseudo_labels(&none);
+    let before = copies(learner.weights());
+    let pretrained = run(&mut learner, &config(4));
+    assert!(changed(&before, &learner.weights()).is_empty());
+    assert_eq!(pretrained.history[0].train_loss, 0.0);
+}
+
+#[test]
+fn frames_of_a_piece_have_the_labels_of_their_places() {
+    // Labels that count frames: a head of so many clusters must be asked for the piece's own.
+    struct Counted;
+    impl FrameLabels for Counted {
+        fn of(&self, _: usize, _: usize) -> &[u16] {
+            const COUNT: [u16; 60] = {
+                let mut count = [0; 60];
+                let mut i = 0;
+                while i < 60 {
+                    count[i] = i as u16;
+                    i += 1;
+                }
+                count
+            };
+            &COUNT
+        }
+    }
+    let config = PseudoLabelsConfig {
+        // Every frame is masked.
+        encoder: EncoderConfig {
+            mask_time_prob: 0.99,
+            mask_time_length: 1,
+            mask_time_min_masks: 500,
+            ..encoder()
+        },
+        normalise: false,
+        clusters: vec![60],
+        hidden: 4,
+        spans_over: SpansOver::Clips,
+        freeze_feature_encoder: false,
+    };
+    let learner = PseudoLabels::new(&config, &Counted, false, 1, Device::Cpu).unwrap();
+    // All logits are what the output's bias says, so that the loss tells which labels were asked for: 7 more for cluster 12.
+    for (name, tensor) in learner.tensors() {
+        if name.starts_with("heads.60.output.") {
+            let _guard = tch::no_grad_guard();
+            let _ = tensor.shallow_clone().zero_();
+            if name.ends_with("bias") {
+                let _ = tensor.get(12).fill_(7.0);
+            }
+        }
+    }
+    let loss = |start: usize| {
+        let xs = Tensor::zeros([1, (FRAME + 4 * HOP) as i64], (Kind::Float, Device::Cpu));
+        let inputs = affekt_models::Inputs::waveforms(xs, vec![FRAME + 4 * HOP]);
+        let clips = affekt_train::pretraining::Clips {
+            rows: &[0],
+            starts: &[start],
+            inputs: &inputs,
+            targets: &Tensor::from_slice(&[0_i64]),
+        };
+        let learnt = learner.loss(&clips, &mut Random::new(1, "x"), false).unwrap().unwrap();
+        assert_eq!(learnt.weight, 5.0);
+        learnt.loss.double_value(&[])
+    };
+    let partition = (59.0 + 7_f64.exp()).ln();
+    // Frames 8 to 12 hold one of cluster 12; frames 7 to 11 none.
+    assert!((loss(8 * HOP) - (partition - 7.0 / 5.0)).abs() < 1e-5);
+    assert!((loss(7 * HOP) - partition).abs() < 1e-5);
+}
+
+#[test]
+fn contrastive_pretraining_learns_and_moves_everything() {
+    let mut learner = contrastive();
+    let before = copies(learner.weights());
+    let pretrained = run(&mut learner, &config(60));
+    let losses: Vec<f64> = pretrained.history.iter().map(|epoch| epoch.train_loss).collect();
+    assert!(*losses.last().unwrap() < losses[0] - 0.1, "{losses:?}");
+    let unchanged: Vec<_> = {
+        let changed = changed(&before, &learner.weights());
+        before.keys().filter(|name| !changed.contains(name)).collect()
+    };
+    assert!(unchanged.is_empty(), "{unchanged:?}");
+}
+
+#[test]
+fn a_pretraining_that_was_killed_ends_as_one_that_was_not() {
+    let labels = Tones::new().labels();
+    let config = PretrainConfig { held_out: 0.2, ..config(23) };
+    let mut whole = contrastive();
+    let expected = run(&mut whole, &config);
+    let folder = tempfile::tempdir().unwrap();
+    let resume = Resume { folder: folder.path().into(), every: Duration::ZERO };
+    for stop in [3, 9] {
+        let killed = run_with(&mut contrastive(), &config, Some(&resume), &mut |life| {
+            if life.done == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert!(matches!(killed, Err(TrainError::Cancelled(_))));
+    }
+    let mut resumed = contrastive();
+    let mut seen = Vec::new();
+    let finished = run_with(&mut resumed, &config, Some(&resume), &mut |life| {
+        seen.push(life.done);
+        ControlFlow::Continue(())
+    });
+    let finished = finished.unwrap();
+    assert!(matches!(finished.state, StateOutcome::Resumed { .. }), "{:?}", finished.state);
+    assert!(seen.into_iter().eq(10..=23));
+    assert_eq!(finished.history, expected.history);
+    assert_eq!(changed(&whole.weights(), &resumed.weights()), Vec::<String>::new());
+    // Another one's state is passed over.
+    let quiet = &mut |_: StepsDone| ControlFlow::Continue(());
+    let other = run_with(&mut pseudo_labels(&labels), &config, Some(&resume), quiet).unwrap();
+    assert!(matches!(other.state, StateOutcome::Ignored(_)));
+}
+
+#[test]
+fn what_is_held_out_chooses_the_weights() {
+    let labels = Tones::new().labels();
+    let mut learner = pseudo_labels(&labels);
+    let pretrained = run(&mut learner, &PretrainConfig { held_out: 0.25, lr: 0.02, ..config(40) });
+    assert_eq!((pretrained.trained_rows, pretrained.held_out_rows), (24, 8));
+    let losses: Vec<f64> = pretrained.history.iter().map(|epoch| epoch.dev_loss.unwrap()).collect();
+    let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let kept: Vec<f64> =
+        pretrained.history.iter().filter(|epoch| epoch.kept).map(|epoch| epoch.dev_loss.unwrap()).collect();
+    assert_eq!(kept, [best]);
+    assert!(best < losses[0], "{losses:?}");
+}
+
+#[test]
+fn mistakes_are_told() {
+    let message = |config: PretrainConfig| {
+        let failed = run_with(&mut contrastive(), &config, None, &mut |_| ControlFlow::Continue(()));
+        failed.unwrap_err().to_string()
+    };
+    assert_eq!(message(config(0)), "steps is 0: expected at least 1");
+    let short = Some(Crop { seconds: 0.02, at: CropAt::Random });
+    assert_eq!(
+        message(PretrainConfig { crop: short, ..config(1) }),
+        "crop.seconds is 0.02: expected what makes a frame of the network at least"
+    );
+    assert_eq!(
+        message(PretrainConfig { held_out: 1.0, ..config(1) }),
+        "held_out is 1: expected a share from 0, below 1"
+    );
+}
