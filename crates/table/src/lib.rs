@@ -23,7 +23,9 @@ pub mod history;
 pub mod manifest;
 pub mod predictions;
 pub mod problems;
+pub mod pseudo_labels;
 pub mod rows;
+pub mod states;
 pub mod waveforms;
 
 pub use atomic::write_atomically;

@@ -2,6 +2,8 @@
 //! mangled, does worse than an error.
 
 mod mangled;
+mod pseudo_labels;
 mod round_trips;
 mod samples;
+mod states;
 mod streams;

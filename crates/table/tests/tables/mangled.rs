@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use affekt_domain::Role;
 use affekt_table::features::Features;
+use affekt_table::pseudo_labels::PseudoLabels;
+use affekt_table::states::States;
 use affekt_table::waveforms::Waveforms;
 use affekt_table::{TableError, TableFile, examples, folds, history, manifest, predictions, problems, rows};
 
@@ -36,6 +38,27 @@ fn read(bytes: Vec<u8>) -> Result<(), TableError> {
                 table.utterance(row)?;
                 table.copy(row)?;
                 table.frames(row).map(|frames| assert!(!frames.is_empty()))
+            })
+        }
+        "states" => {
+            let table = States::open(file)?;
+            (0..table.len().min(1_000)).try_for_each(|row| {
+                table.utterance(row)?;
+                let n_frames = table.n_frames(row)?;
+                let mut frames = vec![0.0; n_frames * table.width()];
+                table.read(row, 0..n_frames, &mut frames)
+            })
+        }
+        "pseudo-labels" => {
+            let table = PseudoLabels::open(file)?;
+            (0..table.len().min(1_000)).try_for_each(|row| {
+                table.utterance(row)?;
+                let n_frames = table.n_frames(row)?;
+                table.clusters().iter().enumerate().try_for_each(|(which, k)| {
+                    let ids = table.ids(row, which)?;
+                    assert!(ids.len() == n_frames && ids.iter().all(|id| usize::from(*id) < *k));
+                    Ok(())
+                })
             })
         }
         other => Err(TableError::Malformed(format!("unknown kind {other}"))),

@@ -10,7 +10,9 @@ use affekt_table::examples::Examples;
 use affekt_table::features::FeatureWriter;
 use affekt_table::folds::Folds;
 use affekt_table::predictions::Predictions;
+use affekt_table::pseudo_labels::PseudoLabelWriter;
 use affekt_table::rows::{Row, Rows};
+use affekt_table::states::{Precision, StateWriter};
 use affekt_table::waveforms::WaveformWriter;
 use affekt_table::{TableError, examples, folds, history, manifest, predictions, problems, rows};
 
@@ -18,7 +20,7 @@ use affekt_table::{TableError, examples, folds, history, manifest, predictions, 
 type Write = fn(&Path) -> Result<(), TableError>;
 
 /// Every kind: its name and a function that writes a sample of it.
-pub const KINDS: [(&str, Write); 13] = [
+pub const KINDS: [(&str, Write); 16] = [
     ("manifest", |path| manifest::write(path, &utterances())),
     ("problems", |path| problems::write(path, &found_problems())),
     ("examples", |path| examples::write(path, &labelled())),
@@ -29,6 +31,9 @@ pub const KINDS: [(&str, Write); 13] = [
     ("rows/test", |path| rows::write(path, &measured_rows())),
     ("waveforms", |path| write_waveforms(path, 70)),
     ("features", |path| write_features(path, 70)),
+    ("states", |path| write_states(path, Precision::F16, 70)),
+    ("states", |path| write_states(path, Precision::F32, 70)),
+    ("pseudo-labels", |path| write_pseudo_labels(path, 70)),
     ("predictions", |path| predictions::write(path, &three_predictions())),
     ("predictions", |path| predictions::write(path, &three_measurements())),
     ("history", |path| history::write(path, &epochs())),
@@ -219,6 +224,32 @@ pub fn write_features(path: &Path, rows: usize) -> Result<(), TableError> {
     let mut writer = FeatureWriter::create(path, &[3, 5])?;
     for row in 0..rows {
         writer.push(&format!("C/{row}"), 0, &frames(row))?;
+    }
+    writer.finish()
+}
+
+/// The states of row `row` of a sample: up to four frames of three values that half precision holds.
+pub fn states(row: usize) -> Vec<f32> {
+    (0..row % 5 * 3).map(|value| row as f32 - value as f32 / 8.0).collect()
+}
+
+pub fn write_states(path: &Path, precision: Precision, rows: usize) -> Result<(), TableError> {
+    let mut writer = StateWriter::create(path, 3, precision)?;
+    for row in 0..rows {
+        writer.push(&format!("C/{row}"), &states(row))?;
+    }
+    writer.finish()
+}
+
+/// The clusters of row `row` of a sample, out of 4 and out of 4096.
+pub fn ids(row: usize) -> [Vec<u16>; 2] {
+    [4, 4096].map(|k| (0..row % 7).map(|frame| ((row * 997 + frame) % k) as u16).collect())
+}
+
+pub fn write_pseudo_labels(path: &Path, rows: usize) -> Result<(), TableError> {
+    let mut writer = PseudoLabelWriter::create(path, &[4, 4096])?;
+    for row in 0..rows {
+        writer.push(&format!("C/{row}"), &ids(row).each_ref().map(Vec::as_slice))?;
     }
     writer.finish()
 }
