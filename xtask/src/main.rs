@@ -8,6 +8,7 @@ mod audit;
 mod bench;
 mod cache;
 mod ci;
+mod costs;
 mod exit;
 mod explain;
 mod export;

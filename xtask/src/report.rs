@@ -10,6 +10,7 @@ use affekt_eval::{Measure, Metrics, VariantMetrics};
 use affekt_report as page;
 use affekt_table::{examples, folds, history, manifest, problems};
 
+use crate::costs;
 use crate::exit::Stop;
 use crate::journalist::Summary;
 use crate::run_folder::{Finished, RunFolder};
@@ -30,8 +31,10 @@ pub fn assemble(
 ) -> Result<page::Report, Stop> {
     let Metrics { variants: metrics, comparisons: comparison, .. } = metrics;
     let experiment = &finished.lab.experiment;
-    let reported = experiment.variants.iter().filter(|variant| variant.evaluate.is_some());
-    let variants = reported.zip(metrics).map(|(variant, metrics)| self::variant(finished, variant, metrics));
+    let reported = || experiment.variants.iter().filter(|variant| variant.evaluate.is_some());
+    let evaluates: Vec<_> = reported().filter_map(|variant| variant.evaluate.as_ref()).collect();
+    let variants =
+        reported().zip(metrics).map(|(variant, metrics)| self::variant(finished, variant, metrics));
     let variants: Vec<page::Variant> = variants.collect::<Result<_, Stop>>()?;
     let (corpora, problems) = corpora(finished)?;
     let primary = experiment.variants.first().map_or(Measure::Uar, |variant| variant.primary);
@@ -48,9 +51,11 @@ pub fn assemble(
         },
         variants,
         comparison,
+        cited: cited(finished),
         corpora,
         problems,
-        costs: costs(finished, summary),
+        costs: costs::by_op(finished.walk, summary),
+        variant_costs: Some(costs::by_variant(finished.walk, &evaluates)),
         provenance: provenance(finished),
     })
 }
@@ -112,19 +117,37 @@ fn reservations(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> 
 }
 
 fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
-    let figures = |published: &affekt_pipeline::Published| {
-        let measures = [
-            (Measure::Uar, published.uar),
-            (Measure::Wa, published.wa),
-            (Measure::MacroF1, published.macro_f1),
-            (Measure::Ccc, published.ccc),
-        ];
-        let (source, caveat) = (published.source.clone().unwrap_or_default(), published.caveat.clone());
-        measures.into_iter().filter_map(move |(measure, value)| {
-            Some(page::Published { measure, value: value?, source: source.clone(), caveat: caveat.clone() })
-        })
-    };
     variant.published.iter().flat_map(figures).collect()
+}
+
+/// The systems that the experiment cites beside its own.
+fn cited(finished: &Finished<'_>) -> Vec<page::Cited> {
+    let cited = finished.lab.experiment.variants.first().map(|variant| &variant.cited);
+    let figures = |cited: &affekt_pipeline::Cited| {
+        let named = |figure| page::Cited { name: cited.name.clone(), figure };
+        figures(&cited.published).into_iter().map(named).collect::<Vec<_>>()
+    };
+    cited.into_iter().flatten().flat_map(figures).collect()
+}
+
+/// A publication's figures, one by one.
+fn figures(published: &affekt_pipeline::Published) -> Vec<page::Published> {
+    let of_session = |measure: Measure| {
+        let sessions = published.sessions.iter().filter_map(move |(session, figures)| {
+            let (_, value) = figures.values.iter().find(|(known, _)| *known == measure)?;
+            Some(page::PublishedSession { session: session.clone(), value: *value, std: figures.std })
+        });
+        sessions.collect()
+    };
+    let figure = |&(measure, value): &(Measure, f64)| page::Published {
+        measure,
+        value,
+        std: published.figures.std,
+        sessions: of_session(measure),
+        source: published.source.clone().unwrap_or_default(),
+        caveat: published.caveat.clone(),
+    };
+    published.figures.values.iter().map(figure).collect()
 }
 
 fn protocol_in_words(protocol: &Protocol, folds: &[Fold], task: &Task) -> String {
@@ -333,31 +356,6 @@ fn unexpected_counts(finished: &Finished<'_>) -> Result<Vec<Problem>, Stop> {
         }
     }
     Ok(problems)
-}
-
-/// What each op cost: in this run, and in all, as the records of its nodes say.
-fn costs(finished: &Finished<'_>, summary: &Summary) -> Vec<page::Cost> {
-    let mut costs: BTreeMap<&str, page::Cost> = BTreeMap::new();
-    for (op, (run, cached, seconds)) in &summary.by_op {
-        let cost = page::Cost {
-            op: op.clone(),
-            run: *run,
-            cached: *cached,
-            seconds: *seconds,
-            ..Default::default()
-        };
-        costs.insert(op, cost);
-    }
-    for (node, state) in finished.walk.graph().nodes().iter().zip(finished.walk.states()) {
-        let affekt_graph::State::Done { record: Some(record), .. } = state else { continue };
-        let Some(cost) = costs.get_mut(node.op.as_str()) else { continue };
-        cost.all_seconds += record.seconds;
-        cost.core_seconds += record.seconds * f64::from(node.resources.cpu);
-        cost.gpu_seconds += record.seconds * f64::from(node.resources.gpu);
-    }
-    let mut costs: Vec<page::Cost> = costs.into_values().collect();
-    costs.sort_by_key(|cost| affekt_ops::ALL.iter().position(|definition| definition.name == cost.op));
-    costs
 }
 
 /// What the networks were trained on: as their own records say, which may be an earlier run's.

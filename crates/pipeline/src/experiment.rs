@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::draft::{Draft, DraftOutput, Drafts, Grows, Rule};
 use crate::folds;
 use crate::protocol::Parting;
-use crate::published::Published;
+use crate::published::{Cited, Published};
 use crate::settings::{self, CorpusUse, Settings};
 use crate::shelves::Shelves;
 use crate::step::{self, Axis};
@@ -72,6 +72,8 @@ pub struct Variant {
     pub primary: Measure,
     /// Figures to set beside.
     pub published: Vec<Published>,
+    /// Figures of other systems.
+    pub cited: Vec<Cited>,
     /// The settings that rows and columns of a table of all variants stand for.
     pub table: Option<[String; 2]>,
     /// `ingest` of each corpus.
@@ -398,6 +400,7 @@ impl Compiler<'_> {
             corpora: schemes,
             primary: settings.primary,
             published: settings.published,
+            cited: settings.cited,
             table: settings.table,
             ingests: BTreeMap::new(),
             examples: NodeId::from(""),

@@ -21,5 +21,5 @@ mod variants;
 mod wiring;
 
 pub use experiment::{Compiled, Environment, RunPart, Variant, compile};
-pub use published::Published;
+pub use published::{Cited, Figures, Published};
 pub use settings::{CorpusUse, Synthetic};

@@ -1,23 +1,37 @@
 //! Published figures to set beside ours.
 
-use affekt_config::{Field, Node, Section, Value, to_json};
-use serde::Serialize;
+use affekt_config::{Diagnostic, Field, Node, Section, Value, list_names, to_json};
+use affekt_eval::Measure;
 
-/// What a paper reports for a system like this one. Fractions.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+/// What a publication reports for a system like this one.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Published {
-    /// Unweighted average recall.
-    pub uar: Option<f64>,
-    /// Accuracy.
-    pub wa: Option<f64>,
-    /// Macro-averaged F1.
-    pub macro_f1: Option<f64>,
-    /// The mean concordance correlation coefficient.
-    pub ccc: Option<f64>,
+    /// Over everything that was tested.
+    pub figures: Figures,
+    /// Session → what it reports of it; names as the corpus has them, with or without the corpus before.
+    pub sessions: Vec<(String, Figures)>,
     /// Where it is printed.
     pub source: Option<String>,
     /// What keeps the figures from being compared as they stand.
     pub caveat: Option<String>,
+}
+
+/// Figures that are printed together. Fractions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Figures {
+    /// Each measure once.
+    pub values: Vec<(Measure, f64)>,
+    /// The spread over seeds of the only value.
+    pub std: Option<f64>,
+}
+
+/// A system that is no variant of the experiment, and what is published of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cited {
+    /// What it is called.
+    pub name: String,
+    /// Its figures.
+    pub published: Published,
 }
 
 /// Those of one or several publications that speak of this variant: one mapping, or a list of them. `when` names the
@@ -27,11 +41,30 @@ pub fn read(field: Field<'_>, variant: &Node) -> Vec<Published> {
         Value::List(_) => field.list(),
         _ => vec![field],
     };
-    let speaking = |field: Field<'_>| field.section("`published`", |section| read_one(section, variant));
+    let speaking = |field: Field<'_>| {
+        field.section("`published`", |section| {
+            let is_meant = is_about(section, variant);
+            let published = read_one(section);
+            is_meant.then_some(published)
+        })
+    };
     fields.into_iter().filter_map(speaking).collect()
 }
 
-fn read_one(section: &mut Section<'_>, variant: &Node) -> Option<Published> {
+/// Other systems, in the order of the file.
+pub fn read_cited(field: Field<'_>) -> Vec<Cited> {
+    let read = |field: Field<'_>| {
+        field.section("`cited`", |section| {
+            let name = section.required_text("name");
+            let published = read_one(section);
+            Some(Cited { name: name?, published })
+        })
+    };
+    field.list().into_iter().filter_map(read).collect()
+}
+
+/// Whether `when` names settings that the variant has.
+fn is_about(section: &mut Section<'_>, variant: &Node) -> bool {
     let mut is_meant = true;
     section.section("when", |settings| {
         for (path, expected) in settings.rest() {
@@ -40,15 +73,69 @@ fn read_one(section: &mut Section<'_>, variant: &Node) -> Option<Published> {
         }
         Some(())
     });
-    let published = Published {
-        uar: section.optional_float("uar", 0.0..=1.0),
-        wa: section.optional_float("wa", 0.0..=1.0),
-        macro_f1: section.optional_float("macro_f1", 0.0..=1.0),
-        ccc: section.optional_float("ccc", -1.0..=1.0),
+    is_meant
+}
+
+fn read_one(section: &mut Section<'_>) -> Published {
+    let figures = read_figures(section);
+    let mut sessions = Vec::<(String, Figures)>::new();
+    section.section("sessions", |section| {
+        for (key, field) in section.rest() {
+            let read = field.section(&format!("session `{}`", key.name), |section| Some(read_figures(section)));
+            let Some(of_session) = read else { continue };
+            let complain = |message: String, hint: &str| {
+                section.diagnostics().push(Diagnostic::error(&key.span, message).hint(hint));
+            };
+            if let Some((twice, _)) = sessions.iter().find(|(known, _)| is_same_session(known, &key.name)) {
+                complain(format!("`{}` is the session `{twice}` again", key.name), "say each session once");
+            }
+            let of_all = |measure| figures.values.iter().any(|(known, _)| *known == measure);
+            for (measure, _) in of_session.values.iter().filter(|(measure, _)| !of_all(*measure)) {
+                let name = measure.name();
+                complain(
+                    format!("`{}` has a `{name}`, and all sessions together have none", key.name),
+                    &format!("add `{name}: …` beside `sessions`: the mean that is printed with them"),
+                );
+            }
+            sessions.push((key.name.clone(), of_session));
+        }
+        Some(())
+    });
+    Published {
+        figures,
+        sessions,
         source: section.optional_text("source"),
         caveat: section.optional_text("caveat"),
-    };
-    is_meant.then_some(published)
+    }
+}
+
+fn read_figures(section: &mut Section<'_>) -> Figures {
+    let mut values = Vec::new();
+    for measure in Measure::PRIMARY {
+        let least = if measure == Measure::Ccc { -1.0 } else { 0.0 };
+        let value = section.optional_float(measure.name(), least..=1.0);
+        values.extend(value.map(|value| (measure, value)));
+    }
+    let spread = section.optional("std");
+    let std = spread.and_then(|field| field.float(0.0..=1.0));
+    if let (Some(field), [] | [_, _, ..]) = (spread, &values[..]) {
+        let names: Vec<&str> = values.iter().map(|(measure, _)| measure.name()).collect();
+        let (message, hint) = match names[..] {
+            [] => ("`std` stands beside no figure".to_owned(), "add the figure that it is the spread of"),
+            _ => (
+                format!("`std` stands beside {}: it can be of one only", list_names(&names)),
+                "give each figure and its `std` a publication of its own",
+            ),
+        };
+        section.diagnostics().push(Diagnostic::error(&field.node.span, message).hint(hint));
+    }
+    Figures { values, std }
+}
+
+/// Whether two names, of which either may have its corpus before it, are of one session.
+fn is_same_session(a: &str, b: &str) -> bool {
+    let own = |name: &str| name.rsplit('/').next().map(str::to_owned);
+    if a.contains('/') && b.contains('/') { a == b } else { own(a) == own(b) }
 }
 
 /// The setting at a path such as `with.train.network`, whose last part may hold dots itself.
@@ -71,7 +158,7 @@ mod tests {
         let published = parse("published.yaml", published, &diagnostics).unwrap();
         let read = read(Field::new(&published, &diagnostics), &variant);
         assert_eq!(diagnostics.to_string(), "");
-        read.iter().map(|published| published.wa).collect()
+        read.iter().map(|published| Some(published.figures.values.first()?.1)).collect()
     }
 
     #[test]
@@ -84,5 +171,81 @@ mod tests {
         assert_eq!(figures(&variant("logmel"), list), [Some(0.64), Some(0.5)]);
         assert_eq!(figures("name: x\n", list), [Some(0.5)]);
         assert_eq!(figures("name: x\n", "{ wa: 0.7, source: one alone }"), [Some(0.7)]);
+    }
+
+    fn read_all(published: &str) -> (Vec<Published>, String) {
+        let diagnostics = Diagnostics::new();
+        let variant = parse("variant.yaml", "name: x\n", &diagnostics).unwrap();
+        let published = parse("p.yaml", published, &diagnostics).unwrap();
+        (read(Field::new(&published, &diagnostics), &variant), diagnostics.to_string())
+    }
+
+    #[test]
+    fn sessions_have_figures_of_their_own() {
+        let text = "uar: 0.699\nsessions:\n  Ses01: { uar: 0.710, std: 0.017 }\n  IEMOCAP/Ses02: { uar: 0.762 }\n\
+                    source: table 2\n";
+        let (read, complaints) = read_all(text);
+        assert_eq!(complaints, "");
+        let figures = |uar, std| Figures { values: vec![(Measure::Uar, uar)], std };
+        let sessions = [
+            ("Ses01".to_owned(), figures(0.71, Some(0.017))),
+            ("IEMOCAP/Ses02".to_owned(), figures(0.762, None)),
+        ];
+        assert_eq!(
+            read,
+            [Published {
+                figures: figures(0.699, None),
+                sessions: sessions.into(),
+                source: Some("table 2".into()),
+                caveat: None
+            }]
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said() {
+        let refused = |text: &str, expected: [&str; 2]| {
+            let (_, complaints) = read_all(text);
+            let [message, hint] = expected;
+            assert!(complaints.starts_with(&format!("error: {message}\n --> p.yaml:")), "{complaints}");
+            assert!(complaints.ends_with(&format!("hint: {hint}\n")), "{complaints}");
+        };
+        refused(
+            "{ uar: 0.7, wa: 0.7, std: 0.1 }",
+            [
+                "`std` stands beside `uar`, `wa`: it can be of one only",
+                "give each figure and its `std` a publication of its own",
+            ],
+        );
+        refused("std: 0.1", ["`std` stands beside no figure", "add the figure that it is the spread of"]);
+        refused(
+            "{ uar: 0.7, sessions: { A/1: { uar: 0.7 }, 1: { uar: 0.6 } } }",
+            ["`1` is the session `A/1` again", "say each session once"],
+        );
+        refused(
+            "{ uar: 0.7, sessions: { Ses01: { wa: 0.7 } } }",
+            [
+                "`Ses01` has a `wa`, and all sessions together have none",
+                "add `wa: …` beside `sessions`: the mean that is printed with them",
+            ],
+        );
+        refused(
+            "{ uar: 0.7, sessions: { Ses01: { uar: 0.7, sd: 0.1 } } }",
+            [
+                "unknown key `sd` in session `Ses01`",
+                "did you mean `std`? valid keys are `uar`, `wa`, `macro_f1`, `ccc`, `std`",
+            ],
+        );
+    }
+
+    #[test]
+    fn others_have_names() {
+        let diagnostics = Diagnostics::new();
+        let text = "- { name: FCN + attention, uar: 0.639, source: table 3 }\n- { uar: 0.5 }\n";
+        let node = parse("p.yaml", text, &diagnostics).unwrap();
+        let cited = read_cited(Field::new(&node, &diagnostics));
+        assert_eq!(cited.len(), 1);
+        assert_eq!((&*cited[0].name, cited[0].published.figures.values[0].1), ("FCN + attention", 0.639));
+        assert!(diagnostics.to_string().starts_with("error: `cited` needs `name`\n"), "{diagnostics}");
     }
 }

@@ -8,7 +8,7 @@ use affekt_domain::{LabelScheme, Labels};
 use affekt_eval::Measure;
 
 use crate::protocol::{self, Parting, Permitted};
-use crate::published::{self, Published};
+use crate::published::{self, Cited, Published};
 use crate::shelves::Shelves;
 
 /// A corpus that is made where there is no data: for quickstarts and tests. These have layouts and names that the
@@ -50,6 +50,7 @@ pub struct Settings {
     pub with: Vec<(Key, Node)>,
     pub primary: Measure,
     pub published: Vec<Published>,
+    pub cited: Vec<Cited>,
     /// The settings that rows and columns of a table of all variants stand for.
     pub table: Option<[String; 2]>,
     /// The variant that the others are compared with, and where it is named.
@@ -106,11 +107,12 @@ pub fn read(
         Some(())
     });
     let mut primary = Measure::Uar;
-    let (mut printed, mut table, mut baseline) = (Vec::new(), None, None);
+    let (mut printed, mut cited, mut table, mut baseline) = (Vec::new(), Vec::new(), None, None);
     section.section("report", |report| {
         let measures = Measure::PRIMARY.map(|measure| (measure.name(), measure));
         primary = report.one_of("primary", Measure::Uar, &measures);
         printed = report.optional("published").map(|field| published::read(field, root)).unwrap_or_default();
+        cited = report.optional("cited").map(published::read_cited).unwrap_or_default();
         table = report
             .section("table", |table| Some([table.required_text("rows")?, table.required_text("columns")?]));
         let named = report.optional("baseline");
@@ -129,6 +131,7 @@ pub fn read(
         with,
         primary,
         published: printed,
+        cited,
         table,
         baseline,
     })

@@ -1,6 +1,6 @@
 //! What the figures cost, and on what they were computed.
 
-use crate::report::{Cost, Report};
+use crate::report::{Cost, Report, Spent, VariantCost, VariantCosts};
 use crate::table::{Cell, Column, Row, Table};
 use crate::text::duration;
 
@@ -20,7 +20,6 @@ pub(crate) fn costs(costs: &[Cost]) -> Option<Table> {
     columns.extend(has_gpu.then(|| Column::figure("GPU-hours")));
     let row = |cost: &Cost| {
         let time = |seconds: f64| Cell::figure(duration(seconds), seconds);
-        let hours = |seconds: f64| Cell::figure(format!("{:.2}", seconds / 3600.0), seconds / 3600.0);
         let mut cells = vec![
             Cell::count(cost.run),
             Cell::count(cost.cached),
@@ -45,6 +44,45 @@ pub(crate) fn costs(costs: &[Cost]) -> Option<Table> {
                  a node asks for. Exact times are in seconds.";
     let rows = costs.iter().map(row).chain([row(&sum).summing()]);
     Some(Table::new("cost", "Cost by op", about, "Op", columns).rows(None, rows))
+}
+
+/// Time by variant; what several share stands by itself, so that the sum counts every node once.
+pub(crate) fn variant_costs(report: &Report, costs: &VariantCosts) -> Table {
+    let own: Spent = costs.variants.iter().map(|cost| cost.own).sum();
+    let all = own + costs.shared;
+    let has_gpu = all.gpu_seconds > 0.0;
+    let columns_of = |heading: &'static str| {
+        let columns = [Column::number("Nodes"), Column::figure("Time"), Column::figure("Core-hours")];
+        let columns = columns.into_iter().chain(has_gpu.then(|| Column::figure("GPU-hours")));
+        columns.map(move |column| column.under(heading))
+    };
+    let cells_of = |spent: Spent| {
+        let cells = [
+            Cell::count(spent.nodes),
+            Cell::figure(duration(spent.seconds), spent.seconds),
+            hours(spent.core_seconds),
+        ];
+        cells.into_iter().chain(has_gpu.then(|| hours(spent.gpu_seconds)))
+    };
+    let nothing = || columns_of("").map(|_| Cell::none());
+    let ids = report.variants.iter().map(|variant| variant.metrics.about.id.clone());
+    let row = |(id, VariantCost { own, shared }): (String, &VariantCost)| {
+        Row::new(id, cells_of(*own).chain(cells_of(*own + *shared)).collect())
+    };
+    let together = |name: &str, spent: Spent| Row::new(name, cells_of(spent).chain(nothing()).collect());
+    let rows = ids
+        .zip(&costs.variants)
+        .map(row)
+        .chain([together("shared by several", costs.shared), together("all", all).summing()]);
+    let about = "What led to each variant’s figures, as every result took when it was made, cached ones included. Alone: nodes \
+                 that only it needs. With what it shares: what it would have cost by itself. Core-hours are estimated as \
+                 time by the cores that a node asks for.";
+    let columns = columns_of("Alone").chain(columns_of("With what it shares")).collect();
+    Table::new("variant-cost", "Cost by variant", about, "Variant", columns).rows(None, rows)
+}
+
+fn hours(seconds: f64) -> Cell {
+    Cell::figure(format!("{:.2}", seconds / 3600.0), seconds / 3600.0)
 }
 
 /// Versions and hardware; `None` where nothing is known.

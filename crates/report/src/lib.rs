@@ -14,6 +14,7 @@ mod cost;
 mod curves;
 mod data;
 mod distribution;
+mod gains;
 mod groups;
 mod headline;
 mod leak;
@@ -22,9 +23,11 @@ mod outputs;
 mod page;
 mod published;
 mod render;
+mod replication;
 mod report;
 mod scale;
 mod section;
+mod session_plot;
 mod slug;
 mod speakers;
 mod table;
@@ -33,7 +36,7 @@ mod text;
 
 pub use render::{html, markdown, tables};
 pub use report::{
-    Audit, Axis, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Matrix, Parameters, Part, Published,
-    Report, Run, Sharing, Variant,
+    Audit, Axis, Cited, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Matrix, Parameters, Part,
+    Published, PublishedSession, Report, Run, Sharing, Spent, Variant, VariantCost, VariantCosts,
 };
 pub use tensorboard::{TensorboardError, tensorboard};

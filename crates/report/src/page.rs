@@ -13,6 +13,7 @@ use crate::headline::{Headline, headline};
 use crate::leak::{Leaks, leaks};
 use crate::matrix::matrix;
 use crate::published::published;
+use crate::replication::{Replication, replication};
 use crate::report::Report;
 use crate::section::{Section, section};
 use crate::slug::Slugs;
@@ -36,6 +37,7 @@ pub(crate) struct Page {
     leaks: Option<Leaks>,
     comparisons: Option<Comparisons>,
     published: Option<Table>,
+    replication: Option<Replication>,
     sections: Vec<Section>,
     corpora: Table,
     problems: Option<Problems>,
@@ -56,6 +58,7 @@ impl Page {
         let mut slugs = Slugs::default();
         let slugs: Vec<String> =
             report.variants.iter().map(|variant| slugs.unique(&variant.metrics.about.id)).collect();
+        let comparisons = comparisons(report);
         Self {
             experiment: report.experiment.clone(),
             question: report.question.trim().lines().map(str::to_owned).collect(),
@@ -67,8 +70,9 @@ impl Page {
             headline: headline(report, &slugs),
             matrix: matrix(report),
             leaks: leaks(report),
-            comparisons: comparisons(report),
             published: published(report),
+            replication: replication(report, &slugs, comparisons.as_ref()),
+            comparisons,
             sections: report
                 .variants
                 .iter()
@@ -97,8 +101,9 @@ impl Page {
             self.costs.as_ref(),
             self.provenance.as_ref(),
         ];
+        let replication = self.replication.iter().flat_map(Replication::tables);
         let sections = self.sections.iter().flat_map(Section::tables);
-        results.into_iter().flatten().chain(sections).chain(run.into_iter().flatten())
+        results.into_iter().flatten().chain(replication).chain(sections).chain(run.into_iter().flatten())
     }
 }
 
@@ -125,16 +130,20 @@ fn notices(report: &Report) -> Vec<Notice> {
             tell(id, gap);
         }
     }
-    for corpus in &report.corpora {
-        if let Some(expected) = corpus.expected.filter(|expected| *expected != corpus.found) {
-            tell(&corpus.name, format!("{} of {}.", corpus.found, plural(expected, "utterance")));
-        }
-    }
+    incomplete(report).for_each(|(corpus, what)| tell(corpus, what));
     let name = |whom: &[String]| match whom {
         [_, _, ..] if whom.len() == report.variants.len() => "Every variant".to_owned(),
         _ => whom.join(", "),
     };
     notices.into_iter().map(|(whom, what)| Notice { whom: name(&whom), what }).collect()
+}
+
+/// The corpora of which not all is there, and how much is.
+pub(crate) fn incomplete(report: &Report) -> impl Iterator<Item = (&str, String)> {
+    report.corpora.iter().filter_map(|corpus| {
+        let expected = corpus.expected.filter(|expected| *expected != corpus.found)?;
+        Some((corpus.name.as_str(), format!("{} of {}.", corpus.found, plural(expected, "utterance"))))
+    })
 }
 
 /// Says how much of a test part nobody here may score.
@@ -150,7 +159,7 @@ fn withheld(metrics: &VariantMetrics) -> Option<String> {
 }
 
 /// Says which fold × seed has no predictions, where one has not.
-fn missing_cells(metrics: &VariantMetrics) -> Option<String> {
+pub(crate) fn missing_cells(metrics: &VariantMetrics) -> Option<String> {
     let cells: BTreeSet<(u32, u64)> = metrics.cells.iter().map(|cell| (cell.fold, cell.seed)).collect();
     let folds: BTreeSet<u32> = cells.iter().map(|cell| cell.0).collect();
     let seeds: BTreeSet<u64> = cells.iter().map(|cell| cell.1).collect();

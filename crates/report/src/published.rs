@@ -2,7 +2,7 @@
 
 use crate::report::{Published, Report, Variant};
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{points, quoted, sentence, signed, title};
+use crate::text::{points, sentence, signed, title};
 
 /// The figures of all variants, each with its reservations in a row of their own; `None` where nothing was published.
 pub(crate) fn published(report: &Report) -> Option<Table> {
@@ -43,7 +43,7 @@ fn row(variant: &Variant, figure: &Published) -> Row {
     });
     let cells = vec![
         Cell::text(title(figure.measure)),
-        Cell::figure(quoted(figure.value), figure.value),
+        Cell::quoted(figure.value, figure.std),
         Cell::mean(figure.measure, here),
         difference.unwrap_or_else(Cell::none),
         Cell::text(figure.source.clone()),

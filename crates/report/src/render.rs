@@ -65,7 +65,16 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         };
     }
     add!("report.html", "results.html", "variant.html", "curves.html", "speakers.html", "audit.html");
-    add!("outputs.html", "table.html", "plots.html", "style.css", "report.md", "table.md", "table.tex");
+    add!(
+        "outputs.html",
+        "table.html",
+        "plots.html",
+        "replication.html",
+        "style.css",
+        "report.md",
+        "table.md",
+        "table.tex"
+    );
     templates
 });
 

@@ -23,12 +23,16 @@ pub struct Report {
     pub matrix: Option<Matrix>,
     /// How the variants differ, where there are several.
     pub comparison: Option<Comparison>,
+    /// Figures of other systems, which are no variants.
+    pub cited: Vec<Cited>,
     /// The corpora it used.
     pub corpora: Vec<Corpus>,
     /// What was not as it should be in them.
     pub problems: Vec<Problem>,
     /// What it cost, by op, in the order to show.
     pub costs: Vec<Cost>,
+    /// What it cost, by variant.
+    pub variant_costs: Option<VariantCosts>,
     /// What it ran on, as name and value in the order to show: versions, device, threads, digests.
     pub provenance: Vec<(String, String)>,
 }
@@ -167,10 +171,34 @@ pub struct Published {
     pub measure: Measure,
     /// The figure, in `0..=1`.
     pub value: f64,
+    /// Its spread over seeds, as a fraction.
+    pub std: Option<f64>,
+    /// The same of single sessions.
+    pub sessions: Vec<PublishedSession>,
     /// Where it stands.
     pub source: String,
     /// Why it is not quite comparable.
     pub caveat: Option<String>,
+}
+
+/// A figure that others printed for a session.
+#[derive(Debug, Clone)]
+pub struct PublishedSession {
+    /// The session's name, with or without its corpus before it.
+    pub session: String,
+    /// The figure, in `0..=1`.
+    pub value: f64,
+    /// Its spread over seeds, as a fraction.
+    pub std: Option<f64>,
+}
+
+/// A figure that others printed for a system that is no variant.
+#[derive(Debug, Clone)]
+pub struct Cited {
+    /// What the system is called.
+    pub name: String,
+    /// Its figure.
+    pub figure: Published,
 }
 
 /// How a variant's examples were parted, and what its parts share.
@@ -283,4 +311,54 @@ pub struct Cost {
     pub core_seconds: f64,
     /// Seconds of all nodes, each times the GPUs that it asks for.
     pub gpu_seconds: f64,
+}
+
+/// What the nodes cost that lead to each variant's figures, those whose result was there included.
+#[derive(Debug, Clone)]
+pub struct VariantCosts {
+    /// In the order of the variants.
+    pub variants: Vec<VariantCost>,
+    /// The nodes that several variants share, each once.
+    pub shared: Spent,
+}
+
+/// What one variant cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VariantCost {
+    /// The nodes that lead to no other variant.
+    pub own: Spent,
+    /// Those that lead to others too.
+    pub shared: Spent,
+}
+
+/// What some nodes cost when they ran.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// How many there are.
+    pub nodes: usize,
+    /// Seconds.
+    pub seconds: f64,
+    /// Seconds, each node's times the processor cores that it asks for.
+    pub core_seconds: f64,
+    /// Seconds, each node's times the GPUs that it asks for.
+    pub gpu_seconds: f64,
+}
+
+impl std::ops::Add for Spent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            nodes: self.nodes + other.nodes,
+            seconds: self.seconds + other.seconds,
+            core_seconds: self.core_seconds + other.core_seconds,
+            gpu_seconds: self.gpu_seconds + other.gpu_seconds,
+        }
+    }
+}
+
+impl std::iter::Sum for Spent {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| sum + one)
+    }
 }

@@ -6,7 +6,7 @@
 use affekt_eval::{Description, Measure, Summary};
 use serde::Serialize;
 
-use crate::text::{count, error_beside, figure, is_percent, percent, range, signed};
+use crate::text::{self, count, error_beside, figure, is_percent, percent, range, signed};
 
 /// Rows of figures under a caption.
 #[derive(Serialize)]
@@ -373,14 +373,27 @@ impl Cell {
     /// is of other tasks.
     pub fn mean(measure: Measure, summary: Option<&Summary>) -> Self {
         let Some(summary) = summary else { return Self::none() };
-        let mut cell = Self::measured(measure, Some(summary.mean));
-        if let Some(spread) = summary.std_seeds.or(summary.std_folds) {
-            let text = if is_percent(measure) { percent(spread) } else { error_beside(summary.mean, spread) };
-            cell.fields[0] = format!("{} ± {text}", cell.text);
-            cell.fields.push(spread.to_string());
-            cell.spread = Some(text);
-        }
-        cell
+        Self::spread(measure, summary.mean, summary.std_seeds.or(summary.std_folds))
+    }
+
+    /// A measure's value with the spread that is given.
+    pub fn spread(measure: Measure, value: f64, spread: Option<f64>) -> Self {
+        let text = |spread| if is_percent(measure) { percent(spread) } else { error_beside(value, spread) };
+        Self::measured(measure, Some(value)).with_spread(spread.map(|spread| (text(spread), spread)))
+    }
+
+    /// A published fraction with its spread, both as they were printed.
+    pub fn quoted(value: f64, spread: Option<f64>) -> Self {
+        Self::figure(text::quoted(value), value)
+            .with_spread(spread.map(|spread| (text::quoted(spread), spread)))
+    }
+
+    fn with_spread(mut self, spread: Option<(String, f64)>) -> Self {
+        let Some((text, exact)) = spread else { return self };
+        self.fields[0] = format!("{} ± {text}", self.text);
+        self.fields.push(exact.to_string());
+        self.spread = Some(text);
+        self
     }
 
     pub fn interval(measure: Measure, ends: Option<[f64; 2]>) -> Self {

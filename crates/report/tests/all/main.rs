@@ -3,6 +3,7 @@
 mod html;
 mod numbers;
 mod page;
+mod replication;
 mod report;
 mod sample;
 mod tables;
@@ -44,6 +45,6 @@ fn bare() -> Report {
 }
 
 /// Every shape that a report takes in the tests.
-fn reports() -> [Report; 5] {
-    [report(USUAL), report(SMALL), report(TINY), bare(), numbers::sweep()]
+fn reports() -> [Report; 6] {
+    [report(USUAL), report(SMALL), report(TINY), bare(), numbers::sweep(), replication::scorecard()]
 }

@@ -76,6 +76,8 @@ fn variant(like: &Variant, encoder: (&str, f64), has_numbers: bool) -> (Variant,
     let published = (encoder != "end2you" || has_numbers).then(|| Published {
         measure: if has_numbers { Measure::Ccc } else { Measure::Uar },
         value: skill - 0.0077,
+        std: None,
+        sessions: Vec::new(),
         source: "table I".into(),
         caveat: None,
     });

@@ -123,6 +123,8 @@ fn published_figures_bring_their_reservations() {
     let published = Published {
         measure: Measure::Uar,
         value: 0.81,
+        std: None,
+        sessions: Vec::new(),
         source: "table 9".into(),
         caveat: Some("its labels were not the true ones".into()),
     };

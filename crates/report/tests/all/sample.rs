@@ -77,6 +77,8 @@ pub fn report(size: Size) -> Report {
         },
         variants: vec![random, apart],
         matrix: None,
+        cited: Vec::new(),
+        variant_costs: None,
         corpora: vec![
             corpus("NORTH", 960, 1440, 24, "CC BY-NC-SA 4.0"),
             corpus("SOUTH", 2800, 2800, 2, "CC BY-NC-ND 4.0"),
@@ -136,6 +138,8 @@ fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
             .then(|| Published {
                 measure: Measure::Wa,
                 value: 0.67,
+                std: None,
+                sessions: Vec::new(),
                 source: "the document's table 4".into(),
                 caveat: Some("Its epoch was chosen on other data.".into()),
             })

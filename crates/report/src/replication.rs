@@ -1,0 +1,332 @@
+//! The scorecard: what was published session by session beside ours, and what keeps the two from being compared.
+
+use std::collections::BTreeSet;
+
+use affekt_eval::OverSeeds;
+use serde::Serialize;
+
+use crate::comparison::Comparisons;
+use crate::cost::variant_costs;
+use crate::gains::gains;
+use crate::page::{incomplete, missing_cells};
+use crate::report::{Cited, Judged, Published, PublishedSession, Report, Variant};
+use crate::session_plot::{SessionPlot, session_plot};
+use crate::table::{Cell, Column, Row, Table};
+use crate::text::{either, plural, points, sentence, signed};
+
+/// How variants fare session by session, and what others printed of that.
+#[derive(Serialize)]
+pub(crate) struct Replication {
+    title: &'static str,
+    pub table: Table,
+    plot: Option<SessionPlot>,
+    pub gains: Option<Table>,
+    /// Whether the page has a table of all pairs to lead to.
+    has_comparison: bool,
+    /// Id and slug of every variant that has a confusion matrix.
+    confusions: Vec<[String; 2]>,
+    pub costs: Option<Table>,
+}
+
+/// The scorecard of the report; `None` where variants are not tested on several sessions and nothing is published of any.
+pub(crate) fn replication(
+    report: &Report,
+    slugs: &[String],
+    comparisons: Option<&Comparisons>,
+) -> Option<Replication> {
+    let scorecard = Scorecard::of(report)?;
+    let has_confusion = |variant: &Variant| variant.metrics.about.task.classes().is_some();
+    let confusions = report.variants.iter().zip(slugs).filter(|(variant, _)| has_confusion(variant));
+    Some(Replication {
+        title: if scorecard.is_replication() { "Replication" } else { "Session by session" },
+        table: scorecard.table(slugs),
+        plot: session_plot(&scorecard.judged, &scorecard.sessions),
+        gains: gains(report, &scorecard.judged),
+        has_comparison: comparisons.is_some(),
+        confusions: confusions
+            .map(|(variant, slug)| [variant.metrics.about.id.clone(), slug.clone()])
+            .collect(),
+        costs: report.variant_costs.as_ref().map(|costs| variant_costs(report, costs)),
+    })
+}
+
+impl Replication {
+    /// Its tables, in the order of the page.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        [&self.table].into_iter().chain(&self.gains).chain(&self.costs)
+    }
+}
+
+/// A session that was tested, or of which something is published.
+pub(crate) struct Session {
+    /// Its name, without the corpus where that is enough to tell it.
+    pub title: String,
+    /// Its whole name, where it was tested.
+    id: Option<String>,
+}
+
+impl Session {
+    /// A variant's figure on it.
+    pub fn here(&self, judged: Judged<'_>) -> Option<OverSeeds> {
+        judged.variant.metrics.sessions.of(self.id.as_deref()?, judged.measure)
+    }
+
+    /// What is published of it.
+    pub fn published<'p>(&self, figure: &'p Published) -> Option<&'p PublishedSession> {
+        figure.sessions.iter().find(|session| self.is_called(&session.session))
+    }
+
+    /// Whether it goes by a name, with or without its corpus.
+    fn is_called(&self, name: &str) -> bool {
+        let id = self.id.as_deref().unwrap_or(&self.title);
+        id == name || own_name(id) == name
+    }
+}
+
+/// A session's name without its corpus.
+fn own_name(id: &str) -> &str {
+    id.split_once('/').map_or(id, |(_, own)| own)
+}
+
+/// What is published for the measure that a variant is judged by.
+pub(crate) fn figures(judged: Judged<'_>) -> impl Iterator<Item = &Published> {
+    judged.variant.published.iter().filter(move |figure| figure.measure == judged.measure)
+}
+
+/// All that the table is made of.
+struct Scorecard<'a> {
+    report: &'a Report,
+    judged: Vec<Judged<'a>>,
+    sessions: Vec<Session>,
+    cited: Vec<&'a Cited>,
+}
+
+impl<'a> Scorecard<'a> {
+    fn of(report: &'a Report) -> Option<Self> {
+        let judged: Vec<Judged> =
+            report.variants.iter().filter_map(|variant| report.judged(variant)).collect();
+        let published =
+            || judged.iter().flat_map(|judged| figures(*judged)).flat_map(|figure| &figure.sessions);
+        let tested: BTreeSet<&str> =
+            judged.iter().flat_map(|judged| judged.variant.metrics.sessions.names()).collect();
+        if tested.len() < 2 && published().next().is_none() {
+            return None;
+        }
+        let names: Vec<&str> = published().map(|session| session.session.as_str()).collect();
+        let primaries = report.primaries();
+        let cited = report.cited.iter().filter(|cited| primaries.contains(&cited.figure.measure)).collect();
+        Some(Self { sessions: sessions(&tested, &names), report, judged, cited })
+    }
+
+    fn has_published(&self) -> bool {
+        self.judged.iter().any(|judged| figures(*judged).next().is_some())
+    }
+
+    /// Whether there is something to set ours beside.
+    fn is_replication(&self) -> bool {
+        self.has_published() || !self.cited.is_empty()
+    }
+
+    fn table(&self, slugs: &[String]) -> Table {
+        let mut columns: Vec<Column> =
+            self.sessions.iter().map(|session| Column::mean(&session.title)).collect();
+        columns.extend([Column::mean("Mean"), Column::interval("95 % interval")]);
+        let (title, header) = match self.is_replication() {
+            true => ("Published beside ours, session by session", "Figure"),
+            false => ("By session", "Variant"),
+        };
+        let table = Table::new("replication", title, self.about(), header, columns);
+        let table = table.styled("scorecard").of_results(None).noted(self.notes());
+        let here = |judged: &Judged<'_>, name: &str| {
+            let place = self.report.variants.iter().position(|other| std::ptr::eq(other, judged.variant));
+            self.here(name, *judged).linked(format!("#variant-{}", place.map_or("", |place| &slugs[place])))
+        };
+        if !self.is_replication() {
+            return table.rows(None, self.judged.iter().map(|judged| here(judged, judged.id())));
+        }
+        let table = self.judged.iter().fold(table.grouped_by("Method"), |table, judged| {
+            table.rows(Some(judged.id()), self.of_method(*judged, here(judged, "Here")))
+        });
+        if self.cited.is_empty() {
+            return table;
+        }
+        let cited = self.cited.iter().map(|cited| self.published(&cited.name, &cited.figure));
+        table.rows(Some("Other systems, as published"), cited)
+    }
+
+    fn about(&self) -> String {
+        let differences = match self.has_published() {
+            true => " Differences are points between the figures as printed.",
+            false => "",
+        };
+        let clusters: BTreeSet<&str> =
+            self.judged.iter().map(|judged| judged.summary.cluster.name()).collect();
+        format!(
+            "{} in percent; the mean counts every session alike. {}{differences} The interval is of the predictions of all \
+             sessions pooled, {}s resampled.",
+            either(&self.report.primaries()),
+            self.spread(),
+            clusters.into_iter().collect::<Vec<_>>().join(" or "),
+        )
+    }
+
+    /// What ± is here.
+    fn spread(&self) -> String {
+        let mean = |judged: &Judged<'_>| judged.variant.metrics.sessions.mean(judged.measure);
+        let seeds: BTreeSet<usize> =
+            self.judged.iter().filter_map(|it| Some(mean(it)?.seeds.len())).collect();
+        let (Some(least), Some(most)) = (seeds.first(), seeds.last().filter(|most| **most > 1)) else {
+            return "Ours has no spread: that needs several seeds.".into();
+        };
+        let over = if least == most { plural(*most, "seed") } else { format!("{least} to {most} seeds") };
+        format!(
+            "Here ± is the standard deviation over {over} of a population (ddof 0), as it is published; everywhere else \
+             in this report it is that of a sample (ddof 1)."
+        )
+    }
+
+    /// What is published of a variant, ours, and how far apart they are.
+    fn of_method(&self, judged: Judged<'_>, here: Row) -> Vec<Row> {
+        let several = figures(judged).count() > 1;
+        let named = |name: &str, figure: &Published| match several {
+            true => format!("{name}: {}", figure.source),
+            false => name.to_owned(),
+        };
+        let published = figures(judged).map(|figure| self.published(&named("Published", figure), figure));
+        let differences =
+            figures(judged).map(|figure| self.difference(&named("Difference", figure), judged, figure));
+        published.chain([here]).chain(differences).collect()
+    }
+
+    fn published(&self, name: &str, figure: &Published) -> Row {
+        let of_session = |session: &Session| {
+            let published = session.published(figure);
+            published.map_or_else(Cell::none, |published| Cell::quoted(published.value, published.std))
+        };
+        let cells = self.sessions.iter().map(of_session);
+        let cells = cells.chain([Cell::quoted(figure.value, figure.std), Cell::none()]).collect();
+        Row::new(name, cells).noted(figure.caveat.as_deref().map(sentence))
+    }
+
+    fn here(&self, name: &str, judged: Judged<'_>) -> Row {
+        let Judged { variant, measure, summary } = judged;
+        let cell = |figure: Option<OverSeeds>| {
+            let cell =
+                figure.map_or_else(Cell::none, |figure| Cell::spread(measure, figure.mean, figure.std));
+            cell.strong_if(self.is_replication())
+        };
+        let cells = self.sessions.iter().map(|session| cell(session.here(judged)));
+        let mean = cell(variant.metrics.sessions.mean(measure));
+        let cells = cells.chain([mean, Cell::interval(measure, summary.ci95)]).collect();
+        let limits = limits(variant);
+        Row::new(name, cells)
+            .stamped(variant.metrics.about.stamps.clone())
+            .noted((!limits.is_empty()).then(|| limits.join(" ")))
+    }
+
+    /// Of the figures as printed. There is none between means over different sessions.
+    fn difference(&self, name: &str, judged: Judged<'_>, figure: &Published) -> Row {
+        let cell = |here: Option<OverSeeds>, published: Option<f64>| match (here, published) {
+            (Some(here), Some(published)) => {
+                Cell::figure(signed(points(here.mean) - 100.0 * published), here.mean - published)
+            }
+            _ => Cell::none(),
+        };
+        let of_session =
+            |session: &Session| cell(session.here(judged), session.published(figure).map(|it| it.value));
+        let comparable = self.have_same_sessions(judged, figure).then_some(figure.value);
+        let mean = cell(judged.variant.metrics.sessions.mean(judged.measure), comparable);
+        let cells = self.sessions.iter().map(of_session).chain([mean, Cell::none()]);
+        Row::new(name, cells.collect())
+    }
+
+    /// Whether a published mean is over the sessions that the variant is tested on, as far as is told.
+    fn have_same_sessions(&self, judged: Judged<'_>, figure: &Published) -> bool {
+        let both = |it: &Session| it.here(judged).is_some() == it.published(figure).is_some();
+        figure.sessions.is_empty() || self.sessions.iter().all(both)
+    }
+
+    /// Where the published figures stand, how ours came about, and what one side has and the other has not.
+    fn notes(&self) -> Vec<String> {
+        let mut sources = Sayings::default();
+        for judged in &self.judged {
+            figures(*judged).for_each(|figure| sources.say(judged.id(), &figure.source));
+        }
+        self.cited.iter().for_each(|cited| sources.say(&cited.name, &cited.figure.source));
+        let mut protocols = Sayings::default();
+        for Judged { variant, .. } in &self.judged {
+            let about = &variant.metrics.about;
+            let classes = about.task.names().join(", ");
+            protocols.say(&about.id, &format!("{}; labels {}: {classes}", variant.protocol, variant.labels));
+        }
+        let mut notes = sources.notes("Published");
+        notes.extend(protocols.notes("Here"));
+
+        let untested = self.named(|session| session.id.is_none());
+        if !untested.is_empty() {
+            let there_are = match &self.named(|session| session.id.is_some())[..] {
+                [] => "no session is".to_owned(),
+                tested => format!("{} are", tested.join(", ")),
+            };
+            notes.push(format!("Published, and not tested here: {}; {there_are}.", untested.join(", ")));
+        }
+        let apart = |it: &&Judged<'_>| figures(**it).any(|figure| !self.have_same_sessions(**it, figure));
+        let apart: Vec<&str> = self.judged.iter().filter(apart).map(Judged::id).collect();
+        if !apart.is_empty() {
+            notes.push(format!(
+                "Published means of {} are over other sessions than ours: there is no difference to give.",
+                apart.join(", ")
+            ));
+        }
+        notes.extend(incomplete(self.report).map(|(corpus, what)| format!("{corpus}: {what}")));
+        notes
+    }
+
+    fn named(&self, is_meant: impl Fn(&Session) -> bool) -> Vec<&str> {
+        self.sessions.iter().filter(|it| is_meant(it)).map(|session| session.title.as_str()).collect()
+    }
+}
+
+/// The sessions that were tested, then those that are published alone.
+fn sessions(tested: &BTreeSet<&str>, published: &[&str]) -> Vec<Session> {
+    let own: BTreeSet<&str> = tested.iter().map(|id| own_name(id)).collect();
+    let title = |id: &str| if own.len() == tested.len() { own_name(id) } else { id }.to_owned();
+    let mut sessions: Vec<Session> =
+        tested.iter().map(|id| Session { title: title(id), id: Some((*id).to_owned()) }).collect();
+    for name in published {
+        if !sessions.iter().any(|session| session.is_called(name)) {
+            sessions.push(Session { title: (*name).to_owned(), id: None });
+        }
+    }
+    sessions
+}
+
+/// What limits what a variant's figures say, in sentences.
+fn limits(variant: &Variant) -> Vec<String> {
+    let said = variant.labels_note.iter().chain(&variant.reservations).map(|text| sentence(text));
+    said.chain(missing_cells(&variant.metrics)).collect()
+}
+
+/// What is said of whom, each text once.
+#[derive(Default)]
+struct Sayings<'a>(Vec<(String, Vec<&'a str>)>);
+
+impl<'a> Sayings<'a> {
+    fn say(&mut self, name: &'a str, text: &str) {
+        match self.0.iter_mut().find(|(known, _)| known == text) {
+            _ if text.is_empty() => {}
+            Some((_, names)) => names.push(name),
+            None => self.0.push((text.to_owned(), vec![name])),
+        }
+    }
+
+    /// `what (names): text`; without the names where one text is said of all.
+    fn notes(self, what: &str) -> Vec<String> {
+        let is_one = self.0.len() == 1;
+        let note = |(text, names): (String, Vec<&str>)| match is_one {
+            true => format!("{what}: {}", sentence(&text)),
+            false => format!("{what} ({}): {}", names.join(", "), sentence(&text)),
+        };
+        self.0.into_iter().map(note).collect()
+    }
+}
