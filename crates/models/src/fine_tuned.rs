@@ -161,8 +161,7 @@ impl FineTunedConfig {
             }
             encoder.num_hidden_layers = layer;
         }
-        self.overrides.apply(&mut encoder);
-        Ok(encoder)
+        Ok(self.overrides.of(&encoder))
     }
 
     /// What the names of parameters begin with that training leaves as they are: by wish, or because they do nothing.
@@ -193,10 +192,13 @@ const MASK_EMBEDDING: &str = "wav2vec2.masked_spec_embed";
 const FINAL_NORM: &str = "wav2vec2.encoder.layer_norm.";
 
 impl Overrides {
-    fn apply(&self, encoder: &mut EncoderConfig) {
+    /// An encoder's configuration with what is given set.
+    #[must_use]
+    pub fn of(&self, encoder: &EncoderConfig) -> EncoderConfig {
         fn set<T: Copy>(setting: &mut T, given: Option<T>) {
             *setting = given.unwrap_or(*setting);
         }
+        let mut encoder = encoder.clone();
         set(&mut encoder.hidden_dropout, self.hidden_dropout);
         set(&mut encoder.activation_dropout, self.activation_dropout);
         set(&mut encoder.attention_dropout, self.attention_dropout);
@@ -209,6 +211,7 @@ impl Overrides {
         set(&mut encoder.mask_feature_prob, self.mask_feature_prob);
         set(&mut encoder.mask_feature_length, self.mask_feature_length);
         set(&mut encoder.mask_feature_min_masks, self.mask_feature_min_masks);
+        encoder
     }
 }
 

@@ -30,6 +30,14 @@ pub enum Kind {
     Encoder,
     /// What became of every tensor of a checkpoint.
     Account,
+    /// A network that gives states of frames, and what it was fitted with.
+    StateModel,
+    /// States of the frames of training rows.
+    States,
+    /// The centres of clusters of states.
+    Clusters,
+    /// The cluster of every frame of training rows.
+    PseudoLabels,
     /// A trained network.
     Model,
     /// The epochs of a training run.
@@ -58,6 +66,10 @@ impl fmt::Display for Kind {
             Self::Standardiser => f.write_str("a standardiser"),
             Self::Encoder => f.write_str("an encoder"),
             Self::Account => f.write_str("an account of a checkpoint"),
+            Self::StateModel => f.write_str("a model of states"),
+            Self::States => f.write_str("states of training rows"),
+            Self::Clusters => f.write_str("clusters"),
+            Self::PseudoLabels => f.write_str("pseudo-labels of training rows"),
             Self::Model => f.write_str("a model"),
             Self::History => f.write_str("a history"),
             Self::Predictions => f.write_str("predictions"),

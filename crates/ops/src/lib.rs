@@ -9,6 +9,7 @@ mod definition;
 pub mod feature_set;
 mod kind;
 pub mod network;
+mod pretraining;
 pub mod table;
 mod training;
 
@@ -24,11 +25,15 @@ pub mod folds;
 pub mod functionals;
 pub mod infer;
 pub mod ingest;
+pub mod kmeans;
 pub mod logmel;
 pub mod mfcc;
 pub mod predict;
+pub mod pretrain;
 pub mod split;
 pub mod standardise;
+pub mod state_model;
+pub mod states;
 pub mod submission;
 pub mod train;
 
@@ -58,6 +63,10 @@ pub const ALL: &[&Definition] = &[
     &encoder::DEFINITION,
     &embed::DEFINITION,
     &standardise::DEFINITION,
+    &state_model::DEFINITION,
+    &states::DEFINITION,
+    &kmeans::DEFINITION,
+    &pretrain::DEFINITION,
     &train::DEFINITION,
     &predict::DEFINITION,
     &evaluate::DEFINITION,

@@ -46,7 +46,7 @@ pub fn read(section: &mut Section<'_>) -> Value {
 }
 
 /// A word, or a weight for each class.
-fn read_class_weights(field: Field<'_>) -> Option<Value> {
+pub fn read_class_weights(field: Field<'_>) -> Option<Value> {
     if matches!(field.node.value, Yaml::List(_)) {
         let weights: Vec<f64> =
             field.list().into_iter().filter_map(|weight| weight.float(1e-6..=1e6)).collect();
@@ -56,7 +56,7 @@ fn read_class_weights(field: Field<'_>) -> Option<Value> {
 }
 
 /// `shuffled`, or a section with a `kind`.
-fn read_batching(field: Field<'_>) -> Value {
+pub fn read_batching(field: Field<'_>) -> Value {
     if matches!(field.node.value, Yaml::Text(_)) {
         return field.one_of(&[("shuffled", ())]).map_or_else(shuffled, |()| shuffled());
     }
@@ -73,12 +73,13 @@ fn read_batching(field: Field<'_>) -> Value {
     read.unwrap_or_else(shuffled)
 }
 
-fn shuffled() -> Value {
+/// What `batching` is where nothing is said.
+pub fn shuffled() -> Value {
     json!({ "kind": "shuffled" })
 }
 
 /// `none`, or a section.
-fn read_crop(field: Field<'_>) -> Option<Value> {
+pub fn read_crop(field: Field<'_>) -> Option<Value> {
     if matches!(field.node.value, Yaml::Text(_)) {
         return field.one_of(&[("none", ())]).and(None);
     }
@@ -89,7 +90,8 @@ fn read_crop(field: Field<'_>) -> Option<Value> {
     })
 }
 
-fn read_schedule(section: &mut Section<'_>) -> Value {
+/// How the learning rate goes: a section with a `kind`.
+pub fn read_schedule(section: &mut Section<'_>) -> Value {
     match section.required_one_of("kind", &["constant", "linear", "cosine", "step"].map(same)) {
         Some("step") => json!({
             "kind": "step",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const VERSION: u32 = 1;
 
 /// What stands beside the weights.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EncoderCard {
     version: u32,
     /// What it is called.
@@ -18,11 +18,27 @@ pub struct EncoderCard {
     pub config: EncoderConfig,
     /// Whether waveforms are brought to mean 0 and variance 1 for it.
     pub normalise: bool,
+    /// Where it comes from, in words.
+    origin: String,
+    /// What may be done with it, where that is known.
+    licence: Option<String>,
     /// Whether there are weights. Without any it begins at random, from `seed`.
     pub pretrained: bool,
     /// What random weights are a function of.
     #[serde(default)]
     pub seed: u64,
+    /// Where it went on learning, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    further: Option<Further>,
+}
+
+/// What an encoder that went on learning in a fold went on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Further {
+    /// The fold whose training rows it has heard.
+    fold: u32,
+    /// Whether it began with weights that nobody trained.
+    from_random: bool,
 }
 
 /// Where an encoder came from, as the model that it became remembers it.
@@ -37,8 +53,39 @@ pub struct Origin {
 impl EncoderCard {
     /// Where it came from.
     pub fn origin(&self) -> Origin {
-        Origin { name: self.name.clone(), pretrained: self.pretrained }
+        let from_random = self.further.is_some_and(|further| further.from_random);
+        Origin { name: self.name.clone(), pretrained: self.pretrained && !from_random }
     }
+
+    /// Complains of an encoder that has heard the training rows of another fold: this fold's test rows are among them.
+    pub fn check_fold(&self, own: u32) -> Result<(), Failure> {
+        match self.further {
+            Some(Further { fold, .. }) if fold != own => {
+                let message = format!("an encoder pretrained in fold {fold} must not be used in fold {own}");
+                Err(Failure::Failed { message })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same encoder after it went on learning in this way from the training rows of a fold.
+    pub fn pretrained_further(self, way: &str, fold: u32) -> Self {
+        let from_random = self.further.map_or(!self.pretrained, |further| further.from_random);
+        Self {
+            name: format!("{}, pretrained further ({way}, fold {fold})", self.name),
+            origin: format!("{}; pretrained further on the training rows of fold {fold}: {way}", self.origin),
+            pretrained: true,
+            further: Some(Further { fold, from_random }),
+            ..self
+        }
+    }
+}
+
+/// The artefact's bytes. Equal weights and cards give equal bytes.
+pub fn to_bytes(card: &EncoderCard, weights: NamedTensors) -> Result<Vec<u8>, Failure> {
+    let card = serde_json::to_string(card).map_err(|error| Failure::because(&error))?;
+    let metadata = [("card".to_owned(), card)].into_iter().collect();
+    Checkpoint { tensors: weights, metadata }.to_bytes().map_err(|error| Failure::because(&error))
 }
 
 /// Reads an encoder: its card and its tensors under transformers' names, those of heads too.

@@ -3,8 +3,11 @@
 mod embed;
 mod infer;
 mod kept;
+mod labels;
 mod predict;
+mod pretrain;
 mod rows;
+mod stepping;
 mod train;
 
 use std::collections::BTreeMap;
@@ -26,8 +29,14 @@ impl WorkerOps {
     /// The ops it runs, with their versions.
     #[must_use]
     pub fn versions() -> BTreeMap<String, u32> {
-        use affekt_ops::{embed, infer, predict, train};
-        let ops = [&embed::DEFINITION, &train::DEFINITION, &predict::DEFINITION, &infer::DEFINITION];
+        use affekt_ops::{embed, infer, predict, pretrain, train};
+        let ops = [
+            &embed::DEFINITION,
+            &pretrain::DEFINITION,
+            &train::DEFINITION,
+            &predict::DEFINITION,
+            &infer::DEFINITION,
+        ];
         ops.into_iter().map(|op| (op.name.to_owned(), op.version)).collect()
     }
 }
@@ -45,6 +54,7 @@ impl Ops for WorkerOps {
         }
         match job.op.as_str() {
             "embed" => embed::run(job, device, &self.embedder, context),
+            "pretrain" => pretrain::run(job, device, context),
             "train" => train::run(job, device, context),
             "predict" => predict::run(job, device, context),
             "infer" => infer::run(job, device, &self.model),

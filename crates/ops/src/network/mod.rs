@@ -12,6 +12,7 @@ use affekt_config::Section;
 use serde_json::Value;
 
 pub(crate) use self::parts::same;
+pub(crate) use self::wav2vec2::overrides;
 
 /// A kind of network.
 struct Network {

@@ -37,7 +37,7 @@ fn layer(network: &mut Section<'_>) -> Value {
 }
 
 /// What of the encoder's own settings is to be otherwise, under transformers' names.
-fn overrides(section: &mut Section<'_>) -> Value {
+pub fn overrides(section: &mut Section<'_>) -> Value {
     let mut given = Map::new();
     for share in [
         "hidden_dropout",

@@ -1,5 +1,7 @@
 //! Rows of tables with their features or waveforms: what training and prediction read.
 
+use std::collections::BTreeSet;
+
 use affekt_domain::{Role, Target as Truth, Task};
 use affekt_graph::Failure;
 use affekt_models::InputShape;
@@ -81,6 +83,28 @@ fn target<'t>(task: &Task, truth: &'t Truth, utterance: &str) -> Result<Target<'
             number.map(|number| Target::Class(number as i64)).ok_or_else(|| misfit(&"an unknown class"))
         }
     }
+}
+
+impl Featured<'_> {
+    /// The utterances of all rows.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(|row| row.name)
+    }
+}
+
+/// Complains when something (`what`) was made of an utterance that is none of these training rows. Port kinds keep test rows from
+/// it when planning; this looks at the rows themselves.
+pub fn check_only<'a>(
+    made_of: impl Iterator<Item = &'a String>,
+    training: impl Iterator<Item = &'a str>,
+    what: &str,
+) -> Result<(), Failure> {
+    let training: BTreeSet<&str> = training.collect();
+    let mut others = made_of.filter(|utterance| !training.contains(utterance.as_str()));
+    others.next().map_or(Ok(()), |utterance| {
+        let message = format!("there are {what} of `{utterance}`, which is no training row of this fold");
+        Err(Failure::Failed { message })
+    })
 }
 
 impl Examples for Featured<'_> {

@@ -22,7 +22,7 @@ use crate::encoder::{self, EncoderCard};
 use crate::model::{self, Card};
 
 /// How often a training writes down where it is.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// The parameters, of which the planner only knows the words.
 #[derive(Deserialize)]
@@ -45,6 +45,9 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         network.normalise = card.normalise;
     }
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
+    if let Some((card, _)) = &encoder {
+        card.check_fold(train_rows.fold)?;
+    }
     let dev_rows =
         job.open("dev")?.first().map(|object| selecting(object, params.select_on_test)).transpose()?;
     // A protocol without a dev part has an empty one.
