@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use affekt_eval::Metrics;
+use affekt_eval::{Metrics, VariantMetrics};
 use affekt_graph::{Failure, NodeId, State, Walk};
 use affekt_table::TableError;
 use affekt_table::predictions::{self, Predictions};
@@ -76,7 +76,11 @@ impl RunFolder {
         let mut by_task: Vec<Predictions> = Vec::new();
         for variant in &lab.experiment.variants {
             let Some(evaluate) = &variant.evaluate else { continue };
-            variants.push(finished.json(evaluate, "metrics")?);
+            let mut metrics: VariantMetrics = finished.json(evaluate, "metrics")?;
+            // In no key, as the same settings by hand give the same figures: it is said here, for every table.
+            let profile = lab.experiment.profile.as_ref();
+            metrics.about.stamps.extend(profile.map(|name| format!("made with profile `{name}`")));
+            variants.push(metrics);
             let part = finished.table(evaluate, "predictions", predictions::read)?;
             match by_task.iter_mut().find(|known| known.task == part.task) {
                 None => by_task.push(part),

@@ -13,12 +13,13 @@ use serde_json::Value;
 
 use crate::draft::{Draft, DraftOutput, Drafts, Grows, Rule};
 use crate::folds;
+use crate::profiles::{Profiles, read_section};
 use crate::protocol::Parting;
 use crate::published::{Cited, Published};
 use crate::settings::{self, CorpusUse, Settings};
 use crate::shelves::Shelves;
 use crate::step::{self, Axis};
-use crate::variants::{Overlaid, overlay};
+use crate::variants::{Overlaid, lay, overlay};
 use crate::wiring::{self, Wired};
 
 /// What an experiment's meaning depends on beside its files.
@@ -44,6 +45,8 @@ pub struct Compiled {
     pub header: Option<String>,
     /// The whole file with command-line settings laid over, as YAML.
     pub resolved: String,
+    /// The profile that it is made with, where it chooses one: whoever reads figures must know.
+    pub profile: Option<String>,
     /// The folders that cards are looked for in, the first first.
     pub shelves: Vec<PathBuf>,
     /// All corpora that any variant uses, by folder name.
@@ -129,18 +132,20 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     let (text, root) = read_yaml(path, diagnostics)?;
     let given: Vec<_> =
         environment.settings.iter().filter_map(|setting| parse_setting(setting, diagnostics)).collect();
-    let mut resolved = root.clone();
+    let mut resolved = root;
     for (path, value) in &given {
-        affekt_config::set(&mut resolved, path, value.clone(), &["with"], diagnostics);
+        lay(&mut resolved, path, value.clone(), diagnostics);
     }
     if diagnostics.has_errors() {
         return None;
     }
-    let overlaid = overlay(root, &given, diagnostics);
+    let profiles = Profiles::read(&resolved, diagnostics);
+    let profile = profiles.chosen_name();
+    let overlaid = overlay(&resolved, profiles.settings(profile), &given, diagnostics);
     let ids: Vec<String> = overlaid.iter().map(|variant| variant.id.clone()).collect();
     let shelves = Shelves::of(path, &environment.workspace);
     let mut compiler = Compiler { environment, drafts: Drafts::default() };
-    let mut pipelines: HashMap<PathBuf, Option<Yaml>> = HashMap::new();
+    let mut pipelines = Pipelines::default();
     let mut drafted = Vec::new();
     let mut corpora = BTreeMap::new();
     for (number, variant) in overlaid.iter().enumerate() {
@@ -150,9 +155,12 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             continue;
         };
         settings.corpora.retain(|(corpus, _)| !environment.without.contains(corpus.card.folder_name()));
-        let read = || read_yaml(&settings.pipeline, diagnostics).map(|(_, pipeline)| pipeline);
-        let pipeline = pipelines.entry(settings.pipeline.clone()).or_insert_with(read);
-        let steps = pipeline.as_ref().map(|pipeline| step::read(pipeline, &settings.with, diagnostics));
+        let pipeline = pipelines.read(&settings.pipeline, diagnostics);
+        let steps = pipeline.map(|pipeline| {
+            let shown = settings.pipeline.file_name().unwrap_or_default().to_string_lossy();
+            profiles.check_chosen(&shown, &read_section(pipeline, diagnostics), diagnostics);
+            step::read(pipeline, &settings.with, profile, diagnostics)
+        });
         let wired = steps.and_then(|steps| wiring::wire(steps, &settings.permitted, diagnostics));
         let Some(wired) = wired else { continue };
         check_settings(&settings, variant, diagnostics);
@@ -162,6 +170,17 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             corpora.insert(corpus.card.folder_name().to_owned(), corpus.clone());
         }
         drafted.push(compiler.draft(number, variant, settings, &wired));
+    }
+    // A profile that is not chosen is laid over the file too, to see whether it fits.
+    for other in profiles.own.iter().filter(|own| Some(own.name.name.as_str()) != profile) {
+        for variant in overlay(&resolved, &other.settings, &given, diagnostics) {
+            let used = settings::used_pipeline(&variant.root, path, &environment.workspace);
+            if let Some((pipeline, with)) = used
+                && let Some(pipeline) = pipelines.read(&pipeline, diagnostics)
+            {
+                step::check_names(pipeline, &with, diagnostics);
+            }
+        }
     }
     if diagnostics.has_errors() {
         return None;
@@ -181,6 +200,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         name: path.file_stem()?.to_str()?.to_owned(),
         header: affekt_config::header_comment(&text),
         resolved: affekt_config::to_yaml(&resolved),
+        profile: profile.map(str::to_owned),
         shelves: shelves.folders().to_vec(),
         corpora,
         variants: drafted.into_iter().map(|variant| variant.named(&names)).collect(),
@@ -201,6 +221,18 @@ fn read_yaml(path: &Path, diagnostics: &Diagnostics) -> Option<(String, Yaml)> {
             diagnostics.push(Diagnostic::error_without_place(message));
             None
         }
+    }
+}
+
+/// Pipelines by their files, each read once however many variants use it; `None` where that failed, which has then been
+/// reported.
+#[derive(Default)]
+struct Pipelines(HashMap<PathBuf, Option<Yaml>>);
+
+impl Pipelines {
+    fn read(&mut self, path: &Path, diagnostics: &Diagnostics) -> Option<&Yaml> {
+        let read = || read_yaml(path, diagnostics).map(|(_, pipeline)| pipeline);
+        self.0.entry(path.to_owned()).or_insert_with(read).as_ref()
     }
 }
 

@@ -10,6 +10,7 @@
 mod draft;
 mod experiment;
 mod folds;
+mod profiles;
 mod protocol;
 mod published;
 mod reads;

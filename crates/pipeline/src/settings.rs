@@ -120,8 +120,9 @@ pub fn read(
         Some(())
     });
     // Laid over the file already, and known.
-    section.node("variants");
-    section.node("sweep");
+    for key in ["variants", "sweep", "profile", "profiles"] {
+        section.node(key);
+    }
     section.close();
     Some(Settings {
         corpora: corpora?,
@@ -135,6 +136,21 @@ pub fn read(
         table,
         baseline,
     })
+}
+
+/// The pipeline that a variant uses and what it sets there, where there is such a pipeline. What is wrong is for [`read`] to
+/// say.
+pub fn used_pipeline(
+    root: &Node,
+    experiment: &Path,
+    workspace: &Path,
+) -> Option<(PathBuf, Vec<(Key, Node)>)> {
+    let pipeline = find_pipeline(root.get("use")?.as_text()?, experiment, workspace)?;
+    let with = match root.get("with").map(|with| &with.value) {
+        Some(affekt_config::Value::Map(entries)) => entries.clone(),
+        _ => Vec::new(),
+    };
+    Some((pipeline, with))
 }
 
 fn read_corpus(

@@ -2,6 +2,7 @@
 //!
 //! ```yaml
 //! defaults: { lr: 1e-3 }                        # values of $variables that an experiment does not give
+//! profiles: { tiny: { lr: 1e-2 } }              # other such values, for an experiment that chooses them by this name
 //! nodes:
 //!   mfcc:  { op: mfcc, in: audio, n_mfcc: 128 }
 //!   train: { op: train, in: { features: mfcc, train: split.train }, training: { lr: $lr }, per: [fold, seed] }
@@ -12,6 +13,8 @@ use std::collections::BTreeSet;
 use affekt_config::{Diagnostic, Diagnostics, Field, Key, Node, Section, Span, Value, set};
 use affekt_graph::Resources;
 use affekt_ops::Definition;
+
+use crate::profiles;
 
 /// One step.
 pub struct Step {
@@ -61,14 +64,16 @@ pub struct Steps {
     pub unread: BTreeSet<String>,
 }
 
-/// The steps of the pipeline in `root`, with the experiment's `with` filled in.
-pub fn read(root: &Node, with: &[(Key, Node)], diagnostics: &Diagnostics) -> Steps {
+/// The steps of the pipeline in `root`, with the experiment's `with` and the pipeline's own profile of that name filled in.
+pub fn read(root: &Node, with: &[(Key, Node)], profile: Option<&str>, diagnostics: &Diagnostics) -> Steps {
+    check_names(root, with, diagnostics);
     let mut root = root.clone();
-    fill_in(&mut root, with, diagnostics);
+    fill_in(&mut root, with, profile, diagnostics);
     let Some(mut section) = Section::open(&root, diagnostics, "the pipeline") else {
         return Steps::default();
     };
     section.node("defaults");
+    section.node("profiles");
     let mut steps = Steps::default();
     section.required_section("nodes", |nodes| {
         for (key, field) in nodes.rest() {
@@ -83,82 +88,89 @@ pub fn read(root: &Node, with: &[(Key, Node)], diagnostics: &Diagnostics) -> Ste
     steps
 }
 
-/// Replaces `$name` by its value and lays `node.parameter` settings over the nodes.
-fn fill_in(root: &mut Node, with: &[(Key, Node)], diagnostics: &Diagnostics) {
-    let (paths, values): (Vec<_>, Vec<_>) = with.iter().cloned().partition(|(key, _)| key.name.contains('.'));
-    let defaults = match root.get("defaults").map(|node| &node.value) {
-        Some(Value::Map(entries)) => entries.clone(),
-        _ => Vec::new(),
-    };
-    let mut used = BTreeSet::new();
-    if let Some(nodes) = entry(root, "nodes") {
-        let node_names: Vec<String> = match &nodes.value {
-            Value::Map(entries) => entries.iter().map(|(key, _)| key.name.clone()).collect(),
-            _ => Vec::new(),
-        };
-        for (path, value) in &paths {
-            let first = path.name.split('.').next().unwrap_or_default();
-            if node_names.iter().any(|name| name == first) {
-                set(nodes, path, value.clone(), &[], diagnostics);
-            } else {
-                diagnostics.push(Diagnostic::unknown(
-                    &path.span,
-                    "node",
-                    first,
-                    "the pipeline has",
-                    &node_names,
-                ));
-            }
+/// Complains of nodes and variables that `with`, or any profile of the pipeline, sets and the pipeline lacks.
+pub fn check_names(root: &Node, with: &[(Key, Node)], diagnostics: &Diagnostics) {
+    let nodes: Vec<&String> = entries(root, "nodes").iter().map(|(key, _)| &key.name).collect();
+    let mut variables: BTreeSet<&str> = BTreeSet::new();
+    variables.extend(entries(root, "defaults").iter().map(|(key, _)| key.name.as_str()));
+    root.get("nodes").into_iter().for_each(|node| collect_variables(node, &mut variables));
+    let (paths, values): (Vec<_>, Vec<_>) = with.iter().partition(|(key, _)| key.name.contains('.'));
+    for (path, value) in paths {
+        collect_variables(value, &mut variables);
+        let first = path.name.split('.').next().unwrap_or_default();
+        if !nodes.iter().any(|name| *name == first) {
+            diagnostics.push(Diagnostic::unknown(&path.span, "node", first, "the pipeline has", &nodes));
         }
-        substitute(nodes, &values, &defaults, &mut used, diagnostics);
     }
-    let variables: BTreeSet<&String> = used.iter().chain(defaults.iter().map(|(key, _)| &key.name)).collect();
-    let variables: Vec<&String> = variables.into_iter().collect();
-    for (key, _) in values.iter().filter(|(key, _)| !variables.contains(&&key.name)) {
-        diagnostics.push(Diagnostic::unknown(
-            &key.span,
-            "variable",
-            &key.name,
-            "the pipeline has",
-            &variables,
-        ));
+    let variables: Vec<&str> = variables.into_iter().collect();
+    let profiles = profiles::read_section(root, diagnostics);
+    let set = values.into_iter().chain(profiles.iter().flat_map(|profile| &profile.settings));
+    for (key, _) in set.filter(|(key, _)| !variables.contains(&key.name.as_str())) {
+        let unknown = Diagnostic::unknown(&key.span, "variable", &key.name, "the pipeline has", &variables);
+        diagnostics.push(unknown);
     }
 }
 
+/// The names after `$`.
+fn collect_variables<'n>(node: &'n Node, variables: &mut BTreeSet<&'n str>) {
+    match &node.value {
+        Value::Text(text) => variables.extend(text.strip_prefix('$')),
+        Value::List(items) => items.iter().for_each(|item| collect_variables(item, variables)),
+        Value::Map(entries) => entries.iter().for_each(|(_, item)| collect_variables(item, variables)),
+        _ => {}
+    }
+}
+
+/// Replaces `$name` by its value and lays `node.parameter` settings over the nodes.
+fn fill_in(root: &mut Node, with: &[(Key, Node)], profile: Option<&str>, diagnostics: &Diagnostics) {
+    let (paths, mut values): (Vec<_>, Vec<_>) =
+        with.iter().cloned().partition(|(key, _)| key.name.contains('.'));
+    let of_profile = profiles::read_section(root, diagnostics)
+        .into_iter()
+        .filter(|known| Some(known.name.name.as_str()) == profile)
+        .flat_map(|profile| profile.settings);
+    // The first that is found counts.
+    values.extend(of_profile);
+    values.extend(entries(root, "defaults").iter().cloned());
+    let Some(nodes) = entry(root, "nodes") else { return };
+    for (path, value) in &paths {
+        let first = path.name.split('.').next().unwrap_or_default();
+        if nodes.get(first).is_some() {
+            set(nodes, path, value.clone(), &[], diagnostics);
+        }
+    }
+    substitute(nodes, &values, diagnostics);
+}
+
 /// Returns whether there is a value. A setting without one is left out: that it is unknown is said once.
-fn substitute(
-    node: &mut Node,
-    values: &[(Key, Node)],
-    defaults: &[(Key, Node)],
-    used: &mut BTreeSet<String>,
-    diagnostics: &Diagnostics,
-) -> bool {
+fn substitute(node: &mut Node, values: &[(Key, Node)], diagnostics: &Diagnostics) -> bool {
     match &mut node.value {
         Value::Text(text) if text.starts_with('$') => {
-            let name = text[1..].to_owned();
-            let given = values.iter().chain(defaults).find(|(key, _)| key.name == name);
-            match given {
+            let name = &text[1..];
+            match values.iter().find(|(key, _)| key.name == name) {
                 Some((_, value)) => *node = value.clone(),
                 None => {
-                    let known: BTreeSet<&str> =
-                        values.iter().chain(defaults).map(|(key, _)| key.name.as_str()).collect();
+                    let known: BTreeSet<&str> = values.iter().map(|(key, _)| key.name.as_str()).collect();
                     let known: Vec<&str> = known.into_iter().collect();
-                    let unknown = Diagnostic::unknown(&node.span, "variable", &name, "given are", &known);
+                    let unknown = Diagnostic::unknown(&node.span, "variable", name, "given are", &known);
                     diagnostics.push(unknown);
                     return false;
                 }
             }
-            used.insert(name);
         }
-        Value::List(items) => {
-            items.retain_mut(|item| substitute(item, values, defaults, used, diagnostics));
-        }
-        Value::Map(entries) => {
-            entries.retain_mut(|(_, item)| substitute(item, values, defaults, used, diagnostics));
-        }
+        Value::List(items) => items.retain_mut(|item| substitute(item, values, diagnostics)),
+        Value::Map(entries) => entries.retain_mut(|(_, item)| substitute(item, values, diagnostics)),
         _ => {}
     }
     true
+}
+
+/// The entries of the mapping under `name`; none where there is no such mapping.
+fn entries<'n>(node: &'n Node, name: &str) -> &'n [(Key, Node)] {
+    match node.get(name).map(|node| &node.value) {
+        Some(Value::Map(entries)) => entries,
+        _ => &[],
+    }
 }
 
 fn entry<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Node> {

@@ -3,10 +3,15 @@
 //! `variants:` lists them by name, each a mapping from dotted path to value. `sweep: {product: {path: [values]}}`
 //! crosses lists of values, on top of every variant. Without either there is one variant.
 
-use affekt_config::{Diagnostics, Field, Key, Node, Section, Value, set, to_json};
+use affekt_config::{Diagnostic, Diagnostics, Field, Key, Node, Section, Value, set, to_json};
+
+use crate::profiles::names_profile;
 
 /// Mappings whose keys may hold dots.
-const LITERAL: &[&str] = &["with"];
+const LITERAL: [&str; 2] = ["with", "sweep.product"];
+
+/// Settings of the experiment that no variant has of its own.
+const OF_THE_WHOLE: [&str; 4] = ["variants", "sweep", "profile", "profiles"];
 
 /// An experiment's file with one variant laid over it.
 pub struct Overlaid {
@@ -18,10 +23,16 @@ pub struct Overlaid {
     pub root: Node,
 }
 
-/// Lays `--set` settings over the file, each variant over that, and the settings over the variants once more: what
-/// is said on the command line wins.
-pub fn overlay(mut root: Node, settings: &[(Key, Node)], diagnostics: &Diagnostics) -> Vec<Overlaid> {
-    for (path, value) in settings {
+/// The variants of the file `root`. A profile is laid over the file, each variant over that, and the settings from the
+/// command line over all of it: what is said there wins.
+pub fn overlay(
+    root: &Node,
+    profile: &[(Key, Node)],
+    settings: &[(Key, Node)],
+    diagnostics: &Diagnostics,
+) -> Vec<Overlaid> {
+    let mut root = root.clone();
+    for (path, value) in profile.iter().chain(settings) {
         lay(&mut root, path, value.clone(), diagnostics);
     }
     let mut variants =
@@ -35,7 +46,7 @@ pub fn overlay(mut root: Node, settings: &[(Key, Node)], diagnostics: &Diagnosti
         }
     }
     let of_variants = |path: &&(Key, Node)| {
-        !path.0.name.split('.').next().is_some_and(|first| first == "variants" || first == "sweep")
+        !path.0.name.split('.').next().is_some_and(|first| OF_THE_WHOLE.contains(&first))
     };
     for (path, value) in settings.iter().filter(of_variants) {
         for variant in &mut variants {
@@ -45,10 +56,33 @@ pub fn overlay(mut root: Node, settings: &[(Key, Node)], diagnostics: &Diagnosti
     variants
 }
 
+/// Sets the value at a dotted path of an experiment's file.
+pub fn lay(root: &mut Node, path: &Key, value: Node, diagnostics: &Diagnostics) {
+    let own = variant_that_names(root, path);
+    let literal: Vec<&str> = LITERAL.into_iter().chain(own.as_deref()).collect();
+    set(root, path, value, &literal, diagnostics);
+}
+
+/// The path of the variant below which the rest of `path` is one key, as variants write their settings. Where the variant has
+/// a mapping that the rest leads into, it is none.
+fn variant_that_names(root: &Node, path: &Key) -> Option<String> {
+    let rest = path.name.strip_prefix("variants.")?;
+    let below = |whole: &str, key: &Key| whole.strip_prefix(&key.name)?.strip_prefix('.').map(str::to_owned);
+    let entries = |node: &Node| match &node.value {
+        Value::Map(entries) => entries.clone(),
+        _ => Vec::new(),
+    };
+    let variants = entries(root.get("variants")?);
+    let named = variants.iter().filter_map(|(key, variant)| Some((key, variant, below(rest, key)?)));
+    let (name, variant, rest) = named.max_by_key(|(key, ..)| key.name.len())?;
+    let leads_into_a_mapping = entries(variant).iter().any(|(key, _)| below(&rest, key).is_some());
+    (!leads_into_a_mapping).then(|| format!("variants.{}", name.name))
+}
+
 fn without_variants(root: &Node) -> Node {
     let mut root = root.clone();
     if let Value::Map(entries) = &mut root.value {
-        entries.retain(|(key, _)| key.name != "variants" && key.name != "sweep");
+        entries.retain(|(key, _)| !OF_THE_WHOLE.contains(&key.name.as_str()));
     }
     root
 }
@@ -62,6 +96,9 @@ fn named_variants(named: &Node, base: &Overlaid, diagnostics: &Diagnostics) -> V
             Section::open(overlays.node, diagnostics, &format!("variant `{}`", name.name))
         {
             for (path, value) in section.rest() {
+                if is_of_the_whole(path, diagnostics) {
+                    continue;
+                }
                 // How a variant is reported does not tell it from the others.
                 if !path.name.starts_with("report.") {
                     variant.params.push((path.name.clone(), to_json(value.node)));
@@ -83,6 +120,9 @@ fn sweep_axes(sweep: &Node, diagnostics: &Diagnostics) -> Vec<(Key, Vec<Node>)> 
     let Some(mut section) = Section::open(sweep, diagnostics, "`sweep`") else { return axes };
     section.required_section("product", |product| {
         for (path, values) in product.rest() {
+            if is_of_the_whole(path, diagnostics) {
+                continue;
+            }
             let values = values.list();
             if values.is_empty() {
                 diagnostics.error(&path.span, format!("`{}` is swept over no values", path.name));
@@ -121,8 +161,13 @@ fn cross(variants: &[Overlaid], path: &Key, values: &[Node], diagnostics: &Diagn
     crossed
 }
 
-fn lay(root: &mut Node, path: &Key, value: Node, diagnostics: &Diagnostics) {
-    set(root, path, value, LITERAL, diagnostics);
+/// Reports a variant's choice of a profile.
+fn is_of_the_whole(path: &Key, diagnostics: &Diagnostics) -> bool {
+    if names_profile(path) {
+        let error = Diagnostic::error(&path.span, "a profile is chosen for all variants together");
+        diagnostics.push(error.hint("say `profile: …` at the top of the file, or `--set profile=…`"));
+    }
+    names_profile(path)
 }
 
 #[cfg(test)]
@@ -134,11 +179,18 @@ mod tests {
     const TEXT: &str = "lr: 1\nlabels: x\nvariants:\n  a: { protocol: { seeds: [1] } }\n  b: { labels: y }\nsweep: { product: { lr: [2, 3] } }\n";
 
     fn overlaid(settings: &[&str]) -> Vec<(String, serde_json::Value)> {
+        with_profile("{}", settings)
+    }
+
+    fn with_profile(profile: &str, settings: &[&str]) -> Vec<(String, serde_json::Value)> {
         let diagnostics = Diagnostics::new();
         let root = parse("test.yaml", TEXT, &diagnostics).unwrap();
+        let Value::Map(profile) = parse("profile.yaml", profile, &diagnostics).unwrap().value else {
+            panic!("a profile is a mapping");
+        };
         let settings: Vec<_> =
             settings.iter().map(|text| parse_setting(text, &diagnostics).unwrap()).collect();
-        let variants = overlay(root, &settings, &diagnostics);
+        let variants = overlay(&root, &profile, &settings, &diagnostics);
         assert_eq!(diagnostics.to_string(), "");
         variants.into_iter().map(|variant| (variant.id, to_json(&variant.root))).collect()
     }
@@ -156,5 +208,26 @@ mod tests {
         let all = overlaid(&["protocol.seeds=[7]", "variants.b.labels=z"]);
         assert!(all.iter().all(|(_, root)| root["protocol"]["seeds"] == serde_json::json!([7])));
         assert_eq!((&all[0].1["labels"], &all[2].1["labels"]), (&"x".into(), &"z".into()));
+    }
+
+    #[test]
+    fn a_profile_lies_under_variants_sweep_and_command_line() {
+        let profile = "{ lr: 9, labels: p, depth: 1, width: 1, sweep.product.lr: [5], protocol.seeds: [3] }";
+        let all = with_profile(profile, &["width=2"]);
+        let [(a, first), (b, second)] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((a.as_str(), b.as_str()), ("a,lr=5", "b,lr=5"));
+        assert_eq!(
+            *first,
+            serde_json::json!({ "lr": 5, "labels": "p", "depth": 1, "width": 2, "protocol": { "seeds": [1] } })
+        );
+        assert_eq!((&second["labels"], &second["protocol"]["seeds"]), (&"y".into(), &serde_json::json!([3])));
+    }
+
+    #[test]
+    fn a_setting_of_one_variant_is_a_key_of_its_own_or_part_of_what_the_variant_sets() {
+        let all =
+            overlaid(&["variants.b.protocol.folds=2", "protocol.kind=x", "variants.a.protocol.seeds=[4]"]);
+        assert_eq!(all[0].1["protocol"], serde_json::json!({ "seeds": [4], "kind": "x" }));
+        assert_eq!(all[2].1["protocol"], serde_json::json!({ "kind": "x", "folds": 2 }));
     }
 }
