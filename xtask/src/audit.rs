@@ -1,9 +1,11 @@
-//! `audit`: whether the folds of an experiment leak.
+//! `audit`: whether the folds of an experiment leak, and on which rows of which fold each step is fitted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_corpus::{Audit, Permission, Sharing, describe_leaks};
-use affekt_graph::State;
+use affekt_domain::{Example, Fold, Role};
+use affekt_graph::{NodeId, State};
+use affekt_pipeline::{FittedOn, fits};
 use serde::Serialize;
 
 use crate::exit::{Exit, Stop, error};
@@ -25,6 +27,37 @@ pub struct Arguments {
 struct Audits {
     version: u32,
     variants: Vec<VariantAudit>,
+    /// Every node from which something learns, with the rows that it reads.
+    fits: Vec<FitAudit>,
+}
+
+#[derive(Serialize)]
+struct FitAudit {
+    node: NodeId,
+    op: String,
+    on: Vec<Rows>,
+}
+
+/// What flows into one port of a node that fits.
+#[derive(Clone, PartialEq, Serialize)]
+struct Rows {
+    port: &'static str,
+    role: Role,
+    fold: u32,
+    rows: usize,
+    speakers: usize,
+    /// How many of them are test rows of the fold, and how many speakers of such rows they have.
+    test_rows: usize,
+    test_speakers: usize,
+    /// What permits test rows here, where something does.
+    permitted: Option<Permission>,
+}
+
+/// The folds of one variant, as the audit made them.
+struct Parted {
+    folds: Vec<Fold>,
+    speakers: BTreeMap<String, String>,
+    permitted: BTreeSet<Permission>,
 }
 
 #[derive(Serialize)]
@@ -47,7 +80,8 @@ struct VariantAudit {
 pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     let lab = Lab::open(&arguments.asked)?;
     let walk = run_only(&lab, "examples")?;
-    let mut audits = Audits { version: 1, variants: Vec::new() };
+    let mut audits = Audits { version: 1, variants: Vec::new(), fits: Vec::new() };
+    let mut parted: BTreeMap<NodeId, Parted> = BTreeMap::new();
     for variant in &lab.experiment.variants {
         let at = walk.graph().position(&variant.examples);
         let Some(State::Done { record: Some(record), .. }) = at.map(|at| &walk.states()[at]) else {
@@ -62,6 +96,10 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
         let audit = affekt_corpus::audit(&folds, &examples, rules.disjoint())
             .map_err(|cause| error("the audit failed", &cause))?;
         let leaks = audit.leaks(rules);
+        let speaker = |example: &Example| (example.utterance.id.clone(), example.utterance.speaker.clone());
+        let speakers = examples.iter().map(speaker).collect();
+        let permitted = rules.permitted().clone();
+        parted.insert(variant.folds.clone(), Parted { folds, speakers, permitted });
         audits.variants.push(VariantAudit {
             id: variant.id.clone(),
             protocol: serde_json::to_value(&variant.protocol).unwrap_or_default(),
@@ -76,13 +114,90 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
             audit,
         });
     }
-    let leaks = audits.variants.iter().any(|variant| !variant.leaks.is_empty());
+    let mut leaks = audits.variants.iter().any(|variant| !variant.leaks.is_empty());
+    if !leaks {
+        // Where the examples alone tell the folds, nodes become known with them.
+        run_only(&lab, "folds")?;
+    }
+    let viewed = lab.view(None)?;
+    for fit in fits(&viewed.walk) {
+        let on = fit.on.iter().filter_map(|on| Some(rows(on, parted.get(&on.folds)?)));
+        audits.fits.push(FitAudit { node: fit.node, op: fit.op, on: on.collect() });
+    }
+    leaks |= audits.fits.iter().flat_map(|fit| &fit.on).any(Rows::leak);
     if arguments.json {
         print_json(&audits)?;
     } else {
         audits.variants.iter().for_each(print);
+        print_fits(&audits.fits);
     }
     Ok(if leaks { Exit::Failed } else { Exit::Done })
+}
+
+impl Rows {
+    fn leak(&self) -> bool {
+        self.test_rows > 0 && self.permitted.is_none()
+    }
+}
+
+/// Counts what a port is fitted on: the rows of the role, whoever they belong to, against those of role test.
+fn rows(on: &FittedOn, parted: &Parted) -> Rows {
+    let of_role = |role: Role| {
+        let fold = parted.folds.iter().filter(|fold| fold.number() == on.fold);
+        let rows = fold.flat_map(Fold::rows).filter(|(_, known)| *known == role);
+        // A split from a table may name what the corpus lacks.
+        rows.filter_map(|(utterance, _)| parted.speakers.get_key_value(utterance)).collect::<Vec<_>>()
+    };
+    let (read, test) = (of_role(on.role), of_role(Role::Test));
+    let [utterances, speakers] = names(&read);
+    let [test_utterances, test_speakers] = names(&test);
+    Rows {
+        port: on.port,
+        role: on.role,
+        fold: on.fold,
+        rows: utterances.len(),
+        speakers: speakers.len(),
+        test_rows: utterances.intersection(&test_utterances).count(),
+        test_speakers: speakers.intersection(&test_speakers).count(),
+        permitted: on.needed_for_test_rows.filter(|needed| parted.permitted.contains(needed)),
+    }
+}
+
+/// The utterances, and their speakers.
+fn names<'r>(rows: &[(&'r String, &'r String)]) -> [BTreeSet<&'r str>; 2] {
+    let utterances = rows.iter().map(|(utterance, _)| utterance.as_str());
+    [utterances.collect(), rows.iter().map(|(_, speaker)| speaker.as_str()).collect()]
+}
+
+/// A line for what one port of a node reads. Nodes that differ in their seeds alone read the same, and share it.
+fn print_fits(fits: &[FitAudit]) {
+    let mut told: Vec<(&FitAudit, usize)> = Vec::new();
+    for fit in fits {
+        let same =
+            |(known, _): &&mut (&FitAudit, usize)| known.node.name() == fit.node.name() && known.on == fit.on;
+        match told.iter_mut().find(same) {
+            Some((_, count)) => *count += 1,
+            None => told.push((fit, 1)),
+        }
+    }
+    out!("fitted:");
+    for (fit, count) in told {
+        let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        out!("  {}{more}", fit.node);
+        for on in &fit.on {
+            let Rows { port, role, fold, rows, speakers, test_rows, test_speakers, .. } = on;
+            let permitted = match on.permitted.filter(|_| on.test_rows > 0) {
+                Some(permission) => format!(", permitted by `{}`", permission.name()),
+                None => String::new(),
+            };
+            let leak = if on.leak() { "LEAK: " } else { "" };
+            out!(
+                "    {leak}{port} on {} of fold {fold}: {rows} rows of {speakers} speakers; {test_rows} test rows, \
+                 {test_speakers} test speakers{permitted}",
+                role.name()
+            );
+        }
+    }
 }
 
 fn print(variant: &VariantAudit) {

@@ -6,6 +6,7 @@
 //! below can be keyed in turn. What is left must run. `plan` and `explain` stop there; [`run`] executes what
 //! is ready and walks on until nothing is left. Both see the same states because both use the same walk.
 
+mod apart;
 mod explain;
 mod journal;
 mod key;

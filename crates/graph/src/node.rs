@@ -101,6 +101,12 @@ pub trait Grow: Send + Sync {
 
     /// What its nodes will read from: whoever needs them needs that too. A growing node stands for what it yields.
     fn reads(&self) -> Vec<NodeId>;
+
+    /// Which of several parts of the data a node that it yielded is about, in the words of the node's name (`fold=3`). Nodes
+    /// about different parts must not reach each other: a graph in which they do is refused.
+    fn about(&self, _node: &NodeId) -> Option<String> {
+        None
+    }
 }
 
 /// What a growing node yields.
@@ -227,6 +233,16 @@ pub enum GraphError {
     /// Nodes wait for each other.
     #[error("nodes wait for each other: {}", .0.iter().map(NodeId::as_str).collect::<Vec<_>>().join(" → "))]
     Cycle(Vec<NodeId>),
+    /// A node reads what was made from a part of the data that it must not know.
+    #[error("what is made for {made} reaches {read}: {}", .path.iter().map(NodeId::as_str).collect::<Vec<_>>().join(" → "))]
+    Mixed {
+        /// From the node that made it to the one that must not have it.
+        path: Vec<NodeId>,
+        /// What the first is about.
+        made: String,
+        /// What the last is about.
+        read: String,
+    },
 }
 
 impl Graph {

@@ -6,10 +6,11 @@
 //! looked at backwards: objects that somebody still has to read must be there, and what made a missing one
 //! must run again. Repeated until nothing changes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use affekt_domain::Digest;
 
+use crate::apart;
 use crate::key::{Key, Part, parts};
 use crate::node::{Graph, GraphError, Growth, NodeId, OutputRef, Source, Work};
 use crate::ops::{Failure, Item, Ops, Port, Silent};
@@ -58,6 +59,10 @@ pub struct Walk<'a> {
     graph: Graph,
     states: Vec<State>,
     grown: HashMap<usize, Growth>,
+    /// Of which part of the data nodes are, where their rule keeps parts apart.
+    about: BTreeMap<usize, String>,
+    /// How many nodes there were when it was last seen that parts are apart.
+    checked: usize,
     fingerprints: HashMap<usize, Digest>,
     /// Results found damaged or gone: not looked up again before they are recomputed.
     stale: HashSet<usize>,
@@ -84,6 +89,8 @@ impl<'a> Walk<'a> {
             graph,
             states,
             grown: HashMap::new(),
+            about: BTreeMap::new(),
+            checked: 0,
             fingerprints: HashMap::new(),
             stale: HashSet::new(),
             healed: HashSet::new(),
@@ -149,7 +156,7 @@ impl<'a> Walk<'a> {
     /// Resolves as far as the store reaches.
     ///
     /// # Errors
-    /// When what a growing node yields does not fit the graph.
+    /// When what a growing node yields does not fit the graph, or would mix parts that are kept apart.
     pub fn advance(&mut self) -> Result<(), GraphError> {
         loop {
             let mut changed = false;
@@ -163,6 +170,10 @@ impl<'a> Walk<'a> {
                 at += 1;
             }
             if !changed {
+                if self.checked < self.states.len() {
+                    apart::check(&self.graph, &self.grown, &self.about)?;
+                    self.checked = self.states.len();
+                }
                 self.skip_what_nobody_asked_for();
                 if !self.demand_objects() {
                     return Ok(());
@@ -294,6 +305,11 @@ impl<'a> Walk<'a> {
         self.read.extend(growth.ports.values().flatten().map(|output| output.node.clone()));
         if self.kept.contains(&self.graph.nodes()[at].id) {
             self.kept.extend(growth.nodes.iter().map(|node| node.id.clone()));
+        }
+        if let Work::Grow(rule) = &self.graph.nodes()[at].work {
+            for node in &growth.nodes {
+                self.about.extend(self.graph.position(&node.id).zip(rule.about(&node.id)));
+            }
         }
         self.grown.insert(at, growth);
         self.meet_new_nodes();

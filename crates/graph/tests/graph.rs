@@ -433,6 +433,59 @@ fn impossible_graphs_are_refused() {
     assert!(matches!(Graph::new(vec![node("a", "upper", &["x"])]), Err(GraphError::Missing { .. })));
 }
 
+/// `first` and `last` of two parts, and `aside`, which is about none, between the first of part 2 and whoever is told to read
+/// it.
+struct PerPart {
+    reads_aside: &'static str,
+}
+
+impl Grow for PerPart {
+    fn grow(&self, _: &[Vec<Object>]) -> Result<Growth, Failure> {
+        let last = |part: &str| {
+            let id = format!("last[part={part}]");
+            let first = format!("first[part={part}]");
+            node(&id, "join", &[if id == self.reads_aside { "aside" } else { &first }])
+        };
+        let firsts = ["1", "2"].map(|part| node(&format!("first[part={part}]"), "join", &["read"]));
+        let aside = node("aside", "join", &["first[part=2]"]);
+        Ok(firsts.into_iter().chain([aside, last("1"), last("2")]).collect())
+    }
+
+    fn may_yield(&self, _: &str) -> bool {
+        true
+    }
+
+    fn reads(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+
+    fn about(&self, node: &NodeId) -> Option<String> {
+        node.as_str().split_once('[').map(|(_, part)| part.trim_end_matches(']').to_owned())
+    }
+}
+
+#[test]
+fn parts_that_reach_each_other_are_refused_when_planning() {
+    let bench = Bench::new("one");
+    let told = |reads_aside: &'static str, reader: Option<Node>| {
+        let mut nodes =
+            vec![node("read", "read", &[]), growing_by("parts", Arc::new(PerPart { reads_aside }))];
+        nodes[1].inputs.clear();
+        nodes.extend(reader);
+        let mut walk = Walk::new(Graph::new(nodes).unwrap(), &bench.store, &bench.toys, None);
+        walk.advance().map_err(|error| error.to_string())
+    };
+    assert_eq!(told("last[part=2]", None), Ok(()));
+    assert_eq!(
+        told("last[part=1]", None).unwrap_err(),
+        "what is made for part=2 reaches part=1: first[part=2] → aside → last[part=1]"
+    );
+    // A node about no part may read them all.
+    let mut everything = end_of("parts");
+    everything.inputs[0].from = vec![Source::Grown { node: "parts".into(), port: "text".into() }];
+    assert_eq!(told("last[part=2]", Some(everything)), Ok(()));
+}
+
 #[test]
 fn results_that_cannot_be_repeated_are_not_replaced() {
     let bench = Bench::new("one");

@@ -43,6 +43,11 @@ impl Grow for PerFold {
     fn reads(&self) -> Vec<NodeId> {
         self.reads.nodes()
     }
+
+    /// Its fold: one fold's training rows are another's test rows.
+    fn about(&self, node: &NodeId) -> Option<String> {
+        fold_of(&self.template.id, node.as_str()).map(|fold| format!("fold={fold}"))
+    }
 }
 
 impl PerFold {
@@ -82,8 +87,8 @@ pub fn fold_of(step: &NodeId, node: &str) -> Option<u32> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use affekt_domain::{Fold, Role};
-    use affekt_graph::{OutputRef, Place, Resources, Source, Store};
+    use affekt_domain::{Digest, Fold, Role};
+    use affekt_graph::{Context, Graph, Job, Ops, OutputRef, Place, Resources, Source, Store, Walk};
     use serde_json::json;
 
     use super::*;
@@ -151,6 +156,48 @@ mod tests {
         let [features, rows] = &known.nodes[2].inputs[..] else { panic!("two ports") };
         assert!(matches!(&features.from[..], [Source::Grown { .. }]), "the same for all folds");
         assert!(matches!(&rows.from[..], [Source::Output(of)] if *of == output("split[fold=5]", "train")));
+    }
+
+    /// Ops that are never run.
+    struct Planned;
+
+    impl Ops for Planned {
+        fn fingerprint(&self, _: &Node, _: bool, _: &mut dyn Context) -> Result<Option<Digest>, Failure> {
+            Ok(None)
+        }
+
+        fn run(&self, job: &Job, _: &mut dyn Context) -> Result<(), Failure> {
+            Err(Failure::Failed { message: format!("`{}` was run", job.node) })
+        }
+    }
+
+    #[test]
+    fn what_one_fold_makes_reaches_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let step = |name: &str, reads: Vec<(String, Vec<Read>)>| {
+            let rule =
+                PerFold { numbers: Some(vec![1, 2]), template: template(name, "train"), reads: Reads(reads) };
+            let work = Work::Grow(std::sync::Arc::new(rule));
+            Node { work, ..template(name, "train") }
+        };
+        let planned = |encoder: Read| {
+            let train = step("train[fold=*,seed=1]", vec![("encoder".into(), vec![encoder])]);
+            let graph = Graph::new(vec![step("pretrain[fold=*,seed=1]", Vec::new()), train]).unwrap();
+            Walk::new(graph, &store, &Planned, None).advance().map_err(|error| error.to_string())
+        };
+        assert_eq!(planned(Read::Alike(output("pretrain[fold=*,seed=1]", "model"))), Ok(()));
+        let told = planned(Read::Common(Source::Output(output("pretrain[fold=2,seed=1]", "model"))));
+        assert_eq!(
+            told.unwrap_err(),
+            "what is made for fold=2 reaches fold=1: pretrain[fold=2,seed=1] → train[fold=1,seed=1]"
+        );
+        let all = Source::Grown { node: NodeId::from("pretrain[fold=*,seed=1]"), port: "model".into() };
+        let told = planned(Read::Common(all)).unwrap_err();
+        assert!(
+            told.starts_with("what is made for fold=2 reaches fold=1: pretrain[fold=2,seed=1] → "),
+            "{told}"
+        );
     }
 
     #[test]

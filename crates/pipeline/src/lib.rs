@@ -9,6 +9,7 @@
 
 mod draft;
 mod experiment;
+mod fits;
 mod folds;
 mod profiles;
 mod protocol;
@@ -22,5 +23,6 @@ mod variants;
 mod wiring;
 
 pub use experiment::{Compiled, Environment, RunPart, Variant, compile};
+pub use fits::{Fit, FittedOn, fits};
 pub use published::{Cited, Figures, Published};
 pub use settings::{CorpusUse, Synthetic};
