@@ -66,6 +66,30 @@ enum What {
         #[arg(long, default_value_t = 2)]
         threads: usize,
     },
+    /// k-means of points of 512 values on the CPU, against faiss: the same points from the same centroids
+    Kmeans {
+        /// How many points
+        #[arg(long, default_value_t = 200_000)]
+        points: usize,
+        /// How many clusters; one comparison for each
+        #[arg(long, value_delimiter = ',', default_value = "64,512")]
+        clusters: Vec<usize>,
+        /// How many iterations
+        #[arg(long, default_value_t = 20)]
+        iterations: usize,
+        /// Threads
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+    },
+}
+
+/// What is set side by side.
+struct Comparison {
+    /// Of the first figure that each prints: the more of them, the faster.
+    unit: &'static str,
+    reference: &'static str,
+    /// What the second figure is, if there is one: it tells whether both did the same.
+    outcome: Option<&'static str>,
 }
 
 /// Measures and prints.
@@ -85,7 +109,8 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
                 command
             };
             let reference = || python("tests/goldens/features/librosa_files_per_second.py", &rest);
-            compare("files/s", "librosa", arguments.rounds, &ours, &reference)
+            let what = Comparison { unit: "files/s", reference: "librosa", outcome: None };
+            compare(&what, arguments.rounds, &ours, &reference)
         }
         What::Training { network, norm_axis, threads } => {
             have_libtorch(false)?;
@@ -97,7 +122,8 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
                 command
             };
             let reference = || python("tests/goldens/models/pytorch_cnn_throughput.py", &rest);
-            compare("samples/s", "PyTorch eager", arguments.rounds, &ours, &reference)
+            let what = Comparison { unit: "samples/s", reference: "PyTorch eager", outcome: None };
+            compare(&what, arguments.rounds, &ours, &reference)
         }
         What::Finetuning { batch, seconds, threads } => {
             have_libtorch(false)?;
@@ -108,7 +134,29 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
                 command
             };
             let reference = || python("tests/goldens/wav2vec2/transformers_finetuning_throughput.py", &rest);
-            compare("clips/s", "transformers", arguments.rounds, &ours, &reference)
+            let what = Comparison { unit: "clips/s", reference: "transformers", outcome: None };
+            compare(&what, arguments.rounds, &ours, &reference)
+        }
+        What::Kmeans { points, clusters, iterations, threads } => {
+            have_libtorch(false)?;
+            for k in clusters {
+                out!("{k} clusters:");
+                let rest = [*points, *k, *threads, *iterations].map(|number| number.to_string());
+                let ours = || {
+                    let mut command = example("affekt-train", "kmeans_throughput");
+                    command.args(&rest);
+                    command
+                };
+                let reference = || {
+                    let mut command = python("tests/goldens/kmeans/faiss_throughput.py", &rest);
+                    command.env("OMP_NUM_THREADS", &rest[2]);
+                    command
+                };
+                let outcome = Some("the last iteration's objective");
+                let what = Comparison { unit: "iterations/s", reference: "faiss", outcome };
+                compare(&what, arguments.rounds, &ours, &reference)?;
+            }
+            Ok(Exit::Done)
         }
     }
 }
@@ -120,22 +168,29 @@ fn example(package: &str, name: &str) -> Command {
 }
 
 fn compare(
-    unit: &str,
-    reference_name: &str,
+    what: &Comparison,
     rounds: usize,
     ours: &dyn Fn() -> Command,
     reference: &dyn Fn() -> Command,
 ) -> Result<Exit, Stop> {
-    figure(ours())?; // built and in the page cache
+    let Comparison { unit, reference: reference_name, outcome } = what;
+    figures(ours())?; // built and in the page cache
     let mut rows = Vec::new();
     for round in 1..=rounds {
-        let row = (figure(ours())?, figure(reference())?);
+        let (our_figures, their_figures) = (figures(ours())?, figures(reference())?);
+        let row = (our_figures[0], their_figures[0]);
         out!(
             "round {round}: {:.2} {unit}, {reference_name} {:.2} {unit}: {:.2} ×",
             row.0,
             row.1,
             row.0 / row.1
         );
+        if let (Some(outcome), [_, our_outcome, ..], [_, their_outcome, ..]) =
+            (outcome, &our_figures[..], &their_figures[..])
+        {
+            let ratio = our_outcome / their_outcome;
+            out!("  {outcome}: {our_outcome:.6e}, {reference_name} {their_outcome:.6e}: {ratio:.6} ×");
+        }
         rows.push(row);
     }
     let median = |of: fn(&(f64, f64)) -> f64| {
@@ -152,15 +207,16 @@ fn compare(
     Ok(Exit::Done)
 }
 
-/// The first number that a program prints.
-fn figure(mut command: Command) -> Result<f64, Stop> {
+/// The numbers that a program prints: at least one.
+fn figures(mut command: Command) -> Result<Vec<f64>, Stop> {
     let output = command.output();
     let output =
         output.map_err(|error| Stop::failed(format!("error: failed to start {command:?}: {error}")))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let number = text.split_whitespace().find_map(|word| word.parse().ok());
-    number.filter(|_| output.status.success()).ok_or_else(|| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        Stop::failed(format!("error: {command:?} gave no figure\n{}", said.trim_end()))
-    })
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    if output.status.success() && !numbers.is_empty() {
+        return Ok(numbers);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Stop::failed(format!("error: {command:?} gave no figure\n{}", said.trim_end())))
 }
