@@ -47,6 +47,7 @@ fn command(lab: &Lab, hub: &StandIn, words: &[&str]) -> Command {
     command
         .env_remove("TRANSFORMERS_OFFLINE")
         .env("HF_HOME", lab.path("hf"))
+        .env("TORCH_HOME", lab.path("torch"))
         .env("HF_ENDPOINT", &hub.address)
         .env("AFFEKT_DATA", lab.path("data"));
     command
@@ -463,6 +464,34 @@ fn weights_that_the_card_does_not_name_are_kept_apart() {
     assert!(ended.stderr.contains("the repository has moved on"), "{}", ended.stderr);
     all_is_found(&lab);
     assert!(!folder(&lab).join("refs/main").exists());
+}
+
+#[test]
+fn a_checkpoint_may_be_one_file() {
+    let (lab, served) = (Lab::empty(), weights());
+    let host = StandIn::new(move |asked| match asked.before {
+        0 => Answer::file(asked, &served).cut_after(3000),
+        _ => Answer::file(asked, &served),
+    });
+    let card = format!(
+        "name: tiny\ntitle: Tiny\nurl: {}/models/tiny_1.pt\nbytes: 300000\nlicence: MIT\ncitation: nobody\n",
+        host.address
+    );
+    lab.write("datasets/encoders/tiny.yaml", &card);
+    let ended = fetch(&lab, &host, &["tiny"]).expect(0);
+    let target = lab.path("torch/hub/checkpoints/tiny_1.pt");
+    assert_eq!(ended.stdout.trim(), target.to_str().unwrap());
+    assert!(fs::read(&target).unwrap() == weights());
+    assert!(ended.stderr.contains("licence: MIT"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("what came has SHA-256 {}", sha256(&weights()))), "{}", ended.stderr);
+
+    // What is there is not asked for.
+    let questions = host.questions().len();
+    let ended = fetch(&lab, &host, &["Tiny"]).expect(0);
+    assert!(ended.stdout.contains("tiny is there"), "{ended:?}");
+    assert_eq!(host.questions().len(), questions);
+    let listed = fetch(&lab, &host, &[]).expect(0).stdout;
+    assert!(listed.lines().any(|line| line.contains("tiny ") && line.ends_with("there")), "{listed}");
 }
 
 /// A lab with the card of the kitchen, which can be fetched so.

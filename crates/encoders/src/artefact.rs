@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::weights::Weights;
-use crate::{Encoder, EncoderCard, EncoderConfig, EncoderError};
+use crate::{Encoder, EncoderCard, EncoderError, Family};
 
 /// The metadata entry that holds the [`ArtefactCard`].
 pub const CARD: &str = "card";
@@ -28,8 +28,8 @@ pub struct ArtefactCard {
     pub version: u32,
     /// What it is called: the name on its card, else [`UNNAMED`].
     pub name: String,
-    /// What it is made of.
-    pub config: EncoderConfig,
+    /// What it is made of; its `model_type` says of which family it is.
+    pub config: Family,
     /// Whether waveforms are brought to zero mean and unit variance before they enter.
     pub normalise: bool,
     /// Where it comes from, in words.
@@ -51,7 +51,7 @@ impl ArtefactCard {
     #[must_use]
     pub fn of(encoder: &Encoder, known: Option<&EncoderCard>) -> Self {
         let origin = match known {
-            Some(known) => format!("https://huggingface.co/{} at {}", known.repository, known.revision),
+            Some(known) => known.origin.to_string(),
             None => "a checkpoint that no card describes".to_owned(),
         };
         Self {
@@ -68,11 +68,11 @@ impl ArtefactCard {
 
     /// That of an encoder whose weights nobody trained, to be drawn from `seed`.
     #[must_use]
-    pub fn untrained(config: EncoderConfig, normalise: bool, seed: u64) -> Self {
+    pub fn untrained(config: impl Into<Family>, normalise: bool, seed: u64) -> Self {
         Self {
             version: 1,
             name: "random".into(),
-            config,
+            config: config.into(),
             normalise,
             origin: format!("drawn at random from seed {seed}: not pretrained"),
             licence: None,

@@ -1,6 +1,7 @@
 //! An encoder's card, `datasets/encoders/<name>.yaml`: what it is, where its checkpoint lies and what may be done
 //! with it.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use affekt_config::shelf::{self, ShelfError};
@@ -15,10 +16,8 @@ pub struct EncoderCard {
     pub name: String,
     /// Its full name.
     pub title: String,
-    /// Where on the Hub it lies.
-    pub repository: Repository,
-    /// The commit of that repository: a name always means the same weights.
-    pub revision: String,
+    /// Where its checkpoint lies.
+    pub origin: Origin,
     /// About how many bytes a download brings.
     pub bytes: u64,
     /// What may be done with it.
@@ -27,6 +26,34 @@ pub struct EncoderCard {
     pub citation: String,
     /// What to know about it.
     pub note: Option<String>,
+}
+
+/// Where a checkpoint can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In a repository of the Hub.
+    Hub {
+        /// Which.
+        repository: Repository,
+        /// Its commit: a name always means the same weights.
+        revision: String,
+    },
+    /// One file on the web.
+    File {
+        /// Its address, which ends in its name.
+        url: String,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hub { repository, revision } => {
+                write!(f, "https://huggingface.co/{repository} at {revision}")
+            }
+            Self::File { url } => f.write_str(url),
+        }
+    }
 }
 
 impl EncoderCard {
@@ -69,15 +96,13 @@ fn read(card: &mut Section, path: &str) -> Option<EncoderCard> {
     // Everything is read before the first `?`, so that one mistake does not hide the next.
     let name = read_name(card, path);
     let [title, licence, citation] = ["title", "licence", "citation"].map(|key| card.required_text(key));
-    let repository = card.required("repository").and_then(read_repository);
-    let revision = card.required("revision").and_then(read_revision);
+    let origin = read_origin(card);
     let bytes: Option<i64> = card.required_integer("bytes", 1..);
     let note = card.optional_text("note");
     Some(EncoderCard {
         name: name?,
         title: title?,
-        repository: repository?,
-        revision: revision?,
+        origin: origin?,
         bytes: bytes?.unsigned_abs(),
         licence: licence?,
         citation: citation?,
@@ -93,6 +118,29 @@ fn read_name(card: &mut Section, path: &str) -> Option<String> {
         field.expected(&format!("the name of the card's file, `{stem}`"));
     }
     Some(name.to_owned())
+}
+
+/// A `url`, or a `repository` and a `revision`.
+fn read_origin(card: &mut Section) -> Option<Origin> {
+    if let Some(url) = card.optional("url") {
+        return Some(Origin::File { url: read_url(url)? });
+    }
+    let repository = card.required("repository").and_then(read_repository);
+    let revision = card.required("revision").and_then(read_revision);
+    Some(Origin::Hub { repository: repository?, revision: revision? })
+}
+
+fn read_url(field: Field) -> Option<String> {
+    let url = field.text()?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let name = rest.and_then(|rest| rest.rsplit_once('/')).map(|(_, name)| name);
+    let is_file =
+        name.is_some_and(|name| !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain));
+    if !is_file {
+        field.expected("the address of a file, `https://…/name.pt`");
+    }
+    is_file.then(|| url.to_owned())
 }
 
 fn read_repository(field: Field) -> Option<Repository> {
@@ -140,7 +188,26 @@ citation: nobody
         let card = EncoderCard::parse("encoders/tiny.yaml", CARD, &diagnostics).unwrap();
         assert!(diagnostics.to_string().is_empty());
         assert_eq!((card.name.as_str(), card.bytes, card.note), ("tiny", 1234, None));
-        assert_eq!(card.repository.to_string(), "somebody/tiny");
+        assert_eq!(
+            card.origin.to_string(),
+            "https://huggingface.co/somebody/tiny at 0123456789abcdef0123456789abcdef01234567"
+        );
+    }
+
+    #[test]
+    fn a_checkpoint_may_be_a_file() {
+        let diagnostics = Diagnostics::new();
+        let url = "https://example.org/models/tiny.pt";
+        let text: Vec<_> = CARD.lines().filter(|line| !line.starts_with("re")).collect();
+        let text = format!("{}\nurl: {url}\n", text.join("\n"));
+        let card = EncoderCard::parse("encoders/tiny.yaml", &text, &diagnostics).unwrap();
+        assert_eq!(card.origin, Origin::File { url: url.into() });
+        let told = mistakes(&text.replace("https", "file"));
+        assert!(told.contains("expected the address of a file, `https://…/name.pt`"), "{told}");
+        let told = mistakes(&text.replace("tiny.pt", ".."));
+        assert!(told.contains("expected the address of a file"), "{told}");
+        let told = mistakes(&format!("{text}revision: main\n"));
+        assert!(told.contains("unknown key `revision`"), "{told}");
     }
 
     #[test]

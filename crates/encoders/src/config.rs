@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::fields;
+
 /// The fields of transformers' `Wav2Vec2Config` that say what is computed and how it was pretrained, with the defaults
 /// of transformers 5.17.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -177,9 +179,17 @@ pub enum ConfigError {
         /// Into how many parts.
         parts: usize,
     },
-    /// Nothing can be divided by it.
-    #[error("`contrastive_logits_temperature` is {0}: expected a number above 0")]
-    Temperature(String),
+    /// Zero, or less.
+    #[error("`{field}` is {value}: expected a number above 0")]
+    NotPositive {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        value: String,
+    },
+    /// A list of layers without any.
+    #[error("`{0}` lists no layer: expected at least one")]
+    NoLayers(&'static str),
     /// Not a share.
     #[error("`{field}` is {value}: expected a share, at least 0 and less than 1")]
     Share {
@@ -199,7 +209,7 @@ pub enum ConfigError {
 }
 
 /// Larger than any width, kernel or number of layers that was ever trained: products of three of them fit into 64 bits.
-const MAX_SIZE: usize = 1 << 20;
+pub(crate) const MAX_SIZE: usize = 1 << 20;
 
 impl Default for EncoderConfig {
     /// [`Architecture::Base`].
@@ -339,22 +349,13 @@ impl EncoderConfig {
     /// # Errors
     /// When there is no such field, or the value is none for it.
     pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
-        let wrong = |why| ConfigError::Field { field: field.to_owned(), why };
-        let mut fields = self.fields();
-        match fields.get_mut(field) {
-            Some(before) => *before = value.clone(),
-            None => return Err(wrong("no field of this name is known".into())),
-        }
-        Self::deserialize(Value::Object(fields)).map_err(|error| wrong(error.to_string()))
+        fields::set(self, field, value)
     }
 
     /// All fields, by name.
     #[must_use]
     pub fn fields(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(fields)) => fields,
-            _ => Map::new(),
-        }
+        fields::of(self)
     }
 
     /// Channels that the feature encoder gives, and the projection reads.
@@ -417,7 +418,8 @@ impl EncoderConfig {
             }
         }
         if self.contrastive_logits_temperature.partial_cmp(&0.0) != Some(Ordering::Greater) {
-            return Err(ConfigError::Temperature(self.contrastive_logits_temperature.to_string()));
+            let value = self.contrastive_logits_temperature.to_string();
+            return Err(ConfigError::NotPositive { field: "contrastive_logits_temperature", value });
         }
         for (field, share) in [
             ("hidden_dropout", self.hidden_dropout),

@@ -5,6 +5,8 @@
 //! Source: `EncoderConfig` of `fairseq/models/wav2vec/wav2vec2.py` and `Wav2Vec2AsrConfig` of `wav2vec2_asr.py`, whose
 //! defaults stand for settings that a file does not mention.
 
+mod wav2vec;
+
 use std::path::{Path, PathBuf};
 
 use affekt_pickle::Value;
@@ -34,19 +36,17 @@ impl<'f> Settings<'f> {
         let wrong = |why: String| EncoderError::Settings { path: path.to_owned(), why };
         let whole = Section(plain(settings));
         let (model, task) = whole.model_and_task();
-        let kind =
-            |model: Section<'f>| model.text("_name").or_else(|| model.text("arch")).unwrap_or("(not said)");
-        let supported = "`wav2vec2` and the CTC models around it (`wav2vec_ctc`) are supported";
-        let (tuned, encoder, tasks) = match kind(model) {
-            "wav2vec2" => (None, model, vec![task]),
+        let supported = "`wav2vec2`, the CTC models around it (`wav2vec_ctc`) and `wav2vec` are supported";
+        let (tuned, encoder, tasks) = match model.kind() {
+            "wav2vec2" | wav2vec::MODEL => (None, model, vec![task]),
             "wav2vec_ctc" | "wav2vec_seq2seq" => {
                 let began = model.get("w2v_args").map(Section);
                 let began = began.ok_or_else(|| {
                     wrong("it does not say what its encoder is: `w2v_args` is empty. Give the checkpoint that it was fine-tuned from".into())
                 })?;
                 let (encoder, first) = began.model_and_task();
-                if !matches!(kind(encoder), "wav2vec2") {
-                    return Err(wrong(format!("its encoder is a `{}`: only {supported}", kind(encoder))));
+                if !matches!(encoder.kind(), "wav2vec2") {
+                    return Err(wrong(format!("its encoder is a `{}`: only {supported}", encoder.kind())));
                 }
                 (Some(model), encoder, vec![task, first])
             }
@@ -57,7 +57,8 @@ impl<'f> Settings<'f> {
 
     /// The checkpoint of these settings and tensors.
     pub(crate) fn raw(&self, named: Named) -> Result<Raw, EncoderError> {
-        let mut told = self.told()?;
+        let mut told =
+            if self.encoder.kind() == wav2vec::MODEL { wav2vec::told(self)? } else { self.told()? };
         let classes = named.tensors.iter().find(|(name, _)| name == "w2v_encoder.proj.weight");
         if let Some([classes, _]) = classes.map(|(_, weights)| weights.shape()) {
             told.insert("vocab_size".into(), json!(classes));
@@ -74,7 +75,7 @@ impl<'f> Settings<'f> {
         Ok(Raw { path, format: Format::Fairseq, told, normalise, named, notes })
     }
 
-    /// The fields of transformers' `config.json`.
+    /// The fields of transformers' `config.json`: of a wav2vec 2.0.
     fn told(&self) -> Result<Map<String, Json>, EncoderError> {
         let own = |name: &str, default: Json| Ok(self.json(self.encoder, name)?.unwrap_or(default));
         // What fine-tuning sets anew; its defaults are others.
@@ -82,19 +83,12 @@ impl<'f> Settings<'f> {
             Some(tuned) => Ok(self.json(tuned, name)?.unwrap_or(tuned_default)),
             None => own(name, default),
         };
-        for (name, only) in [
+        self.supports([
             ("quantize_input", json!(false)),
             ("layer_type", json!("transformer")),
             ("pos_conv_depth", json!(1)),
-        ] {
-            let value = own(name, only.clone())?;
-            if value != only {
-                return Err(self.wrong(format!("`{name}` is {value}: only {only} is supported")));
-            }
-        }
-        let layers = own("conv_feature_layers", json!(conv_layers::PUBLISHED))?;
-        let layers = conv_layers::parse(layers.as_str().unwrap_or_default());
-        let layers = layers.map_err(|why| self.wrong(format!("`conv_feature_layers` {why}")))?;
+        ])?;
+        let layers = self.layers("conv_feature_layers", conv_layers::PUBLISHED)?;
         let norm = match own("extractor_mode", json!("default"))?.as_str() {
             Some("default") => "group",
             Some("layer_norm") => "layer",
@@ -149,6 +143,24 @@ impl<'f> Settings<'f> {
         }
     }
 
+    /// Refuses other values of the encoder's settings than the only ones, which are fairseq's defaults.
+    fn supports<const N: usize>(&self, settings: [(&str, Json); N]) -> Result<(), EncoderError> {
+        for (name, only) in settings {
+            let value = self.json(self.encoder, name)?.unwrap_or_else(|| only.clone());
+            if value != only {
+                return Err(self.wrong(format!("`{name}` is {value}: only {only} is supported")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Channels, kernel and stride of each of the encoder's convolutions under `name`.
+    fn layers(&self, name: &str, default: &str) -> Result<Vec<[usize; 3]>, EncoderError> {
+        let text = self.json(self.encoder, name)?.unwrap_or_else(|| json!(default));
+        let layers = conv_layers::parse(text.as_str().unwrap_or_default());
+        layers.map_err(|why| self.wrong(format!("`{name}` {why}")))
+    }
+
     /// A setting as JSON, if it is there.
     fn json(&self, section: Section<'f>, name: &str) -> Result<Option<Json>, EncoderError> {
         let Some(value) = section.get(name) else { return Ok(None) };
@@ -172,6 +184,11 @@ impl<'f> Section<'f> {
 
     fn text(self, name: &str) -> Option<&'f str> {
         self.get(name)?.text()
+    }
+
+    /// The type of the model that these are the settings of.
+    fn kind(self) -> &'f str {
+        self.text("_name").or_else(|| self.text("arch")).unwrap_or("(not said)")
     }
 
     /// The settings of model and task: sections of a tree, or both of them the namespace itself.

@@ -8,6 +8,9 @@
 //!   snapshots/<commit>/config.json    a relative link to a blob
 //! ```
 //!
+//! A checkpoint that is one file on the web lies where PyTorch's `torch.hub.load_state_dict_from_url` keeps such files,
+//! `<TORCH_HOME>/hub/checkpoints/<name>`.
+//!
 //! Nothing here talks to a network: `cargo xtask fetch` does.
 
 use std::collections::BTreeSet;
@@ -20,7 +23,7 @@ use std::path::{Path, PathBuf};
 use affekt_config::shelf::ShelfError;
 use affekt_config::{Diagnostics, nearest};
 
-use crate::EncoderCard;
+use crate::{EncoderCard, Origin};
 
 /// The model's configuration, which every checkpoint has.
 pub const CONFIG: &str = "config.json";
@@ -74,10 +77,12 @@ impl fmt::Display for Repository {
 pub struct Hub {
     cache: PathBuf,
     home: PathBuf,
+    files: PathBuf,
 }
 
 impl Hub {
-    /// As the environment has it: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`.
+    /// As the environment has it: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`; for single files
+    /// `TORCH_HOME/hub/checkpoints`, else `~/.cache/torch/hub/checkpoints`.
     #[must_use]
     pub fn of_environment() -> Self {
         Self::of(|name| std::env::var_os(name))
@@ -91,11 +96,12 @@ impl Hub {
             let value = variable(name).filter(|value| !value.is_empty()).map(PathBuf::from)?;
             Some(value.strip_prefix("~").map(|rest| user.join(rest)).unwrap_or(value))
         };
-        let home = path("HF_HOME").unwrap_or_else(|| {
-            path("XDG_CACHE_HOME").unwrap_or_else(|| user.join(".cache")).join("huggingface")
-        });
+        let caches = || path("XDG_CACHE_HOME").unwrap_or_else(|| user.join(".cache"));
+        let home = path("HF_HOME").unwrap_or_else(|| caches().join("huggingface"));
+        let torch = path("TORCH_HOME").unwrap_or_else(|| caches().join("torch"));
         let cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE"));
-        Self { cache: cache.unwrap_or_else(|| home.join("hub")), home }
+        let files = torch.join("hub").join("checkpoints");
+        Self { cache: cache.unwrap_or_else(|| home.join("hub")), home, files }
     }
 
     /// The folder that holds one folder a repository.
@@ -120,6 +126,13 @@ impl Hub {
     #[must_use]
     pub fn locks(&self, repository: &Repository) -> PathBuf {
         self.cache.join(".locks").join(folder_name(repository))
+    }
+
+    /// Where a checkpoint that is one file on the web lies, under the name that its address ends in. It need not be there.
+    #[must_use]
+    pub fn file(&self, url: &str) -> PathBuf {
+        let name = url.rsplit('/').next().unwrap_or_default();
+        self.files.join(name)
     }
 
     /// The folder of a repository's files at a revision: a commit, or a branch or tag that was asked for before.
@@ -270,7 +283,10 @@ pub fn locate(wanted: &str, datasets: &[PathBuf], hub: &Hub) -> Result<Located, 
             source: Box::new(source),
             mistakes: diagnostics.to_string(),
         })?;
-        let path = whole_snapshot(wanted, hub, &card.repository, &card.revision)?;
+        let path = match &card.origin {
+            Origin::Hub { repository, revision } => whole_snapshot(wanted, hub, repository, revision)?,
+            Origin::File { url } => whole_file(wanted, hub, url)?,
+        };
         return Ok(Located { path, card: Some(card) });
     }
     let path = Path::new(wanted);
@@ -317,6 +333,15 @@ fn whole_snapshot(
         Ok(_) => Ok(snapshot),
         Err(reason) => Err(missing(snapshot, Some(reason))),
     }
+}
+
+/// A download gets its name when it is whole.
+fn whole_file(name: &str, hub: &Hub, url: &str) -> Result<PathBuf, NotLocated> {
+    let looked = hub.file(url);
+    if looked.is_file() {
+        return Ok(looked);
+    }
+    Err(NotLocated::Missing { name: name.to_owned(), looked, reason: None })
 }
 
 fn valid(name: &str, names: &[String]) -> String {
@@ -369,8 +394,12 @@ mod tests {
         }
 
         fn hub(&self) -> Hub {
-            let home = self.0.path().join("home").into_os_string();
-            Hub::of(|name| (name == "HF_HOME").then(|| home.clone()))
+            let folder = |name| Some(self.0.path().join(name).into_os_string());
+            Hub::of(|variable| match variable {
+                "HF_HOME" => folder("home"),
+                "TORCH_HOME" => folder("torch"),
+                _ => None,
+            })
         }
 
         fn locate(&self, wanted: &str) -> Result<PathBuf, String> {
@@ -397,6 +426,20 @@ mod tests {
         assert_eq!(told, expected);
         world.write("home/hub/models--somebody--tiny/refs/main", COMMIT);
         assert_eq!(world.locate("somebody/tiny"), Ok(snapshot));
+    }
+
+    #[test]
+    fn what_pytorch_fetched_is_found_by_card() {
+        let world = World::new();
+        let card: Vec<_> = CARD.lines().filter(|line| !line.starts_with("re")).collect();
+        let card = format!("{}\nurl: https://example.org/tiny.pt\n", card.join("\n"));
+        world.write("datasets/encoders/tiny.yaml", &card);
+        let told = world.locate("tiny").unwrap_err();
+        let expected = "encoder `tiny` is not here: looked in W/torch/hub/checkpoints/tiny.pt; \
+                        `cargo xtask fetch tiny` gets it";
+        assert_eq!(told, expected);
+        world.write("torch/hub/checkpoints/tiny.pt", "");
+        assert_eq!(world.locate("tiny"), Ok(world.0.path().join("torch/hub/checkpoints/tiny.pt")));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Checkpoints of wav2vec 2.0: from wherever they come into one canonical form, and back into the world.
+//! Checkpoints of wav2vec 2.0 and of wav2vec: from wherever they come into one canonical form, and back into the world.
 //!
 //! ```text
 //! transformers: config.json + model.safetensors | shards | pytorch_model.bin ─┐
@@ -6,6 +6,8 @@
 //! fairseq:      {"cfg" | "args", "model"}                                     ─┘
 //!                                    a trained network's tensors ─ export ─► a folder that transformers opens
 //! ```
+//!
+//! wav2vec comes in fairseq's files alone, and goes nowhere else.
 //!
 //! [`locate`] finds a checkpoint by its name, [`read`] reads it, [`write`] writes the artefact.
 
@@ -16,6 +18,8 @@ mod conv_layers;
 mod error;
 mod export;
 mod fairseq;
+mod family;
+mod fields;
 mod fingerprint;
 mod folder;
 pub mod hub;
@@ -25,16 +29,19 @@ mod read;
 mod safe;
 mod shapes;
 mod torchaudio;
+mod wav2vec;
 mod weights;
 
 pub use artefact::{ArtefactCard, CARD, UNNAMED, write};
-pub use card::EncoderCard;
+pub use card::{EncoderCard, Origin};
 pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
 pub use error::EncoderError;
 pub use export::{Answers, Export, ExportedWeights, Head, Linear, export};
+pub use family::Family;
 pub use fingerprint::fingerprint;
 pub use hub::{Hub, Located, NotLocated, Repository, locate};
 pub use names::canonical;
 pub use read::{Account, Encoder, Format, Said, read};
 pub use safe::tensors;
+pub use wav2vec::Wav2VecConfig;
 pub use weights::Weights;

@@ -78,6 +78,17 @@ fn fairseq(theirs: &str) -> String {
         .unwrap_or_else(|| name.to_owned())
 }
 
+/// Why nobody needs a tensor of a wav2vec, if its name says so.
+pub(crate) fn of_prediction(theirs: &str) -> Option<&'static str> {
+    if theirs.starts_with("wav2vec_predictions.") {
+        Some("tells coming frames from others, in pretraining alone")
+    } else if theirs.starts_with("project_features.") {
+        Some("maps the frames to tell, in pretraining alone")
+    } else {
+        None
+    }
+}
+
 /// Why a tensor is no weight, if its name says so.
 pub(crate) fn no_weight(theirs: &str) -> Option<&'static str> {
     if theirs.ends_with("num_batches_tracked") {

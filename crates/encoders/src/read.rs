@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::names::{canonical, no_weight};
+use crate::names::{canonical, no_weight, of_prediction};
 use crate::pt::Pt;
 use crate::weights::Weights;
-use crate::{EncoderConfig, EncoderError, folder, shapes};
+use crate::{EncoderError, Family, folder, shapes};
 
 /// Whose names a checkpoint's tensors have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Said {
 #[derive(Debug)]
 pub struct Encoder {
     /// What it is made of.
-    pub config: EncoderConfig,
+    pub config: Family,
     /// Whether waveforms are brought to zero mean and unit variance before they enter.
     pub normalise: bool,
     /// Encoder and heads, by canonical names.
@@ -49,7 +49,7 @@ pub struct Encoder {
 pub struct Account {
     /// The name in the file, and the canonical name.
     pub taken: BTreeMap<String, String>,
-    /// What is no weight, or stands there twice: its name and why.
+    /// What is no weight, is of use to nobody or stands there twice: its name and why.
     pub left_out: Vec<(String, String)>,
     /// What is no part of an encoder or of a head that is known.
     pub unknown: Vec<String>,
@@ -61,7 +61,7 @@ pub struct Account {
 pub(crate) struct Raw {
     pub(crate) path: PathBuf,
     pub(crate) format: Format,
-    /// Fields of transformers' `config.json`.
+    /// Fields of transformers' `config.json`; of a wav2vec, those of fairseq's `Wav2VecConfig`.
     pub(crate) told: Map<String, Value>,
     pub(crate) normalise: bool,
     pub(crate) named: Named,
@@ -86,7 +86,7 @@ impl Named {
 /// file of torchaudio or fairseq. Nothing in any of them is executed, and no file outside the folder is read.
 ///
 /// # Errors
-/// When it is none of these, is damaged, is not wav2vec 2.0, does not hold every tensor of its encoder, or leaves open
+/// When it is none of these, is damaged, is neither wav2vec 2.0 nor wav2vec, does not hold every tensor of its encoder, or leaves open
 /// what nobody said.
 pub fn read(path: &Path, said: &Said) -> Result<Encoder, EncoderError> {
     let is_folder = std::fs::metadata(path).map_err(EncoderError::io(path))?.is_dir();
@@ -122,8 +122,7 @@ fn encoder(raw: Raw, said: &Said) -> Result<Encoder, EncoderError> {
             }
         }
     }
-    let config = EncoderConfig::default().with(&told);
-    let config = config.map_err(|cause| EncoderError::Config { path: path.clone(), cause })?;
+    let config = Family::of(&told).map_err(|cause| EncoderError::Config { path: path.clone(), cause })?;
     // What becomes of which must not depend on how a header happened to be hashed.
     named.tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut encoder = Encoder {
@@ -150,16 +149,18 @@ impl Encoder {
         format: Format,
         tensors: Vec<(String, Weights)>,
     ) -> Result<(), EncoderError> {
+        let is_wav2vec = self.config.wav2vec().is_some();
         let expected = shapes::encoder(&self.config);
         let heads = shapes::heads(&self.config);
         let mut wrong = Vec::new();
         let mut named: BTreeMap<String, String> = BTreeMap::new();
         for (theirs, weights) in tensors {
-            if let Some(why) = no_weight(&theirs) {
+            let left_out = no_weight(&theirs).or_else(|| of_prediction(&theirs).filter(|_| is_wav2vec));
+            if let Some(why) = left_out {
                 self.account.left_out.push((theirs, why.to_owned()));
                 continue;
             }
-            let name = canonical(format, &theirs);
+            let name = if is_wav2vec { theirs.clone() } else { canonical(format, &theirs) };
             let shape = expected.get(&name).or_else(|| heads.get(&name));
             if shape.is_none() && !shapes::CLASSIFIER.contains(&name.as_str()) {
                 self.account.unknown.push(theirs);
@@ -193,10 +194,10 @@ impl Encoder {
     }
 
     /// torchaudio does not keep what masked frames are replaced by, and transformers only where it masks: zeros stand
-    /// in its place, so that every artefact has it.
+    /// in its place, so that every artefact of a wav2vec 2.0 has it.
     fn fill_mask(&mut self) {
-        if !self.tensors.contains_key(shapes::MASK) {
-            let width = self.config.hidden_size;
+        let width = self.config.wav2vec2().map(|config| config.hidden_size);
+        if let Some(width) = width.filter(|_| !self.tensors.contains_key(shapes::MASK)) {
             self.tensors.insert(shapes::MASK.to_owned(), Weights::from_values(&[width], &vec![0.0; width]));
             self.account.notes.push(format!("no `{}`: masked frames are replaced by zeros", shapes::MASK));
         }

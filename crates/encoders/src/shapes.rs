@@ -1,17 +1,58 @@
 //! The tensors of an encoder and of the heads that checkpoints bring along: their canonical names and shapes.
 //!
-//! Canonical names are transformers', the encoder's without the `wav2vec2.` that models with a head put before them,
-//! weight norm as `weight_g` (length) and `weight_v` (direction).
+//! Canonical names of a wav2vec 2.0 are transformers', the encoder's without the `wav2vec2.` that models with a head put
+//! before them, weight norm as `weight_g` (length) and `weight_v` (direction); those of a wav2vec are fairseq's.
 
 use std::collections::BTreeMap;
 
-use crate::EncoderConfig;
+use crate::{EncoderConfig, Family, Wav2VecConfig};
 
 /// What frames are replaced by where they are masked. Not every format keeps it.
 pub(crate) const MASK: &str = "masked_spec_embed";
 
-/// Every tensor of the encoder.
-pub(crate) fn encoder(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
+/// Every tensor of an encoder.
+pub(crate) fn encoder(family: &Family) -> BTreeMap<String, Vec<usize>> {
+    match family {
+        Family::Wav2Vec2(config) => wav2vec2(config),
+        Family::Wav2Vec(config) => wav2vec(config),
+    }
+}
+
+/// Every tensor of the heads whose sizes the configuration tells. No head of a wav2vec is of use to anybody.
+pub(crate) fn heads(family: &Family) -> BTreeMap<String, Vec<usize>> {
+    family.wav2vec2().map(wav2vec2_heads).unwrap_or_default()
+}
+
+fn wav2vec(config: &Wav2VecConfig) -> BTreeMap<String, Vec<usize>> {
+    let mut shapes = Shapes::default();
+    let is_affine = !config.non_affine_group_norm;
+    let mut channels = 1;
+    for (i, &[dim, kernel, _]) in config.conv_feature_layers.iter().enumerate() {
+        let layer = format!("feature_extractor.conv_layers.{i}");
+        shapes.put(&format!("{layer}.0.weight"), &[dim, channels, kernel]);
+        if is_affine {
+            shapes.norm(&format!("{layer}.2"), dim);
+        }
+        channels = dim;
+    }
+    for (i, &[dim, kernel, _]) in config.conv_aggregator_layers.iter().enumerate() {
+        let layer = format!("feature_aggregator.conv_layers.{i}");
+        shapes.put(&format!("{layer}.1.weight"), &[dim, channels, kernel]);
+        if !config.no_conv_bias {
+            shapes.put(&format!("{layer}.1.bias"), &[dim]);
+        }
+        if is_affine {
+            shapes.norm(&format!("{layer}.3"), dim);
+        }
+        if config.skip_connections_agg && dim != channels {
+            shapes.put(&format!("feature_aggregator.residual_proj.{i}.weight"), &[dim, channels, 1]);
+        }
+        channels = dim;
+    }
+    shapes.0
+}
+
+fn wav2vec2(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
     let mut shapes = Shapes::default();
     let width = config.hidden_size;
     shapes.put(MASK, &[width]);
@@ -52,8 +93,8 @@ pub(crate) fn encoder(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
     shapes.0
 }
 
-/// Every tensor of the heads whose sizes the configuration tells: that of pretraining, and the CTC head.
-pub(crate) fn heads(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
+/// The head of pretraining, and the CTC head.
+fn wav2vec2_heads(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
     let mut shapes = Shapes::default();
     let (width, compared) = (config.hidden_size, config.proj_codevector_dim);
     let entries = config.num_codevector_groups * config.num_codevectors_per_group;

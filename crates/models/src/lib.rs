@@ -24,6 +24,7 @@ mod transformer;
 mod two_cnns;
 pub mod wav2vec2;
 
+pub use affekt_encoders::Family;
 pub use blocks::{CnnConfig, NormAxis};
 pub use embedder::{Embedder, Embedding};
 pub use embedding_cnn::EmbeddingCnnConfig;

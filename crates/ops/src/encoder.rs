@@ -1,4 +1,4 @@
-//! `encoder`: a checkpoint of wav2vec 2.0 becomes an artefact, whatever format it came in; or the description of one whose
+//! `encoder`: a checkpoint of wav2vec 2.0 or of wav2vec becomes an artefact, whatever format it came in; or the description of one whose
 //! weights are yet to be drawn, for trials without a checkpoint.
 //!
 //! A source: its fingerprint is made of the bytes of the checkpoint's files, never of where they lie.
@@ -6,7 +6,7 @@
 use affekt_config::{Diagnostic, Section, Value as Yaml, to_json};
 #[cfg(feature = "host")]
 use affekt_encoders::{Account, ArtefactCard, EncoderCard, Hub, Located, Said, Weights};
-use affekt_encoders::{Architecture, EncoderConfig};
+use affekt_encoders::{Architecture, EncoderConfig, Family, Wav2VecConfig};
 use affekt_graph::Place;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -43,7 +43,7 @@ pub enum From {
     },
     /// Nothing: weights are drawn before the first training step.
     Random {
-        /// All of its configuration.
+        /// All of its configuration, of which `model_type` says the family.
         config: Map<String, Value>,
         /// What the weights are drawn from.
         seed: u64,
@@ -54,7 +54,7 @@ pub enum From {
 pub const DEFINITION: Definition = Definition {
     name: "encoder",
     version: 1,
-    about: "a checkpoint of wav2vec 2.0, in whatever format, becomes an encoder",
+    about: "a checkpoint of wav2vec 2.0 or of wav2vec, in whatever format, becomes an encoder",
     inputs: &[],
     outputs: &[OutputPort::new("encoder", Kind::Encoder), OutputPort::new("account", Kind::Account)],
     params: read,
@@ -71,13 +71,24 @@ fn read(section: &mut Section<'_>) -> Value {
     let name = section.required_text("from").unwrap_or_default();
     let normalise = read_normalise(section);
     let from = if name == RANDOM {
-        let architecture = section.one_of("architecture", Architecture::Base, &Architecture::ALL).config();
+        let architecture = section.one_of("architecture", Some(Architecture::Base), &architectures());
+        let architecture = architecture.map_or_else(
+            || Family::from(Wav2VecConfig::large()),
+            |architecture| architecture.config().into(),
+        );
         let config = changed(section, &architecture);
         From::Random { config: config.fields(), seed: section.integer("seed", 0_u32, 0..).into() }
     } else {
-        From::Checkpoint { name, config: read_fields(section) }
+        // What a file of torchaudio cannot tell; a wav2vec's tells everything.
+        From::Checkpoint { name, config: read_fields(section, &EncoderConfig::default().into()) }
     };
     plain(&Params { from, normalise })
+}
+
+/// The published architectures, by name: those of wav2vec 2.0, and that of wav2vec.
+fn architectures() -> Vec<(&'static str, Option<Architecture>)> {
+    let second = Architecture::ALL.map(|(name, architecture)| (name, Some(architecture)));
+    second.into_iter().chain([("wav2vec-large", None)]).collect()
 }
 
 /// `checkpoint`, or true or false.
@@ -94,8 +105,8 @@ fn read_normalise(section: &mut Section<'_>) -> Option<bool> {
 }
 
 /// The architecture with the fields under `config` set.
-fn changed(section: &mut Section<'_>, architecture: &EncoderConfig) -> EncoderConfig {
-    let fields = read_fields(section);
+fn changed(section: &mut Section<'_>, architecture: &Family) -> Family {
+    let fields = read_fields(section, architecture);
     architecture.with(&fields).unwrap_or_else(|error| {
         let span = section.node("config").map_or_else(|| section.span(), |node| &node.span);
         section.diagnostics().error(span, error.to_string());
@@ -103,14 +114,16 @@ fn changed(section: &mut Section<'_>, architecture: &EncoderConfig) -> EncoderCo
     })
 }
 
-/// The fields of transformers' `config.json` that stand under `config`.
-fn read_fields(section: &mut Section<'_>) -> Map<String, Value> {
+/// The fields that stand under `config`: of transformers' `config.json`, or of fairseq's `Wav2VecConfig`.
+fn read_fields(section: &mut Section<'_>, known: &Family) -> Map<String, Value> {
     let Some(field) = section.optional("config") else { return Map::new() };
     let Yaml::Map(entries) = &field.node.value else {
-        field.expected("a mapping of fields of transformers' `config.json`");
+        field.expected(match known {
+            Family::Wav2Vec2(_) => "a mapping of fields of transformers' `config.json`",
+            Family::Wav2Vec(_) => "a mapping of fields of fairseq's `Wav2VecConfig`",
+        });
         return Map::new();
     };
-    let known = EncoderConfig::default();
     let names: Vec<String> = known.fields().into_iter().map(|(name, _)| name).collect();
     let mut fields = Map::new();
     for (key, node) in entries {
@@ -181,8 +194,8 @@ pub(crate) fn run_checkpoint(
     write(job, &card, &encoder.tensors, &encoder.account)
 }
 
-/// Writes the artefact of an encoder whose weights are yet to be drawn. Without a word about it, waveforms are normalised,
-/// as transformers does by default.
+/// Writes the artefact of an encoder whose weights are yet to be drawn. Without a word about it, waveforms are normalised for a
+/// wav2vec 2.0, as transformers does by default, and not for a wav2vec, as fairseq.
 #[cfg(feature = "host")]
 pub(crate) fn run_random(
     job: &Job,
@@ -190,8 +203,9 @@ pub(crate) fn run_random(
     seed: u64,
     normalise: Option<bool>,
 ) -> Result<(), Failure> {
-    let config = EncoderConfig::default().with(config).map_err(|error| Failure::because(&error))?;
-    let card = ArtefactCard::untrained(config, normalise.unwrap_or(true), seed);
+    let config = Family::of(config).map_err(|error| Failure::because(&error))?;
+    let normalise = normalise.unwrap_or(config.wav2vec2().is_some());
+    let card = ArtefactCard::untrained(config, normalise, seed);
     let account = Account { notes: vec![card.origin.clone()], ..Account::default() };
     write(job, &card, &BTreeMap::new(), &account)
 }

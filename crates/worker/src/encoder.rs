@@ -1,6 +1,7 @@
-//! The artefact of `encoder`: a pretrained wav2vec 2.0, or the description of one that is to begin at random.
+//! The artefact of `encoder`: a pretrained wav2vec 2.0 or wav2vec, or the description of one that is to begin at random.
 
 use affekt_graph::{Failure, Object};
+use affekt_models::Family;
 use affekt_models::wav2vec2::EncoderConfig;
 use affekt_torch::{Checkpoint, NamedTensors};
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,8 @@ pub struct EncoderCard {
     version: u32,
     /// What it is called.
     pub name: String,
-    /// What it is made of.
-    pub config: EncoderConfig,
+    /// Of which family it is, and what it is made of.
+    pub config: Family,
     /// Whether waveforms are brought to mean 0 and variance 1 for it.
     pub normalise: bool,
     /// Where it comes from, in words.
@@ -51,6 +52,18 @@ pub struct Origin {
 }
 
 impl EncoderCard {
+    /// What a wav2vec 2.0 is made of, for `op`, which reads no other.
+    pub fn wav2vec2(&self, op: &str) -> Result<&EncoderConfig, Failure> {
+        self.config.wav2vec2().ok_or_else(|| {
+            let (name, family) = (&self.name, self.config.name());
+            let message = format!(
+                "the encoder `{name}` is a {family}, and `{op}` reads wav2vec 2.0 alone: try `from: wav2vec2-base`; a {family} \
+                 is for networks of states"
+            );
+            Failure::Failed { message }
+        })
+    }
+
     /// Where it came from.
     pub fn origin(&self) -> Origin {
         let from_random = self.further.is_some_and(|further| further.from_random);
@@ -88,7 +101,7 @@ pub fn to_bytes(card: &EncoderCard, weights: NamedTensors) -> Result<Vec<u8>, Fa
     Checkpoint { tensors: weights, metadata }.to_bytes().map_err(|error| Failure::because(&error))
 }
 
-/// Reads an encoder: its card and its tensors under transformers' names, those of heads too.
+/// Reads an encoder: its card and its tensors under their canonical names, those of heads too.
 pub fn read(object: &Object) -> Result<(EncoderCard, NamedTensors), Failure> {
     let failed = |message: String| Failure::Failed { message };
     let checkpoint = Checkpoint::from_bytes(object.all()?).map_err(|error| Failure::because(&error))?;

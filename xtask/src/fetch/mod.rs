@@ -6,6 +6,7 @@ mod archive;
 mod checksum;
 mod corpus;
 mod download;
+mod file;
 mod http;
 mod hub;
 mod listing;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use affekt_config::{Diagnostics, nearest};
 use affekt_corpus::Card;
 use affekt_encoders::hub::{parse_repository, weights};
-use affekt_encoders::{EncoderCard, Hub, Repository};
+use affekt_encoders::{EncoderCard, Hub, Origin, Repository};
 
 use crate::exit::{Exit, Stop};
 use crate::out::out;
@@ -72,10 +73,12 @@ pub fn fetch(arguments: &Arguments) -> Result<Exit, Stop> {
     for (name, thing) in arguments.names.iter().zip(&things) {
         match thing {
             Thing::Corpus(card) => corpus::fetch(&client, data.as_deref().unwrap_or(Path::new("")), card)?,
-            Thing::Encoder(card) => {
-                let (repository, revision) = (&card.repository, card.revision.as_str());
-                hub::fetch(&client, &hub, &Checkpoint { name, repository, revision, card: Some(card) })?;
-            }
+            Thing::Encoder(card) => match &card.origin {
+                Origin::Hub { repository, revision } => {
+                    hub::fetch(&client, &hub, &Checkpoint { name, repository, revision, card: Some(card) })?;
+                }
+                Origin::File { url } => file::fetch(&client, &hub, card, url)?,
+            },
             Thing::Repository { name, repository, revision } => {
                 hub::fetch(&client, &hub, &Checkpoint { name, repository, revision, card: None })?;
             }
@@ -131,8 +134,12 @@ fn list(datasets: &[PathBuf], hub: &Hub, data: Option<&Path>) -> Result<Exit, St
     out!("encoders, in {}", hub.cache().display());
     for name in EncoderCard::names(datasets) {
         let Ok(card) = EncoderCard::find(datasets, &name, &diagnostics) else { continue };
-        let there =
-            hub.snapshot(&card.repository, &card.revision).is_some_and(|folder| weights(&folder).is_ok());
+        let there = match &card.origin {
+            Origin::Hub { repository, revision } => {
+                hub.snapshot(repository, revision).is_some_and(|folder| weights(&folder).is_ok())
+            }
+            Origin::File { url } => hub.file(url).is_file(),
+        };
         row(&card.name, &size(card.bytes), &card.licence, if there { "there" } else { "" });
     }
     out!("");

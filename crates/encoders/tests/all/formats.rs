@@ -1,6 +1,6 @@
 //! transformers', torchaudio's and fairseq's files of the same network are read as the same tensors.
 
-use affekt_encoders::{Said, read};
+use affekt_encoders::{Activation, Family, Said, Wav2VecConfig, read};
 use serde_json::{Value, json};
 
 use crate::support::{config, expected, golden, said, tensors};
@@ -26,7 +26,7 @@ fn check(network: &str, file: &str, lacks: &[&str], said: &Said, normalise: bool
     }
     whole.as_object_mut().unwrap().retain(|name, _| !lacks.iter().any(|part| name.starts_with(part)));
     assert_eq!(found, whole, "{network}/{file}");
-    assert_eq!(encoder.config, config(network, changed), "{network}/{file}");
+    assert_eq!(encoder.config, Family::from(config(network, changed)), "{network}/{file}");
     assert_eq!(encoder.normalise, normalise, "{network}/{file}");
     assert_eq!(encoder.account.taken.len(), whole.as_object().unwrap().len(), "{file}");
     assert!(encoder.account.unknown.is_empty(), "{file}: {:?}", encoder.account.unknown);
@@ -110,4 +110,55 @@ fn fairseq_with_settings_of_every_age() {
             check(network, &format!("fairseq/{file}"), &lacks, &Said::default(), normalise, &changed);
         }
     }
+}
+
+/// `args.pt` is as the published file; `cfg.pt` has whatever that has not.
+#[test]
+fn wav2vec_in_fairseqs_files() {
+    let text = std::fs::read_to_string(golden("wav2vec/expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&text).unwrap();
+    for (file, config) in [
+        (
+            "args.pt",
+            Wav2VecConfig {
+                conv_feature_layers: vec![[6, 10, 5], [6, 8, 4], [8, 1, 1]],
+                conv_aggregator_layers: vec![[8, 2, 1], [8, 3, 1]],
+                ..Wav2VecConfig::large()
+            },
+        ),
+        (
+            "cfg.pt",
+            Wav2VecConfig {
+                model_type: "wav2vec".into(),
+                conv_feature_layers: vec![[6, 10, 5], [6, 4, 2], [6, 4, 2]],
+                conv_aggregator_layers: vec![[8, 2, 1], [8, 3, 1]],
+                activation: Activation::Gelu,
+                log_compression: false,
+                skip_connections_feat: true,
+                skip_connections_agg: true,
+                residual_scale: 0.25,
+                agg_zero_pad: true,
+                no_conv_bias: true,
+                non_affine_group_norm: true,
+                dropout: 0.125,
+                dropout_features: 0.25,
+                dropout_agg: 0.375,
+            },
+        ),
+    ] {
+        let encoder = read(&golden("wav2vec").join(file), &Said::default()).unwrap();
+        assert_eq!(tensors(&encoder), expected[file]["tensors"], "{file}");
+        assert_eq!(encoder.config, Family::from(config), "{file}");
+        assert!(!encoder.normalise, "{file}");
+        let account = &encoder.account;
+        assert_eq!((account.taken.len(), &account.unknown), (encoder.tensors.len(), &vec![]), "{file}");
+        assert!(account.taken.iter().all(|(theirs, name)| theirs == name), "{file}");
+        assert_eq!(json!(account.left_out.len()), expected[file]["left_out"], "{file}");
+        let (name, why) = account.left_out.last().unwrap();
+        assert_eq!(name, "wav2vec_predictions.project_to_steps.weight");
+        assert_eq!(why, "tells coming frames from others, in pretraining alone");
+    }
+    let quiet = read(&golden("wav2vec/args.pt"), &Said::default()).unwrap().account.notes;
+    let note = "its task does not mention `normalize`: waveforms are not normalised, fairseq's default";
+    assert_eq!(quiet, [note]);
 }

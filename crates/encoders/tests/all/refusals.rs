@@ -75,16 +75,21 @@ fn pickles_that_want_to_run_are_refused_and_do_not_run() {
 fn other_models_are_refused_by_name() {
     let folder = golden("refused");
     let told = |file: &str| refused(&folder.join(file), &Said::default(), &folder);
-    let supported = "`wav2vec2` and the CTC models around it (`wav2vec_ctc`) are supported";
+    let supported = "`wav2vec2`, the CTC models around it (`wav2vec_ctc`) and `wav2vec` are supported";
     assert_eq!(told("hubert.pt"), format!("F/hubert.pt: it is a model of type `hubert`: only {supported}"));
     assert_eq!(
         told("data2vec.pt"),
         format!("F/data2vec.pt: it is a model of type `data2vec_audio`: only {supported}")
     );
+    assert_eq!(told("wav2vec-vq.pt"), "F/wav2vec-vq.pt: `vq_type` is \"gumbel\": only \"none\" is supported");
     assert_eq!(
-        told("wav2vec.pt"),
-        format!("F/wav2vec.pt: it is a model of type `wav2vec`: only {supported}")
+        told("wav2vec-gru.pt"),
+        "F/wav2vec-gru.pt: `aggregator` is \"gru\": only \"cnn\" is supported"
     );
+    let empty = told("wav2vec.pt");
+    let expected = "F/wav2vec.pt: not the encoder that its settings describe: \
+                    `feature_aggregator.conv_layers.0.1.bias` is missing; ";
+    assert!(empty.starts_with(expected), "{empty}");
     let expected = "no checkpoint of wav2vec 2.0: expected torchaudio's names (`encoder.transformer.…`), or fairseq's \
                     `model` beside `cfg` or `args`; of transformers' checkpoints, give the folder with `config.json`";
     assert_eq!(told("something.pt"), format!("F/something.pt: {expected}"));

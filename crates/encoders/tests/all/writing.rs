@@ -58,7 +58,7 @@ fn an_artefact_is_a_safetensors_file_with_its_digest() {
     let card: ArtefactCard = serde_json::from_str(&metadata[CARD]).unwrap();
     assert!(card.pretrained && !card.normalise);
     assert_eq!(
-        (card.version, card.name.as_str(), card.seed, card.config.hidden_size),
+        (card.version, card.name.as_str(), card.seed, card.config.wav2vec2().unwrap().hidden_size),
         (1, "unnamed", None, 16)
     );
 }
@@ -108,6 +108,23 @@ fn a_fingerprint_is_of_what_files_hold_not_of_where_they_lie() {
     assert!(fingerprint(&golden("post-norm/fairseq")).is_err());
 }
 
+/// Its configuration says which of the families it is of.
+#[test]
+fn a_wav2vec_is_written_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("encoder");
+    let encoder = encoder("wav2vec/args.pt");
+    write(&path, &ArtefactCard::of(&encoder, None), &encoder.tensors).unwrap();
+    assert!(tensors(&path).unwrap().keys().eq(encoder.tensors.keys()));
+    let bytes = fs::read(path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let written: Value = serde_json::from_str(&header.metadata().clone().unwrap()[CARD]).unwrap();
+    assert_eq!(written["config"]["model_type"], "wav2vec");
+    assert_eq!(written["config"]["conv_feature_layers"], json!([[6, 10, 5], [6, 8, 4], [8, 1, 1]]));
+    let card: ArtefactCard = serde_json::from_value(written).unwrap();
+    assert_eq!(card.config, encoder.config);
+}
+
 /// Multiples of an eighth; the same formula stands in `check_export.py`.
 fn formula(shape: &[usize]) -> Weights {
     let count = shape.iter().product::<usize>();
@@ -134,7 +151,7 @@ fn network(file: &str, head: Head, answers: Answers) -> Export {
     Export {
         title: "A tiny network".into(),
         about: "It knows nothing.".into(),
-        config: encoder.config,
+        config: encoder.config.wav2vec2().unwrap().clone(),
         normalise: file.starts_with("pre-norm"),
         encoder: encoder.tensors,
         head,
@@ -161,7 +178,8 @@ fn a_mean_and_a_linear_map_are_transformers_classifier() {
         // What was written is what is read again: the encoder, the classifier, and the identity.
         let again = read(&folder, &Said::default()).unwrap();
         assert_eq!(again.normalise, network_of == "pre-norm");
-        assert_eq!(again.config, EncoderConfig { classifier_proj_size: 16, ..network.config });
+        let config = EncoderConfig { classifier_proj_size: 16, ..network.config };
+        assert_eq!(again.config, config.into());
         for (name, weights) in &network.encoder {
             assert_eq!(again.tensors[name].values(), weights.values(), "{name}");
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use affekt_encoders::{ArtefactCard, EncoderConfig, Hub, tensors};
+use affekt_encoders::{ArtefactCard, EncoderConfig, Hub, Wav2VecConfig, tensors};
 use affekt_graph::{Job, Node, NodeId, Ops, Place, Resources, Work};
 use affekt_ops::HostOps;
 use affekt_ops::encoder::EncoderPlaces;
@@ -55,7 +55,7 @@ fn a_checkpoint_becomes_an_artefact_and_an_account() {
     ops(&bench, &golden("")).run(&job, &mut Unwatched::default()).unwrap();
     let card = card(&job);
     assert!(card.pretrained && !card.normalise);
-    assert_eq!(card.config.hidden_size, 16);
+    assert_eq!(card.config.wav2vec2().unwrap().hidden_size, 16);
     let written = tensors(&job.outputs["encoder"]).unwrap();
     assert_eq!(written["encoder.pos_conv_embed.conv.weight_g"].shape(), [1, 1, 6]);
     let account: Value = serde_json::from_slice(&fs::read(&job.outputs["account"]).unwrap()).unwrap();
@@ -129,8 +129,32 @@ fn an_encoder_can_be_drawn() {
         hidden_size: 32,
         ..affekt_encoders::Architecture::LargeLv60k.config()
     };
-    assert_eq!(card.config, config);
+    assert_eq!(card.config, config.into());
+    assert!(card.normalise);
     assert!(tensors(&job.outputs["encoder"]).unwrap().is_empty());
+}
+
+#[test]
+fn a_wav2vec_is_read_and_can_be_drawn() {
+    let bench = Bench::new();
+    let job = bench.job("encoder", params("encoder", "from: ../wav2vec/args.pt").unwrap(), &[]);
+    ops(&bench, &golden("")).run(&job, &mut Unwatched::default()).unwrap();
+    let small = Wav2VecConfig {
+        conv_feature_layers: vec![[6, 10, 5], [6, 8, 4], [8, 1, 1]],
+        conv_aggregator_layers: vec![[8, 2, 1], [8, 3, 1]],
+        ..Wav2VecConfig::large()
+    };
+    assert_eq!(card(&job).config, small.clone().into());
+    let account: Value = serde_json::from_slice(&fs::read(&job.outputs["account"]).unwrap()).unwrap();
+    assert_eq!(account["left_out"][0][0], "wav2vec_predictions.project_to_steps.bias");
+
+    let yaml = "from: random\narchitecture: wav2vec-large\nconfig:\n  \
+                conv_feature_layers: [[6, 10, 5], [6, 8, 4], [8, 1, 1]]\n  \
+                conv_aggregator_layers: [[8, 2, 1], [8, 3, 1]]";
+    let job = bench.job("encoder", params("encoder", yaml).unwrap(), &[]);
+    bench.ops().run(&job, &mut Unwatched::default()).unwrap();
+    let card = card(&job);
+    assert_eq!((card.pretrained, card.normalise, card.config), (false, false, small.into()));
 }
 
 #[test]
@@ -153,7 +177,18 @@ fn parameters_are_read_and_mistakes_told() {
             "from: random\nconfig: { hidden_size: wide }",
             "`hidden_size`: invalid type: string \"wide\", expected usize",
         ),
-        ("from: random\narchitecture: basic", "valid values are `base`, `large`, `large-lv60k`, `xlsr-53`"),
+        (
+            "from: random\narchitecture: basic",
+            "valid values are `base`, `large`, `large-lv60k`, `xlsr-53`, `wav2vec-large`",
+        ),
+        (
+            "from: random\narchitecture: wav2vec-large\nconfig: { conv_aggregator_layer: [] }",
+            "did you mean `conv_aggregator_layers`?",
+        ),
+        (
+            "from: random\narchitecture: wav2vec-large\nconfig: { conv_aggregator_layers: [[8, 2, 2]] }",
+            "`conv_aggregator_layers` is of stride 2: only 1 is supported",
+        ),
         (
             "from: random\nconfig: { hidden_size: 50 }",
             "`hidden_size` is 50, which `num_attention_heads`, 12, does not divide",

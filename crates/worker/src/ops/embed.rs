@@ -28,7 +28,8 @@ pub fn run(job: &Job, device: Device, kept: &Kept, context: &mut dyn Context) ->
 
 fn load(encoder: &Object, output: Output, device: Device) -> Result<Embedder, Failure> {
     let (card, weights) = encoder::read(encoder)?;
-    let mut embedder = Embedder::new(&card.config, embedding(output), card.normalise, card.seed, device)
+    let config = card.wav2vec2("embed")?;
+    let mut embedder = Embedder::new(config, embedding(output), card.normalise, card.seed, device)
         .map_err(|error| Failure::because(&error))?;
     if card.pretrained {
         embedder.load(&weights).map_err(|error| Failure::because(&error))?;

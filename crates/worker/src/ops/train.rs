@@ -41,7 +41,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     let seed = job.seed.ok_or_else(|| Failure::Failed { message: "training needs a seed".into() })?;
     let encoder = job.open("encoder")?.first().map(encoder::read).transpose()?;
     if let (NetworkConfig::Wav2Vec2(network), Some((card, _))) = (&mut params.network, &encoder) {
-        network.encoder = card.config.clone();
+        network.encoder = card.wav2vec2("train")?.clone();
         network.normalise = card.normalise;
     }
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;

@@ -172,6 +172,30 @@ fn an_encoder_is_fine_tuned_and_exported_and_says_the_same() {
 }
 
 #[test]
+fn a_wav2vec_is_refused_where_wav2vec_2_is_read() {
+    let bench = Bench::new();
+    let config = json!({ "model_type": "wav2vec" });
+    let card =
+        json!({ "version": 1, "name": "first", "config": config, "normalise": false, "pretrained": false });
+    let metadata = BTreeMap::from([("card".to_owned(), card.to_string())]);
+    let path = bench.path("first");
+    std::fs::write(&path, Checkpoint { tensors: BTreeMap::new(), metadata }.to_bytes().unwrap()).unwrap();
+    let expected = |op: &str| {
+        format!(
+            "the encoder `first` is a wav2vec, and `{op}` reads wav2vec 2.0 alone: try `from: wav2vec2-base`; a wav2vec is for \
+             networks of states"
+        )
+    };
+    let waveforms = waveforms(&bench, 800, 0);
+    let encoder = || ("encoder", bench.adopt(&path));
+    let inputs = vec![("waveforms", waveforms.clone()), encoder()];
+    assert_eq!(message(embedded(&bench, "output: last-layer", inputs)), expected("embed"));
+    let inputs = vec![("features", waveforms), encoder(), ("train", bench.rows(Role::Train, 1, 0))];
+    let refused = message(bench.run(&train::DEFINITION, planned(&train::DEFINITION, TRAIN).0, inputs));
+    assert_eq!(refused, expected("train"));
+}
+
+#[test]
 fn an_encoder_that_is_another_one_is_refused() {
     let bench = Bench::new();
     let card =

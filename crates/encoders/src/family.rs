@@ -1,0 +1,135 @@
+//! Which family of encoders one is of, and what it is made of. The field `model_type` of every configuration tells.
+
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{ConfigError, EncoderConfig, Wav2VecConfig, fields};
+
+/// The configuration of an encoder, whatever its family.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Family {
+    /// wav2vec 2.0.
+    Wav2Vec2(Box<EncoderConfig>),
+    /// wav2vec, the first.
+    Wav2Vec(Wav2VecConfig),
+}
+
+impl Family {
+    /// What the fields describe; those that are not given are as in the published BASE or `wav2vec_large`. wav2vec 2.0, if they
+    /// do not name the family.
+    ///
+    /// # Errors
+    /// When there is no such family or no such field, or the whole cannot be built.
+    pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
+        if is_wav2vec(fields) {
+            Wav2VecConfig::default().with(fields).map(Self::from)
+        } else {
+            EncoderConfig::default().with(fields).map(Self::from)
+        }
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Wav2Vec2(_) => "wav2vec 2.0",
+            Self::Wav2Vec(_) => "wav2vec",
+        }
+    }
+
+    /// That of a wav2vec 2.0.
+    #[must_use]
+    pub const fn wav2vec2(&self) -> Option<&EncoderConfig> {
+        match self {
+            Self::Wav2Vec2(config) => Some(config),
+            Self::Wav2Vec(_) => None,
+        }
+    }
+
+    /// That of a wav2vec.
+    #[must_use]
+    pub const fn wav2vec(&self) -> Option<&Wav2VecConfig> {
+        match self {
+            Self::Wav2Vec(config) => Some(config),
+            Self::Wav2Vec2(_) => None,
+        }
+    }
+
+    /// All fields, by name.
+    #[must_use]
+    pub fn fields(&self) -> Map<String, Value> {
+        fields::of(self)
+    }
+
+    /// This configuration with one field set, whether or not the whole can be built.
+    ///
+    /// # Errors
+    /// When there is no such field, or the value is none for it.
+    pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
+        match self {
+            Self::Wav2Vec2(config) => config.set(field, value).map(Self::from),
+            Self::Wav2Vec(config) => fields::set(config, field, value).map(Self::from),
+        }
+    }
+
+    /// This configuration with some fields set.
+    ///
+    /// # Errors
+    /// When there is no such field, or the result cannot be built.
+    pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
+        match self {
+            Self::Wav2Vec2(config) => config.with(fields).map(Self::from),
+            Self::Wav2Vec(config) => config.with(fields).map(Self::from),
+        }
+    }
+}
+
+impl From<EncoderConfig> for Family {
+    fn from(config: EncoderConfig) -> Self {
+        Self::Wav2Vec2(Box::new(config))
+    }
+}
+
+impl From<Wav2VecConfig> for Family {
+    fn from(config: Wav2VecConfig) -> Self {
+        Self::Wav2Vec(config)
+    }
+}
+
+impl<'de> Deserialize<'de> for Family {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Map::deserialize(deserializer)?;
+        let family = if is_wav2vec(&fields) {
+            Wav2VecConfig::deserialize(Value::Object(fields)).map(Self::from)
+        } else {
+            EncoderConfig::deserialize(Value::Object(fields)).map(Self::from)
+        };
+        family.map_err(D::Error::custom)
+    }
+}
+
+fn is_wav2vec(fields: &Map<String, Value>) -> bool {
+    fields.get("model_type").and_then(Value::as_str) == Some(Wav2VecConfig::MODEL_TYPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_tells_its_family() {
+        for family in [Family::from(EncoderConfig::default()), Family::from(Wav2VecConfig::large())] {
+            let text = serde_json::to_string(&family).unwrap();
+            assert_eq!(serde_json::from_str::<Family>(&text).unwrap(), family);
+            assert_eq!(Family::of(&family.fields()).unwrap(), family);
+        }
+        // As it stood in cards before there was a second family.
+        let old = serde_json::to_string(&EncoderConfig::default()).unwrap();
+        assert_eq!(serde_json::to_string(&Family::from(EncoderConfig::default())).unwrap(), old);
+        let other = Map::from_iter([("model_type".to_owned(), "hubert".into())]);
+        let error = Family::of(&other).unwrap_err().to_string();
+        assert!(error.starts_with("it is a model of type `hubert`"), "{error}");
+    }
+}

@@ -1,0 +1,33 @@
+//! A configuration as a mapping: its fields by name, and one of them set.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::ConfigError;
+
+/// All fields, by name.
+pub(crate) fn of(config: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(config) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// The configuration with one field set, whether or not the whole can be built.
+///
+/// # Errors
+/// When there is no such field, or the value is none for it.
+pub(crate) fn set<T: Serialize + DeserializeOwned>(
+    config: &T,
+    field: &str,
+    value: &Value,
+) -> Result<T, ConfigError> {
+    let wrong = |why| ConfigError::Field { field: field.to_owned(), why };
+    let mut fields = of(config);
+    match fields.get_mut(field) {
+        Some(before) => *before = value.clone(),
+        None => return Err(wrong("no field of this name is known".into())),
+    }
+    T::deserialize(Value::Object(fields)).map_err(|error| wrong(error.to_string()))
+}

@@ -1,0 +1,217 @@
+//! What a wav2vec is made of (Schneider et al., arXiv 1904.05862), in the words of fairseq's `Wav2VecConfig`.
+//!
+//! What fairseq says beside these fields is about predictions, which pretraining alone makes.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::{Activation, ConfigError, MAX_SIZE};
+use crate::fields;
+
+/// The fields of fairseq's `Wav2VecConfig` that say what is computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wav2VecConfig {
+    /// The architecture. Only `wav2vec`.
+    pub model_type: String,
+    /// Channels, kernel and stride of each convolution of the feature encoder.
+    pub conv_feature_layers: Vec<[usize; 3]>,
+    /// Those of the aggregator, every stride 1.
+    pub conv_aggregator_layers: Vec<[usize; 3]>,
+    /// What follows every norm.
+    pub activation: Activation,
+    /// Whether the feature encoder ends in log(|x| + 1).
+    pub log_compression: bool,
+    /// Whether convolutions of the feature encoder that keep the number of channels are passed around.
+    pub skip_connections_feat: bool,
+    /// Whether all those of the aggregator are; by a linear map where the number of channels changes.
+    pub skip_connections_agg: bool,
+    /// A sum with what was passed around is scaled by the square root of this.
+    pub residual_scale: f64,
+    /// Whether zeros stand before the first frame in the aggregator, or that frame again.
+    pub agg_zero_pad: bool,
+    /// Whether the aggregator's convolutions have no biases. The feature encoder's never have.
+    pub no_conv_bias: bool,
+    /// Whether norms have neither weights nor biases.
+    pub non_affine_group_norm: bool,
+    /// Share dropped within the aggregator.
+    pub dropout: f64,
+    /// Share dropped of what it reads.
+    pub dropout_features: f64,
+    /// Share dropped of what it gives.
+    pub dropout_agg: f64,
+}
+
+impl Default for Wav2VecConfig {
+    /// [`Wav2VecConfig::large`].
+    fn default() -> Self {
+        Self::large()
+    }
+}
+
+impl Wav2VecConfig {
+    /// fairseq's `wav2vec_large`: 512 channels throughout, a frame every 10 ms at 16 kHz.
+    #[must_use]
+    pub fn large() -> Self {
+        Self {
+            model_type: Self::MODEL_TYPE.into(),
+            conv_feature_layers: [(10, 5), (8, 4), (4, 2), (4, 2), (4, 2), (1, 1), (1, 1)]
+                .map(|(kernel, stride)| [512, kernel, stride])
+                .to_vec(),
+            conv_aggregator_layers: (2..=13).map(|kernel| [512, kernel, 1]).collect(),
+            activation: Activation::Relu,
+            log_compression: true,
+            skip_connections_feat: false,
+            skip_connections_agg: true,
+            residual_scale: 0.5,
+            agg_zero_pad: false,
+            no_conv_bias: false,
+            non_affine_group_norm: false,
+            dropout: 0.0,
+            dropout_features: 0.0,
+            dropout_agg: 0.0,
+        }
+    }
+
+    /// What its `model_type` says.
+    pub(crate) const MODEL_TYPE: &str = "wav2vec";
+
+    /// This configuration with some fields set.
+    ///
+    /// # Errors
+    /// When there is no such field, or the result cannot be built.
+    pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
+        let config = fields
+            .iter()
+            .try_fold(self.clone(), |config, (field, value)| fields::set(&config, field, value))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Whether it can be built.
+    ///
+    /// # Errors
+    /// The first field that asks for what is not built here, or contradicts another.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.model_type != Self::MODEL_TYPE {
+            let (field, value) = ("model_type", self.model_type.clone());
+            return Err(ConfigError::Unsupported { field, value, supported: Self::MODEL_TYPE });
+        }
+        for (field, layers) in [
+            ("conv_feature_layers", &self.conv_feature_layers),
+            ("conv_aggregator_layers", &self.conv_aggregator_layers),
+        ] {
+            if layers.is_empty() {
+                return Err(ConfigError::NoLayers(field));
+            }
+            if let Some(&value) = layers.iter().flatten().find(|size| !(1..=MAX_SIZE).contains(*size)) {
+                return Err(ConfigError::Size { field, value });
+            }
+        }
+        if let Some([_, _, stride]) = self.conv_aggregator_layers.iter().find(|[_, _, stride]| *stride != 1) {
+            let (field, value) = ("conv_aggregator_layers", format!("of stride {stride}"));
+            return Err(ConfigError::Unsupported { field, value, supported: "1" });
+        }
+        if self.residual_scale.partial_cmp(&0.0) != Some(Ordering::Greater) {
+            let (field, value) = ("residual_scale", self.residual_scale.to_string());
+            return Err(ConfigError::NotPositive { field, value });
+        }
+        for (field, share) in [
+            ("dropout", self.dropout),
+            ("dropout_features", self.dropout_features),
+            ("dropout_agg", self.dropout_agg),
+        ] {
+            if !(0.0..1.0).contains(&share) {
+                return Err(ConfigError::Share { field, value: share.to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Channels of the feature encoder's frames.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        last_channels(&self.conv_feature_layers)
+    }
+
+    /// Channels of the aggregator's frames.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        last_channels(&self.conv_aggregator_layers)
+    }
+
+    /// How many frames it makes of so many samples. `wav2vec_large`: 1 + ⌊(samples − 465) / 160⌋, or 0.
+    #[must_use]
+    pub fn frames(&self, samples: usize) -> usize {
+        self.conv_feature_layers.iter().fold(samples, |frames, [_, kernel, stride]| {
+            frames.checked_sub(*kernel).map_or(0, |rest| rest / stride + 1)
+        })
+    }
+
+    /// How few samples make so many frames, at least one. `wav2vec_large`: 465 make one, which are 29 ms at 16 kHz.
+    #[must_use]
+    pub fn samples_of(&self, frames: usize) -> usize {
+        let layers = self.conv_feature_layers.iter().rev();
+        layers.fold(frames, |samples, [_, kernel, stride]| (samples - 1) * stride + kernel)
+    }
+}
+
+fn last_channels(layers: &[[usize; 3]]) -> usize {
+    layers.last().map_or(0, |[channels, _, _]| *channels)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn frames_of_the_published_size() {
+        let large = Wav2VecConfig::large();
+        large.check().unwrap();
+        assert_eq!((large.samples_of(1), large.samples_of(2), large.samples_of(4)), (465, 625, 945));
+        for (samples, frames) in [(0, 0), (464, 0), (465, 1), (624, 1), (625, 2), (16_000, 98), (48_000, 298)]
+        {
+            assert_eq!(large.frames(samples), frames, "{samples}");
+        }
+        assert_eq!((large.features(), large.width()), (512, 512));
+        let kernels: Vec<usize> = large.conv_aggregator_layers.iter().map(|layer| layer[1]).collect();
+        assert_eq!(kernels, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_refused_by_name() {
+        let told = |fields: Value| {
+            let fields = fields.as_object().unwrap();
+            Wav2VecConfig::large().with(fields).unwrap_err().to_string()
+        };
+        for (fields, message) in [
+            (json!({ "model_type": "wav2vec2" }), "`model_type` is wav2vec2: only wav2vec is supported"),
+            (
+                json!({ "conv_aggregator_layers": [] }),
+                "`conv_aggregator_layers` lists no layer: expected at least one",
+            ),
+            (
+                json!({ "conv_feature_layers": [[8, 0, 1]] }),
+                "`conv_feature_layers` is 0: expected between 1 and",
+            ),
+            (
+                json!({ "conv_aggregator_layers": [[8, 2, 2]] }),
+                "`conv_aggregator_layers` is of stride 2: only 1 is supported",
+            ),
+            (json!({ "residual_scale": -0.5 }), "`residual_scale` is -0.5: expected a number above 0"),
+            (json!({ "dropout": 1.0 }), "`dropout` is 1: expected a share, at least 0 and less than 1"),
+            (json!({ "hidden_size": 16 }), "`hidden_size`: no field of this name is known"),
+            (
+                json!({ "activation": "tanh" }),
+                "`activation`: unknown variant `tanh`, expected `gelu` or `relu`",
+            ),
+        ] {
+            let told = told(fields);
+            assert!(told.starts_with(message), "{told}");
+        }
+    }
+}
