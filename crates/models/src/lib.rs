@@ -3,10 +3,12 @@
 //! A [`NetworkConfig`] says which network; [`NetworkConfig::build`] makes it for an [`InputShape`] and a number of
 //! outputs. A [`Network`] takes [`Inputs`], `[batch, bands, frames]` or waveforms `[batch, samples]` with their lengths,
 //! and gives `[batch, outputs]`: logits of classes, or values. Encoders of speech: [`wav2vec2`], and
-//! an [`Embedder`] where one is not trained.
+//! an [`Embedder`] where one is not trained; [`wav2vec`], for the networks of [`states`].
 
+mod bi_lstm;
 mod blocks;
 mod cnn;
+mod conv1d;
 mod dropout;
 mod embedder;
 mod embedding_cnn;
@@ -20,8 +22,10 @@ mod network;
 mod outputs;
 mod parallel_cnn;
 mod pooling;
+pub mod states;
 mod transformer;
 mod two_cnns;
+pub mod wav2vec;
 pub mod wav2vec2;
 
 pub use affekt_encoders::Family;

@@ -31,6 +31,7 @@ mod valid;
 
 pub use checkpoint::{MisShaped, NameMap, map_names};
 pub use cluster_heads::ClusterHeads;
+pub(crate) use config::activate;
 pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
 pub use feature_encoder::Padding;
 pub use heads::{CtcHead, SequenceClassifier};

@@ -63,6 +63,19 @@ pub enum InputError {
         "frames to mask, but no vector that stands for them: expected `mask_time_prob` or `mask_feature_prob` above 0 in the encoder's configuration"
     )]
     NoMask,
+    /// Padding, for a network that cannot tell it from sound.
+    #[error(
+        "clip {clip} is {length} samples long, and a row of the batch has {samples}: this encoder's norms are over whole rows, \
+         so that padding would change every frame. Crop all clips to one length, or give them one by one"
+    )]
+    Padded {
+        /// Its row.
+        clip: usize,
+        /// Its length.
+        length: usize,
+        /// What a row has.
+        samples: usize,
+    },
     /// Less than a frame.
     #[error("clip {clip} is {length} samples long, less than a frame: expected {least} samples at least")]
     TooShort {

@@ -9,7 +9,8 @@ use super::EncoderConfig;
 use super::valid::Valid;
 
 /// How much of a row is masked.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spans {
     /// About the share of positions masked, if spans did not overlap.
     pub share: f64,
