@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use affekt_torch::device::{self, DeviceChoice};
-use affekt_train::{Clustering, InMemory, KmeansConfig, kmeans};
+use affekt_train::kmeans::{Clustering, InMemory, KmeansConfig, kmeans};
 
 const WIDTH: usize = 512;
 const CENTRES: usize = 777;

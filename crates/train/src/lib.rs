@@ -13,7 +13,7 @@ mod config;
 mod crop;
 mod error;
 mod examples;
-mod kmeans;
+pub mod kmeans;
 mod losses;
 mod objective;
 mod order;
@@ -31,7 +31,6 @@ pub use config::{Loss, Monitor, Optimiser, Precision, Refit, Stopping, TrainConf
 pub use crop::{Crop, CropAt};
 pub use error::TrainError;
 pub use examples::{Dev, DevPart, Examples, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
-pub use kmeans::{Clustering, InMemory, KmeansConfig, KmeansError, Points, Seeding, assign, kmeans};
 pub use order::Batching;
 pub use predict::{BatchLimit, predict};
 pub use schedule::{Schedule, Stages, Steps};

@@ -2,7 +2,9 @@
 
 use std::ops::{ControlFlow, Range};
 
-use affekt_train::{Clustering, InMemory, KmeansConfig, KmeansError, Points, Seeding, assign, kmeans};
+use affekt_train::kmeans::{
+    Clustering, InMemory, KmeansConfig, KmeansError, Points, Seeding, assign, kmeans,
+};
 use tch::Device;
 
 use crate::formula;

@@ -10,7 +10,7 @@ mod seeding;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use affekt_train::{Clustering, InMemory, KmeansConfig, KmeansError, Seeding, assign, kmeans};
+use affekt_train::kmeans::{Clustering, InMemory, KmeansConfig, KmeansError, Seeding, assign, kmeans};
 use tch::Device;
 
 /// Clusters on the CPU, from the beginning or from `from`.

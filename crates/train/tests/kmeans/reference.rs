@@ -1,6 +1,6 @@
 //! The same points from the same centroids, as faiss clusters them.
 
-use affekt_train::InMemory;
+use affekt_train::kmeans::InMemory;
 use serde::Deserialize;
 
 use crate::{cluster_from, formula, ids, nearest};

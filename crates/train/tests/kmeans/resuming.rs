@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use affekt_train::{Clustering, InMemory, KmeansConfig, kmeans};
+use affekt_train::kmeans::{Clustering, InMemory, KmeansConfig, kmeans};
 use tch::Device;
 
 use crate::{cluster, formula};

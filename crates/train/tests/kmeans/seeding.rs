@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use affekt_train::{InMemory, KmeansConfig, Seeding};
+use affekt_train::kmeans::{InMemory, KmeansConfig, Seeding};
 
 use crate::{cluster, formula, nearest};
 
