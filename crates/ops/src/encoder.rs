@@ -71,7 +71,8 @@ fn read(section: &mut Section<'_>) -> Value {
     let name = section.required_text("from").unwrap_or_default();
     let normalise = read_normalise(section);
     let from = if name == RANDOM {
-        let architecture = section.one_of("architecture", Some(Architecture::Base), &architectures());
+        let default = default_architecture(section);
+        let architecture = section.one_of("architecture", default, &architectures());
         let architecture = architecture.map_or_else(
             || Family::from(Wav2VecConfig::large()),
             |architecture| architecture.config().into(),
@@ -83,6 +84,12 @@ fn read(section: &mut Section<'_>) -> Value {
         From::Checkpoint { name, config: read_fields(section, &EncoderConfig::default().into()) }
     };
     plain(&Params { from, normalise })
+}
+
+/// What is drawn where no architecture is named: BASE, or a wav2vec where the configuration says that it is of one.
+fn default_architecture(section: &mut Section<'_>) -> Option<Architecture> {
+    let model_type = section.node("config").and_then(|config| config.get("model_type")).map(to_json);
+    (model_type != Some("wav2vec".into())).then_some(Architecture::Base)
 }
 
 /// The published architectures, by name: those of wav2vec 2.0, and that of wav2vec.

@@ -3,10 +3,13 @@
 mod embed;
 mod infer;
 mod kept;
+mod kmeans;
 mod labels;
 mod predict;
 mod pretrain;
 mod rows;
+mod state_model;
+mod states;
 mod stepping;
 mod train;
 
@@ -29,9 +32,12 @@ impl WorkerOps {
     /// The ops it runs, with their versions.
     #[must_use]
     pub fn versions() -> BTreeMap<String, u32> {
-        use affekt_ops::{embed, infer, predict, pretrain, train};
+        use affekt_ops::{embed, infer, kmeans, predict, pretrain, state_model, states, train};
         let ops = [
             &embed::DEFINITION,
+            &state_model::DEFINITION,
+            &states::DEFINITION,
+            &kmeans::DEFINITION,
             &pretrain::DEFINITION,
             &train::DEFINITION,
             &predict::DEFINITION,
@@ -54,6 +60,9 @@ impl Ops for WorkerOps {
         }
         match job.op.as_str() {
             "embed" => embed::run(job, device, &self.embedder, context),
+            "state-model" => state_model::run(job, device, context),
+            "states" => states::run(job, device, context),
+            "kmeans" => kmeans::run(job, device, context),
             "pretrain" => pretrain::run(job, device, context),
             "train" => train::run(job, device, context),
             "predict" => predict::run(job, device, context),

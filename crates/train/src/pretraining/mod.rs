@@ -10,9 +10,11 @@ mod contrastive;
 mod learner;
 mod pseudo_labels;
 mod run;
+mod states;
 
 pub use config::PretrainConfig;
 pub use contrastive::{Contrastive, ContrastiveConfig, PaddedClips};
 pub use learner::{Clips, Learner, Learnt};
 pub use pseudo_labels::{FrameLabels, PseudoLabels, PseudoLabelsConfig};
 pub use run::{Pretrained, Pretraining, StepsDone, pretrain};
+pub use states::States;

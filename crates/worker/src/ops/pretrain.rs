@@ -63,6 +63,7 @@ impl Objective {
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let Params { objective, training, seed } = affekt_ops::params(job)?;
     let (card, checkpoint) = encoder::read(&job.open_one("encoder")?)?;
+    let encoder = card.wav2vec2("pretrain")?;
     let checkpoint = card.pretrained.then_some(&checkpoint);
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     card.check_fold(train_rows.fold)?;
@@ -91,7 +92,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
                 ));
             }
             let config = ContrastiveConfig {
-                encoder: overrides.of(&card.config),
+                encoder: overrides.of(encoder),
                 normalise: card.normalise,
                 negatives: *negatives,
                 temperature: *temperature,
@@ -109,7 +110,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
                 labels.first().ok_or_else(|| refused("pretraining by pseudo-labels reads some: `labels`"))?;
             let labels = LabelledFrames::open(labels, &examples)?;
             let config = PseudoLabelsConfig {
-                encoder: overrides.of(&card.config),
+                encoder: overrides.of(encoder),
                 normalise: card.normalise,
                 clusters: labels.clusters().to_vec(),
                 hidden: *hidden,

@@ -175,8 +175,7 @@ fn an_encoder_is_fine_tuned_and_exported_and_says_the_same() {
 fn a_wav2vec_is_refused_where_wav2vec_2_is_read() {
     let bench = Bench::new();
     let config = json!({ "model_type": "wav2vec" });
-    let card =
-        json!({ "version": 1, "name": "first", "config": config, "normalise": false, "pretrained": false });
+    let card = json!({ "version": 1, "name": "first", "config": config, "origin": "a test", "normalise": false, "pretrained": false });
     let metadata = BTreeMap::from([("card".to_owned(), card.to_string())]);
     let path = bench.path("first");
     std::fs::write(&path, Checkpoint { tensors: BTreeMap::new(), metadata }.to_bytes().unwrap()).unwrap();
