@@ -56,6 +56,8 @@ pub struct Label {
     pub emotion: String,
     /// How many recordings of the complete corpus have it, where the card tells.
     pub files: Option<usize>,
+    /// How many of these each session has, where the card tells; a session that is not named has none.
+    pub sessions: Option<BTreeMap<String, usize>>,
 }
 
 /// Something that is odd about a corpus, and known.
@@ -99,6 +101,19 @@ impl Card {
     /// Whether the official part of every recording is meant to be known.
     pub(crate) fn tells_part(&self) -> bool {
         self.grammar.tells_part() || self.tables.as_ref().is_some_and(|tables| tables.part.is_some())
+    }
+
+    /// How many recordings with labels that `keep` says yes to each session of the complete corpus has, where the card
+    /// tells of all of these.
+    #[must_use]
+    pub fn files_of_sessions(&self, keep: impl Fn(&Label) -> bool) -> Option<BTreeMap<&str, usize>> {
+        let mut files = BTreeMap::new();
+        for label in self.labels.values().filter(|label| keep(label)) {
+            for (session, of_session) in label.sessions.as_ref()? {
+                *files.entry(session.as_str()).or_default() += of_session;
+            }
+        }
+        Some(files)
     }
 
     /// How many recordings of the complete corpus have each emotion, where the card tells for all its labels.

@@ -8,6 +8,7 @@ use affekt_domain::{Role, Sex};
 use regex::Regex;
 
 use crate::grammar::{BadTemplate, PartRule, Rule, SexRule, Template};
+use crate::tables::RATER;
 use crate::{Card, EMOTIONS, Grammar, Label, LabelFile, Oddity, Tables, origin};
 
 const SEXES: [(&str, Sex); 2] = [("female", Sex::Female), ("male", Sex::Male)];
@@ -79,7 +80,8 @@ fn read_name(card: &mut Section, path: &str) -> Option<String> {
     is_plain.then(|| name.to_owned())
 }
 
-/// `labels: { native: emotion }` or `labels: { native: { emotion: …, files: … } }`.
+/// `labels: { native: emotion }` or `labels: { native: { emotion: …, files: … } }`. Of the files one may know how many there
+/// are, or how many each session has.
 fn read_labels(card: &mut Section, files: Option<usize>) -> BTreeMap<String, Label> {
     let own_words: Vec<String> = card.list("emotions").into_iter().filter_map(word).collect();
     let known: Vec<&str> = EMOTIONS.into_iter().chain(own_words.iter().map(String::as_str)).collect();
@@ -110,11 +112,11 @@ fn read_labels(card: &mut Section, files: Option<usize>) -> BTreeMap<String, Lab
         let label = if let Value::Map(_) = field.node.value {
             field.section(&format!("label `{}`", key.name), |label| {
                 let emotion = label.required("emotion").and_then(|field| read_emotion(field, diagnostics));
-                let files = label.optional_integer("files", 1..);
-                Some(Label { emotion: emotion?, files })
+                let (files, sessions) = label.optional("files").map(read_files).unwrap_or_default();
+                Some(Label { emotion: emotion?, files, sessions })
             })
         } else {
-            read_emotion(field, diagnostics).map(|emotion| Label { emotion, files: None })
+            read_emotion(field, diagnostics).map(|emotion| Label { emotion, files: None, sessions: None })
         };
         read.extend(label.map(|label| (key.name.clone(), label)));
     }
@@ -126,6 +128,18 @@ fn read_labels(card: &mut Section, files: Option<usize>) -> BTreeMap<String, Lab
         diagnostics.error(&labels.node.span, message);
     }
     read
+}
+
+/// `1708`, or `{ session: 384, other: 1324 }`.
+fn read_files(field: Field) -> (Option<usize>, Option<BTreeMap<String, usize>>) {
+    if !matches!(field.node.value, Value::Map(_)) {
+        return (field.integer(1..), None);
+    }
+    let sessions: Option<BTreeMap<String, usize>> = field.section("`files`", |sessions| {
+        let read = sessions.rest().into_iter();
+        Some(read.filter_map(|(key, field)| Some((key.name.clone(), field.integer(1..)?))).collect())
+    });
+    (sessions.as_ref().map(|sessions| sessions.values().sum()), sessions)
 }
 
 /// A remark, or `{ files: <regular expression>, remark: … }`.
@@ -148,7 +162,8 @@ fn read_grammar(
     let diagnostics = card.diagnostics();
     let speaker = card.required("speaker");
     let unknown = speaker.filter(|field| field.node.get("unknown").is_some());
-    let optional = ["text", "intensity", "session", "recording", "sex", "part"].map(|key| card.optional(key));
+    let optional =
+        ["text", "intensity", "style", "session", "recording", "sex", "part"].map(|key| card.optional(key));
     // Labels stand in paths, unless they stand in tables or are none.
     let label = if tables.is_some() { card.optional("label") } else { card.required("label") };
 
@@ -160,8 +175,9 @@ fn read_grammar(
     let rule = |field: Option<Field>| field.map(|field| read_rule(field, &path, diagnostics));
     let speaker_rule = rule(speaker.filter(|_| unknown.is_none()));
     let label_rule = rule(label);
-    let [text, intensity, session, recording, sex, part] = optional;
-    let [text, intensity, session, recording] = [text, intensity, session, recording].map(|it| rule(it)?);
+    let [text, intensity, style, session, recording, sex, part] = optional;
+    let [text, intensity, style, session, recording] =
+        [text, intensity, style, session, recording].map(|it| rule(it)?);
     let sex = sex.and_then(|field| read_sex(field, &path, diagnostics));
     let part_rule = part.and_then(|field| read_part(field, &path, diagnostics));
     let tables = tables.map(|node| {
@@ -185,6 +201,7 @@ fn read_grammar(
         sex,
         text,
         intensity,
+        style,
         session,
         part: part_rule,
         label: all_or_nothing(label_rule)?,
@@ -235,24 +252,47 @@ fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) ->
     Some((recording?, Tables { id, pattern, part, speaker, withheld, absent, files: files? }))
 }
 
-/// `{ label, values }` of a table, and `lines` of a text that is to become one. `shared` are the columns that every
-/// label file of the card has.
+/// `{ label, transcript, values }` of a table, and `lines` of a text that is to become one. `shared` are the columns that
+/// every label file of the card has.
 fn read_label_file(file: &mut Section, path: &str, shared: &[&str]) -> Option<LabelFile> {
+    let optional = file.boolean("optional", false);
     let lines = file.optional("lines");
     let pattern = lines.map(read_regex);
-    let label = file.optional_text("label");
+    let [label, transcript] = ["label", "transcript"].map(|key| file.optional_text(key));
     let values: Option<Vec<String>> = file.list("values").into_iter().map(word).collect();
     if let (Some(field), Some(Some(pattern))) = (lines, &pattern) {
         let groups: Vec<&str> = pattern.capture_names().flatten().collect();
         let values = values.iter().flatten().map(String::as_str);
-        for column in shared.iter().copied().chain(label.as_deref()).chain(values) {
+        for column in shared
+            .iter()
+            .copied()
+            .chain([&label, &transcript].into_iter().flatten().map(String::as_str))
+            .chain(values)
+        {
             if !groups.contains(&column) {
                 let (span, all) = (&field.node.span, "`lines` has the groups");
                 file.diagnostics().push(Diagnostic::unknown(span, "group", column, all, &groups));
             }
         }
     }
-    Some(LabelFile { path: path.to_owned(), lines: all_or_nothing(pattern)?, label, values: values? })
+    let ratings = file.optional("ratings").map(|field| {
+        if lines.is_none() {
+            field.expected("`lines` beside it: ratings stand below the lines that they are about");
+        }
+        field.list().into_iter().map(read_rating_lines).collect::<Option<Vec<_>>>()
+    });
+    let (lines, ratings) = (all_or_nothing(pattern)?, all_or_nothing(ratings)?.unwrap_or_default());
+    Some(LabelFile { path: path.to_owned(), optional, lines, label, transcript, values: values?, ratings })
+}
+
+/// An expression for the lines of single people, who must be named in them.
+fn read_rating_lines(field: Field) -> Option<Regex> {
+    let lines = read_regex(field)?;
+    if !lines.capture_names().flatten().any(|group| group == RATER) {
+        field.expected("an expression with the group `rater`: who it is that judges");
+        return None;
+    }
+    Some(lines)
 }
 
 /// A column whose words are `train`, `dev` and `test`, or `{ column, replace: { word: role } }`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use affekt_domain::Utterance;
+use affekt_domain::{Example, LabelScheme, Utterance};
 use serde::Serialize;
 
 use crate::Card;
@@ -18,7 +18,9 @@ pub struct Count {
 }
 
 impl Count {
-    fn is_complete(self) -> bool {
+    /// Whether there are as many as there should be, or nobody knows how many that is.
+    #[must_use]
+    pub fn is_complete(self) -> bool {
         self.expected.is_none_or(|expected| self.found == expected)
     }
 }
@@ -44,6 +46,8 @@ pub struct Completeness {
     pub speakers: Count,
     /// Recordings by emotion.
     pub emotions: BTreeMap<String, Count>,
+    /// Recordings by session, where there are sessions.
+    pub sessions: BTreeMap<String, Count>,
     /// What the card has to say about its numbers.
     pub note: Option<String>,
 }
@@ -52,8 +56,8 @@ impl Completeness {
     /// Whether there is as much as the card expects, neither less nor more.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let emotions = self.emotions.values().copied();
-        emotions.chain([self.files, self.speakers]).all(Count::is_complete)
+        let parts = self.emotions.values().chain(self.sessions.values()).copied();
+        parts.chain([self.files, self.speakers]).all(Count::is_complete)
     }
 }
 
@@ -85,6 +89,37 @@ pub fn completeness(card: &Card, utterances: &[Utterance]) -> Completeness {
         files: Count { found: own().count(), expected: card.files },
         speakers: Count { found: speakers.len(), expected: card.speakers },
         emotions: emotions.into_iter().map(|emotion| (emotion.to_owned(), count(emotion))).collect(),
+        sessions: by_session(card, utterances.iter(), card.files_of_sessions(|_| true)),
         note: card.count_note.clone(),
     }
+}
+
+/// How many labelled utterances of the card's corpus each session has under a scheme, and how many the complete corpus
+/// has, where the card tells. It tells nothing of a scheme that keeps some styles alone, or predicts numbers.
+#[must_use]
+pub fn labelled_sessions(card: &Card, scheme: &LabelScheme, examples: &[Example]) -> BTreeMap<String, Count> {
+    let rules = scheme.class_rules().filter(|_| scheme.styles.is_none());
+    let expected = rules.and_then(|rules| {
+        card.files_of_sessions(|label| rules.class_of(&card.name, &label.emotion).is_some())
+    });
+    by_session(card, examples.iter().map(|example| &example.utterance), expected)
+}
+
+/// The utterances of the card's corpus by session, without the corpus' name.
+fn by_session<'a>(
+    card: &Card,
+    utterances: impl Iterator<Item = &'a Utterance>,
+    expected: Option<BTreeMap<&str, usize>>,
+) -> BTreeMap<String, Count> {
+    let mut sessions = BTreeMap::<String, Count>::new();
+    for (session, files) in expected.iter().flatten() {
+        sessions.insert((*session).to_owned(), Count { found: 0, expected: Some(*files) });
+    }
+    let unknown = Count { found: 0, expected: expected.map(|_| 0) };
+    for utterance in utterances.filter(|utterance| utterance.corpus == card.name) {
+        let Some(session) = &utterance.session else { continue };
+        let name = session.split_once('/').map_or(session.as_str(), |(_, name)| name);
+        sessions.entry(name.to_owned()).or_insert(unknown).found += 1;
+    }
+    sessions
 }

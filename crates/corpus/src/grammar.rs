@@ -15,6 +15,7 @@ pub struct Grammar {
     pub(crate) sex: Option<SexRule>,
     pub(crate) text: Option<Rule>,
     pub(crate) intensity: Option<Rule>,
+    pub(crate) style: Option<Rule>,
     pub(crate) session: Option<Rule>,
     pub(crate) part: Option<PartRule>,
     /// `None` where paths do not tell.
@@ -35,6 +36,8 @@ pub struct Fields {
     pub text: Option<String>,
     /// The acted intensity.
     pub intensity: Option<String>,
+    /// How the speech came about.
+    pub style: Option<String>,
     /// The session's identifier within the corpus.
     pub session: Option<String>,
     /// The part that the corpus itself assigns it to.
@@ -67,6 +70,7 @@ impl Grammar {
             sex: self.sex.as_ref().and_then(|rule| rule.sex(&groups)),
             text: optional(&self.text),
             intensity: optional(&self.intensity),
+            style: optional(&self.style),
             session: optional(&self.session),
             part: self.part.as_ref().and_then(|rule| rule.part(&groups)),
             label: required(&self.label)?,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use affekt_audio::AudioFault;
-use affekt_domain::{Digest, Problem, Utterance, unknown_speaker};
+use affekt_domain::{Digest, Problem, Rating, Utterance, unknown_speaker};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,8 @@ pub struct AudioFacts {
 pub struct Ingested {
     /// The manifest, in the order of the files.
     pub utterances: Vec<Utterance>,
+    /// What single people say of them, in their order.
+    pub ratings: Vec<Rating>,
     /// For each utterance, the index of its file among those found.
     pub sources: Vec<usize>,
     /// For each file found, what decoding told; `None` where it could not be decoded.
@@ -135,8 +137,9 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
     problems.sort_by(|a, b| (&a.path, &a.kind).cmp(&(&b.path, &b.kind)));
 
     let utterances = files.iter().map(|file| utterance(card, file)).collect();
+    let ratings = files.iter().flat_map(|file| file.found.ratings.iter().cloned()).collect();
     let sources = files.iter().map(|file| file.index).collect();
-    Ingested { utterances, sources, facts, problems }
+    Ingested { utterances, ratings, sources, facts, problems }
 }
 
 /// A file that was decoded, now or before.
@@ -286,7 +289,9 @@ fn utterance(card: &Card, file: &Measured) -> Utterance {
         speaker: fields.speaker.as_deref().map_or_else(|| unknown_speaker(&card.name, stem), of_corpus),
         sex: fields.sex,
         text: fields.text.clone(),
+        transcript: found.transcript.clone(),
         intensity: fields.intensity.clone(),
+        style: fields.style.clone(),
         session: fields.session.as_deref().map(of_corpus),
         part: fields.part,
         label: fields.label.clone(),

@@ -34,7 +34,7 @@ mod wildcard;
 pub use affekt_config::shelf::ShelfError;
 pub use audit::{Audit, AuditError, Part, Shared, Sharing, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
-pub use completeness::{Completeness, Count, completeness};
+pub use completeness::{Completeness, Count, completeness, labelled_sessions};
 pub use grammar::{Fields, Grammar};
 pub use ingest::{AudioFacts, Ingested, ingest};
 pub use labels::{Labelled, label};

@@ -7,11 +7,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use affekt_config::list_names;
-use affekt_domain::Problem;
+use affekt_domain::{Problem, Rating};
 use rayon::prelude::*;
 
 use crate::tables::Told;
-use crate::{Card, Fields, ProblemKind};
+use crate::{Card, Fields, ProblemKind, Tables};
 
 /// The files of a corpus, sorted by path.
 #[derive(Debug, Clone)]
@@ -41,8 +41,12 @@ pub struct Found {
     pub fields: Fields,
     /// What the card calls its label in the common vocabulary, where it has one.
     pub emotion: Option<String>,
+    /// What is said, word for word, where label files tell.
+    pub transcript: Option<String>,
     /// What label files state in numbers.
     pub values: BTreeMap<String, f32>,
+    /// What single people say of it, where label files tell.
+    pub ratings: Vec<Rating>,
 }
 
 impl Found {
@@ -150,7 +154,7 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     if let Some(tables) = card.tables.as_ref().filter(|_| !found.is_empty()) {
         let listed = tables.read(&card.name, folder)?;
         problems.extend(listed.problems);
-        problems.extend(join(card, listed.recordings, &mut found));
+        problems.extend(join(card, tables, listed.recordings, &mut found));
     }
     problems.sort_by(|a, b| a.path.cmp(&b.path));
     if found.is_empty() {
@@ -277,27 +281,39 @@ fn read(card: &Card, file: File) -> Reading {
         inode: metadata.ino(),
         fields,
         emotion,
+        transcript: None,
         values: BTreeMap::new(),
+        ratings: Vec::new(),
         relative,
     }))
 }
 
 /// Adds what the label files say to what paths say, and tells of rows and recordings without a partner.
-fn join(card: &Card, mut recordings: HashMap<String, Told>, found: &mut [Found]) -> Vec<Problem> {
+fn join(
+    card: &Card,
+    tables: &Tables,
+    mut recordings: HashMap<String, Told>,
+    found: &mut [Found],
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut unlisted: Vec<&str> = Vec::new();
     let mut listed = HashSet::new();
     for file in found.iter_mut() {
         let Some(row) = file.fields.row.as_deref() else { continue };
         // A second copy of a recording has the same row.
-        let Some(told) = recordings.get(row).cloned() else {
+        let told = recordings.get(row).cloned().unwrap_or_default();
+        if tables.list_recordings() && !told.is_listed {
             unlisted.push(&file.relative);
-            continue;
-        };
+        }
         listed.insert(row.to_owned());
-        let Told { part, speaker, label, values } = told;
+        let Told { part, speaker, label, transcript, values, ratings, .. } = told;
+        let of_corpus = |name: &str| format!("{}/{name}", card.name);
+        let utterance = of_corpus(without_extension(&file.relative));
+        let own = |it: Rating| Rating { utterance: utterance.clone(), rater: of_corpus(&it.rater), ..it };
+        file.ratings = ratings.into_iter().map(own).collect();
         file.fields.part = part.or(file.fields.part);
         file.fields.speaker = file.fields.speaker.take().or(speaker);
+        file.transcript = transcript;
         file.values = values;
         if let Some(label) = label {
             match card.labels.get(&label) {
@@ -320,7 +336,7 @@ fn join(card: &Card, mut recordings: HashMap<String, Told>, found: &mut [Found])
         let message = format!("the label files have no row for it{others}: what they tell is unknown");
         problems.push(ProblemKind::Unlisted.of(&card.name, first, message));
     }
-    recordings.retain(|row, _| !listed.contains(row));
+    recordings.retain(|row, told| told.is_listed && !listed.contains(row));
     if let Some(first) = recordings.keys().min() {
         let others = many(recordings.len() - 1, "and another", "and {} others");
         let message = format!("the label files tell of a recording `{first}`{others} that is not here");

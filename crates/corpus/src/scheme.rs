@@ -41,32 +41,34 @@ fn label_folders(folders: &[PathBuf]) -> Vec<PathBuf> {
     folders.iter().map(|folder| folder.join("labels")).collect()
 }
 
-/// `targets: [names]`, or `classes` with the rules that lead to them.
+/// `targets: [names]`, or `classes` with the rules that lead to them; and `styles`, where not all speech is meant.
 fn read_scheme(scheme: &mut Section, folders: &[PathBuf]) -> Option<LabelScheme> {
     let name = scheme.required_text("name");
     let note = scheme.optional_text("note");
+    let styles = scheme.optional("styles").map(|styles| read_names(styles, "style"));
     let labels = match scheme.optional("targets") {
-        Some(targets) => Labels::Targets(read_targets(targets)?),
+        Some(targets) => Labels::Targets(read_names(targets, "target")?),
         None => Labels::Classes(read_rules(scheme, folders)),
     };
-    Some(LabelScheme { name: name?, labels, note })
+    let styles = styles.map_or(Some(None), |read| read.map(Some))?;
+    Some(LabelScheme { name: name?, styles, labels, note })
 }
 
-/// The names of the values that are to be predicted, each once.
-fn read_targets(field: Field) -> Option<Vec<String>> {
-    let mut targets: Vec<String> = Vec::new();
+/// Names of targets or styles, as `what` says: one at least, and each once.
+fn read_names(field: Field, what: &str) -> Option<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
     for item in field.list() {
         let name = item.text()?;
-        if targets.iter().any(|known| known == name) {
-            item.expected("each target once");
+        if names.iter().any(|known| known == name) {
+            item.expected(&format!("each {what} once"));
             return None;
         }
-        targets.push(name.to_owned());
+        names.push(name.to_owned());
     }
-    if targets.is_empty() {
-        field.expected("the names of one value or more");
+    if names.is_empty() {
+        field.expected(&format!("the names of one {what} or more"));
     }
-    (!targets.is_empty()).then_some(targets)
+    (!names.is_empty()).then_some(names)
 }
 
 fn read_rules(scheme: &mut Section, folders: &[PathBuf]) -> ClassRules {

@@ -165,8 +165,20 @@ impl Turn {
     }
 
     fn name(&self) -> String {
-        let sex = if self.is_female { 'F' } else { 'M' };
-        format!("{}_{sex}{:03}", self.dialogue, self.number)
+        format!("{}_{}{:03}", self.dialogue, self.sex(), self.number)
+    }
+
+    fn sex(&self) -> char {
+        if self.is_female { 'F' } else { 'M' }
+    }
+
+    fn sentence(&self, random: &mut SplitMix64) -> &'static str {
+        let nth = if self.dialogue.contains("script") {
+            2 * self.number as usize + usize::from(self.is_female)
+        } else {
+            random.below(SENTENCES.len())
+        };
+        SENTENCES[nth % SENTENCES.len()]
     }
 
     /// What tells it from all others, for draws.
@@ -197,8 +209,8 @@ impl Turn {
 }
 
 /// Makes `folder/IEMOCAP`, whole or not at all: utterances, and for each dialogue its evaluation, where each utterance
-/// has the lines of single people, and its transcription. Beside them lie some of the files `._*` that the release was
-/// packed with. The same numbers give the same bytes.
+/// has the lines of single people, and its transcription, where some lines are of no utterance. Beside them lie some of the
+/// files `._*` that the release was packed with. The same numbers give the same bytes.
 ///
 /// # Errors
 /// When the corpus is there already, or cannot be written, or the rate is out of range.
@@ -244,31 +256,71 @@ struct Texts {
     transcription: String,
 }
 
+/// What is said. All sessions say the same where they play the same scene.
+const SENTENCES: [&str; 16] = [
+    "I thought you had the tickets.",
+    "No. Not this time.",
+    "Well, we could still take the later train, couldn't we?",
+    "You never told me about the letter.",
+    "It's fine. Really, it's fine.",
+    "And then he just walked out, and nobody said a word.",
+    "I don't know what you want me to say.",
+    "Wait, they said yes? [LAUGHTER]",
+    "I have been standing in this line for two hours.",
+    "Okay.",
+    "She would have liked it here, I think.",
+    "Could you please look at the form again?",
+    "Since when do you care about the house?",
+    "That is the best news I have heard all year!",
+    "Maybe. I mean, who knows.",
+    "[BREATHING] Give me a minute.",
+];
+
+/// What somebody remarks on an utterance now and then.
+const REMARKS: [&str; 3] = ["a little", "at the end", "ironic (?)"];
+
 fn texts(turns: &[&Turn], config: &SyntheticDialogues) -> Texts {
     let mut evaluation = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n".to_owned();
     let mut transcription = String::new();
     let mut start_s = 1.5;
     for turn in turns {
-        let Manner { label, word, ratings, .. } = turn.manner;
-        let name = turn.name();
         let end_s = start_s + turn.samples as f64 / f64::from(config.rate_hz);
-        // Two people, who differ by a step at most.
         let mut random = turn.random(config.seed);
-        let second = ratings.map(|rating| (rating + random.below(3) as u32).saturating_sub(1).clamp(1, 5));
-        let [v, a, d] = [0, 1, 2].map(|of| f64::from(ratings[of] + second[of]) / 2.0);
-        // Where no label has most of the votes, all three differ.
-        let votes = if *label == "xxx" { ["Neutral", "Surprise", *word] } else { [*word; 3] };
-        let _ =
-            writeln!(evaluation, "[{start_s:.4} - {end_s:.4}]\t{name}\t{label}\t[{v:.4}, {a:.4}, {d:.4}]");
-        for (person, vote) in (2..).zip(votes) {
-            let _ = writeln!(evaluation, "C-E{person}:\t{vote};\t()");
-        }
-        for (person, [v, a, d]) in [(3, *ratings), (4, second)] {
-            let _ = writeln!(evaluation, "A-E{person}:\tval {v}; act {a}; dom  {d};\t()");
-        }
-        evaluation.push('\n');
-        let _ = writeln!(transcription, "{name} [{start_s:08.4}-{end_s:08.4}]: Nobody said this.");
+        let _ = write!(evaluation, "[{start_s:.4} - {end_s:.4}]\t{}", judgements(turn, &mut random));
+        let (name, sentence) = (turn.name(), turn.sentence(&mut random));
+        let _ = writeln!(transcription, "{name} [{start_s:08.4}-{end_s:08.4}]: {sentence}");
         start_s = end_s + 0.25;
     }
+    // What no utterance was cut from, and what nobody timed.
+    let (dialogue, end_s) = (&turns[0].dialogue, start_s + 0.5);
+    let _ = writeln!(transcription, "{dialogue}_MXX0 [{start_s:08.4}-{end_s:08.4}]: Mm-hm.\nM: Right.");
     Texts { evaluation, transcription }
+}
+
+/// An utterance's lines in an evaluation: what all came to, then who said what.
+fn judgements(turn: &Turn, random: &mut SplitMix64) -> String {
+    let Manner { label, word, ratings, .. } = turn.manner;
+    // Two people, who differ by a step at most.
+    let second = ratings.map(|rating| (rating + random.below(3) as u32).saturating_sub(1).clamp(1, 5));
+    let [v, a, d] = [0, 1, 2].map(|of| f64::from(ratings[of] + second[of]) / 2.0);
+    let mut lines = format!("{}\t{label}\t[{v:.4}, {a:.4}, {d:.4}]\n", turn.name());
+    // Where no label has most of the votes, all three differ.
+    let [e2, e3, e4] = if *label == "xxx" { ["Neutral", "Surprise", *word] } else { [*word; 3] };
+    let also = if random.below(4) == 0 { " Frustration;" } else { "" };
+    let remark = if random.below(8) == 0 { REMARKS[random.below(REMARKS.len())] } else { "" };
+    // The actors judge themselves: `F1` is the woman of session 1.
+    let actor = format!("{}{}", turn.sex(), turn.session);
+    for (person, votes, remark) in
+        [("E2", e2, ""), ("E3", &format!("{e3};{also}"), remark), ("E4", e4, ""), (&actor, word, "")]
+    {
+        let votes = votes.trim_end_matches(';');
+        let _ = writeln!(lines, "C-{person}:\t{votes};\t({remark})");
+    }
+    for (person, [v, a, d], remark) in [("E3", *ratings, ""), ("E4", second, remark)] {
+        let _ = writeln!(lines, "A-{person}:\tval {v}; act {a}; dom  {d};\t({remark})");
+    }
+    // The release lacks the dominance of some.
+    let [v, a, _] = ratings;
+    let _ = writeln!(lines, "A-{actor}:\tval {v}; act {a}; dom  ;\t()\n");
+    lines
 }

@@ -2,19 +2,27 @@
 //!
 //! A card names the files, the column that names recordings, and what else their columns hold. Columns are found by name,
 //! in any order, by letters and digits alone: `SouthAfrica_Sadness` is `South Africa_Sadness`. A text that is no table is
-//! read as one by an expression: each line that it fits is a row, and its named groups are the columns.
+//! read as one by an expression: each line that it fits is a row, and its named groups are the columns. Below a row may
+//! stand what single people say of its recording.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
 use affekt_config::{list_names, nearest};
-use affekt_domain::{Problem, Role};
+use affekt_domain::{Problem, Rating, Role};
 use csv::{ReaderBuilder, StringRecord};
 use regex::Regex;
 
 use crate::delimited::delimiter;
 use crate::{CorpusError, ProblemKind, wildcard};
+
+/// The group of an expression for ratings that says who judges.
+pub(crate) const RATER: &str = "rater";
+/// That of labels, between semicolons.
+const LABELS: &str = "labels";
+/// That of a remark.
+const COMMENT: &str = "comment";
 
 /// How to read a corpus' label files.
 #[derive(Debug, Clone)]
@@ -40,21 +48,33 @@ pub struct Tables {
 pub struct LabelFile {
     /// Its path in the corpus' folder; with `*`, the files that it fits are one table.
     pub(crate) path: String,
+    /// Whether it may be missing, or lack a row for a recording, or have rows for recordings that are not there.
+    pub(crate) optional: bool,
     /// Of a text that is no table: what its rows are. The named groups are the columns.
     pub(crate) lines: Option<Regex>,
     /// The column of labels.
     pub(crate) label: Option<String>,
+    /// The column of what is said, word for word.
+    pub(crate) transcript: Option<String>,
     /// The columns of numbers, which are also the names of the values.
     pub(crate) values: Vec<String>,
+    /// What lines below a row are judgements of single people. Groups other than [`RATER`], [`LABELS`] and [`COMMENT`] are
+    /// numbers, of the group's name.
+    pub(crate) ratings: Vec<Regex>,
 }
 
 /// What the files say about one recording.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Told {
+    /// Whether a file that should have a row for every recording has one for it.
+    pub is_listed: bool,
     pub part: Option<Role>,
     pub speaker: Option<String>,
     pub label: Option<String>,
+    pub transcript: Option<String>,
     pub values: BTreeMap<String, f32>,
+    /// Utterance and rater go by the names that the files have for them.
+    pub ratings: Vec<Rating>,
 }
 
 /// What all files say, by what they call recordings.
@@ -68,6 +88,11 @@ impl Tables {
         self.files.iter().any(|file| file.label.is_some())
     }
 
+    /// Whether some file should have a row for every recording.
+    pub(crate) fn list_recordings(&self) -> bool {
+        self.files.iter().any(|file| !file.optional)
+    }
+
     /// Reads the files in `folder`. One that is not there is a problem and tells nothing.
     ///
     /// # Errors
@@ -78,7 +103,7 @@ impl Tables {
             let unreadable =
                 |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
             let paths = wildcard::paths(folder, &file.path).map_err(unreadable)?;
-            if paths.is_empty() {
+            if paths.is_empty() && !file.optional {
                 let message = "there is no such label file: what it tells is unknown";
                 listed.problems.push(ProblemKind::MissingTable.of(corpus, &file.path, message));
             }
@@ -113,23 +138,26 @@ impl Tables {
     ) -> Result<OddCells<'static>, Wrong> {
         let columns = Columns::find(self, file, &table.header)?;
         let mut odd = OddCells::default();
-        for (line, row) in table.rows {
-            let cell = |column: usize| {
-                let cell = row.get(column).unwrap_or_default().trim();
-                (!cell.is_empty() && !self.absent.contains(cell)).then_some(cell)
-            };
+        for Row { line, cells, below } in table.rows {
+            let cell = |column: usize| self.told(cells.get(column)?);
             let Some(id) = cell(columns.id).and_then(|cell| self.name(cell)) else {
-                odd.add(line, &self.id, row.get(columns.id).unwrap_or_default(), "no recording's name");
+                odd.add(line, &self.id, cells.get(columns.id).unwrap_or_default(), "no recording's name");
                 continue;
             };
-            if let Some((other, first)) = places.insert(id.to_owned(), (path.to_owned(), line)) {
+            if let Some((other, first)) = places.get(id) {
+                if file.optional {
+                    odd.add(line, &self.id, id, "a recording that has a row already");
+                    continue;
+                }
                 let place = if other == path { String::new() } else { format!(" of {other}") };
                 return Err((
                     Some(line),
                     format!("`{id}` stands at line {first}{place} already: keep one of them"),
                 ));
             }
+            places.insert(id.to_owned(), (path.to_owned(), line));
             let told = recordings.entry(id.to_owned()).or_default();
+            told.is_listed |= !file.optional;
             let contradiction = |what: &str| {
                 let what =
                     format!("`{id}` has another {what} than in another label file: correct one of them");
@@ -157,19 +185,50 @@ impl Tables {
             if let Some(label) = columns.label.and_then(cell) {
                 told.label = Some(label.to_owned());
             }
-            for (name, at) in file.values.iter().zip(&columns.values) {
-                let Some(cell) = cell(*at) else { continue };
-                match cell.parse::<f32>() {
-                    Ok(value) if value.is_finite() => {
-                        told.values.insert(name.clone(), value);
-                    }
-                    // What tools write for nothing.
-                    Ok(value) if value.is_nan() => {}
-                    _ => odd.add(line, name, cell, "no number"),
-                }
+            if let Some(transcript) = columns.transcript.and_then(cell) {
+                told.transcript = Some(transcript.to_owned());
             }
+            for (name, at) in file.values.iter().zip(&columns.values) {
+                let value = cell(*at).and_then(|cell| odd.number(line, name, cell));
+                told.values.extend(value.map(|value| (name.clone(), value)));
+            }
+            let ratings =
+                below.iter().filter_map(|(line, text)| self.rating(file, id, *line, text, &mut odd));
+            told.ratings.extend(ratings);
         }
         Ok(odd)
+    }
+
+    /// What a line says of the recording called `id`, where it is one person's judgement and says something.
+    fn rating(
+        &self,
+        file: &LabelFile,
+        id: &str,
+        line: u64,
+        text: &str,
+        odd: &mut OddCells,
+    ) -> Option<Rating> {
+        let (lines, found) = file.ratings.iter().find_map(|lines| Some((lines, lines.captures(text)?)))?;
+        let cell = |group: &str| self.told(found.name(group)?.as_str());
+        let labels = cell(LABELS).unwrap_or_default().split(';').filter_map(|label| self.told(label));
+        let numbers =
+            lines.capture_names().flatten().filter(|group| ![RATER, LABELS, COMMENT].contains(group));
+        let value = |group: &str| Some((group.to_owned(), odd.number(line, group, cell(group)?)?));
+        let rating = Rating {
+            utterance: id.to_owned(),
+            rater: cell(RATER)?.to_owned(),
+            labels: labels.map(str::to_owned).collect(),
+            values: numbers.filter_map(value).collect(),
+            comment: cell(COMMENT).map(str::to_owned),
+        };
+        let says_nothing = rating.labels.is_empty() && rating.values.is_empty() && rating.comment.is_none();
+        (!says_nothing).then_some(rating)
+    }
+
+    /// What a cell says, where it says something.
+    fn told<'c>(&self, cell: &'c str) -> Option<&'c str> {
+        let cell = cell.trim();
+        (!cell.is_empty() && !self.absent.contains(cell)).then_some(cell)
     }
 
     /// The name of a recording in a cell.
@@ -189,20 +248,24 @@ impl LabelFile {
                 ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
             let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
             let row = |row: csv::Result<StringRecord>| {
-                let row = row.map_err(|error| (None, error.to_string()))?;
-                Ok((row.position().map_or(0, csv::Position::line), row))
+                let cells = row.map_err(|error| (None, error.to_string()))?;
+                Ok(Row { line: cells.position().map_or(0, csv::Position::line), cells, below: Vec::new() })
             };
             return Ok(Table { header, rows: reader.records().map(row).collect::<Result<_, _>>()? });
         };
         // Between the rows may stand what people wrote, in whatever encoding.
         let text = String::from_utf8_lossy(&bytes);
         let groups: Vec<&str> = lines.capture_names().flatten().collect();
-        let row = |(line, text)| {
-            let found = lines.captures(text)?;
-            let cell = |group: &&str| found.name(group).map_or("", |cell| cell.as_str());
-            Some((line, groups.iter().map(cell).collect()))
-        };
-        Ok(Table { header: groups.iter().collect(), rows: (1..).zip(text.lines()).filter_map(row).collect() })
+        let mut rows: Vec<Row> = Vec::new();
+        for (line, text) in (1..).zip(text.lines()) {
+            if let Some(found) = lines.captures(text) {
+                let cell = |group: &&str| found.name(group).map_or("", |cell| cell.as_str());
+                rows.push(Row { line, cells: groups.iter().map(cell).collect(), below: Vec::new() });
+            } else if let Some(row) = rows.last_mut() {
+                row.below.push((line, text.to_owned()));
+            }
+        }
+        Ok(Table { header: groups.iter().collect(), rows })
     }
 }
 
@@ -210,8 +273,15 @@ impl LabelFile {
 struct Table {
     /// The names of the columns.
     header: StringRecord,
-    /// The rows, each with its line in the file.
-    rows: Vec<(u64, StringRecord)>,
+    rows: Vec<Row>,
+}
+
+/// A row, with its line in the file.
+struct Row {
+    line: u64,
+    cells: StringRecord,
+    /// The lines of a text between this row and the next, each with its number.
+    below: Vec<(u64, String)>,
 }
 
 /// What is wrong with a file as a whole, and at which line.
@@ -223,6 +293,7 @@ struct Columns {
     part: Option<usize>,
     speaker: Option<usize>,
     label: Option<usize>,
+    transcript: Option<usize>,
     /// In the order of [`LabelFile::values`].
     values: Vec<usize>,
 }
@@ -254,6 +325,7 @@ impl Columns {
             part: tables.part.as_ref().map(|(name, _)| required(name)).transpose()?,
             speaker: tables.speaker.as_deref().map_or(Ok(None), at)?,
             label: file.label.as_deref().map(required).transpose()?,
+            transcript: file.transcript.as_deref().map(required).transpose()?,
             values: file.values.iter().map(|name| required(name)).collect::<Result<_, _>>()?,
         })
     }
@@ -275,6 +347,19 @@ impl<'a> OddCells<'a> {
     fn add(&mut self, line: u64, column: &str, cell: &str, what: &'a str) {
         let first = || (format!("line {line}: `{cell}` under `{column}`"), 0);
         self.found.entry((column.to_owned(), what)).or_insert_with(first).1 += 1;
+    }
+
+    /// The number in a cell that says something, where it is one.
+    fn number(&mut self, line: u64, column: &str, cell: &str) -> Option<f32> {
+        match cell.parse::<f32>() {
+            Ok(value) if value.is_finite() => Some(value),
+            // What tools write for nothing.
+            Ok(value) if value.is_nan() => None,
+            _ => {
+                self.add(line, column, cell, "no number");
+                None
+            }
+        }
     }
 
     fn problems(self, corpus: &str, path: &str) -> Vec<Problem> {

@@ -11,6 +11,9 @@ use crate::{Target, Utterance};
 pub struct LabelScheme {
     /// Its name: `seven`.
     pub name: String,
+    /// The styles of speech that it keeps; `None` where it keeps every utterance, whether or not its style is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub styles: Option<Vec<String>>,
     /// What it makes of an utterance.
     pub labels: Labels,
     /// A remark that stands in every report using the scheme.
@@ -56,8 +59,8 @@ pub enum Verdict {
     Target(Target),
     /// The corpus tells nothing that the scheme asks for.
     Withheld,
-    /// The scheme has no place for it: it has an emotion of no class, or lacks one of several values (whose name this
-    /// is).
+    /// The scheme has no place for it: it has an emotion of no class, or a style of speech that is not kept, or lacks one
+    /// of several values (whose name this is).
     LeftOut(String),
 }
 
@@ -65,6 +68,11 @@ impl LabelScheme {
     /// What the scheme says about an utterance.
     #[must_use]
     pub fn judge(&self, utterance: &Utterance) -> Verdict {
+        if let Some(styles) = &self.styles
+            && !utterance.style.as_ref().is_some_and(|style| styles.contains(style))
+        {
+            return Verdict::LeftOut(utterance.style.clone().unwrap_or_else(|| "unknown style".to_owned()));
+        }
         match &self.labels {
             Labels::Classes(rules) => {
                 let Some(emotion) = &utterance.emotion else { return Verdict::Withheld };
@@ -125,7 +133,9 @@ mod tests {
             speaker: format!("{corpus}/a"),
             sex: None,
             text: None,
+            transcript: None,
             intensity: None,
+            style: None,
             session: None,
             part: None,
             label: emotion.map(str::to_owned),
@@ -145,7 +155,8 @@ mod tests {
             rename: BTreeMap::from([("calm".into(), "neutral".into())]),
             corpora: BTreeMap::from([("SAVEE".into(), Relabelling::Everything("surprise".into()))]),
         };
-        let scheme = LabelScheme { name: "test".into(), labels: Labels::Classes(rules), note: None };
+        let scheme =
+            LabelScheme { name: "test".into(), styles: None, labels: Labels::Classes(rules), note: None };
         let judge = |corpus, emotion| scheme.judge(&utterance(corpus, emotion, &[]));
         let class = |class: &str| Verdict::Target(Target::Class(class.into()));
         assert_eq!(judge("RAVDESS", Some("calm")), class("neutral"));
@@ -156,9 +167,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_of_a_style_that_is_kept_is_left_out() {
+        let rules = ClassRules { classes: Some(vec!["sad".into()]), ..ClassRules::default() };
+        let styles = Some(vec!["improvised".to_owned()]);
+        let scheme = LabelScheme { name: "one".into(), styles, labels: Labels::Classes(rules), note: None };
+        let judge = |style: Option<&str>, emotion: Option<&str>| {
+            scheme.judge(&Utterance { style: style.map(str::to_owned), ..utterance("C", emotion, &[]) })
+        };
+        assert_eq!(judge(Some("improvised"), Some("sad")), Verdict::Target(Target::Class("sad".into())));
+        assert_eq!(judge(Some("improvised"), Some("angry")), Verdict::LeftOut("angry".into()));
+        assert_eq!(judge(Some("scripted"), Some("sad")), Verdict::LeftOut("scripted".into()));
+        // A blind row of another style is no row to predict.
+        assert_eq!(judge(Some("scripted"), None), Verdict::LeftOut("scripted".into()));
+        assert_eq!(judge(None, Some("sad")), Verdict::LeftOut("unknown style".into()));
+    }
+
+    #[test]
     fn values_come_in_the_order_of_the_scheme_all_or_none() {
         let targets = Labels::Targets(["valence", "arousal"].map(String::from).into());
-        let scheme = LabelScheme { name: "two".into(), labels: targets, note: None };
+        let scheme = LabelScheme { name: "two".into(), styles: None, labels: targets, note: None };
         let judge = |values: &[(&str, f32)]| scheme.judge(&utterance("C", None, values));
         let both = judge(&[("arousal", 0.25), ("awe", 0.5), ("valence", 0.75)]);
         assert_eq!(both, Verdict::Target(Target::Values(vec![0.75, 0.25])));

@@ -17,6 +17,8 @@ pub struct Prediction {
     pub session: Option<String>,
     /// Its speaker's sex, where known.
     pub sex: Option<Sex>,
+    /// How its speech came about, where the corpus has several ways.
+    pub style: Option<String>,
     /// The fold, from 1.
     pub fold: u32,
     /// The seed of the training run.

@@ -47,8 +47,12 @@ pub struct Utterance {
     pub sex: Option<Sex>,
     /// What was said (a sentence's or word's identifier within the corpus), where the corpus tells.
     pub text: Option<String>,
+    /// What was said, word for word, where the corpus tells.
+    pub transcript: Option<String>,
     /// The acted intensity or level, where the corpus tells.
     pub intensity: Option<String>,
+    /// How the speech came about, where the corpus has several ways: `scripted`, `improvised`.
+    pub style: Option<String>,
     /// The recording session (`<corpus>/<session>`), where the corpus has sessions.
     pub session: Option<String>,
     /// The part that the corpus itself assigns it to, where it has official parts.

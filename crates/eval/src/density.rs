@@ -56,6 +56,7 @@ mod tests {
             speaker: "C/1".into(),
             session: None,
             sex: None,
+            style: None,
             fold: 1,
             seed: 1,
             role: Role::Test,

@@ -1,4 +1,4 @@
-//! The same figures for one corpus, one sex, one speaker or one session.
+//! The same figures for one corpus, one sex, one speaker, one session or one style of speech.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::measure::{PerMeasure, mean};
 use crate::statistic::{Figures, Statistic};
 use crate::sums::{Key, Sums};
 
-/// A variant's scores by corpus, sex, speaker and session.
+/// A variant's scores by corpus, sex, speaker, session and style of speech.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Groups {
     /// Corpus → its scores.
@@ -22,6 +22,9 @@ pub struct Groups {
     /// Session → its scores. Empty where no corpus has sessions.
     #[serde(default)]
     pub session: BTreeMap<String, Group>,
+    /// Style of speech (`scripted`, `improvised`) → its scores. Empty where no corpus has several.
+    #[serde(default)]
+    pub style: BTreeMap<String, Group>,
 }
 
 /// The scores of a part of the predictions.
@@ -43,7 +46,7 @@ pub struct GroupSummary {
     pub pooled: f64,
 }
 
-/// The predictions in `sums` by corpus, sex, speaker and session.
+/// The predictions in `sums` by corpus, sex, speaker, session and style of speech.
 pub(crate) fn groups<S: Statistic>(sums: &Sums<'_, S>) -> Groups {
     let tells_sex = sums.parts.keys().any(|key| key.sex.is_some());
     Groups {
@@ -51,6 +54,7 @@ pub(crate) fn groups<S: Statistic>(sums: &Sums<'_, S>) -> Groups {
         sex: by(sums, |key| tells_sex.then(|| key.sex.map_or("unknown", Sex::name))),
         speaker: by(sums, |key| is_known_speaker(key.speaker).then_some(key.speaker)),
         session: by(sums, |key| key.session),
+        style: by(sums, |key| key.style),
     }
 }
 

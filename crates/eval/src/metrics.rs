@@ -71,7 +71,7 @@ pub struct VariantMetrics {
     pub aggregate: Aggregate,
     /// What hearing nothing would give.
     pub baselines: Baselines,
-    /// The same by corpus, sex, speaker and session.
+    /// The same by corpus, sex, speaker, session and style of speech.
     pub groups: Groups,
     /// The same by session and seed.
     #[serde(default, skip_serializing_if = "Sessions::is_empty")]

@@ -17,6 +17,7 @@ pub(crate) struct Key<'a> {
     pub corpus: &'a str,
     pub sex: Option<Sex>,
     pub session: Option<&'a str>,
+    pub style: Option<&'a str>,
     /// Who is resampled as a whole.
     pub speaker: &'a str,
 }
@@ -61,6 +62,7 @@ impl<'a, S: Statistic> Sums<'a, S> {
                 corpus: &row.corpus,
                 sex: row.sex,
                 session: row.session.as_deref(),
+                style: row.style.as_deref(),
                 speaker: &row.speaker,
             };
             add(parts.entry(key).or_insert_with(|| empty.clone()), row);

@@ -15,6 +15,7 @@ fn row(variant: &str, seed: u64, utterance: &str, label: &str, predicted: &str) 
         speaker: utterance.rsplit_once('/').unwrap().0.into(),
         session: None,
         sex: None,
+        style: None,
         fold: 1,
         seed,
         role: Role::Test,

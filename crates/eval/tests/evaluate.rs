@@ -38,6 +38,7 @@ fn row_of(classes: &[&str], fold: u32, seed: u64, text: &str) -> Prediction {
         speaker: speaker.into(),
         session: None,
         sex: None,
+        style: None,
         fold,
         seed,
         role: Role::Test,
@@ -127,6 +128,30 @@ fn speakers_and_sessions_by_hand() {
     assert!(text.contains("\"N/first\": [{\n        \"seed\": 1,"), "{text}");
 }
 
+#[test]
+fn styles_cut_through_speakers() {
+    let mut rows = two_folds();
+    assert!(evaluate(about(&["a", "b"]), &rows, None).unwrap().groups.style.is_empty());
+    let whole = evaluate(about(&["a", "b"]), &rows, None).unwrap();
+    // Of each of N's speakers one utterance is scripted, one improvised; S has no styles.
+    rows.iter_mut().filter(|row| row.corpus == "N").for_each(|row| {
+        let style = if row.utterance.ends_with("/1") { "scripted" } else { "improvised" };
+        row.style = Some(style.into());
+    });
+    let metrics = evaluate(about(&["a", "b"]), &rows, None).unwrap();
+    let wa = |style: &str| {
+        let group = metrics.groups.style[style];
+        let wa = of(&group.scores, Measure::Wa);
+        (group.support, wa.mean, wa.pooled)
+    };
+    assert_eq!(metrics.groups.style.len(), 2);
+    assert_eq!(wa("scripted"), (2, 1.0, 1.0));
+    // Right in fold 1 with seed 1, and in no other cell.
+    assert_eq!(wa("improvised"), (2, 0.25, 0.25));
+    // Nothing else moves: intervals resample speakers, not speakers' styles.
+    assert_eq!((metrics.aggregate, metrics.groups.speaker), (whole.aggregate, whole.groups.speaker));
+}
+
 /// The spreads and the rest of every measure, by the definitions that hold for UAR in `by_hand`.
 #[test]
 fn every_measure_is_summed_up_alike() {
@@ -176,7 +201,7 @@ fn files_from_before_there_were_comparisons_are_read() {
     let mut old = serde_json::to_value(Metrics::new("e".into(), vec![variant])).unwrap();
     assert!(old.get("comparisons").is_none());
     let groups = old["variants"][0]["groups"].as_object_mut().unwrap();
-    assert!(groups.remove("speaker").is_some() && groups.remove("session").is_some());
+    assert!(["speaker", "session", "style"].into_iter().all(|kind| groups.remove(kind).is_some()));
     let read: Metrics = serde_json::from_value(old).unwrap();
     assert_eq!(read.comparisons, None);
     assert!(read.variants[0].groups.speaker.is_empty());

@@ -32,6 +32,7 @@ fn row(fold: u32, seed: u64, utterance: &str, truth: &[f32], said: &[f32]) -> Pr
         speaker: speaker.into(),
         session: None,
         sex: None,
+        style: None,
         fold,
         seed,
         role: Role::Test,

@@ -31,7 +31,7 @@ pub const SELECTED: &str = "selected on these rows";
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "evaluate",
-    version: 3,
+    version: 4,
     about: "the figures of a variant, over all its folds and seeds",
     inputs: &[
         InputPort::many("predictions", &[Kind::Predictions]),

@@ -22,7 +22,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "examples",
-    version: 3,
+    version: 4,
     about: "the manifests of all corpora, labelled by their schemes",
     inputs: &[InputPort::many("manifests", &[Kind::Manifest])],
     outputs: &[OutputPort::new("examples", Kind::Examples)],

@@ -109,6 +109,7 @@ mod tests {
             sex: None,
             text: None,
             intensity: None,
+            style: None,
             session: None,
             part: None,
             label: Some("sad".into()),
@@ -116,7 +117,8 @@ mod tests {
             row: None,
         };
         let (path, relative, emotion) = ("/c/1.wav".into(), "1.wav".into(), Some("sad".into()));
-        Found { path, relative, size: 60, mtime_ns: 7, inode, fields, emotion, values: [].into() }
+        let (transcript, values, ratings) = (None, [].into(), Vec::new());
+        Found { path, relative, size: 60, mtime_ns: 7, inode, fields, emotion, transcript, values, ratings }
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl HostOps {
         let mut hints = lock(&self.hints);
         let remembered = hints.remember(scan.found.iter().zip(&ingested.facts));
         remembered.map_err(|error| Failure::because(&error))?;
-        let manifest = serde_json::to_vec(&(&ingested.utterances, &ingested.problems));
+        let manifest = serde_json::to_vec(&(&ingested.utterances, &ingested.problems, &ingested.ratings));
         let fingerprint = hash_bytes(&manifest.map_err(|error| Failure::because(&error))?);
         Ok((ingested, fingerprint))
     }

@@ -21,10 +21,14 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "ingest",
-    version: 3,
+    version: 4,
     about: "a corpus folder becomes a manifest",
     inputs: &[],
-    outputs: &[OutputPort::new("manifest", Kind::Manifest), OutputPort::new("problems", Kind::Problems)],
+    outputs: &[
+        OutputPort::new("manifest", Kind::Manifest),
+        OutputPort::new("problems", Kind::Problems),
+        OutputPort::new("ratings", Kind::Ratings),
+    ],
     params: no_params,
     grain: Grain::Whole,
     place: Place::Runner,
@@ -48,7 +52,8 @@ pub(crate) fn run(
     }
     let (manifest, problems) = (job.output("manifest")?, job.output("problems")?);
     affekt_table::manifest::write(manifest, &ingested.utterances).map_err(crate::table::unwritten)?;
-    affekt_table::problems::write(problems, &ingested.problems).map_err(crate::table::unwritten)
+    affekt_table::problems::write(problems, &ingested.problems).map_err(crate::table::unwritten)?;
+    affekt_table::ratings::write(job.output("ratings")?, &ingested.ratings).map_err(crate::table::unwritten)
 }
 
 /// A corpus of which nothing is left is no corpus: an experiment without it would go unnoticed.

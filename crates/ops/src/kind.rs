@@ -12,6 +12,8 @@ pub enum Kind {
     Manifest,
     /// What is not as it should be in one corpus.
     Problems,
+    /// What single people say of the utterances of one corpus.
+    Ratings,
     /// The labelled utterances of an experiment.
     Examples,
     /// The roles of the examples in every fold.
@@ -57,6 +59,7 @@ impl fmt::Display for Kind {
         match self {
             Self::Manifest => f.write_str("a manifest"),
             Self::Problems => f.write_str("a table of problems"),
+            Self::Ratings => f.write_str("ratings of single people"),
             Self::Examples => f.write_str("examples"),
             Self::Folds => f.write_str("folds"),
             Self::Audit => f.write_str("an audit"),

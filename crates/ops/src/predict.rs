@@ -18,7 +18,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "predict",
-    version: 3,
+    version: 4,
     about: "what a trained network says about dev and test rows",
     inputs: &[
         InputPort::one("model", &[Kind::Model]),

@@ -26,7 +26,7 @@ pub struct Params {
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "split",
-    version: 2,
+    version: 3,
     about: "the examples of one fold by role",
     inputs: &[InputPort::one("examples", &[Kind::Examples]), InputPort::one("folds", &[Kind::Folds])],
     outputs: &[
@@ -63,6 +63,7 @@ pub(crate) fn run(job: &Job) -> Result<(), Failure> {
             speaker: example.utterance.speaker.clone(),
             session: example.utterance.session.clone(),
             sex: example.utterance.sex,
+            style: example.utterance.style.clone(),
         });
         let rows = Rows { role, fold, task: examples.task.clone(), rows: rows.collect() };
         affekt_table::rows::write(job.output(role.name())?, &rows).map_err(crate::table::unwritten)?;

@@ -1,4 +1,4 @@
-//! How a variant fares corpus by corpus, session by session, on women and on men.
+//! How a variant fares corpus by corpus, session by session, on scripted and on improvised speech, on women and on men.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,7 @@ pub(crate) fn groups(metrics: &VariantMetrics, slug: &str) -> Table {
     let kinds = [
         ("Corpus", &metrics.groups.corpus),
         ("Session", &metrics.groups.session),
+        ("Style", &metrics.groups.style),
         ("Sex", &metrics.groups.sex),
     ];
     let kinds = kinds.into_iter().filter(|(_, groups)| !groups.is_empty());

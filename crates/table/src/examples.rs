@@ -7,7 +7,7 @@ use affekt_domain::{Example, Task};
 use crate::columns::read_rows;
 use crate::targets::EXAMPLES as COLUMN;
 use crate::writer::{schema, write_rows};
-use crate::{TableError, TableFile, manifest, targets};
+use crate::{TableError, TableFile, manifest, stated, targets};
 
 /// The kind of these tables.
 pub const KIND: &str = "examples";
@@ -31,18 +31,18 @@ pub struct Examples {
 /// When a target is none of the task's, or the file cannot be written.
 pub fn write(path: &Path, examples: &Examples) -> Result<(), TableError> {
     check(&examples.task, &examples.examples).map_err(TableError::Unwritable)?;
-    let stated = manifest::stated_names(examples.examples.iter().map(|row| &row.utterance));
+    let names = stated::names(examples.examples.iter().map(|row| &row.utterance.values));
     let mut fields = manifest::fields();
     fields.push(targets::field(&examples.task, &COLUMN, true));
     let mut metadata = vec![
         ("scheme", examples.scheme.clone()),
         targets::metadata(&examples.task),
-        manifest::metadata(&stated),
+        stated::metadata(&names),
     ];
     metadata.extend(examples.note.clone().map(|note| ("note", note)));
     write_rows(path, &schema(KIND, fields, &metadata), &examples.examples, |rows| {
         let utterances: Vec<_> = rows.iter().map(|row| &row.utterance).collect();
-        let mut columns = manifest::columns(&utterances, &stated);
+        let mut columns = manifest::columns(&utterances, &names);
         columns.push(targets::column(&examples.task, rows.iter().map(|row| row.target.as_ref())));
         Ok(columns)
     })
@@ -54,10 +54,10 @@ pub fn write(path: &Path, examples: &Examples) -> Result<(), TableError> {
 /// When it is no table of examples, or damaged.
 pub fn read(file: &TableFile) -> Result<Examples, TableError> {
     file.expect_kind(KIND)?;
-    let (task, stated) = (targets::task(file)?, manifest::read_stated_names(file)?);
+    let (task, names) = (targets::task(file)?, stated::read_names(file)?);
     let examples = read_rows(file, KIND, |columns| {
         let targets = targets::Reader::new(columns, &task, &COLUMN)?;
-        let utterances = manifest::utterances(columns, &stated)?.into_iter();
+        let utterances = manifest::utterances(columns, &names)?.into_iter();
         let example = |(row, utterance)| Ok(Example { utterance, target: targets.target(row)? });
         utterances.enumerate().map(example).collect()
     })?;

@@ -225,7 +225,7 @@ fn is_supported(data_type: &DataType) -> bool {
     match data_type {
         DataType::Utf8 | DataType::Boolean | DataType::Float32 | DataType::Float64 => true,
         DataType::Int32 | DataType::Int64 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => true,
-        DataType::List(of) => of.data_type() == &DataType::Float32,
+        DataType::List(of) => matches!(of.data_type(), DataType::Float32 | DataType::Utf8),
         DataType::LargeList(of) => {
             matches!(of.data_type(), DataType::Float16 | DataType::Float32 | DataType::UInt16)
         }

@@ -13,6 +13,7 @@ mod columns;
 mod error;
 mod file;
 mod lazy;
+mod stated;
 mod targets;
 mod writer;
 
@@ -24,6 +25,7 @@ pub mod manifest;
 pub mod predictions;
 pub mod problems;
 pub mod pseudo_labels;
+pub mod ratings;
 pub mod rows;
 pub mod states;
 pub mod waveforms;

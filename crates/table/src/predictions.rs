@@ -47,7 +47,7 @@ pub fn write(path: &Path, predictions: &Predictions) -> Result<(), TableError> {
         targets::field(task, &TRUTH, true),
     ];
     fields.extend(task.classes().map(|_| required("predicted", DataType::Utf8)));
-    fields.push(required(outputs(task), floats()));
+    fields.extend([required(outputs(task), floats()), optional("style", DataType::Utf8)]);
     write_rows(path, &schema(KIND, fields, &[targets::metadata(task)]), rows, |rows| {
         let folds: Vec<i32> = rows.iter().map(|row| fold_number(row.fold)).collect::<Result<_, _>>()?;
         let predicted = || rows.iter().filter_map(|row| task.predicted(&row.outputs));
@@ -65,6 +65,7 @@ pub fn write(path: &Path, predictions: &Predictions) -> Result<(), TableError> {
         ];
         columns.extend(task.classes().map(|_| texts(predicted())));
         columns.push(lists(rows.iter().map(|row| Some(row.outputs.as_slice()))));
+        columns.push(optional_texts(rows.iter().map(|row| row.style.as_deref())));
         Ok(columns)
     })
 }
@@ -88,6 +89,7 @@ pub fn read(file: &TableFile) -> Result<Predictions, TableError> {
         let roles = columns.text("role")?;
         let truths = targets::Reader::new(columns, &task, &TRUTH)?;
         let outputs = columns.optional_list(outputs(&task))?;
+        let styles = columns.optional_text("style")?;
         let row = |row| {
             Ok(Prediction {
                 variant: variants.value(row).to_owned(),
@@ -96,6 +98,7 @@ pub fn read(file: &TableFile) -> Result<Predictions, TableError> {
                 speaker: speakers.value(row).to_owned(),
                 session: sessions.owned(row),
                 sex: sex(sexes.value(row))?,
+                style: styles.owned(row),
                 fold: fold(folds.value(row))?,
                 seed: seeds.value(row),
                 role: role(roles.value(row))?,

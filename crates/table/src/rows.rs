@@ -41,6 +41,8 @@ pub struct Row {
     pub session: Option<String>,
     /// Its speaker's sex, where known.
     pub sex: Option<Sex>,
+    /// How its speech came about, where the corpus has several ways.
+    pub style: Option<String>,
 }
 
 /// The kind of the tables for this role.
@@ -65,6 +67,7 @@ pub fn write(path: &Path, rows: &Rows) -> Result<(), TableError> {
         required("speaker", DataType::Utf8),
         optional("session", DataType::Utf8),
         optional("sex", DataType::Utf8),
+        optional("style", DataType::Utf8),
     ];
     let metadata = [
         ("role", rows.role.name().to_owned()),
@@ -81,6 +84,7 @@ pub fn write(path: &Path, rows: &Rows) -> Result<(), TableError> {
             texts(rows.iter().map(|row| row.speaker.as_str())),
             optional_texts(rows.iter().map(|row| row.session.as_deref())),
             optional_texts(rows.iter().map(|row| row.sex.map(Sex::name))),
+            optional_texts(rows.iter().map(|row| row.style.as_deref())),
         ])
     })
 }
@@ -99,6 +103,7 @@ pub fn read(file: &TableFile, role: Role) -> Result<Rows, TableError> {
         let speakers = columns.text("speaker")?;
         let sessions = columns.optional_text("session")?;
         let sexes = columns.optional_text("sex")?;
+        let styles = columns.optional_text("style")?;
         let row = |row| {
             Ok(Row {
                 utterance: utterances.value(row).to_owned(),
@@ -107,6 +112,7 @@ pub fn read(file: &TableFile, role: Role) -> Result<Rows, TableError> {
                 speaker: speakers.value(row).to_owned(),
                 session: sessions.owned(row),
                 sex: sex(sexes.value(row))?,
+                style: styles.owned(row),
             })
         };
         columns.rows().map(row).collect()

@@ -1,4 +1,5 @@
-//! IEMOCAP: labels and ratings stand in the evaluations of dialogues, between the lines of those who rated.
+//! IEMOCAP: labels and ratings stand in the evaluations of dialogues, between the lines of those who rated; what is said
+//! stands in transcriptions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,9 +8,10 @@ use std::path::Path;
 use affekt_config::Diagnostics;
 use affekt_corpus::{
     BadList, Card, CorpusError, DevPart, Group, LeaveOneGroupOut, Protocol, SyntheticDialogues,
-    SyntheticError, Turn, completeness, find_scheme, folds, generate_dialogues, label, scan,
+    SyntheticError, Turn, completeness, find_scheme, folds, generate_dialogues, label, labelled_sessions,
+    scan,
 };
-use affekt_domain::{Example, Role, Sex, Target, Utterance};
+use affekt_domain::{Example, Rating, Role, Sex, Target, Utterance};
 
 use crate::support::{card, datasets, outside, parse_card, put, read, wav_of_name};
 
@@ -76,6 +78,103 @@ fn an_evaluation_is_read_between_the_lines_of_those_who_rated() {
     assert_eq!(values(woman), Some([4.0, 5.0, 1.0]));
     assert_eq!(values(man), Some([2.5, 3.0, 3.5]));
     assert_eq!(values(again), Some([4.3333, 4.0, 3.6667]));
+}
+
+#[test]
+fn what_single_people_said_is_kept() {
+    let evaluation = EVALUATION
+        .replace("val 4; act 5; dom  1", "val 4; act five; dom  ")
+        .replace("[1.2345", "C-E9:\tNeutral;\t(of nothing yet)\nB-E1:\tNeutral;\t()\n[1.2345");
+    let evaluation = format!("{evaluation}C-E3:\t;\t()\nA-F3:\tval ; act ; dom  ;\t()\n");
+    let folder = dialogue(evaluation, &["F000", "M000", "M001"]);
+    let ingested = read(&card("iemocap"), folder.path());
+    let evaluation = format!("{EVALUATIONS}/Ses03M_script01_1b.txt odd-cell");
+    assert_eq!(
+        messages(&card("iemocap"), folder.path()),
+        [format!("{}: line 14: `five` under `Activation` is no number; they tell nothing", &evaluation[9..])]
+    );
+    let said =
+        |turn: &str, rater: &str, labels: &[&str], values: &[(&str, f32)], comment: Option<&str>| Rating {
+            utterance: format!("IEMOCAP/{DIALOGUE}{turn}"),
+            rater: format!("IEMOCAP/{rater}"),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            values: values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+            comment: comment.map(str::to_owned),
+        };
+    let vad = |v, a, d| [("Valence", v), ("Activation", a), ("Dominance", d)];
+    assert_eq!(
+        ingested.ratings,
+        [
+            said("F000", "E1", &["Other"], &[], Some("teasing")),
+            said("F000", "E1", &[], &[("Valence", 4.0)], None),
+            said("M000", "E1", &["Frustration"], &[], None),
+            said("M000", "E2", &["Anger", "Frustration"], &[], Some("a little of both")),
+            // The man about himself. What looks like a row is his remark.
+            said(
+                "M000",
+                "M1",
+                &["Sadness"],
+                &[],
+                Some("[1.0 - 2.0]\tSes03M_script01_1b_M009\tang\t[1.0000, 1.0000, 1.0000]")
+            ),
+            said("M000", "E1", &[], &vad(2.0, 3.0, 3.0), None),
+            said("M000", "E2", &[], &vad(3.0, 3.0, 4.0), None),
+        ]
+    );
+    // Ratings are of utterances that are there.
+    let folder = dialogue(EVALUATION, &["M001"]);
+    assert_eq!(read(&card("iemocap"), folder.path()).ratings, []);
+}
+
+#[test]
+fn scenes_are_scripted_or_improvised() {
+    let folder = dialogue(EVALUATION, &["M000"]);
+    let improvised = "Session3/sentences/wav/Ses03F_impro05a/Ses03F_impro05a_F000.wav";
+    put(folder.path(), improvised, wav_of_name(improvised));
+    let ingested = read(&card("iemocap"), folder.path());
+    let styles = ingested.utterances.iter().map(|one| (one.style.as_deref(), one.text.as_deref()));
+    assert_eq!(
+        styles.collect::<Vec<_>>(),
+        [(Some("improvised"), None), (Some("scripted"), Some("script01_1"))]
+    );
+}
+
+const TRANSCRIPTIONS: &str = "Session3/dialog/transcriptions";
+
+#[test]
+fn what_is_said_is_read_where_it_is_written_down() {
+    let folder = dialogue(EVALUATION, &["F000", "M000", "M001", "M002"]);
+    let unlisted = "unlisted: the label files have no row for it: what they tell is unknown";
+    let said = || {
+        let ingested = read(&card("iemocap"), folder.path());
+        let said: Vec<_> = ingested.utterances.into_iter().map(|one| one.transcript).collect();
+        let problems: Vec<_> =
+            ingested.problems.iter().map(|one| format!("{}: {}", one.kind, one.message)).collect();
+        (said, problems)
+    };
+    // Nobody has to have transcriptions.
+    assert_eq!(said(), (vec![None; 4], vec![unlisted.to_owned()]));
+    put(
+        folder.path(),
+        &format!("{TRANSCRIPTIONS}/Ses03M_script01_1b.txt"),
+        "Ses03M_script01_1b_M000 [001.2345-002.5000]: Well: [LAUGHTER] it is [10 - 9] one. \r\n\
+         Ses03M_script01_1b_MXX0 [002.5000-002.7500]: Mm-hm.\r\nM: Right.\r\n\
+         Ses03M_script01_1b_F000 [010.0000-110.2500]:\r\n\
+         Ses03M_script01_1b_M009 [120.0000-121.0000]: That I do not have.\r\n\
+         Ses03M_script01_1b_M002 [122.0000-123.0000]: Who knows how it sounds?\r\n",
+    );
+    let told = [None, Some("Well: [LAUGHTER] it is [10 - 9] one."), None, Some("Who knows how it sounds?")];
+    let told = told.map(|text| text.map(str::to_owned)).to_vec();
+    // A recording that is written down still has no label.
+    assert_eq!(said(), (told.clone(), vec![unlisted.to_owned()]));
+    put(
+        folder.path(),
+        &format!("{TRANSCRIPTIONS}/Ses03M_script01_1b_again.txt"),
+        "Ses03M_script01_1b_M000 [001.2345-002.5000]: Something else.\n",
+    );
+    let again = "odd-cell: line 1: `Ses03M_script01_1b_M000` under `utterance` is a recording that has a row already; \
+                 they tell nothing";
+    assert_eq!(said(), (told, vec![again.to_owned(), unlisted.to_owned()]));
 }
 
 #[test]
@@ -175,6 +274,17 @@ fn mistakes_of_expressions_for_lines_are_told() {
     assert!(values.contains("unknown group `height`"), "{values}");
     let regex = mistakes("lines: '", "lines: '(");
     assert!(regex.contains("expected a regular expression"), "{regex}");
+    let transcript = mistakes("label: mood", "label: mood, transcript: words");
+    assert!(transcript.contains("unknown group `words`"), "{transcript}");
+    let nobody = mistakes("label: mood", "label: mood, ratings: ['^(?P<labels>.*)']");
+    assert!(nobody.contains("expected an expression with the group `rater`"), "{nobody}");
+    let nowhere = mistakes("lines: '(?P<file>\\w+) (?P<mood>\\w+)'", "ratings: ['^(?P<rater>.*)']");
+    assert!(nowhere.contains("expected `lines` beside it"), "{nowhere}");
+    let none = mistakes("sad: sad", "sad: { emotion: sad, files: { one: 3, two: none } }");
+    assert!(none.contains("expected a whole number"), "{none}");
+    let total =
+        mistakes("sad: sad", "sad: { emotion: sad, files: { one: 3, two: 4 } } }\nexpect: { files: 8");
+    assert!(total.contains("the labels' files add up to 7, `expect` says 8"), "{total}");
 }
 
 #[test]
@@ -195,13 +305,40 @@ fn the_made_up_corpus_is_an_iemocap() {
     for one in &ingested.utterances {
         assert!((8_000..16_000).contains(&one.samples) && one.rate == 8_000, "{one:?}");
         assert_eq!(one.text.is_some(), one.id.contains("script"));
+        assert_eq!(one.style.as_deref() == Some("scripted"), one.text.is_some());
+        assert!(one.transcript.is_some());
         assert!(values(one).unwrap().iter().all(|value| (1.0..=5.0).contains(value)), "{one:?}");
     }
     let evaluations = corpus.join(EVALUATIONS);
     assert!(evaluations.join("._Ses03F_impro01.txt").is_file());
     let text = fs::read_to_string(evaluations.join("Ses03F_impro01.txt")).unwrap();
     assert_eq!(text.lines().filter(|line| line.starts_with("C-E")).count(), 6 * 3);
-    assert!(corpus.join("Session3/dialog/transcriptions/Ses03M_script01_1b.txt").is_file());
+    // Three listeners and the actor named each utterance, two and the actor rated it.
+    assert_eq!(ingested.ratings.len(), 120 * 7);
+    let first = |rating: &&Rating| rating.utterance == ingested.utterances[0].id;
+    let by =
+        ingested.ratings.iter().filter(first).map(|rating| rating.rater.strip_prefix("IEMOCAP/").unwrap());
+    assert_eq!(by.collect::<Vec<_>>(), ["E2", "E3", "E4", "F1", "E3", "E4", "F1"]);
+    assert!(ingested.ratings.iter().any(|rating| rating.labels.len() == 2));
+    assert!(ingested.ratings.iter().any(|rating| rating.comment.is_some()));
+    for one in &ingested.utterances {
+        let rated = |rating: &&Rating| {
+            rating.utterance == one.id && rating.rater.contains("/E") && !rating.values.is_empty()
+        };
+        let rated: Vec<_> = ingested.ratings.iter().filter(rated).collect();
+        assert_eq!(rated.len(), 2);
+        // The header's values are means over those who listened.
+        for (name, mean) in &one.values {
+            assert_eq!(rated.iter().map(|rating| rating.values[name]).sum::<f32>() / 2.0, *mean);
+        }
+    }
+    // Sessions that play one scene say the same.
+    let said = |session: &str| -> Vec<_> {
+        let of_scene = |one: &&Utterance| one.id.contains(&format!("/{session}M_script01_1b_"));
+        let scene = ingested.utterances.iter().filter(of_scene);
+        scene.map(|one| one.transcript.clone()).collect()
+    };
+    assert_eq!((said("Ses02").len(), said("Ses02")), (6, said("Ses04")));
 
     let again = tempfile::tempdir().unwrap();
     let again = read(&card, &generate_dialogues(again.path(), &config).unwrap());
@@ -244,6 +381,34 @@ fn sessions_are_folds_and_ratings_are_targets() {
             assert_eq!(role == Role::Test, utterance.contains(&format!("/{session}")), "{utterance}");
         }
     }
+}
+
+#[test]
+fn sessions_are_counted_where_the_card_tells() {
+    let card = card("iemocap");
+    let scheme = |name| find_scheme(&datasets(), name, &Diagnostics::new()).unwrap();
+    let expected = |name| -> Vec<Option<usize>> {
+        labelled_sessions(&card, &scheme(name), &[]).values().map(|count| count.expected).collect()
+    };
+    assert_eq!(expected("four"), [1085, 1023, 1151, 1031, 1241].map(Some));
+    assert_eq!(expected("six"), [1365, 1348, 1533, 1512, 1622].map(Some));
+    assert_eq!(expected("native"), [1819, 1811, 2136, 2103, 2170].map(Some));
+    // The card tells nothing of styles, and nothing of numbers.
+    assert_eq!((expected("four-improvised"), expected("iemocap-vad")), (vec![], vec![]));
+    let total = |name| expected(name).into_iter().flatten().sum::<usize>();
+    assert_eq!(
+        ["four", "four-without-excited", "four-excited", "five", "six"].map(total),
+        [5531, 4490, 4936, 7380, 7380]
+    );
+
+    let folder = dialogue(EVALUATION, &["F000", "M000", "M001"]);
+    let found = completeness(&card, &read(&card, folder.path()).utterances);
+    assert!(!found.is_complete());
+    let shown: Vec<String> = found.sessions.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    assert_eq!(
+        shown,
+        ["Ses01 0 of 1819", "Ses02 0 of 1811", "Ses03 3 of 2136", "Ses04 0 of 2103", "Ses05 0 of 2170"]
+    );
 }
 
 #[test]
@@ -321,6 +486,27 @@ fn iemocap_is_as_its_list_has_it() {
         let count = complete.emotions[emotion];
         assert_eq!(Some(count.found), count.expected, "{emotion}");
     }
-    assert_eq!(label(&scheme("four-without-excited"), ingested.utterances).examples.len(), 4490);
     assert_eq!(complete.speakers.found, 10);
+
+    // Whatever the labels, utterances are counted session by session.
+    let sessions = labelled_sessions(&card, &scheme("four"), &four.examples);
+    assert!(sessions.len() == 5 && sessions.values().all(|count| count.is_complete()), "{sessions:?}");
+    let mut one_less = four.examples.clone();
+    one_less.remove(one_less.iter().position(|it| it.utterance.id.contains("/Ses03")).unwrap());
+    let sessions = labelled_sessions(&card, &scheme("four"), &one_less);
+    assert_eq!((one_less.len(), sessions["Ses03"].to_string()), (5530, "1150 of 1151".to_owned()));
+    assert_eq!(complete.sessions["Ses04"].to_string(), "1031 of 2103");
+
+    // The sets of other work.
+    for (name, utterances) in [
+        ("four-without-excited", 4490),
+        ("four-excited", 4936),
+        ("four-improvised", 2943),
+        ("four-improvised-without-excited", 2280),
+    ] {
+        let labelled = label(&scheme(name), ingested.utterances.clone());
+        assert_eq!(labelled.examples.len(), utterances, "{name}");
+    }
+    let improvised = label(&scheme("four-improvised"), ingested.utterances);
+    assert_eq!(improvised.left_out, [(("IEMOCAP".to_owned(), "scripted".to_owned()), 2588)].into());
 }

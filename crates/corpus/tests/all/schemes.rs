@@ -89,9 +89,18 @@ fn three_and_native() {
 fn names_and_mistakes() {
     let names = scheme_names(&datasets());
     let of_bursts = ["hume-culture", "hume-high", "hume-two", "hume-type"];
-    assert_eq!(names[..3], ["five", "four", "four-without-excited"]);
-    assert_eq!(names[3..7], of_bursts);
-    assert_eq!(names[7..], ["iemocap-vad", "native", "seven", "seven-as-published", "three"]);
+    let fours = [
+        "four",
+        "four-excited",
+        "four-improvised",
+        "four-improvised-without-excited",
+        "four-without-excited",
+    ];
+    assert_eq!(
+        (names[0].as_str(), &names[1..6], &names[6..10]),
+        ("five", &fours.map(String::from)[..], &of_bursts.map(String::from)[..])
+    );
+    assert_eq!(names[10..], ["iemocap-vad", "native", "seven", "seven-as-published", "six", "three"]);
     let own = tempfile::tempdir().unwrap();
     fs::create_dir(own.path().join("labels")).unwrap();
     let text =
@@ -105,8 +114,10 @@ fn names_and_mistakes() {
 
     for (targets, message) in [
         ("targets: [Awe, Awe]", "expected each target once, found `Awe`"),
-        ("targets: []", "expected the names of one value or more"),
+        ("targets: []", "expected the names of one target or more"),
         ("targets: [Awe]\nclasses: [a]", "unknown key `classes` in the label scheme"),
+        ("classes: [a]\nstyles: [scripted, scripted]", "expected each style once, found `scripted`"),
+        ("classes: [a]\nstyles: []", "expected the names of one style or more"),
     ] {
         fs::write(own.path().join("labels/two.yaml"), format!("name: two\n{targets}\n")).unwrap();
         let diagnostics = Diagnostics::new();

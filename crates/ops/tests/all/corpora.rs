@@ -32,8 +32,12 @@ fn recordings_problems_and_official_parts_go_into_tables() {
     let [problem] = &problems[..] else { panic!("{problems:#?}") };
     assert_eq!((problem.path.as_str(), problem.dropped), ("train/3sad.wav", true));
 
-    let scheme =
-        LabelScheme { name: "native".into(), labels: Labels::Classes(ClassRules::default()), note: None };
+    let scheme = LabelScheme {
+        name: "native".into(),
+        styles: None,
+        labels: Labels::Classes(ClassRules::default()),
+        note: None,
+    };
     let params = json!({ "schemes": { "show": scheme } });
     let labelled = bench.run("examples", params, &[("manifests", &[&outputs["manifest"]])]).unwrap();
     let examples = examples::read(&bench.open(&labelled["examples"])).unwrap();

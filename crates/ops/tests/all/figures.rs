@@ -52,6 +52,7 @@ fn rows(is_right: impl Fn(usize) -> bool) -> Vec<Prediction> {
             speaker: format!("C/{}", i / 2),
             session: None,
             sex: None,
+            style: None,
             fold: 1,
             seed: 1,
             role: Role::Test,
@@ -127,6 +128,7 @@ fn numbers_are_evaluated_and_compared() {
         speaker: "C/t".into(),
         session: None,
         sex: None,
+        style: None,
     });
     let path = bench.path("training");
     let training = Rows { role: Role::Train, fold: 1, task: task.clone(), rows: training.collect() };

@@ -46,6 +46,7 @@ impl Fitting {
             speaker: utterance[..1].into(),
             session: None,
             sex: None,
+            style: None,
         };
         let rows = Rows {
             role,

@@ -14,6 +14,7 @@ fn row(utterance: &str, seed: u64, role: Role, outputs: &[f32]) -> Prediction {
         speaker: format!("V/?{utterance}"),
         session: None,
         sex: None,
+        style: None,
         fold: 1,
         seed,
         role,

@@ -144,6 +144,7 @@ fn predictions(id: &str, task: &Task, skill: f64) -> Vec<Prediction> {
                 speaker: unknown_speaker("HUME-VB", &format!("{}/{i:03}", role.name())),
                 session: None,
                 sex: None,
+                style: None,
                 fold: 1,
                 seed,
                 role,

@@ -130,6 +130,7 @@ fn predictions(id: &str, classes: &[&str], uars: &[f64; 5]) -> Vec<Prediction> {
                         speaker: format!("IEMOCAP/Ses0{session}{letter}"),
                         session: Some(format!("IEMOCAP/Ses0{session}")),
                         sex: Some(sex),
+                        style: None,
                         fold: session,
                         seed,
                         role: Role::Test,

@@ -205,6 +205,7 @@ fn predictions(id: &str, classes: &[&str], skill: f64, size: Size) -> Vec<Predic
                     speaker: format!("{corpus}/{speaker:02}"),
                     session: None,
                     sex: Some(if speaker % 2 == 0 { Sex::Female } else { Sex::Male }),
+                    style: None,
                     fold: 1 + speaker as u32 % size.folds,
                     seed,
                     role: Role::Test,

@@ -202,3 +202,21 @@ fn is_there(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
+
+#[test]
+fn styles_of_speech_stand_apart() {
+    let mut report = report(SMALL);
+    let kinds = |report: &affekt_report::Report| -> Vec<String> {
+        let csv = &files(report)["groups-random.csv"];
+        let of_kind = |row: &&str| row.contains(",Style,") || row.starts_with("Style,");
+        csv.lines().filter(of_kind).map(str::to_owned).collect()
+    };
+    assert_eq!(kinds(&report), [""; 0]);
+    let groups = &mut report.variants[0].metrics.groups;
+    let figures: Vec<_> = groups.sex.values().copied().collect();
+    groups.style = ["improvised", "scripted"].map(String::from).into_iter().zip(figures).collect();
+    let rows = kinds(&report);
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows[0].contains("improvised") && rows[1].contains("scripted"), "{rows:?}");
+    assert!(html(&report).contains("scripted") && markdown(&report).contains("| scripted |"));
+}

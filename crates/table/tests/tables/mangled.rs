@@ -8,7 +8,9 @@ use affekt_table::features::Features;
 use affekt_table::pseudo_labels::PseudoLabels;
 use affekt_table::states::States;
 use affekt_table::waveforms::Waveforms;
-use affekt_table::{TableError, TableFile, examples, folds, history, manifest, predictions, problems, rows};
+use affekt_table::{
+    TableError, TableFile, examples, folds, history, manifest, predictions, problems, ratings, rows,
+};
 
 use crate::samples::KINDS;
 
@@ -18,6 +20,7 @@ fn read(bytes: Vec<u8>) -> Result<(), TableError> {
     match file.kind() {
         "manifest" => manifest::read(&file).map(drop),
         "problems" => problems::read(&file).map(drop),
+        "ratings" => ratings::read(&file).map(drop),
         "examples" => examples::read(&file).map(drop),
         "folds" => folds::read(&file).map(drop),
         "rows/dev" => rows::read(&file, Role::Dev).map(drop),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use affekt_domain::{Role, Target};
 use affekt_table::{
-    TableError, TableFile, examples, folds, history, manifest, predictions, problems, rows, write_atomically,
+    TableError, TableFile, examples, folds, history, manifest, predictions, problems, ratings, rows,
+    write_atomically,
 };
 use tempfile::TempDir;
 
@@ -25,6 +26,8 @@ fn rows_come_back() {
     assert_eq!(manifest::read(&file).unwrap(), utterances());
     let (_folder, file) = written(|path| problems::write(path, &found_problems()));
     assert_eq!(problems::read(&file).unwrap(), found_problems());
+    let (_folder, file) = written(|path| ratings::write(path, &three_ratings()));
+    assert_eq!(ratings::read(&file).unwrap(), three_ratings());
     let (_folder, file) = written(|path| examples::write(path, &labelled()));
     assert_eq!(examples::read(&file).unwrap(), labelled());
     let (_folder, file) = written(|path| examples::write(path, &measured()));
@@ -178,13 +181,13 @@ fn columns_follow_the_task() {
         (names, ["classes", "outputs"].map(|key| file.metadata(key).map(str::to_owned)))
     };
     let (names, metadata) = columns(&|path| predictions::write(path, &three_predictions()));
-    assert_eq!(names[9..], ["label?", "predicted", "scores"]);
+    assert_eq!(names[9..], ["label?", "predicted", "scores", "style?"]);
     assert_eq!(metadata, [Some(r#"["happy","sad"]"#.to_owned()), None]);
     let (names, metadata) = columns(&|path| predictions::write(path, &three_measurements()));
-    assert_eq!(names[9..], ["targets?", "outputs"]);
+    assert_eq!(names[9..], ["targets?", "outputs", "style?"]);
     assert_eq!(metadata, [None, Some(r#"["Valence","Arousal"]"#.to_owned())]);
     let (names, _) = columns(&|path| rows::write(path, &dev_rows()));
-    assert_eq!(names, ["utterance", "class", "corpus", "speaker", "session?", "sex?"]);
+    assert_eq!(names, ["utterance", "class", "corpus", "speaker", "session?", "sex?", "style?"]);
     let (names, _) = columns(&|path| rows::write(path, &measured_rows()));
     assert_eq!(names[..2], ["utterance", "values?"]);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use affekt_domain::{
-    Digest, Epoch, Example, Fold, Prediction, Problem, Role, Sex, Stage, Target, Task, Utterance,
+    Digest, Epoch, Example, Fold, Prediction, Problem, Rating, Role, Sex, Stage, Target, Task, Utterance,
 };
 use affekt_table::examples::Examples;
 use affekt_table::features::FeatureWriter;
@@ -14,15 +14,16 @@ use affekt_table::pseudo_labels::PseudoLabelWriter;
 use affekt_table::rows::{Row, Rows};
 use affekt_table::states::{Precision, StateWriter};
 use affekt_table::waveforms::WaveformWriter;
-use affekt_table::{TableError, examples, folds, history, manifest, predictions, problems, rows};
+use affekt_table::{TableError, examples, folds, history, manifest, predictions, problems, ratings, rows};
 
 /// Writes a sample to a file.
 type Write = fn(&Path) -> Result<(), TableError>;
 
 /// Every kind: its name and a function that writes a sample of it.
-pub const KINDS: [(&str, Write); 16] = [
+pub const KINDS: [(&str, Write); 17] = [
     ("manifest", |path| manifest::write(path, &utterances())),
     ("problems", |path| problems::write(path, &found_problems())),
+    ("ratings", |path| ratings::write(path, &three_ratings())),
     ("examples", |path| examples::write(path, &labelled())),
     ("examples", |path| examples::write(path, &measured())),
     ("folds", |path| folds::write(path, &two_folds())),
@@ -46,7 +47,9 @@ pub fn utterances() -> Vec<Utterance> {
         speaker: "IEMOCAP/Ses01F".into(),
         sex: Some(Sex::Female),
         text: Some("Entschuldigung — 何?".into()),
+        transcript: Some("Excuse me — [LAUGHTER] 何?".into()),
         intensity: Some("high".into()),
+        style: Some("improvised".into()),
         session: Some("IEMOCAP/1".into()),
         part: Some(Role::Dev),
         label: Some("neu".into()),
@@ -61,7 +64,9 @@ pub fn utterances() -> Vec<Utterance> {
         id: String::new(),
         sex: None,
         text: None,
+        transcript: None,
         intensity: None,
+        style: None,
         session: None,
         part: None,
         label: None,
@@ -85,6 +90,20 @@ pub fn found_problems() -> Vec<Problem> {
         message: "ends in the middle of a block; left out".into(),
         dropped: true,
     }]
+}
+
+pub fn three_ratings() -> Vec<Rating> {
+    let named = Rating {
+        utterance: "IEMOCAP/x".into(),
+        rater: "IEMOCAP/E2".into(),
+        labels: ["Anger", "Frustration"].map(String::from).into(),
+        values: BTreeMap::new(),
+        comment: Some("à bout".into()),
+    };
+    let rated =
+        |values| Rating { labels: Vec::new(), comment: None, values: stated(values), ..named.clone() };
+    let partial = rated(&[("Valence", 5.0)]);
+    vec![named.clone(), rated(&[("Dominance", 1.0), ("Valence", 2.0)]), partial]
 }
 
 pub fn labelled() -> Examples {
@@ -133,6 +152,7 @@ pub fn dev_rows() -> Rows {
         speaker: "C/1".into(),
         session: session.map(str::to_owned),
         sex,
+        style: session.map(|_| "scripted".to_owned()),
     };
     Rows {
         role: Role::Dev,
@@ -163,6 +183,7 @@ pub fn three_predictions() -> Predictions {
         speaker: "C/1".into(),
         session: None,
         sex: Some(Sex::Male),
+        style: (seed == 1).then(|| "scripted".to_owned()),
         fold: 5,
         seed,
         role: Role::Test,

@@ -46,6 +46,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             speaker: row.speaker,
             session: row.session,
             sex: row.sex,
+            style: row.style,
             fold: rows.fold,
             seed: card.seed,
             role: rows.role,

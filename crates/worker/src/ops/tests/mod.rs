@@ -57,6 +57,7 @@ impl Bench {
             speaker: format!("C/{role:?}"),
             session: None,
             sex: None,
+            style: None,
         };
         let task = Task::Classes(vec!["a".into(), "b".into()]);
         let rows = Rows { role, fold, task, rows: (first..first + 4).map(row).collect() };
