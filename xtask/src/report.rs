@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_corpus::{
-    Audit, Card, Completeness, DevPart, Group, OfficialDev, Protocol, Shared, Sharing, Side, completeness,
+    Audit, Card, Completeness, Count, DevPart, Group, OfficialDev, Protocol, Shared, Sharing, Side,
+    completeness, labelled_sessions,
 };
 use affekt_domain::{Example, Fold, Problem, Role, Task};
 use affekt_eval::{Measure, Metrics, VariantMetrics};
@@ -288,7 +289,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
         let ingest = experiment.variants.iter().find_map(|variant| variant.ingests.get(name));
         let Some(ingest) = ingest else { continue };
         let utterances = finished.table(ingest, "manifest", manifest::read)?;
-        let Completeness { files, speakers, note, .. } = completeness(&corpus.card, &utterances);
+        let Completeness { files, speakers, sessions, note, .. } = completeness(&corpus.card, &utterances);
         let is_synthetic = corpus.synthetic.is_some();
         corpora.push(page::Corpus {
             name: if is_synthetic { format!("{name} (synthetic)") } else { name.clone() },
@@ -297,7 +298,12 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
             speakers: speakers.found,
             licence: if is_synthetic { "made by this program".into() } else { corpus.card.licence.clone() },
             citation: (!is_synthetic).then(|| corpus.card.citation.clone()),
-            remarks: if is_synthetic { vec![SYNTHETIC.into()] } else { remarks(&corpus.card, note) },
+            remarks: if is_synthetic {
+                vec![SYNTHETIC.into()]
+            } else {
+                let uneven = uneven(&sessions).map(|sessions| format!("files by session: {sessions}"));
+                uneven.into_iter().chain(remarks(&corpus.card, note)).collect()
+            },
         });
         all_problems.extend(finished.table(ingest, "problems", problems::read)?);
     }
@@ -336,19 +342,24 @@ fn unexpected_counts(finished: &Finished<'_>) -> Result<Vec<Problem>, Stop> {
     let mut problems = Vec::new();
     for variant in &experiment.variants {
         let labelled = finished.table(&variant.examples, "examples", examples::read)?;
-        for name in variant.corpora.keys() {
+        for (name, scheme) in &variant.corpora {
             let Some(expected) = experiment.corpora.get(name).and_then(|corpus| corpus.expect) else {
                 continue;
             };
             let found = labelled.examples.iter().filter(|example| example.utterance.corpus == *name).count();
-            if found != expected {
+            let sessions = labelled_sessions(&experiment.corpora[name].card, scheme, &labelled.examples);
+            // An experiment may count on less than all, of which the card tells nothing session by session.
+            let is_all = sessions.values().filter_map(|count| count.expected).sum::<usize>() == expected;
+            let uneven = is_all.then(|| uneven(&sessions)).flatten();
+            if found != expected || uneven.is_some() {
                 problems.push(Problem {
                     corpus: name.clone(),
                     path: String::new(),
                     kind: "unexpected-count".into(),
                     message: format!(
-                        "variant `{}` counts on {expected} labelled utterances and found {found}",
-                        variant.id
+                        "variant `{}` counts on {expected} labelled utterances and found {found}{}",
+                        variant.id,
+                        uneven.map_or_else(String::new, |sessions| format!(" ({sessions})"))
                     ),
                     dropped: false,
                 });
@@ -356,6 +367,13 @@ fn unexpected_counts(finished: &Finished<'_>) -> Result<Vec<Problem>, Stop> {
         }
     }
     Ok(problems)
+}
+
+/// The sessions that have more or fewer utterances than they should, if any: `Ses03: 1150 of 1151`.
+fn uneven(sessions: &BTreeMap<String, Count>) -> Option<String> {
+    let uneven = sessions.iter().filter(|(_, count)| !count.is_complete());
+    let uneven: Vec<String> = uneven.map(|(session, count)| format!("{session}: {count}")).collect();
+    (!uneven.is_empty()).then(|| uneven.join(", "))
 }
 
 /// What the networks were trained on: as their own records say, which may be an earlier run's.
