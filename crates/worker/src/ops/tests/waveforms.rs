@@ -53,7 +53,8 @@ fn encoder(bench: &Bench, pretrained: bool) -> Item {
     let tensors = store.variables().into_iter().map(|(name, tensor)| (name, tensor.detach()));
     let tensors = if pretrained { tensors.collect() } else { BTreeMap::new() };
     let card = json!({
-        "version": 1, "name": "tiny", "config": config(), "normalise": true, "pretrained": pretrained, "seed": 3,
+        "version": 1, "name": "tiny", "config": config(), "normalise": true, "origin": "a test",
+        "pretrained": pretrained, "seed": 3,
     });
     let metadata = BTreeMap::from([("card".to_owned(), card.to_string())]);
     let path = bench.path("encoder");
@@ -186,10 +187,10 @@ fn a_wav2vec_is_refused_where_wav2vec_2_is_read() {
         )
     };
     let waveforms = waveforms(&bench, 800, 0);
-    let encoder = || ("encoder", bench.adopt(&path));
-    let inputs = vec![("waveforms", waveforms.clone()), encoder()];
+    let encoder = ("encoder", bench.adopt(&path));
+    let inputs = vec![("waveforms", waveforms.clone()), encoder.clone()];
     assert_eq!(message(embedded(&bench, "output: last-layer", inputs)), expected("embed"));
-    let inputs = vec![("features", waveforms), encoder(), ("train", bench.rows(Role::Train, 1, 0))];
+    let inputs = vec![("features", waveforms), encoder, ("train", bench.rows(Role::Train, 1, 0))];
     let refused = message(bench.run(&train::DEFINITION, planned(&train::DEFINITION, TRAIN).0, inputs));
     assert_eq!(refused, expected("train"));
 }
@@ -197,8 +198,7 @@ fn a_wav2vec_is_refused_where_wav2vec_2_is_read() {
 #[test]
 fn an_encoder_that_is_another_one_is_refused() {
     let bench = Bench::new();
-    let card =
-        json!({ "version": 1, "name": "empty", "config": config(), "normalise": true, "pretrained": true });
+    let card = json!({ "version": 1, "name": "empty", "config": config(), "normalise": true, "origin": "a test", "pretrained": true });
     let metadata = BTreeMap::from([("card".to_owned(), card.to_string())]);
     let path = bench.path("empty");
     std::fs::write(&path, Checkpoint { tensors: BTreeMap::new(), metadata }.to_bytes().unwrap()).unwrap();
