@@ -30,6 +30,7 @@ mod section;
 mod session_plot;
 mod slug;
 mod speakers;
+mod styles;
 mod table;
 mod tensorboard;
 mod text;

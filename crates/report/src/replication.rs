@@ -11,6 +11,7 @@ use crate::gains::gains;
 use crate::page::{incomplete, missing_cells};
 use crate::report::{Cited, Judged, Published, PublishedSession, Report, Variant};
 use crate::session_plot::{SessionPlot, session_plot};
+use crate::styles::styles;
 use crate::table::{Cell, Column, Row, Table};
 use crate::text::{either, plural, points, sentence, signed};
 
@@ -21,6 +22,7 @@ pub(crate) struct Replication {
     pub table: Table,
     plot: Option<SessionPlot>,
     pub gains: Option<Table>,
+    pub styles: Option<Table>,
     /// Whether the page has a table of all pairs to lead to.
     has_comparison: bool,
     /// Id and slug of every variant that has a confusion matrix.
@@ -42,6 +44,7 @@ pub(crate) fn replication(
         table: scorecard.table(slugs),
         plot: session_plot(&scorecard.judged, &scorecard.sessions),
         gains: gains(report, &scorecard.judged),
+        styles: styles(report, &scorecard.judged),
         has_comparison: comparisons.is_some(),
         confusions: confusions
             .map(|(variant, slug)| [variant.metrics.about.id.clone(), slug.clone()])
@@ -53,7 +56,7 @@ pub(crate) fn replication(
 impl Replication {
     /// Its tables, in the order of the page.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
-        [&self.table].into_iter().chain(&self.gains).chain(&self.costs)
+        [&self.table].into_iter().chain(&self.gains).chain(&self.styles).chain(&self.costs)
     }
 }
 

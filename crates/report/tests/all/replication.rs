@@ -130,7 +130,7 @@ fn predictions(id: &str, classes: &[&str], uars: &[f64; 5]) -> Vec<Prediction> {
                         speaker: format!("IEMOCAP/Ses0{session}{letter}"),
                         session: Some(format!("IEMOCAP/Ses0{session}")),
                         sex: Some(sex),
-                        style: None,
+                        style: Some(if i % 2 == 0 { "improvised" } else { "scripted" }.into()),
                         fold: session,
                         seed,
                         role: Role::Test,
@@ -155,7 +155,7 @@ fn scorecard_snapshot() {
 
 #[test]
 fn scorecard_tables_snapshot() {
-    let shown = ["replication.tex", "replication.csv", "gains.tex", "variant-cost.csv"];
+    let shown = ["replication.tex", "replication.csv", "gains.tex", "styles.csv", "variant-cost.csv"];
     let files = tables(&scorecard());
     let text =
         shown.map(|name| files.iter().find(|(other, _)| other == name).unwrap().1.replace("\r\n", "\n"));
@@ -291,4 +291,22 @@ fn other_reports_have_none() {
     let mut report = report(SMALL);
     report.cited = vec![cited(("another", 0.5))];
     assert!(!html(&report).contains("table-replication") && !html(&report).contains("another"));
+}
+
+#[test]
+fn styles_stand_apart_where_there_are_two() {
+    let mut report = scorecard();
+    let style = |report: &Report| {
+        let uar = |style: &str| {
+            let group = &report.variants[2].metrics.groups.style[style];
+            format!("{:.1}", 100.0 * group.scores.get(Measure::Uar).unwrap().mean)
+        };
+        format!("| P-TAPT | {} | 300 | {} | 300 |", uar("improvised"), uar("scripted"))
+    };
+    let expected = style(&report);
+    assert!(markdown(&report).contains(&expected), "{expected}");
+    for variant in &mut report.variants {
+        variant.metrics.groups.style.remove("scripted");
+    }
+    assert!(!html(&report).contains("By style of speech"));
 }
