@@ -69,11 +69,7 @@ impl<'a> Centroids<'a> {
         let half_squares: Vec<f32> = values.chunks_exact(width).map(half_square).collect();
         let on_gpu = match device {
             Device::Cpu => None,
-            _ => Some(OnGpu {
-                device,
-                transposed: matrix(values, width, device)?.f_tr()?.f_contiguous()?,
-                half_squares: Tensor::f_from_slice(&half_squares)?.f_to_device(device)?,
-            }),
+            _ => Some(OnGpu::new(values, width, &half_squares, device)?),
         };
         Ok(Self { values, width, half_squares, on_gpu })
     }
@@ -127,6 +123,20 @@ impl<'a> Centroids<'a> {
 }
 
 impl OnGpu {
+    fn new<E>(
+        values: &[f32],
+        width: usize,
+        half_squares: &[f32],
+        device: Device,
+    ) -> Result<Self, KmeansError<E>> {
+        let transposed = matrix(values, width, device)?.f_tr()?.f_contiguous()?;
+        Ok(Self {
+            device,
+            transposed,
+            half_squares: Tensor::f_from_slice(half_squares)?.f_to_device(device)?,
+        })
+    }
+
     fn nearest<E>(&self, rows: &[f32], width: usize, ids: &mut [u16]) -> Result<(), KmeansError<E>> {
         let _no_graph = tch::no_grad_guard();
         let products = matrix(rows, width, self.device)?.f_matmul(&self.transposed)?;
@@ -177,9 +187,37 @@ fn largest(minuends: &[f32], subtrahends: &[f32]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use affekt_torch::Random;
 
+    use super::super::InMemory;
     use super::*;
+
+    /// What a GPU is asked to do, done by the CPU.
+    #[test]
+    fn a_gpu_is_asked_for_the_same() {
+        let mut random = Random::new(4, "points");
+        let mut draw = |count: usize| (0..count).map(|_| random.normal()).collect::<Vec<f32>>();
+        let (rows, mut values) = (draw(500 * 9), draw(70 * 9));
+        values.copy_within(0..9 * 9, 40 * 9); // some centroids are equal
+        let ids = |centroids: &Centroids| {
+            let (mut ids, pace) = (Vec::new(), Pace { chunk: 200, threads: 2 });
+            let passed: Result<(), KmeansError<Infallible>> =
+                centroids.pass(&InMemory::new(&rows, 9), pace, &mut |chunk| {
+                    ids.extend_from_slice(chunk.ids);
+                    ControlFlow::Continue(())
+                });
+            passed.unwrap();
+            ids
+        };
+        let mut centroids = Centroids::new::<Infallible>(&values, 9, Device::Cpu).unwrap();
+        let expected = ids(&centroids);
+        assert!(expected.iter().all(|id| !(40..49).contains(id)));
+        let on_gpu = OnGpu::new::<Infallible>(&values, 9, &centroids.half_squares, Device::Cpu).unwrap();
+        centroids.on_gpu = Some(on_gpu);
+        assert_eq!(ids(&centroids), expected);
+    }
 
     #[test]
     fn the_first_of_the_largest() {
