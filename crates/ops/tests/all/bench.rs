@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use affekt_audio::write_wav_i16;
 use affekt_config::{Diagnostics, Section, parse};
 use affekt_corpus::Card;
-use affekt_graph::{Context, Failure, Item, Job, NodeId, Ops, Port, Store};
+use affekt_graph::{Context, Failure, Item, Job, Node, NodeId, Ops, Port, Resources, Store, Work};
 use affekt_ops::{CorpusFolder, HostOps};
 use affekt_table::TableFile;
 use serde_json::Value;
@@ -105,6 +105,24 @@ impl Bench {
         let job = self.job(op, params, inputs);
         self.ops().run(&job, &mut Unwatched::default())?;
         Ok(job.outputs.iter().map(|(name, path)| (name.clone(), self.adopt(path))).collect())
+    }
+}
+
+/// The node of a job whose op reads what is outside the graph.
+pub fn source(job: &Job) -> Node {
+    Node {
+        id: job.node.clone(),
+        work: Work::Source,
+        op: job.op.clone(),
+        version: job.version,
+        params: job.params.clone(),
+        inputs: Vec::new(),
+        outputs: job.outputs.keys().cloned().collect(),
+        seed: None,
+        numerics: BTreeMap::new(),
+        place: affekt_ops::find(&job.op).unwrap().place,
+        resources: Resources::default(),
+        reproducible: true,
     }
 }
 

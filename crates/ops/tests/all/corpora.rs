@@ -1,11 +1,12 @@
 //! From a folder of recordings to tables of utterances, problems and examples.
 
-use affekt_domain::{ClassRules, LabelScheme, Labels, Role, Task};
-use affekt_graph::Failure;
-use affekt_table::{examples, manifest, problems};
+use affekt_domain::{ClassRules, Fold, LabelScheme, Labels, Role, Task};
+use affekt_graph::{Failure, Ops};
+use affekt_table::folds::Folds;
+use affekt_table::{examples, manifest, problems, ratings, rows};
 use serde_json::json;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Inputs, Unwatched, source};
 
 const RULES: &str = "
 path: '(?P<part>[a-z]+)/(?P<who>\\d)(?P<mood>[a-z]+)'
@@ -31,6 +32,7 @@ fn recordings_problems_and_official_parts_go_into_tables() {
     let problems = problems::read(&bench.open(&outputs["problems"])).unwrap();
     let [problem] = &problems[..] else { panic!("{problems:#?}") };
     assert_eq!((problem.path.as_str(), problem.dropped), ("train/3sad.wav", true));
+    assert_eq!(ratings::read(&bench.open(&outputs["ratings"])).unwrap(), [], "nobody is said to have judged");
 
     let scheme = LabelScheme {
         name: "native".into(),
@@ -46,6 +48,67 @@ fn recordings_problems_and_official_parts_go_into_tables() {
         examples.examples.into_iter().map(|example| example.utterance).collect::<Vec<_>>(),
         utterances
     );
+}
+
+const RATED: &str = "
+path: '(?P<style>[a-z]+)/(?P<who>\\d)(?P<mood>[a-z]+)'
+speaker: '{who}'
+style: '{style}'
+labels: { sad: sad }
+tables:
+  recording: '{who}{mood}'
+  id: name
+  files:
+    said.txt:
+      lines: '^(?P<name>\\w+) is (?P<label>\\w+)'
+      label: label
+      ratings: ['^(?P<rater>\\w+): (?P<labels>.*)']
+";
+
+/// The card's lines of single people end in a table; styles of speech in the rows of every role.
+#[test]
+fn ratings_and_styles_go_into_tables() {
+    let said =
+        |of_bob: &str| format!("1sad is sad\nann: sad\nbob: {of_bob}\n2sad is sad\n9sad is sad\nann: sad\n");
+    let bench = |said: &str| {
+        Bench::of_corpus(
+            RATED,
+            &[("played/1sad.wav", None), ("free/2sad.wav", None), ("said.txt", Some(said))],
+        )
+    };
+    let (first, other) = (bench(&said("tired; sad")), bench(&said("sad")));
+    let outputs = first.run("ingest", json!({ "corpus": "show" }), &[]).unwrap();
+    let judged = ratings::read(&first.open(&outputs["ratings"])).unwrap();
+    let judged: Vec<_> =
+        judged.iter().map(|it| (it.utterance.as_str(), it.rater.as_str(), it.labels.join(" + "))).collect();
+    let sad = "show/played/1sad";
+    assert_eq!(judged, [(sad, "show/ann", "sad".to_owned()), (sad, "show/bob", "tired + sad".to_owned())]);
+
+    // Who judged otherwise makes it another corpus, though not another manifest.
+    let fingerprint = |bench: &Bench| {
+        let node = source(&bench.job("ingest", json!({ "corpus": "show" }), &[]));
+        bench.ops().fingerprint(&node, true, &mut Unwatched::default()).unwrap().unwrap()
+    };
+    assert_ne!(fingerprint(&first), fingerprint(&other));
+    let others = other.run("ingest", json!({ "corpus": "show" }), &[]).unwrap();
+    assert_eq!(others["manifest"].digest, outputs["manifest"].digest);
+
+    let scheme =
+        json!({ "name": "native", "labels": { "classes": { "rename": {}, "corpora": {} } }, "note": null });
+    let params = json!({ "schemes": { "show": scheme } });
+    let labelled = first.run("examples", params, &[("manifests", &[&outputs["manifest"]])]).unwrap();
+    let path = first.path("two.arrow");
+    let roles = [("show/played/1sad", Role::Train), ("show/free/2sad", Role::Test)];
+    let fold = Fold::new(1, roles.map(|(utterance, role)| (utterance.to_owned(), role))).unwrap();
+    let parted = Folds { protocol: "{}".into(), stamps: Vec::new(), folds: vec![fold] };
+    affekt_table::folds::write(&path, &parted).unwrap();
+    let parted = first.adopt(&path);
+    let inputs: &Inputs = &[("examples", &[&labelled["examples"]]), ("folds", &[&parted])];
+    let split = first.run("split", json!({ "fold": 1 }), inputs).unwrap();
+    for (role, style) in [(Role::Train, "played"), (Role::Test, "free")] {
+        let table = rows::read(&first.open(&split[role.name()]), role).unwrap();
+        assert_eq!(table.rows.iter().map(|row| row.style.as_deref()).collect::<Vec<_>>(), [Some(style)]);
+    }
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use affekt_encoders::{ArtefactCard, EncoderConfig, Hub, Wav2VecConfig, tensors};
-use affekt_graph::{Job, Node, NodeId, Ops, Place, Resources, Work};
+use affekt_graph::{Job, Ops};
 use affekt_ops::HostOps;
 use affekt_ops::encoder::EncoderPlaces;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Unwatched, params};
+use crate::bench::{Bench, Unwatched, params, source};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/encoders/post-norm").join(name)
@@ -20,24 +20,6 @@ fn ops(bench: &Bench, folder: &Path) -> HostOps {
     let hub = Hub::of(|_| Some(bench.path("no-hub").into_os_string()));
     let datasets = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets")];
     bench.ops().with_encoders(EncoderPlaces { datasets, hub, folder: Some(folder.to_owned()) })
-}
-
-/// The node that a job is of.
-fn node(job: &Job) -> Node {
-    Node {
-        id: NodeId::from("encoder"),
-        work: Work::Source,
-        op: job.op.clone(),
-        version: job.version,
-        params: job.params.clone(),
-        inputs: Vec::new(),
-        outputs: job.outputs.keys().cloned().collect(),
-        seed: None,
-        numerics: std::collections::BTreeMap::new(),
-        place: Place::Runner,
-        resources: Resources::default(),
-        reproducible: true,
-    }
 }
 
 /// What the artefact of a job says of itself.
@@ -75,7 +57,7 @@ fn equal_checkpoints_are_equal_artefacts_under_different_keys() {
     let artefact = |from: &str| {
         let job =
             bench.job("encoder", params("encoder", &format!("from: {from}\nnormalise: false")).unwrap(), &[]);
-        let fingerprint = ops.fingerprint(&node(&job), false, &mut Unwatched::default()).unwrap().unwrap();
+        let fingerprint = ops.fingerprint(&source(&job), false, &mut Unwatched::default()).unwrap().unwrap();
         ops.run(&job, &mut Unwatched::default()).unwrap();
         (fingerprint, fs::read(&job.outputs["encoder"]).unwrap())
     };
@@ -94,7 +76,7 @@ fn what_changes_while_it_is_read_is_not_filed_under_what_it_was() {
     }
     let job = bench.job("encoder", params("encoder", "from: own").unwrap(), &[]);
     let ops = ops(&bench, folder.path());
-    ops.fingerprint(&node(&job), true, &mut Unwatched::default()).unwrap();
+    ops.fingerprint(&source(&job), true, &mut Unwatched::default()).unwrap();
     fs::write(folder.path().join("own/preprocessor_config.json"), r#"{"do_normalize": true}"#).unwrap();
     let told = ops.run(&job, &mut Unwatched::default()).unwrap_err().to_string();
     assert!(told.ends_with("own changed while it was read; run again"), "{told}");
@@ -107,7 +89,7 @@ fn what_is_not_here_is_told_how_to_get() {
     let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
     let job = bench.job("encoder", params("encoder", "from: wav2vec2-base").unwrap(), &[]);
     let told =
-        ops(&bench, folder.path()).fingerprint(&node(&job), false, &mut Unwatched::default()).unwrap_err();
+        ops(&bench, folder.path()).fingerprint(&source(&job), false, &mut Unwatched::default()).unwrap_err();
     let told = told.to_string();
     assert!(
         told.contains("looked in ") && told.contains("`cargo xtask fetch wav2vec2-base` gets it"),

@@ -1,12 +1,12 @@
 //! The op `functionals`: openSMILE's files, matched to recordings.
 
 use affekt_domain::{Digest, Example, Target, Task, Utterance};
-use affekt_graph::{Item, Node, Ops, Resources, Work};
+use affekt_graph::{Item, Ops};
 use affekt_table::examples::{self, Examples};
 use affekt_table::features::Features;
 use serde_json::json;
 
-use crate::bench::{Bench, Unwatched, params};
+use crate::bench::{Bench, Unwatched, params, source};
 
 const RULES: &str = "
 path: '(?P<who>[a-z])(?P<mood>[a-z]+)'
@@ -113,21 +113,7 @@ fn what_is_missing_or_wrong_is_named() {
 fn the_fingerprint_is_of_what_the_files_hold() {
     let fingerprint = |files: &[(&str, &str)]| {
         let bench = bench(files);
-        let definition = &affekt_ops::functionals::DEFINITION;
-        let node = Node {
-            id: "functionals".into(),
-            work: Work::Source,
-            op: definition.name.into(),
-            version: definition.version,
-            params: json!({ "path": "set.csv" }),
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-            seed: None,
-            numerics: [].into(),
-            place: definition.place,
-            resources: Resources::default(),
-            reproducible: true,
-        };
+        let node = source(&bench.job("functionals", json!({ "path": "set.csv" }), &[]));
         bench.ops().fingerprint(&node, true, &mut Unwatched::default()).unwrap().unwrap()
     };
     let once = fingerprint(&[("set.csv", CSV)]);
