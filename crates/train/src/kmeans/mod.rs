@@ -106,7 +106,7 @@ pub fn assign<P: Points>(
     let width = points.width();
     let k = centroids.len().checked_div(width).unwrap_or(0);
     if !(1..=MAX_CLUSTERS).contains(&k) || k * width != centroids.len() {
-        let (what, values) = ("the centroids", centroids.len());
+        let (what, values) = ("the matrix of centroids", centroids.len());
         return Err(KmeansError::Centroids { what, values, width });
     }
     let pace = Pace::new(k, device, device::threads());

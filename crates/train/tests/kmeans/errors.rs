@@ -38,7 +38,7 @@ fn settings_and_points_must_make_a_clustering() {
     let sink = &mut |_: &[u16]| ControlFlow::Continue(());
     assert_eq!(
         assign(&points, &[0.0; 7], Device::Cpu, sink).unwrap_err().to_string(),
-        "the centroids has 7 values, which is not a centroid of 4 values for each cluster"
+        "the matrix of centroids has 7 values, which is not a centroid of 4 values for each cluster"
     );
 }
 
