@@ -13,7 +13,7 @@ use crate::report::{Cited, Judged, Published, PublishedSession, Report, Variant}
 use crate::session_plot::{SessionPlot, session_plot};
 use crate::styles::styles;
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{either, plural, points, sentence, signed};
+use crate::text::{either, plural, points, sentence, signed, stopped};
 
 /// How variants fare session by session, and what others printed of that.
 #[derive(Serialize)]
@@ -327,8 +327,8 @@ impl<'a> Sayings<'a> {
     fn notes(self, what: &str) -> Vec<String> {
         let is_one = self.0.len() == 1;
         let note = |(text, names): (String, Vec<&str>)| match is_one {
-            true => format!("{what}: {}", sentence(&text)),
-            false => format!("{what} ({}): {}", names.join(", "), sentence(&text)),
+            true => format!("{what}: {}", stopped(&text)),
+            false => format!("{what} ({}): {}", names.join(", "), stopped(&text)),
         };
         self.0.into_iter().map(note).collect()
     }

@@ -93,9 +93,14 @@ pub(crate) fn plural(number: usize, noun: &str) -> String {
 
 /// `text` with a capital and a full stop.
 pub(crate) fn sentence(text: &str) -> String {
+    capital(&stopped(text))
+}
+
+/// `text` with a full stop.
+pub(crate) fn stopped(text: &str) -> String {
     let text = text.trim();
     let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{}{stop}", capital(text))
+    format!("{text}{stop}")
 }
 
 /// `text` with a capital.

@@ -279,7 +279,11 @@ fn one_seed_has_no_spread() {
     for variant in &mut report.variants {
         variant.metrics.sessions.0.values_mut().for_each(|seeds| seeds.truncate(1));
     }
+    assert!(html(&report).contains("The line does not begin at 0."));
+    // A spread that reaches down to 0 takes the line along.
+    report.variants[0].published[0].sessions[0].std = Some(0.7);
     let page = html(&report);
+    assert!(!page.contains("The line does not begin at 0."));
     assert!(page.contains("Ours has no spread") && !page.contains("class=\"seed\""));
     let here = rows(&report).into_iter().find(|row| row.starts_with("Here")).unwrap();
     assert!(!here.contains('±'), "{here}");
