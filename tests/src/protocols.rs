@@ -119,8 +119,8 @@ fn folds_that_grew_are_like_folds_that_were_known() {
     let words = ["plan", "tiny.yaml", "--device", "cpu", "--json", "--cache", "another"];
     let elsewhere = lab.xtask(&words).expect(0).json();
     let rows = elsewhere["nodes"].as_array().unwrap();
-    let step = rows.iter().find(|row| row["id"] == "train[fold=*,seed=1]").unwrap();
-    let took = grown.journal.rows.iter().filter(|row| row["event"] == "node" && row["op"] == "train");
+    let step = rows.iter().find(|row| row["id"] == "predict[fold=*,seed=1]").unwrap();
+    let took = grown.journal.rows.iter().filter(|row| row["event"] == "node" && row["op"] == "predict");
     let took: f64 = took.map(|row| row["seconds"].as_f64().unwrap()).sum();
     assert!((step["estimate_s"].as_f64().unwrap() - took).abs() < 1e-9, "{step} and {took}");
 

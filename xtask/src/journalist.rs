@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use affekt_domain::Digest;
 use affekt_graph::{
     Event, Failure, Journal, LastRun, Node, NodeId, NodeRow, Observer, Outcome, Part, Record, Row, State,
     Walk, Work,
@@ -14,7 +15,8 @@ use affekt_graph::{
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::exit::{Stop, error};
-use crate::lab::{Lab, estimate};
+use crate::lab::Lab;
+use crate::pace::{Estimates, Paces, Watch};
 use crate::run_folder::RunFolder;
 
 /// Elsewhere than on a terminal, how often a node that is still busy says so.
@@ -35,6 +37,9 @@ pub struct Journalist {
     journal: Journal,
     trouble: Option<std::io::Error>,
     last: LastRun,
+    paces: Paces,
+    /// What nodes are like, for their paces.
+    kin: BTreeMap<NodeId, Digest>,
     started: Instant,
     bars: MultiProgress,
     total: ProgressBar,
@@ -49,8 +54,10 @@ pub struct Journalist {
 }
 
 struct Busy {
+    node: Node,
     bar: Option<ProgressBar>,
     said: Instant,
+    watch: Watch,
 }
 
 impl Journalist {
@@ -73,6 +80,8 @@ impl Journalist {
             journal,
             trouble: None,
             last,
+            paces: lab.paces(),
+            kin: BTreeMap::new(),
             started: Instant::now(),
             bars,
             total,
@@ -87,6 +96,10 @@ impl Journalist {
 
     /// Ends the journal.
     pub fn finish(mut self, outcome: Outcome) -> Result<Summary, Stop> {
+        // What was broken off has shown how fast it is.
+        for busy in std::mem::take(&mut self.busy).into_values() {
+            self.remember(&busy, None);
+        }
         self.total.finish_and_clear();
         let seconds = self.started.elapsed().as_secs_f64();
         let outcome = match outcome {
@@ -117,12 +130,17 @@ impl Journalist {
 
     /// Writes rows for nodes that were done before anything ran, and tells how much is left.
     fn walked(&mut self, walk: &Walk<'_>) {
+        let estimates = Estimates::new(walk, &self.last, &self.paces);
+        let is_first = self.kin.is_empty();
+        if is_first && let Some(expected) = estimates.expected().filter(|expected| expected.trainings > 0) {
+            eprintln!("{}", expected.line());
+        }
         let mut left = 0.0;
         let mut known = 0;
         let mut rows = Vec::new();
         for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
             if matches!((&node.work, state), (Work::Grow(_), State::Waiting { .. })) {
-                left += estimate(walk, &self.last, at).unwrap_or(0.0);
+                left += estimates.seconds(at).unwrap_or(0.0);
             }
             if matches!(node.work, Work::Grow(_)) || matches!(state, State::Skipped) {
                 continue;
@@ -137,11 +155,12 @@ impl Journalist {
                     rows.push(node_row(node, "cached", Some(record), parts));
                 }
                 State::Ready { .. } | State::Running { .. } | State::Waiting { .. } => {
-                    left += estimate(walk, &self.last, at).unwrap_or(0.0);
+                    left += estimates.seconds(at).unwrap_or(0.0);
                 }
                 _ => {}
             }
         }
+        self.kin = estimates.kin();
         for row in rows {
             self.told.insert(row.id.clone(), "cached");
             self.by_op.entry(row.op.clone()).or_default().1 += 1;
@@ -168,7 +187,9 @@ impl Journalist {
         let (done, total) = (self.told.len(), self.total.length().unwrap_or(0));
         self.say(&format!("[{done}/{total}] {} {state} in {:.2} s", node.id, record.seconds));
         self.write(&Row::Node(node_row(node, state, Some(record), parts.to_vec())));
-        self.clear(&node.id);
+        if let Some(busy) = self.clear(&node.id).filter(|_| ran) {
+            self.remember(&busy, Some(record));
+        }
         self.total.set_position(done as u64);
     }
 
@@ -179,15 +200,25 @@ impl Journalist {
         eprintln!("{line}");
     }
 
-    fn clear(&mut self, id: &NodeId) {
-        if let Some(Busy { bar: Some(bar), .. }) = self.busy.remove(id) {
+    /// Takes a node from those that are busy.
+    fn clear(&mut self, id: &NodeId) -> Option<Busy> {
+        let busy = self.busy.remove(id)?;
+        if let Some(bar) = &busy.bar {
             bar.finish_and_clear();
-            self.bars.remove(&bar);
+            self.bars.remove(bar);
+        }
+        Some(busy)
+    }
+
+    fn remember(&mut self, busy: &Busy, record: Option<&Record>) {
+        if let Some(like) = self.kin.get(&busy.node.id) {
+            self.paces.remember(&busy.node, *like, &busy.watch, record);
         }
     }
 
     fn progress(&mut self, node: &Node, done: u64, total: u64, note: &str) {
         let Some(busy) = self.busy.get_mut(&node.id) else { return };
+        busy.watch.note(Instant::now(), done);
         if self.is_terminal {
             let bar = busy.bar.get_or_insert_with(|| {
                 let bar = self.bars.add(ProgressBar::new(total));
@@ -213,7 +244,8 @@ impl Observer for Journalist {
             Event::Walked(walk) => self.walked(walk),
             Event::Grown(id) => self.write(&Row::Grown { id: id.clone() }),
             Event::Started(node) => {
-                self.busy.insert(node.id.clone(), Busy { bar: None, said: Instant::now() });
+                let (bar, said, watch) = (None, Instant::now(), Watch::default());
+                self.busy.insert(node.id.clone(), Busy { node: node.clone(), bar, said, watch });
                 self.write(&Row::Started { id: node.id.clone() });
             }
             Event::Progress { node, done, total, note } => self.progress(node, done, total, note),

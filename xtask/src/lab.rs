@@ -14,6 +14,7 @@ use affekt_pipeline::{Compiled, Environment, Synthetic, compile};
 
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
+use crate::pace::Paces;
 use crate::{place, toolchain};
 
 /// What the user says about an experiment, whatever is to be done with it.
@@ -116,6 +117,11 @@ impl Lab {
         LastRun::read(&self.runs.join("latest").join("journal.jsonl"))
     }
 
+    /// What is remembered of how long nodes took.
+    pub fn paces(&self) -> Paces {
+        Paces::open(self)
+    }
+
     /// A walk to all that the report reads, or `only` to one node, or to the nodes of one name.
     pub fn walk(&self, only: Option<&str>) -> Result<Walk<'_>, Stop> {
         let variants = &self.experiment.variants;
@@ -151,14 +157,6 @@ impl Viewed<'_> {
         let State::Done { record: Some(record), .. } = &self.walk.states()[at] else { return None };
         self.walk.store().object(record.output(output)?.digest).ok()
     }
-}
-
-/// How long a node is likely to take, in seconds. One that has yet to grow takes as long as what it yielded last time.
-pub fn estimate(walk: &Walk<'_>, last: &LastRun, at: usize) -> Option<f64> {
-    let node = &walk.graph().nodes()[at];
-    let yielded = last.nodes.iter().filter(|(id, _)| walk.may_yield(at, id.as_str()));
-    let seconds: Vec<f64> = yielded.filter_map(|(_, row)| row.seconds).collect();
-    if seconds.is_empty() { last.estimate(&node.id, &node.op) } else { Some(seconds.iter().sum()) }
 }
 
 /// Whether there are nodes of this name, in full or without the bracket.

@@ -16,6 +16,7 @@ mod fetch;
 mod journalist;
 mod lab;
 mod out;
+mod pace;
 mod path;
 mod place;
 mod plan;

@@ -1,11 +1,12 @@
-//! `plan`: every node, its state and why.
+//! `plan`: every node, its state and why, and how long it is likely to take.
 
 use affekt_graph::{State, Work, changes};
 use serde::Serialize;
 
 use crate::exit::{Exit, Stop};
-use crate::lab::{Asked, Lab, Viewed, estimate, print_json};
+use crate::lab::{Asked, Lab, Viewed, print_json};
 use crate::out::out;
+use crate::pace::{Estimates, Expected};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -26,7 +27,11 @@ pub struct Arguments {
 #[derive(Serialize)]
 struct Plan {
     version: u32,
+    /// The profile that the experiment is made with.
+    profile: Option<String>,
     nodes: Vec<Row>,
+    /// What is left, summed up; `None` where nothing is.
+    expected: Option<Expected>,
     problems: Vec<String>,
 }
 
@@ -44,7 +49,10 @@ struct Row {
 pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
     let lab = Lab::open(&arguments.asked)?;
     let viewed = lab.view(arguments.only.as_deref())?;
-    let rows: Vec<Row> = viewed.walk.order().into_iter().filter_map(|at| row(&viewed, at)).collect();
+    let paces = lab.paces();
+    let estimates = Estimates::new(&viewed.walk, &viewed.last, &paces);
+    let rows = viewed.walk.order().into_iter().filter_map(|at| row(&viewed, &estimates, at));
+    let rows: Vec<Row> = rows.collect();
     let problems: Vec<String> = rows
         .iter()
         .filter(|row| row.state == "failed")
@@ -52,10 +60,12 @@ pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
         .collect();
     let work_left = rows.iter().any(|row| row.state != "cached");
     let has_failed = !problems.is_empty();
+    let (profile, expected) = (lab.experiment.profile.clone(), estimates.expected());
     if arguments.json {
-        print_json(&Plan { version: 1, nodes: rows, problems })?;
+        print_json(&Plan { version: 1, profile, nodes: rows, expected, problems })?;
     } else {
-        print_table(&rows);
+        print_table(&rows, profile.as_deref());
+        expected.iter().for_each(|expected| out!("{}", expected.line()));
     }
     Ok(match () {
         () if has_failed => Exit::Failed,
@@ -64,7 +74,7 @@ pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
     })
 }
 
-fn row(viewed: &Viewed<'_>, at: usize) -> Option<Row> {
+fn row(viewed: &Viewed<'_>, estimates: &Estimates<'_>, at: usize) -> Option<Row> {
     let (node, state) = (&viewed.walk.graph().nodes()[at], &viewed.walk.states()[at]);
     if matches!(state, State::Skipped) {
         return None;
@@ -82,7 +92,7 @@ fn row(viewed: &Viewed<'_>, at: usize) -> Option<Row> {
     }
     let estimate_s = match state {
         State::Done { .. } => Some(0.0),
-        _ => estimate(&viewed.walk, &viewed.last, at),
+        _ => estimates.seconds(at),
     };
     let (id, op) = (node.id.to_string(), node.op.clone());
     Some(Row { id, op, state: state.name(), reason, key: key.map(|key| key.to_string()), estimate_s })
@@ -102,7 +112,7 @@ fn why(viewed: &Viewed<'_>, at: usize) -> Option<String> {
     Some(format!("{} was {}, is {}{more}", first.name, show(&first.before), show(&first.after)))
 }
 
-fn print_table(rows: &[Row]) {
+fn print_table(rows: &[Row], profile: Option<&str>) {
     let width = rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
     for row in rows.iter().filter(|row| row.state != "cached" || rows.len() <= 60) {
         let estimate = match row.estimate_s {
@@ -113,10 +123,9 @@ fn print_table(rows: &[Row]) {
         out!("{}", line.trim_end());
     }
     let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
-    let left: f64 = rows.iter().filter(|row| row.state != "cached").filter_map(|row| row.estimate_s).sum();
-    let left = if left > 0.0 { format!("; about {left:.0} s of work") } else { String::new() };
+    let profile = profile.map_or_else(String::new, |name| format!("with profile `{name}`: "));
     out!(
-        "{} nodes: {} cached, {} to run, {} that may run{left}",
+        "{profile}{} nodes: {} cached, {} to run, {} that may run",
         rows.len(),
         count("cached"),
         count("run"),
