@@ -483,7 +483,11 @@ fn a_checkpoint_may_be_one_file() {
     assert_eq!(ended.stdout.trim(), target.to_str().unwrap());
     assert!(fs::read(&target).unwrap() == weights());
     assert!(ended.stderr.contains("licence: MIT"), "{}", ended.stderr);
-    assert!(ended.stderr.contains(&format!("what came has SHA-256 {}", sha256(&weights()))), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("what came has SHA-256 {}", sha256(&weights()))),
+        "{}",
+        ended.stderr
+    );
 
     // What is there is not asked for.
     let questions = host.questions().len();

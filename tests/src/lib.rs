@@ -27,6 +27,7 @@ mod mistakes;
 mod own_corpus;
 mod permissions;
 mod plans;
+mod pretraining;
 mod profiles;
 mod protocols;
 mod runs;

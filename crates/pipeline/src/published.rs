@@ -81,7 +81,8 @@ fn read_one(section: &mut Section<'_>) -> Published {
     let mut sessions = Vec::<(String, Figures)>::new();
     section.section("sessions", |section| {
         for (key, field) in section.rest() {
-            let read = field.section(&format!("session `{}`", key.name), |section| Some(read_figures(section)));
+            let read =
+                field.section(&format!("session `{}`", key.name), |section| Some(read_figures(section)));
             let Some(of_session) = read else { continue };
             let complain = |message: String, hint: &str| {
                 section.diagnostics().push(Diagnostic::error(&key.span, message).hint(hint));

@@ -29,13 +29,14 @@ pub struct Params {
     pub seed: u64,
 }
 
-/// What of the network is otherwise than published.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// What is built around the encoder.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NetworkParams {
     pub overrides: Overrides,
-    pub head: Option<usize>,
-    pub lstm: Option<usize>,
+    pub head: usize,
+    pub lstm: usize,
+    /// Of the convolution behind a wav2vec, where not as published.
     pub kernel: Option<usize>,
     pub stride: Option<usize>,
 }
@@ -98,7 +99,6 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
 
 /// The network around an encoder.
 fn network(params: &NetworkParams, encoder: &EncoderCard) -> Result<StatesConfig, Failure> {
-    let published = StatesConfig::default();
     let trunk = match &encoder.config {
         Family::Wav2Vec(config) => TrunkConfig::Wav2Vec(wav2vec(params, config.clone())?),
         Family::Wav2Vec2(config) => {
@@ -113,8 +113,8 @@ fn network(params: &NetworkParams, encoder: &EncoderCard) -> Result<StatesConfig
     Ok(StatesConfig {
         trunk,
         normalise: encoder.normalise,
-        head_width: params.head.unwrap_or(published.head_width),
-        lstm_hidden: params.lstm.unwrap_or(published.lstm_hidden),
+        head_width: params.head,
+        lstm_hidden: params.lstm,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The steps of P-TAPT, one after the other, and what they refuse.
 
 use affekt_models::Overrides;
+use affekt_models::states::StatesConfig;
 use affekt_models::wav2vec2::{EncoderConfig, SpansOver};
 use affekt_ops::{kmeans, pretrain, state_model, states, train};
 use affekt_table::pseudo_labels::PseudoLabels;
@@ -297,6 +298,8 @@ fn the_planner_and_the_worker_agree() {
     assert_eq!(complaints, "");
     let plain: crate::ops::state_model::Params = serde_json::from_value(params).unwrap();
     assert_eq!((plain.class_weights, plain.training.held_out), (ClassWeights::InverseFrequency, 0.1));
+    let published = StatesConfig::default();
+    assert_eq!((plain.network.head, plain.network.lstm), (published.head_width, published.lstm_hidden));
 
     let (_, complaints) = planned(&kmeans::DEFINITION, "{ clusters: [64, 64] }");
     assert!(complaints.contains("64 clusters are asked for twice"), "{complaints}");
