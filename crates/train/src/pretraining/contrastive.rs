@@ -1,16 +1,14 @@
 //! Wav2vec 2.0's own pretraining, gone on with on a task's recordings: TAPT (arXiv 2110.06309). Contrastive and diversity loss
 //! as transformers' `Wav2Vec2ForPreTraining`.
 
-use affekt_models::wav2vec2::{
-    Choice, EncoderConfig, Padding, PretrainingHead, Spans, SpansOver, Wav2Vec2, sample_negatives,
-};
-use affekt_models::{Accounting, BuildError, caught, freeze, normalised, take_over};
-use affekt_torch::init::Vars;
+use affekt_models::wav2vec2::{Choice, EncoderConfig, PretrainingHead, SpansOver, sample_negatives};
+use affekt_models::{Accounting, BuildError, caught};
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, nn};
+use tch::{Device, Kind};
 
 use super::learner::{Clips, Learner, Learnt};
+use super::masked::MaskedEncoder;
 use crate::TrainError;
 
 /// What is asked of masked frames.
@@ -47,14 +45,9 @@ pub enum PaddedClips {
 #[derive(Debug)]
 pub struct Contrastive {
     config: ContrastiveConfig,
-    store: nn::VarStore,
-    encoder: Wav2Vec2,
+    encoder: MaskedEncoder,
     head: PretrainingHead,
-    spans: Spans,
 }
-
-const FEATURE_ENCODER: &str = "wav2vec2.feature_extractor.";
-const ENCODER: &str = "wav2vec2.";
 
 impl Contrastive {
     /// A learner whose weights are a function of `seed`.
@@ -67,17 +60,14 @@ impl Contrastive {
         seed: u64,
         device: Device,
     ) -> Result<Self, TrainError> {
-        let store = nn::VarStore::new(device);
-        let vars = Vars::new(&store, seed);
-        let encoder = EncoderConfig { apply_spec_augment: true, ..config.encoder.clone() };
-        let mut network = Wav2Vec2::new(&(&vars / "wav2vec2"), &encoder).map_err(BuildError::from)?;
-        network.checkpoint_gradients(gradient_checkpointing);
-        let head = PretrainingHead::new(&vars, &encoder).map_err(BuildError::from)?;
+        let ContrastiveConfig { normalise, spans_over, .. } = *config;
+        let encoder =
+            MaskedEncoder::new(&config.encoder, normalise, spans_over, gradient_checkpointing, seed, device)?;
+        let head = PretrainingHead::new(&encoder.beside(seed), encoder.config()).map_err(BuildError::from)?;
         if config.freeze_feature_encoder {
-            freeze(&store, &[FEATURE_ENCODER])?;
+            encoder.freeze(&["feature_extractor"])?;
         }
-        let spans = Spans::of_frames(&encoder);
-        Ok(Self { config: config.clone(), store, encoder: network, head, spans })
+        Ok(Self { config: config.clone(), encoder, head })
     }
 
     /// Takes over a checkpoint under transformers' names: the encoder, and quantiser and projections where it has them.
@@ -86,30 +76,21 @@ impl Contrastive {
     /// # Errors
     /// When it lacks a tensor of the encoder.
     pub fn load_checkpoint(&mut self, checkpoint: &NamedTensors) -> Result<(Accounting, usize), TrainError> {
-        let all = self.weights();
-        let own = |inside: bool| -> NamedTensors {
-            let named = all.iter().filter(|(name, _)| name.starts_with(ENCODER) == inside);
-            let named =
-                named.map(|(name, tensor)| (name.trim_start_matches(ENCODER).to_owned(), tensor.detach()));
-            named.collect()
-        };
-        let accounting = take_over(&own(true), checkpoint)?;
-        let head = own(false);
-        let given = head.iter().filter(|(name, tensor)| {
-            checkpoint.get(*name).is_some_and(|given| given.size() == tensor.size())
-        });
-        let mut taken = 0;
-        for (name, tensor) in given {
-            tensor.detach().copy_(&checkpoint[name]);
-            taken += 1;
+        let accounting = self.encoder.load(checkpoint)?;
+        let mut lacking = 0;
+        for (name, mut tensor) in self.encoder.head() {
+            match checkpoint.get(&name).filter(|given| given.size() == tensor.size()) {
+                Some(given) => tensor.f_copy_(given)?,
+                None => lacking += 1,
+            }
         }
-        Ok((accounting, head.len() - taken))
+        Ok((accounting, lacking))
     }
 }
 
 impl Learner for Contrastive {
     fn tensors(&self) -> NamedTensors {
-        self.store.variables().into_iter().collect()
+        self.encoder.tensors()
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -117,43 +98,36 @@ impl Learner for Contrastive {
     }
 
     fn least_samples(&self) -> usize {
-        self.config.encoder.samples_of_a_frame()
+        self.encoder.config().samples_of_a_frame()
     }
 
     fn hop(&self) -> usize {
-        self.config.encoder.conv_stride.iter().product()
+        self.encoder.hop()
     }
 
     fn loss(&self, clips: &Clips, random: &mut Random, train: bool) -> Result<Option<Learnt>, TrainError> {
-        let config = &self.config;
         let (waveforms, lengths) = clips.inputs.clips()?;
-        let device = waveforms.device();
         let samples = waveforms.size()[1] as usize;
-        let of_clips: Vec<i64> = lengths.iter().map(|&length| config.encoder.frames(length) as i64).collect();
-        let masked =
-            self.spans.mask(&of_clips, config.encoder.frames(samples) as i64, config.spans_over, random);
-        let count = masked.sum(Kind::Int64).int64_value(&[]);
+        let masked = self.encoder.mask(lengths, samples, random);
+        let count = masked.f_sum(Kind::Int64)?.f_int64_value(&[])?;
         if count == 0 {
             return Ok(None);
         }
-        let negatives = sample_negatives(&masked, config.negatives, random);
+        let negatives = sample_negatives(&masked, self.config.negatives, random);
+        let heard = match self.config.padding {
+            PaddedClips::Heard => vec![samples; lengths.len()],
+            PaddedClips::Ignored => lengths.to_vec(),
+        };
         let loss = caught(|| {
-            let waveforms =
-                if config.normalise { normalised(waveforms, lengths) } else { waveforms.shallow_clone() };
-            let heard = match config.padding {
-                PaddedClips::Heard => vec![samples; lengths.len()],
-                PaddedClips::Ignored => lengths.to_vec(),
-            };
-            let encoded =
-                self.encoder.forward_masked_t(&waveforms, &heard, Padding::Ignored, &masked, train)?;
+            let encoded = self.encoder.encode(waveforms, lengths, &heard, &masked, train)?;
             let shape = masked.size();
-            let noise = self.head.gumbel_noise(shape[0], shape[1], device);
+            let noise = self.head.gumbel_noise(shape[0], shape[1], waveforms.device());
             let choice = match train {
-                true => Choice::Gumbel { temperature: config.temperature, noise: &noise },
+                true => Choice::Gumbel { temperature: self.config.temperature, noise: &noise },
                 false => Choice::Likeliest,
             };
-            Ok(self.head.forward_t(&encoded, &masked, &negatives, choice, train).loss)
+            Ok(self.head.forward_t(&encoded, &masked, &negatives, choice, train).loss / count as f64)
         })?;
-        Ok(Some(Learnt { loss: loss / count as f64, weight: count as f64 }))
+        Ok(Some(Learnt { loss, weight: count as f64 }))
     }
 }

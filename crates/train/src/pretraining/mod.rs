@@ -8,6 +8,7 @@
 mod config;
 mod contrastive;
 mod learner;
+mod masked;
 mod pseudo_labels;
 mod run;
 mod states;

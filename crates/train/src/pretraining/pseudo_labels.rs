@@ -1,13 +1,13 @@
 //! Telling the clusters of masked frames: the third step of P-TAPT (arXiv 2110.06309), after HuBERT's idea (arXiv 2106.07447).
 
-use affekt_models::wav2vec2::{ClusterHeads, EncoderConfig, Padding, Spans, SpansOver, Wav2Vec2};
-use affekt_models::{Accounting, BuildError, caught, freeze, normalised, take_over};
-use affekt_torch::init::Vars;
+use affekt_models::wav2vec2::{ClusterHeads, EncoderConfig, SpansOver};
+use affekt_models::{Accounting, caught};
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Reduction, Tensor, nn};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use super::learner::{Clips, Learner, Learnt};
+use super::masked::MaskedEncoder;
 use crate::TrainError;
 
 /// What is asked of masked frames.
@@ -38,14 +38,9 @@ pub trait FrameLabels: Sync {
 pub struct PseudoLabels<'l> {
     config: PseudoLabelsConfig,
     labels: &'l dyn FrameLabels,
-    store: nn::VarStore,
-    encoder: Wav2Vec2,
+    encoder: MaskedEncoder,
     heads: ClusterHeads,
-    spans: Spans,
 }
-
-const FROZEN: [&str; 2] = ["wav2vec2.feature_extractor.", "wav2vec2.feature_projection."];
-const ENCODER: &str = "wav2vec2.";
 
 impl<'l> PseudoLabels<'l> {
     /// A learner whose weights are a function of `seed`.
@@ -59,17 +54,15 @@ impl<'l> PseudoLabels<'l> {
         seed: u64,
         device: Device,
     ) -> Result<Self, TrainError> {
-        let store = nn::VarStore::new(device);
-        let vars = Vars::new(&store, seed);
-        let wanted = EncoderConfig { apply_spec_augment: true, ..config.encoder.clone() };
-        let mut encoder = Wav2Vec2::new(&(&vars / "wav2vec2"), &wanted).map_err(BuildError::from)?;
-        encoder.checkpoint_gradients(gradient_checkpointing);
-        let heads = ClusterHeads::new(&vars, wanted.hidden_size, config.hidden, &config.clusters);
+        let PseudoLabelsConfig { normalise, spans_over, .. } = *config;
+        let encoder =
+            MaskedEncoder::new(&config.encoder, normalise, spans_over, gradient_checkpointing, seed, device)?;
+        let width = encoder.config().hidden_size;
+        let heads = ClusterHeads::new(&encoder.beside(seed), width, config.hidden, &config.clusters);
         if config.freeze_feature_encoder {
-            freeze(&store, &FROZEN)?;
+            encoder.freeze(&["feature_extractor", "feature_projection"])?;
         }
-        let spans = Spans::of_frames(&wanted);
-        Ok(Self { config: config.clone(), labels, store, encoder, heads, spans })
+        Ok(Self { config: config.clone(), labels, encoder, heads })
     }
 
     /// Takes over the encoder of a checkpoint under transformers' names.
@@ -77,12 +70,7 @@ impl<'l> PseudoLabels<'l> {
     /// # Errors
     /// When it lacks a tensor of the encoder.
     pub fn load_checkpoint(&mut self, checkpoint: &NamedTensors) -> Result<Accounting, TrainError> {
-        let own: NamedTensors = self
-            .weights()
-            .into_iter()
-            .filter_map(|(name, tensor)| Some((name.strip_prefix(ENCODER)?.to_owned(), tensor)))
-            .collect();
-        Ok(take_over(&own, checkpoint)?)
+        self.encoder.load(checkpoint)
     }
 
     /// The masked frames that have labels, as they lie one behind the other in the batch, and their clusters in each
@@ -107,7 +95,7 @@ impl<'l> PseudoLabels<'l> {
 
 impl Learner for PseudoLabels<'_> {
     fn tensors(&self) -> NamedTensors {
-        self.store.variables().into_iter().collect()
+        self.encoder.tensors()
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -115,41 +103,30 @@ impl Learner for PseudoLabels<'_> {
     }
 
     fn least_samples(&self) -> usize {
-        self.config.encoder.samples_of_a_frame()
+        self.encoder.config().samples_of_a_frame()
     }
 
     fn hop(&self) -> usize {
-        self.config.encoder.conv_stride.iter().product()
+        self.encoder.hop()
     }
 
     /// The sum over clusterings of the mean cross-entropy over masked frames that have labels.
     fn loss(&self, clips: &Clips, random: &mut Random, train: bool) -> Result<Option<Learnt>, TrainError> {
-        let config = &self.config;
         let (waveforms, lengths) = clips.inputs.clips()?;
         let device = waveforms.device();
-        let of_clips: Vec<i64> = lengths.iter().map(|&length| config.encoder.frames(length) as i64).collect();
-        let total = config.encoder.frames(waveforms.size()[1] as usize) as i64;
-        let masked = self.spans.mask(&of_clips, total, config.spans_over, random);
+        let masked = self.encoder.mask(lengths, waveforms.size()[1] as usize, random);
         let (frames, clusters) = self.asked(clips, &masked)?;
         if frames.is_empty() {
             return Ok(None);
         }
-        let chosen = Tensor::from_slice(&frames).to_device(device);
+        let chosen = Tensor::f_from_slice(&frames)?.f_to_device(device)?;
         let loss = caught(|| {
-            let waveforms =
-                if config.normalise { normalised(waveforms, lengths) } else { waveforms.shallow_clone() };
-            let encoded =
-                self.encoder.forward_masked_t(&waveforms, lengths, Padding::Ignored, &masked, train)?;
+            let encoded = self.encoder.encode(waveforms, lengths, lengths, &masked, train)?;
             let logits = self.heads.forward(&encoded, &chosen);
             let of_clustering = |(logits, clusters): (&Tensor, &Vec<i64>)| {
                 let clusters = Tensor::from_slice(clusters).to_device(device);
-                logits.to_kind(Kind::Float).cross_entropy_loss(
-                    &clusters,
-                    None::<Tensor>,
-                    Reduction::Mean,
-                    -100,
-                    0.0,
-                )
+                let logits = logits.to_kind(Kind::Float);
+                logits.cross_entropy_loss(&clusters, None::<Tensor>, Reduction::Mean, -100, 0.0)
             };
             let losses: Vec<Tensor> = logits.iter().zip(&clusters).map(of_clustering).collect();
             Ok(Tensor::stack(&losses, 0).sum(Kind::Float))

@@ -1,0 +1,104 @@
+//! An encoder whose frames are masked, for a head to be asked about them.
+
+use affekt_models::wav2vec2::{Encoded, EncoderConfig, Padding, Spans, SpansOver, Wav2Vec2};
+use affekt_models::{Accounting, BuildError, ForwardError, freeze, normalised, take_over};
+use affekt_torch::init::Vars;
+use affekt_torch::{NamedTensors, Random};
+use tch::{Device, Tensor, nn};
+
+use crate::TrainError;
+
+/// An encoder in a store of its own, which a head is put beside.
+#[derive(Debug)]
+pub struct MaskedEncoder {
+    config: EncoderConfig,
+    normalise: bool,
+    spans_over: SpansOver,
+    store: nn::VarStore,
+    encoder: Wav2Vec2,
+    spans: Spans,
+}
+
+/// What the names of its parameters begin with, as in transformers' checkpoints.
+const ENCODER: &str = "wav2vec2.";
+
+impl MaskedEncoder {
+    /// An encoder whose weights are a function of `seed`.
+    pub fn new(
+        config: &EncoderConfig,
+        normalise: bool,
+        spans_over: SpansOver,
+        gradient_checkpointing: bool,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        let config = EncoderConfig { apply_spec_augment: true, ..config.clone() };
+        let store = nn::VarStore::new(device);
+        let encoder = Wav2Vec2::new(&(&Vars::new(&store, seed) / "wav2vec2"), &config);
+        let mut encoder = encoder.map_err(BuildError::from)?;
+        encoder.checkpoint_gradients(gradient_checkpointing);
+        let spans = Spans::of_frames(&config);
+        Ok(Self { config, normalise, spans_over, store, encoder, spans })
+    }
+
+    /// Where a head goes, with weights that are a function of `seed`.
+    pub fn beside(&self, seed: u64) -> Vars<'_> {
+        Vars::new(&self.store, seed)
+    }
+
+    pub const fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+
+    /// Takes parts of the encoder from training, by their names in transformers.
+    pub fn freeze(&self, parts: &[&str]) -> Result<(), TrainError> {
+        let parts: Vec<String> = parts.iter().map(|part| format!("{ENCODER}{part}.")).collect();
+        Ok(freeze(&self.store, &parts.iter().map(String::as_str).collect::<Vec<_>>())?)
+    }
+
+    /// All tensors, the head's too.
+    pub fn tensors(&self) -> NamedTensors {
+        self.store.variables().into_iter().collect()
+    }
+
+    /// Takes over the encoder of a checkpoint under transformers' names.
+    pub fn load(&self, checkpoint: &NamedTensors) -> Result<Accounting, TrainError> {
+        let of_encoder = |(name, tensor): (String, Tensor)| {
+            Some((name.strip_prefix(ENCODER)?.to_owned(), tensor.detach()))
+        };
+        Ok(take_over(&self.tensors().into_iter().filter_map(of_encoder).collect(), checkpoint)?)
+    }
+
+    /// The tensors of the head.
+    pub fn head(&self) -> NamedTensors {
+        let of_head = |(name, _): &(String, Tensor)| !name.starts_with(ENCODER);
+        self.tensors().into_iter().filter(of_head).map(|(name, tensor)| (name, tensor.detach())).collect()
+    }
+
+    /// How many samples one frame begins after the other.
+    pub fn hop(&self) -> usize {
+        self.config.conv_stride.iter().product()
+    }
+
+    /// Which frames are masked of clips of these lengths, in rows of so many samples: `[clips, frames]`, on the CPU.
+    pub fn mask(&self, lengths: &[usize], samples: usize, random: &mut Random) -> Tensor {
+        let of_clips: Vec<i64> = lengths.iter().map(|&length| self.config.frames(length) as i64).collect();
+        self.spans.mask(&of_clips, self.config.frames(samples) as i64, self.spans_over, random)
+    }
+
+    /// Waveforms `[clips, samples]` encoded, of which rows hold clips of these `lengths` and the encoder hears `heard`.
+    pub fn encode(
+        &self,
+        waveforms: &Tensor,
+        lengths: &[usize],
+        heard: &[usize],
+        masked: &Tensor,
+        train: bool,
+    ) -> Result<Encoded, ForwardError> {
+        let waveforms = match self.normalise {
+            true => normalised(waveforms, lengths),
+            false => waveforms.shallow_clone(),
+        };
+        Ok(self.encoder.forward_masked_t(&waveforms, heard, Padding::Ignored, masked, train)?)
+    }
+}
