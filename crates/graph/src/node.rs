@@ -112,10 +112,10 @@ pub trait Grow: Send + Sync {
 /// What a growing node yields.
 #[derive(Default, Clone)]
 pub struct Growth {
-    /// New nodes.
+    /// New nodes, growing ones among them.
     pub nodes: Vec<Node>,
     /// What consumers of the growing node get, by the name they ask for, in order.
-    pub ports: BTreeMap<String, Vec<OutputRef>>,
+    pub ports: BTreeMap<String, Vec<Source>>,
 }
 
 /// These nodes, each output of theirs under its own name.
@@ -124,12 +124,22 @@ impl FromIterator<Node> for Growth {
         let mut growth = Self::default();
         for node in nodes {
             for output in &node.outputs {
-                let fruits = growth.ports.entry(output.clone()).or_default();
-                fruits.push(OutputRef { node: node.id.clone(), output: output.clone() });
+                growth.ports.entry(output.clone()).or_default().push(node.source(output));
             }
             growth.nodes.push(node);
         }
         growth
+    }
+}
+
+impl Node {
+    /// What others read of it under the name of an output: where it grows, that of all that it yields.
+    #[must_use]
+    pub fn source(&self, output: &str) -> Source {
+        match self.work {
+            Work::Grow(_) => Source::Grown { node: self.id.clone(), port: output.to_owned() },
+            Work::Op | Work::Source => Source::output(&self.id, output),
+        }
     }
 }
 
@@ -152,7 +162,7 @@ pub struct Input {
 }
 
 /// Where an input comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// One output of one node.
     Output(OutputRef),

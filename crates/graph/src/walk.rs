@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
         for input in &node.inputs {
             let mut items = Vec::with_capacity(input.from.len());
             for source in &input.from {
-                for output in self.sources(source)? {
+                for output in self.outputs(source)? {
                     let digest = self.digest(&output).ok_or_else(|| output.node.clone())?;
                     items.push(Item { digest, path: self.store.object_path(digest) });
                 }
@@ -225,14 +225,19 @@ impl<'a> Walk<'a> {
         Ok(ports)
     }
 
-    /// The nodes that a source names, growth followed to its fruits.
-    fn sources(&self, source: &Source) -> Result<Vec<OutputRef>, NodeId> {
+    /// The outputs that a source names, growth followed to its last fruits.
+    ///
+    /// # Errors
+    /// With the first node that has yet to grow.
+    pub fn outputs(&self, source: &Source) -> Result<Vec<OutputRef>, NodeId> {
         match source {
             Source::Output(output) => Ok(vec![output.clone()]),
             Source::Grown { node, port } => {
                 let growth = self.graph.position(node).and_then(|at| self.grown.get(&at));
                 let fruits = growth.and_then(|growth| growth.ports.get(port));
-                fruits.cloned().ok_or_else(|| node.clone())
+                let fruits = fruits.ok_or_else(|| node.clone())?;
+                let outputs: Result<Vec<_>, _> = fruits.iter().map(|fruit| self.outputs(fruit)).collect();
+                Ok(outputs?.into_iter().flatten().collect())
             }
         }
     }
@@ -302,7 +307,7 @@ impl<'a> Walk<'a> {
     /// Adds what a growing node yielded.
     fn take_in(&mut self, at: usize, growth: Growth) -> Result<(), GraphError> {
         self.graph.add(growth.nodes.clone())?;
-        self.read.extend(growth.ports.values().flatten().map(|output| output.node.clone()));
+        self.read.extend(growth.ports.values().flatten().map(|fruit| fruit.node().clone()));
         if self.kept.contains(&self.graph.nodes()[at].id) {
             self.kept.extend(growth.nodes.iter().map(|node| node.id.clone()));
         }
@@ -328,7 +333,7 @@ impl<'a> Walk<'a> {
         let sources = self.graph.nodes()[at].inputs.iter().flat_map(|input| &input.from);
         for source in sources {
             let mut nodes = vec![source.node().clone()];
-            nodes.extend(self.sources(source).into_iter().flatten().map(|output| output.node));
+            nodes.extend(self.outputs(source).into_iter().flatten().map(|output| output.node));
             for id in nodes {
                 if let Some(State::Failed { failure }) = self.graph.position(&id).map(|at| &self.states[at]) {
                     return Some((id, failure.clone()));
@@ -348,7 +353,7 @@ impl<'a> Walk<'a> {
     fn needed(&self, at: usize, inputs: &[Port]) -> Vec<(NodeId, Digest)> {
         let mut needed = Vec::new();
         for (input, port) in self.graph.nodes()[at].inputs.iter().zip(inputs) {
-            let outputs = input.from.iter().filter_map(|source| self.sources(source).ok()).flatten();
+            let outputs = input.from.iter().filter_map(|source| self.outputs(source).ok()).flatten();
             needed.extend(outputs.map(|output| output.node).zip(port.items.iter().map(|item| item.digest)));
         }
         needed

@@ -64,7 +64,7 @@ impl Grow for PerWord {
         for (i, word) in text.split_whitespace().enumerate() {
             let mut each = node(&format!("word[n={i}]"), "join", &[]);
             each.params = json!({ "end": format!("<{word}>") });
-            growth.ports.entry("words".into()).or_default().push(out(&each.id));
+            growth.ports.entry("words".into()).or_default().push(each.source("text"));
             growth.nodes.push(each);
         }
         Ok(growth)
@@ -88,7 +88,7 @@ impl Grow for PerWordLouder {
         let mut growth = Growth::default();
         for i in 0..text.split_whitespace().count() {
             let each = node(&format!("shout[n={i}]"), "upper", &[&format!("word[n={i}]")]);
-            growth.ports.entry("words".into()).or_default().push(out(&each.id));
+            growth.ports.entry("words".into()).or_default().push(each.source("text"));
             growth.nodes.push(each);
         }
         Ok(growth)
@@ -100,6 +100,45 @@ impl Grow for PerWordLouder {
 
     fn reads(&self) -> Vec<NodeId> {
         vec!["words".into()]
+    }
+}
+
+/// Of every two words the one that makes more of itself goes on, until one is left: `round[left=2]` looks at what the words of
+/// the round before became.
+struct Knockout {
+    words: Vec<NodeId>,
+}
+
+impl Grow for Knockout {
+    fn grow(&self, inputs: &[Vec<Object>]) -> Result<Growth, Failure> {
+        let lengths: Vec<usize> = inputs[0].iter().map(Object::len).collect();
+        let pairs = self.words.chunks(2).zip(lengths.chunks(2));
+        let winners: Vec<&NodeId> =
+            pairs.map(|(words, lengths)| &words[usize::from(lengths[1] > lengths[0])]).collect();
+        let each = |id: &NodeId| {
+            let mut each = node(&format!("{id}+"), "join", &[id.as_str()]);
+            each.params = json!({ "end": "+" });
+            each
+        };
+        let mut growth: Growth = winners.iter().map(|id| each(id)).collect();
+        let words: Vec<NodeId> = growth.nodes.iter().map(|node| node.id.clone()).collect();
+        if words.len() > 1 {
+            let mut next = node(&format!("round[left={}]", words.len()), "grow", &[]);
+            let from = growth.nodes.iter().map(|node| node.source("text")).collect();
+            next.inputs = vec![Input { port: "in".into(), from }];
+            next.work = Work::Grow(Arc::new(Self { words }));
+            growth.ports = [("text".to_owned(), vec![next.source("text")])].into();
+            growth.nodes.push(next);
+        }
+        Ok(growth)
+    }
+
+    fn may_yield(&self, name: &str) -> bool {
+        name.starts_with("word")
+    }
+
+    fn reads(&self) -> Vec<NodeId> {
+        self.words.clone()
     }
 }
 
@@ -431,6 +470,53 @@ fn impossible_graphs_are_refused() {
     let twice = vec![node("a", "read", &[]), node("a", "read", &[])];
     assert!(matches!(Graph::new(twice), Err(GraphError::Duplicate(_))));
     assert!(matches!(Graph::new(vec![node("a", "upper", &["x"])]), Err(GraphError::Missing { .. })));
+}
+
+/// Words, of which the longest goes through two rounds, each of which depends on the one before.
+fn knockout() -> Vec<Node> {
+    let mut nodes: Vec<Node> = ["a", "bbb", "cc", "dddd"]
+        .iter()
+        .enumerate()
+        .map(|(i, word)| {
+            let mut each = node(&format!("word[n={i}]"), "join", &["read"]);
+            each.params = json!({ "end": word });
+            each
+        })
+        .collect();
+    let words: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
+    let mut first = node("round[left=4]", "grow", &[]);
+    let from = nodes.iter().map(|node| node.source("text")).collect();
+    first.inputs = vec![Input { port: "in".into(), from }];
+    first.work = Work::Grow(Arc::new(Knockout { words }));
+    let mut end = node("end", "upper", &[]);
+    end.inputs = vec![Input { port: "in".into(), from: vec![first.source("text")] }];
+    nodes.insert(0, node("read", "read", &[]));
+    nodes.extend([first, end]);
+    nodes
+}
+
+#[test]
+fn what_grows_may_yield_what_grows_on() {
+    let bench = Bench::new("-");
+    let (_, ran, end) = bench.run(knockout());
+    let own: Vec<&str> = ran.iter().map(String::as_str).filter(|id| id.ends_with('+')).collect();
+    assert_eq!(own, ["word[n=1]+", "word[n=3]+", "word[n=3]++"], "losers are not gone on with");
+    assert_eq!(end, "-DDDD++");
+    let (_, ran, _) = bench.run(knockout());
+    assert_eq!(ran, Vec::<String>::new(), "and it grows the same way again");
+    // Another word wins the first round, and what is new is computed.
+    let mut others = knockout();
+    others[1].params = json!({ "end": "aaaaaa" });
+    let (_, ran, end) = bench.run(others);
+    assert_eq!(ran, ["end", "word[n=0]", "word[n=0]+", "word[n=0]++"]);
+    assert_eq!(end, "-AAAAAA++");
+}
+
+#[test]
+fn only_what_a_grown_round_needs_is_run() {
+    let bench = Bench::new("-");
+    let (_, ran, _) = bench.run_only(knockout(), Some("word[n=3]++"));
+    assert!(ran.contains(&"word[n=3]++".to_owned()) && !ran.contains(&"end".to_owned()), "{ran:?}");
 }
 
 /// `first` and `last` of two parts, and `aside`, which is about none, between the first of part 2 and whoever is told to read

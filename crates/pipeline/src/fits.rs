@@ -6,7 +6,7 @@
 
 use affekt_corpus::Permission;
 use affekt_domain::Role;
-use affekt_graph::{Node, NodeId, OutputRef, Source, Walk};
+use affekt_graph::{Node, NodeId, OutputRef, Walk};
 use affekt_ops::{Definition, InputPort, Kind};
 
 use crate::wiring::needed_for_test_rows;
@@ -53,7 +53,8 @@ fn fitted_on(node: &Node, walk: &Walk<'_>) -> Vec<FittedOn> {
     for input in &node.inputs {
         let port = definition.inputs.iter().find(|port| port.name == input.port);
         let Some(port) = port.filter(|port| learns(definition, port)) else { continue };
-        let outputs = input.from.iter().flat_map(|source| outputs(source, walk));
+        // What has not grown yet is not there.
+        let outputs = input.from.iter().flat_map(|source| walk.outputs(source).unwrap_or_default());
         let rows = outputs.filter_map(|output| rows(&output, walk));
         on.extend(rows.map(|(role, fold, folds)| FittedOn {
             port: port.name,
@@ -70,17 +71,6 @@ fn learns(definition: &Definition, port: &InputPort) -> bool {
     let takes = |role: Role| port.kinds.contains(&Kind::Rows(role));
     Role::ALL.into_iter().any(takes)
         && (!takes(Role::Test) || needed_for_test_rows(definition.name, port.name).is_some())
-}
-
-/// The outputs that a source stands for, as far as they have grown.
-fn outputs(source: &Source, walk: &Walk<'_>) -> Vec<OutputRef> {
-    match source {
-        Source::Output(output) => vec![output.clone()],
-        Source::Grown { node, port } => {
-            let growth = walk.graph().position(node).and_then(|at| walk.growth(at));
-            growth.and_then(|growth| growth.ports.get(port)).cloned().unwrap_or_default()
-        }
-    }
 }
 
 /// The role of the rows, their fold, and the node that made the folds.
