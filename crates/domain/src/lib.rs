@@ -5,6 +5,7 @@
 //! [`Digest`] of its bytes.
 
 mod digest;
+mod epoch;
 mod fold;
 mod labels;
 mod prediction;
@@ -14,16 +15,19 @@ mod role;
 mod speaker;
 mod stage;
 mod target;
+mod trials;
 mod utterance;
 
 pub use digest::{Digest, ParseDigestError};
+pub use epoch::{Epoch, Monitor};
 pub use fold::{Fold, SharedUtterance};
 pub use labels::{ClassRules, LabelScheme, Labels, Relabelling, Verdict};
-pub use prediction::{Epoch, Prediction};
+pub use prediction::Prediction;
 pub use random::SplitMix64;
 pub use rating::Rating;
 pub use role::Role;
 pub use speaker::{is_known_speaker, unknown_speaker};
 pub use stage::Stage;
 pub use target::{Misfit, Target, Task, predicted_class};
+pub use trials::{Rung, Trial, TrialOutcome, Trials};
 pub use utterance::{Example, Problem, Sex, Utterance};

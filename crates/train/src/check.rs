@@ -1,6 +1,6 @@
 //! Whether a training's parts, settings and network go together, before anything is computed.
 
-use affekt_domain::Task;
+use affekt_domain::{Monitor, Task};
 use affekt_models::{InputShape, Network};
 use affekt_torch::NamedTensors;
 use tch::Tensor;
@@ -9,8 +9,7 @@ use crate::order::{Extent, Order};
 use crate::step::indivisible;
 use crate::training::refit_part;
 use crate::{
-    Batching, ClassWeights, Loss, Monitor, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError,
-    Training,
+    Batching, ClassWeights, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError, Training,
 };
 
 /// Complains of the first thing that makes no training.

@@ -1,5 +1,6 @@
 //! How to train: what a pipeline's `train` section says.
 
+use affekt_domain::Monitor;
 use serde::{Deserialize, Serialize};
 
 use crate::{Batching, ClassWeights, Crop, Schedule};
@@ -115,20 +116,6 @@ pub enum Stopping {
     },
     /// After `max_epochs`. The last epoch's weights are kept, whatever a dev part says.
     Fixed,
-}
-
-/// A figure on the dev part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Monitor {
-    /// The loss of training, over the whole part: lower is better.
-    DevLoss,
-    /// Share of right predictions: higher is better.
-    DevAccuracy,
-    /// Mean recall of the classes: higher is better.
-    DevUar,
-    /// Mean concordance correlation coefficient of the outputs: higher is better.
-    DevCcc,
 }
 
 /// Training anew, once early stopping has found how many epochs are best: from the seed, for exactly that many, with

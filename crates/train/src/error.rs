@@ -229,6 +229,9 @@ pub enum TrainError {
         /// The learning rate of its last step.
         lr: f64,
     },
+    /// What a training is to go on from is not its own.
+    #[error("cannot go on from the state it was paused in: {0}")]
+    OtherState(String),
     /// The caller wanted no more.
     #[error("cancelled in epoch {0}")]
     Cancelled(u32),
@@ -264,6 +267,14 @@ pub enum TrainError {
     /// libtorch refused.
     #[error(transparent)]
     Torch(#[from] TorchError),
+}
+
+impl TrainError {
+    /// Whether the training itself went astray: a loss or a weight is not finite any more.
+    #[must_use]
+    pub const fn is_astray(&self) -> bool {
+        matches!(self, Self::NotFinite { .. } | Self::DevNotFinite { .. } | Self::WeightsNotFinite { .. })
+    }
 }
 
 impl From<TchError> for TrainError {

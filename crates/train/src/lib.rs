@@ -2,7 +2,8 @@
 //!
 //! A caller shows its data as [`Examples`]: values, target and role by row, wherever they lie. A [`Part`] is the
 //! rows of one role, picked by that role and nothing else, so that [`train`] cannot be handed test rows.
-//! [`train`] gives [`Trained`] weights and the history of its epochs; [`predict`] gives a network's outputs for any part.
+//! [`train`] gives [`Trained`] weights and the history of its epochs, [`train_until`] the state to go on from after some of
+//! them; [`predict`] gives a network's outputs for any part.
 //!
 //! Equal inputs give equal bytes on the CPU with the same number of threads, also when a run was killed and
 //! started again with the same [`Resume`] folder.
@@ -17,6 +18,7 @@ pub mod kmeans;
 mod losses;
 mod objective;
 mod order;
+mod pause;
 mod predict;
 pub mod pretraining;
 mod run;
@@ -27,11 +29,12 @@ mod step;
 mod training;
 mod weights;
 
-pub use config::{Loss, Monitor, Optimiser, Precision, Refit, Stopping, TrainConfig};
+pub use config::{Loss, Optimiser, Precision, Refit, Stopping, TrainConfig};
 pub use crop::{Crop, CropAt};
 pub use error::TrainError;
 pub use examples::{Dev, DevPart, Examples, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
 pub use order::Batching;
+pub use pause::{Paused, train_until};
 pub use predict::{BatchLimit, predict};
 pub use schedule::{Schedule, Stages, Steps};
 pub use state::{Resume, StateOutcome};

@@ -18,7 +18,7 @@ use crate::scores::DevScores;
 use crate::state::{Begun, State, StateFile};
 use crate::step::{Batch, Forward, Stepper};
 use crate::training::{Progress, Trained, Training, refit_part};
-use crate::{Monitor, Optimiser, Refit, StateOutcome, Stopping, TrainError, TrainingPart};
+use crate::{Optimiser, Refit, StateOutcome, Stopping, TrainError, TrainingPart};
 
 /// Who hears of progress.
 pub type Listener<'l> = dyn FnMut(Progress) -> ControlFlow<()> + 'l;
@@ -102,7 +102,17 @@ impl<'a> Run<'a> {
 
     /// The epochs that are left of this stage.
     pub fn go_on(&mut self, file: &mut Option<StateFile>, progress: &mut Listener) -> Result<(), TrainError> {
-        while !self.is_over() {
+        self.go_on_until(self.max_epochs, file, progress)
+    }
+
+    /// Those of them up to an epoch.
+    pub fn go_on_until(
+        &mut self,
+        last: u32,
+        file: &mut Option<StateFile>,
+        progress: &mut Listener,
+    ) -> Result<(), TrainError> {
+        while !self.is_over() && self.done() < last {
             let number = self.done() + 1;
             let train_loss = self.epoch(number, file, progress)?;
             self.check_weights(number)?;
@@ -159,12 +169,9 @@ impl<'a> Run<'a> {
     fn is_better(&self, new: &Epoch, old: &Epoch) -> bool {
         match (self.stage, self.training.config.stopping) {
             (Stage::Refit, _) | (_, Stopping::Fixed) => true,
-            (_, Stopping::Early { monitor, .. }) => match monitor {
-                Monitor::DevLoss => new.dev_loss < old.dev_loss,
-                Monitor::DevAccuracy => new.dev_accuracy > old.dev_accuracy,
-                Monitor::DevUar => new.dev_uar > old.dev_uar,
-                Monitor::DevCcc => new.dev_ccc > old.dev_ccc,
-            },
+            (_, Stopping::Early { monitor, .. }) => {
+                monitor.of(new).zip(monitor.of(old)).is_some_and(|(new, old)| monitor.is_better(new, old))
+            }
         }
     }
 
@@ -267,7 +274,8 @@ impl<'a> Run<'a> {
         Ok(StateOutcome::Resumed { epochs: self.history.len() as u32, batches: self.begun.batches })
     }
 
-    fn state(&self, begun: Begun) -> State {
+    /// All that what is left depends on, after as much of an epoch as has begun.
+    pub fn state(&self, begun: Begun) -> State {
         let clone =
             |tensors: &NamedTensors| tensors.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect();
         State {
@@ -283,10 +291,30 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The epochs of all stages, with the one marked whose weights are kept.
+    pub fn history(&self) -> Vec<Epoch> {
+        self.history.iter().map(|epoch| Epoch { kept: self.is_kept(epoch), ..*epoch }).collect()
+    }
+
+    /// The epoch that a training which went astray did not come to the end of.
+    pub fn astray(&self) -> Epoch {
+        let number = self.done() + 1;
+        Epoch {
+            stage: self.stage,
+            number,
+            learning_rate: self.learning_rate(number, self.order.before(number)),
+            train_loss: f64::NAN,
+            dev_loss: None,
+            dev_accuracy: None,
+            dev_uar: None,
+            dev_ccc: None,
+            kept: false,
+        }
+    }
+
     /// What came out.
     pub fn finish(self, state: StateOutcome) -> Result<Trained, TrainError> {
-        let history =
-            self.history.iter().map(|epoch| Epoch { kept: self.is_kept(epoch), ..*epoch }).collect();
+        let history = self.history();
         let on_cpu = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_to_device(Device::Cpu)?));
         Ok(Trained {
             weights: self.best.into_iter().map(on_cpu).collect::<Result<_, TrainError>>()?,

@@ -61,6 +61,40 @@ pub struct State {
     pub optimiser: NamedTensors,
 }
 
+impl State {
+    /// The file's bytes, for a training with these settings. Equal states give equal bytes.
+    pub fn to_bytes(self, settings: &str) -> Result<Vec<u8>, TrainError> {
+        let mut tensors = NamedTensors::new();
+        for (prefix, group) in [(NETWORK, self.network), (BEST, self.best), (OPTIMISER, self.optimiser)] {
+            tensors.extend(group.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+        }
+        tensors.insert(HISTORY.to_owned(), history_tensor(&self.history));
+        let Begun { batches, losses } = self.begun;
+        tensors.insert(LOSSES.to_owned(), Tensor::from_slice(&[losses.loss, losses.weight]));
+        let metadata = [
+            (SETTINGS, settings.to_owned()),
+            (STAGE, self.stage.name().to_owned()),
+            (KEPT, self.kept.to_string()),
+            (MAX_EPOCHS, self.max_epochs.to_string()),
+            (PARTS, self.parts.to_string()),
+            (BATCHES, batches.to_string()),
+        ];
+        let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        Ok(Checkpoint { tensors, metadata }.to_bytes()?)
+    }
+
+    /// Reads them back. `Err` says why they are of no use to a training with these settings.
+    pub fn from_bytes(bytes: &[u8], settings: &str) -> Result<Self, String> {
+        match Checkpoint::from_bytes(bytes) {
+            Err(error) => Err(error.to_string()),
+            Ok(file) if file.metadata.get(SETTINGS).map(String::as_str) != Some(settings) => {
+                Err("the state of a training with other settings".to_owned())
+            }
+            Ok(file) => unpack(file).ok_or_else(|| "not a training's state".to_owned()),
+        }
+    }
+}
+
 /// The part of an epoch that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Begun {
@@ -93,13 +127,7 @@ impl<'a> StateFile<'a> {
         match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => Some(Err(explain(&error))),
-            Ok(bytes) => Some(match Checkpoint::from_bytes(&bytes) {
-                Err(error) => Err(explain(&error)),
-                Ok(file) if file.metadata.get(SETTINGS) != Some(&self.settings) => {
-                    Err(explain(&"the state of a training with other settings"))
-                }
-                Ok(file) => unpack(file).ok_or_else(|| explain(&"not a training's state")),
-            }),
+            Ok(bytes) => Some(State::from_bytes(&bytes, &self.settings).map_err(|why| explain(&why))),
         }
     }
 
@@ -112,7 +140,7 @@ impl<'a> StateFile<'a> {
             return Ok(());
         }
         let start = Instant::now();
-        let bytes = self.pack(state()?).to_bytes()?;
+        let bytes = state()?.to_bytes(&self.settings)?;
         replace(&self.path(), &bytes).map_err(|source| TrainError::State { path: self.path(), source })?;
         self.written = Instant::now();
         if !self.resume.every.is_zero() {
@@ -124,26 +152,6 @@ impl<'a> StateFile<'a> {
 
     fn path(&self) -> PathBuf {
         self.resume.folder.join("resume.safetensors")
-    }
-
-    fn pack(&self, state: State) -> Checkpoint {
-        let mut tensors = NamedTensors::new();
-        for (prefix, group) in [(NETWORK, state.network), (BEST, state.best), (OPTIMISER, state.optimiser)] {
-            tensors.extend(group.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
-        }
-        tensors.insert(HISTORY.to_owned(), history_tensor(&state.history));
-        let Begun { batches, losses } = state.begun;
-        tensors.insert(LOSSES.to_owned(), Tensor::from_slice(&[losses.loss, losses.weight]));
-        let metadata = [
-            (SETTINGS, self.settings.clone()),
-            (STAGE, state.stage.name().to_owned()),
-            (KEPT, state.kept.to_string()),
-            (MAX_EPOCHS, state.max_epochs.to_string()),
-            (PARTS, state.parts.to_string()),
-            (BATCHES, batches.to_string()),
-        ];
-        let metadata = metadata.into_iter();
-        Checkpoint { tensors, metadata: metadata.map(|(key, value)| (key.to_owned(), value)).collect() }
     }
 }
 

@@ -152,7 +152,7 @@ pub fn refit_part<'a>(training: &'a Training<'a>) -> Result<&'a TrainingPart<'a>
 }
 
 /// What a state must agree on to be this training's own.
-fn settings(training: &Training) -> String {
+pub fn settings(training: &Training) -> String {
     serde_json::json!({
         "network": training.network,
         "config": training.config,

@@ -9,8 +9,8 @@ use affekt_features::Standardiser;
 use affekt_models::{CnnConfig, InputShape, NetworkConfig, NormAxis};
 use affekt_torch::{Checkpoint, Random};
 use affekt_train::{
-    DevPart, Examples, Part, PartRole, Progress, Resume, Target, TrainConfig, TrainError, Trained, Training,
-    TrainingPart, train,
+    DevPart, Examples, Part, PartRole, Paused, Progress, Resume, Target, TrainConfig, TrainError, Trained,
+    Training, TrainingPart, train, train_until,
 };
 use tch::Device;
 
@@ -111,6 +111,20 @@ impl Case {
         &self,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Trained, TrainError> {
+        self.training(|training| train(training, progress))
+    }
+
+    /// As far as an epoch, from where it was paused.
+    pub fn run_until(
+        &self,
+        epoch: u32,
+        begun: Option<&[u8]>,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Paused, TrainError> {
+        self.training(|training| train_until(training, epoch, begun, progress))
+    }
+
+    fn training<T>(&self, run: impl FnOnce(&Training) -> T) -> T {
         let part = TrainingPart::of(&self.examples);
         let standardised_on = self.standardised_on.as_ref().unwrap_or(&self.examples);
         let standardiser = standardiser(&TrainingPart::of(standardised_on));
@@ -132,7 +146,7 @@ impl Case {
             device: Device::Cpu,
             resume: self.resume.as_ref(),
         };
-        train(&training, progress)
+        run(&training)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod case;
 mod objective;
+mod pause;
 mod pretraining;
 mod refit;
 mod schedules;

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use affekt_domain::{Epoch, Stage};
+use affekt_domain::{Epoch, Monitor, Stage};
 use affekt_train::{
-    Monitor, Refit, Schedule, Stages, StateOutcome, Steps, Stopping, TrainConfig, TrainError, Trained,
+    Refit, Schedule, Stages, StateOutcome, Steps, Stopping, TrainConfig, TrainError, Trained,
 };
 
 use crate::case::{Bands, Case, assert_same, bytes};

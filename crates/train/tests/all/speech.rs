@@ -4,13 +4,12 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use affekt_domain::{Role, Task};
+use affekt_domain::{Monitor, Role, Task};
 use affekt_models::{InputShape, NetworkConfig};
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::{
-    BatchLimit, Batching, Crop, CropAt, DevPart, Examples, Loss, Monitor, Precision, Progress, Resume,
-    StateOutcome, Stopping, Target, TestPart, TrainConfig, TrainError, Trained, Training, TrainingPart,
-    predict, train,
+    BatchLimit, Batching, Crop, CropAt, DevPart, Examples, Loss, Precision, Progress, Resume, StateOutcome,
+    Stopping, Target, TestPart, TrainConfig, TrainError, Trained, Training, TrainingPart, predict, train,
 };
 use tch::{Device, Tensor};
 

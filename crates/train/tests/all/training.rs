@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use affekt_domain::Role;
+use affekt_domain::{Monitor, Role};
 use affekt_features::Standardiser;
 use affekt_models::{CnnConfig, InputShape, NetworkConfig};
 use affekt_torch::Checkpoint;
 use affekt_train::{
-    BatchLimit, DevPart, Examples, Monitor, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig,
+    BatchLimit, DevPart, Examples, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig,
     TrainError, TrainingPart, predict,
 };
 use tch::Device;

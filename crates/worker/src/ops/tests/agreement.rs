@@ -1,5 +1,6 @@
 //! The planner writes parameters in its own words, without libtorch: they must be the worker's.
 
+use affekt_domain::Monitor;
 use affekt_models::{
     CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
     LstmConfig, MlpConfig, MlpNorm, NetworkConfig, NormAxis, OutputActivation, Overrides, ParallelCnnConfig,
@@ -7,8 +8,8 @@ use affekt_models::{
 };
 use affekt_ops::train::DEFINITION;
 use affekt_train::{
-    Batching, ClassWeights, Crop, CropAt, Loss, Monitor, Optimiser, Precision, Refit, Schedule, Stages,
-    Steps, Stopping, TrainConfig,
+    Batching, ClassWeights, Crop, CropAt, Loss, Optimiser, Precision, Refit, Schedule, Stages, Steps,
+    Stopping, TrainConfig,
 };
 
 use super::super::train::Params;

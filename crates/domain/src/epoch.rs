@@ -1,0 +1,121 @@
+//! How a training went, epoch by epoch, and what on the dev part tells a better epoch from a worse one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Stage;
+
+/// One epoch of one training run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// What it is trained for.
+    pub stage: Stage,
+    /// Its number within the stage, from 1.
+    pub number: u32,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
+    /// Mean loss over the training examples, in training mode; weighted where classes have weights.
+    pub train_loss: f64,
+    /// Mean loss over the dev examples, likewise, where there is a dev part.
+    pub dev_loss: Option<f64>,
+    /// Accuracy on the dev examples, in `0..=1`, where there are classes.
+    pub dev_accuracy: Option<f64>,
+    /// Unweighted average recall on the dev examples, in `0..=1`, likewise.
+    pub dev_uar: Option<f64>,
+    /// Mean concordance correlation coefficient on the dev examples, in `-1..=1`, where there are values.
+    pub dev_ccc: Option<f64>,
+    /// Whether this is the epoch whose weights were kept.
+    pub kept: bool,
+}
+
+/// A figure on the dev part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Monitor {
+    /// The loss of training, over the whole part: lower is better.
+    DevLoss,
+    /// Share of right predictions: higher is better.
+    DevAccuracy,
+    /// Mean recall of the classes: higher is better.
+    DevUar,
+    /// Mean concordance correlation coefficient of the outputs: higher is better.
+    DevCcc,
+}
+
+impl Monitor {
+    /// All, with their words in a pipeline.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("dev-loss", Self::DevLoss),
+        ("dev-accuracy", Self::DevAccuracy),
+        ("dev-uar", Self::DevUar),
+        ("dev-ccc", Self::DevCcc),
+    ];
+
+    /// Its word in a pipeline.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+
+    /// The figure after an epoch, where there is a dev part that has it.
+    #[must_use]
+    pub const fn of(self, epoch: &Epoch) -> Option<f64> {
+        match self {
+            Self::DevLoss => epoch.dev_loss,
+            Self::DevAccuracy => epoch.dev_accuracy,
+            Self::DevUar => epoch.dev_uar,
+            Self::DevCcc => epoch.dev_ccc,
+        }
+    }
+
+    /// Whether one figure is better than another.
+    #[must_use]
+    pub fn is_better(self, new: f64, old: f64) -> bool {
+        match self {
+            Self::DevLoss => new < old,
+            Self::DevAccuracy | Self::DevUar | Self::DevCcc => new > old,
+        }
+    }
+
+    /// The first epoch with the best figure, and the figure.
+    #[must_use]
+    pub fn best(self, epochs: &[Epoch]) -> Option<(u32, f64)> {
+        let figures = epochs.iter().filter_map(|epoch| Some((epoch.number, self.of(epoch)?)));
+        figures.reduce(|best, new| if self.is_better(new.1, best.1) { new } else { best })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(number: u32, dev_loss: Option<f64>) -> Epoch {
+        Epoch {
+            stage: Stage::Search,
+            number,
+            learning_rate: 1.0,
+            train_loss: 1.0,
+            dev_loss,
+            dev_accuracy: dev_loss,
+            dev_uar: None,
+            dev_ccc: None,
+            kept: false,
+        }
+    }
+
+    #[test]
+    fn the_best_epoch_is_the_first_of_its_figure() {
+        let losses = [Some(0.5), Some(0.2), None, Some(0.2), Some(0.5)];
+        let epochs: Vec<Epoch> = (1..).zip(losses).map(|(number, loss)| epoch(number, loss)).collect();
+        assert_eq!(Monitor::DevLoss.best(&epochs), Some((2, 0.2)));
+        assert_eq!(Monitor::DevAccuracy.best(&epochs), Some((1, 0.5)));
+        assert_eq!(Monitor::DevUar.best(&epochs), None);
+    }
+
+    #[test]
+    fn words_are_those_of_serde() {
+        for (name, monitor) in Monitor::ALL {
+            assert_eq!(serde_json::to_value(monitor).unwrap(), name);
+            assert_eq!(monitor.name(), name);
+        }
+    }
+}
