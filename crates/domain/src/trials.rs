@@ -35,7 +35,7 @@ pub struct Trial {
     pub settings: BTreeMap<String, Value>,
     /// How many epochs it was trained.
     pub epochs: u32,
-    /// The epoch of its best figure, from 1.
+    /// The epoch of its best figure, from 1; 0 where it has none.
     pub best_epoch: u32,
     /// Its best figure; `None` where that is no number, as of a training that went astray.
     pub value: Option<f64>,

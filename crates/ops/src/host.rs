@@ -194,6 +194,7 @@ impl Ops for HostOps {
             "mfcc" => crate::mfcc::run(job, context),
             "standardise" => crate::standardise::run(job),
             "evaluate" => crate::evaluate::run(job),
+            "choose" => crate::choose::run(job),
             "compare" => crate::compare::run(job),
             "submission" => crate::submission::run(job),
             other => Err(Failure::Failed { message: format!("the runner has no op `{other}`") }),

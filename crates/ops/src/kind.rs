@@ -40,6 +40,12 @@ pub enum Kind {
     Clusters,
     /// The cluster of every frame of training rows.
     PseudoLabels,
+    /// A training that can be gone on with.
+    TrainingState,
+    /// Settings that did best among those that were tried.
+    Chosen,
+    /// What was tried.
+    Trials,
     /// A trained network.
     Model,
     /// The epochs of a training run.
@@ -73,6 +79,9 @@ impl fmt::Display for Kind {
             Self::States => f.write_str("states of training rows"),
             Self::Clusters => f.write_str("clusters"),
             Self::PseudoLabels => f.write_str("pseudo-labels of training rows"),
+            Self::TrainingState => f.write_str("the state of a training"),
+            Self::Chosen => f.write_str("chosen settings"),
+            Self::Trials => f.write_str("trials"),
             Self::Model => f.write_str("a model"),
             Self::History => f.write_str("a history"),
             Self::Predictions => f.write_str("predictions"),

@@ -15,6 +15,7 @@ mod training;
 
 pub mod audio;
 pub mod awgn;
+pub mod choose;
 pub mod compare;
 pub mod embed;
 pub mod encoder;
@@ -36,6 +37,7 @@ pub mod state_model;
 pub mod states;
 pub mod submission;
 pub mod train;
+pub mod trial;
 
 #[cfg(feature = "host")]
 mod hints;
@@ -67,6 +69,8 @@ pub const ALL: &[&Definition] = &[
     &states::DEFINITION,
     &kmeans::DEFINITION,
     &pretrain::DEFINITION,
+    &trial::DEFINITION,
+    &choose::DEFINITION,
     &train::DEFINITION,
     &predict::DEFINITION,
     &evaluate::DEFINITION,

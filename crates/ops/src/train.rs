@@ -7,17 +7,22 @@ use serde_json::{Value, json};
 use crate::definition::{Definition, Grain, InputPort, OutputPort};
 use crate::{Kind, kind, network, training};
 
+/// What networks are trained on.
+pub(crate) const FEATURES: &[Kind] = &[Kind::Features, Kind::Waveforms];
+
 /// The op.
 pub const DEFINITION: Definition = Definition {
     name: "train",
     version: 4,
     about: "a network is fitted to the training rows, its epoch chosen on the dev rows",
     inputs: &[
-        InputPort::many("features", &[Kind::Features, Kind::Waveforms]),
+        InputPort::many("features", FEATURES),
         InputPort::one("train", &[kind::TRAIN]),
         InputPort::optional("dev", &[kind::DEV]),
         InputPort::optional("standardise", &[Kind::Standardiser]),
         InputPort::optional("encoder", &[Kind::Encoder]),
+        // Settings that a search chose, in the place of its own.
+        InputPort::optional("chosen", &[Kind::Chosen]),
     ],
     outputs: &[OutputPort::new("model", Kind::Model), OutputPort::new("history", Kind::History)],
     params: read,

@@ -12,6 +12,7 @@ mod state_model;
 mod states;
 mod stepping;
 mod train;
+mod trial;
 
 use std::collections::BTreeMap;
 
@@ -32,7 +33,7 @@ impl WorkerOps {
     /// The ops it runs, with their versions.
     #[must_use]
     pub fn versions() -> BTreeMap<String, u32> {
-        use affekt_ops::{embed, infer, kmeans, predict, pretrain, state_model, states, train};
+        use affekt_ops::{embed, infer, kmeans, predict, pretrain, state_model, states, train, trial};
         let ops = [
             &embed::DEFINITION,
             &state_model::DEFINITION,
@@ -40,6 +41,7 @@ impl WorkerOps {
             &kmeans::DEFINITION,
             &pretrain::DEFINITION,
             &train::DEFINITION,
+            &trial::DEFINITION,
             &predict::DEFINITION,
             &infer::DEFINITION,
         ];
@@ -65,6 +67,7 @@ impl Ops for WorkerOps {
             "kmeans" => kmeans::run(job, device, context),
             "pretrain" => pretrain::run(job, device, context),
             "train" => train::run(job, device, context),
+            "trial" => trial::run(job, device, context),
             "predict" => predict::run(job, device, context),
             "infer" => infer::run(job, device, &self.model),
             other => Err(Failure::Failed { message: format!("the worker has no op `{other}`") }),

@@ -6,13 +6,12 @@ use std::time::Duration;
 use affekt_domain::{Role, Stage};
 use affekt_graph::{Context, Failure, Job, Object};
 use affekt_models::NetworkConfig;
+use affekt_ops::choose::Chosen;
 use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::{standardise, table};
 use affekt_table::rows::{self, Rows};
 use affekt_torch::NamedTensors;
-use affekt_train::{
-    DevPart, Examples, Progress, Refit, Resume, StateOutcome, TrainConfig, Training, TrainingPart,
-};
+use affekt_train::{DevPart, Progress, Refit, Resume, StateOutcome, TrainConfig, Training, TrainingPart};
 use serde::Deserialize;
 use tch::Device;
 
@@ -38,10 +37,61 @@ pub struct Params {
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let mut params: Params = affekt_ops::params(job)?;
+    if let Some(chosen) = job.open("chosen")?.first() {
+        let Chosen { params: chosen, .. } =
+            serde_json::from_slice(chosen.all()?).map_err(|error| Failure::because(&error))?;
+        let chosen: Params = serde_json::from_value(chosen).map_err(|error| Failure::because(&error))?;
+        params = Params { select_on_test: params.select_on_test, ..chosen };
+    }
+    let (card, trained) = with_training(job, params, device, |training, fold, encoder| {
+        let mut epochs = u64::from(training.config.max_epochs);
+        let trained = affekt_train::train(training, &mut |progress| {
+            tell(&progress, &mut epochs, context);
+            ControlFlow::Continue(())
+        });
+        let trained = trained.map_err(|error| failed(&error))?;
+        tell_state(&trained.state, epochs, context);
+        let card = Card {
+            version: model::VERSION,
+            network: training.network.clone(),
+            task: training.task.clone(),
+            input: training.trained_on.examples().input(),
+            standardise: training.standardiser.cloned(),
+            encoder: encoder.map(EncoderCard::origin),
+            parameters: trained.parameters,
+            fold,
+            seed: training.seed,
+            training_rows: trained.trained_rows,
+            epochs: trained.history.len() as u32,
+            stage: trained.stage,
+            kept_epoch: trained.kept_epoch,
+        };
+        Ok((card, trained))
+    })?;
+    let bytes = model::to_bytes(&card, trained.weights)?;
+    let path = job.output("model")?;
+    std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))?;
+    affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
+}
+
+/// Says that a checkpoint was of no use, where one was there.
+pub fn tell_state(state: &StateOutcome, epochs: u64, context: &mut dyn Context) {
+    if let StateOutcome::Ignored(why) = state {
+        context.progress(epochs, epochs, &format!("an unusable checkpoint was passed over: {why}"));
+    }
+}
+
+/// Calls `run` with the training that a job of `train` or `trial` describes, its fold, and the card of its encoder.
+pub fn with_training<T>(
+    job: &Job,
+    mut params: Params,
+    device: Device,
+    run: impl FnOnce(&Training<'_>, u32, Option<&EncoderCard>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let seed = job.seed.ok_or_else(|| Failure::Failed { message: "training needs a seed".into() })?;
     let encoder = job.open("encoder")?.first().map(encoder::read).transpose()?;
     if let (NetworkConfig::Wav2Vec2(network), Some((card, _))) = (&mut params.network, &encoder) {
-        network.encoder = card.wav2vec2("train")?.clone();
+        network.encoder = card.wav2vec2(&job.op)?.clone();
         network.normalise = card.normalise;
     }
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
@@ -91,34 +141,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         device,
         resume: resume.as_ref(),
     };
-    let mut epochs = u64::from(params.training.max_epochs);
-    let trained = affekt_train::train(&training, &mut |progress| {
-        tell(&progress, &mut epochs, context);
-        ControlFlow::Continue(())
-    });
-    let trained = trained.map_err(|error| failed(&error))?;
-    if let StateOutcome::Ignored(why) = &trained.state {
-        context.progress(epochs, epochs, &format!("an unusable checkpoint was passed over: {why}"));
-    }
-    let card = Card {
-        version: model::VERSION,
-        network: params.network.clone(),
-        task: train_rows.task.clone(),
-        input: examples.input(),
-        standardise: standardiser,
-        encoder: encoder.map(|(card, _)| card.origin()),
-        parameters: trained.parameters,
-        fold: train_rows.fold,
-        seed,
-        training_rows: trained.trained_rows,
-        epochs: trained.history.len() as u32,
-        stage: trained.stage,
-        kept_epoch: trained.kept_epoch,
-    };
-    let bytes = model::to_bytes(&card, trained.weights)?;
-    let path = job.output("model")?;
-    std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))?;
-    affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
+    run(&training, train_rows.fold, encoder.as_ref().map(|(card, _)| card))
 }
 
 /// The weights that a network begins with. An encoder without any begins at random, as the rest of the network.
@@ -135,7 +158,7 @@ fn selecting(object: &Object, on_test: bool) -> Result<Rows, Failure> {
 }
 
 /// Passes on how far a training is.
-fn tell(progress: &Progress<'_>, epochs: &mut u64, context: &mut dyn Context) {
+pub fn tell(progress: &Progress<'_>, epochs: &mut u64, context: &mut dyn Context) {
     match *progress {
         Progress::Batch { stage, epoch, max_epochs, done, total, loss } => {
             *epochs = u64::from(max_epochs);

@@ -23,6 +23,8 @@ fn features(bench: &Bench) -> Item {
     bench.adopt(&path)
 }
 
+const NETWORK: &str = "{ kind: cnn, channels: [2], pools: [2], norm_axis: channel }";
+
 /// A network trained in fold 1: its card and history.
 fn train(
     bench: &Bench,
@@ -30,8 +32,7 @@ fn train(
     select_on_test: bool,
     inputs: Vec<(&str, Item)>,
 ) -> Result<(Card, Vec<Epoch>), Failure> {
-    let network = "{ kind: cnn, channels: [2], pools: [2], norm_axis: channel }";
-    let text = format!("{{ network: {network}, training: {{ batch_size: 4, max_epochs: 3, {training} }} }}");
+    let text = format!("{{ network: {NETWORK}, training: {{ batch_size: 4, max_epochs: 3, {training} }} }}");
     let (mut params, complaints) = planned(&DEFINITION, &text);
     assert_eq!(complaints, "");
     if select_on_test {
@@ -90,4 +91,40 @@ fn a_standardiser_belongs_to_a_fold() {
     };
     assert_eq!(trained(1).unwrap().0.standardise, Some(Standardiser::Utterance));
     assert_eq!(message(trained(2)), "a standardiser of fold 2 must not be used to train in fold 1");
+}
+
+#[test]
+fn trials_go_on_from_each_other_and_what_is_chosen_is_trained() {
+    let bench = Bench::new();
+    let text =
+        format!("{{ network: {NETWORK}, training: {{ batch_size: 4, max_epochs: 9, refit: best-epochs }} }}");
+    let (own, complaints) = planned(&DEFINITION, &text);
+    assert_eq!(complaints, "");
+    let inputs = || {
+        let rows = |role, first| bench.rows(role, 1, first);
+        vec![("features", features(&bench)), ("train", rows(Role::Train, 0)), ("dev", rows(Role::Dev, 4))]
+    };
+    let trial = |from, until, state: Option<&Item>| {
+        let params = affekt_ops::trial::params(&own, from, until, 4);
+        let state = state.map(|state| ("state", state.clone()));
+        bench.run(&affekt_ops::trial::DEFINITION, params, inputs().into_iter().chain(state).collect())
+    };
+    let whole = trial(0, 4, None).unwrap();
+    let first = trial(0, 1, None).unwrap();
+    let second = trial(1, 4, Some(&first["state"])).unwrap();
+    assert_eq!(second["state"].digest, whole["state"].digest);
+    assert_eq!(second["history"].digest, whole["history"].digest);
+    assert_eq!(table::read(&open(&whole["history"]), affekt_table::history::read).unwrap().len(), 4);
+    let refused = message(trial(1, 4, None));
+    assert_eq!(refused, "a trial from epoch 1 needs the state after that epoch, and no other does");
+
+    let (other, _) = planned(&DEFINITION, &text.replace("[2], pools", "[3], pools"));
+    let path = bench.path("chosen");
+    std::fs::write(&path, serde_json::json!({ "version": 1, "settings": {}, "params": other }).to_string())
+        .unwrap();
+    let chosen = bench.adopt(&path);
+    let with_chosen = inputs().into_iter().chain([("chosen", chosen)]).collect();
+    let made = bench.run(&DEFINITION, own, with_chosen).unwrap();
+    let same = bench.run(&DEFINITION, other, inputs()).unwrap();
+    assert_eq!(made["model"].digest, same["model"].digest);
 }
