@@ -239,6 +239,12 @@ impl<'a> Field<'a> {
         Self { node, key: None, diagnostics }
     }
 
+    /// Where problems go.
+    #[must_use]
+    pub fn diagnostics(self) -> &'a Diagnostics {
+        self.diagnostics
+    }
+
     /// Text.
     #[must_use]
     pub fn text(self) -> Option<&'a str> {

@@ -4,16 +4,17 @@
 //! variants are drafted is it known which nodes are common (`audio`) and which belong to some
 //! (`train[variant=published,fold=1,seed=1]`).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
-use affekt_graph::{Graph, GraphError, Input, Node, NodeId, OutputRef, Source, Work};
+use affekt_graph::{Graph, GraphError, Input, Node, NodeId, OutputRef, Resources, Source, Work};
 use affekt_ops::Definition;
 
 use crate::folds::{self, PerFold};
 use crate::reads::{Read, Reads};
 use crate::shards::PerShard;
+use crate::tuning::{self, Search};
 
 /// A node whose inputs are other drafts.
 pub struct Draft {
@@ -35,8 +36,12 @@ pub struct Grows {
 /// One node a what.
 pub enum Rule {
     PerShard(&'static Definition),
-    /// With the folds, where the protocol alone says which there are.
-    PerFold(Option<Vec<u32>>),
+    PerFold {
+        /// The folds, where the protocol alone says which there are.
+        numbers: Option<Vec<u32>>,
+        /// Where each fold's node grows in turn: what is searched for there, by trials such as the draft's node.
+        search: Option<Arc<Search>>,
+    },
 }
 
 /// Port → what flows into it.
@@ -92,11 +97,17 @@ impl Drafts {
             true => Source::Grown { node: ids[of.draft].clone(), port: of.output.clone() },
             false => Source::Output(output(of)),
         };
+        let searches: Vec<bool> = self.drafts.iter().map(|(draft, _)| draft.is_search()).collect();
+        // What a step of the same rule gives for the same fold or shard.
+        let alike = |of: &DraftOutput| match searches[of.draft] {
+            true => source(of),
+            false => Source::Output(output(of)),
+        };
         let mut nodes = Vec::with_capacity(self.drafts.len());
         for (number, (draft, _)) in self.drafts.into_iter().enumerate() {
             let id = &ids[number];
             let read = |of: &DraftOutput| match rules[of.draft] == rules[number] {
-                true => Read::Alike(output(of)),
+                true => Read::Alike(alike(of)),
                 false => Read::Common(source(of)),
             };
             let mut node = draft.node;
@@ -106,9 +117,15 @@ impl Drafts {
             if let Some(Grows { rule, .. }) = draft.grows {
                 let template = node.clone();
                 let reads = Reads(each(&draft.inputs, read).collect());
+                if searches[number] {
+                    node.op = tuning::NAMES[0].to_owned();
+                    node.outputs = tuning::OUTPUTS.map(str::to_owned).to_vec();
+                }
                 node.work = Work::Grow(match rule {
                     Rule::PerShard(definition) => Arc::new(PerShard { definition, template, reads }),
-                    Rule::PerFold(numbers) => Arc::new(PerFold { numbers, template, reads }),
+                    Rule::PerFold { numbers, search } => {
+                        Arc::new(PerFold { numbers, template, search, reads })
+                    }
                 });
             }
             nodes.push(node);
@@ -119,7 +136,11 @@ impl Drafts {
 
 impl Draft {
     fn is_per_fold(&self) -> bool {
-        self.grows.as_ref().is_some_and(|grows| matches!(grows.rule, Rule::PerFold(_)))
+        self.grows.as_ref().is_some_and(|grows| matches!(grows.rule, Rule::PerFold { .. }))
+    }
+
+    fn is_search(&self) -> bool {
+        self.grows.as_ref().is_some_and(|grows| matches!(grows.rule, Rule::PerFold { search: Some(_), .. }))
     }
 
     /// Which rule it grows by.
@@ -137,7 +158,9 @@ fn signature(draft: &Draft) -> String {
     let node = &draft.node;
     let grows = draft.grows.as_ref().map(|Grows { rule, looks_at }| match rule {
         Rule::PerShard(_) => format!("once a shard of {looks_at:?}"),
-        Rule::PerFold(numbers) => format!("once a fold of {numbers:?} {looks_at:?}"),
+        Rule::PerFold { numbers, search } => {
+            format!("once a fold of {numbers:?} {looks_at:?} {search:?}")
+        }
     });
     format!(
         "{} {:?} {} {} {} {:?} {:?} {:?} {:?} {:?}",
@@ -152,6 +175,24 @@ fn signature(draft: &Draft) -> String {
         draft.inputs,
         grows
     )
+}
+
+/// A node of an op, which reads nothing yet and runs in one core.
+pub fn plain_node(definition: &'static Definition, name: &str, params: serde_json::Value) -> Node {
+    Node {
+        id: NodeId::from(name),
+        work: if definition.source { Work::Source } else { Work::Op },
+        op: definition.name.to_owned(),
+        version: definition.version,
+        params,
+        inputs: Vec::new(),
+        outputs: definition.outputs.iter().map(|output| output.name.to_owned()).collect(),
+        seed: None,
+        numerics: BTreeMap::new(),
+        place: definition.place,
+        resources: Resources::default(),
+        reproducible: true,
+    }
 }
 
 /// How many variants a name spells out.

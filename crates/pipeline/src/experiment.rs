@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use affekt_config::{Diagnostic, Diagnostics, Node as Yaml, Span, parse, parse_setting};
 use affekt_corpus::{Permission, Protocol, Rules, Sharing};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
-use affekt_graph::{Graph, Node, NodeId, Place, Resources, Work};
+use affekt_graph::{Graph, Node, NodeId, Place};
 use affekt_ops::{Definition, Grain};
 use serde_json::Value;
 
-use crate::draft::{Draft, DraftOutput, Drafts, Grows, Rule};
+use crate::draft::{Draft, DraftOutput, Drafts, Grows, Ports, Rule, plain_node};
 use crate::folds;
 use crate::profiles::{Profiles, read_section};
 use crate::protocol::Parting;
@@ -19,6 +20,7 @@ use crate::published::{Cited, Published};
 use crate::settings::{self, CorpusUse, Settings};
 use crate::shelves::Shelves;
 use crate::step::{self, Axis};
+use crate::tuning::{self, Search};
 use crate::variants::{Overlaid, lay, overlay};
 use crate::wiring::{self, Wired};
 
@@ -87,6 +89,10 @@ pub struct Variant {
     pub folds: NodeId,
     /// `evaluate`, where the pipeline has one.
     pub evaluate: Option<NodeId>,
+    /// The growing node that yields what its searches choose.
+    tune: Option<NodeId>,
+    /// The paths among its parameters that a sweep goes through.
+    pub swept: Vec<String>,
     /// The growing nodes that yield its training runs, each with its seed.
     trainings: Vec<(NodeId, u64)>,
 }
@@ -107,10 +113,25 @@ impl Variant {
         parts
     }
 
+    /// What its searches choose, by fold, in a graph that has grown.
+    #[must_use]
+    pub fn choices(&self, graph: &Graph) -> Vec<(u32, NodeId)> {
+        let Some(tune) = &self.tune else { return Vec::new() };
+        let choose = affekt_ops::choose::DEFINITION.name;
+        let of_fold = |node: &Node| {
+            let own = node.id.as_str().strip_prefix(choose).filter(|_| node.op == choose)?;
+            Some((folds::fold_of(tune, &format!("{}{own}", tune.name()))?, node.id.clone()))
+        };
+        let mut choices: Vec<_> = graph.nodes().iter().filter_map(of_fold).collect();
+        choices.sort();
+        choices
+    }
+
     /// The nodes whose results a report is made of. Growing ones stand for what they yield.
     pub fn reported(&self) -> impl Iterator<Item = &NodeId> {
         let trainings = self.trainings.iter().map(|(step, _)| step);
-        self.ingests.values().chain([&self.examples, &self.folds]).chain(&self.evaluate).chain(trainings)
+        let made = self.ingests.values().chain([&self.examples, &self.folds]).chain(&self.tune);
+        made.chain(&self.evaluate).chain(trainings)
     }
 }
 
@@ -166,10 +187,21 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         check_settings(&settings, variant, diagnostics);
         check_dev(&settings, &wired, diagnostics);
         check_permissions(&settings, &wired, diagnostics);
+        let search = match (&settings.tune, pipelines.read(&settings.pipeline, diagnostics)) {
+            (Some(tune), Some(pipeline)) if !diagnostics.has_errors() => {
+                let reading = tuning::Reading { pipeline, with: &settings.with, profile };
+                let search = tuning::lay_out(tune, &reading, &wired, diagnostics);
+                if let Some(search) = &search {
+                    check_search(tune, search, &settings, &wired, diagnostics);
+                }
+                search
+            }
+            _ => None,
+        };
         for (corpus, _) in &settings.corpora {
             corpora.insert(corpus.card.folder_name().to_owned(), corpus.clone());
         }
-        drafted.push(compiler.draft(number, variant, settings, &wired));
+        drafted.push(compiler.draft(number, variant, settings, &wired, search.map(Arc::new)));
     }
     // A profile that is not chosen is laid over the file too, to see whether it fits.
     for other in profiles.own.iter().filter(|own| Some(own.name.name.as_str()) != profile) {
@@ -245,17 +277,12 @@ fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnos
 
 /// What chooses by a dev part needs one.
 fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
-    for Wired { step, inputs, relies_on } in wired {
+    for wired in wired {
+        let Wired { step, relies_on, .. } = wired;
         if step.params["training"]["stopping"]["kind"] != "early" {
             continue;
         }
-        let reads_dev = step
-            .definition
-            .inputs
-            .iter()
-            .zip(inputs)
-            .any(|(port, from)| port.name == "dev" && !from.is_empty());
-        if !reads_dev {
+        if !wired.reads("dev") {
             let message = format!("`{}` stops early by a dev part, and reads none", step.name);
             diagnostics.push(
                 Diagnostic::error(&step.span, message)
@@ -275,6 +302,26 @@ fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
                 "say `refit: best-epochs`, which trains on training rows alone, or choose on a dev part",
             ));
         }
+    }
+}
+
+/// A search chooses on a dev part.
+fn check_search(
+    tune: &tuning::Tune,
+    search: &Search,
+    settings: &Settings,
+    wired: &[Wired],
+    diagnostics: &Diagnostics,
+) {
+    let Some(tuned) = wired.iter().find(|wired| wired.step.name == search.step) else { return };
+    let on_test = tuned.relies_on.contains(&Permission::SelectionOnTest);
+    if !tuned.reads("dev") {
+        let message = format!("`tune` chooses on a dev part, and `{}` reads none", search.step);
+        let hint = format!("add `dev: split.dev` to the `in` of `{}`", search.step);
+        diagnostics.push(Diagnostic::error(&tune.span, message).hint(hint));
+    } else if !settings.parting.protocol.has_dev() && !on_test {
+        let message = "`tune` chooses on the dev part, and the protocol has none";
+        diagnostics.push(Diagnostic::error(&tune.span, message).hint("give the protocol a dev part"));
     }
 }
 
@@ -303,6 +350,7 @@ struct Drafted {
     examples: usize,
     folds: usize,
     evaluate: Option<usize>,
+    tune: Option<usize>,
     trainings: Vec<(usize, u64)>,
     baseline: Option<(String, Span)>,
 }
@@ -318,6 +366,7 @@ impl Drafted {
             examples: names[self.examples].clone(),
             folds: names[self.folds].clone(),
             evaluate: self.evaluate.map(|number| names[number].clone()),
+            tune: self.tune.map(|number| names[number].clone()),
             trainings: self
                 .trainings
                 .into_iter()
@@ -330,6 +379,35 @@ impl Drafted {
 
 /// The drafts of one step: one a seed, where it has that axis.
 type Points = Vec<(Option<u64>, usize)>;
+
+/// The port through which a training reads what a search chose for it.
+const CHOSEN: &str = tuning::OUTPUTS[0];
+
+/// What a step's nodes are drafted among.
+struct Among<'a> {
+    /// The number of the variant.
+    variant: usize,
+    seeds: &'a [u64],
+    growth: &'a Growth,
+    /// The drafts of the steps before, by name.
+    points: &'a HashMap<String, Points>,
+}
+
+impl Among<'_> {
+    /// What flows into the ports of a step's node.
+    fn inputs(&self, wired: &Wired, seed: Option<u64>) -> Ports {
+        let fits = |source: &Option<u64>| source.is_none() || seed.is_none() || *source == seed;
+        let ports = wired.step.definition.inputs.iter().zip(&wired.inputs);
+        let read = ports.map(|(port, wires)| {
+            let sources = wires.iter().flat_map(|wire| {
+                let fitting = self.points[&wire.node].iter().filter(|(source, _)| fits(source));
+                fitting.map(|(_, draft)| output(*draft, &wire.output))
+            });
+            (port.name.to_owned(), sources.collect())
+        });
+        read.collect()
+    }
+}
 
 /// What decides how many nodes a step becomes.
 struct Growth {
@@ -345,12 +423,12 @@ impl Growth {
         Grows { rule: Rule::PerShard(definition), looks_at }
     }
 
-    fn per_fold(&self) -> Grows {
+    fn per_fold(&self, search: Option<Arc<Search>>) -> Grows {
         let looks_at = match self.numbers {
             Some(_) => Vec::new(),
             None => vec![("folds".into(), vec![self.folds.clone()])],
         };
-        Grows { rule: Rule::PerFold(self.numbers.clone()), looks_at }
+        Grows { rule: Rule::PerFold { numbers: self.numbers.clone(), search }, looks_at }
     }
 }
 
@@ -361,12 +439,13 @@ impl Compiler<'_> {
         overlaid: &Overlaid,
         settings: Settings,
         all_wired: &[Wired],
+        search: Option<Arc<Search>>,
     ) -> Drafted {
         let mut ingests = BTreeMap::new();
         for (corpus, _) in &settings.corpora {
             let name = corpus.card.folder_name();
             let definition = &affekt_ops::ingest::DEFINITION;
-            let mut draft = self.plain(definition, "ingest", affekt_ops::ingest::params(name));
+            let mut draft = plain(definition, "ingest", affekt_ops::ingest::params(name));
             draft.axes = vec![("corpus", name.to_owned())];
             ingests.insert(name.to_owned(), self.drafts.add(number, draft));
         }
@@ -376,13 +455,13 @@ impl Compiler<'_> {
             .map(|(corpus, scheme)| (corpus.card.folder_name().to_owned(), scheme.clone()))
             .collect();
         let definition = &affekt_ops::examples::DEFINITION;
-        let mut draft = self.plain(definition, "examples", affekt_ops::examples::params(schemes.clone()));
+        let mut draft = plain(definition, "examples", affekt_ops::examples::params(schemes.clone()));
         let manifests = ingests.values().map(|ingest| output(*ingest, "manifest")).collect();
         draft.inputs = vec![("manifests".into(), manifests)];
         let examples = self.drafts.add(number, draft);
 
         let definition = &affekt_ops::folds::DEFINITION;
-        let mut draft = self.plain(definition, "folds", folds_params(&settings.parting));
+        let mut draft = plain(definition, "folds", folds_params(&settings.parting));
         draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
         let folds = self.drafts.add(number, draft);
 
@@ -392,29 +471,37 @@ impl Compiler<'_> {
             numbers: settings.parting.protocol.fold_numbers(),
         };
         let definition = &affekt_ops::split::DEFINITION;
-        let mut draft = self.plain(definition, "split", Value::Null);
+        let mut draft = plain(definition, "split", Value::Null);
         draft.inputs = vec![
             ("examples".into(), vec![output(examples, "examples")]),
             ("folds".into(), vec![output(folds, "folds")]),
         ];
-        draft.grows = Some(growth.per_fold());
+        draft.grows = Some(growth.per_fold(None));
         let split = self.drafts.add(number, draft);
 
         let given = [("examples", examples), ("folds", folds), ("split", split)];
         let mut points: HashMap<String, Points> =
             given.into_iter().map(|(name, draft)| (name.to_owned(), vec![(None, draft)])).collect();
-        let mut evaluate = None;
+        let (mut evaluate, mut tune) = (None, None);
         let mut trainings = Vec::new();
         for wired in all_wired {
             let mut params = wired.step.params.clone();
             match wired.step.definition.name {
-                "evaluate" => params = evaluate_params(overlaid, &settings.parting.protocol, all_wired),
+                "evaluate" => {
+                    let protocol = &settings.parting.protocol;
+                    params = evaluate_params(overlaid, protocol, all_wired, search.is_some());
+                }
                 "train" if wired.relies_on.contains(&Permission::SelectionOnTest) => {
                     params["select_on_test"] = true.into();
                 }
                 _ => {}
             }
-            let of_step = self.draft_step(number, &params, &settings.parting.seeds, wired, &growth, &points);
+            let seeds = &settings.parting.seeds;
+            let among = Among { variant: number, seeds, growth: &growth, points: &points };
+            let search = search.as_ref().filter(|search| search.step == wired.step.name);
+            let search = search.map(|search| self.draft_search(search, &params, wired, &among));
+            tune = tune.or(search);
+            let of_step = self.draft_step(&params, wired, search, &among);
             for (seed, draft) in &of_step {
                 match (wired.step.definition.name, seed) {
                     ("evaluate", _) => evaluate = Some(*draft),
@@ -438,55 +525,68 @@ impl Compiler<'_> {
             examples: NodeId::from(""),
             folds: NodeId::from(""),
             evaluate: None,
+            tune: None,
+            swept: overlaid.swept.clone(),
             trainings: Vec::new(),
         };
-        Drafted { variant, ingests, examples, folds, evaluate, trainings, baseline: settings.baseline }
+        Drafted { variant, ingests, examples, folds, evaluate, tune, trainings, baseline: settings.baseline }
     }
 
     fn draft_step(
         &mut self,
-        number: usize,
         params: &Value,
-        seeds: &[u64],
         wired: &Wired,
-        growth: &Growth,
-        points: &HashMap<String, Points>,
+        search: Option<usize>,
+        among: &Among<'_>,
     ) -> Points {
         let step = &wired.step;
         let definition = step.definition;
         let seeds = match step.axes.contains(&Axis::Seed) {
-            true => seeds.iter().copied().map(Some).collect(),
+            true => among.seeds.iter().copied().map(Some).collect(),
             false => vec![None],
         };
         let mut drafted = Vec::new();
         for seed in seeds {
-            let mut draft = self.plain(definition, &step.name, params.clone());
+            let mut draft = plain(definition, &step.name, params.clone());
             draft.axes = seed.iter().map(|seed| (Axis::Seed.name(), seed.to_string())).collect();
             draft.node.seed = seed.filter(|_| definition.seeded);
             draft.node.resources = step.resources;
             self.place(&mut draft.node);
-            let fits = |source: &Option<u64>| source.is_none() || seed.is_none() || *source == seed;
-            let ports = definition.inputs.iter().zip(&wired.inputs);
-            let read = ports.map(|(port, wires)| {
-                let sources = wires.iter().flat_map(|wire| {
-                    let fitting = points[&wire.node].iter().filter(|(source, _)| fits(source));
-                    fitting.map(|(_, draft)| output(*draft, &wire.output))
-                });
-                (port.name.to_owned(), sources.collect())
-            });
-            draft.inputs = read.collect();
+            draft.inputs = among.inputs(wired, seed);
             if definition.name == affekt_ops::evaluate::DEFINITION.name {
                 draft.inputs.retain(|(port, _)| port != "folds");
-                draft.inputs.push(("folds".into(), vec![growth.folds.clone()]));
+                draft.inputs.push(("folds".into(), vec![among.growth.folds.clone()]));
+            }
+            if let Some(search) = search {
+                draft.inputs.retain(|(port, _)| port != CHOSEN);
+                draft.inputs.push((CHOSEN.into(), vec![output(search, CHOSEN)]));
             }
             if definition.grain == Grain::Shard {
-                draft.grows = Some(growth.per_shard(definition));
+                draft.grows = Some(among.growth.per_shard(definition));
             } else if step.axes.contains(&Axis::Fold) {
-                draft.grows = Some(growth.per_fold());
+                draft.grows = Some(among.growth.per_fold(None));
             }
-            drafted.push((seed, self.drafts.add(number, draft)));
+            drafted.push((seed, self.drafts.add(among.variant, draft)));
         }
         drafted
+    }
+
+    /// A search over settings of a training: once a fold, whatever the seed.
+    fn draft_search(
+        &mut self,
+        search: &Arc<Search>,
+        params: &Value,
+        wired: &Wired,
+        among: &Among<'_>,
+    ) -> usize {
+        let mut draft = plain(&affekt_ops::trial::DEFINITION, tuning::NAMES[0], params.clone());
+        draft.node.seed = Some(search.seed);
+        draft.node.resources = wired.step.resources;
+        self.place(&mut draft.node);
+        draft.inputs = among.inputs(wired, among.seeds.first().copied());
+        draft.inputs.retain(|(port, _)| port != CHOSEN);
+        draft.grows = Some(among.growth.per_fold(Some(Arc::clone(search))));
+        self.drafts.add(among.variant, draft)
     }
 
     /// The node that compares all variants that are evaluated, if there are several.
@@ -515,29 +615,11 @@ impl Compiler<'_> {
             evaluated.iter().map(|(_, evaluate, _)| output(*evaluate, "predictions")).collect();
         let mut added = None;
         for (number, ..) in &evaluated {
-            let mut draft = self.plain(&affekt_ops::compare::DEFINITION, "compare", params.clone());
+            let mut draft = plain(&affekt_ops::compare::DEFINITION, "compare", params.clone());
             draft.inputs = vec![("predictions".into(), predictions.clone())];
             added = Some(self.drafts.add(*number, draft));
         }
         added
-    }
-
-    fn plain(&self, definition: &'static Definition, name: &str, params: Value) -> Draft {
-        let node = Node {
-            id: NodeId::from(name),
-            work: if definition.source { Work::Source } else { Work::Op },
-            op: definition.name.to_owned(),
-            version: definition.version,
-            params,
-            inputs: Vec::new(),
-            outputs: definition.outputs.iter().map(|output| output.name.to_owned()).collect(),
-            seed: None,
-            numerics: BTreeMap::new(),
-            place: definition.place,
-            resources: Resources::default(),
-            reproducible: true,
-        };
-        Draft { name: name.to_owned(), axes: Vec::new(), node, inputs: Vec::new(), grows: None }
     }
 
     /// What a worker computes depends on what it computes with.
@@ -559,6 +641,12 @@ impl Compiler<'_> {
     }
 }
 
+/// A draft of an op's node.
+fn plain(definition: &'static Definition, name: &str, params: Value) -> Draft {
+    let node = plain_node(definition, name, params);
+    Draft { name: name.to_owned(), axes: Vec::new(), node, inputs: Vec::new(), grows: None }
+}
+
 fn output(draft: usize, output: &str) -> DraftOutput {
     DraftOutput { draft, output: output.to_owned() }
 }
@@ -571,7 +659,7 @@ fn folds_params(parting: &Parting) -> Value {
 }
 
 /// The stamps are those that are known now; the folds tell the others.
-fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol, wired: &[Wired]) -> Value {
+fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol, wired: &[Wired], is_tuned: bool) -> Value {
     let kind = serde_json::to_value(protocol).unwrap_or_default();
     let relied_on: BTreeSet<Permission> = wired.iter().flat_map(|wired| &wired.relies_on).copied().collect();
     let mut stamps = protocol.stamps();
@@ -581,8 +669,7 @@ fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol, wired: &[Wired]) ->
         params: overlaid.params.iter().cloned().collect(),
         protocol: kind["kind"].as_str().unwrap_or_default().to_owned(),
         stamps,
-        selected_on_dev: wired
-            .iter()
-            .any(|wired| wired.step.params["training"]["stopping"]["kind"] == "early"),
+        selected_on_dev: is_tuned
+            || wired.iter().any(|wired| wired.step.params["training"]["stopping"]["kind"] == "early"),
     })
 }

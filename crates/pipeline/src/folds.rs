@@ -4,9 +4,12 @@
 //! kinds grow: a rule that knows its folds looks at nothing and grows at the first walk, so that a plan lists every
 //! training before a corpus was read; another waits for the table of folds. The nodes and their names are the same.
 
+use std::sync::Arc;
+
 use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object, Work};
 
 use crate::reads::Reads;
+use crate::tuning::{self, Search, Stage};
 
 /// Where the fold's number goes in the name of a step that runs once a fold: `train[fold=*,seed=1]`.
 const ANY: &str = "fold=*";
@@ -17,6 +20,8 @@ pub struct PerFold {
     pub numbers: Option<Vec<u32>>,
     /// A fold's node, but for its name, its inputs and its fold.
     pub template: Node,
+    /// Where a fold's node grows in turn: the search of which the template is a trial.
+    pub search: Option<Arc<Search>>,
     /// What it reads: of steps that run once a fold too, the output of its own fold.
     pub reads: Reads,
 }
@@ -37,7 +42,10 @@ impl Grow for PerFold {
 
     fn may_yield(&self, name: &str) -> bool {
         let step = &self.template.id;
-        name == step.name() || fold_of(step, name).is_some()
+        let base = name.split('[').next().unwrap_or(name);
+        name == step.name()
+            || fold_of(step, name).is_some()
+            || self.search.is_some() && tuning::NAMES.contains(&base)
     }
 
     fn reads(&self) -> Vec<NodeId> {
@@ -59,7 +67,10 @@ impl PerFold {
             node.params = affekt_ops::split::params(number);
         }
         node.inputs = self.reads.inputs(|step| of_fold(step, number));
-        node
+        match &self.search {
+            Some(search) => Stage::first(search, node, Some(format!("fold={number}"))).into_node(),
+            None => node,
+        }
     }
 }
 
@@ -88,7 +99,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use affekt_domain::{Digest, Fold, Role};
-    use affekt_graph::{Context, Graph, Job, Ops, OutputRef, Place, Resources, Source, Store, Walk};
+    use affekt_graph::{Context, Graph, Job, Ops, Place, Resources, Source, Store, Walk};
     use serde_json::json;
 
     use super::*;
@@ -111,8 +122,8 @@ mod tests {
         }
     }
 
-    fn output(node: &str, output: &str) -> OutputRef {
-        OutputRef { node: NodeId::from(node), output: output.into() }
+    fn output(node: &str, output: &str) -> Source {
+        Source::output(&NodeId::from(node), output)
     }
 
     fn train(numbers: Option<Vec<u32>>) -> PerFold {
@@ -120,6 +131,7 @@ mod tests {
         PerFold {
             numbers,
             template: template("train[variant=fold=*,fold=*,seed=1]", "train"),
+            search: None,
             reads: Reads(vec![
                 ("features".into(), vec![Read::Common(features)]),
                 ("train".into(), vec![Read::Alike(output("split[fold=*]", "train"))]),
@@ -155,7 +167,7 @@ mod tests {
         assert_eq!(known.ports["model"][2], output("train[variant=fold=*,fold=5,seed=1]", "model"));
         let [features, rows] = &known.nodes[2].inputs[..] else { panic!("two ports") };
         assert!(matches!(&features.from[..], [Source::Grown { .. }]), "the same for all folds");
-        assert!(matches!(&rows.from[..], [Source::Output(of)] if *of == output("split[fold=5]", "train")));
+        assert_eq!(rows.from, [output("split[fold=5]", "train")]);
     }
 
     /// Ops that are never run.
@@ -176,9 +188,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let step = |name: &str, reads: Vec<(String, Vec<Read>)>| {
-            let rule =
-                PerFold { numbers: Some(vec![1, 2]), template: template(name, "train"), reads: Reads(reads) };
-            let work = Work::Grow(std::sync::Arc::new(rule));
+            let rule = PerFold {
+                numbers: Some(vec![1, 2]),
+                template: template(name, "train"),
+                search: None,
+                reads: Reads(reads),
+            };
+            let work = Work::Grow(Arc::new(rule));
             Node { work, ..template(name, "train") }
         };
         let planned = |encoder: Read| {
@@ -187,7 +203,7 @@ mod tests {
             Walk::new(graph, &store, &Planned, None).advance().map_err(|error| error.to_string())
         };
         assert_eq!(planned(Read::Alike(output("pretrain[fold=*,seed=1]", "model"))), Ok(()));
-        let told = planned(Read::Common(Source::Output(output("pretrain[fold=2,seed=1]", "model"))));
+        let told = planned(Read::Common(output("pretrain[fold=2,seed=1]", "model")));
         assert_eq!(
             told.unwrap_err(),
             "what is made for fold=2 reaches fold=1: pretrain[fold=2,seed=1] → train[fold=1,seed=1]"

@@ -19,6 +19,9 @@ mod settings;
 mod shards;
 mod shelves;
 mod step;
+mod sweep;
+mod tuning;
+mod values;
 mod variants;
 mod wiring;
 

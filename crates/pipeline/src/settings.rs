@@ -10,6 +10,7 @@ use affekt_eval::Measure;
 use crate::protocol::{self, Parting, Permitted};
 use crate::published::{self, Cited, Published};
 use crate::shelves::Shelves;
+use crate::tuning::{self, Tune};
 
 /// A corpus that is made where there is no data: for quickstarts and tests. These have layouts and names that the
 /// synthesiser knows.
@@ -48,6 +49,7 @@ pub struct Settings {
     pub permitted: Permitted,
     pub pipeline: PathBuf,
     pub with: Vec<(Key, Node)>,
+    pub tune: Option<Tune>,
     pub primary: Measure,
     pub published: Vec<Published>,
     pub cited: Vec<Cited>,
@@ -106,6 +108,7 @@ pub fn read(
         with = settings.rest().into_iter().map(|(key, field)| (key.clone(), field.node.clone())).collect();
         Some(())
     });
+    let tune = tuning::read(&mut section);
     let mut primary = Measure::Uar;
     let (mut printed, mut cited, mut table, mut baseline) = (Vec::new(), Vec::new(), None, None);
     section.section("report", |report| {
@@ -130,6 +133,7 @@ pub fn read(
         permitted: permitted?,
         pipeline: pipeline?,
         with,
+        tune,
         primary,
         published: printed,
         cited,

@@ -204,7 +204,7 @@ fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<Step> 
 }
 
 /// Ops whose nodes every experiment has: their parameters are its settings, and no pipeline writes them.
-const OF_EXPERIMENTS: [&str; 5] = ["ingest", "examples", "folds", "split", "compare"];
+pub const OF_EXPERIMENTS: [&str; 7] = ["ingest", "examples", "folds", "split", "compare", "trial", "choose"];
 
 fn find_op(op: Field<'_>, name: &str, diagnostics: &Diagnostics) -> Option<&'static Definition> {
     if OF_EXPERIMENTS.contains(&name) {

@@ -1,24 +1,27 @@
 //! The variants of an experiment: overlays on its settings.
 //!
-//! `variants:` lists them by name, each a mapping from dotted path to value. `sweep: {product: {path: [values]}}`
-//! crosses lists of values, on top of every variant. Without either there is one variant.
+//! `variants:` lists them by name, each a mapping from dotted path to value. `sweep:` goes through combinations of values, on
+//! top of every variant. Without either there is one variant.
 
-use affekt_config::{Diagnostic, Diagnostics, Field, Key, Node, Section, Value, set, to_json};
+use affekt_config::{Diagnostics, Key, Node, Section, Value, set, to_json};
 
-use crate::profiles::names_profile;
+use crate::sweep::{self, Sweep, is_of_the_whole};
 
 /// Mappings whose keys may hold dots.
-const LITERAL: [&str; 2] = ["with", "sweep.product"];
+const LITERAL: [&str; 4] = ["with", "sweep.product", "sweep.zip", "tune.space"];
 
 /// Settings of the experiment that no variant has of its own.
 const OF_THE_WHOLE: [&str; 4] = ["variants", "sweep", "profile", "profiles"];
 
 /// An experiment's file with one variant laid over it.
+#[derive(Clone)]
 pub struct Overlaid {
     /// The variant's id.
     pub id: String,
     /// What tells it from the others: path → value.
     pub params: Vec<(String, serde_json::Value)>,
+    /// Those paths that it has of a sweep.
+    pub swept: Vec<String>,
     /// The whole file.
     pub root: Node,
 }
@@ -35,15 +38,18 @@ pub fn overlay(
     for (path, value) in profile.iter().chain(settings) {
         lay(&mut root, path, value.clone(), diagnostics);
     }
-    let mut variants =
-        vec![Overlaid { id: "default".into(), params: Vec::new(), root: without_variants(&root) }];
+    let mut variants = vec![Overlaid {
+        id: "default".into(),
+        params: Vec::new(),
+        swept: Vec::new(),
+        root: without_variants(&root),
+    }];
     if let Some(named) = root.get("variants") {
         variants = named_variants(named, &variants[0], diagnostics);
     }
     if let Some(sweep) = root.get("sweep") {
-        for (path, values) in sweep_axes(sweep, diagnostics) {
-            variants = cross(&variants, &path, &values, diagnostics);
-        }
+        let sweep = sweep::read(sweep, diagnostics);
+        variants = variants.iter().flat_map(|variant| swept(variant, &sweep, diagnostics)).collect();
     }
     let of_variants = |path: &&(Key, Node)| {
         !path.0.name.split('.').next().is_some_and(|first| OF_THE_WHOLE.contains(&first))
@@ -91,7 +97,7 @@ fn named_variants(named: &Node, base: &Overlaid, diagnostics: &Diagnostics) -> V
     let Some(mut section) = Section::open(named, diagnostics, "`variants`") else { return Vec::new() };
     let mut variants = Vec::new();
     for (name, overlays) in section.rest() {
-        let mut variant = Overlaid { id: name.name.clone(), params: Vec::new(), root: base.root.clone() };
+        let mut variant = Overlaid { id: name.name.clone(), ..base.clone() };
         if let Some(mut section) =
             Section::open(overlays.node, diagnostics, &format!("variant `{}`", name.name))
         {
@@ -114,60 +120,21 @@ fn named_variants(named: &Node, base: &Overlaid, diagnostics: &Diagnostics) -> V
     variants
 }
 
-/// Path → values, in the order of the file.
-fn sweep_axes(sweep: &Node, diagnostics: &Diagnostics) -> Vec<(Key, Vec<Node>)> {
-    let mut axes = Vec::new();
-    let Some(mut section) = Section::open(sweep, diagnostics, "`sweep`") else { return axes };
-    section.required_section("product", |product| {
-        for (path, values) in product.rest() {
-            if is_of_the_whole(path, diagnostics) {
-                continue;
-            }
-            let values = values.list();
-            if values.is_empty() {
-                diagnostics.error(&path.span, format!("`{}` is swept over no values", path.name));
-            }
-            for (number, value) in values.iter().enumerate() {
-                let is_same = |other: &Field<'_>| to_json(other.node) == to_json(value.node);
-                if values[..number].iter().any(is_same) {
-                    let message = format!("`{}` is swept over the same value twice", path.name);
-                    diagnostics.error(&value.node.span, message);
-                }
-            }
-            axes.push((path.clone(), values.into_iter().map(|field| field.node.clone()).collect()));
+/// A variant for each combination, laid over another.
+fn swept(variant: &Overlaid, sweep: &Sweep, diagnostics: &Diagnostics) -> Vec<Overlaid> {
+    let laid_over = |point: &sweep::Point| {
+        let own = sweep.name(point);
+        let id = if variant.id == "default" { own } else { format!("{},{own}", variant.id) };
+        let mut swept = Overlaid { id, swept: sweep.paths.clone(), ..variant.clone() };
+        for (path, value) in point {
+            // What a sweep says of a setting that its variant has too is what counts.
+            swept.params.retain(|(known, _)| *known != path.name);
+            swept.params.push((path.name.clone(), to_json(value)));
+            lay(&mut swept.root, path, value.clone(), diagnostics);
         }
-        Some(())
-    });
-    section.close();
-    axes
-}
-
-fn cross(variants: &[Overlaid], path: &Key, values: &[Node], diagnostics: &Diagnostics) -> Vec<Overlaid> {
-    let last = path.name.rsplit('.').next().unwrap_or(&path.name);
-    let mut crossed = Vec::new();
-    for variant in variants {
-        for value in values {
-            let json = to_json(value);
-            let shown = json.as_str().map_or_else(|| json.to_string(), str::to_owned);
-            let own = format!("{last}={shown}");
-            let id = if variant.id == "default" { own } else { format!("{},{own}", variant.id) };
-            let mut params = variant.params.clone();
-            params.push((path.name.clone(), json));
-            let mut root = variant.root.clone();
-            lay(&mut root, path, value.clone(), diagnostics);
-            crossed.push(Overlaid { id, params, root });
-        }
-    }
-    crossed
-}
-
-/// Reports a variant's choice of a profile.
-fn is_of_the_whole(path: &Key, diagnostics: &Diagnostics) -> bool {
-    if names_profile(path) {
-        let error = Diagnostic::error(&path.span, "a profile is chosen for all variants together");
-        diagnostics.push(error.hint("say `profile: …` at the top of the file, or `--set profile=…`"));
-    }
-    names_profile(path)
+        swept
+    };
+    sweep.points.iter().map(laid_over).collect()
 }
 
 #[cfg(test)]

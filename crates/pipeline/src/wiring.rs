@@ -19,13 +19,13 @@ pub const GIVEN: &[(&str, &Definition, &[Axis])] = &[
 ];
 
 /// Names of nodes that are there beside those, and that no pipeline reads.
-const RESERVED: [&str; 2] = ["ingest", "compare"];
+const RESERVED: [&str; 5] = ["ingest", "compare", "tune", "trial", "choose"];
 
 /// What it takes for test rows to flow into a port from which they change what is fitted or how features are scaled.
 /// Every other port either takes them because it predicts or evaluates, or refuses them by their kind.
 pub fn needed_for_test_rows(op: &str, port: &str) -> Option<Permission> {
     match (op, port) {
-        ("train", "dev") => Some(Permission::SelectionOnTest),
+        ("train" | "trial", "dev") => Some(Permission::SelectionOnTest),
         ("standardise", "enrol") => Some(Permission::TestSpeakerStatistics),
         _ => None,
     }
@@ -37,6 +37,14 @@ pub struct Wired {
     pub inputs: Vec<Vec<Wire>>,
     /// The permissions without which it would have been refused.
     pub relies_on: BTreeSet<Permission>,
+}
+
+impl Wired {
+    /// Whether anything flows into a port.
+    pub fn reads(&self, port: &str) -> bool {
+        let ports = self.step.definition.inputs.iter().zip(&self.inputs);
+        ports.into_iter().any(|(known, from)| known.name == port && !from.is_empty())
+    }
 }
 
 /// One reference, resolved.
@@ -446,7 +454,9 @@ mod tests {
     fn test_rows_reach_nothing_that_fits_or_chooses() {
         let mut open = Vec::new();
         let mut by_permission = Vec::new();
-        for op in affekt_ops::ALL {
+        // Pipelines write none of the others: trials read what the training reads that they are of.
+        let written = |op: &&&Definition| !step::OF_EXPERIMENTS.contains(&op.name);
+        for op in affekt_ops::ALL.iter().filter(written) {
             for port in op.inputs.iter().filter(|port| matches!(port.kinds[0], Kind::Rows(_))) {
                 let takes = |permitted: &[Permission]| takes_test_rows(op.name, port.name, permitted);
                 if takes(&[]) {
