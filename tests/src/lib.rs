@@ -32,3 +32,4 @@ mod profiles;
 mod protocols;
 mod runs;
 mod store;
+mod tuning;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_graph::{NodeId, Source, State, Walk};
+use affekt_graph::{NodeId, State, Walk};
 use affekt_report as page;
 
 use crate::journalist::Summary;
@@ -59,11 +59,8 @@ fn leading_to(walk: &Walk<'_>, node: &NodeId) -> BTreeSet<usize> {
         }
         for source in graph.nodes()[at].inputs.iter().flat_map(|input| &input.from) {
             open.extend(graph.position(source.node()));
-            if let Source::Grown { node, port } = source {
-                let growth = graph.position(node).and_then(|at| walk.growth(at));
-                let fruits = growth.and_then(|growth| growth.ports.get(port)).into_iter().flatten();
-                open.extend(fruits.filter_map(|fruit| graph.position(&fruit.node)));
-            }
+            let outputs = walk.outputs(source).unwrap_or_default();
+            open.extend(outputs.iter().filter_map(|output| graph.position(&output.node)));
         }
     }
     leading

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use affekt_graph::{Growth, OutputRef, Work, hash_bytes};
+use affekt_graph::{Node, OutputRef, Work, hash_bytes};
 
 use crate::exit::{Exit, Stop, error};
 use crate::lab::{Asked, Lab, Viewed};
@@ -37,7 +37,7 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
             let shown = affekt_config::list_names(&ids);
             return Err(Stop::wrong(format!("error: `{name}` is many nodes\nhint: ask for one of {shown}")));
         }
-        (Work::Grow(_), Some(growth)) => shards(&lab, &viewed, growth, &output)?,
+        (Work::Grow(_), Some(_)) => shards(&lab, &viewed, node, &output)?,
         (Work::Grow(_), None) => None,
         _ => viewed.finished(at, &output).and_then(|object| object.path().canonicalize().ok()),
     };
@@ -54,12 +54,13 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
 }
 
 /// A folder of links to all shards, in the store and named for them.
-fn shards(lab: &Lab, viewed: &Viewed<'_>, growth: &Growth, output: &str) -> Result<Option<PathBuf>, Stop> {
+fn shards(lab: &Lab, viewed: &Viewed<'_>, node: &Node, output: &str) -> Result<Option<PathBuf>, Stop> {
     let shard = |of: &OutputRef| {
         let shard = viewed.finished(viewed.walk.graph().position(&of.node)?, &of.output)?;
         shard.path().canonicalize().ok()
     };
-    let shards: Option<Vec<PathBuf>> = growth.ports.get(output).into_iter().flatten().map(shard).collect();
+    let outputs = viewed.walk.outputs(&node.source(output)).unwrap_or_default();
+    let shards: Option<Vec<PathBuf>> = outputs.iter().map(shard).collect();
     let Some(shards) = shards.filter(|shards| !shards.is_empty()) else { return Ok(None) };
     let digest = hash_bytes(format!("{shards:?}").as_bytes());
     let folder = lab.store.root().join("folders").join(digest.short());
