@@ -229,7 +229,9 @@ fn is_supported(data_type: &DataType) -> bool {
         DataType::LargeList(of) => {
             matches!(of.data_type(), DataType::Float16 | DataType::Float32 | DataType::UInt16)
         }
-        DataType::FixedSizeList(of, length) => of.data_type() == &DataType::Float32 && *length > 0,
+        DataType::FixedSizeList(of, length) => {
+            matches!(of.data_type(), DataType::Float32 | DataType::UInt8) && *length > 0
+        }
         _ => false,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every table is an Arrow IPC file whose schema metadata names its kind (`affekt.kind`) and the version of the
 //! format (`affekt.version`). The same rows always give the same bytes. Small tables (a manifest, folds,
-//! predictions) are read whole into the domain's types; audio and features stay where they are and are lent
+//! predictions) are read whole into the domain's types; audio, features and pictures stay where they are and are lent
 //! out as slices of the mapped file.
 //!
 //! Errors say what is wrong with a table, not which file it is: who opened it knows its name.
@@ -13,6 +13,7 @@ mod columns;
 mod error;
 mod file;
 mod lazy;
+mod shaped;
 mod stated;
 mod targets;
 mod writer;
@@ -22,6 +23,7 @@ pub mod features;
 pub mod folds;
 pub mod history;
 pub mod manifest;
+pub mod pictures;
 pub mod predictions;
 pub mod problems;
 pub mod pseudo_labels;

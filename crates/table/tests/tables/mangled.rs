@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use affekt_domain::Role;
 use affekt_table::features::Features;
+use affekt_table::pictures::Pictures;
 use affekt_table::pseudo_labels::PseudoLabels;
 use affekt_table::states::States;
 use affekt_table::waveforms::Waveforms;
@@ -41,6 +42,15 @@ fn read(bytes: Vec<u8>) -> Result<(), TableError> {
                 table.utterance(row)?;
                 table.copy(row)?;
                 table.frames(row).map(|frames| assert!(!frames.is_empty()))
+            })
+        }
+        "pictures" => {
+            let table = Pictures::open(file)?;
+            (0..table.len().min(1_000)).try_for_each(|row| {
+                table.utterance(row)?;
+                table.copy(row)?;
+                let size: usize = table.shape().iter().product();
+                table.pixels(row).map(|pixels| assert_eq!(pixels.len(), size))
             })
         }
         "states" => {

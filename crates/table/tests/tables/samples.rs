@@ -9,6 +9,7 @@ use affekt_domain::{
 use affekt_table::examples::Examples;
 use affekt_table::features::FeatureWriter;
 use affekt_table::folds::Folds;
+use affekt_table::pictures::PictureWriter;
 use affekt_table::predictions::Predictions;
 use affekt_table::pseudo_labels::PseudoLabelWriter;
 use affekt_table::rows::{Row, Rows};
@@ -20,7 +21,7 @@ use affekt_table::{TableError, examples, folds, history, manifest, predictions, 
 type Write = fn(&Path) -> Result<(), TableError>;
 
 /// Every kind: its name and a function that writes a sample of it.
-pub const KINDS: [(&str, Write); 17] = [
+pub const KINDS: [(&str, Write); 18] = [
     ("manifest", |path| manifest::write(path, &utterances())),
     ("problems", |path| problems::write(path, &found_problems())),
     ("ratings", |path| ratings::write(path, &three_ratings())),
@@ -32,6 +33,7 @@ pub const KINDS: [(&str, Write); 17] = [
     ("rows/test", |path| rows::write(path, &measured_rows())),
     ("waveforms", |path| write_waveforms(path, 70)),
     ("features", |path| write_features(path, 70)),
+    ("pictures", |path| write_pictures(path, 70)),
     ("states", |path| write_states(path, Precision::F16, 70)),
     ("states", |path| write_states(path, Precision::F32, 70)),
     ("pseudo-labels", |path| write_pseudo_labels(path, 70)),
@@ -245,6 +247,19 @@ pub fn write_features(path: &Path, rows: usize) -> Result<(), TableError> {
     let mut writer = FeatureWriter::create(path, &[3, 5])?;
     for row in 0..rows {
         writer.push(&format!("C/{row}"), 0, &frames(row))?;
+    }
+    writer.finish()
+}
+
+/// The picture of row `row` of a sample, of 3 × 2 × 4 pixels.
+pub fn picture(row: usize) -> Vec<u8> {
+    (0..24).map(|pixel| (row * 24 + pixel) as u8).collect()
+}
+
+pub fn write_pictures(path: &Path, rows: usize) -> Result<(), TableError> {
+    let mut writer = PictureWriter::create(path, [3, 2, 4])?;
+    for row in 0..rows {
+        writer.push(&format!("C/{}", row / 2), (row % 2) as i32, &picture(row))?;
     }
     writer.finish()
 }

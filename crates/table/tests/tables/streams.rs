@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use affekt_table::features::{FeatureWriter, Features};
+use affekt_table::pictures::{PictureWriter, Pictures};
 use affekt_table::waveforms::Waveforms;
 use affekt_table::{Bytes, Mapped, TableError, TableFile};
 
@@ -68,6 +69,22 @@ fn features_come_back() {
 }
 
 #[test]
+fn pictures_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+    for rows in [0, 1, 32, 33, 70] {
+        write_pictures(&path, rows).unwrap();
+        let pictures = Pictures::open(TableFile::open_path(&path).unwrap()).unwrap();
+        assert_eq!((pictures.len(), pictures.shape()), (rows, [3, 2, 4]));
+        for row in 0..rows {
+            assert_eq!(pictures.utterance(row).unwrap(), format!("C/{}", row / 2));
+            assert_eq!(pictures.copy(row).unwrap(), (row % 2) as i32);
+            assert_eq!(pictures.pixels(row).unwrap(), picture(row));
+        }
+    }
+}
+
+#[test]
 fn values_are_not_copied() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table");
@@ -76,7 +93,9 @@ fn values_are_not_copied() {
         let memory = map.verified(0..map.len()).unwrap().as_ptr_range();
         (TableFile::open(map).unwrap(), memory.start as usize..memory.end as usize)
     };
-    let lies_in = |values: &[f32], memory: &Range<usize>| memory.contains(&(values.as_ptr() as usize));
+    fn lies_in<T>(values: &[T], memory: &Range<usize>) -> bool {
+        memory.contains(&(values.as_ptr() as usize))
+    }
 
     write_waveforms(&path, 40).unwrap();
     let (file, memory) = map(&path);
@@ -87,6 +106,11 @@ fn values_are_not_copied() {
     let (file, memory) = map(&path);
     let features = Features::open(file).unwrap();
     assert!((0..40).all(|row| lies_in(features.frames(row).unwrap(), &memory)));
+
+    write_pictures(&path, 40).unwrap();
+    let (file, memory) = map(&path);
+    let pictures = Pictures::open(file).unwrap();
+    assert!((0..40).all(|row| lies_in(pictures.pixels(row).unwrap(), &memory)));
 }
 
 #[test]
@@ -144,4 +168,33 @@ fn features_of_another_shape_are_not_written() {
     assert!(FeatureWriter::create(&path, &[]).is_err());
     assert!(FeatureWriter::create(&path, &[3, 0]).is_err());
     assert!(FeatureWriter::create(&path, &[1 << 20, 1 << 20]).is_err());
+}
+
+#[test]
+fn pictures_of_another_shape_are_neither_written_nor_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+    let mut writer = PictureWriter::create(&path, [3, 2, 2]).unwrap();
+    assert_eq!(
+        writer.push("C/a", 0, &[0; 11]).unwrap_err().to_string(),
+        "these rows cannot be written: `C/a` has 11 values where the table's shape has 12"
+    );
+    assert_eq!(
+        PictureWriter::create(&path, [3, 0, 2]).err().unwrap().to_string(),
+        "these rows cannot be written: [3, 0, 2] is not a shape of pictures"
+    );
+
+    // The shape's text stands twice in a file, in the schema at its beginning and in that at its end.
+    write_pictures(&path, 3).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    for at in 0..bytes.len() - 5 {
+        if bytes[at..].starts_with(b"3,2,4") {
+            bytes[at..at + 5].copy_from_slice(b"12,02");
+        }
+    }
+    let error = Pictures::open(TableFile::open(Arc::new(bytes)).unwrap()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "malformed table: [12, 2] is no picture's shape: channels, height and width"
+    );
 }
