@@ -167,6 +167,16 @@ pub enum ConfigError {
         /// How many strides.
         strides: usize,
     },
+    /// The lists of blocks do not go together.
+    #[error(
+        "`channels` and `convolutions` list {channels} and {convolutions} blocks: expected as many of one as of the other, at least one"
+    )]
+    Blocks {
+        /// Of how many blocks channels are listed.
+        channels: usize,
+        /// Of how many blocks numbers of convolutions are.
+        convolutions: usize,
+    },
     /// A number that must divide another does not.
     #[error("`{field}` is {whole}, which `{divisor}`, {parts}, does not divide")]
     Division {

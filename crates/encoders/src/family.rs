@@ -4,7 +4,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ConfigError, EncoderConfig, Wav2VecConfig, fields};
+use crate::{ConfigError, EncoderConfig, Vgg16Config, Wav2VecConfig, fields};
 
 /// The configuration of an encoder, whatever its family.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,19 +14,21 @@ pub enum Family {
     Wav2Vec2(Box<EncoderConfig>),
     /// wav2vec, the first.
     Wav2Vec(Wav2VecConfig),
+    /// VGG16, of pictures.
+    Vgg16(Vgg16Config),
 }
 
 impl Family {
-    /// What the fields describe; those that are not given are as in the published BASE or `wav2vec_large`. wav2vec 2.0, if they
-    /// do not name the family.
+    /// What the fields describe; those that are not given are as in the published BASE, `wav2vec_large` or VGG16. wav2vec 2.0,
+    /// if they do not name the family.
     ///
     /// # Errors
     /// When there is no such family or no such field, or the whole cannot be built.
     pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
-        if is_wav2vec(fields) {
-            Wav2VecConfig::default().with(fields).map(Self::from)
-        } else {
-            EncoderConfig::default().with(fields).map(Self::from)
+        match model_type(fields) {
+            Some(Wav2VecConfig::MODEL_TYPE) => Wav2VecConfig::default().with(fields).map(Self::from),
+            Some(Vgg16Config::MODEL_TYPE) => Vgg16Config::default().with(fields).map(Self::from),
+            _ => EncoderConfig::default().with(fields).map(Self::from),
         }
     }
 
@@ -36,6 +38,7 @@ impl Family {
         match self {
             Self::Wav2Vec2(_) => "wav2vec 2.0",
             Self::Wav2Vec(_) => "wav2vec",
+            Self::Vgg16(_) => "VGG16",
         }
     }
 
@@ -44,7 +47,7 @@ impl Family {
     pub const fn wav2vec2(&self) -> Option<&EncoderConfig> {
         match self {
             Self::Wav2Vec2(config) => Some(config),
-            Self::Wav2Vec(_) => None,
+            _ => None,
         }
     }
 
@@ -53,7 +56,16 @@ impl Family {
     pub const fn wav2vec(&self) -> Option<&Wav2VecConfig> {
         match self {
             Self::Wav2Vec(config) => Some(config),
-            Self::Wav2Vec2(_) => None,
+            _ => None,
+        }
+    }
+
+    /// That of a VGG16.
+    #[must_use]
+    pub const fn vgg16(&self) -> Option<&Vgg16Config> {
+        match self {
+            Self::Vgg16(config) => Some(config),
+            _ => None,
         }
     }
 
@@ -71,6 +83,7 @@ impl Family {
         match self {
             Self::Wav2Vec2(config) => config.set(field, value).map(Self::from),
             Self::Wav2Vec(config) => fields::set(config, field, value).map(Self::from),
+            Self::Vgg16(config) => fields::set(config, field, value).map(Self::from),
         }
     }
 
@@ -82,6 +95,7 @@ impl Family {
         match self {
             Self::Wav2Vec2(config) => config.with(fields).map(Self::from),
             Self::Wav2Vec(config) => config.with(fields).map(Self::from),
+            Self::Vgg16(config) => config.with(fields).map(Self::from),
         }
     }
 }
@@ -98,20 +112,28 @@ impl From<Wav2VecConfig> for Family {
     }
 }
 
+impl From<Vgg16Config> for Family {
+    fn from(config: Vgg16Config) -> Self {
+        Self::Vgg16(config)
+    }
+}
+
 impl<'de> Deserialize<'de> for Family {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields = Map::deserialize(deserializer)?;
-        let family = if is_wav2vec(&fields) {
-            Wav2VecConfig::deserialize(Value::Object(fields)).map(Self::from)
-        } else {
-            EncoderConfig::deserialize(Value::Object(fields)).map(Self::from)
+        let family = match model_type(&fields) {
+            Some(Wav2VecConfig::MODEL_TYPE) => {
+                Wav2VecConfig::deserialize(Value::Object(fields)).map(Self::from)
+            }
+            Some(Vgg16Config::MODEL_TYPE) => Vgg16Config::deserialize(Value::Object(fields)).map(Self::from),
+            _ => EncoderConfig::deserialize(Value::Object(fields)).map(Self::from),
         };
         family.map_err(D::Error::custom)
     }
 }
 
-fn is_wav2vec(fields: &Map<String, Value>) -> bool {
-    fields.get("model_type").and_then(Value::as_str) == Some(Wav2VecConfig::MODEL_TYPE)
+fn model_type(fields: &Map<String, Value>) -> Option<&str> {
+    fields.get("model_type").and_then(Value::as_str)
 }
 
 #[cfg(test)]
@@ -120,7 +142,11 @@ mod tests {
 
     #[test]
     fn a_configuration_tells_its_family() {
-        for family in [Family::from(EncoderConfig::default()), Family::from(Wav2VecConfig::large())] {
+        for family in [
+            Family::from(EncoderConfig::default()),
+            Family::from(Wav2VecConfig::large()),
+            Family::from(Vgg16Config::default()),
+        ] {
             let text = serde_json::to_string(&family).unwrap();
             assert_eq!(serde_json::from_str::<Family>(&text).unwrap(), family);
             assert_eq!(Family::of(&family.fields()).unwrap(), family);

@@ -1,13 +1,13 @@
-//! Checkpoints of wav2vec 2.0 and of wav2vec: from wherever they come into one canonical form, and back into the world.
+//! Checkpoints of wav2vec 2.0, of wav2vec and of VGG16: from wherever they come into one canonical form, and back into the world.
 //!
 //! ```text
 //! transformers: config.json + model.safetensors | shards | pytorch_model.bin ─┐
-//! torchaudio:   state dict                                                    ├─ read ─ Encoder ─ write ─► artefact
+//! torchaudio, torchvision: state dict                                         ├─ read ─ Encoder ─ write ─► artefact
 //! fairseq:      {"cfg" | "args", "model"}                                     ─┘
 //!                                    a trained network's tensors ─ export ─► a folder that transformers opens
 //! ```
 //!
-//! wav2vec comes in fairseq's files alone, and goes nowhere else.
+//! wav2vec comes in fairseq's files alone, VGG16 in torchvision's, and both go nowhere else.
 //!
 //! [`locate`] finds a checkpoint by its name, [`read`] reads it, [`write`] writes the artefact.
 
@@ -29,6 +29,8 @@ mod read;
 mod safe;
 mod shapes;
 mod torchaudio;
+mod torchvision;
+mod vgg16;
 mod wav2vec;
 mod weights;
 
@@ -43,5 +45,6 @@ pub use hub::{Hub, Located, NotLocated, Repository, locate};
 pub use names::canonical;
 pub use read::{Account, Encoder, Format, Said, read};
 pub use safe::tensors;
+pub use vgg16::{Normalisation, Vgg16Config, Vgg16Layer};
 pub use wav2vec::Wav2VecConfig;
 pub use weights::Weights;

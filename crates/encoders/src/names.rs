@@ -11,6 +11,7 @@ use crate::Format;
 pub fn canonical(format: Format, theirs: &str) -> String {
     let name = match format {
         Format::Transformers => theirs.strip_prefix("wav2vec2.").unwrap_or(theirs).to_owned(),
+        Format::Torchvision => theirs.to_owned(),
         Format::Torchaudio => torchaudio(theirs),
         Format::Fairseq => fairseq(theirs),
     };
@@ -76,6 +77,11 @@ fn fairseq(theirs: &str) -> String {
     layered("feature_extractor.conv_layers.", &convolution)
         .or_else(|| layered("encoder.layers.", &layer))
         .unwrap_or_else(|| name.to_owned())
+}
+
+/// Why nobody needs a tensor of a VGG16, if its name says so.
+pub(crate) fn of_classifier(theirs: &str) -> Option<&'static str> {
+    theirs.starts_with("classifier.").then_some("tells the classes apart that it was trained for")
 }
 
 /// Why nobody needs a tensor of a wav2vec, if its name says so.

@@ -1,4 +1,4 @@
-//! A file that PyTorch wrote: a state dict of transformers or torchaudio, or a checkpoint of fairseq's trainer.
+//! A file that PyTorch wrote: a state dict of transformers, torchaudio or torchvision, or a checkpoint of fairseq's trainer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use affekt_pickle::{Dtype, PtFile, Tensor, Value};
 
 use crate::read::{Named, Raw};
 use crate::weights::{Bytes, Element, Mapped, Weights, map};
-use crate::{EncoderError, fairseq, torchaudio};
+use crate::{EncoderError, fairseq, torchaudio, torchvision};
 
 /// The file, mapped. Nothing in it is ever executed.
 pub(crate) struct Pt {
@@ -20,7 +20,7 @@ impl Pt {
         Ok(Self { path: path.to_owned(), file: map(path).map_err(EncoderError::io(path))? })
     }
 
-    /// Reads the file as a whole checkpoint: fairseq's, which have settings beside the weights, or torchaudio's.
+    /// Reads the file as a whole checkpoint: fairseq's, which have settings beside the weights, torchvision's or torchaudio's.
     pub(crate) fn checkpoint(&self) -> Result<Raw, EncoderError> {
         let file = self.parse()?;
         let root = file.root();
@@ -35,7 +35,10 @@ impl Pt {
                 path: self.path.clone(),
                 why: "it looks like fairseq's, but has neither `cfg` nor `args`, which say what the tensors are".into(),
             }),
-            _ => torchaudio::raw(&self.path, self.named(root)?),
+            _ => match torchvision::raw(&self.path, self.named(root)?) {
+                Ok(raw) => Ok(raw),
+                Err(named) => torchaudio::raw(&self.path, named),
+            },
         }
     }
 

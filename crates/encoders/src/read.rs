@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::names::{canonical, no_weight, of_prediction};
+use crate::names::{canonical, no_weight, of_classifier, of_prediction};
 use crate::pt::Pt;
 use crate::weights::Weights;
-use crate::{EncoderError, Family, folder, shapes};
+use crate::{ConfigError, EncoderError, Family, folder, safe, shapes, torchvision};
 
 /// Whose names a checkpoint's tensors have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Format {
     Transformers,
     /// torchaudio: one file of tensors.
     Torchaudio,
+    /// torchvision: one file of tensors, of a VGG16.
+    Torchvision,
     /// fairseq: one file, settings beside the tensors.
     Fairseq,
 }
@@ -25,7 +27,7 @@ pub enum Format {
 /// What somebody says about a checkpoint beside what it says itself.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
-    /// Fields of transformers' `config.json` that the file cannot tell.
+    /// Fields of transformers' `config.json`, or of [`crate::Vgg16Config`], that the file cannot tell.
     pub config: Map<String, Value>,
     /// Whether waveforms are normalised; without it, the checkpoint decides.
     pub normalise: Option<bool>,
@@ -61,7 +63,8 @@ pub struct Account {
 pub(crate) struct Raw {
     pub(crate) path: PathBuf,
     pub(crate) format: Format,
-    /// Fields of transformers' `config.json`; of a wav2vec, those of fairseq's `Wav2VecConfig`.
+    /// Fields of transformers' `config.json`; of a wav2vec, those of fairseq's `Wav2VecConfig`; of a VGG16, those of
+    /// [`crate::Vgg16Config`].
     pub(crate) told: Map<String, Value>,
     pub(crate) normalise: bool,
     pub(crate) named: Named,
@@ -83,19 +86,24 @@ impl Named {
 }
 
 /// Reads a checkpoint: a folder that transformers saved (safetensors or `pytorch_model.bin`, whole or in shards), or a
-/// file of torchaudio or fairseq. Nothing in any of them is executed, and no file outside the folder is read.
+/// file of torchaudio, fairseq or torchvision. Nothing in any of them is executed, and no file outside the folder is read.
 ///
 /// # Errors
-/// When it is none of these, is damaged, is neither wav2vec 2.0 nor wav2vec, does not hold every tensor of its encoder, or leaves open
-/// what nobody said.
+/// When it is none of these, is damaged, is neither wav2vec 2.0 nor wav2vec nor VGG16, does not hold every tensor of its encoder, or
+/// leaves open what nobody said.
 pub fn read(path: &Path, said: &Said) -> Result<Encoder, EncoderError> {
     let is_folder = std::fs::metadata(path).map_err(EncoderError::io(path))?.is_dir();
     if is_folder {
         return encoder(folder::read(path)?, said);
     }
     if path.extension().is_some_and(|extension| extension == "safetensors") {
-        let why = "tensors without settings: give the folder, whose `config.json` says what they are";
-        return Err(EncoderError::NoCheckpoint { path: path.to_owned(), why: why.into() });
+        return match torchvision::raw(path, safe::read(path)?) {
+            Ok(raw) => encoder(raw, said),
+            Err(_) => {
+                let why = "tensors without settings: give the folder, whose `config.json` says what they are";
+                Err(EncoderError::NoCheckpoint { path: path.to_owned(), why: why.into() })
+            }
+        };
     }
     encoder(Pt::open(path)?.checkpoint()?, said)
 }
@@ -123,6 +131,12 @@ fn encoder(raw: Raw, said: &Said) -> Result<Encoder, EncoderError> {
         }
     }
     let config = Family::of(&told).map_err(|cause| EncoderError::Config { path: path.clone(), cause })?;
+    if config.vgg16().is_some() && said.normalise == Some(true) {
+        let (field, value) = ("normalise", "true".to_owned());
+        let supported = "`normalisation` under `config`, for it reads pictures and no waveforms,";
+        let cause = ConfigError::Unsupported { field, value, supported };
+        return Err(EncoderError::Config { path, cause });
+    }
     // What becomes of which must not depend on how a header happened to be hashed.
     named.tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut encoder = Encoder {
@@ -149,14 +163,18 @@ impl Encoder {
         format: Format,
         tensors: Vec<(String, Weights)>,
     ) -> Result<(), EncoderError> {
+        let of_head: fn(&str) -> Option<&'static str> = match self.config {
+            Family::Wav2Vec2(_) => |_| None,
+            Family::Wav2Vec(_) => of_prediction,
+            Family::Vgg16(_) => of_classifier,
+        };
         let is_wav2vec = self.config.wav2vec().is_some();
         let expected = shapes::encoder(&self.config);
         let heads = shapes::heads(&self.config);
         let mut wrong = Vec::new();
         let mut named: BTreeMap<String, String> = BTreeMap::new();
         for (theirs, weights) in tensors {
-            let left_out = no_weight(&theirs).or_else(|| of_prediction(&theirs).filter(|_| is_wav2vec));
-            if let Some(why) = left_out {
+            if let Some(why) = no_weight(&theirs).or_else(|| of_head(&theirs)) {
                 self.account.left_out.push((theirs, why.to_owned()));
                 continue;
             }

@@ -1,11 +1,12 @@
 //! The tensors of an encoder and of the heads that checkpoints bring along: their canonical names and shapes.
 //!
 //! Canonical names of a wav2vec 2.0 are transformers', the encoder's without the `wav2vec2.` that models with a head put
-//! before them, weight norm as `weight_g` (length) and `weight_v` (direction); those of a wav2vec are fairseq's.
+//! before them, weight norm as `weight_g` (length) and `weight_v` (direction); those of a wav2vec are fairseq's, those of a VGG16
+//! torchvision's.
 
 use std::collections::BTreeMap;
 
-use crate::{EncoderConfig, Family, Wav2VecConfig};
+use crate::{EncoderConfig, Family, Vgg16Config, Wav2VecConfig};
 
 /// What frames are replaced by where they are masked. Not every format keeps it.
 pub(crate) const MASK: &str = "masked_spec_embed";
@@ -15,12 +16,23 @@ pub(crate) fn encoder(family: &Family) -> BTreeMap<String, Vec<usize>> {
     match family {
         Family::Wav2Vec2(config) => wav2vec2(config),
         Family::Wav2Vec(config) => wav2vec(config),
+        Family::Vgg16(config) => vgg16(config),
     }
 }
 
-/// Every tensor of the heads whose sizes the configuration tells. No head of a wav2vec is of use to anybody.
+/// Every tensor of the heads whose sizes the configuration tells. No head of a wav2vec or of a VGG16 is of use to anybody.
 pub(crate) fn heads(family: &Family) -> BTreeMap<String, Vec<usize>> {
     family.wav2vec2().map(wav2vec2_heads).unwrap_or_default()
+}
+
+fn vgg16(config: &Vgg16Config) -> BTreeMap<String, Vec<usize>> {
+    let mut shapes = Shapes::default();
+    for layer in config.layers() {
+        let (weight, bias) = layer.shapes();
+        shapes.put(&format!("{}weight", layer.prefix()), &weight);
+        shapes.put(&format!("{}bias", layer.prefix()), &bias);
+    }
+    shapes.0
 }
 
 fn wav2vec(config: &Wav2VecConfig) -> BTreeMap<String, Vec<usize>> {

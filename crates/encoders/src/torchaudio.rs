@@ -24,7 +24,8 @@ pub(crate) fn raw(path: &Path, named: Named) -> Result<Raw, EncoderError> {
     let shapes: BTreeMap<String, &[usize]> =
         named.tensors.iter().map(|(name, weights)| (canonical(format, name), weights.shape())).collect();
     let Some((told, normalise)) = told(&shapes) else {
-        let why = "no checkpoint of wav2vec 2.0: expected torchaudio's names (`encoder.transformer.…`), or fairseq's \
+        let why = "no checkpoint that is known: expected torchaudio's names (`encoder.transformer.…`), torchvision's of a VGG16 \
+                   without batch norms (`features.0.weight`), or fairseq's \
                    `model` beside `cfg` or `args`; of transformers' checkpoints, give the folder with `config.json`";
         return Err(EncoderError::NoCheckpoint { path: path.to_owned(), why: why.into() });
     };

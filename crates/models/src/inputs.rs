@@ -6,12 +6,14 @@ use tch::Tensor;
 
 use crate::wav2vec2::InputError;
 
-/// What every example of a data set is: `[128, 94]` or `"waveforms"`.
+/// What every example of a data set is: `[128, 94]`, `{"pictures": [3, 224, 224]}` or `"waveforms"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InputShape {
     /// Samples, as many as there are: another number in every example.
     Waveforms,
+    /// Pictures of so many channels, rows and columns.
+    Pictures([usize; 3]),
     /// Features of so many bands and frames.
     #[serde(untagged)]
     Frames([usize; 2]),
@@ -21,6 +23,9 @@ impl std::fmt::Display for InputShape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Waveforms => f.write_str("waveforms"),
+            Self::Pictures([channels, height, width]) => {
+                write!(f, "pictures of {channels} × {height} × {width}")
+            }
             Self::Frames([bands, frames]) => write!(f, "{bands} bands × {frames} frames"),
         }
     }
@@ -29,7 +34,8 @@ impl std::fmt::Display for InputShape {
 /// A batch.
 #[derive(Debug)]
 pub struct Inputs {
-    /// f32: `[batch, bands, frames]`, or waveforms `[batch, samples]` with zeros behind the shorter ones.
+    /// f32: `[batch, bands, frames]`, or waveforms `[batch, samples]` with zeros behind the shorter ones; u8 or f32 in 0..255:
+    /// pictures `[batch, channels, height, width]`.
     pub xs: Tensor,
     /// Of waveforms, how many samples of each row are its own.
     pub lengths: Option<Vec<usize>>,
@@ -42,6 +48,12 @@ impl Inputs {
         Self { xs, lengths: None }
     }
 
+    /// Pictures `[batch, channels, height, width]`, u8 or f32 in 0..255.
+    #[must_use]
+    pub const fn pictures(xs: Tensor) -> Self {
+        Self { xs, lengths: None }
+    }
+
     /// Waveforms `[batch, samples]` and how many samples of each row are its own.
     #[must_use]
     pub const fn waveforms(xs: Tensor, lengths: Vec<usize>) -> Self {
@@ -51,7 +63,7 @@ impl Inputs {
     /// They and their lengths.
     ///
     /// # Errors
-    /// When these are features.
+    /// When these are features or pictures.
     pub fn clips(&self) -> Result<(&Tensor, &[usize]), ForwardError> {
         let lengths = self.lengths.as_deref();
         let lengths = lengths.ok_or(ForwardError::Kind { found: "frames", expected: "waveforms" })?;
@@ -70,12 +82,22 @@ pub enum ForwardError {
         /// The network's bands and frames.
         expected: [usize; 2],
     },
-    /// Waveforms for a network of frames, or frames for one of waveforms.
+    /// Not pictures of the size that it was built for.
+    #[error(
+        "a batch of shape {found:?} where [batch, {}, {}, {}] is expected", expected[0], expected[1], expected[2]
+    )]
+    Pictures {
+        /// The batch's shape.
+        found: Vec<i64>,
+        /// The network's channels, rows and columns.
+        expected: [usize; 3],
+    },
+    /// Waveforms for a network of something else, or something else for one of waveforms.
     #[error("a batch of {found} for a network that reads {expected}")]
     Kind {
-        /// `frames` or `waveforms`.
+        /// `frames`, `pictures` or `waveforms`.
         found: &'static str,
-        /// The other.
+        /// Another one.
         expected: &'static str,
     },
     /// Not waveforms that it can read.

@@ -1,8 +1,8 @@
 //! Networks, nothing else: no files, no data, no training.
 //!
 //! A [`NetworkConfig`] says which network; [`NetworkConfig::build`] makes it for an [`InputShape`] and a number of
-//! outputs. A [`Network`] takes [`Inputs`], `[batch, bands, frames]` or waveforms `[batch, samples]` with their lengths,
-//! and gives `[batch, outputs]`: logits of classes, or values. Encoders of speech: [`wav2vec2`], and
+//! outputs. A [`Network`] takes [`Inputs`], `[batch, bands, frames]`, pictures `[batch, 3, height, width]` or waveforms
+//! `[batch, samples]` with their lengths, and gives `[batch, outputs]`: logits of classes, or values. Encoders of speech: [`wav2vec2`], and
 //! an [`Embedder`] where one is not trained; [`wav2vec`], for the networks of [`states`].
 
 mod bi_lstm;
@@ -25,6 +25,7 @@ mod pooling;
 pub mod states;
 mod transformer;
 mod two_cnns;
+pub mod vgg16;
 pub mod wav2vec;
 pub mod wav2vec2;
 

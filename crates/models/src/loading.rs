@@ -33,6 +33,9 @@ pub enum WeightsError {
 /// What the names of an encoder's parameters begin with in a network that has one, as in transformers' checkpoints.
 const ENCODER: &str = "wav2vec2.";
 
+/// What those of a VGG16's convolutions begin with, as in torchvision's.
+const BASE: &str = "features.";
+
 /// What became of the tensors of a checkpoint whose encoder was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accounting {
@@ -46,7 +49,7 @@ pub struct Accounting {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncoderError {
     /// There is none.
-    #[error("the network has no encoder to load: only those of kind `wav2vec2` have one")]
+    #[error("the network has no encoder to load: only those of kind `wav2vec2` and `vgg16` have one")]
     NoEncoder,
     /// Not all of it is there, or not in its shape.
     #[error("the checkpoint is not of this network's encoder: {}", disagreements(missing, mis_shaped))]
@@ -76,7 +79,7 @@ impl Network {
     }
 
     /// Takes over an encoder's weights from a checkpoint under any of the names that [`map_names`] knows, from whatever
-    /// device.
+    /// device. A network that reads what a VGG16's frozen convolutions gave has the others of them alone, or none.
     ///
     /// # Errors
     /// When the network has no encoder, or the checkpoint not every parameter of it in its shape. Nothing is changed then.
@@ -84,9 +87,12 @@ impl Network {
         let own: NamedTensors = self
             .weights()
             .into_iter()
-            .filter_map(|(name, tensor)| Some((name.strip_prefix(ENCODER)?.to_owned(), tensor)))
+            .filter_map(|(name, tensor)| match name.strip_prefix(ENCODER) {
+                Some(name) => Some((name.to_owned(), tensor)),
+                None => name.starts_with(BASE).then_some((name, tensor)),
+            })
             .collect();
-        if own.is_empty() {
+        if own.is_empty() && !self.is_partly_elsewhere() {
             return Err(EncoderError::NoEncoder);
         }
         take_over(&own, checkpoint)

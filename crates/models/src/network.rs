@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use affekt_encoders::Vgg16Layer;
 use affekt_torch::init::Vars;
 use affekt_torch::{NamedTensors, TorchError};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use crate::inputs::{ForwardError, InputShape, Inputs};
 use crate::mlp::{Mlp, MlpConfig};
 use crate::parallel_cnn::{ParallelCnn, ParallelCnnConfig};
 use crate::two_cnns::TwoCnns;
+use crate::vgg16::{Vgg16, Vgg16NetworkConfig};
 use crate::wav2vec2::{ConfigError, checked_samples};
 
 /// Which network, in a pipeline's words: `{ kind: cnn, norm_axis: channel }`.
@@ -40,6 +42,9 @@ pub enum NetworkConfig {
     /// A wav2vec 2.0 and what reads it: B5, V-FT, D.
     #[serde(rename = "wav2vec2")]
     Wav2Vec2(Box<FineTunedConfig>),
+    /// A VGG16 over pictures, B4.
+    #[serde(rename = "vgg16")]
+    Vgg16(Vgg16NetworkConfig),
 }
 
 /// A configuration that makes no network.
@@ -111,6 +116,35 @@ pub enum BuildError {
         /// The pools.
         pools: Vec<usize>,
     },
+    /// Pictures that cannot be read.
+    #[error("pictures of {} × {} × {}: {why}", shape[0], shape[1], shape[2])]
+    Pictures {
+        /// Their channels, rows and columns.
+        shape: [usize; 3],
+        /// Why not.
+        why: String,
+    },
+    /// Features that frozen convolutions did not give.
+    #[error("{} × {} features are not what `bottleneck` makes for this network: {why}", shape[0], shape[1])]
+    Bottleneck {
+        /// Channels and places.
+        shape: [usize; 2],
+        /// Why not.
+        why: String,
+    },
+    /// More of a base than it has, or none of it.
+    #[error("`unfreeze` asks for the last {asked} {what} of {most}: expected 1 to {most}")]
+    Unfreeze {
+        /// `layers` or `blocks`.
+        what: &'static str,
+        /// How many.
+        asked: usize,
+        /// How many there are.
+        most: usize,
+    },
+    /// Something to be trained after all of a base that is not frozen, or features of a frozen base of which nothing is.
+    #[error("nothing of the base stays frozen: leave out `unfreeze`, or unfreeze less")]
+    NothingFrozen,
     /// An encoder that is not built here.
     #[error("the encoder: {0}")]
     Encoder(#[from] ConfigError),
@@ -125,12 +159,12 @@ pub enum BuildError {
     /// Nothing to give.
     #[error("a network without outputs: expected at least one")]
     Outputs,
-    /// Waveforms for a network of frames, or frames for one of waveforms.
+    /// Something else than the network reads.
     #[error("the network `{network}` reads {expected}, and the examples are {found}: {hint}")]
     Input {
         /// Its kind.
         network: &'static str,
-        /// `frames` or `waveforms`.
+        /// What it reads.
         expected: &'static str,
         /// What there is.
         found: InputShape,
@@ -150,7 +184,7 @@ pub enum BuildError {
 /// How many numbers a network holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParameterCounts {
-    /// All, with batch norm's running means and variances.
+    /// All, with batch norm's running means and variances and with what stays frozen and is computed elsewhere.
     pub total: usize,
     /// Those that training changes through their gradients.
     pub trainable: usize,
@@ -182,6 +216,8 @@ pub struct Network {
     store: nn::VarStore,
     body: Body,
     outputs: usize,
+    /// How many numbers the frozen parts hold whose output it reads.
+    elsewhere: usize,
 }
 
 /// What computes.
@@ -189,6 +225,8 @@ pub struct Network {
 enum Body {
     /// `[batch, bands, frames] -> [batch, outputs]`
     Frames { shape: [usize; 2], module: Box<dyn nn::ModuleT> },
+    /// `[batch, channels, height, width] -> [batch, outputs]`
+    Pictures { shape: [usize; 3], module: Box<dyn nn::ModuleT> },
     /// `[batch, samples] -> [batch, outputs]`
     Waveforms(Box<dyn WaveformModule>),
 }
@@ -239,9 +277,35 @@ impl NetworkConfig {
                 self.waveforms(input)?;
                 Body::Waveforms(Box::new(FineTuned::new(&vars, config, outputs)?))
             }
+            Self::Vgg16(config) => match *input {
+                InputShape::Pictures(shape) => {
+                    let module = Box::new(Vgg16::of_pictures(&vars, config, shape, outputs)?);
+                    Body::Pictures { shape, module }
+                }
+                InputShape::Frames(shape) => {
+                    Body::frames(shape, Vgg16::of_bottleneck(&vars, config, shape, outputs)?)
+                }
+                InputShape::Waveforms => {
+                    return Err(BuildError::Input {
+                        network: self.kind(),
+                        expected: PICTURES,
+                        found: *input,
+                        hint: "put `logmel` and `picture` before it",
+                    });
+                }
+            },
         };
-        freeze(&store, &self.frozen()?)?;
-        Ok(Network { store, body, outputs })
+        let frozen = self.frozen()?;
+        let elsewhere = match (self, &body) {
+            (Self::Vgg16(config), Body::Frames { .. }) => {
+                config.cut()?.frozen.iter().map(Vgg16Layer::parameters).sum()
+            }
+            _ => {
+                freeze(&store, &frozen.iter().map(String::as_str).collect::<Vec<_>>())?;
+                0
+            }
+        };
+        Ok(Network { store, body, outputs, elsewhere })
     }
 
     /// Its word in a pipeline.
@@ -255,13 +319,15 @@ impl NetworkConfig {
             Self::Mlp(_) => "mlp",
             Self::End2You(_) => "end2you",
             Self::Wav2Vec2(_) => "wav2vec2",
+            Self::Vgg16(_) => "vgg16",
         }
     }
 
     /// What the names of parameters begin with that training leaves as they are.
-    fn frozen(&self) -> Result<Vec<&'static str>, BuildError> {
+    fn frozen(&self) -> Result<Vec<String>, BuildError> {
         match self {
-            Self::Wav2Vec2(config) => config.frozen(),
+            Self::Wav2Vec2(config) => Ok(config.frozen()?.into_iter().map(str::to_owned).collect()),
+            Self::Vgg16(config) => Ok(config.cut()?.frozen.iter().map(Vgg16Layer::prefix).collect()),
             _ => Ok(vec![]),
         }
     }
@@ -270,7 +336,7 @@ impl NetworkConfig {
     fn frames(&self, input: &InputShape) -> Result<[usize; 2], BuildError> {
         match *input {
             InputShape::Frames(shape) => Ok(shape),
-            InputShape::Waveforms => Err(BuildError::Input {
+            InputShape::Waveforms | InputShape::Pictures(_) => Err(BuildError::Input {
                 network: self.kind(),
                 expected: FRAMES,
                 found: *input,
@@ -283,7 +349,7 @@ impl NetworkConfig {
     fn waveforms(&self, input: &InputShape) -> Result<(), BuildError> {
         match input {
             InputShape::Waveforms => Ok(()),
-            InputShape::Frames(_) => Err(BuildError::Input {
+            InputShape::Frames(_) | InputShape::Pictures(_) => Err(BuildError::Input {
                 network: self.kind(),
                 expected: WAVEFORMS,
                 found: *input,
@@ -294,6 +360,7 @@ impl NetworkConfig {
 }
 
 const FRAMES: &str = "frames";
+const PICTURES: &str = "pictures";
 const WAVEFORMS: &str = "waveforms";
 
 /// Takes parameters from training: those whose names begin with one of the prefixes.
@@ -330,12 +397,23 @@ impl Body {
         let wrong_kind = |found, expected| Err(ForwardError::Kind { found, expected });
         match (self, &inputs.lengths) {
             (Self::Frames { .. }, Some(_)) => wrong_kind(WAVEFORMS, FRAMES),
-            (Self::Waveforms(_), None) => wrong_kind(FRAMES, WAVEFORMS),
+            (Self::Pictures { .. }, Some(_)) => wrong_kind(WAVEFORMS, PICTURES),
+            (Self::Waveforms(_), None) => {
+                wrong_kind(if inputs.xs.dim() == 4 { PICTURES } else { FRAMES }, WAVEFORMS)
+            }
             (Self::Frames { shape, module }, None) => {
                 let [bands, frames] = shape.map(|count| count as i64);
                 match *inputs.xs.size() {
                     [_, b, f] if [b, f] == [bands, frames] => Ok(module.forward_t(&inputs.xs, train)),
                     ref found => Err(ForwardError::Frames { found: found.to_vec(), expected: *shape }),
+                }
+            }
+            (Self::Pictures { shape, module }, None) => {
+                let found = inputs.xs.size();
+                if found.get(1..) == Some(&shape.map(|size| size as i64)[..]) {
+                    Ok(module.forward_t(&inputs.xs, train))
+                } else {
+                    Err(ForwardError::Pictures { found, expected: *shape })
                 }
             }
             (Self::Waveforms(module), Some(lengths)) => {
@@ -347,6 +425,11 @@ impl Body {
 }
 
 impl Network {
+    /// Whether frozen parts of it are computed elsewhere, and it reads what they give.
+    pub(crate) const fn is_partly_elsewhere(&self) -> bool {
+        self.elsewhere > 0
+    }
+
     /// Logits of classes, or values, of a batch: `[batch, outputs]`.
     ///
     /// In training, dropout is on and batch norm uses and remembers the batch's statistics.
@@ -362,6 +445,7 @@ impl Network {
     pub const fn input(&self) -> InputShape {
         match self.body {
             Body::Frames { shape, .. } => InputShape::Frames(shape),
+            Body::Pictures { shape, .. } => InputShape::Pictures(shape),
             Body::Waveforms(_) => InputShape::Waveforms,
         }
     }
@@ -370,7 +454,7 @@ impl Network {
     #[must_use]
     pub fn least_samples(&self) -> usize {
         match &self.body {
-            Body::Frames { .. } => 0,
+            Body::Frames { .. } | Body::Pictures { .. } => 0,
             Body::Waveforms(module) => module.least_samples(),
         }
     }
@@ -385,7 +469,7 @@ impl Network {
     /// saves most of the memory. `false` where the network cannot.
     pub fn checkpoint_gradients(&mut self) -> bool {
         match &mut self.body {
-            Body::Frames { .. } => false,
+            Body::Frames { .. } | Body::Pictures { .. } => false,
             Body::Waveforms(module) => module.checkpoint_gradients(),
         }
     }
@@ -406,7 +490,7 @@ impl Network {
     #[must_use]
     pub fn parameter_counts(&self) -> ParameterCounts {
         let count = |tensors: NamedTensors| tensors.values().map(Tensor::numel).sum();
-        ParameterCounts { total: count(self.weights()), trainable: count(self.trainable()) }
+        ParameterCounts { total: count(self.weights()) + self.elsewhere, trainable: count(self.trainable()) }
     }
 
     /// All its tensors, running statistics too, under PyTorch's names. They are its own, not copies.
@@ -477,7 +561,7 @@ mod tests {
         let vars = Vars::new(&store, 1);
         let module = Mean(init::linear(&(&(&vars / "mean") / "output"), 1, 2));
         freeze(&store, frozen)?;
-        Ok(Network { store, body: Body::Waveforms(Box::new(module)), outputs: 2 })
+        Ok(Network { store, body: Body::Waveforms(Box::new(module)), outputs: 2, elsewhere: 0 })
     }
 
     fn ones(shape: &[i64]) -> Tensor {
@@ -532,7 +616,8 @@ mod tests {
         let vars = Vars::new(&store, 1);
         let _ = init::linear(&(&(&vars / "wav2vec2") / "projection"), 3, 2);
         let output = init::linear(&(&vars / "output"), 1, 2);
-        let mut network = Network { store, body: Body::Waveforms(Box::new(Mean(output))), outputs: 2 };
+        let body = Body::Waveforms(Box::new(Mean(output)));
+        let mut network = Network { store, body, outputs: 2, elsewhere: 0 };
         let mut checkpoint: NamedTensors = [
             ("wav2vec2.projection.weight".to_owned(), ones(&[2, 3])),
             ("wav2vec2.projection.bias".to_owned(), ones(&[3])),

@@ -1,12 +1,12 @@
-//! `encoder`: a checkpoint of wav2vec 2.0 or of wav2vec becomes an artefact, whatever format it came in; or the description of one whose
-//! weights are yet to be drawn, for trials without a checkpoint.
+//! `encoder`: a checkpoint of wav2vec 2.0, of wav2vec or of VGG16 becomes an artefact, whatever format it came in; or the description
+//! of one whose weights are yet to be drawn, for trials without a checkpoint.
 //!
 //! A source: its fingerprint is made of the bytes of the checkpoint's files, never of where they lie.
 
 use affekt_config::{Diagnostic, Section, Value as Yaml, to_json};
 #[cfg(feature = "host")]
 use affekt_encoders::{Account, ArtefactCard, EncoderCard, Hub, Located, Said, Weights};
-use affekt_encoders::{Architecture, EncoderConfig, Family, Wav2VecConfig};
+use affekt_encoders::{Architecture, EncoderConfig, Family, Vgg16Config, Wav2VecConfig};
 use affekt_graph::Place;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -38,7 +38,7 @@ pub enum From {
     Checkpoint {
         /// The name of its card, its repository on the Hub, or its path.
         name: String,
-        /// Fields of transformers' `config.json` that its files cannot tell.
+        /// Fields of transformers' `config.json`, or of a VGG16's configuration, that its files cannot tell.
         config: Map<String, Value>,
     },
     /// Nothing: weights are drawn before the first training step.
@@ -54,7 +54,7 @@ pub enum From {
 pub const DEFINITION: Definition = Definition {
     name: "encoder",
     version: 1,
-    about: "a checkpoint of wav2vec 2.0 or of wav2vec, in whatever format, becomes an encoder",
+    about: "a checkpoint of wav2vec 2.0, wav2vec or VGG16, in whatever format, becomes an encoder",
     inputs: &[],
     outputs: &[OutputPort::new("encoder", Kind::Encoder), OutputPort::new("account", Kind::Account)],
     params: read,
@@ -73,29 +73,64 @@ fn read(section: &mut Section<'_>) -> Value {
     let from = if name == RANDOM {
         let default = default_architecture(section);
         let architecture = section.one_of("architecture", default, &architectures());
-        let architecture = architecture.map_or_else(
-            || Family::from(Wav2VecConfig::large()),
-            |architecture| architecture.config().into(),
-        );
-        let config = changed(section, &architecture);
+        let config = changed(section, &architecture.config());
+        if normalise == Some(true) && config.vgg16().is_some() {
+            let message = "`normalise` is about waveforms, and a VGG16 reads pictures";
+            let hint = "how its pixels are normalised stands under `config`: `normalisation: torchvision` or `keras`";
+            section.diagnostics().push(Diagnostic::error(section.span(), message).hint(hint));
+        }
         From::Random { config: config.fields(), seed: section.integer("seed", 0_u32, 0..).into() }
     } else {
-        // What a file of torchaudio cannot tell; a wav2vec's tells everything.
-        From::Checkpoint { name, config: read_fields(section, &EncoderConfig::default().into()) }
+        let known = family_of_checkpoint(section);
+        From::Checkpoint { name, config: read_fields(section, &known) }
     };
     plain(&Params { from, normalise })
 }
 
-/// What is drawn where no architecture is named: BASE, or a wav2vec where the configuration says that it is of one.
-fn default_architecture(section: &mut Section<'_>) -> Option<Architecture> {
-    let model_type = section.node("config").and_then(|config| config.get("model_type")).map(to_json);
-    (model_type != Some("wav2vec".into())).then_some(Architecture::Base)
+/// What may be drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drawn {
+    Wav2Vec2(Architecture),
+    Wav2VecLarge,
+    Vgg16,
 }
 
-/// The published architectures, by name: those of wav2vec 2.0, and that of wav2vec.
-fn architectures() -> Vec<(&'static str, Option<Architecture>)> {
-    let second = Architecture::ALL.map(|(name, architecture)| (name, Some(architecture)));
-    second.into_iter().chain([("wav2vec-large", None)]).collect()
+impl Drawn {
+    fn config(self) -> Family {
+        match self {
+            Self::Wav2Vec2(architecture) => architecture.config().into(),
+            Self::Wav2VecLarge => Wav2VecConfig::large().into(),
+            Self::Vgg16 => Vgg16Config::default().into(),
+        }
+    }
+}
+
+/// What is drawn where no architecture is named: BASE, or what the configuration says that it is of.
+fn default_architecture(section: &mut Section<'_>) -> Drawn {
+    let model_type = section.node("config").and_then(|config| config.get("model_type")).map(to_json);
+    match model_type.as_ref().and_then(Value::as_str) {
+        Some("wav2vec") => Drawn::Wav2VecLarge,
+        Some("vgg16") => Drawn::Vgg16,
+        _ => Drawn::Wav2Vec2(Architecture::Base),
+    }
+}
+
+/// The published architectures, by name.
+fn architectures() -> Vec<(&'static str, Drawn)> {
+    let second = Architecture::ALL.map(|(name, architecture)| (name, Drawn::Wav2Vec2(architecture)));
+    second.into_iter().chain([("wav2vec-large", Drawn::Wav2VecLarge), ("vgg16", Drawn::Vgg16)]).collect()
+}
+
+/// Of which family a checkpoint is about which `config` says something: what a file of torchaudio cannot tell, or one of a VGG16, if
+/// it is about a field that only that has. A wav2vec's tells everything.
+fn family_of_checkpoint(section: &mut Section<'_>) -> Family {
+    let (speech, pictures) = (Family::from(EncoderConfig::default()), Family::from(Vgg16Config::default()));
+    let fields = section.node("config").map(to_json);
+    let given = fields.as_ref().and_then(Value::as_object).into_iter().flat_map(Map::keys);
+    let (of_speech, of_pictures) = (speech.fields(), pictures.fields());
+    let is_of_pictures =
+        { given }.any(|field| of_pictures.contains_key(field) && !of_speech.contains_key(field));
+    if is_of_pictures { pictures } else { speech }
 }
 
 /// `checkpoint`, or true or false.
@@ -121,13 +156,14 @@ fn changed(section: &mut Section<'_>, architecture: &Family) -> Family {
     })
 }
 
-/// The fields that stand under `config`: of transformers' `config.json`, or of fairseq's `Wav2VecConfig`.
+/// The fields that stand under `config`: of transformers' `config.json`, of fairseq's `Wav2VecConfig`, or of a VGG16.
 fn read_fields(section: &mut Section<'_>, known: &Family) -> Map<String, Value> {
     let Some(field) = section.optional("config") else { return Map::new() };
     let Yaml::Map(entries) = &field.node.value else {
         field.expected(match known {
             Family::Wav2Vec2(_) => "a mapping of fields of transformers' `config.json`",
             Family::Wav2Vec(_) => "a mapping of fields of fairseq's `Wav2VecConfig`",
+            Family::Vgg16(_) => "a mapping of `channels`, `convolutions` and `normalisation`",
         });
         return Map::new();
     };
@@ -202,7 +238,7 @@ pub(crate) fn run_checkpoint(
 }
 
 /// Writes the artefact of an encoder whose weights are yet to be drawn. Without a word about it, waveforms are normalised for a
-/// wav2vec 2.0, as transformers does by default, and not for a wav2vec, as fairseq.
+/// wav2vec 2.0, as transformers does by default, and not for a wav2vec, as fairseq. A VGG16 reads none.
 #[cfg(feature = "host")]
 pub(crate) fn run_random(
     job: &Job,

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use affekt_features::Standardiser;
-use affekt_models::{InputShape, Inputs};
+use affekt_models::{ForwardError, InputShape, Inputs};
 use affekt_torch::filled;
 use tch::{Device, Kind, Tensor};
 
@@ -44,6 +44,9 @@ impl Loader<'_> {
     pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
         match self.examples.input() {
             InputShape::Frames(shape) => Ok(Inputs::frames(self.frames(rows, shape)?)),
+            InputShape::Pictures(_) => {
+                Err(ForwardError::Kind { found: "pictures", expected: "values" }.into())
+            }
             InputShape::Waveforms => self.clips(rows, &self.pieces(rows)),
         }
     }

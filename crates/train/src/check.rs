@@ -166,15 +166,15 @@ fn check_inputs(training: &Training) -> Result<(), TrainError> {
             bad("rate_hz", "missing".into(), "how many samples of the waveforms make a second")
         }
         InputShape::Waveforms => Ok(()),
-        InputShape::Frames(_) if config.crop.is_some() => {
+        InputShape::Frames(_) | InputShape::Pictures(_) if config.crop.is_some() => {
             bad("crop", "given".into(), "nothing, for the examples are no waveforms")
         }
-        InputShape::Frames(_) if config.batching != Batching::Shuffled => bad(
+        InputShape::Frames(_) | InputShape::Pictures(_) if config.batching != Batching::Shuffled => bad(
             "batching",
             "bucketed".into(),
             "`shuffled`, for the examples are no waveforms and of one length",
         ),
-        InputShape::Frames(_) => Ok(()),
+        InputShape::Frames(_) | InputShape::Pictures(_) => Ok(()),
     }
 }
 

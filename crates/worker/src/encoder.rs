@@ -1,4 +1,4 @@
-//! The artefact of `encoder`: a pretrained wav2vec 2.0 or wav2vec, or the description of one that is to begin at random.
+//! The artefact of `encoder`: a pretrained wav2vec 2.0, wav2vec or VGG16, or the description of one that is to begin at random.
 
 use affekt_graph::{Failure, Object};
 use affekt_models::Family;
@@ -54,14 +54,16 @@ pub struct Origin {
 impl EncoderCard {
     /// What a wav2vec 2.0 is made of, for `op`, which reads no other.
     pub fn wav2vec2(&self, op: &str) -> Result<&EncoderConfig, Failure> {
-        self.config.wav2vec2().ok_or_else(|| {
-            let (name, family) = (&self.name, self.config.name());
-            let message = format!(
-                "the encoder `{name}` is a {family}, and `{op}` reads wav2vec 2.0 alone: try `from: wav2vec2-base`; a {family} \
-                 is for networks of states"
-            );
-            Failure::Failed { message }
-        })
+        self.config.wav2vec2().ok_or_else(|| self.wrong(op, "wav2vec 2.0", "wav2vec2-base"))
+    }
+
+    /// That `op` reads other families than this one's; the encoder `name` would do.
+    pub fn wrong(&self, op: &str, families: &str, name: &str) -> Failure {
+        let (own, family) = (&self.name, self.config.name());
+        let message = format!(
+            "the encoder `{own}` is a {family}, and `{op}` reads {families} alone: try `from: {name}`"
+        );
+        Failure::Failed { message }
     }
 
     /// Where it came from.

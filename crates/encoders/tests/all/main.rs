@@ -3,4 +3,5 @@
 mod formats;
 mod refusals;
 mod support;
+mod vgg16;
 mod writing;

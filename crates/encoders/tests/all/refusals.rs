@@ -90,7 +90,8 @@ fn other_models_are_refused_by_name() {
     let expected = "F/wav2vec.pt: not the encoder that its settings describe: \
                     `feature_aggregator.conv_layers.0.1.bias` is missing; ";
     assert!(empty.starts_with(expected), "{empty}");
-    let expected = "no checkpoint of wav2vec 2.0: expected torchaudio's names (`encoder.transformer.…`), or fairseq's \
+    let expected = "no checkpoint that is known: expected torchaudio's names (`encoder.transformer.…`), torchvision's of a VGG16 \
+                    without batch norms (`features.0.weight`), or fairseq's \
                     `model` beside `cfg` or `args`; of transformers' checkpoints, give the folder with `config.json`";
     assert_eq!(told("something.pt"), format!("F/something.pt: {expected}"));
     assert_eq!(told("tensor.pt"), "F/tensor.pt: it holds a tensor where tensors by name were expected");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use affekt_encoders::{ArtefactCard, EncoderConfig, Hub, Wav2VecConfig, tensors};
+use affekt_encoders::{ArtefactCard, EncoderConfig, Hub, Normalisation, Vgg16Config, Wav2VecConfig, tensors};
 use affekt_graph::{Job, Ops};
 use affekt_ops::HostOps;
 use affekt_ops::encoder::EncoderPlaces;
@@ -183,4 +183,53 @@ fn parameters_are_read_and_mistakes_told() {
         let told = read(yaml).unwrap_err();
         assert!(told.contains(expected), "{yaml}:\n{told}");
     }
+}
+
+#[test]
+fn a_vgg16_is_read_and_can_be_drawn() {
+    let bench = Bench::new();
+    let from = |file: &str, config: &str| {
+        let yaml = format!("from: ../../vgg16/{file}\n{config}");
+        let job = bench.job("encoder", params("encoder", &yaml).unwrap(), &[]);
+        ops(&bench, &golden("")).run(&job, &mut Unwatched::default()).map(|()| job)
+    };
+    let small = Vgg16Config { channels: vec![4, 6], convolutions: vec![1, 2], ..Vgg16Config::default() };
+    for file in ["small.zip.pth", "small.legacy.pth", "small.safetensors"] {
+        let job = from(file, "").unwrap();
+        let card = card(&job);
+        assert_eq!(
+            (card.config, card.pretrained, card.normalise),
+            (small.clone().into(), true, false),
+            "{file}"
+        );
+        let written = tensors(&job.outputs["encoder"]).unwrap();
+        assert_eq!(written["features.5.weight"].shape(), [6, 6, 3, 3]);
+        let account: Value = serde_json::from_slice(&fs::read(&job.outputs["account"]).unwrap()).unwrap();
+        assert_eq!((account["taken"].as_object().unwrap().len(), written.len()), (6, 6));
+        assert_eq!(account["left_out"][3][0], "classifier.3.weight");
+    }
+    let keras = Vgg16Config { normalisation: Normalisation::Keras, ..small.clone() };
+    let job = from("small.zip.pth", "config: { normalisation: keras }").unwrap();
+    assert_eq!(card(&job).config, keras.clone().into());
+    for (config, expected) in [
+        ("config: { channels: [4, 8] }", "the file says that `channels` is [4,6], `config` that it is [4,8]"),
+        ("normalise: true", "`normalise` is true: only `normalisation` under `config`"),
+        ("config: { hidden_size: 16 }", "`hidden_size`: no field of this name is known"),
+    ] {
+        let told = from("small.zip.pth", config).map(|_| ()).unwrap_err().to_string();
+        assert!(told.contains(expected), "{told}");
+    }
+
+    let drawn = "config: { channels: [4, 6], convolutions: [1, 2], normalisation: keras }\nseed: 7";
+    for yaml in [
+        format!("from: random\narchitecture: vgg16\n{drawn}"),
+        format!("from: random\n{}", drawn.replace("{ ", "{ model_type: vgg16, ")),
+    ] {
+        let job = bench.job("encoder", params("encoder", &yaml).unwrap(), &[]);
+        bench.ops().run(&job, &mut Unwatched::default()).unwrap();
+        let card = card(&job);
+        assert_eq!((card.config, card.pretrained, card.seed), (keras.clone().into(), false, Some(7)));
+    }
+    let told = params("encoder", "from: random\narchitecture: vgg16\nnormalise: true").unwrap_err();
+    assert!(told.contains("a VGG16 reads pictures"), "{told}");
 }

@@ -109,6 +109,9 @@ fn network(params: &NetworkParams, encoder: &EncoderCard) -> Result<StatesConfig
             let (encoder, overrides) = (EncoderConfig::clone(config), params.overrides.clone());
             TrunkConfig::Wav2Vec2(Box::new(Wav2Vec2Trunk { encoder, overrides, ..Wav2Vec2Trunk::default() }))
         }
+        Family::Vgg16(_) => {
+            return Err(encoder.wrong("state-model", "wav2vec or wav2vec 2.0", "wav2vec-large"));
+        }
     };
     Ok(StatesConfig {
         trunk,

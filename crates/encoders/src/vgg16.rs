@@ -1,0 +1,251 @@
+//! What the convolutional base of a VGG16 is made of (Simonyan & Zisserman, arXiv 1409.1556), and which tensors of
+//! torchvision's are its.
+//!
+//! ```text
+//! [3, 224, 224] ─ block ─ block ─ block ─ block ─ block ─ [512, 7, 7]
+//!                  64      128     256     512     512
+//! block = 2 or 3 × (conv 3×3 ─ ReLU) ─ max pool 2
+//! ```
+//!
+//! torchvision numbers convolutions, ReLUs and pools in one row, `features.0` to `features.30`; only convolutions have
+//! tensors. What it calls `classifier` tells ImageNet's classes apart and is not read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::config::{ConfigError, MAX_SIZE};
+use crate::fields;
+
+/// What is computed, and what pictures go through first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Vgg16Config {
+    /// The architecture. Only `vgg16`.
+    pub model_type: String,
+    /// Channels of each block.
+    pub channels: Vec<usize>,
+    /// How many convolutions each has.
+    pub convolutions: Vec<usize>,
+    /// What is done to pixels before they enter, as in training: no file says it.
+    pub normalisation: Normalisation,
+}
+
+/// What is done to the pixels of a picture, red, green and blue of 0..255.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalisation {
+    /// Scaled to 0..1, then brought to mean 0 and variance 1 over ImageNet, colour by colour: torchvision's
+    /// `ImageClassification` transforms.
+    Torchvision,
+    /// Blue first, each colour less its mean over ImageNet and not scaled, as the original network in Caffe: `preprocess_input` of
+    /// `keras.applications.vgg16`.
+    Keras,
+}
+
+/// A convolution of the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vgg16Layer {
+    /// Its number in torchvision's row: `features.<number>`.
+    pub number: usize,
+    /// Its block, from 0.
+    pub block: usize,
+    /// Channels that it reads.
+    pub inputs: usize,
+    /// Channels that it gives.
+    pub outputs: usize,
+    /// Whether a pool follows, which ends the block.
+    pub is_last: bool,
+}
+
+/// Channels of a picture.
+const COLOURS: usize = 3;
+
+/// Side of every convolution's kernel.
+const KERNEL: usize = 3;
+
+impl Default for Vgg16Config {
+    /// VGG16, for weights that torchvision trained.
+    fn default() -> Self {
+        Self {
+            model_type: Self::MODEL_TYPE.into(),
+            channels: vec![64, 128, 256, 512, 512],
+            convolutions: vec![2, 2, 3, 3, 3],
+            normalisation: Normalisation::Torchvision,
+        }
+    }
+}
+
+impl Vgg16Config {
+    /// What its `model_type` says.
+    pub(crate) const MODEL_TYPE: &str = "vgg16";
+
+    /// This configuration with some fields set.
+    ///
+    /// # Errors
+    /// When there is no such field, or the result cannot be built.
+    pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
+        let config = fields
+            .iter()
+            .try_fold(self.clone(), |config, (field, value)| fields::set(&config, field, value))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Whether it can be built.
+    ///
+    /// # Errors
+    /// The first field that asks for what is not built here, or contradicts another.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.model_type != Self::MODEL_TYPE {
+            let (field, value) = ("model_type", self.model_type.clone());
+            return Err(ConfigError::Unsupported { field, value, supported: Self::MODEL_TYPE });
+        }
+        let (channels, convolutions) = (self.channels.len(), self.convolutions.len());
+        if channels == 0 || channels != convolutions {
+            return Err(ConfigError::Blocks { channels, convolutions });
+        }
+        for (field, list) in [("channels", &self.channels), ("convolutions", &self.convolutions)] {
+            if let Some(&value) = list.iter().find(|size| !(1..=MAX_SIZE).contains(*size)) {
+                return Err(ConfigError::Size { field, value });
+            }
+        }
+        Ok(())
+    }
+
+    /// Its convolutions, the first first.
+    #[must_use]
+    pub fn layers(&self) -> Vec<Vgg16Layer> {
+        let mut layers = Vec::new();
+        let (mut number, mut inputs) = (0, COLOURS);
+        for (block, (&outputs, &convolutions)) in self.channels.iter().zip(&self.convolutions).enumerate() {
+            for nth in 1..=convolutions {
+                let is_last = nth == convolutions;
+                layers.push(Vgg16Layer { number, block, inputs, outputs, is_last });
+                // Behind it its ReLU, and behind a block's last the pool.
+                number += if is_last { 3 } else { 2 };
+                inputs = outputs;
+            }
+        }
+        layers
+    }
+}
+
+impl Vgg16Layer {
+    /// What its tensors' names begin with, a dot at the end.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        format!("features.{}.", self.number)
+    }
+
+    /// How many numbers it holds.
+    #[must_use]
+    pub const fn parameters(&self) -> usize {
+        self.outputs * self.inputs * KERNEL * KERNEL + self.outputs
+    }
+
+    /// The shapes of its weight and bias.
+    pub(crate) const fn shapes(&self) -> ([usize; 4], [usize; 1]) {
+        ([self.outputs, self.inputs, KERNEL, KERNEL], [self.outputs])
+    }
+}
+
+/// The fields that torchvision's names and shapes tell: two numbers behind a convolution stands the next of its block, three
+/// behind it that of the next. `None` where they are no such network's.
+pub(crate) fn told<'w>(tensors: impl Iterator<Item = (&'w str, &'w [usize])>) -> Option<Map<String, Value>> {
+    let mut outputs = BTreeMap::new();
+    for (name, shape) in tensors {
+        let Some((number, part)) = name.strip_prefix("features.").and_then(|rest| rest.split_once('.'))
+        else {
+            continue;
+        };
+        let number: usize = number.parse().ok()?;
+        match (part, shape) {
+            ("weight", &[channels, _, _, _]) => _ = outputs.insert(number, channels),
+            ("bias", _) => {}
+            // A batch norm, or a layer of another architecture.
+            _ => return None,
+        }
+    }
+    let (mut channels, mut convolutions, mut next) = (Vec::new(), Vec::<usize>::new(), 0);
+    for (number, outputs) in outputs {
+        match convolutions.last_mut() {
+            Some(convolutions) if number + 1 == next => *convolutions += 1,
+            _ if number == next => {
+                channels.push(outputs);
+                convolutions.push(1);
+            }
+            _ => return None,
+        }
+        next = number + 3;
+    }
+    let told =
+        json!({ "model_type": Vgg16Config::MODEL_TYPE, "channels": channels, "convolutions": convolutions });
+    match told {
+        Value::Object(told) if !channels.is_empty() => Some(told),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_layers() {
+        let config = Vgg16Config::default();
+        config.check().unwrap();
+        let layers = config.layers();
+        let numbers: Vec<usize> = layers.iter().map(|layer| layer.number).collect();
+        assert_eq!(numbers, [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]);
+        let last: Vec<usize> =
+            layers.iter().filter(|layer| layer.is_last).map(|layer| layer.number).collect();
+        assert_eq!(last, [2, 7, 14, 21, 28]);
+        assert_eq!(layers[12].prefix(), "features.28.");
+        assert_eq!(layers[12].parameters(), 2_359_808);
+        assert_eq!(layers.iter().map(Vgg16Layer::parameters).sum::<usize>(), 14_714_688);
+    }
+
+    #[test]
+    fn shapes_tell_blocks() {
+        let config =
+            Vgg16Config { channels: vec![4, 8, 8], convolutions: vec![1, 3, 2], ..Vgg16Config::default() };
+        let mut tensors = Vec::new();
+        for layer in config.layers() {
+            let (weight, bias) = layer.shapes();
+            tensors.push((format!("{}weight", layer.prefix()), weight.to_vec()));
+            tensors.push((format!("{}bias", layer.prefix()), bias.to_vec()));
+        }
+        tensors.push(("classifier.0.weight".to_owned(), vec![4096, 25_088]));
+        let fields = |tensors: &[(String, Vec<usize>)]| {
+            told(tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))
+        };
+        assert_eq!(Vgg16Config::default().with(&fields(&tensors).unwrap()).unwrap(), config);
+        // Of VGG16 with batch norms, of another row, of something without pictures.
+        tensors.push(("features.1.running_mean".to_owned(), vec![4]));
+        assert_eq!(fields(&tensors), None);
+        assert_eq!(fields(&[("features.2.weight".to_owned(), vec![64, 3, 3, 3])]), None);
+        assert_eq!(fields(&[("classifier.0.weight".to_owned(), vec![4096, 25_088])]), None);
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_refused_by_name() {
+        for (fields, message) in [
+            (json!({ "model_type": "vgg19" }), "`model_type` is vgg19: only vgg16 is supported"),
+            (
+                json!({ "channels": [64] }),
+                "`channels` and `convolutions` list 1 and 5 blocks: expected as many of one as of the other, at least one",
+            ),
+            (json!({ "convolutions": [2, 2, 0, 3, 3] }), "`convolutions` is 0: expected between 1 and"),
+            (
+                json!({ "normalisation": "caffe" }),
+                "`normalisation`: unknown variant `caffe`, expected `torchvision` or `keras`",
+            ),
+            (json!({ "hidden": 512 }), "`hidden`: no field of this name is known"),
+        ] {
+            let told = Vgg16Config::default().with(fields.as_object().unwrap()).unwrap_err().to_string();
+            assert!(told.starts_with(message), "{told}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! VGG16 (Simonyan & Zisserman, arXiv 1409.1556) over pictures, B4: its convolutions as they were trained on ImageNet, all or
+//! most of them frozen, and a classifier of its own behind them.
+//!
+//! ```text
+//! [3, 224, 224] ─ pixels ─ frozen convolutions ─┬─ trained convolutions ─ flatten ─ hidden ─ dropout ─ hidden ─ output
+//!                                 [512, 14·14]  │       [512, 7, 7]        25 088     512                192
+//!                                               └ what a `Bottleneck` gives, once for all epochs
+//! ```
+//!
+//! Tensors have torchvision's names: `features.0` to `features.28`, `classifier.0`, `.3` and `.5`. torchvision's network pools
+//! to 7 × 7 before its classifier, which at 224 × 224 does nothing; here nothing stands in between.
+
+mod bottleneck;
+mod classifier;
+mod convolutions;
+mod network;
+mod pixels;
+mod unfreeze;
+
+pub use affekt_encoders::{Normalisation, Vgg16Config};
+pub use bottleneck::{Bottleneck, drawn};
+pub use network::{FreezeBase, Vgg16NetworkConfig};
+pub use pixels::normalised;
+pub use unfreeze::Unfreeze;
+
+pub(crate) use network::Vgg16;
