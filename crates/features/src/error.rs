@@ -16,6 +16,14 @@ pub enum FeatureError {
     /// An FFT of odd length.
     #[error("`n_fft` is {0}: expected an even number, best a power of two such as 2048")]
     OddFft(usize),
+    /// No range of values.
+    #[error("`range_db` is {lowest} to {highest}: expected two finite numbers, the lower one first")]
+    Range {
+        /// What gets the first colour.
+        lowest: String,
+        /// What gets the last.
+        highest: String,
+    },
     /// More coefficients than there are bands.
     #[error("`n_mfcc` is {n_mfcc} but there are only {n_mels} mel bands: raise `n_mels` or lower `n_mfcc`")]
     TooManyCoefficients {

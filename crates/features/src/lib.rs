@@ -4,6 +4,8 @@
 //! FFT, power), [`MelFilterbank`] (slaney bands), [`power_to_db`], [`Dct`] (orthonormal, type II). A [`Feature`] is
 //! a short composition of them with its config beside it: [`LogMel`], [`Mfcc`].
 //!
+//! A [`Picture`] shows such a matrix in colours.
+//!
 //! All matrices are row-major with time as the last axis: `[bins, frames]`.
 
 mod dct;
@@ -11,8 +13,11 @@ mod decibel;
 mod error;
 mod feature;
 mod logmel;
+mod magma;
 mod mel;
 mod mfcc;
+mod picture;
+mod resize;
 mod spectrogram;
 mod standardise;
 
@@ -23,5 +28,7 @@ pub use feature::Feature;
 pub use logmel::{LogMel, LogMelConfig};
 pub use mel::MelFilterbank;
 pub use mfcc::{Mfcc, MfccConfig};
+pub use picture::{Colours, Picture, PictureConfig, interleaved};
+pub use resize::Resize;
 pub use spectrogram::PowerSpectrogram;
 pub use standardise::{Scale, StandardiseError, Standardiser};

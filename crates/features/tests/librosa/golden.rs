@@ -1,4 +1,4 @@
-//! The signals of `tests/goldens/features/make.py` and what librosa made of them.
+//! The signals of `tests/goldens/features/make.py` and what the references made of them.
 
 use std::f64::consts::{PI, TAU};
 use std::fs;
@@ -59,10 +59,15 @@ fn uniform() -> impl Iterator<Item = f64> {
     })
 }
 
-/// What librosa says.
+/// The numbers that a reference gave.
 pub fn golden(name: &str) -> Vec<f32> {
+    golden_bytes(name).as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+/// The bytes of a golden.
+pub fn golden_bytes(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/features").join(name);
-    fs::read(path).unwrap().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    fs::read(path).unwrap()
 }
 
 /// ‖a − b‖ / ‖b‖
