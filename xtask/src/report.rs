@@ -44,6 +44,8 @@ pub fn assemble(
         question: experiment.header.as_deref().map(reflowed).unwrap_or_default(),
         primary,
         matrix: matrix(finished, &variants),
+        sweep: None,
+        pictures: Vec::new(),
         run: page::Run {
             id: run.id().to_owned(),
             started: run.started(),
@@ -99,6 +101,7 @@ fn variant(
         labels: labelled.scheme.clone(),
         labels_note: labelled.note.clone(),
         parameters,
+        tunings: Vec::new(),
         histories,
         published: published(variant),
         parted_by_speaker: is_parted_by_speaker(&variant.protocol),

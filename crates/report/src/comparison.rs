@@ -15,7 +15,12 @@ use crate::text::{capital, count, either, p_value, plural, signed};
 pub(crate) struct Comparisons {
     pub table: Table,
     forest: Option<Forest>,
+    /// How many there are, where they are too many to stand open.
+    folded: Option<String>,
 }
+
+/// More pairs than this are folded away.
+const OPEN_ROWS: usize = 30;
 
 /// Differences on one scale, from `-top` to `top` points.
 #[derive(Serialize)]
@@ -35,12 +40,13 @@ struct ForestRow {
     ends: [String; 2],
 }
 
-/// The comparison of the report's variants, where there is one.
+/// The comparison of the report's variants, where there is one and the table of a sweep does not hold it.
 pub(crate) fn comparisons(report: &Report) -> Option<Comparisons> {
     let comparison = report.comparison.as_ref()?;
-    // Variants that predict different things are no pair at all; of a sweep over tasks most would be such.
-    let (pairs, apart): (Vec<&Pair>, Vec<&Pair>) =
-        comparison.pairs.iter().partition(|pair| have_one_task(report, pair));
+    if report.sweep.is_some() && comparison.baseline.is_some() {
+        return None;
+    }
+    let (pairs, apart) = paired(report, comparison);
     if pairs.is_empty() {
         return None;
     }
@@ -74,10 +80,35 @@ pub(crate) fn comparisons(report: &Report) -> Option<Comparisons> {
         })
         .collect();
     let table = Table::new("comparison", "Pairs of variants", about, "Pair", columns);
+    let mut notes = notes(comparison, &told);
+    let compared = compared(&pairs);
+    if compared > 1 {
+        notes.push(format!("Holm: the same p, corrected for the {} pairs compared.", count(compared as u64)));
+    }
+    notes.extend(apart_note(apart.len()));
     Some(Comparisons {
-        table: table.of_results(None).noted(notes(comparison, &pairs, apart.len(), &told)).rows(None, rows),
+        folded: (pairs.len() > OPEN_ROWS).then(|| plural(pairs.len(), "pair")),
+        table: table.of_results(None).noted(notes).rows(None, rows),
         forest: forest(&pairs, &told),
     })
+}
+
+/// What must be known of the tests that the report's variants were compared by.
+pub(crate) fn paired_notes(report: &Report) -> Vec<String> {
+    let Some(comparison) = &report.comparison else { return Vec::new() };
+    let (pairs, apart) = paired(report, comparison);
+    let mut notes = notes(comparison, &Told::of(comparison, &pairs));
+    let compared = compared(&pairs);
+    if compared > 1 {
+        notes.push(format!("Every p is corrected for the {} pairs compared (Holm).", count(compared as u64)));
+    }
+    notes.extend(apart_note(apart.len()));
+    notes
+}
+
+/// The pairs, and those of them that are none: variants that predict different things, as most of a sweep over tasks do.
+fn paired<'a>(report: &Report, comparison: &'a Comparison) -> (Vec<&'a Pair>, Vec<&'a Pair>) {
+    comparison.pairs.iter().partition(|pair| have_one_task(report, pair))
 }
 
 /// What the pairs of a table have in common.
@@ -174,7 +205,7 @@ fn forest(pairs: &[&Pair], told: &Told) -> Option<Forest> {
     Some(Forest { measure: either(&told.measures), top: format!("{top}"), rows: rows.collect() })
 }
 
-fn notes(comparison: &Comparison, pairs: &[&Pair], apart: usize, told: &Told) -> Vec<String> {
+fn notes(comparison: &Comparison, told: &Told) -> Vec<String> {
     let with = match &comparison.baseline {
         Some(baseline) => format!("Every variant is compared with {baseline}."),
         None => "Each variant is compared with each.".into(),
@@ -198,13 +229,16 @@ fn notes(comparison: &Comparison, pairs: &[&Pair], apart: usize, told: &Told) ->
     notes.extend(
         told.clusters.iter().any(|cluster| !cluster.is_speaker()).then(|| UTTERANCES_RESAMPLED.to_owned()),
     );
-    let compared = pairs.iter().filter(|pair| matches!(pair.outcome, Outcome::Compared(_))).count();
-    if compared > 1 {
-        notes.push(format!("Holm: the same p, corrected for the {} pairs compared.", count(compared as u64)));
-    }
-    if apart > 0 {
-        let be = if apart == 1 { "is" } else { "are" };
-        notes.push(format!("{} that predict different things {be} left out.", plural(apart, "pair")));
-    }
     notes
+}
+
+/// How many pairs were on the same rows.
+fn compared(pairs: &[&Pair]) -> usize {
+    pairs.iter().filter(|pair| matches!(pair.outcome, Outcome::Compared(_))).count()
+}
+
+/// Says how many pairs are none.
+fn apart_note(apart: usize) -> Option<String> {
+    let be = if apart == 1 { "is" } else { "are" };
+    (apart > 0).then(|| format!("{} that predict different things {be} left out.", plural(apart, "pair")))
 }

@@ -7,10 +7,13 @@ use affekt_eval::{Baseline, Cluster, Constant, Measure, Summary};
 use serde::Serialize;
 
 use crate::leak::is_of_protocol;
+use crate::ranking::{ranked, ranking};
 use crate::report::{Judged, Report, Variant};
 use crate::scale::place;
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{capital, count, either, error, meaning, percent, plural, quoted, range, title, value};
+use crate::text::{
+    capital, count, either, error, listed, meaning, percent, plural, quoted, range, title, value,
+};
 
 /// What to say where utterances are resampled.
 pub(crate) const UTTERANCES_RESAMPLED: &str = "Utterances are resampled where a corpus tells no speakers, as if they were \
@@ -49,10 +52,19 @@ struct Strip {
 }
 
 pub(crate) fn headline(report: &Report, slugs: &[String]) -> Headline {
-    let strips: Vec<Strip> =
-        report.variants.iter().filter_map(|variant| report.judged(variant)).map(strip).collect();
+    let strips: Vec<Strip> = match &report.sweep {
+        Some(_) => ranked(report)
+            .iter()
+            .flat_map(|ranked| &ranked.variants)
+            .map(|(_, judged)| strip(*judged))
+            .collect(),
+        None => report.variants.iter().filter_map(|variant| report.judged(variant)).map(strip).collect(),
+    };
     Headline {
-        table: table(report, slugs),
+        table: match &report.sweep {
+            Some(sweep) => ranking(report, sweep, slugs),
+            None => table(report, slugs),
+        },
         primary: either(&report.primaries()),
         has_chance: strips.iter().any(|strip| strip.chance.is_some()),
         has_majority: strips.iter().any(|strip| strip.majority.is_some()),
@@ -80,7 +92,7 @@ fn predicts_numbers(variant: &Variant) -> bool {
 fn table(report: &Report, slugs: &[String]) -> Table {
     let variants = &report.variants;
     let primaries = report.primaries();
-    let others = others(report, &primaries);
+    let others = other_measures(report, &primaries);
     let judged = || variants.iter().filter_map(|variant| report.judged(variant));
     // The mean's spread is over seeds where there are several; that over folds then stands beside it.
     let has_fold_spread = judged().any(|it| it.summary.std_seeds.and(it.summary.std_folds).is_some());
@@ -143,7 +155,7 @@ fn table(report: &Report, slugs: &[String]) -> Table {
 }
 
 /// The measures that nothing is judged by, in their order.
-fn others(report: &Report, primaries: &[Measure]) -> Vec<Measure> {
+pub(crate) fn other_measures(report: &Report, primaries: &[Measure]) -> Vec<Measure> {
     let is_had = |measure: &Measure| {
         report.variants.iter().any(|variant| Measure::of(&variant.metrics.about.task).contains(measure))
     };
@@ -188,41 +200,70 @@ fn strip(judged: Judged<'_>) -> Strip {
 
 /// What the measures are, and what ±, intervals and baselines mean here.
 fn notes(report: &Report, measures: &[Measure]) -> Vec<String> {
-    let by_variant = |of: fn(Judged<'_>) -> String| {
-        let mut notes = Vec::<(String, Vec<&str>)>::new();
-        for judged in report.variants.iter().filter_map(|variant| report.judged(variant)) {
-            let (note, id) = (of(judged), judged.variant.metrics.about.id.as_str());
-            match notes.iter_mut().find(|(known, _)| *known == note) {
-                Some((_, ids)) => ids.push(id),
-                None => notes.push((note, vec![id])),
-            }
+    let mut notes = meanings(measures);
+    notes.extend(by_variant(report, spreads_note));
+    notes.extend(interval_notes(report));
+    notes.extend(by_variant(report, baseline_note));
+    notes
+}
+
+/// What the measures are.
+pub(crate) fn meanings(measures: &[Measure]) -> Vec<String> {
+    measures.iter().map(|measure| format!("{}: {}.", title(*measure), meaning(*measure))).collect()
+}
+
+/// What ± is.
+pub(crate) fn spread_notes(report: &Report) -> Vec<String> {
+    by_variant(report, spread_note)
+}
+
+/// What intervals are.
+pub(crate) fn interval_notes(report: &Report) -> Vec<String> {
+    by_variant(report, interval_note)
+}
+
+/// What is to be said of each variant, once where it is the same, else with whom it is about.
+fn by_variant(report: &Report, of: fn(Judged<'_>) -> String) -> Vec<String> {
+    let mut notes = Vec::<(String, Vec<&str>)>::new();
+    for judged in report.variants.iter().filter_map(|variant| report.judged(variant)) {
+        let (note, id) = (of(judged), judged.variant.metrics.about.id.as_str());
+        match notes.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, ids)) => ids.push(id),
+            None => notes.push((note, vec![id])),
         }
-        let differ = notes.len() > 1;
-        let prefix =
-            move |ids: Vec<&str>| if differ { format!("{}: ", ids.join(", ")) } else { String::new() };
-        notes.into_iter().map(move |(note, ids)| prefix(ids) + &note).collect::<Vec<_>>()
-    };
-    let mut measures: Vec<String> =
-        measures.iter().map(|measure| format!("{}: {}.", title(*measure), meaning(*measure))).collect();
-    measures.extend(by_variant(spread_note));
-    measures.extend(by_variant(interval_note));
-    measures.extend(by_variant(baseline_note));
-    measures
+    }
+    let differ = notes.len() > 1;
+    let prefix = |ids: Vec<&str>| if differ { format!("{}: ", listed(&ids)) } else { String::new() };
+    notes.into_iter().map(|(note, ids)| prefix(ids) + &note).collect()
+}
+
+/// The same where a column of its own has the spread over folds.
+fn spreads_note(judged: Judged<'_>) -> String {
+    let [seeds, folds] = seeds_and_folds(judged);
+    match spread_note(judged) {
+        note if seeds > 1 && folds > 1 => {
+            format!("{}; ± folds is that over folds of the mean over seeds.", note.trim_end_matches('.'))
+        }
+        note => note,
+    }
 }
 
 fn spread_note(judged: Judged<'_>) -> String {
-    let cells = &judged.variant.metrics.cells;
-    let seeds = cells.iter().map(|cell| cell.seed).collect::<BTreeSet<_>>().len();
-    let folds = cells.iter().map(|cell| cell.fold).collect::<BTreeSet<_>>().len();
-    match (seeds, folds) {
-        (1, 1) => "One seed and one fold: no spread can be given.".into(),
-        (1, folds) => format!("± is the sample standard deviation over {folds} folds; there is one seed."),
-        (seeds, 1) => format!("± is the sample standard deviation over {seeds} seeds; there is one fold."),
-        (seeds, folds) => format!(
-            "± is the sample standard deviation over {seeds} seeds of the mean over {folds} folds; \
-             ± folds is that over folds of the mean over seeds."
-        ),
+    match seeds_and_folds(judged) {
+        [1, 1] => "One seed and one fold: no spread can be given.".into(),
+        [1, folds] => format!("± is the sample standard deviation over {folds} folds; there is one seed."),
+        [seeds, 1] => format!("± is the sample standard deviation over {seeds} seeds; there is one fold."),
+        [seeds, folds] => {
+            format!("± is the sample standard deviation over {seeds} seeds of the mean over {folds} folds.")
+        }
     }
+}
+
+fn seeds_and_folds(judged: Judged<'_>) -> [usize; 2] {
+    let cells = &judged.variant.metrics.cells;
+    let seeds = cells.iter().map(|cell| cell.seed).collect::<BTreeSet<_>>();
+    let folds = cells.iter().map(|cell| cell.fold).collect::<BTreeSet<_>>();
+    [seeds.len(), folds.len()]
 }
 
 fn interval_note(judged: Judged<'_>) -> String {

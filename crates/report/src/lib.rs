@@ -21,7 +21,9 @@ mod leak;
 mod matrix;
 mod outputs;
 mod page;
+mod pictures;
 mod published;
+mod ranking;
 mod render;
 mod replication;
 mod report;
@@ -31,13 +33,16 @@ mod session_plot;
 mod slug;
 mod speakers;
 mod styles;
+mod sweep;
 mod table;
 mod tensorboard;
 mod text;
+mod tuning;
 
 pub use render::{html, markdown, tables};
 pub use report::{
     Audit, Axis, Cited, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Matrix, Parameters, Part,
-    Published, PublishedSession, Report, Run, Sharing, Spent, Variant, VariantCost, VariantCosts,
+    Picture, Published, PublishedSession, Report, Run, Sharing, Spent, Sweep, Tuning, Variant, VariantCost,
+    VariantCosts,
 };
 pub use tensorboard::{TensorboardError, tensorboard};

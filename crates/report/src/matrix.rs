@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use crate::headline::part_of;
 use crate::leak::stamps_of;
+use crate::published;
 use crate::report::{Axis, Matrix, Report, Variant};
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{capital, quoted, sentence, title, value};
+use crate::text::{capital, title, value};
 
 /// The table that the report asks for; `None` where it asks for none, or no variant has the setting of the columns.
 pub(crate) fn matrix(report: &Report) -> Option<Table> {
@@ -76,12 +77,8 @@ impl Place<'_> {
         self.variant.metrics.aggregate.get(self.measure(report))
     }
 
-    /// What was published for it, as printed.
     fn published(&self, report: &Report) -> Cell {
-        let measure = self.measure(report);
-        let figures = self.variant.published.iter().filter(|figure| figure.measure == measure);
-        let texts: Vec<String> = figures.map(|figure| quoted(figure.value)).collect();
-        if texts.is_empty() { Cell::none() } else { Cell::text(texts.join(", ")) }
+        published::as_printed(self.variant, self.measure(report))
     }
 }
 
@@ -137,26 +134,13 @@ fn others(variant: &Variant, shared: &[&Variant], matrix: &Matrix) -> Vec<String
 
 /// Where published figures stand, what keeps them from being compared, and what has no place in the table.
 fn notes(report: &Report, places: &[Place<'_>]) -> Vec<String> {
-    let figures = || places.iter().flat_map(|place| &place.variant.published);
-    let mut notes = Vec::new();
-    let mut say = |note: String| {
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
-    };
-    figures().filter(|figure| !figure.source.is_empty()).for_each(|figure| {
-        say(format!("Published: {}", sentence(&figure.source)));
-    });
-    figures().filter_map(|figure| figure.caveat.as_deref()).for_each(|caveat| say(sentence(caveat)));
-    places
-        .iter()
-        .filter_map(|place| place.variant.labels_note.as_deref())
-        .for_each(|note| say(sentence(note)));
+    let variants: Vec<&Variant> = places.iter().map(|place| place.variant).collect();
+    let mut notes = published::remarks(&variants);
     let known: BTreeSet<&str> = places.iter().map(|place| place.variant.metrics.about.id.as_str()).collect();
     let ids = report.variants.iter().map(|variant| variant.metrics.about.id.as_str());
     let left_out: Vec<&str> = ids.filter(|id| !known.contains(id)).collect();
     if !left_out.is_empty() {
-        say(format!("Not in this table: {}.", left_out.join(", ")));
+        notes.push(format!("Not in this table: {}.", left_out.join(", ")));
     }
     notes
 }

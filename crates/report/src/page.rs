@@ -12,13 +12,15 @@ use crate::data::{Problems, corpora, problems};
 use crate::headline::{Headline, headline};
 use crate::leak::{Leaks, leaks};
 use crate::matrix::matrix;
+use crate::pictures::{Shown, pictures};
 use crate::published::published;
 use crate::replication::{Replication, replication};
 use crate::report::Report;
 use crate::section::{Section, section};
 use crate::slug::Slugs;
+use crate::sweep::{Settings, settings};
 use crate::table::Table;
-use crate::text::{capital, duration, plural, sentence};
+use crate::text::{capital, duration, listed, plural, sentence};
 
 /// A report, every number of it as text.
 #[derive(Serialize)]
@@ -33,17 +35,24 @@ pub(crate) struct Page {
     /// What a reader must know before any figure.
     notices: Vec<Notice>,
     headline: Headline,
+    settings: Option<Settings>,
     matrix: Option<Table>,
     leaks: Option<Leaks>,
     comparisons: Option<Comparisons>,
     published: Option<Table>,
     replication: Option<Replication>,
+    pictures: Vec<Shown>,
+    /// Whether the variants are too many to stand open.
+    is_folded: bool,
     sections: Vec<Section>,
     corpora: Table,
     problems: Option<Problems>,
     costs: Option<Table>,
     provenance: Option<Table>,
 }
+
+/// More variants than this are folded away.
+const OPEN_VARIANTS: usize = 12;
 
 /// Something that limits what the figures say.
 #[derive(Serialize)]
@@ -68,16 +77,19 @@ impl Page {
             command: report.run.command.clone(),
             notices: notices(report),
             headline: headline(report, &slugs),
+            settings: settings(report),
             matrix: matrix(report),
             leaks: leaks(report),
             published: published(report),
             replication: replication(report, &slugs, comparisons.as_ref()),
             comparisons,
+            pictures: pictures(&report.pictures),
+            is_folded: report.variants.len() > OPEN_VARIANTS,
             sections: report
                 .variants
                 .iter()
                 .zip(slugs)
-                .map(|(variant, slug)| section(variant, slug))
+                .map(|(variant, slug)| section(report, variant, slug))
                 .collect(),
             corpora: corpora(report),
             problems: problems(&report.problems),
@@ -90,6 +102,7 @@ impl Page {
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         let results = [
             Some(&self.headline.table),
+            self.settings.as_ref().map(|settings| &settings.table),
             self.matrix.as_ref(),
             self.leaks.as_ref().map(|leaks| &leaks.table),
             self.comparisons.as_ref().map(|comparisons| &comparisons.table),
@@ -133,7 +146,7 @@ fn notices(report: &Report) -> Vec<Notice> {
     incomplete(report).for_each(|(corpus, what)| tell(corpus, what));
     let name = |whom: &[String]| match whom {
         [_, _, ..] if whom.len() == report.variants.len() => "Every variant".to_owned(),
-        _ => whom.join(", "),
+        _ => listed(&whom.iter().map(String::as_str).collect::<Vec<_>>()),
     };
     notices.into_iter().map(|(whom, what)| Notice { whom: name(&whom), what }).collect()
 }

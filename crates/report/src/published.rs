@@ -1,8 +1,10 @@
 //! Figures that others printed beside ours, and why the two are not quite the same.
 
+use affekt_eval::Measure;
+
 use crate::report::{Published, Report, Variant};
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{points, sentence, signed, title};
+use crate::text::{points, quoted, sentence, signed, title};
 
 /// The figures of all variants, each with its reservations in a row of their own; `None` where nothing was published.
 pub(crate) fn published(report: &Report) -> Option<Table> {
@@ -24,6 +26,38 @@ pub(crate) fn published(report: &Report) -> Option<Table> {
     let about = "In percent; the difference in points. Read them with what stands below each.";
     let table = Table::new("published", "Published beside ours", about, "Variant", columns);
     Some(table.of_results(None).rows(None, rows))
+}
+
+/// The figures of what variants are judged by.
+pub(crate) fn figures(report: &Report) -> Vec<&Published> {
+    let of = |variant| {
+        let primary = report.primary_of(variant);
+        variant.published.iter().filter(move |figure| figure.measure == primary)
+    };
+    report.variants.iter().flat_map(of).collect()
+}
+
+/// What was published for a variant, as printed.
+pub(crate) fn as_printed(variant: &Variant, measure: Measure) -> Cell {
+    let figures = variant.published.iter().filter(|figure| figure.measure == measure);
+    let texts: Vec<String> = figures.map(|figure| quoted(figure.value)).collect();
+    if texts.is_empty() { Cell::none() } else { Cell::text(texts.join(", ")) }
+}
+
+/// Where the variants' published figures stand and what keeps them from being compared, each once.
+pub(crate) fn remarks(variants: &[&Variant]) -> Vec<String> {
+    let figures = || variants.iter().flat_map(|variant| &variant.published);
+    let sources = figures().filter(|figure| !figure.source.is_empty());
+    let sources = sources.map(|figure| format!("Published: {}", sentence(&figure.source)));
+    let caveats = figures().filter_map(|figure| figure.caveat.as_deref()).map(sentence);
+    let labels = variants.iter().filter_map(|variant| variant.labels_note.as_deref()).map(sentence);
+    let mut remarks = Vec::new();
+    for remark in sources.chain(caveats).chain(labels) {
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+    remarks
 }
 
 /// Why a published figure cannot be compared as it stands: what its source and our labels say.

@@ -64,9 +64,18 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
             $(templates.add_template($name, include_str!(concat!("../templates/", $name))).expect("its tests parse it");)*
         };
     }
-    add!("report.html", "results.html", "variant.html", "curves.html", "speakers.html", "audit.html");
+    add!(
+        "report.html",
+        "results.html",
+        "sweep.html",
+        "variant.html",
+        "curves.html",
+        "speakers.html",
+        "audit.html"
+    );
     add!(
         "outputs.html",
+        "tuning.html",
         "table.html",
         "plots.html",
         "replication.html",

@@ -1,6 +1,6 @@
 //! All that a report says, as plain data that the runner fills in.
 
-use affekt_domain::{Digest, Epoch, Problem, Role};
+use affekt_domain::{Digest, Epoch, Problem, Role, Trials};
 use affekt_eval::{Comparison, Measure, Summary, VariantMetrics};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -21,10 +21,14 @@ pub struct Report {
     pub variants: Vec<Variant>,
     /// Two settings by which the variants' figures are laid out, as papers do.
     pub matrix: Option<Matrix>,
+    /// The settings that the variants were made of, where they are a sweep: they are then shown the best first.
+    pub sweep: Option<Sweep>,
     /// How the variants differ, where there are several.
     pub comparison: Option<Comparison>,
     /// Figures of other systems, which are no variants.
     pub cited: Vec<Cited>,
+    /// What networks were shown, to be looked at.
+    pub pictures: Vec<Picture>,
     /// The corpora it used.
     pub corpora: Vec<Corpus>,
     /// What was not as it should be in them.
@@ -65,6 +69,8 @@ pub struct Variant {
     pub labels_note: Option<String>,
     /// The size of its network.
     pub parameters: Option<Parameters>,
+    /// How its settings were searched for, ordered by fold.
+    pub tunings: Vec<Tuning>,
     /// How its training runs went, ordered by fold, then seed.
     pub histories: Vec<History>,
     /// Figures that others printed for it.
@@ -87,6 +93,13 @@ pub struct Matrix {
     pub columns: Axis,
 }
 
+/// Settings whose combinations are the variants.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    /// The settings, in the order to show.
+    pub axes: Vec<Axis>,
+}
+
 /// A setting that figures are laid out by.
 #[derive(Debug, Clone)]
 pub struct Axis {
@@ -102,6 +115,11 @@ impl Axis {
     pub fn of(path: &str, variants: &[Variant]) -> Self {
         let value = |variant: &Variant| variant.metrics.about.params.get(path).cloned();
         Self { path: path.to_owned(), values: variants.iter().map(value).collect() }
+    }
+
+    /// Its value for the variant of that number.
+    pub(crate) fn value(&self, variant: usize) -> Option<&Value> {
+        self.values.get(variant)?.as_ref()
     }
 }
 
@@ -151,6 +169,47 @@ pub struct Parameters {
     pub total: u64,
     /// Those that training changes.
     pub trainable: u64,
+}
+
+/// How a variant's settings were searched for in one fold.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// The fold, from 1.
+    pub fold: u32,
+    /// What was tried and chosen.
+    pub trials: Trials,
+}
+
+/// A picture with what is said under it.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    caption: String,
+    width: u32,
+    height: u32,
+    rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// A picture of `height` rows, the top first, each of `width` pixels, each of three bytes: red, green, blue. `None`
+    /// where these are not so many bytes, or none.
+    #[must_use]
+    pub fn new(caption: String, width: u32, height: u32, rgb: Vec<u8>) -> Option<Self> {
+        let bytes = (width as usize).checked_mul(height as usize)?.checked_mul(3)?;
+        (bytes == rgb.len() && bytes > 0).then_some(Self { caption, width, height, rgb })
+    }
+
+    pub(crate) fn caption(&self) -> &str {
+        &self.caption
+    }
+
+    /// Width and height in pixels.
+    pub(crate) const fn size(&self) -> [u32; 2] {
+        [self.width, self.height]
+    }
+
+    pub(crate) fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
 }
 
 /// How one training run went.

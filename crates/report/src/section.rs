@@ -13,22 +13,26 @@ use crate::distribution::distribution;
 use crate::groups::groups;
 use crate::headline::is_told_in_words;
 use crate::outputs::{Outputs, outputs};
-use crate::report::Variant;
+use crate::report::{Report, Variant};
 use crate::speakers::{Speakers, speakers};
 use crate::table::{Cell, Column, Row, Table};
-use crate::text::{capital, count, plural, title, value};
+use crate::text::{capital, count, figure, plural, title, value};
+use crate::tuning::{Search, search};
 
 /// A variant's tables and plots.
 #[derive(Serialize)]
 pub(crate) struct Section {
     id: String,
     slug: String,
+    /// Its figure, for whoever sees nothing else of it.
+    brief: Option<String>,
     stamps: Vec<String>,
     /// What it is, as name and value.
     facts: Vec<(String, String)>,
     figures: Table,
     distribution: Option<Table>,
     audit: Option<AuditView>,
+    search: Option<Search>,
     curves: Option<Curves>,
     /// Where classes are predicted: what each was taken for, and how each fares.
     classes: Option<[Table; 2]>,
@@ -39,7 +43,7 @@ pub(crate) struct Section {
     cells: Table,
 }
 
-pub(crate) fn section(variant: &Variant, slug: String) -> Section {
+pub(crate) fn section(report: &Report, variant: &Variant, slug: String) -> Section {
     let metrics = &variant.metrics;
     let about = &metrics.about;
     let note = cells_note(metrics);
@@ -49,11 +53,15 @@ pub(crate) fn section(variant: &Variant, slug: String) -> Section {
     };
     Section {
         id: about.id.clone(),
+        brief: report.judged(variant).map(|judged| {
+            format!("{} {}", title(judged.measure), figure(judged.measure, judged.summary.mean))
+        }),
         stamps: about.stamps.clone(),
         facts: facts(variant),
         figures: figures(metrics, &slug, &note),
         distribution: distribution(variant, &slug),
         audit: variant.audit.as_ref().map(|found| audit(found, about, &slug)),
+        search: search(&variant.tunings, about, &slug),
         curves: curves(&variant.histories),
         classes: of_classes
             .map(|detail| [confusion(about, detail, &slug, &note), classes(metrics, detail, &slug, &note)]),
@@ -74,6 +82,7 @@ impl Section {
         [&self.figures]
             .into_iter()
             .chain(split.into_iter().flatten())
+            .chain(self.search.iter().flat_map(Search::tables))
             .chain(self.classes.iter().flatten())
             .chain(outputs)
             .chain([&self.groups])

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::replication::{self, figures};
 use crate::report::Judged;
+use crate::scale::{Grid, Tick};
 use crate::text::{percent, quoted, title};
 
 /// A line for each variant of each session, all on one scale.
@@ -15,13 +16,6 @@ pub(crate) struct SessionPlot {
     sessions: Vec<Session>,
     has_seeds: bool,
     has_published: bool,
-}
-
-/// A line of the grid: its place in percent of the width, and what it says.
-#[derive(Serialize)]
-struct Tick {
-    x: String,
-    label: String,
 }
 
 #[derive(Serialize)]
@@ -97,25 +91,26 @@ pub(crate) fn session_plot(judged: &[Judged<'_>], sessions: &[replication::Sessi
     if figures().all(|figures| figures.here.is_none()) {
         return None;
     }
-    let scale = Scale::of(figures().flat_map(Figures::values));
+    let grid = Grid::of_percents(figures().flat_map(Figures::values).map(|fraction| 100.0 * fraction));
     let lanes = |(session, figures): &(String, Vec<Figures>)| Session {
         title: session.clone(),
         lanes: judged
             .iter()
             .zip(figures)
-            .map(|(judged, figures)| lane(judged.id(), figures, &scale))
+            .map(|(judged, figures)| lane(judged.id(), figures, &grid))
             .collect(),
     };
     Some(SessionPlot {
         measure: title(measure),
-        ticks: scale.ticks(),
+        ticks: grid.ticks(),
         has_seeds: figures().any(|figures| figures.here.as_ref().is_some_and(|here| here.seeds.len() > 1)),
         has_published: figures().any(|figures| !figures.published.is_empty()),
         sessions: all.iter().map(lanes).collect(),
     })
 }
 
-fn lane(id: &str, figures: &Figures, scale: &Scale) -> Lane {
+fn lane(id: &str, figures: &Figures, grid: &Grid) -> Lane {
+    let place = |fraction: f64| grid.place(100.0 * fraction);
     let spread = |std: Option<f64>, text: fn(f64) -> String| {
         std.map_or_else(String::new, |std| format!(" ± {}", text(std)))
     };
@@ -129,75 +124,17 @@ fn lane(id: &str, figures: &Figures, scale: &Scale) -> Lane {
         .iter()
         .map(|(value, std)| format!("; published {}{}", quoted(*value), spread(*std, quoted)));
     let mark = |(value, std): &(f64, Option<f64>)| Mark {
-        at: scale.place(*value),
-        ends: std.map(|std| [value - std, value + std].map(|end| scale.place(end))),
+        at: place(*value),
+        ends: std.map(|std| [value - std, value + std].map(place)),
     };
     Lane {
         id: id.to_owned(),
         description: format!("{id}: {told}{}", printed.collect::<String>()),
-        mean: here.map(|here| scale.place(here.mean)),
+        mean: here.map(|here| place(here.mean)),
         seeds: here
             .filter(|here| here.seeds.len() > 1)
-            .map(|here| here.seeds.iter().map(|seed| scale.place(*seed)).collect())
+            .map(|here| here.seeds.iter().map(|seed| place(*seed)).collect())
             .unwrap_or_default(),
         published: figures.published.iter().map(mark).collect(),
-    }
-}
-
-/// A part of the line from 0 to 100 percent, in points.
-struct Scale {
-    low: f64,
-    high: f64,
-    step: f64,
-}
-
-impl Scale {
-    /// As much as `values`, of which there is one, need, from one line of the grid to another.
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), value| {
-            (low.min(100.0 * value), high.max(100.0 * value))
-        });
-        let step = match high - low {
-            ..30.0 => 5.0,
-            30.0..60.0 => 10.0,
-            _ => 20.0,
-        };
-        let low = (low / step).floor() * step;
-        Self { low, high: ((high / step).ceil() * step).clamp(low + step, 100.0_f64.max(low + step)), step }
-    }
-
-    fn ticks(&self) -> Vec<Tick> {
-        let number = ((self.high - self.low) / self.step).round() as u32;
-        let label = |i: u32| self.low + f64::from(i) * self.step;
-        (0..=number)
-            .map(|i| Tick {
-                x: self.place(label(i) / 100.0), label: label(i).to_string().replace('-', "−")
-            })
-            .collect()
-    }
-
-    /// Where a fraction stands, in percent of the width.
-    fn place(&self, fraction: f64) -> String {
-        let place = 100.0 * (100.0 * fraction - self.low) / (self.high - self.low);
-        format!("{:.2}", place.clamp(0.0, 100.0))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scales_end_on_lines_of_the_grid() {
-        let scale = |values: &[f64]| {
-            let scale = Scale::of(values.iter().copied());
-            let labels: Vec<String> = scale.ticks().into_iter().map(|tick| tick.label).collect();
-            (labels.join(" "), scale.place(values[0]))
-        };
-        assert_eq!(scale(&[0.66, 0.81]), ("65 70 75 80 85".into(), "5.00".into()));
-        assert_eq!(scale(&[0.7, 0.25]), ("20 30 40 50 60 70".into(), "100.00".into()));
-        assert_eq!(scale(&[1.02, 0.98]), ("95 100".into(), "100.00".into()));
-        assert_eq!(scale(&[0.5]), ("50 55".into(), "0.00".into()));
-        assert_eq!(scale(&[-0.12, 0.9]).0, "−20 0 20 40 60 80 100");
     }
 }

@@ -176,6 +176,29 @@ impl Table {
         self
     }
 
+    /// Adds groups of rows, each under its heading; a group by itself needs none. What all rows say alike is said of the
+    /// table.
+    pub fn groups(self, what: &'static str, mut groups: Vec<(String, Vec<Row>)>) -> Self {
+        if let [(_, rows)] = &mut groups[..] {
+            let rows = std::mem::take(rows);
+            return match groups.swap_remove(0).0 {
+                title if title.is_empty() => self.rows(None, rows),
+                title => self.grouped_by(what).rows(Some(&title), rows),
+            };
+        }
+        let mut table = self.grouped_by(what);
+        let stamps = |groups: &[(String, Vec<Row>)]| {
+            let mut rows = groups.iter().flat_map(|(_, rows)| rows);
+            let first = rows.next().map(|row| row.stamps.clone()).unwrap_or_default();
+            rows.all(|row| row.stamps == first).then_some(first)
+        };
+        if let Some(stamps) = stamps(&groups) {
+            table.stamps.extend(stamps);
+            groups.iter_mut().flat_map(|(_, rows)| rows).for_each(|row| row.stamps.clear());
+        }
+        groups.into_iter().fold(table, |table, (title, rows)| table.rows(Some(&title), rows))
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

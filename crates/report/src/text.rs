@@ -110,6 +110,32 @@ pub(crate) fn capital(text: &str) -> String {
     format!("{first}{}", letters.as_str())
 }
 
+/// The own names of settings: `lr` of `with.lr`; the whole path where another setting has that name too.
+pub(crate) fn own_names(paths: &[&str]) -> Vec<String> {
+    fn own(path: &str) -> &str {
+        path.rsplit_once('.').map_or(path, |(_, name)| name)
+    }
+    let is_taken = |path: &str| paths.iter().filter(|other| own(other) == own(path)).count() > 1;
+    paths.iter().map(|path| if is_taken(path) { *path } else { own(path) }.to_owned()).collect()
+}
+
+/// Names in a row, of many the first few and how many more.
+pub(crate) fn listed(names: &[&str]) -> String {
+    const FEW: usize = 6;
+    match names.len().checked_sub(FEW) {
+        Some(more) if more > 1 => format!("{} and {} more", names[..FEW].join(", "), count(more as u64)),
+        _ => names.join(", "),
+    }
+}
+
+/// `text`, cut to so many letters.
+pub(crate) fn shortened(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    text.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// Titles as a choice: `CCC or UAR`.
 pub(crate) fn either(measures: &[Measure]) -> String {
     measures.iter().map(|measure| title(*measure)).collect::<Vec<_>>().join(" or ")
@@ -171,6 +197,13 @@ mod tests {
         );
         assert_eq!((plural(1, "seed"), plural(0, "seed")), ("1 seed".into(), "0 seeds".into()));
         assert_eq!(["no stop ", "Stop.", ""].map(sentence), ["No stop.", "Stop.", "."]);
+        assert_eq!(
+            own_names(&["with.lr", "a.units", "b.units", "seed"]),
+            ["lr", "a.units", "b.units", "seed"]
+        );
+        assert_eq!(listed(&["a"; 7]), "a, a, a, a, a, a, a");
+        assert_eq!(listed(&["a"; 30]), "a, a, a, a, a, a and 24 more");
+        assert_eq!((shortened("seven", 5), shortened("eights", 5)), ("seven".into(), "eigh…".into()));
         assert_eq!((value(&"mfcc".into()), value(&0.01.into())), ("mfcc".into(), "0.01".into()));
     }
 }

@@ -13,7 +13,7 @@ pub struct Element {
 }
 
 /// Elements of the page that have no end; those of SVG say so themselves.
-const VOID: [&str; 2] = ["meta", "br"];
+const VOID: [&str; 3] = ["meta", "br", "img"];
 
 /// The page as a tree.
 ///

@@ -6,7 +6,9 @@ mod page;
 mod replication;
 mod report;
 mod sample;
+mod sweep;
 mod tables;
+mod tuning;
 
 use affekt_eval::Measure;
 use affekt_report::Report;
@@ -45,6 +47,16 @@ fn bare() -> Report {
 }
 
 /// Every shape that a report takes in the tests.
-fn reports() -> [Report; 6] {
-    [report(USUAL), report(SMALL), report(TINY), bare(), numbers::sweep(), replication::scorecard()]
+fn reports() -> [Report; 9] {
+    [
+        report(USUAL),
+        report(SMALL),
+        report(TINY),
+        bare(),
+        numbers::sweep(),
+        replication::scorecard(),
+        sweep::grid(Some("r1-d0.1-spec")),
+        sweep::grid(None),
+        tuning::tuned(),
+    ]
 }

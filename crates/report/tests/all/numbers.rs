@@ -91,6 +91,7 @@ fn variant(like: &Variant, encoder: (&str, f64), has_numbers: bool) -> (Variant,
             .then(|| "its encoder was not pretrained".to_owned())
             .into_iter()
             .collect(),
+        tunings: Vec::new(),
         histories,
         published: published.into_iter().collect(),
         audit: None,

@@ -12,6 +12,10 @@ use crate::{SMALL, STAMP, USUAL, reports};
 fn it_needs_nothing_else() {
     for report in reports() {
         let page = html(&report);
+        // Pictures are in the page itself.
+        let parts = page.split(r#"<img src="data:image/png;base64,"#).enumerate();
+        let page: String =
+            parts.map(|(i, part)| if i == 0 { part } else { part.split_once('"').unwrap().1 }).collect();
         for load in
             ["http:", "https:", "//", "<script", "<link", "<img", "url(", "@import", "src=", "@font-face"]
         {

@@ -103,6 +103,7 @@ fn variant(like: &Variant, method: &Method) -> (Variant, Vec<Prediction>) {
         labels: "four".into(),
         labels_note: None,
         published: vec![figure],
+        tunings: Vec::new(),
         histories: histories.collect(),
         audit: None,
         parts: Vec::new(),

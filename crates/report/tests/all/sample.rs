@@ -77,6 +77,8 @@ pub fn report(size: Size) -> Report {
         },
         variants: vec![random, apart],
         matrix: None,
+        sweep: None,
+        pictures: Vec::new(),
         cited: Vec::new(),
         variant_costs: None,
         corpora: vec![
@@ -101,8 +103,12 @@ pub fn report(size: Size) -> Report {
 }
 
 fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
+    variant_of(id, leaking, if leaking { 0.66 } else { 0.46 }, size)
+}
+
+/// A variant that recognises about so many utterances.
+pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, Vec<Prediction>) {
     let classes = &CLASSES[..size.classes];
-    let skill = if leaking { 0.66 } else { 0.46 };
     let predictions = predictions(id, classes, skill, size);
     let about = Description {
         id: id.into(),
@@ -133,6 +139,7 @@ fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
                 .to_owned()
         }),
         parameters: Some(Parameters { total: 27_495, trainable: 27_191 }),
+        tunings: Vec::new(),
         histories: histories.map(|(fold, seed)| history(fold, seed, skill, size.epochs)).collect(),
         published: leaking
             .then(|| Published {
