@@ -18,6 +18,7 @@ mod lab;
 mod out;
 mod pace;
 mod path;
+mod pictures;
 mod place;
 mod plan;
 mod predict;

@@ -14,6 +14,7 @@ use affekt_table::{examples, folds, history, manifest, problems};
 use crate::costs;
 use crate::exit::Stop;
 use crate::journalist::Summary;
+use crate::pictures;
 use crate::run_folder::{Finished, RunFolder};
 
 /// What must be known of figures on voices that nobody has.
@@ -44,8 +45,8 @@ pub fn assemble(
         question: experiment.header.as_deref().map(reflowed).unwrap_or_default(),
         primary,
         matrix: matrix(finished, &variants),
-        sweep: None,
-        pictures: Vec::new(),
+        sweep: sweep(finished, &variants),
+        pictures: pictures(finished)?,
         run: page::Run {
             id: run.id().to_owned(),
             started: run.started(),
@@ -61,6 +62,32 @@ pub fn assemble(
         variant_costs: Some(costs::by_variant(finished.walk, &evaluates)),
         provenance: provenance(finished),
     })
+}
+
+/// The settings that were swept, where some were.
+fn sweep(finished: &Finished<'_>, variants: &[page::Variant]) -> Option<page::Sweep> {
+    let mut paths: Vec<&String> = Vec::new();
+    for path in finished.lab.experiment.variants.iter().flat_map(|variant| &variant.swept) {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let axes: Vec<_> = paths.into_iter().map(|path| page::Axis::of(path, variants)).collect();
+    (!axes.is_empty() && variants.len() > 1).then_some(page::Sweep { axes })
+}
+
+/// What was searched for in each fold, where a variant is tuned.
+fn tunings(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Result<Vec<page::Tuning>, Stop> {
+    let choices = variant.choices(finished.walk.graph()).into_iter();
+    let read = |(fold, node)| Ok(page::Tuning { fold, trials: finished.json(&node, "trials")? });
+    choices.map(read).collect()
+}
+
+/// What the first variant's networks were shown, where that is pictures.
+fn pictures(finished: &Finished<'_>) -> Result<Vec<page::Picture>, Stop> {
+    let Some(first) = finished.lab.experiment.variants.first() else { return Ok(Vec::new()) };
+    let labelled = finished.table(&first.examples, "examples", examples::read)?;
+    Ok(pictures::of_each_class(finished, &labelled.examples, &labelled.task))
 }
 
 /// The table of all variants by two settings that the experiment asks for.
@@ -101,7 +128,7 @@ fn variant(
         labels: labelled.scheme.clone(),
         labels_note: labelled.note.clone(),
         parameters,
-        tunings: Vec::new(),
+        tunings: tunings(finished, variant)?,
         histories,
         published: published(variant),
         parted_by_speaker: is_parted_by_speaker(&variant.protocol),
