@@ -1,9 +1,10 @@
-//! The shards of a feature, or of waveforms, read as one: utterance → values.
+//! The shards of a feature, of waveforms or of pictures, read as one: utterance → values or pixels.
 
 use std::collections::HashMap;
 
 use affekt_graph::{Failure, Object};
-use affekt_table::features::Features;
+use affekt_table::features::{self, Features};
+use affekt_table::pictures::{self, Pictures};
 use affekt_table::waveforms::{self, Waveforms};
 use affekt_table::{TableError, TableFile};
 
@@ -16,7 +17,7 @@ pub struct At {
     row: u32,
 }
 
-/// All shards of a feature or of waveforms, mapped.
+/// All shards of a feature, of waveforms or of pictures, mapped.
 pub struct FeatureSet {
     shards: Vec<(Object, Shard)>,
     /// The rows of each utterance, the original first, then its augmented copies in order.
@@ -34,26 +35,31 @@ pub enum Layout {
         /// In Hz.
         rate: u32,
     },
+    /// Pixels: channels, height and width.
+    Pictures([usize; 3]),
 }
 
 /// One table.
 enum Shard {
     Frames(Features),
     Waveforms(Waveforms),
+    Pictures(Pictures),
 }
 
 impl Shard {
     fn open(file: TableFile) -> Result<Self, TableError> {
-        if file.kind() == waveforms::KIND {
-            return Ok(Self::Waveforms(Waveforms::open(file)?));
+        match file.kind() {
+            waveforms::KIND => Ok(Self::Waveforms(Waveforms::open(file)?)),
+            pictures::KIND => Ok(Self::Pictures(Pictures::open(file)?)),
+            _ => Ok(Self::Frames(Features::open(file)?)),
         }
-        Ok(Self::Frames(Features::open(file)?))
     }
 
     fn layout(&self) -> Layout {
         match self {
             Self::Frames(features) => Layout::Frames(features.shape().to_vec()),
             Self::Waveforms(waveforms) => Layout::Waveforms { rate: waveforms.rate() },
+            Self::Pictures(pictures) => Layout::Pictures(pictures.shape()),
         }
     }
 
@@ -61,6 +67,7 @@ impl Shard {
         match self {
             Self::Frames(features) => features.len(),
             Self::Waveforms(waveforms) => waveforms.len(),
+            Self::Pictures(pictures) => pictures.len(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Shard {
         match self {
             Self::Frames(features) => Ok((features.utterance(row)?, features.copy(row)?)),
             Self::Waveforms(waveforms) => Ok((waveforms.utterance(row)?, waveforms.copy(row)?)),
+            Self::Pictures(pictures) => Ok((pictures.utterance(row)?, pictures.copy(row)?)),
         }
     }
 
@@ -76,6 +84,15 @@ impl Shard {
         match self {
             Self::Frames(features) => features.frames(row),
             Self::Waveforms(waveforms) => waveforms.samples(row),
+            Self::Pictures(_) => Err(another_kind(features::KIND, pictures::KIND)),
+        }
+    }
+
+    fn pixels(&self, row: usize) -> Result<&[u8], TableError> {
+        match self {
+            Self::Pictures(pictures) => pictures.pixels(row),
+            Self::Frames(_) => Err(another_kind(pictures::KIND, features::KIND)),
+            Self::Waveforms(_) => Err(another_kind(pictures::KIND, waveforms::KIND)),
         }
     }
 }
@@ -125,11 +142,11 @@ impl FeatureSet {
     /// Bands and frames of every row.
     ///
     /// # Errors
-    /// When the rows are waveforms, or of another rank.
+    /// When the rows are waveforms or pictures, or of another rank.
     pub fn shape(&self) -> Result<[usize; 2], Failure> {
         let shape = match &self.layout {
             Layout::Frames(shape) => shape.as_slice().try_into().ok(),
-            Layout::Waveforms { .. } => None,
+            Layout::Waveforms { .. } | Layout::Pictures(_) => None,
         };
         shape.ok_or_else(|| Failure::Failed {
             message: format!("{}: expected features of shape [bands, frames]", self.layout),
@@ -164,11 +181,35 @@ impl FeatureSet {
     /// The values of a row, verified when first read: features row by row of their shape, waveforms sample by sample.
     ///
     /// # Errors
-    /// When they are damaged.
+    /// When they are damaged, or the rows are pictures.
     pub fn values(&self, at: At) -> Result<&[f32], Failure> {
         let (object, shard) = &self.shards[at.shard as usize];
         shard.values(at.row as usize).map_err(|error| table::failure(object, error))
     }
+
+    /// The pixels of a row, verified when first read: channel by channel, each from its top row down.
+    ///
+    /// # Errors
+    /// When they are damaged, or the rows are no pictures.
+    pub fn pixels(&self, at: At) -> Result<&[u8], Failure> {
+        let (object, shard) = &self.shards[at.shard as usize];
+        shard.pixels(at.row as usize).map_err(|error| table::failure(object, error))
+    }
+
+    /// Reads a row for the first time.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn verify(&self, at: At) -> Result<(), Failure> {
+        match self.layout {
+            Layout::Pictures(_) => self.pixels(at).map(drop),
+            Layout::Frames(_) | Layout::Waveforms { .. } => self.values(at).map(drop),
+        }
+    }
+}
+
+fn another_kind(expected: &str, found: &str) -> TableError {
+    TableError::Kind { expected: expected.to_owned(), found: found.to_owned() }
 }
 
 impl std::fmt::Display for Layout {
@@ -176,6 +217,9 @@ impl std::fmt::Display for Layout {
         match self {
             Self::Frames(shape) => write!(f, "features of shape {shape:?}"),
             Self::Waveforms { rate } => write!(f, "waveforms at {rate} Hz"),
+            Self::Pictures([channels, height, width]) => {
+                write!(f, "pictures of {channels} × {height} × {width}")
+            }
         }
     }
 }

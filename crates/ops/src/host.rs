@@ -192,6 +192,7 @@ impl Ops for HostOps {
             "awgn" => crate::awgn::run(job, context),
             "logmel" => crate::logmel::run(job, context),
             "mfcc" => crate::mfcc::run(job, context),
+            "picture" => crate::picture::run(job, context),
             "standardise" => crate::standardise::run(job),
             "evaluate" => crate::evaluate::run(job),
             "choose" => crate::choose::run(job),

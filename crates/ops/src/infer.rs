@@ -24,7 +24,7 @@ pub const DEFINITION: Definition = Definition {
     name: "infer",
     version: 1,
     about: "what an exported network says about recordings that no experiment knows",
-    inputs: &[InputPort::one("features", &[Kind::Features, Kind::Waveforms])],
+    inputs: &[InputPort::one("features", &[Kind::Features, Kind::Waveforms, Kind::Pictures])],
     outputs: &[OutputPort::new("outputs", Kind::Predictions)],
     params: no_params,
     grain: Grain::Whole,

@@ -26,6 +26,8 @@ pub enum Kind {
     Waveforms,
     /// Fixed-shape features.
     Features,
+    /// Pictures of features.
+    Pictures,
     /// Means and deviations of features.
     Standardiser,
     /// A pretrained encoder of speech.
@@ -72,6 +74,7 @@ impl fmt::Display for Kind {
             Self::Rows(role) => write!(f, "rows of role {}", role.name()),
             Self::Waveforms => f.write_str("waveforms"),
             Self::Features => f.write_str("features"),
+            Self::Pictures => f.write_str("pictures"),
             Self::Standardiser => f.write_str("a standardiser"),
             Self::Encoder => f.write_str("an encoder"),
             Self::Account => f.write_str("an account of a checkpoint"),

@@ -29,6 +29,7 @@ pub mod ingest;
 pub mod kmeans;
 pub mod logmel;
 pub mod mfcc;
+pub mod picture;
 pub mod predict;
 pub mod pretrain;
 pub mod split;
@@ -61,6 +62,7 @@ pub const ALL: &[&Definition] = &[
     &awgn::DEFINITION,
     &logmel::DEFINITION,
     &mfcc::DEFINITION,
+    &picture::DEFINITION,
     &functionals::DEFINITION,
     &encoder::DEFINITION,
     &embed::DEFINITION,

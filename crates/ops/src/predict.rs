@@ -22,7 +22,7 @@ pub const DEFINITION: Definition = Definition {
     about: "what a trained network says about dev and test rows",
     inputs: &[
         InputPort::one("model", &[Kind::Model]),
-        InputPort::many("features", &[Kind::Features, Kind::Waveforms]),
+        InputPort::many("features", &[Kind::Features, Kind::Waveforms, Kind::Pictures]),
         InputPort::many("rows", &[kind::DEV, kind::TEST]),
     ],
     outputs: &[OutputPort::new("predictions", Kind::Predictions)],

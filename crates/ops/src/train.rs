@@ -8,7 +8,7 @@ use crate::definition::{Definition, Grain, InputPort, OutputPort};
 use crate::{Kind, kind, network, training};
 
 /// What networks are trained on.
-pub(crate) const FEATURES: &[Kind] = &[Kind::Features, Kind::Waveforms];
+pub(crate) const FEATURES: &[Kind] = &[Kind::Features, Kind::Waveforms, Kind::Pictures];
 
 /// The op.
 pub const DEFINITION: Definition = Definition {

@@ -21,10 +21,11 @@ pub fn read(section: &mut Section<'_>) -> Value {
     let stopping = stopping.unwrap_or_else(|| early(MONITOR, PATIENCE));
     let batching = section.optional("batching").map_or_else(shuffled, read_batching);
     let crop = section.optional("crop").and_then(read_crop);
+    let augment = section.optional("augment").and_then(read_augment);
     let class_weights = section.optional("class_weights").and_then(read_class_weights);
     let schedule = section.section("schedule", |schedule| Some(read_schedule(schedule)));
     let refit = read_refit(section, &stopping);
-    json!({
+    let mut training = json!({
         "lr": section.float("lr", 1e-3, 1e-12..=10.0),
         "optimiser": section.one_of("optimiser", "adam", &["adam", "adamw"].map(same)),
         "loss": section.one_of("loss", "cross-entropy", &["cross-entropy", "ccc", "mse"].map(same)),
@@ -42,7 +43,12 @@ pub fn read(section: &mut Section<'_>) -> Value {
         "clip_norm": section.optional_float("clip_norm", 1e-6..=1e6),
         "schedule": schedule.unwrap_or_else(|| json!({ "kind": "constant" })),
         "refit": refit,
-    })
+    });
+    // Left out where there is none: a key holds every parameter, and what is trained without it was so before there was any.
+    if let Some(augment) = augment {
+        training["augment"] = augment;
+    }
+    training
 }
 
 /// A word, or a weight for each class.
@@ -88,6 +94,20 @@ pub fn read_crop(field: Field<'_>) -> Option<Value> {
         let at = section.one_of("at", "start", &["start", "random"].map(same));
         Some(json!({ "seconds": seconds?, "at": at }))
     })
+}
+
+/// `none`, or a section. One that asks for nothing is none.
+fn read_augment(field: Field<'_>) -> Option<Value> {
+    if matches!(field.node.value, Yaml::Text(_)) {
+        return field.one_of(&[("none", ())]).and(None);
+    }
+    let (flip, rotation, zoom) = field.section("`augment`", |section| {
+        let flip = section.one_of("flip", "none", &["none", "horizontal"].map(same));
+        let rotation = section.float("rotation", 0.0, 0.0..=180.0);
+        Some((flip, rotation, section.float("zoom", 0.0, 0.0..1.0)))
+    })?;
+    let asks = flip != "none" || rotation > 0.0 || zoom > 0.0;
+    asks.then(|| json!({ "flip": flip, "rotation": rotation, "zoom": zoom }))
 }
 
 /// How the learning rate goes: a section with a `kind`.

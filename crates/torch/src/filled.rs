@@ -13,15 +13,45 @@ pub fn filled<E: From<TorchError>>(
     shape: &[i64],
     fill: impl FnOnce(&mut [f32]) -> Result<(), E>,
 ) -> Result<Tensor, E> {
-    let tensor = Tensor::f_empty(shape, (Kind::Float, Device::Cpu)).map_err(TorchError::from)?;
+    filled_with(shape, fill)
+}
+
+/// The same of bytes.
+///
+/// # Errors
+/// Those of `fill`, or when there is no memory.
+pub fn filled_bytes<E: From<TorchError>>(
+    shape: &[i64],
+    fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+) -> Result<Tensor, E> {
+    filled_with(shape, fill)
+}
+
+fn filled_with<T: Plain, E: From<TorchError>>(
+    shape: &[i64],
+    fill: impl FnOnce(&mut [T]) -> Result<(), E>,
+) -> Result<Tensor, E> {
+    let tensor = Tensor::f_empty(shape, (T::KIND, Device::Cpu)).map_err(TorchError::from)?;
     if tensor.numel() > 0 {
-        // SAFETY: a fresh, contiguous tensor of so many f32, which nobody else knows; it outlives the slice. The memory
-        // came from C++, and whatever bits it holds are f32.
-        let values =
-            unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel()) };
+        // SAFETY: a fresh, contiguous tensor of so many T, which nobody else knows; it outlives the slice. The memory
+        // came from C++, and whatever bits it holds are a T.
+        let values = unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<T>(), tensor.numel()) };
         fill(values)?;
     }
     Ok(tensor)
+}
+
+/// Numbers of which all bits are one.
+trait Plain {
+    const KIND: Kind;
+}
+
+impl Plain for f32 {
+    const KIND: Kind = Kind::Float;
+}
+
+impl Plain for u8 {
+    const KIND: Kind = Kind::Uint8;
 }
 
 #[cfg(test)]
@@ -38,6 +68,17 @@ mod tests {
         assert_eq!(tensor.size(), [2, 3]);
         assert_eq!(Vec::<Vec<f32>>::try_from(tensor).unwrap(), [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]);
         assert_eq!(filled(&[0, 3], fill).unwrap().size(), [0, 3]);
+    }
+
+    #[test]
+    fn bytes_are_kept_as_bytes() {
+        let fill = |values: &mut [u8]| {
+            values.copy_from_slice(&[0, 128, 255]);
+            Ok::<_, TorchError>(())
+        };
+        let tensor = filled_bytes(&[3], fill).unwrap();
+        assert_eq!(tensor.kind(), Kind::Uint8);
+        assert_eq!(Vec::<u8>::try_from(tensor).unwrap(), [0, 128, 255]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
 pub use determinism::{deterministic, set_deterministic};
 pub use error::{TorchError, first_line};
-pub use filled::filled;
+pub use filled::{filled, filled_bytes};
 pub use generator::{generator_state, set_generator_state};
 pub use gradient_checkpoint::gradient_checkpoint;
 pub use inner_products::inner_products;

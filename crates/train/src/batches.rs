@@ -5,10 +5,11 @@ use std::sync::mpsc;
 use std::thread;
 
 use affekt_features::Standardiser;
-use affekt_models::{ForwardError, InputShape, Inputs};
-use affekt_torch::filled;
+use affekt_models::{InputShape, Inputs};
+use affekt_torch::{filled, filled_bytes};
 use tch::{Device, Kind, Tensor};
 
+use crate::augment::{Augmentation, Distortion, resampled};
 use crate::crop::Window;
 use crate::{Examples, Target, TrainError};
 
@@ -18,6 +19,8 @@ pub struct Loader<'a> {
     pub standardiser: Option<&'a Standardiser>,
     /// What is taken of each waveform, where not all of it.
     pub window: Option<Window>,
+    /// What becomes of each picture, where it is not taken as it is.
+    pub augmentation: Option<Augmentation>,
     pub device: Device,
 }
 
@@ -44,11 +47,24 @@ impl Loader<'_> {
     pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
         match self.examples.input() {
             InputShape::Frames(shape) => Ok(Inputs::frames(self.frames(rows, shape)?)),
-            InputShape::Pictures(_) => {
-                Err(ForwardError::Kind { found: "pictures", expected: "values" }.into())
-            }
+            InputShape::Pictures(shape) => Ok(Inputs::pictures(self.pictures(rows, shape)?)),
             InputShape::Waveforms => self.clips(rows, &self.pieces(rows)),
         }
+    }
+
+    /// What a network is to read in place of these rows' pictures, turned and zoomed. Where the network computes: a thread
+    /// beside it would start libtorch's threads once more.
+    pub fn distorted(&self, rows: &[usize], inputs: Inputs) -> Result<Inputs, TrainError> {
+        if !self.augmentation.is_some_and(|augmentation| augmentation.augment.resamples()) {
+            return Ok(inputs);
+        }
+        let distortions: Vec<_> = rows.iter().filter_map(|&row| self.distortion(row)).collect();
+        Ok(Inputs::pictures(resampled(&inputs.xs, &distortions)?))
+    }
+
+    fn distortion(&self, row: usize) -> Option<Distortion> {
+        self.augmentation
+            .map(|augmentation| augmentation.of(self.examples.name(row), self.examples.copy(row)))
     }
 
     /// What is to be said of these rows: classes `[rows]` or values `[rows, outputs]`.
@@ -80,6 +96,27 @@ impl Loader<'_> {
                 let Some(standardiser) = self.standardiser else { return Ok(()) };
                 let applied = standardiser.apply(self.examples.speaker(row), shape, values);
                 applied.map_err(|source| TrainError::Standardise { row, source })
+            })
+        })?;
+        self.send(xs)
+    }
+
+    /// Bytes `[rows, channels, height, width]`, mirrored where that was drawn.
+    fn pictures(&self, rows: &[usize], shape: [usize; 3]) -> Result<Tensor, TrainError> {
+        let [channels, height, width] = shape;
+        let size = channels * height * width;
+        let shape = [rows.len(), channels, height, width].map(|side| side as i64);
+        let xs = filled_bytes(&shape, |pixels| {
+            rows.iter().zip(pixels.chunks_exact_mut(size)).try_for_each(|(&row, pixels)| {
+                let found = self.examples.pixels(row);
+                if found.len() != size {
+                    return Err(TrainError::Frames { row, found: found.len(), expected: size });
+                }
+                pixels.copy_from_slice(found);
+                if self.distortion(row).is_some_and(|distortion| distortion.mirrored) {
+                    pixels.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+                }
+                Ok(())
             })
         })?;
         self.send(xs)

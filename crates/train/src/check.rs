@@ -1,6 +1,7 @@
 //! Whether a training's parts, settings and network go together, before anything is computed.
 
 use affekt_domain::{Monitor, Task};
+use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
 use affekt_torch::NamedTensors;
 use tch::Tensor;
@@ -9,7 +10,8 @@ use crate::order::{Extent, Order};
 use crate::step::indivisible;
 use crate::training::refit_part;
 use crate::{
-    Batching, ClassWeights, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError, Training,
+    Batching, ClassWeights, Examples, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig,
+    TrainError, Training,
 };
 
 /// Complains of the first thing that makes no training.
@@ -105,6 +107,14 @@ pub fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
     {
         return bad("crop.seconds", crop.seconds.to_string(), "a number above 0");
     }
+    if let Some(augment) = config.augment {
+        if !(0.0..=180.0).contains(&augment.rotation) {
+            return bad("augment.rotation", augment.rotation.to_string(), "degrees from 0 to 180");
+        }
+        if !(0.0..1.0).contains(&augment.zoom) {
+            return bad("augment.zoom", augment.zoom.to_string(), "a share from 0, below 1");
+        }
+    }
     if let Batching::Bucketed { seconds, noise } = config.batching {
         if let Some(seconds) = seconds.filter(|seconds| !(*seconds > 0.0 && seconds.is_finite())) {
             return bad("batching.seconds", seconds.to_string(), "a number above 0");
@@ -156,12 +166,27 @@ fn check_loss(config: &TrainConfig, task: &Task) -> Result<(), TrainError> {
     }
 }
 
-/// Waveforms have a rate, and what is about them is about nothing else.
+/// Complains of a standardiser where there are no bands.
+pub fn check_standardiser(
+    examples: &dyn Examples,
+    standardiser: Option<&Standardiser>,
+) -> Result<(), TrainError> {
+    match examples.input() {
+        InputShape::Frames(_) => Ok(()),
+        input if standardiser.is_some() => Err(TrainError::Unstandardisable(input)),
+        InputShape::Waveforms | InputShape::Pictures(_) => Ok(()),
+    }
+}
+
+/// Waveforms have a rate. What is about waveforms, or about pictures, is about nothing else.
 fn check_inputs(training: &Training) -> Result<(), TrainError> {
     let Training { config, standardiser, .. } = *training;
     let examples = training.trained_on.examples();
+    check_standardiser(examples, standardiser)?;
     match examples.input() {
-        InputShape::Waveforms if standardiser.is_some() => Err(TrainError::WaveformsStandardised),
+        InputShape::Waveforms | InputShape::Frames(_) if config.augment.is_some() => {
+            bad("augment", "given".into(), "nothing, for the examples are no pictures: put `picture` before")
+        }
         InputShape::Waveforms if examples.rate_hz().is_none_or(|rate| rate == 0) => {
             bad("rate_hz", "missing".into(), "how many samples of the waveforms make a second")
         }

@@ -3,7 +3,7 @@
 use affekt_domain::Monitor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Batching, ClassWeights, Crop, Schedule};
+use crate::{Augment, Batching, ClassWeights, Crop, Schedule};
 
 /// Adam on mini-batches. The defaults suit the networks trained from scratch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct TrainConfig {
     pub accumulate: usize,
     /// What is taken of each training waveform, where not all of it.
     pub crop: Option<Crop>,
+    /// What becomes of training pictures, where they are not taken as they are.
+    pub augment: Option<Augment>,
     /// What numbers training computes with. The dev part is computed in f32, as `predict` does.
     pub precision: Precision,
     /// Whether activations are computed anew in the backward pass rather than kept.
@@ -58,6 +60,7 @@ impl Default for TrainConfig {
             batching: Batching::Shuffled,
             accumulate: 1,
             crop: None,
+            augment: None,
             precision: Precision::Fp32,
             gradient_checkpointing: false,
             max_epochs: 100,

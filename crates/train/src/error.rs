@@ -74,11 +74,11 @@ pub enum TrainError {
         /// How many make a frame.
         expected: usize,
     },
-    /// A standardiser for waveforms.
+    /// A standardiser for what has no bands.
     #[error(
-        "waveforms cannot be standardised band by band: leave out `standardise`; networks that want it normalise theirs"
+        "{0} cannot be standardised band by band: leave out `standardise`; networks that want it normalise theirs"
     )]
-    WaveformsStandardised,
+    Unstandardisable(InputShape),
     /// Features where waveforms are learnt from.
     #[error(
         "pretraining reads waveforms: give it what `audio` makes, without an op for features between them"

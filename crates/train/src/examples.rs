@@ -1,11 +1,11 @@
-//! What is learnt from, chosen on and predicted: rows of features or waveforms, and the parts that their roles make.
+//! What is learnt from, chosen on and predicted: rows of features, waveforms or pictures, and the parts that their roles make.
 
 use std::marker::PhantomData;
 
 use affekt_domain::Role;
 use affekt_models::InputShape;
 
-/// Matrices or waveforms with what is to be said of them, read where they lie (a mapped file, usually), by a thread beside
+/// Matrices, waveforms or pictures with what is to be said of them, read where they lie (a mapped file, usually), by a thread beside
 /// the one that computes.
 pub trait Examples: Sync {
     /// How many rows there are, of all roles.
@@ -24,14 +24,24 @@ pub trait Examples: Sync {
         None
     }
 
-    /// A row's values: of features, band by band, `bands × frames` of them; of a waveform, its samples.
+    /// A row's values: of features, band by band, `bands × frames` of them; of a waveform, its samples. Not asked of pictures.
     fn values(&self, row: usize) -> &[f32];
+
+    /// Of pictures, a row's pixels: channel by channel, each row by row from the top.
+    fn pixels(&self, _row: usize) -> &[u8] {
+        &[]
+    }
 
     /// What is to be said of a row. Asked of training and dev rows alone.
     fn target(&self, row: usize) -> Target<'_>;
 
     /// What people call a row: its utterance.
     fn name(&self, row: usize) -> &str;
+
+    /// Which copy of its utterance a row is: 0 for the recording itself.
+    fn copy(&self, _row: usize) -> usize {
+        0
+    }
 
     /// Who is heard in a row.
     fn speaker(&self, row: usize) -> &str;

@@ -8,6 +8,7 @@
 //! Equal inputs give equal bytes on the CPU with the same number of threads, also when a run was killed and
 //! started again with the same [`Resume`] folder.
 
+mod augment;
 mod batches;
 mod check;
 mod config;
@@ -29,6 +30,7 @@ mod step;
 mod training;
 mod weights;
 
+pub use augment::{Augment, Flip};
 pub use config::{Loss, Optimiser, Precision, Refit, Stopping, TrainConfig};
 pub use crop::{Crop, CropAt};
 pub use error::TrainError;

@@ -4,7 +4,7 @@ use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
 
 use crate::batches::{Loader, ahead};
-use crate::check::check_lengths;
+use crate::check::{check_lengths, check_standardiser};
 use crate::step::{Forward, is_out_of_memory};
 use crate::{Batching, Part, PartRole, TrainConfig, TrainError};
 
@@ -61,11 +61,10 @@ pub fn predict_with<R: PartRole>(
         return Err(TrainError::Shape { examples: examples.input(), network: network.input() });
     }
     check_lengths(part, network)?;
-    if examples.input() == InputShape::Waveforms && standardiser.is_some() {
-        return Err(TrainError::WaveformsStandardised);
-    }
+    check_standardiser(examples, standardiser)?;
     let _guard = tch::no_grad_guard();
-    let loader = Loader { examples, standardiser, window: None, device: network.device() };
+    let device = network.device();
+    let loader = Loader { examples, standardiser, window: None, augmentation: None, device };
     let mut outputs = vec![Vec::new(); examples.len()];
     ahead(
         &batches(part, limit),
@@ -105,7 +104,7 @@ fn halves(
     Ok(outputs)
 }
 
-/// The rows of a part: features in order, waveforms by length, so that little is padding, the longest first, so that memory
+/// The rows of a part: features and pictures in order, waveforms by length, so that little is padding, the longest first, so that memory
 /// is used up at once or never.
 fn batches<R: PartRole>(part: &Part<R>, limit: BatchLimit) -> Vec<Vec<usize>> {
     let (examples, most) = (part.examples(), limit.rows.max(1));

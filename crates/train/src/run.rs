@@ -7,6 +7,7 @@ use affekt_models::Accounting;
 use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
 use tch::{Device, Tensor};
 
+use crate::augment::Augmentation;
 use crate::batches::{Loader, ahead};
 use crate::check::{check_network, not_finite};
 use crate::crop::Window;
@@ -196,7 +197,8 @@ impl<'a> Run<'a> {
             let samples = crop.samples(examples.rate_hz().unwrap_or(0));
             Window { samples, at: crop.at, hop: 1, seed, epoch: number }
         });
-        let loader = Loader { examples, standardiser, window, device };
+        let augmentation = config.augment.map(|augment| Augmentation { augment, seed, epoch: number });
+        let loader = Loader { examples, standardiser, window, augmentation, device };
         let make =
             |rows: &[usize]| Ok(Batch { inputs: loader.inputs(rows)?, targets: loader.targets(rows)? });
         let batches = self.order.epoch(number);
@@ -204,11 +206,12 @@ impl<'a> Run<'a> {
         let mut done = begun.batches;
         let mut losses = Losses::new(examples, number, &batches, begun.losses);
         let left = batches.get(done..).unwrap_or_default();
-        ahead(left, make, |rows, batch| {
+        ahead(left, make, |rows, Batch { inputs, targets }| {
+            let batch = Batch { inputs: loader.distorted(rows, inputs)?, targets };
             let lr = self.learning_rate(number, self.order.before(number) + done as u64);
             let parts = self.stepper.parts;
-            // Order, pieces and dropout are functions of seed, epoch and step, not of what came before: that is what lets
-            // a resumed run go on as if nothing had happened.
+            // Order, pieces, distortions and dropout are functions of seed, epoch and step, not of what came before: that is
+            // what lets a resumed run go on as if nothing had happened.
             let bits = Random::new(seed, &format!("step {number} {done}")).bits();
             let of_parts = self.stepper.step(rows, &batch, bits, lr)?;
             losses.push(done, lr, of_parts)?;

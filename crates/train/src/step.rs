@@ -134,7 +134,7 @@ pub fn indivisible(network: &Network, loss: Loss) -> Option<&'static str> {
 /// Some rows of a batch, without the padding that only the others need.
 fn narrowed(inputs: &Inputs, start: usize, count: usize) -> Result<Inputs, TrainError> {
     let xs = inputs.xs.f_narrow(0, start as i64, count as i64)?;
-    let Some(lengths) = &inputs.lengths else { return Ok(Inputs::frames(xs)) };
+    let Some(lengths) = &inputs.lengths else { return Ok(Inputs { xs, lengths: None }) };
     let lengths = lengths[start..start + count].to_vec();
     let longest = lengths.iter().copied().max().unwrap_or(0);
     Ok(Inputs::waveforms(xs.f_narrow(1, 0, longest as i64)?, lengths))

@@ -6,6 +6,7 @@ mod corpora;
 mod encoder;
 mod figures;
 mod functionals;
+mod pictures;
 mod standardise;
 mod submissions;
 mod waveforms;

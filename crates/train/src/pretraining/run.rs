@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
 
     fn loader(&self, window: Option<Window>) -> Loader<'a> {
         let Pretraining { trained_on, device, .. } = *self.pretraining;
-        Loader { examples: trained_on.examples(), standardiser: None, window, device }
+        Loader { examples: trained_on.examples(), standardiser: None, window, augmentation: None, device }
     }
 
     /// The pieces of an epoch. Where clips are cut to the shortest of their batch alone, they begin anywhere.

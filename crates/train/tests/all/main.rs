@@ -3,6 +3,7 @@
 mod case;
 mod objective;
 mod pause;
+mod pictures;
 mod pretraining;
 mod refit;
 mod schedules;

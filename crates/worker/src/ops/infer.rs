@@ -6,7 +6,7 @@ use affekt_domain::Role;
 use affekt_graph::{Failure, Job};
 use affekt_models::{InputShape, Network};
 use affekt_ops::exported::Exported;
-use affekt_ops::feature_set::FeatureSet;
+use affekt_ops::feature_set::{At, FeatureSet};
 use affekt_ops::infer::{Outputs, Params};
 use affekt_torch::{Checkpoint, NamedTensors};
 use affekt_train::{BatchLimit, Examples, Target, TestPart};
@@ -31,8 +31,9 @@ const BATCH: usize = 32;
 pub fn run(job: &Job, device: Device, kept: &Kept) -> Result<(), Failure> {
     let Params { folder } = affekt_ops::params(job)?;
     let features = FeatureSet::open(&job.open("features")?)?;
-    let rows = features.rows().map(|at| features.values(at)).collect::<Result<_, _>>()?;
-    let recordings = Recordings { input: input_shape(&features)?, rate_hz: rate_hz(&features), rows };
+    let rows: Vec<At> = features.rows().collect();
+    rows.iter().try_for_each(|&at| features.verify(at))?;
+    let recordings = Recordings { input: input_shape(&features)?, features: &features, rows };
     let part = TestPart::of(&recordings);
     let outputs: Outputs = kept.with(
         folder,
@@ -69,8 +70,8 @@ fn load(folder: &Path, device: Device) -> Result<Model, Failure> {
 /// Rows that nothing is known of.
 struct Recordings<'f> {
     input: InputShape,
-    rate_hz: Option<u32>,
-    rows: Vec<&'f [f32]>,
+    features: &'f FeatureSet,
+    rows: Vec<At>,
 }
 
 impl Examples for Recordings<'_> {
@@ -83,11 +84,16 @@ impl Examples for Recordings<'_> {
     }
 
     fn rate_hz(&self) -> Option<u32> {
-        self.rate_hz
+        rate_hz(self.features)
     }
 
     fn values(&self, row: usize) -> &[f32] {
-        self.rows[row]
+        // Read once already, as the pixels.
+        self.features.values(self.rows[row]).unwrap_or(&[])
+    }
+
+    fn pixels(&self, row: usize) -> &[u8] {
+        self.features.pixels(self.rows[row]).unwrap_or(&[])
     }
 
     fn target(&self, _: usize) -> Target<'_> {

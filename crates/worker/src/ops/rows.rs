@@ -1,4 +1,4 @@
-//! Rows of tables with their features or waveforms: what training and prediction read.
+//! Rows of tables with their features, waveforms or pictures: what training and prediction read.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +13,7 @@ use affekt_train::{Examples, Target};
 pub fn input_shape(features: &FeatureSet) -> Result<InputShape, Failure> {
     match features.layout() {
         Layout::Waveforms { .. } => Ok(InputShape::Waveforms),
+        Layout::Pictures(shape) => Ok(InputShape::Pictures(*shape)),
         Layout::Frames(_) => Ok(InputShape::Frames(features.shape()?)),
     }
 }
@@ -21,7 +22,7 @@ pub fn input_shape(features: &FeatureSet) -> Result<InputShape, Failure> {
 pub fn rate_hz(features: &FeatureSet) -> Option<u32> {
     match features.layout() {
         Layout::Waveforms { rate } => Some(*rate),
-        Layout::Frames(_) => None,
+        Layout::Frames(_) | Layout::Pictures(_) => None,
     }
 }
 
@@ -35,6 +36,7 @@ pub struct Featured<'f> {
 struct FeaturedRow<'f> {
     at: At,
     name: &'f str,
+    copy: usize,
     target: Target<'f>,
     speaker: &'f str,
     role: Role,
@@ -62,10 +64,10 @@ impl<'f> Featured<'f> {
                 };
                 let copies = features.copies(&row.utterance)?;
                 let wanted = if table.role == Role::Train { usize::MAX } else { 1 };
-                for &at in copies.iter().take(wanted) {
-                    features.values(at)?;
+                for (copy, &at) in copies.iter().enumerate().take(wanted) {
+                    features.verify(at)?;
                     let (name, speaker) = (&row.utterance, &row.speaker);
-                    rows.push(FeaturedRow { at, name, target, speaker, role: table.role });
+                    rows.push(FeaturedRow { at, name, copy, target, speaker, role: table.role });
                 }
             }
         }
@@ -125,12 +127,20 @@ impl Examples for Featured<'_> {
         self.features.values(self.rows[row].at).unwrap_or(&[])
     }
 
+    fn pixels(&self, row: usize) -> &[u8] {
+        self.features.pixels(self.rows[row].at).unwrap_or(&[])
+    }
+
     fn target(&self, row: usize) -> Target<'_> {
         self.rows[row].target
     }
 
     fn name(&self, row: usize) -> &str {
         self.rows[row].name
+    }
+
+    fn copy(&self, row: usize) -> usize {
+        self.rows[row].copy
     }
 
     fn speaker(&self, row: usize) -> &str {

@@ -8,8 +8,8 @@ use affekt_models::{
 };
 use affekt_ops::train::DEFINITION;
 use affekt_train::{
-    Batching, ClassWeights, Crop, CropAt, Loss, Optimiser, Precision, Refit, Schedule, Stages, Steps,
-    Stopping, TrainConfig,
+    Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimiser, Precision, Refit,
+    Schedule, Stages, Steps, Stopping, TrainConfig,
 };
 
 use super::super::train::Params;
@@ -141,12 +141,23 @@ fn they_agree_on_training_at_size() {
     );
     assert_eq!(training("crop: { seconds: 3 }").crop, Some(Crop { seconds: 3.0, at: CropAt::Start }));
     assert_eq!(training("loss: mse").loss, Loss::Mse);
+    let of_pictures = training("augment: { flip: horizontal, rotation: 18, zoom: 0.1 }").augment;
+    assert_eq!(of_pictures, Some(Augment { flip: Flip::Horizontal, rotation: 18.0, zoom: 0.1 }));
+    let turned = Augment { rotation: 5.0, ..Augment::default() };
+    assert_eq!(training("augment: { rotation: 5 }").augment, Some(turned));
+    for nothing in ["none", "{}", "{ flip: none, rotation: 0, zoom: 0 }"] {
+        assert_eq!(training(&format!("augment: {nothing}")), TrainConfig::default());
+    }
     let ccc = training("stopping: { monitor: dev-ccc }").stopping;
     assert_eq!(ccc, Stopping::Early { monitor: Monitor::DevCcc, patience: 10 });
     for (text, complaint) in [
         ("batching: buckets", "`shuffled`"),
         ("crop: some", "`none`"),
         ("crop: {}", "needs `seconds`"),
+        ("augment: some", "`none`"),
+        ("augment: { flip: vertical }", "`horizontal`"),
+        ("augment: { rotation: 181 }", "expected a number between 0 and 180"),
+        ("augment: { zoom: 1 }", "expected a number"),
         ("accumulate: 0", "expected"),
         ("precision: fp16", "`bf16`"),
     ] {
