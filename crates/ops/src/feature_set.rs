@@ -209,7 +209,7 @@ impl FeatureSet {
 }
 
 fn another_kind(expected: &str, found: &str) -> TableError {
-    TableError::Kind { expected: expected.to_owned(), found: found.to_owned() }
+    TableError::Kind { expected: expected.to_owned(), found: format!("`{found}`") }
 }
 
 impl std::fmt::Display for Layout {
