@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{interval_of, resampled};
+use crate::bootstrap::{RESAMPLES, interval_of, resampled};
 use crate::measure::{Measure, PerMeasure, mean};
 use crate::scored::Cluster;
 use crate::statistic::{Figures, Statistic};
@@ -51,7 +51,7 @@ impl Aggregator {
         Self {
             cells: cells.iter().map(|(&(fold, seed), sum)| (fold, seed, sum.figures())).collect(),
             pooled: sums.pooled(),
-            resampled: resampled(sums),
+            resampled: resampled(sums, RESAMPLES),
             clusters: sums.speakers().len(),
             cluster: sums.cluster,
         }

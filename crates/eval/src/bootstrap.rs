@@ -7,12 +7,19 @@ use std::collections::BTreeMap;
 
 use affekt_domain::SplitMix64;
 
-use crate::measure::{Measure, Scores, mean};
+use crate::measure::{mean, minus};
 use crate::statistic::{Figures, Statistic};
 use crate::sums::Sums;
 
-/// How many times the speakers are resampled.
+/// How many times the speakers are resampled for an interval, and at least for a test.
 pub const RESAMPLES: usize = 2000;
+
+/// How many times they are resampled for so many tests that are corrected together. The smallest p that `n` draws can give
+/// is 2 / (n + 1); corrected for many pairs, that of 2 000 draws would be too large to tell anything. It stays under 0.016 up
+/// to 300 pairs.
+pub(crate) fn resamples(pairs: usize) -> usize {
+    (130 * pairs).clamp(RESAMPLES, 40_000)
+}
 
 /// Under this number of speakers an interval would say more about the resampling than about speakers.
 pub const MIN_CLUSTERS: usize = 5;
@@ -32,9 +39,10 @@ pub(crate) struct Difference {
     pub p: f64,
 }
 
-/// The difference of `measure` between two variants with the same speakers, `a` minus `b`; `None` where no draw has it.
-pub(crate) fn difference(a: &[Scores], b: &[Scores], measure: Measure) -> Option<Difference> {
-    let differences: Vec<f64> = a.iter().zip(b).filter_map(|(a, b)| a.minus(b, measure)).collect();
+/// The difference between two variants with the same speakers, `a` minus `b`, given what a measure of each comes to in
+/// every draw; `None` where no draw has it.
+pub(crate) fn difference(a: &[Option<f64>], b: &[Option<f64>]) -> Option<Difference> {
+    let differences: Vec<f64> = a.iter().zip(b).filter_map(|(a, b)| Some(minus((*a)?, (*b)?))).collect();
     let tail = |is_beyond: fn(&f64) -> bool| {
         (differences.iter().filter(|difference| is_beyond(difference)).count() + 1) as f64
             / (differences.len() + 1) as f64
@@ -51,9 +59,9 @@ pub(crate) fn interval_of(
     interval(resampled.iter().filter_map(|seeds| mean(seeds.iter().filter_map(&pick))).collect())
 }
 
-/// The pooled figures of every draw of speakers, one for each seed; `None` where there are too few speakers. Draws depend
-/// on the number of speakers alone.
-pub(crate) fn resampled<S: Statistic>(sums: &Sums<'_, S>) -> Option<Vec<Vec<Figures>>> {
+/// The pooled figures of each of `resamples` draws of speakers, one for each seed; `None` where there are too few speakers.
+/// Draws depend on the number of speakers alone.
+pub(crate) fn resampled<S: Statistic>(sums: &Sums<'_, S>, resamples: usize) -> Option<Vec<Vec<Figures>>> {
     let speakers = sums.speakers();
     if speakers.len() < MIN_CLUSTERS {
         return None;
@@ -67,8 +75,8 @@ pub(crate) fn resampled<S: Statistic>(sums: &Sums<'_, S>) -> Option<Vec<Vec<Figu
 
     let mut random = SplitMix64(SEED);
     let mut times = vec![[0; SIDE_BY_SIDE]; position.len()];
-    let mut all = Vec::with_capacity(RESAMPLES);
-    while all.len() < RESAMPLES {
+    let mut all = Vec::with_capacity(resamples);
+    while all.len() < resamples {
         times.fill([0; SIDE_BY_SIDE]);
         for draw in 0..SIDE_BY_SIDE {
             for _ in 0..times.len() {
@@ -83,7 +91,7 @@ pub(crate) fn resampled<S: Statistic>(sums: &Sums<'_, S>) -> Option<Vec<Vec<Figu
         }
         all.extend(figures);
     }
-    all.truncate(RESAMPLES);
+    all.truncate(resamples);
     Some(all)
 }
 

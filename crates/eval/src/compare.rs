@@ -8,14 +8,15 @@
 //!   utterances for independent, which those of a speaker are not: it is quick to see differences. Numbers are neither
 //!   right nor wrong: of variants that predict them there is the bootstrap alone.
 //!
-//! Many pairs make many chances to be fooled, so both tests' p-values are corrected over all pairs (Holm).
+//! Many pairs make many chances to be fooled, so both tests' p-values are corrected over all pairs (Holm). With a baseline
+//! each variant is one pair: asking for less leaves more to be found.
 
 use std::collections::BTreeSet;
 
 use affekt_domain::{Prediction, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{Difference, MIN_CLUSTERS, RESAMPLES, difference, resampled};
+use crate::bootstrap::{Difference, MIN_CLUSTERS, difference, resampled, resamples};
 use crate::error::EvalError;
 use crate::holm::holm;
 use crate::mcnemar::{McNemar, mcnemar};
@@ -143,7 +144,9 @@ pub fn compare(
         }
         None => (0..ids.len()).flat_map(|a| (a + 1..ids.len()).map(move |b| (a, b))).collect(),
     };
-    let sides: Vec<Side> = variants.iter().map(Side::new).collect::<Result<_, _>>()?;
+    let resamples = resamples(pairs.len());
+    let sides = variants.iter().map(|variant| Side::new(variant, measure, resamples));
+    let sides: Vec<Side> = sides.collect::<Result<_, _>>()?;
     let mut pairs: Vec<Pair> = pairs
         .into_iter()
         .map(|(a, b)| {
@@ -158,7 +161,7 @@ pub fn compare(
         .collect();
     correct(&mut pairs);
     let baseline = baseline.map(str::to_owned);
-    Ok(Comparison { version: 1, measure, baseline, resamples: RESAMPLES, pairs })
+    Ok(Comparison { version: 1, measure, baseline, resamples, pairs })
 }
 
 /// What a comparison needs of a variant, worked out once for all its pairs.
@@ -168,28 +171,35 @@ struct Side<'a> {
     clusters: usize,
     cluster: Cluster,
     pooled: Scores,
-    /// The pooled scores of every draw of speakers. Variants with the same speakers have the same draws.
-    resampled: Option<Vec<Scores>>,
+    /// The figure that is compared in every draw of speakers. Variants with the same speakers have the same draws.
+    resampled: Option<Vec<Option<f64>>>,
 }
 
 impl<'a> Side<'a> {
-    fn new(variant: &Candidate<'a>) -> Result<Self, EvalError> {
+    fn new(variant: &Candidate<'a>, measure: Measure, resamples: usize) -> Result<Self, EvalError> {
         let Candidate { id, task, predictions } = *variant;
         let scored = Scored::new(id, task, predictions)?;
         let rows = Rows::new(task, &scored);
+        let measure = measure.or_of(task);
         Ok(match task {
             Task::Classes(classes) => {
                 // Scores are sums over classes: in one order, so that equal predictions give equal scores to the last
                 // bit.
                 let mut ordered = classes.clone();
                 ordered.sort_unstable();
-                Self::of(task, rows, &confusions(task, &ordered, &scored))
+                Self::of(task, rows, &confusions(task, &ordered, &scored), measure, resamples)
             }
-            Task::Outputs(_) => Self::of(task, rows, &moments(task, &scored)),
+            Task::Outputs(_) => Self::of(task, rows, &moments(task, &scored), measure, resamples),
         })
     }
 
-    fn of<S: Statistic>(task: &'a Task, rows: Rows<'a>, sums: &Sums<'a, S>) -> Self {
+    fn of<S: Statistic>(
+        task: &'a Task,
+        rows: Rows<'a>,
+        sums: &Sums<'a, S>,
+        measure: Measure,
+        resamples: usize,
+    ) -> Self {
         let mean = |seeds: &[Figures]| Scores::mean(&seeds.iter().map(|figures| &figures.all));
         Self {
             task,
@@ -197,7 +207,8 @@ impl<'a> Side<'a> {
             clusters: sums.speakers().len(),
             cluster: sums.cluster,
             pooled: mean(&sums.pooled()),
-            resampled: resampled(sums).map(|draws| draws.iter().map(|seeds| mean(seeds)).collect()),
+            resampled: resampled(sums, resamples)
+                .map(|draws| draws.iter().map(|seeds| mean(seeds).get(measure).copied()).collect()),
         }
     }
 }
@@ -212,7 +223,7 @@ fn outcome(a: &Side<'_>, b: &Side<'_>, measure: Measure) -> Outcome {
     };
     let mut notes = Vec::new();
     let bootstrap = a.resampled.as_deref().zip(b.resampled.as_deref()).and_then(|(a, b)| {
-        let Difference { ci95, p } = difference(a, b, measure)?;
+        let Difference { ci95, p } = difference(a, b)?;
         Some(Bootstrap { ci95, p, p_holm: p })
     });
     if bootstrap.is_none() {
@@ -230,7 +241,7 @@ fn outcome(a: &Side<'_>, b: &Side<'_>, measure: Measure) -> Outcome {
 }
 
 /// Why two variants do not say the same things, in words; `None` where they do. The order of classes means nothing.
-fn tasks_differ(a: &Task, b: &Task) -> Option<String> {
+pub(crate) fn tasks_differ(a: &Task, b: &Task) -> Option<String> {
     let set = |task: &Task| task.names().iter().cloned().collect::<BTreeSet<_>>();
     let list =
         |names: &mut dyn Iterator<Item = &String>| names.map(String::as_str).collect::<Vec<_>>().join(", ");

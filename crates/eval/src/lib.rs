@@ -1,7 +1,8 @@
 //! Predictions become metrics and their spread over folds and seeds.
 //!
 //! [`evaluate`] takes the predictions of one variant and returns what `metrics.json` says about it; [`compare`]
-//! takes those of several and says which differences other speakers would bear out.
+//! takes those of several and says which differences other speakers would bear out; [`side_by_side`] sorts those of any
+//! runs into what may be ranked together.
 //! Every figure is computed from sums made once, per fold, seed and speaker: confusion matrices of classes, moments of
 //! numbers.
 //!
@@ -31,6 +32,7 @@ mod rows;
 mod scored;
 mod scores;
 mod sessions;
+mod side_by_side;
 mod statistic;
 mod sums;
 
@@ -50,3 +52,4 @@ pub use metrics::{
 pub use scored::Cluster;
 pub use scores::ClassScores;
 pub use sessions::{OverSeeds, SeedScores, Sessions};
+pub use side_by_side::{Apart, Conditions, Entry, Rank, Ranked, SideBySide, side_by_side};

@@ -119,12 +119,17 @@ impl Scores {
         Self::new(|measure| mean(scores.clone().filter_map(|scores| scores.get(measure).copied())))
     }
 
-    /// By how much `measure` exceeds that of `other`, where both have it. Equal scores that were summed in another order
-    /// differ by rounding, which must not make a tie a victory.
+    /// By how much `measure` exceeds that of `other`, where both have it.
     pub(crate) fn minus(&self, other: &Self, measure: Measure) -> Option<f64> {
-        let difference = self.get(measure)? - other.get(measure)?;
-        Some(if difference.abs() < 1e-12 { 0.0 } else { difference })
+        Some(minus(*self.get(measure)?, *other.get(measure)?))
     }
+}
+
+/// By how much a score exceeds another. Equal scores that were summed in another order differ by rounding, which must not
+/// make a tie a victory.
+pub(crate) fn minus(a: f64, b: f64) -> f64 {
+    let difference = a - b;
+    if difference.abs() < 1e-12 { 0.0 } else { difference }
 }
 
 /// The mean of some values, where there is one.

@@ -20,7 +20,7 @@ pub struct Params {
 /// The op. Its port holds one table a variant, as `evaluate` finished it, in the order of the experiment.
 pub const DEFINITION: Definition = Definition {
     name: "compare",
-    version: 1,
+    version: 2,
     about: "which differences between variants other speakers would bear out",
     inputs: &[InputPort::many("predictions", &[Kind::Predictions])],
     outputs: &[OutputPort::new("comparison", Kind::Comparison)],

@@ -30,6 +30,7 @@ mod report;
 mod scale;
 mod section;
 mod session_plot;
+mod side_by_side;
 mod slug;
 mod speakers;
 mod styles;
@@ -45,4 +46,5 @@ pub use report::{
     Picture, Published, PublishedSession, Report, Run, Sharing, Spent, Sweep, Tuning, Variant, VariantCost,
     VariantCosts,
 };
+pub use side_by_side::side_by_side;
 pub use tensorboard::{TensorboardError, tensorboard};

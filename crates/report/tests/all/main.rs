@@ -6,6 +6,7 @@ mod page;
 mod replication;
 mod report;
 mod sample;
+mod side_by_side;
 mod sweep;
 mod tables;
 mod tuning;
