@@ -15,6 +15,7 @@ mod stand_in;
 mod at_once;
 mod bad_audio;
 mod caching;
+mod compare;
 mod encoders;
 mod fetch;
 mod fits;

@@ -8,6 +8,7 @@ mod audit;
 mod bench;
 mod cache;
 mod ci;
+mod compare;
 mod costs;
 mod exit;
 mod explain;
@@ -54,6 +55,8 @@ enum Command {
     Path(path::Arguments),
     /// Audit the folds of an experiment for leaks
     Audit(audit::Arguments),
+    /// Set finished runs side by side: rank what is comparable, say why the rest is not
+    Compare(compare::Arguments),
     /// Make a trained network a folder that works by itself
     Export(export::Arguments),
     /// Print what an exported network says about recordings, a JSON line each
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Path(arguments) => path::path(&arguments),
         Command::Audit(arguments) => audit::audit(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments),
         Command::Cache(arguments) => cache::cache(&arguments),
