@@ -66,6 +66,15 @@ enum What {
         #[arg(long, default_value_t = 2)]
         threads: usize,
     },
+    /// Training a VGG16 on what its frozen base gave, against computing the base in every epoch
+    FrozenBase {
+        /// Pictures a step
+        #[arg(long, default_value_t = 32)]
+        batch: usize,
+        /// Intra-op threads
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+    },
     /// k-means of points of 512 values on the CPU, against faiss: the same points from the same centroids
     Kmeans {
         /// How many points
@@ -136,6 +145,17 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             let reference = || python("tests/goldens/wav2vec2/transformers_finetuning_throughput.py", &rest);
             let what = Comparison { unit: "clips/s", reference: "transformers", outcome: None };
             compare(&what, arguments.rounds, &ours, &reference)
+        }
+        What::FrozenBase { batch, threads } => {
+            have_libtorch(false)?;
+            let rest = [*batch, *threads, /* steps */ 3].map(|number| number.to_string());
+            let way = |way: &str| {
+                let mut command = example("affekt-models", "frozen_base_throughput");
+                command.arg(way).args(&rest);
+                command
+            };
+            let what = Comparison { unit: "pictures/s", reference: "recomputing", outcome: None };
+            compare(&what, arguments.rounds, &|| way("cached"), &|| way("recomputed"))
         }
         What::Kmeans { points, clusters, iterations, threads } => {
             have_libtorch(false)?;

@@ -15,6 +15,7 @@ mod training;
 
 pub mod audio;
 pub mod awgn;
+pub mod bottleneck;
 pub mod choose;
 pub mod compare;
 pub mod embed;
@@ -66,6 +67,7 @@ pub const ALL: &[&Definition] = &[
     &functionals::DEFINITION,
     &encoder::DEFINITION,
     &embed::DEFINITION,
+    &bottleneck::DEFINITION,
     &standardise::DEFINITION,
     &state_model::DEFINITION,
     &states::DEFINITION,

@@ -7,6 +7,7 @@
 //! [`compile`] reads everything, reports every mistake in one pass, and does no more IO than reading YAML.
 //! Steps that come out the same in several variants become one node.
 
+mod bottleneck;
 mod draft;
 mod experiment;
 mod fits;

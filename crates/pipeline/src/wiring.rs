@@ -107,6 +107,7 @@ pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> O
         diagnostics.push(one.hint("a variant has one set of figures: make a variant for the other"));
         is_sound = false;
     }
+    is_sound &= crate::bottleneck::check(&wired, diagnostics);
     if !is_sound {
         return None;
     }
@@ -224,7 +225,7 @@ fn wire_step(step: &Step, pipeline: &Pipeline<'_>, diagnostics: &Diagnostics) ->
     is_sound.then_some(inputs)
 }
 
-/// Whether a training is given what its network reads: waveforms or features, and an encoder where it has one.
+/// Whether a training is given what its network reads, and an encoder where it has one.
 fn reads_what_its_network_needs(
     step: &Step,
     inputs: &[Vec<Wire>],
@@ -240,25 +241,26 @@ fn reads_what_its_network_needs(
         let outputs = named[&wire.node].definition.outputs;
         outputs.iter().find(|output| output.name == wire.output).map(|output| output.kind)
     };
-    let kinds =
-        if reads.waveforms { [Kind::Waveforms, Kind::Features] } else { [Kind::Features, Kind::Waveforms] };
-    let [needed, other] = kinds;
+    let fits = |kind: Kind| reads.kinds.contains(&kind);
     let mut is_sound = true;
-    if let Some(wrong) = wires("features").find(|wire| kind(wire) == Some(other)) {
-        let name = reads.name;
+    let wrong = wires("features").find_map(|wire| Some((wire, kind(wire).filter(|kind| !fits(*kind))?)));
+    if let Some((wrong, other)) = wrong {
+        let needed: Vec<String> = reads.kinds.iter().map(Kind::to_string).collect();
+        let (name, needed) = (reads.name, needed.join(" or "));
         let message = format!(
             "the network of `{}`, `{name}`, reads {needed}, and `{}` gives {other}",
             step.name, wrong.node
         );
         let fitting: Vec<&str> = named
             .iter()
-            .filter(|(_, source)| source.definition.outputs.iter().any(|output| output.kind == needed))
+            .filter(|(_, source)| source.definition.outputs.iter().any(|output| fits(output.kind)))
             .map(|(name, _)| name.as_str())
             .collect();
-        let hint = match (fitting.is_empty(), reads.waveforms) {
+        let hint = match (fitting.is_empty(), reads.kinds[0]) {
             (false, _) => format!("{} would fit", list_names(&fitting)),
-            (true, true) => "an `audio` would fit".to_owned(),
-            (true, false) => "put an op that makes features before it, such as `mfcc` or `logmel`".to_owned(),
+            (true, Kind::Waveforms) => "an `audio` would fit".to_owned(),
+            (true, Kind::Pictures) => "put `picture` behind a `logmel` before it".to_owned(),
+            (true, _) => "put an op that makes features before it, such as `mfcc` or `logmel`".to_owned(),
         };
         diagnostics.push(Diagnostic::error(&step.span, message).hint(hint));
         is_sound = false;

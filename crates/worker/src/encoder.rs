@@ -2,6 +2,7 @@
 
 use affekt_graph::{Failure, Object};
 use affekt_models::Family;
+use affekt_models::vgg16::{Vgg16Config, drawn};
 use affekt_models::wav2vec2::EncoderConfig;
 use affekt_torch::{Checkpoint, NamedTensors};
 use serde::{Deserialize, Serialize};
@@ -57,13 +58,33 @@ impl EncoderCard {
         self.config.wav2vec2().ok_or_else(|| self.wrong(op, "wav2vec 2.0", "wav2vec2-base"))
     }
 
+    /// What a VGG16 is made of, for `op`, which reads no other.
+    pub fn vgg16(&self, op: &str) -> Result<&Vgg16Config, Failure> {
+        self.config.vgg16().ok_or_else(|| self.wrong(op, "VGG16", "vgg16-imagenet"))
+    }
+
     /// That `op` reads other families than this one's; the encoder `name` would do.
     pub fn wrong(&self, op: &str, families: &str, name: &str) -> Failure {
         let (own, family) = (&self.name, self.config.name());
+        let networks = match self.config {
+            Family::Wav2Vec2(_) => "waveforms",
+            Family::Wav2Vec(_) => "states",
+            Family::Vgg16(_) => "pictures",
+        };
         let message = format!(
-            "the encoder `{own}` is a {family}, and `{op}` reads {families} alone: try `from: {name}`"
+            "the encoder `{own}` is a {family}, and `{op}` reads {families} alone: try `from: {name}`; a {family} is for networks \
+             of {networks}"
         );
         Failure::Failed { message }
+    }
+
+    /// The weights of a VGG16: those of its checkpoint, or where nobody trained any, what its seed gives. So every step that reads it
+    /// has the same.
+    pub fn base(&self, config: &Vgg16Config, weights: NamedTensors) -> Result<NamedTensors, Failure> {
+        if self.pretrained {
+            return Ok(weights);
+        }
+        drawn(config, self.seed).map_err(|error| Failure::because(&error))
     }
 
     /// Where it came from.

@@ -1,5 +1,6 @@
 //! The ops that need libtorch: one file each.
 
+mod bottleneck;
 mod embed;
 mod infer;
 mod kept;
@@ -25,6 +26,7 @@ use tch::Device;
 /// The worker's ops, and what they keep from one job for the next.
 #[derive(Debug, Default)]
 pub struct WorkerOps {
+    base: bottleneck::Kept,
     embedder: embed::Kept,
     model: infer::Kept,
 }
@@ -33,8 +35,11 @@ impl WorkerOps {
     /// The ops it runs, with their versions.
     #[must_use]
     pub fn versions() -> BTreeMap<String, u32> {
-        use affekt_ops::{embed, infer, kmeans, predict, pretrain, state_model, states, train, trial};
+        use affekt_ops::{
+            bottleneck, embed, infer, kmeans, predict, pretrain, state_model, states, train, trial,
+        };
         let ops = [
+            &bottleneck::DEFINITION,
             &embed::DEFINITION,
             &state_model::DEFINITION,
             &states::DEFINITION,
@@ -60,7 +65,11 @@ impl Ops for WorkerOps {
         if job.op != "embed" {
             self.embedder.forget();
         }
+        if job.op != "bottleneck" {
+            self.base.forget();
+        }
         match job.op.as_str() {
+            "bottleneck" => bottleneck::run(job, device, &self.base, context),
             "embed" => embed::run(job, device, &self.embedder, context),
             "state-model" => state_model::run(job, device, context),
             "states" => states::run(job, device, context),

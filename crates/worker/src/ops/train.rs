@@ -90,10 +90,7 @@ pub fn with_training<T>(
 ) -> Result<T, Failure> {
     let seed = job.seed.ok_or_else(|| Failure::Failed { message: "training needs a seed".into() })?;
     let encoder = job.open("encoder")?.first().map(encoder::read).transpose()?;
-    if let (NetworkConfig::Wav2Vec2(network), Some((card, _))) = (&mut params.network, &encoder) {
-        network.encoder = card.wav2vec2(&job.op)?.clone();
-        network.normalise = card.normalise;
-    }
+    let encoder = encoder.map(|encoder| begun(&mut params.network, encoder)).transpose()?;
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     if let Some((card, _)) = &encoder {
         card.check_fold(train_rows.fold)?;
@@ -131,7 +128,7 @@ pub fn with_training<T>(
     let training = Training {
         network: &params.network,
         config: &params.training,
-        encoder: encoder.as_ref().and_then(weights),
+        encoder: encoder.as_ref().and_then(|(_, weights)| weights.as_ref()),
         task: &train_rows.task,
         seed,
         trained_on: &trained_on,
@@ -144,9 +141,25 @@ pub fn with_training<T>(
     run(&training, train_rows.fold, encoder.as_ref().map(|(card, _)| card))
 }
 
-/// The weights that a network begins with. An encoder without any begins at random, as the rest of the network.
-fn weights((card, weights): &(EncoderCard, NamedTensors)) -> Option<&NamedTensors> {
-    card.pretrained.then_some(weights)
+/// Gives a network the configuration of its encoder, and the weights that it begins with. A wav2vec 2.0 without any begins at random,
+/// as the rest of the network; a VGG16 as its card says, for what is frozen of it may have been computed already.
+fn begun(
+    network: &mut NetworkConfig,
+    (card, weights): (EncoderCard, NamedTensors),
+) -> Result<(EncoderCard, Option<NamedTensors>), Failure> {
+    let weights = match network {
+        NetworkConfig::Wav2Vec2(network) => {
+            network.encoder = card.wav2vec2("train")?.clone();
+            network.normalise = card.normalise;
+            card.pretrained.then_some(weights)
+        }
+        NetworkConfig::Vgg16(network) => {
+            network.encoder = card.vgg16("train")?.clone();
+            Some(card.base(&network.encoder, weights)?)
+        }
+        _ => card.pretrained.then_some(weights),
+    };
+    Ok((card, weights))
 }
 
 /// The rows that choose the epoch. Test rows are read as such where the experiment allows it, and nowhere else.

@@ -1,6 +1,7 @@
 //! The planner writes parameters in its own words, without libtorch: they must be the worker's.
 
 use affekt_domain::Monitor;
+use affekt_models::vgg16::{FreezeBase, Unfreeze, Vgg16NetworkConfig};
 use affekt_models::{
     CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
     LstmConfig, MlpConfig, MlpNorm, NetworkConfig, NormAxis, OutputActivation, Overrides, ParallelCnnConfig,
@@ -250,4 +251,34 @@ fn they_agree_on_networks_of_waveforms() {
         pooling: Pooling::Max,
     };
     assert_eq!(network(text), NetworkConfig::End2You(config));
+}
+
+#[test]
+fn they_agree_on_networks_of_pictures() {
+    assert_eq!(network("{ kind: vgg16 }"), NetworkConfig::Vgg16(Vgg16NetworkConfig::default()));
+    let text = "{ kind: vgg16, hidden: [64, 32, 16], dropout: 0.2, freeze: base, unfreeze: { blocks: 2 } }";
+    let config = Vgg16NetworkConfig {
+        hidden: vec![64, 32, 16],
+        dropout: 0.2,
+        unfreeze: Some(Unfreeze::Blocks(2)),
+        ..Vgg16NetworkConfig::default()
+    };
+    assert_eq!(network(text), NetworkConfig::Vgg16(config));
+    let freeze = FreezeBase::None;
+    let config = Vgg16NetworkConfig { freeze, ..Vgg16NetworkConfig::default() };
+    assert_eq!(network("{ kind: vgg16, freeze: none, unfreeze: none }"), NetworkConfig::Vgg16(config));
+    let layers = |text: &str| match network(&format!("{{ kind: vgg16, unfreeze: {text} }}")) {
+        NetworkConfig::Vgg16(config) => config.unfreeze,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(layers("{ layers: 3 }"), Some(Unfreeze::Layers(3)));
+    for (text, complaint) in [
+        ("unfreeze: { layers: 0 }", "expected"),
+        ("unfreeze: {}", "expected the last `layers` or the last `blocks`, one of them"),
+        ("unfreeze: { layer: 1 }", "did you mean `layers`"),
+        ("encoder: {}", "unknown key `encoder`"),
+    ] {
+        let (_, found) = planned(&format!("{{ network: {{ kind: vgg16, {text} }}, training: {{}} }}"));
+        assert!(found.contains(complaint), "{text}: {found}");
+    }
 }

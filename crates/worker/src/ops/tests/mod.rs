@@ -1,6 +1,7 @@
 //! The worker's ops as the runner uses them.
 
 mod agreement;
+mod bottleneck;
 mod pictures;
 mod pretraining;
 mod training;
