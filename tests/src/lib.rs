@@ -33,4 +33,5 @@ mod profiles;
 mod protocols;
 mod runs;
 mod store;
+mod sweeps;
 mod tuning;

@@ -49,7 +49,11 @@ fn a_search_goes_on_with_the_best_and_trains_what_it_chose() {
     // Nothing of it runs again, and what one seed more needs is its training alone.
     assert_eq!(lab.run("tuned", &[]).expect(0).ran(), [""; 0]);
     let more = lab.run("tuned", &["--set", "protocol.seeds=[1, 2, 3]"]).expect(0);
-    assert!(more.ran().iter().all(|id| !id.starts_with("trial") && !id.starts_with("choose")), "{:?}", more.ran());
+    assert!(
+        more.ran().iter().all(|id| !id.starts_with("trial") && !id.starts_with("choose")),
+        "{:?}",
+        more.ran()
+    );
 }
 
 #[test]
@@ -59,7 +63,8 @@ fn killed_at_any_moment_it_chooses_the_same_and_ends_with_the_same_bytes() {
         let run = lab.run("tuned", &[]).expect(0);
         came_to(&lab, &run)
     };
-    let started = |journal: &Journal, what: &str| journal.started().iter().filter(|id| id.contains(what)).count();
+    let started =
+        |journal: &Journal, what: &str| journal.started().iter().filter(|id| id.contains(what)).count();
     let lab = tuned();
     let moments: [&dyn Fn(&Running<'_>, &Journal) -> bool; 5] = [
         &|_, journal| started(journal, "trial[") >= 5,

@@ -247,14 +247,17 @@ fn flatten(path: &str, value: &Value, leaves: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// The corpora of a run of which not all was there, as its report tells: `960 of 1440`, or `missing`.
+/// The corpora of a run of which not all was there, as its report tells: `960 of 1440`, `missing`, or nothing real: `synthetic`.
 fn incomplete(tables: &Path) -> Result<BTreeMap<String, String>, Stop> {
     let mut incomplete = BTreeMap::new();
     for row in rows(&tables.join("corpora.csv"))? {
         // The report sets thousands apart.
         let there = row.get("Utterances").map(|text| text.replace('\u{202f}', "")).unwrap_or_default();
-        if there.contains(" of ") {
-            incomplete.insert(row["Corpus"].clone(), there);
+        let corpus = &row["Corpus"];
+        if let Some(name) = corpus.strip_suffix(" (synthetic)") {
+            incomplete.insert(name.to_owned(), "synthetic".into());
+        } else if there.contains(" of ") {
+            incomplete.insert(corpus.clone(), there);
         }
     }
     for row in rows(&tables.join("problems.csv"))? {

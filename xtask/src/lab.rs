@@ -53,6 +53,8 @@ pub struct Lab {
     pub device: toolchain::Device,
     /// Corpora that were asked for and are missing.
     pub without: BTreeSet<String>,
+    /// Variants that failed, where the others are reported.
+    pub without_variants: BTreeSet<String>,
     runs: PathBuf,
 }
 
@@ -65,6 +67,11 @@ pub struct Viewed<'l> {
 impl Lab {
     /// Opens an experiment.
     pub fn open(asked: &Asked) -> Result<Self, Stop> {
+        Self::open_without(asked, BTreeSet::new())
+    }
+
+    /// Opens what an experiment is without some of its variants.
+    pub fn open_without(asked: &Asked, without_variants: BTreeSet<String>) -> Result<Self, Stop> {
         let device = toolchain::device(&asked.device)?;
         let mut environment = Environment {
             workspace: place::workspace(),
@@ -72,6 +79,7 @@ impl Lab {
             device: device.kind().to_owned(),
             libtorch: toolchain::libtorch_version(),
             without: BTreeSet::new(),
+            without_variants,
         };
         let mut experiment = compiled(&asked.file, &environment)?;
         let store = Store::open(&place::cache(asked.cache.as_deref()))?;
@@ -104,7 +112,17 @@ impl Lab {
         };
         let ops = HostOps::new(folders, store.root(), asked.paranoid).with_encoders(encoders);
         let runs = asked.runs.join(&experiment.name);
-        Ok(Self { experiment, ops, store, device, without: environment.without, runs })
+        let Environment { without, without_variants, .. } = environment;
+        Ok(Self { experiment, ops, store, device, without, without_variants, runs })
+    }
+
+    /// What must stand at every table where variants failed and the others are reported.
+    pub fn left_out(&self) -> Option<String> {
+        let names: Vec<&str> = self.without_variants.iter().map(String::as_str).collect();
+        let shown = affekt_config::list_names(&names[..names.len().min(6)]);
+        let more = if names.len() > 6 { format!(" and {} more", names.len() - 6) } else { String::new() };
+        let all = names.len() + self.experiment.variants.len();
+        (!names.is_empty()).then(|| format!("{} of {all} variants failed: {shown}{more}", names.len()))
     }
 
     /// The folder that holds this experiment's runs.

@@ -23,7 +23,8 @@ use crate::toolchain::Device;
 /// Where parameters say how many rounds a training goes through.
 const ROUNDS: [&str; 2] = ["/training/max_epochs", "/training/steps"];
 /// Parameters of the same names and others that a round takes no longer for.
-const COST_NOTHING: [&str; 10] = [
+const COST_NOTHING: [&str; 11] = [
+    "epochs",
     "max_epochs",
     "steps",
     "lr",
@@ -40,6 +41,10 @@ const LATEST: usize = 9;
 
 /// How many rounds a node's parameters ask for; `None` where it trains nothing.
 pub fn rounds(node: &Node) -> Option<u64> {
+    // A trial goes on from one epoch to another.
+    if let [Some(from), Some(until)] = ["from", "until"].map(|key| node.params["epochs"][key].as_u64()) {
+        return Some(until - from.min(until));
+    }
     ROUNDS.into_iter().find_map(|pointer| node.params.pointer(pointer)?.as_u64())
 }
 

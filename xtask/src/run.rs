@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use affekt_graph::{Observer, Outcome, Resources, RunOptions, Walk, WorkerCommand};
+use affekt_graph::{NodeId, Observer, Outcome, Resources, RunOptions, State, Walk, WorkerCommand};
 
 use crate::exit::{Exit, Stop, error};
-use crate::journalist::{Journalist, Quiet};
+use crate::journalist::{Journalist, Quiet, Summary};
 use crate::lab::{Asked, Lab, is_there, unknown_node};
 use crate::out::out;
 use crate::run_folder::RunFolder;
@@ -80,6 +80,9 @@ fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result
         Outcome::Failed => {
             eprintln!("{}", summary.failures.trim_end());
             eprintln!("the journal is {}", folder.path().join("journal.jsonl").display());
+            if arguments.keep_going && arguments.only.is_none() {
+                report_the_rest((lab, &walk), arguments, interrupted, &folder, &summary)?;
+            }
             return Ok(Exit::Failed);
         }
         Outcome::Done => {}
@@ -93,6 +96,45 @@ fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result
     folder.finish()?;
     out!("{}", folder.path().join("report.html").display());
     Ok(Exit::Done)
+}
+
+/// Reports the variants that came to their figures, where others failed. `latest` stays what it was: this run is not done.
+fn report_the_rest(
+    (lab, walk): (&Lab, &Walk<'_>),
+    arguments: &Arguments,
+    interrupted: &AtomicBool,
+    folder: &RunFolder,
+    summary: &Summary,
+) -> Result<(), Stop> {
+    let is_done = |node: &NodeId| {
+        let state = walk.graph().position(node).map(|at| &walk.states()[at]);
+        matches!(state, Some(State::Done { .. }))
+    };
+    let (done, failed): (Vec<_>, Vec<_>) = lab
+        .experiment
+        .variants
+        .iter()
+        .filter_map(|variant| Some((variant, variant.evaluate.as_ref()?)))
+        .partition(|(_, evaluate)| is_done(evaluate));
+    if done.is_empty() || failed.is_empty() {
+        return Ok(());
+    }
+    let failed = failed.into_iter().map(|(variant, _)| variant.id.clone()).collect();
+    let rest = Lab::open_without(&arguments.asked, failed)?;
+    let mut walk = rest.walk(None)?;
+    // All but the comparison of what is left is there.
+    let limits = Limits { cores: arguments.jobs, keep_going: false };
+    let mut failures = Quiet::default();
+    let outcome = walk_to_the_end(&rest, &mut walk, limits, interrupted, &mut failures, folder)?;
+    if !matches!(outcome, Outcome::Done) {
+        return Err(Stop::failed(failures.text()));
+    }
+    folder.write(&rest, &walk, summary)?;
+    eprintln!(
+        "the report is of the variants that did not fail, and says so; the same command tries the others again"
+    );
+    out!("{}", folder.path().join("report.html").display());
+    Ok(())
 }
 
 /// Runs what a command other than `run` needs to know: nodes of one name, in this process, without a journal.

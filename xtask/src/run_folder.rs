@@ -80,6 +80,7 @@ impl RunFolder {
             // In no key, as the same settings by hand give the same figures: it is said here, for every table.
             let profile = lab.experiment.profile.as_ref();
             metrics.about.stamps.extend(profile.map(|name| format!("made with profile `{name}`")));
+            metrics.about.stamps.extend(lab.left_out());
             variants.push(metrics);
             let part = finished.table(evaluate, "predictions", predictions::read)?;
             match by_task.iter_mut().find(|known| known.task == part.task) {

@@ -37,6 +37,8 @@ pub struct Environment {
     pub libtorch: String,
     /// Corpora to leave out, by folder name: those missing in a partial run.
     pub without: BTreeSet<String>,
+    /// Variants to leave out: those that failed, where the others are reported.
+    pub without_variants: BTreeSet<String>,
 }
 
 /// An experiment, ready to be planned.
@@ -162,7 +164,8 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     }
     let profiles = Profiles::read(&resolved, diagnostics);
     let profile = profiles.chosen_name();
-    let overlaid = overlay(&resolved, profiles.settings(profile), &given, diagnostics);
+    let mut overlaid = overlay(&resolved, profiles.settings(profile), &given, diagnostics);
+    overlaid.retain(|variant| !environment.without_variants.contains(&variant.id));
     let ids: Vec<String> = overlaid.iter().map(|variant| variant.id.clone()).collect();
     let shelves = Shelves::of(path, &environment.workspace);
     let mut compiler = Compiler { environment, drafts: Drafts::default() };
@@ -176,6 +179,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             continue;
         };
         settings.corpora.retain(|(corpus, _)| !environment.without.contains(corpus.card.folder_name()));
+        settings.baseline = settings.baseline.filter(|(id, _)| !environment.without_variants.contains(id));
         let pipeline = pipelines.read(&settings.pipeline, diagnostics);
         let steps = pipeline.map(|pipeline| {
             let shown = settings.pipeline.file_name().unwrap_or_default().to_string_lossy();

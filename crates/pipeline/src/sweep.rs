@@ -33,6 +33,7 @@ const MOST: usize = 10_000;
 pub fn read(sweep: &Node, diagnostics: &Diagnostics) -> Sweep {
     let Some(mut section) = Section::open(sweep, diagnostics, "`sweep`") else { return Sweep::default() };
     let mut axes: Vec<Vec<Point>> = Vec::new();
+    let is_empty = ["product", "zip", "include"].iter().all(|key| section.optional(key).is_none());
     let product = section.section("product", |product| {
         Some(read_entries(product).into_iter().map(|(key, values)| alone(&key, values)).collect::<Vec<_>>())
     });
@@ -44,7 +45,7 @@ pub fn read(sweep: &Node, diagnostics: &Diagnostics) -> Sweep {
     let included = combinations(section.optional("include"), "`include`");
     let span = section.span().clone();
     section.close();
-    if axes.is_empty() && included.is_empty() {
+    if is_empty {
         let error = Diagnostic::error(&span, "`sweep` goes over nothing");
         diagnostics.push(error.hint("give it `product: { path: [values] }`, `zip` or `include`"));
         return Sweep::default();
@@ -56,6 +57,7 @@ pub fn read(sweep: &Node, diagnostics: &Diagnostics) -> Sweep {
         return Sweep::default();
     }
     complain_of_twice(&axes, diagnostics);
+    // Without axes there is nothing to cross, or nothing that could be read, which has been said.
     let mut points = if axes.is_empty() { Vec::new() } else { crossed(&axes) };
     leave_out(&mut points, &excluded, diagnostics);
     add(&mut points, included, diagnostics);

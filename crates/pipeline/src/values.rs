@@ -61,7 +61,11 @@ impl Between {
             (true, true) => self.between(share).round(),
             (false, _) => self.between(share),
         };
-        number_node(number, self.is_whole, &self.span)
+        number_node(
+            if self.is_whole { number } else { to_digits(number, DRAWN_DIGITS) },
+            self.is_whole,
+            &self.span,
+        )
     }
 
     /// The number that lies this share of the way.
@@ -155,7 +159,14 @@ fn number_node(number: f64, is_whole: bool, span: &Span) -> Node {
 
 /// To twelve digits, so that 1e-5 times ten is 1e-4.
 fn rounded(number: f64) -> f64 {
-    format!("{number:.11e}").parse().unwrap_or(number)
+    to_digits(number, 12)
+}
+
+/// How many digits a drawn number has: as many as a person copies without a mistake.
+const DRAWN_DIGITS: usize = 4;
+
+fn to_digits(number: f64, digits: usize) -> f64 {
+    format!("{number:.*e}", digits - 1).parse().unwrap_or(number)
 }
 
 #[cfg(test)]
@@ -206,6 +217,7 @@ mod tests {
         }
         let log = drawn("x: { from: 1e-4, to: 1.0, scale: log }", 4000);
         assert!(log.iter().all(|value| (1e-4..=1.0).contains(value)));
+        assert!(log.iter().all(|value| format!("{value:e}").len() <= "1.234e-4".len()), "four digits");
         let below = log.iter().filter(|value| **value < 1e-2).count();
         assert!(
             (1880..2120).contains(&below),

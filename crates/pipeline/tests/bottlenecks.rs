@@ -44,6 +44,7 @@ fn told(from: &str, to: &str) -> String {
         device: "cpu".into(),
         libtorch: "2.11.0".into(),
         without: BTreeSet::new(),
+        without_variants: BTreeSet::new(),
     };
     let diagnostics = Diagnostics::new();
     let compiled = compile(&path, &environment, &diagnostics);

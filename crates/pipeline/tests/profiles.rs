@@ -50,6 +50,7 @@ fn compiled(experiment: &str, pipeline: &str, settings: &[&str]) -> (Option<Comp
         device: "cpu".into(),
         libtorch: "2.11.0".into(),
         without: BTreeSet::new(),
+        without_variants: BTreeSet::new(),
     };
     let diagnostics = Diagnostics::new();
     let compiled = compile(&path, &environment, &diagnostics);

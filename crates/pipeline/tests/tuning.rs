@@ -39,6 +39,7 @@ fn compiled(tune: &str, settings: &[&str]) -> (Option<Compiled>, String) {
         device: "cpu".into(),
         libtorch: "2.11.0".into(),
         without: BTreeSet::new(),
+        without_variants: BTreeSet::new(),
     };
     let diagnostics = Diagnostics::new();
     let compiled = compile(&path, &environment, &diagnostics);

@@ -88,9 +88,14 @@ pub(crate) fn search(tunings: &[Tuning], about: &Description, slug: &str) -> Opt
         _ => format!("{} a fold", plural(first.trials.len(), "trial")),
     };
     let folds = if tunings.len() == 1 { "the fold" } else { "each fold" };
+    // What is permitted under `unsafe` is true of searches too.
+    let read = match about.stamps.iter().any(|stamp| stamp == SELECTED_ON_TEST) {
+        true => format!("Settings were chosen on the test part of {folds}"),
+        false => format!("Settings were chosen on the dev part of {folds}; test rows were not read"),
+    };
     Some(Search {
         told: format!(
-            "{trials} ({}), judged by {}. Settings were chosen on the dev part of {folds}; test rows were not read. The \
+            "{trials} ({}), judged by {}. {read}. The \
              figures here are those that the choice was made by: the best of them is optimistic, and none is comparable \
              with a test figure.",
             first.search,
@@ -109,6 +114,9 @@ pub(crate) fn search(tunings: &[Tuning], about: &Description, slug: &str) -> Opt
             .collect(),
     })
 }
+
+/// The stamp of variants that chose on test rows.
+const SELECTED_ON_TEST: &str = "selected on test";
 
 impl Search {
     /// Its tables, in the order of the page.

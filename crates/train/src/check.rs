@@ -10,8 +10,8 @@ use crate::order::{Extent, Order};
 use crate::step::indivisible;
 use crate::training::refit_part;
 use crate::{
-    Batching, ClassWeights, Examples, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig,
-    TrainError, Training,
+    Batching, ClassWeights, Examples, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError,
+    Training,
 };
 
 /// Complains of the first thing that makes no training.

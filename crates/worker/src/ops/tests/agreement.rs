@@ -9,8 +9,8 @@ use affekt_models::{
 };
 use affekt_ops::train::DEFINITION;
 use affekt_train::{
-    Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimiser, Precision, Refit,
-    Schedule, Stages, Steps, Stopping, TrainConfig,
+    Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimiser, Precision, Refit, Schedule, Stages,
+    Steps, Stopping, TrainConfig,
 };
 
 use super::super::train::Params;
