@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::journal::Journal;
-use crate::lab::{Lab, Run, Running, TINY, signal};
+use crate::lab::{Lab, Run, TINY, signal};
 
 /// [`TINY`] with a search in every fold: nine settings for one epoch, three of them for three, one for nine, and a bracket
 /// that begins with three epochs.
@@ -63,19 +62,14 @@ fn killed_at_any_moment_it_chooses_the_same_and_ends_with_the_same_bytes() {
         let run = lab.run("tuned", &[]).expect(0);
         came_to(&lab, &run)
     };
-    let started =
-        |journal: &Journal, what: &str| journal.started().iter().filter(|id| id.contains(what)).count();
     let lab = tuned();
-    let moments: [&dyn Fn(&Running<'_>, &Journal) -> bool; 5] = [
-        &|_, journal| started(journal, "trial[") >= 5,
-        &|_, journal| started(journal, "epochs=3]") >= 3,
-        &|_, journal| started(journal, "epochs=9]") >= 1,
-        &|_, journal| started(journal, "choose[") >= 1,
-        &|_, journal| started(journal, "train[") >= 2,
-    ];
-    for is_now in moments {
+    // So many nodes of this name have started.
+    let moments = [("trial[", 5), ("epochs=3]", 3), ("epochs=9]", 1), ("choose[", 1), ("train[", 2)];
+    for (what, count) in moments {
         let mut running = lab.start("tuned", &[]);
-        running.wait_until(is_now);
+        running.wait_until(|_, journal| {
+            journal.started().iter().filter(|id| id.contains(what)).count() >= count
+        });
         signal(running.pid(), libc::SIGKILL);
         running.end();
     }

@@ -88,7 +88,7 @@ impl Judge {
             return None;
         }
         if self.last_epoch {
-            return epochs().last().and_then(|epoch| Some((epoch.number, self.monitor.of(epoch)?)));
+            return epochs().next_back().and_then(|epoch| Some((epoch.number, self.monitor.of(epoch)?)));
         }
         self.monitor.best(&epochs().copied().collect::<Vec<_>>())
     }

@@ -205,7 +205,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         for (corpus, _) in &settings.corpora {
             corpora.insert(corpus.card.folder_name().to_owned(), corpus.clone());
         }
-        drafted.push(compiler.draft(number, variant, settings, &wired, search.map(Arc::new)));
+        drafted.push(compiler.draft(number, variant, settings, &wired, search.map(Arc::new).as_ref()));
     }
     // A profile that is not chosen is laid over the file too, to see whether it fits.
     for other in profiles.own.iter().filter(|own| Some(own.name.name.as_str()) != profile) {
@@ -443,7 +443,7 @@ impl Compiler<'_> {
         overlaid: &Overlaid,
         settings: Settings,
         all_wired: &[Wired],
-        search: Option<Arc<Search>>,
+        search: Option<&Arc<Search>>,
     ) -> Drafted {
         let mut ingests = BTreeMap::new();
         for (corpus, _) in &settings.corpora {
@@ -502,7 +502,7 @@ impl Compiler<'_> {
             }
             let seeds = &settings.parting.seeds;
             let among = Among { variant: number, seeds, growth: &growth, points: &points };
-            let search = search.as_ref().filter(|search| search.step == wired.step.name);
+            let search = search.filter(|search| search.step == wired.step.name);
             let search = search.map(|search| self.draft_search(search, &params, wired, &among));
             tune = tune.or(search);
             let of_step = self.draft_step(&params, wired, search, &among);

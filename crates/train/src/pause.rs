@@ -68,5 +68,5 @@ pub fn train_until(
         Err(error) if error.is_astray() => history.push(run.astray()),
         Err(error) => return Err(error),
     }
-    Ok(Paused { history, state: run.state(Begun::default()).to_bytes(&settings)?, resumed })
+    Ok(Paused { history, state: run.state(Begun::default()).into_bytes(&settings)?, resumed })
 }

@@ -63,7 +63,7 @@ pub struct State {
 
 impl State {
     /// The file's bytes, for a training with these settings. Equal states give equal bytes.
-    pub fn to_bytes(self, settings: &str) -> Result<Vec<u8>, TrainError> {
+    pub fn into_bytes(self, settings: &str) -> Result<Vec<u8>, TrainError> {
         let mut tensors = NamedTensors::new();
         for (prefix, group) in [(NETWORK, self.network), (BEST, self.best), (OPTIMISER, self.optimiser)] {
             tensors.extend(group.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
@@ -140,7 +140,7 @@ impl<'a> StateFile<'a> {
             return Ok(());
         }
         let start = Instant::now();
-        let bytes = state()?.to_bytes(&self.settings)?;
+        let bytes = state()?.into_bytes(&self.settings)?;
         replace(&self.path(), &bytes).map_err(|source| TrainError::State { path: self.path(), source })?;
         self.written = Instant::now();
         if !self.resume.every.is_zero() {
