@@ -61,11 +61,7 @@ impl Between {
             (true, true) => self.between(share).round(),
             (false, _) => self.between(share),
         };
-        number_node(
-            if self.is_whole { number } else { to_digits(number, DRAWN_DIGITS) },
-            self.is_whole,
-            &self.span,
-        )
+        number_node(if self.is_whole { number } else { to_digits(number, SHORT) }, self.is_whole, &self.span)
     }
 
     /// The number that lies this share of the way.
@@ -139,7 +135,8 @@ fn read_range(section: &mut Section<'_>) -> Option<Values> {
             (0..=count as i32).map(|i| low * factor.powi(i)).collect()
         }
         (None, None, Some(points)) => {
-            (0..points).map(|i| between.between(i as f64 / (points - 1) as f64)).collect()
+            let inner = (1..points - 1).map(|i| between.between(i as f64 / (points - 1) as f64));
+            [low].into_iter().chain(inner.map(|number| to_digits(number, SHORT))).chain([high]).collect()
         }
         _ => {
             let hint =
@@ -162,8 +159,8 @@ fn rounded(number: f64) -> f64 {
     to_digits(number, 12)
 }
 
-/// How many digits a drawn number has: as many as a person copies without a mistake.
-const DRAWN_DIGITS: usize = 4;
+/// How many digits a number has that nobody wrote: as many as a person copies without a mistake.
+const SHORT: usize = 4;
 
 fn to_digits(number: f64, digits: usize) -> f64 {
     format!("{number:.*e}", digits - 1).parse().unwrap_or(number)
@@ -200,7 +197,10 @@ mod tests {
         assert_eq!(listed("x: { from: 1e-5, to: 1e-2, factor: 10 }"), "0.00001 0.0001 0.001 0.01");
         assert_eq!(listed("x: { from: 1, to: 16, factor: 2 }"), "1 2 4 8 16");
         assert_eq!(listed("x: { from: 0, to: 0.5, points: 6 }"), "0.0 0.1 0.2 0.3 0.4 0.5");
-        assert_eq!(listed("x: { from: 1e-4, to: 1e-2, points: 3, scale: log }"), "0.0001 0.001 0.01");
+        assert_eq!(
+            listed("x: { from: 1e-4, to: 1e-2, points: 5, scale: log }"),
+            "0.0001 0.0003162 0.001 0.003162 0.01"
+        );
     }
 
     #[test]
