@@ -39,7 +39,10 @@ const MOST: usize = 100_000;
 /// Reads a list or a range.
 pub fn read(field: Field<'_>, what: &str) -> Option<Values> {
     match &field.node.value {
-        Value::Map(_) => field.section(&format!("the range of {what}"), read_range),
+        Value::Map(_) => {
+            let read = |section: &mut Section<'_>| read_range(section, &field.node.span);
+            field.section(&format!("the range of {what}"), read)
+        }
         Value::List(_) => {
             let values: Vec<Node> = field.list().into_iter().map(|item| item.node.clone()).collect();
             check_list(&values, field, what).then_some(Values::Listed(values))
@@ -98,7 +101,8 @@ fn check_list(values: &[Node], field: Field<'_>, what: &str) -> bool {
     is_sound
 }
 
-fn read_range(section: &mut Section<'_>) -> Option<Values> {
+/// `span` is what is said to be wrong where one of its values is.
+fn read_range(section: &mut Section<'_>, span: &Span) -> Option<Values> {
     let (from, to) = (section.required("from"), section.required("to"));
     let scale = section.optional_one_of("scale", &[("linear", false), ("log", true)]);
     let step = section.optional_float("step", 1e-12..);
@@ -116,7 +120,6 @@ fn read_range(section: &mut Section<'_>) -> Option<Values> {
     if low >= high {
         return complain("the range is empty: `from` is not below `to`", "exchange the two");
     }
-    let span = section.span().clone();
     let between = Between { from: low, to: high, is_log, is_whole, span: span.clone() };
     let numbers: Vec<f64> = match (step, factor, points) {
         (None, None, None) => return Some(Values::Between(between)),
@@ -145,7 +148,7 @@ fn read_range(section: &mut Section<'_>) -> Option<Values> {
         }
     };
     let is_whole = is_whole && numbers.iter().all(|number| rounded(*number).fract() == 0.0);
-    Some(Values::Listed(numbers.into_iter().map(|number| number_node(number, is_whole, &span)).collect()))
+    Some(Values::Listed(numbers.into_iter().map(|number| number_node(number, is_whole, span)).collect()))
 }
 
 fn number_node(number: f64, is_whole: bool, span: &Span) -> Node {

@@ -157,6 +157,11 @@ fn mistakes_are_told() {
         &[],
         "expected a number between 1e-12 and 10, found `99`",
     );
+    said(
+        "{ by: grid, space: { lr: { from: 1e-2, to: 100, factor: 10 } } }",
+        &[],
+        "expected a number between 1e-12 and 10, found `{ from: 1e-2, to: 100, factor: 10 }",
+    );
     said("{ by: grid, space: { rl: [1e-2] } }", &[], "unknown variable `rl`");
     said(
         "{ by: grid, space: { bands: [32, 64] } }",
