@@ -16,6 +16,18 @@ pub(crate) fn nice(value: f64) -> f64 {
     steps.into_iter().map(|step| step * power).find(|top| *top >= value).unwrap_or(value)
 }
 
+/// Where a plot lies, in its own units.
+#[derive(Serialize, Clone, Copy)]
+pub(crate) struct Frame {
+    pub width: f64,
+    pub height: f64,
+    /// Between these and the two below lies what is drawn.
+    pub left: f64,
+    pub right: f64,
+    pub top: f64,
+    pub bottom: f64,
+}
+
 /// A line of the grid.
 #[derive(Serialize)]
 pub(crate) struct Tick {

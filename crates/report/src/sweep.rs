@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::ranking::{Ranked, ranked};
 use crate::report::{Axis, Judged, Report};
-use crate::scale::{Grid, Spread, Tick};
+use crate::scale::{Frame, Grid, Spread, Tick};
 use crate::table::{Cell, Column, Row, Table};
 use crate::text::{either, figure, percent, shortened, title, value};
 
@@ -34,17 +34,6 @@ struct Plot {
     medians: String,
     is_words: bool,
     is_logarithmic: bool,
-}
-
-/// Where a plot lies, in its own units.
-#[derive(Serialize, Clone, Copy)]
-struct Frame {
-    width: f64,
-    height: f64,
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
 }
 
 #[derive(Serialize)]

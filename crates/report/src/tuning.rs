@@ -7,7 +7,7 @@ use affekt_eval::Description;
 use serde::Serialize;
 
 use crate::report::Tuning;
-use crate::scale::{Grid, Spread, Tick};
+use crate::scale::{Frame, Grid, Spread, Tick};
 use crate::table::{Cell, Column, Row, Table};
 use crate::text::{capital, error, own_names, percent, plural, value};
 
@@ -57,17 +57,6 @@ struct Path {
     points: String,
     /// Where it ends.
     end: [String; 2],
-}
-
-/// Where a plot lies, in its own units.
-#[derive(Serialize)]
-struct Frame {
-    width: f64,
-    height: f64,
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
 }
 
 const FRAME: Frame =

@@ -1,12 +1,10 @@
 //! Profiles: what they win over and what wins over them, what they leave in keys, and what is said of wrong ones.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use affekt_config::Diagnostics;
 use affekt_graph::NodeId;
-use affekt_pipeline::{Compiled, Environment, compile};
+use affekt_pipeline::Compiled;
 use serde_json::{Value, json};
+
+use crate::compiled::compiled;
 
 const PIPELINE: &str = "\
 defaults: { lr: 1e-3, batch_size: 32, max_epochs: 100, bands: 64 }
@@ -38,25 +36,6 @@ variants:
   slow: { with.max_epochs: 50 }
   fast: {}
 ";
-
-fn compiled(experiment: &str, pipeline: &str, settings: &[&str]) -> (Option<Compiled>, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("own.yaml");
-    std::fs::write(&path, experiment).unwrap();
-    std::fs::write(folder.path().join("own-pipeline.yaml"), pipeline).unwrap();
-    let environment = Environment {
-        workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
-        settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
-        device: "cpu".into(),
-        libtorch: "2.11.0".into(),
-        without: BTreeSet::new(),
-        without_variants: BTreeSet::new(),
-    };
-    let diagnostics = Diagnostics::new();
-    let compiled = compile(&path, &environment, &diagnostics);
-    let told = diagnostics.to_string().replace(&format!("{}/", folder.path().display()), "");
-    (compiled, told)
-}
 
 fn sound(settings: &[&str]) -> Compiled {
     let (compiled, told) = compiled(EXPERIMENT, PIPELINE, settings);

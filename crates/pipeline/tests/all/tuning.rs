@@ -1,13 +1,11 @@
 //! What a search tries, and what is said of searches that make no sense.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use affekt_config::Diagnostics;
 use affekt_domain::Digest;
 use affekt_graph::{Context, Failure, Job, Node, Ops, Store, Walk};
-use affekt_pipeline::{Compiled, Environment, compile};
+use affekt_pipeline::Compiled;
 use serde_json::Value;
+
+use crate::compiled::compiled;
 
 const PIPELINE: &str = "\
 defaults: { lr: 1e-3, bands: 64, stopping: { kind: early, monitor: dev-uar } }
@@ -24,27 +22,12 @@ nodes:
   metrics: { op: evaluate, in: { predictions: predict } }
 ";
 
-fn compiled(tune: &str, settings: &[&str]) -> (Option<Compiled>, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("own.yaml");
+fn with_search(tune: &str, settings: &[&str]) -> (Option<Compiled>, String) {
     let experiment = format!(
         "name: own\ncorpora: {{ ravdess: }}\nuse: own-pipeline.yaml\ntune: {tune}\n\
          protocol: {{ kind: group-kfold, group: speaker, folds: 3, dev: next-fold, seeds: [1, 2] }}\n"
     );
-    std::fs::write(&path, experiment).unwrap();
-    std::fs::write(folder.path().join("own-pipeline.yaml"), PIPELINE).unwrap();
-    let environment = Environment {
-        workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
-        settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
-        device: "cpu".into(),
-        libtorch: "2.11.0".into(),
-        without: BTreeSet::new(),
-        without_variants: BTreeSet::new(),
-    };
-    let diagnostics = Diagnostics::new();
-    let compiled = compile(&path, &environment, &diagnostics);
-    let told = diagnostics.to_string().replace(&format!("{}/", folder.path().display()), "");
-    (compiled, told)
+    compiled(&experiment, PIPELINE, settings)
 }
 
 /// Ops that are never run.
@@ -62,7 +45,7 @@ impl Ops for Planned {
 
 /// The nodes of a plan: name, seed, parameters and names of what it reads.
 fn planned(tune: &str, settings: &[&str]) -> Vec<(String, Option<u64>, Value, Vec<String>)> {
-    let (compiled, told) = compiled(tune, settings);
+    let (compiled, told) = with_search(tune, settings);
     let graph = compiled.unwrap_or_else(|| panic!("{told}")).graph;
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
@@ -140,7 +123,7 @@ const FIXED: &[&str] =
 #[test]
 fn mistakes_are_told() {
     let said = |tune: &str, settings: &[&str], expected: &str| {
-        let (compiled, told) = compiled(tune, settings);
+        let (compiled, told) = with_search(tune, settings);
         assert!(compiled.is_none() && told.contains(expected), "{told}");
     };
     said("{ by: grid }", &[], "`tune` needs `space`");

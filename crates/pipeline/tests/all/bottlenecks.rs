@@ -1,10 +1,6 @@
 //! A network behind a `bottleneck` has to go on where that ends: what is said where it does not.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use affekt_config::Diagnostics;
-use affekt_pipeline::{Environment, compile};
+use crate::compiled::compiled;
 
 const PIPELINE: &str = "\
 nodes:
@@ -33,22 +29,8 @@ use: own-pipeline.yaml
 
 /// What is said of the pipeline with one piece of text for another.
 fn told(from: &str, to: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("own.yaml");
     assert!(PIPELINE.contains(from), "{from}");
-    std::fs::write(&path, EXPERIMENT).unwrap();
-    std::fs::write(folder.path().join("own-pipeline.yaml"), PIPELINE.replacen(from, to, 1)).unwrap();
-    let environment = Environment {
-        workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
-        settings: vec![],
-        device: "cpu".into(),
-        libtorch: "2.11.0".into(),
-        without: BTreeSet::new(),
-        without_variants: BTreeSet::new(),
-    };
-    let diagnostics = Diagnostics::new();
-    let compiled = compile(&path, &environment, &diagnostics);
-    let told = diagnostics.to_string();
+    let (compiled, told) = compiled(EXPERIMENT, &PIPELINE.replacen(from, to, 1), &[]);
     assert_eq!(compiled.is_none(), !told.is_empty(), "{told}");
     told
 }

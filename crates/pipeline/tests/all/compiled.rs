@@ -1,0 +1,27 @@
+//! An experiment of a test's own, compiled.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use affekt_config::Diagnostics;
+use affekt_pipeline::{Compiled, Environment, compile};
+
+/// What becomes of an experiment called `own`, which uses `own-pipeline.yaml`, and what is said of it.
+pub fn compiled(experiment: &str, pipeline: &str, settings: &[&str]) -> (Option<Compiled>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.yaml");
+    std::fs::write(&path, experiment).unwrap();
+    std::fs::write(folder.path().join("own-pipeline.yaml"), pipeline).unwrap();
+    let environment = Environment {
+        workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
+        settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
+        device: "cpu".into(),
+        libtorch: "2.11.0".into(),
+        without: BTreeSet::new(),
+        without_variants: BTreeSet::new(),
+    };
+    let diagnostics = Diagnostics::new();
+    let compiled = compile(&path, &environment, &diagnostics);
+    let told = diagnostics.to_string().replace(&format!("{}/", folder.path().display()), "");
+    (compiled, told)
+}

@@ -1,0 +1,6 @@
+//! Experiments compiled from YAML: what becomes of them, and what is said where they make no sense.
+
+mod bottlenecks;
+mod compiled;
+mod profiles;
+mod tuning;
