@@ -1,5 +1,8 @@
 //! Searches over settings: which trials go on, what is trained with the choice, and that nothing of it is lost.
 
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
 use serde_json::Value;
 
 use crate::lab::{Lab, Run, TINY, signal};
@@ -75,4 +78,26 @@ fn killed_at_any_moment_it_chooses_the_same_and_ends_with_the_same_bytes() {
     }
     let run = lab.run("tuned", &[]).expect(0);
     assert!(came_to(&lab, &run) == undisturbed, "another choice, or other bytes");
+}
+
+#[test]
+fn states_that_no_search_goes_on_from_are_swept_up_and_nothing_misses_them() {
+    let lab = tuned();
+    lab.run("tuned", &[]).expect(0);
+    let state = |trial: &str| {
+        let path =
+            lab.xtask(&["path", "tuned.yaml", &format!("trial[fold=1,{trial},epochs=1].state")]).expect(0);
+        lab.path(path.stdout.trim())
+    };
+    let (first, second) = (state("trial=1"), state("trial=2"));
+    lab.xtask(&["cache", "gc"]).expect(0);
+    assert!(first.is_file(), "it may be of a run in progress");
+    let days = SystemTime::now() - Duration::from_secs(3 * 24 * 3600);
+    for object in [&first, &second] {
+        File::open(object).unwrap().set_modified(days).unwrap();
+    }
+    let choice = lab.xtask(&["path", "tuned.yaml", "choose[fold=1].trials"]).expect(0).stdout;
+    lab.xtask(&["cache", "gc"]).expect(0);
+    assert!(!first.exists() && !second.exists() && lab.path(choice.trim()).is_file());
+    assert_eq!(lab.run("tuned", &[]).expect(0).ran(), [""; 0]);
 }

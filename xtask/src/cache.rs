@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use affekt_graph::Store;
+use affekt_ops::Kind;
 
 use crate::exit::{Exit, Stop};
 use crate::lab::print_json;
@@ -28,7 +29,7 @@ enum What {
     Du,
     /// Verify every byte; what is damaged is quarantined and computed again when needed
     Fsck,
-    /// Remove what no result names, the quarantine and leftovers of killed runs
+    /// Remove what no result names, the quarantine, leftovers of killed runs, and states of trials
     Gc,
 }
 
@@ -76,10 +77,16 @@ pub fn cache(arguments: &Arguments) -> Result<Exit, Stop> {
             Ok(Exit::Done)
         }
         What::Gc => {
-            out!("{} freed", size(store.gc()?));
+            out!("{} freed", size(store.gc(is_passing)?));
             Ok(Exit::Done)
         }
     }
+}
+
+/// What only a search in progress reads: states of trainings, of which there are many and which are large.
+fn is_passing(op: &str, output: &str) -> bool {
+    let outputs = affekt_ops::find(op).map_or(&[][..], |definition| definition.outputs);
+    outputs.iter().any(|known| known.name == output && known.kind == Kind::TrainingState)
 }
 
 fn size(bytes: u64) -> String {

@@ -103,7 +103,7 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// Asks that the objects of these nodes (of all that they yield, where they grow) be there at the end, also
+    /// Asks that the objects of these nodes (where they grow, of what others get of them) be there at the end, also
     /// where no other node reads them any more.
     #[must_use]
     pub fn keeping(mut self, nodes: impl IntoIterator<Item = NodeId>) -> Self {
@@ -309,7 +309,8 @@ impl<'a> Walk<'a> {
         self.graph.add(growth.nodes.clone())?;
         self.read.extend(growth.ports.values().flatten().map(|fruit| fruit.node().clone()));
         if self.kept.contains(&self.graph.nodes()[at].id) {
-            self.kept.extend(growth.nodes.iter().map(|node| node.id.clone()));
+            let fruits = growth.ports.values().flatten();
+            self.kept.extend(fruits.map(|fruit| fruit.node().clone()));
         }
         if let Work::Grow(rule) = &self.graph.nodes()[at].work {
             for node in &growth.nodes {

@@ -111,18 +111,21 @@ impl Store {
 
     /// Removes objects that no result names, the quarantine, what killed runs left half-written, and unfinished
     /// work that was finished elsewhere or given up. Returns the bytes freed. Results stay, and with them every
-    /// object they name.
+    /// object they name, but for the outputs (op, output) that are `passing`: of use to a run in progress alone, which
+    /// makes them again where it misses them.
     ///
     /// # Errors
     /// When it cannot be walked.
-    pub fn gc(&self) -> Result<u64, StoreError> {
+    pub fn gc(&self, passing: impl Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
         // A run in progress names its objects only when a node ends.
         let old = |path: &Path| age(path) > IN_PROGRESS;
         let records = self.records()?;
         let named: HashSet<Digest> = records
             .iter()
             .filter_map(|(_, record)| record.as_ref())
-            .flat_map(|record| record.outputs.iter().map(|output| output.digest))
+            .flat_map(|record| record.outputs.iter().map(move |output| (&record.op, output)))
+            .filter(|(op, output)| !passing(op, &output.name))
+            .map(|(_, output)| output.digest)
             .collect();
         let mut freed = 0;
         for (digest, path) in self.objects()? {
