@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use affekt_domain::{Example, Task};
+use affekt_features::interleaved;
 use affekt_graph::{Node, State};
 use affekt_report::Picture;
 use affekt_table::pictures::Pictures;
@@ -44,10 +45,4 @@ fn first_of(class: &String, class_of: &HashMap<String, String>, tables: &[Pictur
         }
     }
     None
-}
-
-/// Red, green, blue, one plane after the other, to pixels.
-fn interleaved(planes: &[u8]) -> Vec<u8> {
-    let plane = planes.len() / 3;
-    (0..plane).flat_map(|pixel| [0, 1, 2].map(|channel| planes[channel * plane + pixel])).collect()
 }

@@ -343,6 +343,15 @@ impl<'a> Field<'a> {
         items.iter().map(|item| Field::new(item, self.diagnostics)).collect()
     }
 
+    /// The items of a list, or this itself where it is none: what may be given alone.
+    #[must_use]
+    pub fn one_or_list(self) -> Vec<Field<'a>> {
+        match self.node.value {
+            Value::List(_) => self.list(),
+            _ => vec![self],
+        }
+    }
+
     /// What `read` makes of the mapping, called `what` in messages; closes the section.
     pub fn section<T>(self, what: &str, read: impl FnOnce(&mut Section<'a>) -> Option<T>) -> Option<T> {
         let mut section = Section::open(self.node, self.diagnostics, what)?;

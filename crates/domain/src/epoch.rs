@@ -1,5 +1,7 @@
 //! How a training went, epoch by epoch, and what on the dev part tells a better epoch from a worse one.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Stage;
@@ -76,10 +78,22 @@ impl Monitor {
         }
     }
 
+    /// The better figure first, and last what has none.
+    #[must_use]
+    pub fn order(self, a: Option<f64>, b: Option<f64>) -> Ordering {
+        match (a, b) {
+            (Some(a), Some(b)) if self.is_better(a, b) => Ordering::Less,
+            (Some(a), Some(b)) if self.is_better(b, a) => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            _ => Ordering::Equal,
+        }
+    }
+
     /// The first epoch with the best figure, and the figure.
     #[must_use]
-    pub fn best(self, epochs: &[Epoch]) -> Option<(u32, f64)> {
-        let figures = epochs.iter().filter_map(|epoch| Some((epoch.number, self.of(epoch)?)));
+    pub fn best<'e>(self, epochs: impl IntoIterator<Item = &'e Epoch>) -> Option<(u32, f64)> {
+        let figures = epochs.into_iter().filter_map(|epoch| Some((epoch.number, self.of(epoch)?)));
         figures.reduce(|best, new| if self.is_better(new.1, best.1) { new } else { best })
     }
 }

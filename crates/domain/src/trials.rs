@@ -2,19 +2,20 @@
 //!
 //! Trials are judged on the dev part of one fold. What stands here never saw a test row.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::Monitor;
 
 /// The trials of one fold: the whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trials {
     /// The version of this schema: 1.
     pub version: u32,
-    /// What trials are judged by: `dev-loss`, of which less is better, `dev-accuracy`, `dev-uar`, `dev-ccc`.
-    pub monitor: String,
+    /// What trials are judged by.
+    pub monitor: Monitor,
     /// How trials were picked: `hyperband`, `random`, `grid`.
     pub search: String,
     /// The number of the trial that was chosen.
@@ -80,12 +81,6 @@ impl TrialOutcome {
 }
 
 impl Trials {
-    /// Whether less of what trials are judged by is better.
-    #[must_use]
-    pub fn less_is_better(&self) -> bool {
-        self.monitor == "dev-loss"
-    }
-
     /// The trial that was chosen.
     #[must_use]
     pub fn chosen(&self) -> Option<&Trial> {
@@ -96,13 +91,7 @@ impl Trials {
     #[must_use]
     pub fn by_value(&self) -> Vec<&Trial> {
         let mut trials: Vec<&Trial> = self.trials.iter().collect();
-        trials.sort_by(|a, b| match (a.value, b.value) {
-            (Some(a), Some(b)) if self.less_is_better() => a.total_cmp(&b),
-            (Some(a), Some(b)) => b.total_cmp(&a),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        });
+        trials.sort_by(|a, b| self.monitor.order(a.value, b.value));
         trials
     }
 }
@@ -137,7 +126,7 @@ mod tests {
             trials.by_value().into_iter().map(|trial| trial.trial).collect()
         };
         assert_eq!(numbers(&trials), [2, 3, 4, 1]);
-        trials.monitor = "dev-loss".into();
+        trials.monitor = Monitor::DevLoss;
         assert_eq!(numbers(&trials), [4, 2, 3, 1]);
     }
 }

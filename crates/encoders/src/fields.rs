@@ -14,6 +14,17 @@ pub(crate) fn of(config: &impl Serialize) -> Map<String, Value> {
     }
 }
 
+/// The configuration with some fields set, whether or not the whole can be built.
+///
+/// # Errors
+/// When there is no such field, or a value is none for it.
+pub(crate) fn with<T: Serialize + DeserializeOwned + Clone>(
+    config: &T,
+    fields: &Map<String, Value>,
+) -> Result<T, ConfigError> {
+    fields.iter().try_fold(config.clone(), |config, (field, value)| set(&config, field, value))
+}
+
 /// The configuration with one field set, whether or not the whole can be built.
 ///
 /// # Errors

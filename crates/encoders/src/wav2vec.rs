@@ -83,9 +83,7 @@ impl Wav2VecConfig {
     /// # Errors
     /// When there is no such field, or the result cannot be built.
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
-        let config = fields
-            .iter()
-            .try_fold(self.clone(), |config, (field, value)| fields::set(&config, field, value))?;
+        let config = fields::with(self, fields)?;
         config.check()?;
         Ok(config)
     }

@@ -109,6 +109,21 @@ pub struct Candidate<'a> {
 }
 
 impl Pair {
+    /// What came out, where the two could be compared.
+    #[must_use]
+    pub const fn compared(&self) -> Option<&Compared> {
+        match &self.outcome {
+            Outcome::Compared(compared) => Some(compared),
+            Outcome::NotComparable(_) => None,
+        }
+    }
+
+    /// Whether McNemar's test was made.
+    #[must_use]
+    pub fn has_mcnemar(&self) -> bool {
+        self.compared().is_some_and(|compared| compared.mcnemar.is_some())
+    }
+
     /// What must be known to read the pair's figures, in words: empty for most.
     #[must_use]
     pub fn note(&self) -> String {

@@ -90,22 +90,15 @@ impl Judge {
         if self.last_epoch {
             return epochs().next_back().and_then(|epoch| Some((epoch.number, self.monitor.of(epoch)?)));
         }
-        self.monitor.best(&epochs().copied().collect::<Vec<_>>())
+        self.monitor.best(epochs())
     }
 
     /// The trials in the order of their figures, the best first; of equal ones the first, and last those without a figure.
     /// Positions in `figures`.
     #[must_use]
     pub fn ranking(self, figures: &[Option<f64>]) -> Vec<usize> {
-        use std::cmp::Ordering::{Equal, Greater, Less};
         let mut ranking: Vec<usize> = (0..figures.len()).collect();
-        ranking.sort_by(|&a, &b| match (figures[a], figures[b]) {
-            (Some(a), Some(b)) if self.monitor.is_better(a, b) => Less,
-            (Some(a), Some(b)) if self.monitor.is_better(b, a) => Greater,
-            (Some(_), None) => Less,
-            (None, Some(_)) => Greater,
-            _ => Equal,
-        });
+        ranking.sort_by(|&a, &b| self.monitor.order(figures[a], figures[b]));
         ranking
     }
 }
@@ -176,7 +169,7 @@ fn choose(
     all.sort_by_key(|trial| trial.trial);
     let Tried { trial, settings, params, .. } = &trials[best];
     let chosen = Chosen { version: 1, settings: settings.clone(), params: params.clone() };
-    let monitor = judged_by.monitor.name().to_owned();
+    let monitor = judged_by.monitor;
     Ok((chosen, Trials { version: 1, monitor, search: search.clone(), chosen: *trial, trials: all }))
 }
 
@@ -221,7 +214,7 @@ mod tests {
         let histories = [history(&[0.9, 0.4, 0.5]), history(&[0.95]), history(&[0.8, 0.4, f64::NAN])];
         let (chosen, told) = choose(&params, &histories).unwrap();
         assert_eq!(chosen.settings["lr"], 2);
-        assert_eq!((told.chosen, told.monitor.as_str()), (2, "dev-loss"));
+        assert_eq!((told.chosen, told.monitor), (2, Monitor::DevLoss));
         let rows: Vec<_> =
             told.trials.iter().map(|t| (t.trial, t.epochs, t.best_epoch, t.value, t.outcome)).collect();
         assert_eq!(

@@ -5,13 +5,13 @@ use affekt_config::{Diagnostic, Diagnostics};
 use affekt_ops::{bottleneck, train};
 use serde_json::Value;
 
-use crate::wiring::{Wire, Wired};
+use crate::wiring::Wired;
 
 /// Complains of trainings that unfreeze something else than the `bottleneck` that they read leaves out, or have another encoder.
 pub fn check(steps: &[Wired], diagnostics: &Diagnostics) -> bool {
     let mut is_sound = true;
     for wired in steps.iter().filter(|wired| wired.step.definition.name == train::DEFINITION.name) {
-        for source in port(wired, "features") {
+        for source in wired.port("features") {
             let base = steps.iter().find(|other| other.step.name == source.node);
             let is_bottleneck = |base: &&Wired| base.step.definition.name == bottleneck::DEFINITION.name;
             let Some(base) = base.filter(is_bottleneck) else { continue };
@@ -36,7 +36,7 @@ fn disagreements(training: &Wired, base: &Wired) -> Vec<(String, &'static str)> 
         let message = format!("`{name}` unfreezes {own}, and `{other}`, which it reads, leaves out {others}");
         found.push((message, "give both the same `unfreeze`"));
     }
-    if port(training, "encoder") != port(base, "encoder") {
+    if training.port("encoder") != base.port("encoder") {
         let message = format!("`{name}` and `{other}`, which it reads, have other encoders");
         found.push((message, "give both the same `encoder`: one continues the other"));
     }
@@ -46,10 +46,4 @@ fn disagreements(training: &Wired, base: &Wired) -> Vec<(String, &'static str)> 
 fn words(unfreeze: &Value) -> String {
     let one_of = |what: &str| unfreeze[what].as_u64().map(|count| format!("the last {count} {what}"));
     one_of("layers").or_else(|| one_of("blocks")).unwrap_or_else(|| "nothing".to_owned())
-}
-
-/// What flows into a port.
-fn port<'w>(wired: &'w Wired, name: &str) -> &'w [Wire] {
-    let ports = wired.step.definition.inputs.iter().zip(&wired.inputs);
-    ports.into_iter().find(|(port, _)| port.name == name).map_or(&[], |(_, wires)| wires)
 }

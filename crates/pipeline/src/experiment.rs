@@ -286,7 +286,7 @@ fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
         if step.params["training"]["stopping"]["kind"] != "early" {
             continue;
         }
-        if !wired.reads("dev") {
+        if wired.port("dev").is_empty() {
             let message = format!("`{}` stops early by a dev part, and reads none", step.name);
             diagnostics.push(
                 Diagnostic::error(&step.span, message)
@@ -319,7 +319,7 @@ fn check_search(
 ) {
     let Some(tuned) = wired.iter().find(|wired| wired.step.name == search.step) else { return };
     let on_test = tuned.relies_on.contains(&Permission::SelectionOnTest);
-    if !tuned.reads("dev") {
+    if tuned.port("dev").is_empty() {
         let message = format!("`tune` chooses on a dev part, and `{}` reads none", search.step);
         let hint = format!("add `dev: split.dev` to the `in` of `{}`", search.step);
         diagnostics.push(Diagnostic::error(&tune.span, message).hint(hint));

@@ -1,6 +1,6 @@
 //! Published figures to set beside ours.
 
-use affekt_config::{Diagnostic, Field, Node, Section, Value, list_names, to_json};
+use affekt_config::{Diagnostic, Field, Node, Section, list_names, to_json};
 use affekt_eval::Measure;
 
 /// What a publication reports for a system like this one.
@@ -37,10 +37,6 @@ pub struct Cited {
 /// Those of one or several publications that speak of this variant: one mapping, or a list of them. `when` names the
 /// settings that a publication is about, so that a sweep has each figure beside the right cell.
 pub fn read(field: Field<'_>, variant: &Node) -> Vec<Published> {
-    let fields = match field.node.value {
-        Value::List(_) => field.list(),
-        _ => vec![field],
-    };
     let speaking = |field: Field<'_>| {
         field.section("`published`", |section| {
             let is_meant = is_about(section, variant);
@@ -48,7 +44,7 @@ pub fn read(field: Field<'_>, variant: &Node) -> Vec<Published> {
             is_meant.then_some(published)
         })
     };
-    fields.into_iter().filter_map(speaking).collect()
+    field.one_or_list().into_iter().filter_map(speaking).collect()
 }
 
 /// Other systems, in the order of the file.

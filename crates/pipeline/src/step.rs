@@ -254,11 +254,7 @@ fn check_enrolment(
 fn read_axes(section: &mut Section<'_>) -> BTreeSet<Axis> {
     let choices = [("fold", Axis::Fold), ("seed", Axis::Seed)];
     let Some(field) = section.optional("per") else { return BTreeSet::new() };
-    let fields = match field.node.value {
-        Value::List(_) => field.list(),
-        _ => vec![field],
-    };
-    fields.into_iter().filter_map(|field| field.one_of(&choices)).collect()
+    field.one_or_list().into_iter().filter_map(|field| field.one_of(&choices)).collect()
 }
 
 fn read_inputs(section: &mut Section<'_>, diagnostics: &Diagnostics) -> Vec<StepInput> {
@@ -276,10 +272,6 @@ fn read_inputs(section: &mut Section<'_>, diagnostics: &Diagnostics) -> Vec<Step
 }
 
 fn references(field: Field<'_>) -> Vec<Reference> {
-    let fields = match field.node.value {
-        Value::List(_) => field.list(),
-        _ => vec![field],
-    };
     let read = |field: Field<'_>| {
         let text = field.text()?;
         let (node, output) = match text.split_once('.') {
@@ -288,5 +280,5 @@ fn references(field: Field<'_>) -> Vec<Reference> {
         };
         Some(Reference { span: field.node.span.clone(), node: node.to_owned(), output })
     };
-    fields.into_iter().filter_map(read).collect()
+    field.one_or_list().into_iter().filter_map(read).collect()
 }

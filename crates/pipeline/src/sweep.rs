@@ -38,7 +38,7 @@ pub fn read(sweep: &Node, diagnostics: &Diagnostics) -> Sweep {
         Some(read_entries(product).into_iter().map(|(key, values)| alone(&key, values)).collect::<Vec<_>>())
     });
     axes.extend(product.unwrap_or_default());
-    for zip in section.optional("zip").map(mappings).unwrap_or_default() {
+    for zip in section.optional("zip").map(Field::one_or_list).unwrap_or_default() {
         axes.extend(zip.section("`zip`", |zip| Some(read_zip(zip))).flatten());
     }
     let excluded = combinations(section.optional("exclude"), "`exclude`");
@@ -140,14 +140,6 @@ fn read_zip(section: &mut Section<'_>) -> Option<Vec<Point>> {
     is_sound.then(|| (0..values.len()).map(point).collect())
 }
 
-/// One mapping, or a list of them.
-fn mappings(field: Field<'_>) -> Vec<Field<'_>> {
-    match field.node.value {
-        affekt_config::Value::List(_) => field.list(),
-        _ => vec![field],
-    }
-}
-
 fn combinations(field: Option<Field<'_>>, what: &str) -> Vec<Point> {
     let read = |field: Field<'_>| {
         field.section(what, |section| {
@@ -157,7 +149,7 @@ fn combinations(field: Option<Field<'_>>, what: &str) -> Vec<Point> {
             sound.then_some(point)
         })
     };
-    field.map(mappings).unwrap_or_default().into_iter().filter_map(read).collect()
+    field.map(Field::one_or_list).unwrap_or_default().into_iter().filter_map(read).collect()
 }
 
 /// Every point of each axis with every point of the others, the last axis running fastest.

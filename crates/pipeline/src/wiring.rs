@@ -40,10 +40,10 @@ pub struct Wired {
 }
 
 impl Wired {
-    /// Whether anything flows into a port.
-    pub fn reads(&self, port: &str) -> bool {
-        let ports = self.step.definition.inputs.iter().zip(&self.inputs);
-        ports.into_iter().any(|(known, from)| known.name == port && !from.is_empty())
+    /// What flows into a port.
+    pub fn port(&self, name: &str) -> &[Wire] {
+        let mut ports = self.step.definition.inputs.iter().zip(&self.inputs);
+        ports.find(|(port, _)| port.name == name).map_or(&[], |(_, wires)| wires)
     }
 }
 

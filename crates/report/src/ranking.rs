@@ -2,7 +2,7 @@
 //!
 //! Figures of another measure, or under another stamp, say something else: such variants are ranked among themselves.
 
-use affekt_eval::{Measure, Outcome, Pair};
+use affekt_eval::{Measure, Pair};
 
 use crate::comparison::paired_notes;
 use crate::headline::{interval_notes, meanings, other_measures, part_of, spread_notes};
@@ -144,11 +144,7 @@ impl<'a> Pairs<'a> {
     fn of(report: &'a Report) -> Self {
         let comparison = report.comparison.as_ref().filter(|comparison| comparison.baseline.is_some());
         let pairs: Vec<&Pair> = comparison.iter().flat_map(|comparison| &comparison.pairs).collect();
-        let has_mcnemar = |pair: &&Pair| match &pair.outcome {
-            Outcome::Compared(compared) => compared.mcnemar.is_some(),
-            Outcome::NotComparable(_) => false,
-        };
-        Self { have_mcnemar: pairs.iter().any(has_mcnemar), pairs }
+        Self { have_mcnemar: pairs.iter().any(|pair| pair.has_mcnemar()), pairs }
     }
 
     fn of_variant(&self, id: &str) -> Option<&'a Pair> {
@@ -158,10 +154,7 @@ impl<'a> Pairs<'a> {
 
 /// Difference, interval and corrected p of a pair; nothing of the baseline itself.
 fn differences(pair: Option<&Pair>, have_mcnemar: bool) -> Vec<Cell> {
-    let compared = pair.and_then(|pair| match &pair.outcome {
-        Outcome::Compared(compared) => Some(compared),
-        Outcome::NotComparable(_) => None,
-    });
+    let compared = pair.and_then(Pair::compared);
     let bootstrap = compared.and_then(|compared| compared.bootstrap.as_ref());
     let p = |p: Option<f64>| p.map_or_else(Cell::none, |p| Cell::figure(p_value(p), p));
     let mut cells = vec![

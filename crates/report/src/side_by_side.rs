@@ -1,7 +1,7 @@
 //! Finished runs side by side, as text for a terminal.
 
 use affekt_domain::Task;
-use affekt_eval::{Comparison, Conditions, Outcome, Pair, Ranked, SideBySide};
+use affekt_eval::{Comparison, Conditions, Pair, Ranked, SideBySide};
 
 use crate::text::{count, figure, p_value, plural, range, signed, title, value};
 
@@ -97,10 +97,7 @@ fn none() -> String {
 }
 
 fn has_mcnemar(comparison: &Comparison) -> bool {
-    comparison.pairs.iter().any(|pair| match &pair.outcome {
-        Outcome::Compared(compared) => compared.mcnemar.is_some(),
-        Outcome::NotComparable(_) => false,
-    })
+    comparison.pairs.iter().any(Pair::has_mcnemar)
 }
 
 /// Difference to the baseline, its interval and the corrected p of each test.
@@ -108,7 +105,7 @@ fn differences(comparison: &Comparison, name: &str, has_mcnemar: bool) -> Vec<St
     let Some(pair) = comparison.pairs.iter().find(|pair| pair.a == name) else {
         return vec!["baseline".into()];
     };
-    let Outcome::Compared(compared) = &pair.outcome else { return Vec::new() };
+    let Some(compared) = pair.compared() else { return Vec::new() };
     let bootstrap = compared.bootstrap.as_ref();
     let interval = |ends: [f64; 2]| ends.map(|end| signed(100.0 * end)).join(" to ");
     let mut cells = vec![

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use affekt_domain::{Trial, TrialOutcome, Trials};
+use affekt_domain::{Monitor, Trial, TrialOutcome, Trials};
 use affekt_eval::Description;
 use serde::Serialize;
 
@@ -77,14 +77,11 @@ pub(crate) fn search(tunings: &[Tuning], about: &Description, slug: &str) -> Opt
         _ => format!("{} a fold", plural(first.trials.len(), "trial")),
     };
     let folds = if tunings.len() == 1 { "the fold" } else { "each fold" };
-    // What is permitted under `unsafe` is true of searches too.
-    let read = match about.stamps.iter().any(|stamp| stamp == SELECTED_ON_TEST) {
-        true => format!("Settings were chosen on the test part of {folds}"),
-        false => format!("Settings were chosen on the dev part of {folds}; test rows were not read"),
-    };
+    let part = chosen_on(about);
+    let unread = if part == "dev" { "; test rows were not read" } else { "" };
     Some(Search {
         told: format!(
-            "{trials} ({}), judged by {}. {read}. The \
+            "{trials} ({}), judged by {}. Settings were chosen on the {part} part of {folds}{unread}. The \
              figures here are those that the choice was made by: the best of them is optimistic, and none is comparable \
              with a test figure.",
             first.search,
@@ -104,8 +101,10 @@ pub(crate) fn search(tunings: &[Tuning], about: &Description, slug: &str) -> Opt
     })
 }
 
-/// The stamp of variants that chose on test rows.
-const SELECTED_ON_TEST: &str = "selected on test";
+/// The part that settings were chosen on: what is permitted under `unsafe` is true of searches too.
+fn chosen_on(about: &Description) -> &'static str {
+    if about.stamps.iter().any(|stamp| stamp == "selected on test") { "test" } else { "dev" }
+}
 
 impl Search {
     /// Its tables, in the order of the page.
@@ -116,10 +115,10 @@ impl Search {
 
 /// `dev accuracy`.
 fn monitor(trials: &Trials) -> String {
-    match trials.monitor.as_str() {
-        "dev-uar" => "dev UAR".into(),
-        "dev-ccc" => "dev CCC".into(),
-        other => other.replace('-', " "),
+    match trials.monitor {
+        Monitor::DevUar => "dev UAR".into(),
+        Monitor::DevCcc => "dev CCC".into(),
+        Monitor::DevLoss | Monitor::DevAccuracy => trials.monitor.name().replace('-', " "),
     }
 }
 
@@ -133,9 +132,14 @@ fn setting(trial: &Trial, path: &str) -> Cell {
     trial.settings.get(path).map_or_else(Cell::none, |known| Cell::text(value(known)))
 }
 
+/// Whether what trials are judged by is no share, and less of it is better.
+fn is_loss(trials: &Trials) -> bool {
+    trials.monitor == Monitor::DevLoss
+}
+
 /// What a trial reached, as it is printed.
 fn figure(trials: &Trials, value: f64) -> String {
-    if trials.less_is_better() { error(value) } else { percent(value) }
+    if is_loss(trials) { error(value) } else { percent(value) }
 }
 
 fn reached(trials: &Trials, value: Option<f64>) -> Cell {
@@ -169,7 +173,7 @@ fn chosen(tunings: &[Tuning], about: &Description, slug: &str) -> Table {
         [_, _, ..] => " Folds chose differently.",
         _ => "",
     };
-    let about_all = format!("What was chosen on the dev part.{agree}");
+    let about_all = format!("What was chosen on the {} part.{agree}", chosen_on(about));
     Table::new(format!("chosen-{slug}"), "Settings chosen", about_all, "Fold", columns)
         .of_results(Some(about))
         .rows(None, rows)
@@ -192,7 +196,7 @@ fn table(fold: u32, trials: &Trials, about: &Description, slug: &str) -> Table {
         cells.push(Cell::text(trial.outcome.name()).strong_if(is_chosen));
         Row::new(trial.trial.to_string(), cells)
     };
-    let unit = if trials.less_is_better() { "the lowest" } else { "in percent, the highest" };
+    let unit = if is_loss(trials) { "the lowest" } else { "in percent, the highest" };
     let told = format!("The best {} of any epoch, {unit} first.", monitor(trials));
     Table::new(format!("trials-{slug}-{fold}"), format!("Trials of fold {fold}"), told, "Trial", columns)
         .of_results(Some(about))
@@ -205,9 +209,9 @@ fn plot(trials: &Trials) -> Option<Plot> {
         trials.trials.iter().map(|trial| (trial, way(trial))).filter(|(_, way)| !way.is_empty()).collect();
     let points = || ways.iter().flat_map(|(_, way)| way);
     points().next()?;
-    let in_percent = |value: f64| if trials.less_is_better() { value } else { 100.0 * value };
+    let in_percent = |value: f64| if is_loss(trials) { value } else { 100.0 * value };
     let values = points().map(|(_, value)| in_percent(*value));
-    let grid = if trials.less_is_better() { Grid::of(values) } else { Grid::of_percents(values) };
+    let grid = if is_loss(trials) { Grid::of(values) } else { Grid::of_percents(values) };
     let spread = Spread::of(points().map(|(epochs, _)| f64::from(*epochs)));
     let (left, right) = (FRAME.left + INSET, FRAME.right - INSET);
     let x = |epochs: u32| left + spread.share(f64::from(epochs)) * (right - left);

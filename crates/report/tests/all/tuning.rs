@@ -1,6 +1,6 @@
 //! A made-up search by Hyperband in two folds.
 
-use affekt_domain::{Rung, Trial, TrialOutcome, Trials};
+use affekt_domain::{Monitor, Rung, Trial, TrialOutcome, Trials};
 use affekt_report::{Report, Tuning, html, markdown, tables};
 use serde_json::Value;
 
@@ -11,15 +11,16 @@ use crate::{SMALL, STAMP};
 /// Two variants of which the stamped one was searched for: 15 trials in one fold, 25 in the other.
 pub fn tuned() -> Report {
     let mut report = report(SMALL);
-    let searched = |fold, number, monitor: &str| Tuning { fold, trials: trials(fold, number, monitor) };
-    report.variants[0].tunings = vec![searched(1, 15, "dev-accuracy"), searched(2, 25, "dev-accuracy")];
-    report.variants[1].tunings = vec![searched(1, 6, "dev-loss")];
+    let searched = |fold, number, monitor: Monitor| Tuning { fold, trials: trials(fold, number, monitor) };
+    report.variants[0].tunings =
+        vec![searched(1, 15, Monitor::DevAccuracy), searched(2, 25, Monitor::DevAccuracy)];
+    report.variants[1].tunings = vec![searched(1, 6, Monitor::DevLoss)];
     report
 }
 
-fn trials(fold: u32, number: u32, monitor: &str) -> Trials {
+fn trials(fold: u32, number: u32, monitor: Monitor) -> Trials {
     let mut random = Random(u64::from(fold) * 7 + u64::from(number));
-    let less_is_better = monitor == "dev-loss";
+    let less_is_better = monitor == Monitor::DevLoss;
     let mut trials: Vec<Trial> = (1..=number)
         .map(|trial| {
             let rungs = match trial % 5 {
@@ -54,8 +55,7 @@ fn trials(fold: u32, number: u32, monitor: &str) -> Trials {
     // One went astray at once.
     trials[1].value = None;
     trials[1].rungs[0].value = None;
-    let mut all =
-        Trials { version: 1, monitor: monitor.into(), search: "hyperband".into(), chosen: 0, trials };
+    let mut all = Trials { version: 1, monitor, search: "hyperband".into(), chosen: 0, trials };
     let best = all.by_value()[0].trial;
     all.chosen = best;
     all.trials[best as usize - 1].outcome = TrialOutcome::Chosen;

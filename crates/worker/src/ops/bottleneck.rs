@@ -7,7 +7,8 @@ use affekt_ops::bottleneck::Params;
 use affekt_ops::table;
 use affekt_table::features::FeatureWriter;
 use affekt_table::pictures::Pictures;
-use tch::{Device, Tensor};
+use affekt_torch::{TorchError, filled_bytes};
+use tch::Device;
 
 use crate::encoder;
 
@@ -63,11 +64,14 @@ fn write(
             return Err(Failure::Cancelled);
         }
         context.progress(rows[0] as u64, pictures.len() as u64, "pictures");
-        let mut pixels = Vec::new();
-        for &row in rows {
-            pixels.extend_from_slice(pictures.pixels(row).map_err(damaged)?);
-        }
-        let xs = Tensor::from_slice(&pixels).view([rows.len() as i64, channels, height, width]);
+        let of_rows: Vec<&[u8]> =
+            rows.iter().map(|&row| pictures.pixels(row)).collect::<Result<_, _>>().map_err(damaged)?;
+        let xs = filled_bytes(&[rows.len() as i64, channels, height, width], |pixels| {
+            let size = pixels.len() / of_rows.len();
+            pixels.chunks_exact_mut(size).zip(&of_rows).for_each(|(row, own)| row.copy_from_slice(own));
+            Ok::<_, TorchError>(())
+        })
+        .map_err(|error| Failure::because(&error))?;
         let features = base.forward(&xs).map_err(|error| Failure::because(&error))?; // [batch, channels, places]
         let values =
             Vec::<f32>::try_from(features.flatten(0, -1)).map_err(|error| Failure::because(&error))?;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use affekt_graph::{Context, Failure, Job};
+use affekt_graph::{Context, Failure, Job, Object};
 use affekt_models::NetworkConfig;
 use affekt_ops::table;
 use affekt_train::{TrainConfig, train_until};
@@ -36,25 +36,44 @@ struct Epochs {
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let Params { network, training, select_on_test, epochs: Epochs { from, until } } =
         affekt_ops::params(job)?;
-    let begun =
-        job.open("state")?.first().map(|object| Ok::<_, Failure>(object.all()?.to_vec())).transpose()?;
+    let state = job.open("state")?;
+    let begun = state.first().map(Object::all).transpose()?;
     if begun.is_some() != (from > 0) {
         let message =
             format!("a trial from epoch {from} needs the state after that epoch, and no other does");
         return Err(Failure::Failed { message });
     }
     let params = train::Params { network, training, select_on_test };
+    let own = u64::from(until - from.min(until));
+    let context = &mut Counted { before: from.into(), own, context };
     let paused = with_training(job, params, device, |training, _, _| {
-        let mut epochs = u64::from(until);
-        let paused = train_until(training, until, begun.as_deref(), &mut |progress| {
+        let mut epochs = own;
+        let paused = train_until(training, until, begun, &mut |progress| {
             tell(&progress, &mut epochs, context);
             ControlFlow::Continue(())
         });
         let paused = paused.map_err(|error| failed(&error))?;
-        tell_state(&paused.resumed, epochs, context);
+        tell_state(&paused.resumed, u64::from(until), context);
         Ok(paused)
     })?;
     affekt_table::history::write(job.output("history")?, &paused.history).map_err(table::unwritten)?;
     let path = job.output("state")?;
     std::fs::write(path, paused.state).map_err(|error| Failure::unwritten(path, &error))
+}
+
+/// Counts the epochs of a trial without those that an earlier one did.
+struct Counted<'c> {
+    before: u64,
+    own: u64,
+    context: &'c mut dyn Context,
+}
+
+impl Context for Counted<'_> {
+    fn progress(&mut self, done: u64, _: u64, note: &str) {
+        self.context.progress(done.saturating_sub(self.before), self.own, note);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.context.cancelled()
+    }
 }
