@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::batches::Loader;
-    use crate::{Examples, Target};
+    use crate::{Dataset, Target};
 
     const SHAPE: [usize; 3] = [3, 9, 13];
     const ALL: Augment = Augment { flip: Flip::Horizontal, rotation: 20.0, zoom: 0.2 };
@@ -140,11 +140,11 @@ mod tests {
 
         fn plain(&self) -> Loader<'_> {
             let device = Device::Cpu;
-            Loader { examples: self, standardiser: None, window: None, augmentation: None, device }
+            Loader { dataset: self, standardiser: None, window: None, augmentation: None, device }
         }
     }
 
-    impl Examples for Pictures {
+    impl Dataset for Pictures {
         fn len(&self) -> usize {
             self.0.len()
         }

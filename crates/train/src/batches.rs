@@ -11,11 +11,11 @@ use tch::{Device, Kind, Tensor};
 
 use crate::augment::{Augmentation, Distortion, resampled};
 use crate::crop::Window;
-use crate::{Examples, Target, TrainError};
+use crate::{Dataset, Target, TrainError};
 
 /// Makes tensors of some examples on a device.
 pub struct Loader<'a> {
-    pub examples: &'a dyn Examples,
+    pub dataset: &'a dyn Dataset,
     pub standardiser: Option<&'a Standardiser>,
     /// What is taken of each waveform, where not all of it.
     pub window: Option<Window>,
@@ -45,7 +45,7 @@ pub fn ahead<T: Send>(
 impl Loader<'_> {
     /// What a network reads of these rows.
     pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
-        match self.examples.input() {
+        match self.dataset.input() {
             InputShape::Frames(shape) => Ok(Inputs::frames(self.frames(rows, shape)?)),
             InputShape::Pictures(shape) => Ok(Inputs::pictures(self.pictures(rows, shape)?)),
             InputShape::Waveforms => self.clips(rows, &self.pieces(rows)),
@@ -63,15 +63,14 @@ impl Loader<'_> {
     }
 
     fn distortion(&self, row: usize) -> Option<Distortion> {
-        self.augmentation
-            .map(|augmentation| augmentation.of(self.examples.name(row), self.examples.copy(row)))
+        self.augmentation.map(|augmentation| augmentation.of(self.dataset.name(row), self.dataset.copy(row)))
     }
 
     /// What is to be said of these rows: classes `[rows]` or values `[rows, outputs]`.
     pub fn targets(&self, rows: &[usize]) -> Result<Tensor, TrainError> {
         let (mut classes, mut values) = (Vec::new(), Vec::new());
         for &row in rows {
-            match self.examples.target(row) {
+            match self.dataset.target(row) {
                 Target::Class(class) => classes.push(class),
                 Target::Values(of_row) => values.extend_from_slice(of_row),
             }
@@ -88,13 +87,13 @@ impl Loader<'_> {
         let size = bands * frames;
         let xs = filled(&[rows.len() as i64, bands as i64, frames as i64], |values| {
             rows.iter().zip(values.chunks_exact_mut(size)).try_for_each(|(&row, values)| {
-                let found = self.examples.values(row);
+                let found = self.dataset.values(row);
                 if found.len() != size {
                     return Err(TrainError::Frames { row, found: found.len(), expected: size });
                 }
                 values.copy_from_slice(found);
                 let Some(standardiser) = self.standardiser else { return Ok(()) };
-                let applied = standardiser.apply(self.examples.speaker(row), shape, values);
+                let applied = standardiser.apply(self.dataset.speaker(row), shape, values);
                 applied.map_err(|source| TrainError::Standardise { row, source })
             })
         })?;
@@ -108,7 +107,7 @@ impl Loader<'_> {
         let shape = [rows.len(), channels, height, width].map(|side| side as i64);
         let xs = filled_bytes(&shape, |pixels| {
             rows.iter().zip(pixels.chunks_exact_mut(size)).try_for_each(|(&row, pixels)| {
-                let found = self.examples.pixels(row);
+                let found = self.dataset.pixels(row);
                 if found.len() != size {
                     return Err(TrainError::Frames { row, found: found.len(), expected: size });
                 }
@@ -135,12 +134,12 @@ impl Loader<'_> {
 
     fn taken(&self, rows: &[usize], most: usize) -> Vec<Range<usize>> {
         let of_row = |&row: &usize| {
-            let samples = self.examples.values(row).len();
+            let samples = self.dataset.values(row).len();
             match self.window {
                 None => 0..samples.min(most),
                 Some(window) => {
                     let samples_taken = window.samples.min(most);
-                    Window { samples: samples_taken, ..window }.of(self.examples.name(row), samples)
+                    Window { samples: samples_taken, ..window }.of(self.dataset.name(row), samples)
                 }
             }
         };
@@ -149,7 +148,7 @@ impl Loader<'_> {
 
     /// Pieces of the waveforms of these rows: `[rows, samples of the longest]`, zeros behind the others.
     pub fn clips(&self, rows: &[usize], pieces: &[Range<usize>]) -> Result<Inputs, TrainError> {
-        let of_row = |(&row, piece): (&usize, &Range<usize>)| &self.examples.values(row)[piece.clone()];
+        let of_row = |(&row, piece): (&usize, &Range<usize>)| &self.dataset.values(row)[piece.clone()];
         let clips: Vec<&[f32]> = rows.iter().zip(pieces).map(of_row).collect();
         let lengths: Vec<usize> = clips.iter().map(|clip| clip.len()).collect();
         let longest = lengths.iter().copied().max().unwrap_or(0);

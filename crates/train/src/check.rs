@@ -6,18 +6,18 @@ use affekt_models::{InputShape, Network};
 use affekt_torch::NamedTensors;
 use tch::Tensor;
 
-use crate::order::{Extent, Order};
+use crate::batch_sampler::{BatchSampler, TrainLength};
 use crate::step::indivisible;
 use crate::training::refit_part;
 use crate::{
-    Batching, ClassWeights, Examples, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError,
+    Batching, ClassWeights, Dataset, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError,
     Training,
 };
 
 /// Complains of the first thing that makes no training.
 pub fn check(training: &Training) -> Result<(), TrainError> {
     let config = training.config;
-    let examples = training.trained_on.examples();
+    let dataset = training.trained_on.dataset();
     check_numbers(config)?;
     check_task(config, training.task)?;
     check_inputs(training)?;
@@ -32,8 +32,8 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
     if config.drop_last && rows.len() < config.batch_size {
         return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.batch_size });
     }
-    let extent = Extent::Epochs(config.max_epochs);
-    config.schedule.check(Order::new(config, training.seed, examples, rows, extent).total())?;
+    let length = TrainLength::Epochs(config.max_epochs);
+    config.schedule.check(BatchSampler::new(config, training.seed, dataset, rows, length).total())?;
     match (training.selected_on, config.stopping) {
         (Some(part), _) => check_part(part, training.task),
         (None, Stopping::Early { .. }) => Err(TrainError::NoDevPart),
@@ -57,7 +57,7 @@ pub fn check_network(training: &Training, network: &mut Network) -> Result<(), T
     }
     let most = config
         .crop
-        .map_or(usize::MAX, |crop| crop.samples(training.trained_on.examples().rate_hz().unwrap_or(0)));
+        .map_or(usize::MAX, |crop| crop.samples(training.trained_on.dataset().rate_hz().unwrap_or(0)));
     if most < network.least_samples() {
         let seconds = config.crop.map_or(0.0, |crop| crop.seconds);
         return bad("crop.seconds", seconds.to_string(), "what makes a frame of the network at least");
@@ -74,10 +74,10 @@ pub fn check_lengths<R: PartRole>(part: &Part<R>, network: &Network) -> Result<(
     if network.input() != InputShape::Waveforms {
         return Ok(());
     }
-    let (examples, expected) = (part.examples(), network.least_samples());
-    let short = part.rows().iter().find(|&&row| examples.values(row).len() < expected.max(1));
+    let (dataset, expected) = (part.dataset(), network.least_samples());
+    let short = part.rows().iter().find(|&&row| dataset.values(row).len() < expected.max(1));
     short.map_or(Ok(()), |&row| {
-        let (name, found) = (examples.name(row).to_owned(), examples.values(row).len());
+        let (name, found) = (dataset.name(row).to_owned(), dataset.values(row).len());
         Err(TrainError::TooShort { name, found, expected })
     })
 }
@@ -168,10 +168,10 @@ fn check_loss(config: &TrainConfig, task: &Task) -> Result<(), TrainError> {
 
 /// Complains of a standardiser where there are no bands.
 pub fn check_standardiser(
-    examples: &dyn Examples,
+    dataset: &dyn Dataset,
     standardiser: Option<&Standardiser>,
 ) -> Result<(), TrainError> {
-    match examples.input() {
+    match dataset.input() {
         InputShape::Frames(_) => Ok(()),
         input if standardiser.is_some() => Err(TrainError::Unstandardisable(input)),
         InputShape::Waveforms | InputShape::Pictures(_) => Ok(()),
@@ -181,13 +181,13 @@ pub fn check_standardiser(
 /// Waveforms have a rate. What is about waveforms, or about pictures, is about nothing else.
 fn check_inputs(training: &Training) -> Result<(), TrainError> {
     let Training { config, standardiser, .. } = *training;
-    let examples = training.trained_on.examples();
-    check_standardiser(examples, standardiser)?;
-    match examples.input() {
+    let dataset = training.trained_on.dataset();
+    check_standardiser(dataset, standardiser)?;
+    match dataset.input() {
         InputShape::Waveforms | InputShape::Frames(_) if config.augment.is_some() => {
             bad("augment", "given".into(), "nothing, for the examples are no pictures: put `picture` before")
         }
-        InputShape::Waveforms if examples.rate_hz().is_none_or(|rate| rate == 0) => {
+        InputShape::Waveforms if dataset.rate_hz().is_none_or(|rate| rate == 0) => {
             bad("rate_hz", "missing".into(), "how many samples of the waveforms make a second")
         }
         InputShape::Waveforms => Ok(()),
@@ -240,7 +240,7 @@ fn name<R>(part: &Part<R>, row: usize) -> String
 where
     R: PartRole,
 {
-    part.examples().name(row).to_owned()
+    part.dataset().name(row).to_owned()
 }
 
 fn bad(name: &'static str, value: String, expected: &'static str) -> Result<(), TrainError> {

@@ -1,6 +1,6 @@
 //! From examples and a network's configuration to trained weights and predictions.
 //!
-//! A caller shows its data as [`Examples`]: values, target and role by row, wherever they lie. A [`Part`] is the
+//! A caller shows its data as [`Dataset`]: values, target and role by row, wherever they lie. A [`Part`] is the
 //! rows of one role, picked by that role and nothing else, so that [`train`] cannot be handed test rows.
 //! [`train`] gives [`Trained`] weights and the history of its epochs, [`train_until`] the state to go on from after some of
 //! them; [`predict`] gives a network's outputs for any part.
@@ -9,16 +9,16 @@
 //! started again with the same [`Resume`] folder.
 
 mod augment;
+mod batch_sampler;
 mod batches;
 mod check;
 mod config;
 mod crop;
+mod dataset;
 mod error;
-mod examples;
 pub mod kmeans;
 mod losses;
 mod objective;
-mod order;
 mod pause;
 mod predict;
 pub mod pretraining;
@@ -31,11 +31,11 @@ mod training;
 mod weights;
 
 pub use augment::{Augment, Flip};
+pub use batch_sampler::Batching;
 pub use config::{Loss, Optimiser, Precision, Refit, Stopping, TrainConfig};
 pub use crop::{Crop, CropAt};
+pub use dataset::{Dataset, Dev, DevPart, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
 pub use error::TrainError;
-pub use examples::{Dev, DevPart, Examples, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
-pub use order::Batching;
 pub use pause::{Paused, train_until};
 pub use predict::{BatchLimit, predict};
 pub use schedule::{Schedule, Stages, Steps};

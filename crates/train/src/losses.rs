@@ -2,14 +2,14 @@
 
 use tch::Tensor;
 
-use crate::{Examples, TrainError};
+use crate::{Dataset, TrainError};
 
 /// They are read so many at a time.
 const AT_ONCE: usize = 32;
 
 /// The losses of an epoch.
 pub struct Losses<'e> {
-    examples: &'e dyn Examples,
+    dataset: &'e dyn Dataset,
     epoch: u32,
     batches: &'e [Vec<usize>],
     unread: Vec<Unread>,
@@ -39,8 +39,8 @@ pub type PartLoss = (Tensor, f64);
 
 impl<'e> Losses<'e> {
     /// Those of an epoch of these batches, of which some were read already.
-    pub fn new(examples: &'e dyn Examples, epoch: u32, batches: &'e [Vec<usize>], read: Sums) -> Self {
-        Self { examples, epoch, batches, unread: Vec::new(), read }
+    pub fn new(dataset: &'e dyn Dataset, epoch: u32, batches: &'e [Vec<usize>], read: Sums) -> Self {
+        Self { dataset, epoch, batches, unread: Vec::new(), read }
     }
 
     /// Takes those of a batch's parts.
@@ -58,7 +58,7 @@ impl<'e> Losses<'e> {
         let losses = Vec::<f64>::try_from(Tensor::f_stack(&tensors, 0)?)?;
         for (loss, Unread { weight, batch, lr, .. }) in losses.into_iter().zip(self.unread.drain(..)) {
             if !loss.is_finite() {
-                let names = self.batches[batch].iter().map(|&row| self.examples.name(row).to_owned());
+                let names = self.batches[batch].iter().map(|&row| self.dataset.name(row).to_owned());
                 return Err(TrainError::NotFinite {
                     loss,
                     epoch: self.epoch,

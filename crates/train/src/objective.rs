@@ -2,7 +2,7 @@
 
 use tch::{Kind, Reduction, TchError, Tensor};
 
-use crate::{Examples, Loss, Target, TrainError, Training, TrainingPart};
+use crate::{Dataset, Loss, Target, TrainError, Training, TrainingPart};
 
 /// The loss of a training on its device.
 pub struct Objective {
@@ -38,9 +38,9 @@ impl Objective {
     }
 
     /// How much some rows weigh in a mean of losses.
-    pub fn weight(&self, examples: &dyn Examples, rows: &[usize]) -> f64 {
+    pub fn weight(&self, dataset: &dyn Dataset, rows: &[usize]) -> f64 {
         let Some((weights, _)) = &self.weights else { return rows.len() as f64 };
-        let of_row = |&row: &usize| match examples.target(row) {
+        let of_row = |&row: &usize| match dataset.target(row) {
             Target::Class(class) => weights[class as usize],
             Target::Values(_) => 1.0,
         };

@@ -56,16 +56,16 @@ pub fn predict_with<R: PartRole>(
     standardiser: Option<&Standardiser>,
     limit: BatchLimit,
 ) -> Result<Vec<Vec<f32>>, TrainError> {
-    let examples = part.examples();
-    if examples.input() != network.input() {
-        return Err(TrainError::Shape { examples: examples.input(), network: network.input() });
+    let dataset = part.dataset();
+    if dataset.input() != network.input() {
+        return Err(TrainError::Shape { examples: dataset.input(), network: network.input() });
     }
     check_lengths(part, network)?;
-    check_standardiser(examples, standardiser)?;
+    check_standardiser(dataset, standardiser)?;
     let _guard = tch::no_grad_guard();
     let device = network.device();
-    let loader = Loader { examples, standardiser, window: None, augmentation: None, device };
-    let mut outputs = vec![Vec::new(); examples.len()];
+    let loader = Loader { dataset, standardiser, window: None, augmentation: None, device };
+    let mut outputs = vec![Vec::new(); dataset.len()];
     ahead(
         &batches(part, limit),
         |rows| loader.inputs(rows),
@@ -107,13 +107,13 @@ fn halves(
 /// The rows of a part: features and pictures in order, waveforms by length, so that little is padding, the longest first, so that memory
 /// is used up at once or never.
 fn batches<R: PartRole>(part: &Part<R>, limit: BatchLimit) -> Vec<Vec<usize>> {
-    let (examples, most) = (part.examples(), limit.rows.max(1));
-    if examples.input() != InputShape::Waveforms {
+    let (dataset, most) = (part.dataset(), limit.rows.max(1));
+    if dataset.input() != InputShape::Waveforms {
         return part.rows().chunks(most).map(<[usize]>::to_vec).collect();
     }
-    let samples = (limit.seconds * f64::from(examples.rate_hz().unwrap_or(0))) as usize;
+    let samples = (limit.seconds * f64::from(dataset.rate_hz().unwrap_or(0))) as usize;
     let mut rows: Vec<(usize, usize)> =
-        part.rows().iter().map(|&row| (examples.values(row).len(), row)).collect();
+        part.rows().iter().map(|&row| (dataset.values(row).len(), row)).collect();
     rows.sort_by_key(|&(length, row)| (std::cmp::Reverse(length), row));
     let mut batches = Vec::new();
     let mut left = rows.as_slice();

@@ -8,12 +8,12 @@ use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
 use tch::{Device, Tensor};
 
 use crate::augment::Augmentation;
+use crate::batch_sampler::{BatchSampler, TrainLength};
 use crate::batches::{Loader, ahead};
 use crate::check::{check_network, not_finite};
 use crate::crop::Window;
 use crate::losses::{Losses, Sums};
 use crate::objective::Objective;
-use crate::order::{Extent, Order};
 use crate::predict::{BatchLimit, predict_with};
 use crate::scores::DevScores;
 use crate::state::{Begun, State, StateFile};
@@ -31,7 +31,7 @@ pub struct Run<'a> {
     trained_on: &'a TrainingPart<'a>,
     /// Epochs of this stage, at the most.
     max_epochs: u32,
-    order: Order,
+    sampler: BatchSampler,
     stepper: Stepper<'a>,
     encoder: Option<Accounting>,
     /// The epochs of all stages.
@@ -53,8 +53,8 @@ impl<'a> Run<'a> {
         max_epochs: u32,
     ) -> Result<Self, TrainError> {
         let Training { config, task, seed, device, .. } = *training;
-        let examples = trained_on.examples();
-        let mut network = training.network.build(&examples.input(), task.names().len(), seed, device)?;
+        let dataset = trained_on.dataset();
+        let mut network = training.network.build(&dataset.input(), task.names().len(), seed, device)?;
         let encoder = training.encoder.map(|checkpoint| network.load_encoder(checkpoint)).transpose()?;
         check_network(training, &mut network)?;
         let adam = AdamConfig {
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
         };
         let stepper = Stepper {
             config,
-            examples,
+            dataset,
             forward,
             parameters: network.trainable().into_values().collect(),
             optimiser: Adam::new(network.trainable(), adam),
@@ -78,7 +78,13 @@ impl<'a> Run<'a> {
             stage,
             trained_on,
             max_epochs,
-            order: Order::new(config, seed, examples, trained_on.rows(), Extent::Epochs(max_epochs)),
+            sampler: BatchSampler::new(
+                config,
+                seed,
+                dataset,
+                trained_on.rows(),
+                TrainLength::Epochs(max_epochs),
+            ),
             stepper,
             encoder,
             history: Vec::new(),
@@ -121,7 +127,7 @@ impl<'a> Run<'a> {
             let mut epoch = Epoch {
                 stage: self.stage,
                 number,
-                learning_rate: self.learning_rate(number, self.order.before(number + 1) - 1),
+                learning_rate: self.learning_rate(number, self.sampler.before(number + 1) - 1),
                 train_loss,
                 dev_loss: dev.map(|dev| dev.loss),
                 dev_accuracy: dev.and_then(|dev| dev.accuracy),
@@ -179,7 +185,7 @@ impl<'a> Run<'a> {
     /// What a step of an epoch learns with; steps are counted from 0 through all epochs.
     fn learning_rate(&self, epoch: u32, step: u64) -> f64 {
         let config = self.training.config;
-        config.lr * config.schedule.factor(step, self.order.total(), epoch - 1)
+        config.lr * config.schedule.factor(step, self.sampler.total(), epoch - 1)
     }
 
     /// One pass over the training part, or what is left of it. Gives the mean loss.
@@ -192,23 +198,23 @@ impl<'a> Run<'a> {
         let Training { config, seed, standardiser, device, .. } = *self.training;
         let Self { stage, max_epochs, .. } = *self;
         let begun = std::mem::take(&mut self.begun);
-        let examples = self.trained_on.examples();
+        let dataset = self.trained_on.dataset();
         let window = config.crop.map(|crop| {
-            let samples = crop.samples(examples.rate_hz().unwrap_or(0));
+            let samples = crop.samples(dataset.rate_hz().unwrap_or(0));
             Window { samples, at: crop.at, hop: 1, seed, epoch: number }
         });
         let augmentation = config.augment.map(|augment| Augmentation { augment, seed, epoch: number });
-        let loader = Loader { examples, standardiser, window, augmentation, device };
+        let loader = Loader { dataset, standardiser, window, augmentation, device };
         let make =
             |rows: &[usize]| Ok(Batch { inputs: loader.inputs(rows)?, targets: loader.targets(rows)? });
-        let batches = self.order.epoch(number);
+        let batches = self.sampler.epoch(number);
         let total = batches.len();
         let mut done = begun.batches;
-        let mut losses = Losses::new(examples, number, &batches, begun.losses);
+        let mut losses = Losses::new(dataset, number, &batches, begun.losses);
         let left = batches.get(done..).unwrap_or_default();
         ahead(left, make, |rows, Batch { inputs, targets }| {
             let batch = Batch { inputs: loader.distorted(rows, inputs)?, targets };
-            let lr = self.learning_rate(number, self.order.before(number) + done as u64);
+            let lr = self.learning_rate(number, self.sampler.before(number) + done as u64);
             let parts = self.stepper.parts;
             // Order, pieces, distortions and dropout are functions of seed, epoch and step, not of what came before: that is
             // what lets a resumed run go on as if nothing had happened.
@@ -234,7 +240,7 @@ impl<'a> Run<'a> {
     /// Complains of weights that are not finite.
     fn check_weights(&self, epoch: u32) -> Result<(), TrainError> {
         let Some(name) = not_finite(self.stepper.network.trainable())? else { return Ok(()) };
-        let lr = self.learning_rate(epoch, self.order.before(epoch + 1) - 1);
+        let lr = self.learning_rate(epoch, self.sampler.before(epoch + 1) - 1);
         Err(TrainError::WeightsNotFinite { name, epoch, lr })
     }
 
@@ -251,7 +257,7 @@ impl<'a> Run<'a> {
         }
         let not_finite = |outputs: &&Vec<f32>| outputs.iter().any(|value| !value.is_finite());
         let of_rows = part.rows().iter().zip(&outputs).filter(|(_, outputs)| not_finite(outputs));
-        let name = |row: usize| part.examples().name(row).to_owned();
+        let name = |row: usize| part.dataset().name(row).to_owned();
         Err(TrainError::DevNotFinite {
             loss: scores.loss,
             epoch,
@@ -305,7 +311,7 @@ impl<'a> Run<'a> {
         Epoch {
             stage: self.stage,
             number,
-            learning_rate: self.learning_rate(number, self.order.before(number)),
+            learning_rate: self.learning_rate(number, self.sampler.before(number)),
             train_loss: f64::NAN,
             dev_loss: None,
             dev_accuracy: None,

@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use crate::losses::PartLoss;
 use crate::objective::Objective;
-use crate::{Examples, Loss, Precision, TrainConfig, TrainError};
+use crate::{Dataset, Loss, Precision, TrainConfig, TrainError};
 
 /// How a network is applied: [`Network::forward_t`], but where tests use memory up.
 pub type Forward<'f> = dyn Fn(&Network, &Inputs, bool) -> Result<Tensor, ForwardError> + 'f;
@@ -17,7 +17,7 @@ pub type Forward<'f> = dyn Fn(&Network, &Inputs, bool) -> Result<Tensor, Forward
 /// What makes steps.
 pub struct Stepper<'a> {
     pub config: &'a TrainConfig,
-    pub examples: &'a dyn Examples,
+    pub dataset: &'a dyn Dataset,
     pub forward: &'a Forward<'a>,
     pub network: Network,
     /// The network's tensors that have gradients.
@@ -63,12 +63,12 @@ impl Stepper<'_> {
         if self.parts == 1 {
             return Ok(vec![self.part(rows, &batch.inputs, &batch.targets, 1.0)?]);
         }
-        let weight = self.objective.weight(self.examples, rows);
+        let weight = self.objective.weight(self.dataset, rows);
         let size = rows.len().div_ceil(self.parts);
         let mut losses = Vec::new();
         for (number, rows) in rows.chunks(size).enumerate() {
             let (start, count) = (number * size, rows.len());
-            let share = self.objective.weight(self.examples, rows) / weight;
+            let share = self.objective.weight(self.dataset, rows) / weight;
             let targets = batch.targets.f_narrow(0, start as i64, count as i64)?;
             losses.push(self.part(rows, &narrowed(&batch.inputs, start, count)?, &targets, share)?);
         }
@@ -96,7 +96,7 @@ impl Stepper<'_> {
         } else {
             loss.f_mul_scalar(share)?.f_backward()?;
         }
-        Ok((loss.f_detach()?, self.objective.weight(self.examples, rows)))
+        Ok((loss.f_detach()?, self.objective.weight(self.dataset, rows)))
     }
 
     /// Twice as many parts from now on, because memory was used up by a batch of so many rows.
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    impl Examples for Noise {
+    impl Dataset for Noise {
         fn len(&self) -> usize {
             self.0.len()
         }
@@ -214,14 +214,14 @@ mod tests {
     /// Trains, and lists where memory was used up.
     fn run(forward: &Forward, config: &TrainConfig) -> (Result<Trained, TrainError>, Vec<(usize, usize)>) {
         affekt_torch::device::set_threads(1);
-        let examples = Noise::new();
+        let dataset = Noise::new();
         let training = Training {
             network: &network(),
             config,
             encoder: None,
             task: &Task::Classes(["a", "b"].map(str::to_owned).into()),
             seed: 1,
-            trained_on: &TrainingPart::of(&examples),
+            trained_on: &TrainingPart::of(&dataset),
             selected_on: None,
             refitted_on: None,
             standardiser: None,
@@ -303,9 +303,9 @@ mod tests {
 
     #[test]
     fn used_up_memory_in_predicting_halves_the_batch() {
-        let examples = Noise::new();
-        let part = TrainingPart::of(&examples);
-        let network = network().build(&examples.input(), 2, 1, Device::Cpu).unwrap();
+        let dataset = Noise::new();
+        let part = TrainingPart::of(&dataset);
+        let network = network().build(&dataset.input(), 2, 1, Device::Cpu).unwrap();
         let forward = |network: &Network, inputs: &Inputs, train: bool| {
             if inputs.xs.size()[0] > 3 { used_up() } else { network.forward_t(inputs, train) }
         };

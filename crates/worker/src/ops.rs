@@ -2,13 +2,13 @@
 
 mod bottleneck;
 mod embed;
+mod feature_dataset;
 mod infer;
 mod kept;
 mod kmeans;
 mod labels;
 mod predict;
 mod pretrain;
-mod rows;
 mod state_model;
 mod states;
 mod stepping;

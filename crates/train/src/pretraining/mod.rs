@@ -7,15 +7,15 @@
 
 mod config;
 mod contrastive;
+mod frame_teacher;
 mod learner;
 mod masked;
 mod pseudo_labels;
 mod run;
-mod states;
 
 pub use config::PretrainConfig;
 pub use contrastive::{Contrastive, ContrastiveConfig, PaddedClips};
+pub use frame_teacher::FrameTeacher;
 pub use learner::{Clips, Learner, Learnt};
 pub use pseudo_labels::{FrameLabels, PseudoLabels, PseudoLabelsConfig};
 pub use run::{Pretrained, Pretraining, StepsDone, pretrain};
-pub use states::States;

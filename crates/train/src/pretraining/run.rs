@@ -9,11 +9,11 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::PretrainConfig;
 use super::learner::{Clips, Learner};
+use crate::batch_sampler::{BatchSampler, TrainLength};
 use crate::batches::{Loader, ahead};
 use crate::check::not_finite;
 use crate::crop::Window;
 use crate::losses::{Losses, Sums};
-use crate::order::{Extent, Order};
 use crate::run::copy;
 use crate::state::{Begun, State, StateFile};
 use crate::step::is_out_of_memory;
@@ -77,7 +77,7 @@ pub fn pretrain(
         Some(Err(why)) => StateOutcome::Ignored(why),
         Some(Ok(state)) => run.restore(state)?,
     };
-    while run.done() < run.order.epochs() {
+    while run.done() < run.sampler.epochs() {
         run.epoch(&mut file, progress)?;
     }
     run.finish(state)
@@ -87,7 +87,7 @@ struct Run<'a> {
     pretraining: &'a Pretraining<'a>,
     learner: &'a mut dyn Learner,
     optimiser: Adam,
-    order: Order,
+    sampler: BatchSampler,
     trained: usize,
     /// Rows that choose, sorted by length and put together as batches.
     held_out: Vec<Vec<usize>>,
@@ -101,12 +101,12 @@ impl<'a> Run<'a> {
     fn new(pretraining: &'a Pretraining<'a>, learner: &'a mut dyn Learner) -> Result<Self, TrainError> {
         let Pretraining { config, seed, trained_on, .. } = *pretraining;
         config.check()?;
-        let examples = trained_on.examples();
-        let rate_hz = examples.rate_hz().ok_or(TrainError::NoWaveforms)?;
+        let dataset = trained_on.dataset();
+        let rate_hz = dataset.rate_hz().ok_or(TrainError::NoWaveforms)?;
         let least = learner.least_samples();
-        let short = trained_on.rows().iter().find(|&&row| examples.values(row).len() < least);
+        let short = trained_on.rows().iter().find(|&&row| dataset.values(row).len() < least);
         if let Some(&row) = short {
-            let (name, found) = (examples.name(row).to_owned(), examples.values(row).len());
+            let (name, found) = (dataset.name(row).to_owned(), dataset.values(row).len());
             return Err(TrainError::TooShort { name, found, expected: least });
         }
         if config.crop.is_some_and(|crop| crop.samples(rate_hz) < least) {
@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
         if rows.is_empty() || (config.drop_last && rows.len() < config.batch_size) {
             return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.batch_size });
         }
-        held_out.sort_by_key(|&row| examples.values(row).len());
+        held_out.sort_by_key(|&row| dataset.values(row).len());
         let trainable = learner.trainable();
         if trainable.is_empty() {
             return Err(TrainError::AllFrozen);
@@ -132,7 +132,13 @@ impl<'a> Run<'a> {
         Ok(Self {
             pretraining,
             optimiser: Adam::new(trainable, adam),
-            order: Order::new(&config.batches(), seed, examples, &rows, Extent::Steps(config.steps)),
+            sampler: BatchSampler::new(
+                &config.batches(),
+                seed,
+                dataset,
+                &rows,
+                TrainLength::Steps(config.steps),
+            ),
             learner,
             trained: rows.len(),
             held_out: held_out.chunks(config.batch_size).map(<[usize]>::to_vec).collect(),
@@ -160,11 +166,11 @@ impl<'a> Run<'a> {
     ) -> Result<(), TrainError> {
         let number = self.done() + 1;
         let Pretraining { config, seed, trained_on, .. } = *self.pretraining;
-        let examples = trained_on.examples();
+        let dataset = trained_on.dataset();
         let begun = std::mem::take(&mut self.begun);
-        let batches = self.order.epoch(number);
-        let before = self.order.before(number);
-        let mut losses = Losses::new(examples, number, &batches, begun.losses);
+        let batches = self.sampler.epoch(number);
+        let before = self.sampler.before(number);
+        let mut losses = Losses::new(dataset, number, &batches, begun.losses);
         let mut done = begun.batches;
         let loader = self.loader(self.window(number));
         let one_length = self.learner.wants_one_length();
@@ -182,7 +188,7 @@ impl<'a> Run<'a> {
             if progress(life).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
         })?;
         let Sums { loss, weight } = losses.flush()?;
-        let lr = self.learning_rate(number, self.order.before(number + 1) - 1);
+        let lr = self.learning_rate(number, self.sampler.before(number + 1) - 1);
         if let Some(name) = not_finite(self.learner.trainable())? {
             return Err(TrainError::WeightsNotFinite { name, epoch: number, lr });
         }
@@ -220,13 +226,13 @@ impl<'a> Run<'a> {
 
     fn loader(&self, window: Option<Window>) -> Loader<'a> {
         let Pretraining { trained_on, device, .. } = *self.pretraining;
-        Loader { examples: trained_on.examples(), standardiser: None, window, augmentation: None, device }
+        Loader { dataset: trained_on.dataset(), standardiser: None, window, augmentation: None, device }
     }
 
     /// The pieces of an epoch. Where clips are cut to the shortest of their batch alone, they begin anywhere.
     fn window(&self, epoch: u32) -> Option<Window> {
         let Pretraining { config, seed, trained_on, .. } = *self.pretraining;
-        let rate_hz = trained_on.examples().rate_hz().unwrap_or(0);
+        let rate_hz = trained_on.dataset().rate_hz().unwrap_or(0);
         let hop = self.learner.hop();
         match config.crop {
             Some(crop) => Some(Window { samples: crop.samples(rate_hz), at: crop.at, hop, seed, epoch }),
@@ -313,7 +319,7 @@ impl<'a> Run<'a> {
             "learner": self.learner.settings(),
             "config": config,
             "seed": seed,
-            "rate_hz": trained_on.examples().rate_hz(),
+            "rate_hz": trained_on.dataset().rate_hz(),
             "training_rows": trained_on.rows().len(),
             "environment": environment(device),
         })
@@ -335,7 +341,7 @@ impl<'a> Run<'a> {
             stage: Stage::Search,
             history: self.history.clone(),
             begun,
-            max_epochs: self.order.epochs(),
+            max_epochs: self.sampler.epochs(),
             kept: self.kept,
             parts: 1,
             network: self.learner.weights(),

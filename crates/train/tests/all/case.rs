@@ -9,7 +9,7 @@ use affekt_features::Standardiser;
 use affekt_models::{CnnConfig, InputShape, NetworkConfig, NormAxis};
 use affekt_torch::{Checkpoint, Random};
 use affekt_train::{
-    DevPart, Examples, Part, PartRole, Paused, Progress, Resume, Target, TrainConfig, TrainError, Trained,
+    Dataset, DevPart, Part, PartRole, Paused, Progress, Resume, Target, TrainConfig, TrainError, Trained,
     Training, TrainingPart, train, train_until,
 };
 use tch::Device;
@@ -48,7 +48,7 @@ impl Bands {
     }
 }
 
-impl Examples for Bands {
+impl Dataset for Bands {
     fn len(&self) -> usize {
         self.rows.len()
     }
@@ -74,7 +74,7 @@ impl Examples for Bands {
 
 /// One training of a small network, varied by the tests.
 pub struct Case {
-    pub examples: Bands,
+    pub dataset: Bands,
     /// What the standardiser is fitted to, where that is not the training part.
     pub standardised_on: Option<Bands>,
     pub network: NetworkConfig,
@@ -89,7 +89,7 @@ impl Case {
         let cnn =
             CnnConfig { channels: vec![4, 6], pools: vec![2, 2], dropout: 0.3, norm_axis: NormAxis::Channel };
         Self {
-            examples: Bands::new(),
+            dataset: Bands::new(),
             standardised_on: None,
             network: NetworkConfig::Cnn(cnn),
             config: TrainConfig { lr: 0.01, batch_size: 16, max_epochs: 6, ..TrainConfig::default() },
@@ -125,11 +125,11 @@ impl Case {
     }
 
     fn training<T>(&self, run: impl FnOnce(&Training) -> T) -> T {
-        let part = TrainingPart::of(&self.examples);
-        let standardised_on = self.standardised_on.as_ref().unwrap_or(&self.examples);
+        let part = TrainingPart::of(&self.dataset);
+        let standardised_on = self.standardised_on.as_ref().unwrap_or(&self.dataset);
         let standardiser = standardiser(&TrainingPart::of(standardised_on));
-        let dev = DevPart::of(&self.examples);
-        let together = self.examples.with_dev_in_training();
+        let dev = DevPart::of(&self.dataset);
+        let together = self.dataset.with_dev_in_training();
         let together = TrainingPart::of(&together);
         // These tensors are too small for threads to share.
         affekt_torch::device::set_threads(1);
@@ -160,7 +160,7 @@ pub fn classes<R: PartRole>(part: &Part<R>) -> Vec<i64> {
 }
 
 pub fn frames<'a>(part: &TrainingPart<'a>) -> Vec<&'a [f32]> {
-    part.rows().iter().map(|&row| part.examples().values(row)).collect()
+    part.rows().iter().map(|&row| part.dataset().values(row)).collect()
 }
 
 pub fn standardiser(part: &TrainingPart) -> Standardiser {

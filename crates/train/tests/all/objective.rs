@@ -12,7 +12,7 @@ use crate::case::{BANDS, Case, FRAMES, assert_same, bytes, classes, standardiser
 /// One epoch of one batch without dropout, on training rows of which class 0 has few: 5, 20 and 20.
 fn one_step(class_weights: ClassWeights) -> Case {
     let mut case = Case::new();
-    let few = case.examples.rows.iter_mut().filter(|row| row.1 == 0 && row.2 == Some(Role::Train));
+    let few = case.dataset.rows.iter_mut().filter(|row| row.1 == 0 && row.2 == Some(Role::Train));
     few.skip(5).for_each(|(_, _, role)| *role = None);
     let cnn =
         CnnConfig { channels: vec![4, 6], pools: vec![2, 2], dropout: 0.0, norm_axis: NormAxis::Channel };
@@ -47,14 +47,14 @@ fn losses_are_weighted_by_class() {
         let epoch = &trained.history[0];
 
         // The training loss is that of the first weights, in training mode.
-        let part = TrainingPart::of(&case.examples);
+        let part = TrainingPart::of(&case.dataset);
         assert_eq!(part.rows().len(), 45);
         let standardiser = standardiser(&part);
         let mut network =
             case.network.build(&InputShape::Frames([BANDS, FRAMES]), 3, case.seed, Device::Cpu).unwrap();
         let mut values = Vec::new();
         for &row in part.rows() {
-            let mut row = case.examples.rows[row].0.clone();
+            let mut row = case.dataset.rows[row].0.clone();
             standardiser.apply("", [BANDS, FRAMES], &mut row).unwrap();
             values.extend(row);
         }
@@ -66,7 +66,7 @@ fn losses_are_weighted_by_class() {
 
         // The dev loss is that of the trained weights, with the training part's class weights.
         network.load(&trained.weights).unwrap();
-        let dev = DevPart::of(&case.examples);
+        let dev = DevPart::of(&case.dataset);
         let logits = predict(&network, &dev, Some(&standardiser), BatchLimit::rows(32)).unwrap();
         let expected = weighted(&logits, &classes(&dev), weights);
         assert!(
@@ -93,7 +93,7 @@ fn impossible_weights_are_refused() {
     assert_eq!(zero, "class_weights is 0: expected numbers above 0");
     for class_weights in [ClassWeights::Balanced, ClassWeights::InverseFrequency] {
         let mut case = one_step(class_weights);
-        case.examples.rows.retain(|(_, class, role)| (*class, *role) != (2, Some(Role::Train)));
+        case.dataset.rows.retain(|(_, class, role)| (*class, *role) != (2, Some(Role::Train)));
         let absent = error(case);
         assert!(absent.starts_with("class 2 has no training rows, so it cannot be weighed"), "{absent}");
     }

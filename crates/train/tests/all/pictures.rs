@@ -9,7 +9,7 @@ use affekt_models::vgg16::{FreezeBase, Vgg16Config, Vgg16NetworkConfig};
 use affekt_models::{CnnConfig, InputShape, NetworkConfig};
 use affekt_torch::Random;
 use affekt_train::{
-    Augment, BatchLimit, Batching, Crop, CropAt, DevPart, Examples, Flip, Progress, Resume, StateOutcome,
+    Augment, BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Flip, Progress, Resume, StateOutcome,
     Stopping, Target, TrainConfig, TrainError, Trained, Training, TrainingPart, predict, train,
 };
 use tch::Device;
@@ -19,7 +19,7 @@ use crate::case::{Case, assert_same, bytes};
 /// Four pictures without anything on them.
 struct Blank;
 
-impl Examples for Blank {
+impl Dataset for Blank {
     fn len(&self) -> usize {
         4
     }
@@ -131,7 +131,7 @@ impl Stripes {
     }
 }
 
-impl Examples for Stripes {
+impl Dataset for Stripes {
     fn len(&self) -> usize {
         self.0.len()
     }

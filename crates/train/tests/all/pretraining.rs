@@ -12,7 +12,7 @@ use affekt_train::pretraining::{
     Pretraining, PseudoLabels, PseudoLabelsConfig, StepsDone, pretrain,
 };
 use affekt_train::{
-    Batching, Crop, CropAt, Examples, Optimiser, Precision, Resume, Schedule, StateOutcome, Target,
+    Batching, Crop, CropAt, Dataset, Optimiser, Precision, Resume, Schedule, StateOutcome, Target,
     TrainError, TrainingPart,
 };
 use tch::{Device, Kind, Tensor};
@@ -51,7 +51,7 @@ impl Tones {
     }
 }
 
-impl Examples for Tones {
+impl Dataset for Tones {
     fn len(&self) -> usize {
         self.0.len()
     }

@@ -38,7 +38,7 @@ fn it_is_the_fixed_run_of_the_best_number_of_epochs() {
         let without = searched.iter().zip(&search.history).all(|(a, b)| Epoch { kept: b.kept, ..*a } == *b);
         assert!(without && searched.len() == search.history.len(), "the search is as without a refit");
 
-        let examples = match refit {
+        let dataset = match refit {
             Refit::BestEpochsWithDev => Bands::new().with_dev_in_training(),
             _ => Bands::new(),
         };
@@ -50,7 +50,7 @@ fn it_is_the_fixed_run_of_the_best_number_of_epochs() {
             ..searching(refit).config
         };
         let standardised_on = Some(Bands::new());
-        let fixed = Case { examples, standardised_on, config, with_dev: false, ..Case::new() }.run().unwrap();
+        let fixed = Case { dataset, standardised_on, config, with_dev: false, ..Case::new() }.run().unwrap();
         assert!(bytes(&anew) == bytes(&fixed), "{refit:?}: other weights than those of a fixed run");
         assert!(bytes(&anew) != bytes(&search));
         let as_search = |epoch: &Epoch| Epoch { stage: Stage::Search, ..*epoch };

@@ -8,7 +8,7 @@ use affekt_domain::{Monitor, Role, Task};
 use affekt_models::{InputShape, NetworkConfig};
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::{
-    BatchLimit, Batching, Crop, CropAt, DevPart, Examples, Loss, Precision, Progress, Resume, StateOutcome,
+    BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Loss, Precision, Progress, Resume, StateOutcome,
     Stopping, Target, TestPart, TrainConfig, TrainError, Trained, Training, TrainingPart, predict, train,
 };
 use tch::{Device, Tensor};
@@ -48,7 +48,7 @@ impl Clips {
     }
 }
 
-impl Examples for Clips {
+impl Dataset for Clips {
     fn len(&self) -> usize {
         self.rows.len()
     }

@@ -9,7 +9,7 @@ use affekt_features::Standardiser;
 use affekt_models::{CnnConfig, InputShape, NetworkConfig};
 use affekt_torch::Checkpoint;
 use affekt_train::{
-    BatchLimit, DevPart, Examples, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig,
+    BatchLimit, Dataset, DevPart, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig,
     TrainError, TrainingPart, predict,
 };
 use tch::Device;
@@ -26,7 +26,7 @@ fn learns_and_predicts_what_it_has_not_seen() {
     assert_eq!(trained.history.iter().filter(|epoch| epoch.kept).count(), 1);
     assert!(kept.kept);
 
-    let part = TrainingPart::of(&case.examples);
+    let part = TrainingPart::of(&case.dataset);
     let standardiser = standardiser(&part);
     let mut network = case.network.build(&InputShape::Frames([BANDS, FRAMES]), 3, 99, Device::Cpu).unwrap();
     network.load(&trained.weights).unwrap();
@@ -37,10 +37,10 @@ fn learns_and_predicts_what_it_has_not_seen() {
             |logits: &Vec<f32>| (0..3).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap() as i64;
         logits.iter().zip(&classes).filter(|(logits, class)| best(logits) == **class).count()
     };
-    let test = TestPart::of(&case.examples);
+    let test = TestPart::of(&case.dataset);
     let on_test = |batch| predict(&network, &test, Some(&standardiser), BatchLimit::rows(batch)).unwrap();
     assert!(right(&on_test, classes(&test)) >= 18);
-    let dev = DevPart::of(&case.examples);
+    let dev = DevPart::of(&case.dataset);
     let on_dev = |batch| predict(&network, &dev, Some(&standardiser), BatchLimit::rows(batch)).unwrap();
     let accuracy = right(&on_dev, classes(&dev)) as f64 / 20.0;
     assert_eq!(Some(accuracy), kept.dev_accuracy, "the kept weights are those of the kept epoch");
@@ -48,19 +48,19 @@ fn learns_and_predicts_what_it_has_not_seen() {
 
 #[test]
 fn a_part_is_what_the_roles_say() {
-    let mut examples = Bands::new();
-    examples.rows[0].2 = None;
-    let roles = |rows: &[usize]| rows.iter().map(|&row| examples.role(row)).collect::<Vec<_>>();
-    assert_eq!(roles(TrainingPart::of(&examples).rows()), [Some(Role::Train); 59]);
-    assert_eq!(roles(DevPart::of(&examples).rows()), [Some(Role::Dev); 20]);
-    assert_eq!(roles(TestPart::of(&examples).rows()), [Some(Role::Test); 20]);
+    let mut dataset = Bands::new();
+    dataset.rows[0].2 = None;
+    let roles = |rows: &[usize]| rows.iter().map(|&row| dataset.role(row)).collect::<Vec<_>>();
+    assert_eq!(roles(TrainingPart::of(&dataset).rows()), [Some(Role::Train); 59]);
+    assert_eq!(roles(DevPart::of(&dataset).rows()), [Some(Role::Dev); 20]);
+    assert_eq!(roles(TestPart::of(&dataset).rows()), [Some(Role::Test); 20]);
 }
 
 #[test]
 fn test_rows_change_nothing() {
     let case = Case::new();
     let mut other = Case::new();
-    for (values, class, role) in &mut other.examples.rows {
+    for (values, class, role) in &mut other.dataset.rows {
         if *role == Some(Role::Test) {
             values.fill(f32::NAN);
             *class = 2 - *class;
@@ -173,8 +173,8 @@ fn without_a_dev_part_the_last_epoch_is_kept() {
 #[test]
 fn a_loss_that_is_not_finite_is_reported_with_its_place() {
     let mut case = Case::new();
-    let row = case.examples.rows.iter().position(|(_, _, role)| *role == Some(Role::Dev)).unwrap();
-    case.examples.rows[row].0[3] = f32::INFINITY;
+    let row = case.dataset.rows.iter().position(|(_, _, role)| *role == Some(Role::Dev)).unwrap();
+    case.dataset.rows[row].0[3] = f32::INFINITY;
     let error = case.run().unwrap_err().to_string();
     assert!(error.starts_with("the dev loss is NaN after epoch 1: try a smaller lr than 1e-2"), "{error}");
 
@@ -193,8 +193,8 @@ fn impossible_trainings_are_refused() {
     };
     assert_eq!(error(&|case| case.config.batch_size = 0), "batch_size is 0: expected at least 1");
     assert_eq!(error(&|case| case.config.lr = f64::NAN), "lr is NaN: expected a number above 0");
-    assert_eq!(error(&|case| case.examples.rows[5].1 = 3), "row 5 has class 3, outside 0..3");
-    let no_dev = |case: &mut Case| case.examples.rows.retain(|(_, _, role)| *role != Some(Role::Dev));
+    assert_eq!(error(&|case| case.dataset.rows[5].1 = 3), "row 5 has class 3, outside 0..3");
+    let no_dev = |case: &mut Case| case.dataset.rows.retain(|(_, _, role)| *role != Some(Role::Dev));
     assert!(error(&no_dev).starts_with("the dev part is empty"));
     let big_pools = |case: &mut Case| {
         case.network = NetworkConfig::Cnn(CnnConfig { pools: vec![2, 4, 4], ..CnnConfig::default() });
@@ -204,9 +204,9 @@ fn impossible_trainings_are_refused() {
 
 #[test]
 fn damaged_features_are_refused() {
-    let mut examples = Bands::new();
-    examples.rows[4].0.pop();
-    let test = TestPart::of(&examples);
+    let mut dataset = Bands::new();
+    dataset.rows[4].0.pop();
+    let test = TestPart::of(&dataset);
     let network = Case::new().network.build(&InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
     let error = predict(&network, &test, None, BatchLimit::rows(32)).unwrap_err().to_string();
     assert!(error.starts_with("row 4 has 95 values where 96 are expected"), "{error}");
@@ -222,11 +222,11 @@ fn damaged_features_are_refused() {
 
 #[test]
 fn standardising_in_front_of_the_network_or_beforehand_is_the_same() {
-    let examples = Bands::new();
-    let part = TrainingPart::of(&examples);
+    let dataset = Bands::new();
+    let part = TrainingPart::of(&dataset);
     let per_band = Standardiser::band(&frames(&part), [BANDS, FRAMES]).unwrap();
     let Standardiser::Band { bands } = &per_band else { panic!("{per_band:?}") };
-    let mut ready = examples.clone();
+    let mut ready = dataset.clone();
     for (values, ..) in &mut ready.rows {
         for (i, value) in values.iter_mut().enumerate() {
             *value = (*value - bands[i / FRAMES].mean) / bands[i / FRAMES].std;
@@ -236,7 +236,7 @@ fn standardising_in_front_of_the_network_or_beforehand_is_the_same() {
     let before = predict(&network, &TrainingPart::of(&ready), None, BatchLimit::rows(32)).unwrap();
     assert_eq!(predict(&network, &part, Some(&per_band), BatchLimit::rows(32)).unwrap(), before);
 
-    let of_one = part.rows().iter().map(|&row| ("C/1", examples.values(row)));
+    let of_one = part.rows().iter().map(|&row| ("C/1", dataset.values(row)));
     let by_speaker = Standardiser::speaker(of_one, [BANDS, FRAMES]).unwrap();
     let error = predict(&network, &part, Some(&by_speaker), BatchLimit::rows(32)).unwrap_err().to_string();
     assert!(error.starts_with("row 1 cannot be standardised: no statistics of speaker `C/2`"), "{error}");

@@ -9,10 +9,10 @@ use affekt_ops::exported::Exported;
 use affekt_ops::feature_set::{At, FeatureSet};
 use affekt_ops::infer::{Outputs, Params};
 use affekt_torch::{Checkpoint, NamedTensors};
-use affekt_train::{BatchLimit, Examples, Target, TestPart};
+use affekt_train::{BatchLimit, Dataset, Target, TestPart};
 use tch::Device;
 
-use super::rows::{input_shape, rate_hz};
+use super::feature_dataset::{input_shape, rate_hz};
 use crate::model::Card;
 
 /// The network that was used last, by its folder: the next piece of a stream is for the same one.
@@ -74,7 +74,7 @@ struct Recordings<'f> {
     rows: Vec<At>,
 }
 
-impl Examples for Recordings<'_> {
+impl Dataset for Recordings<'_> {
     fn len(&self) -> usize {
         self.rows.len()
     }

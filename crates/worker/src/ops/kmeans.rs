@@ -17,7 +17,7 @@ use affekt_train::kmeans::{Clustering, KmeansConfig, KmeansError, Points, assign
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use super::rows::check_only;
+use super::feature_dataset::check_only;
 use super::train::CHECKPOINT_EVERY;
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {

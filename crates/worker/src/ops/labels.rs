@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use affekt_graph::{Failure, Object};
 use affekt_ops::table;
 use affekt_table::pseudo_labels::PseudoLabels;
-use affekt_train::Examples;
+use affekt_train::Dataset;
 use affekt_train::pretraining::FrameLabels;
 
-use super::rows::Featured;
+use super::feature_dataset::FeatureDataset;
 
 /// The pseudo-labels of some training rows.
 pub struct LabelledFrames {
@@ -22,7 +22,7 @@ impl LabelledFrames {
     ///
     /// # Errors
     /// When an example has none, or there are some of what is no training row: they are another fold's.
-    pub fn open(object: &Object, examples: &Featured<'_>) -> Result<Self, Failure> {
+    pub fn open(object: &Object, dataset: &FeatureDataset<'_>) -> Result<Self, Failure> {
         let damaged = |error| table::failure(object, error);
         let labels = PseudoLabels::open(table::open(object)?).map_err(damaged)?;
         let mut of_utterances = BTreeMap::new();
@@ -35,12 +35,12 @@ impl LabelledFrames {
         let another_fold =
             |message: String| Failure::Failed { message: format!("{message}: are they another fold's?") };
         let of_row = |row| {
-            let name = examples.name(row);
+            let name = dataset.name(row);
             let known = of_utterances.get(name).copied();
             known.ok_or_else(|| another_fold(format!("there are no pseudo-labels of `{name}`")))
         };
-        let rows: Vec<usize> = (0..examples.len()).map(of_row).collect::<Result<_, _>>()?;
-        super::rows::check_only(of_utterances.keys(), examples.names(), "pseudo-labels")?;
+        let rows: Vec<usize> = (0..dataset.len()).map(of_row).collect::<Result<_, _>>()?;
+        super::feature_dataset::check_only(of_utterances.keys(), dataset.names(), "pseudo-labels")?;
         Ok(Self { labels, rows })
     }
 

@@ -12,7 +12,7 @@ use affekt_train::{BatchLimit, DevPart, Part, PartRole, TestPart};
 use tch::Device;
 
 use super::failed;
-use super::rows::Featured;
+use super::feature_dataset::FeatureDataset;
 use crate::model;
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
@@ -33,11 +33,11 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
                 format!("a model of fold {} must not predict rows of fold {}", card.fold, rows.fold);
             return Err(Failure::Failed { message });
         }
-        let examples = Featured::new(&features, &[&rows])?;
+        let dataset = FeatureDataset::new(&features, &[&rows])?;
         let standardiser = card.standardise.as_ref();
         let outputs = match rows.role {
-            Role::Dev => outputs(&network, &DevPart::of(&examples), standardiser, batch_size)?,
-            _ => outputs(&network, &TestPart::of(&examples), standardiser, batch_size)?,
+            Role::Dev => outputs(&network, &DevPart::of(&dataset), standardiser, batch_size)?,
+            _ => outputs(&network, &TestPart::of(&dataset), standardiser, batch_size)?,
         };
         predictions.rows.extend(rows.rows.into_iter().zip(outputs).map(|(row, outputs)| Prediction {
             variant: String::new(),

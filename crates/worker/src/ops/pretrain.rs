@@ -16,8 +16,8 @@ use serde::Deserialize;
 use tch::{Device, Tensor};
 
 use super::failed;
+use super::feature_dataset::FeatureDataset;
 use super::labels::LabelledFrames;
-use super::rows::Featured;
 use super::stepping::step_by_step;
 use crate::encoder;
 
@@ -68,14 +68,14 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     card.check_fold(train_rows.fold)?;
     let features = FeatureSet::open(&job.open("waveforms")?)?;
-    let examples = Featured::new(&features, &[&train_rows])?;
+    let dataset = FeatureDataset::new(&features, &[&train_rows])?;
     let labels = job.open("labels")?;
     let because = |error: TrainError| failed(&error);
     // An encoder that nobody trained begins with the weights that it has everywhere else.
     let first_weights = if card.pretrained { seed } else { card.seed };
     let gradient_checkpointing = training.gradient_checkpointing;
     let go_on = |learner: &mut dyn Learner, context: &mut dyn Context| {
-        learn(job, &training, seed, &TrainingPart::of(&examples), device, learner, context)
+        learn(job, &training, seed, &TrainingPart::of(&dataset), device, learner, context)
     };
     let weights = match &objective {
         Objective::Contrastive {
@@ -108,7 +108,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         Objective::PseudoLabels { hidden, spans_over, freeze_feature_encoder, overrides } => {
             let labels =
                 labels.first().ok_or_else(|| refused("pretraining by pseudo-labels reads some: `labels`"))?;
-            let labels = LabelledFrames::open(labels, &examples)?;
+            let labels = LabelledFrames::open(labels, &dataset)?;
             let config = PseudoLabelsConfig {
                 encoder: overrides.of(encoder),
                 normalise: card.normalise,

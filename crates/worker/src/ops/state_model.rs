@@ -9,13 +9,13 @@ use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::table;
 use affekt_table::rows;
 use affekt_torch::{Checkpoint, NamedTensors};
-use affekt_train::pretraining::{Learner, PretrainConfig, States};
+use affekt_train::pretraining::{FrameTeacher, Learner, PretrainConfig};
 use affekt_train::{ClassWeights, TrainingPart};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::failed;
-use super::rows::Featured;
+use super::feature_dataset::FeatureDataset;
 use super::stepping::step_by_step;
 use crate::encoder::{self, EncoderCard};
 
@@ -68,8 +68,8 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         return Err(Failure::Failed { message: message.into() });
     };
     let features = FeatureSet::open(&job.open("waveforms")?)?;
-    let examples = Featured::new(&features, &[&train_rows])?;
-    let trained_on = TrainingPart::of(&examples);
+    let dataset = FeatureDataset::new(&features, &[&train_rows])?;
+    let trained_on = TrainingPart::of(&dataset);
     let config = network(&params.network, &encoder)?;
     let first_weights = if encoder.pretrained { params.seed } else { encoder.seed };
     let built = StatesNetwork::new(&config, classes.len(), first_weights, device);
@@ -81,7 +81,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         let message = "a wav2vec cannot compute its activations anew: leave out `gradient_checkpointing`";
         return Err(Failure::Failed { message: message.into() });
     }
-    let learner = States::new(built, &params.class_weights, &trained_on);
+    let learner = FrameTeacher::new(built, &params.class_weights, &trained_on);
     let mut learner = learner.map_err(|error| failed(&error))?;
     let trained =
         step_by_step(job, &params.training, params.seed, &trained_on, device, &mut learner, context)?;

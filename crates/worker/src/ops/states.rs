@@ -7,10 +7,10 @@ use affekt_ops::states::{Params, Precision};
 use affekt_ops::table;
 use affekt_table::rows;
 use affekt_table::states::{self, StateWriter};
-use affekt_train::Examples;
+use affekt_train::Dataset;
 use tch::{Device, Kind, Tensor};
 
-use super::rows::Featured;
+use super::feature_dataset::FeatureDataset;
 use super::state_model;
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
@@ -23,7 +23,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         return Err(Failure::Failed { message });
     }
     let features = FeatureSet::open(&job.open("waveforms")?)?;
-    let examples = Featured::new(&features, &[&train_rows])?;
+    let dataset = FeatureDataset::new(&features, &[&train_rows])?;
     let precision = match params.precision {
         Precision::Fp16 => states::Precision::F16,
         Precision::Fp32 => states::Precision::F32,
@@ -32,17 +32,17 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     let mut writer = StateWriter::create(path, network.width(), precision).map_err(table::unwritten)?;
     // Originals alone: what noise does to a recording is not to make clusters of its own.
     let mut last = None;
-    for row in 0..examples.len() {
+    for row in 0..dataset.len() {
         if context.cancelled() {
             return Err(Failure::Cancelled);
         }
-        context.progress(row as u64, examples.len() as u64, "recordings");
-        let name = examples.name(row);
+        context.progress(row as u64, dataset.len() as u64, "recordings");
+        let name = dataset.name(row);
         if last.replace(name) == Some(name) {
             continue;
         }
         // One at a time: a wav2vec's norms are over whole rows.
-        let samples = examples.values(row);
+        let samples = dataset.values(row);
         let clip = Tensor::from_slice(samples).view([1, samples.len() as i64]).to_device(device);
         let (states, _) = network
             .states(&clip, &[samples.len()])

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tch::Device;
 
 use super::failed;
-use super::rows::Featured;
+use super::feature_dataset::FeatureDataset;
 use crate::encoder::{self, EncoderCard};
 use crate::model::{self, Card};
 
@@ -55,7 +55,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             version: model::VERSION,
             network: training.network.clone(),
             task: training.task.clone(),
-            input: training.trained_on.examples().input(),
+            input: training.trained_on.dataset().input(),
             standardise: training.standardiser.cloned(),
             encoder: encoder.map(EncoderCard::origin),
             parameters: trained.parameters,
@@ -102,9 +102,9 @@ pub fn with_training<T>(
     let mut tables = vec![&train_rows];
     tables.extend(&dev_rows);
     let features = FeatureSet::open(&job.open("features")?)?;
-    let examples = Featured::new(&features, &tables)?;
-    let trained_on = TrainingPart::of(&examples);
-    let selected_on = dev_rows.as_ref().map(|_| DevPart::of(&examples));
+    let dataset = FeatureDataset::new(&features, &tables)?;
+    let trained_on = TrainingPart::of(&dataset);
+    let selected_on = dev_rows.as_ref().map(|_| DevPart::of(&dataset));
     let together = match (&dev_rows, params.training.refit) {
         (Some(_), Refit::BestEpochsWithDev) if params.select_on_test => {
             let message = "`refit: best-epochs-with-dev` would train on the test rows that chose the epoch: \
@@ -114,8 +114,9 @@ pub fn with_training<T>(
         (Some(dev), Refit::BestEpochsWithDev) => Some(Rows { role: Role::Train, ..dev.clone() }),
         _ => None,
     };
-    let together = together.as_ref().map(|dev| Featured::new(&features, &[&train_rows, dev])).transpose()?;
-    let refitted_on = together.as_ref().map(|examples| TrainingPart::of(examples));
+    let together =
+        together.as_ref().map(|dev| FeatureDataset::new(&features, &[&train_rows, dev])).transpose()?;
+    let refitted_on = together.as_ref().map(|dataset| TrainingPart::of(dataset));
 
     let standardiser = job.open("standardise")?.first().map(standardise::read).transpose()?;
     if let Some(fitted) = standardiser.as_ref().filter(|fitted| fitted.fold != train_rows.fold) {

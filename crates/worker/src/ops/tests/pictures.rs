@@ -4,9 +4,9 @@ use affekt_models::InputShape;
 use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::train;
 use affekt_table::pictures::PictureWriter;
-use affekt_train::Examples;
+use affekt_train::Dataset;
 
-use super::super::rows::Featured;
+use super::super::feature_dataset::FeatureDataset;
 use super::*;
 
 /// Pictures of twelve utterances, each with a noisy copy.
@@ -33,14 +33,14 @@ fn training_rows_come_with_their_copies_and_others_alone() {
     let rows =
         |role, first| table::read(&open(&bench.rows(role, 1, first)), |file| rows::read(file, role)).unwrap();
     let (training, dev) = (rows(Role::Train, 0), rows(Role::Dev, 4));
-    let examples = Featured::new(&features, &[&training, &dev]).unwrap();
-    assert_eq!((examples.input(), examples.rate_hz()), (InputShape::Pictures([3, 2, 4]), None));
+    let dataset = FeatureDataset::new(&features, &[&training, &dev]).unwrap();
+    assert_eq!((dataset.input(), dataset.rate_hz()), (InputShape::Pictures([3, 2, 4]), None));
     let expected: Vec<(i32, i32)> =
         (0..4).flat_map(|utterance| [(utterance, 0), (utterance, 1)]).chain((4..8).map(|u| (u, 0))).collect();
-    assert_eq!(examples.len(), expected.len());
+    assert_eq!(dataset.len(), expected.len());
     for (row, (utterance, copy)) in expected.into_iter().enumerate() {
-        assert_eq!((examples.name(row), examples.copy(row)), (name(utterance).as_str(), copy as usize));
-        assert_eq!(examples.pixels(row), pixels(utterance, copy));
+        assert_eq!((dataset.name(row), dataset.copy(row)), (name(utterance).as_str(), copy as usize));
+        assert_eq!(dataset.pixels(row), pixels(utterance, copy));
     }
 }
 

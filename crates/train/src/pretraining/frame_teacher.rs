@@ -11,14 +11,14 @@ use crate::{ClassWeights, TrainError, TrainingPart};
 /// A network of states that learns labels. The loss is the sum of two cross-entropies, of every frame and of the clip, both
 /// weighted by class.
 #[derive(Debug)]
-pub struct States {
+pub struct FrameTeacher {
     network: StatesNetwork,
     class_weights: ClassWeights,
     /// On the device; none where all classes weigh alike.
     weights: Option<Tensor>,
 }
 
-impl States {
+impl FrameTeacher {
     /// A learner of the labels of some training rows.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl States {
     }
 }
 
-impl Learner for States {
+impl Learner for FrameTeacher {
     fn tensors(&self) -> NamedTensors {
         let mut tensors = self.network.weights();
         tensors.extend(self.network.trainable());

@@ -7,7 +7,7 @@ use affekt_graph::Failure;
 use affekt_models::InputShape;
 use affekt_ops::feature_set::{At, FeatureSet, Layout};
 use affekt_table::rows::Rows;
-use affekt_train::{Examples, Target};
+use affekt_train::{Dataset, Target};
 
 /// What networks read of these features.
 pub fn input_shape(features: &FeatureSet) -> Result<InputShape, Failure> {
@@ -27,13 +27,13 @@ pub fn rate_hz(features: &FeatureSet) -> Option<u32> {
 }
 
 /// Rows of tables with their features.
-pub struct Featured<'f> {
+pub struct FeatureDataset<'f> {
     features: &'f FeatureSet,
     input: InputShape,
-    rows: Vec<FeaturedRow<'f>>,
+    rows: Vec<DatasetRow<'f>>,
 }
 
-struct FeaturedRow<'f> {
+struct DatasetRow<'f> {
     at: At,
     name: &'f str,
     copy: usize,
@@ -45,7 +45,7 @@ struct FeaturedRow<'f> {
 /// The target of rows whose truth is withheld, which are only ever predicted.
 const WITHHELD: Target<'_> = Target::Values(&[]);
 
-impl<'f> Featured<'f> {
+impl<'f> FeatureDataset<'f> {
     /// Training rows come with their augmented copies, others without. Every value is verified here, once.
     pub fn new(features: &'f FeatureSet, tables: &[&'f Rows]) -> Result<Self, Failure> {
         let mut rows = Vec::new();
@@ -67,7 +67,7 @@ impl<'f> Featured<'f> {
                 for (copy, &at) in copies.iter().enumerate().take(wanted) {
                     features.verify(at)?;
                     let (name, speaker) = (&row.utterance, &row.speaker);
-                    rows.push(FeaturedRow { at, name, copy, target, speaker, role: table.role });
+                    rows.push(DatasetRow { at, name, copy, target, speaker, role: table.role });
                 }
             }
         }
@@ -87,7 +87,7 @@ fn target<'t>(task: &Task, truth: &'t Truth, utterance: &str) -> Result<Target<'
     }
 }
 
-impl Featured<'_> {
+impl FeatureDataset<'_> {
     /// The utterances of all rows.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.rows.iter().map(|row| row.name)
@@ -109,7 +109,7 @@ pub fn check_only<'a>(
     })
 }
 
-impl Examples for Featured<'_> {
+impl Dataset for FeatureDataset<'_> {
     fn len(&self) -> usize {
         self.rows.len()
     }

@@ -7,7 +7,7 @@ use affekt_models::InputShape;
 
 /// Matrices, waveforms or pictures with what is to be said of them, read where they lie (a mapped file, usually), by a thread beside
 /// the one that computes.
-pub trait Examples: Sync {
+pub trait Dataset: Sync {
     /// How many rows there are, of all roles.
     fn len(&self) -> usize;
 
@@ -62,7 +62,7 @@ pub enum Target<'a> {
 /// The rows of one role. There is no other way to get one than by the role that each row has.
 #[derive(Clone)]
 pub struct Part<'a, R> {
-    examples: &'a dyn Examples,
+    dataset: &'a dyn Dataset,
     rows: Vec<usize>,
     role: PhantomData<R>,
 }
@@ -103,9 +103,9 @@ pub type TestPart<'a> = Part<'a, Test>;
 impl<'a, R: PartRole> Part<'a, R> {
     /// The rows of `examples` that have this role, in their order.
     #[must_use]
-    pub fn of(examples: &'a dyn Examples) -> Self {
-        let rows = (0..examples.len()).filter(|&row| examples.role(row) == Some(R::ROLE)).collect();
-        Self { examples, rows, role: PhantomData }
+    pub fn of(dataset: &'a dyn Dataset) -> Self {
+        let rows = (0..dataset.len()).filter(|&row| dataset.role(row) == Some(R::ROLE)).collect();
+        Self { dataset, rows, role: PhantomData }
     }
 
     /// The numbers of its rows in the examples.
@@ -116,12 +116,12 @@ impl<'a, R: PartRole> Part<'a, R> {
 
     /// The examples it is a part of.
     #[must_use]
-    pub fn examples(&self) -> &'a dyn Examples {
-        self.examples
+    pub fn dataset(&self) -> &'a dyn Dataset {
+        self.dataset
     }
 
     /// What is to be said of its rows.
     pub fn targets(&self) -> impl Iterator<Item = Target<'a>> {
-        self.rows.iter().map(|&row| self.examples.target(row))
+        self.rows.iter().map(|&row| self.dataset.target(row))
     }
 }

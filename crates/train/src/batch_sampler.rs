@@ -3,7 +3,7 @@
 use affekt_torch::Random;
 use serde::{Deserialize, Serialize};
 
-use crate::{Examples, TrainConfig};
+use crate::{Dataset, TrainConfig};
 
 /// How batches are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub const fn default_noise() -> f64 {
 
 /// How long a training is.
 #[derive(Debug, Clone, Copy)]
-pub enum Extent {
+pub enum TrainLength {
     /// So many epochs.
     Epochs(u32),
     /// So many steps: the last epoch ends where they do.
@@ -38,7 +38,7 @@ pub enum Extent {
 }
 
 /// The batches of a stage's epochs.
-pub struct Order {
+pub struct BatchSampler {
     batching: Batching,
     batch_size: usize,
     drop_last: bool,
@@ -52,21 +52,21 @@ pub struct Order {
     before: Vec<u64>,
 }
 
-impl Order {
+impl BatchSampler {
     /// The order of training rows. Everything was checked.
     pub fn new(
         config: &TrainConfig,
         seed: u64,
-        examples: &dyn Examples,
+        dataset: &dyn Dataset,
         rows: &[usize],
-        extent: Extent,
+        length: TrainLength,
     ) -> Self {
-        let rate_hz = examples.rate_hz().unwrap_or(0);
+        let rate_hz = dataset.rate_hz().unwrap_or(0);
         let most = config.crop.map_or(usize::MAX, |crop| crop.samples(rate_hz));
         let (lengths, samples) = match config.batching {
             Batching::Shuffled => (Vec::new(), 0),
             Batching::Bucketed { seconds, .. } => (
-                (0..examples.len()).map(|row| examples.values(row).len().min(most)).collect(),
+                (0..dataset.len()).map(|row| dataset.values(row).len().min(most)).collect(),
                 seconds.map_or(usize::MAX, |seconds| (seconds * f64::from(rate_hz)) as usize),
             ),
         };
@@ -80,9 +80,9 @@ impl Order {
             samples,
             before: vec![0],
         };
-        let (epochs, steps) = match extent {
-            Extent::Epochs(epochs) => (epochs, u64::MAX),
-            Extent::Steps(steps) => (u32::MAX, steps),
+        let (epochs, steps) = match length {
+            TrainLength::Epochs(epochs) => (epochs, u64::MAX),
+            TrainLength::Steps(steps) => (u32::MAX, steps),
         };
         let mut before = 0_u64;
         for epoch in 1..=epochs {
@@ -186,7 +186,7 @@ mod tests {
     /// 100 waveforms of 1 to 100 samples, at 10 Hz.
     struct Lengths(Vec<f32>);
 
-    impl Examples for Lengths {
+    impl Dataset for Lengths {
         fn len(&self) -> usize {
             100
         }
@@ -213,9 +213,9 @@ mod tests {
         }
     }
 
-    fn order(config: &TrainConfig) -> Order {
+    fn order(config: &TrainConfig) -> BatchSampler {
         let rows: Vec<usize> = (0..100).collect();
-        Order::new(config, 1, &Lengths(vec![0.0; 100]), &rows, Extent::Epochs(3))
+        BatchSampler::new(config, 1, &Lengths(vec![0.0; 100]), &rows, TrainLength::Epochs(3))
     }
 
     fn config(batching: Batching) -> TrainConfig {
@@ -298,7 +298,8 @@ mod tests {
             let whole = order(&config);
             let (one, steps) = (whole.before(2), whole.before(2) + 3);
             let rows: Vec<usize> = (0..100).collect();
-            let cut = Order::new(&config, 1, &Lengths(vec![0.0; 100]), &rows, Extent::Steps(steps));
+            let cut =
+                BatchSampler::new(&config, 1, &Lengths(vec![0.0; 100]), &rows, TrainLength::Steps(steps));
             assert_eq!((cut.epochs(), cut.total(), cut.before(2)), (2, steps, one));
             assert_eq!(cut.epoch(1), whole.epoch(1));
             assert_eq!(cut.epoch(2), whole.epoch(2)[..3]);
