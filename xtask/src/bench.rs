@@ -6,9 +6,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::exit::{Exit, Stop};
-use crate::out::out;
-use crate::toolchain::{cargo, have_libtorch};
+use affekt_cli::exit::{Exit, Stop};
+use affekt_cli::out;
+use affekt_cli::toolchain::{cargo, have_libtorch};
 
 /// The command's arguments.
 #[derive(clap::Args)]

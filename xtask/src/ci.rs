@@ -1,14 +1,14 @@
 //! `test` and `ci`: what a clean checkout has to pass.
 
-use crate::exit::{Exit, Stop};
-use crate::toolchain::{cargo, have_libtorch};
+use affekt_cli::exit::{Exit, Stop};
+use affekt_cli::toolchain::{cargo, have_libtorch};
 
 /// Runs every test.
 pub fn test(rest: &[String]) -> Result<Exit, Stop> {
     have_libtorch(false)?;
     // The end-to-end tests start the runner and the worker as a user would.
     // One by one, as `run` builds them: built together they would share features.
-    for package in ["xtask", "affekt-worker"] {
+    for package in ["affekt-cli", "xtask", "affekt-worker"] {
         step(&["build", "--quiet", "--package", package])?;
     }
     let mut arguments = vec!["test", "--workspace"];

@@ -1,78 +1,24 @@
-//! The runner's face: parses the command line and hands over.
-//!
-//! Every command answers with an exit code: 0 done, 1 it failed, 2 the input is wrong, 3 work is left (`plan
-//! --check`), 130 interrupted. Results go to standard output, everything said on the way to standard error.
-#![allow(clippy::print_stderr, reason = "this is the binary that speaks")]
+//! `cargo xtask`: a door to the program, and what only a checkout can do (`bench`, `test`, `ci`).
+#![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
-mod audit;
 mod bench;
-mod cache;
 mod ci;
-mod compare;
-mod costs;
-mod exit;
-mod explain;
-mod export;
-mod fetch;
-mod journalist;
-mod lab;
-mod out;
-mod pace;
-mod path;
-mod pictures;
-mod place;
-mod plan;
-mod predict;
-mod report;
-mod run;
-mod run_folder;
-mod setup;
-mod toolchain;
-mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, about = ABOUT)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, about = affekt_cli::ABOUT)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-const ABOUT: &str = "Affekt: from a YAML file to a finished, honest speech-emotion experiment";
-
 #[derive(Subcommand)]
 enum Command {
-    /// Run an experiment: everything that is not stored yet, then the report
-    Run(run::Arguments),
-    /// Show every node, its state and why
-    Plan(plan::Arguments),
-    /// Show what a node's key is made of and what changed since the last run
-    Explain(explain::Arguments),
-    /// Print where a node's finished artefact lies
-    Path(path::Arguments),
-    /// Audit the folds of an experiment for leaks
-    Audit(audit::Arguments),
-    /// Set finished runs side by side: rank what is comparable, say why the rest is not
-    Compare(compare::Arguments),
-    /// Make a trained network a folder that works by itself
-    Export(export::Arguments),
-    /// Print what an exported network says about recordings, a JSON line each
-    Predict(predict::Arguments),
-    /// Look after the store of results
-    Cache(cache::Arguments),
-    /// Fetch corpora and encoders; without a name, list what can be fetched
-    Fetch(fetch::Arguments),
-    /// Fetch libtorch
-    Setup {
-        /// With the CUDA libraries
-        #[arg(long)]
-        cuda: bool,
-    },
-    /// Prove on an experiment that results repeat and survive being killed
-    Verify(verify::Arguments),
+    #[command(flatten)]
+    Program(affekt_cli::Command),
     /// Measure our speed beside a reference library's
     Bench(bench::Arguments),
     /// Run every test
@@ -86,25 +32,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Plan(arguments) => plan::plan(&arguments),
-        Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Path(arguments) => path::path(&arguments),
-        Command::Audit(arguments) => audit::audit(&arguments),
-        Command::Compare(arguments) => compare::compare(&arguments),
-        Command::Export(arguments) => export::export(&arguments),
-        Command::Predict(arguments) => predict::predict(&arguments),
-        Command::Cache(arguments) => cache::cache(&arguments),
-        Command::Fetch(arguments) => fetch::fetch(&arguments),
-        Command::Setup { cuda } => toolchain::setup(cuda),
-        Command::Verify(arguments) => verify::verify(&arguments),
+    affekt_cli::conclude(match Arguments::parse().command {
+        Command::Program(command) => return affekt_cli::execute(&command),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Test { rest } => ci::test(&rest),
         Command::Ci => ci::ci(),
-    };
-    match result {
-        Ok(code) => code.into(),
-        Err(error) => error.tell(),
-    }
+    })
 }

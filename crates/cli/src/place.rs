@@ -8,7 +8,7 @@ use affekt_corpus::Card;
 
 /// The workspace this program was built from: it holds `pipelines/`, `datasets/` and the worker's source.
 pub fn workspace() -> PathBuf {
-    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
     // As seen from where the user stands, so that messages show short paths.
     match env::current_dir() {
         Ok(here) if here == built_in => PathBuf::new(),

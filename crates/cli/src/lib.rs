@@ -1,0 +1,95 @@
+//! The program: a command line, parsed and handed over. `affekt` is the binary, `cargo xtask` a door to it.
+//!
+//! Every command answers with an exit code: 0 done, 1 it failed, 2 the input is wrong, 3 work is left (`plan
+//! --check`), 130 interrupted. Results go to standard output, everything said on the way to standard error.
+#![allow(clippy::print_stderr, reason = "this is the program that speaks")]
+
+mod audit;
+mod cache;
+mod compare;
+mod costs;
+pub mod exit;
+mod explain;
+mod export;
+mod fetch;
+mod journalist;
+mod lab;
+pub mod out;
+mod pace;
+mod path;
+mod pictures;
+mod place;
+mod plan;
+mod predict;
+mod report;
+mod run;
+mod run_folder;
+mod setup;
+pub mod toolchain;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What the program is, in a sentence.
+pub const ABOUT: &str = "Affekt: from a YAML file to a finished, honest speech-emotion experiment";
+
+/// A command of the program.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run an experiment: everything that is not stored yet, then the report
+    Run(run::Arguments),
+    /// Show every node, its state and why
+    Plan(plan::Arguments),
+    /// Show what a node's key is made of and what changed since the last run
+    Explain(explain::Arguments),
+    /// Print where a node's finished artefact lies
+    Path(path::Arguments),
+    /// Audit the folds of an experiment for leaks
+    Audit(audit::Arguments),
+    /// Set finished runs side by side: rank what is comparable, say why the rest is not
+    Compare(compare::Arguments),
+    /// Make a trained network a folder that works by itself
+    Export(export::Arguments),
+    /// Print what an exported network says about recordings, a JSON line each
+    Predict(predict::Arguments),
+    /// Look after the store of results
+    Cache(cache::Arguments),
+    /// Fetch corpora and encoders; without a name, list what can be fetched
+    Fetch(fetch::Arguments),
+    /// Fetch libtorch
+    Setup {
+        /// With the CUDA libraries
+        #[arg(long)]
+        cuda: bool,
+    },
+    /// Prove on an experiment that results repeat and survive being killed
+    Verify(verify::Arguments),
+}
+
+/// Carries out a command, and says what stopped it.
+pub fn execute(command: &Command) -> ExitCode {
+    conclude(match command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Explain(arguments) => explain::explain(arguments),
+        Command::Path(arguments) => path::path(arguments),
+        Command::Audit(arguments) => audit::audit(arguments),
+        Command::Compare(arguments) => compare::compare(arguments),
+        Command::Export(arguments) => export::export(arguments),
+        Command::Predict(arguments) => predict::predict(arguments),
+        Command::Cache(arguments) => cache::cache(arguments),
+        Command::Fetch(arguments) => fetch::fetch(arguments),
+        Command::Setup { cuda } => toolchain::setup(*cuda),
+        Command::Verify(arguments) => verify::verify(arguments),
+    })
+}
+
+/// Turns the end of a command into an exit code, and says what stopped it.
+pub fn conclude(result: Result<exit::Exit, exit::Stop>) -> ExitCode {
+    match result {
+        Ok(code) => code.into(),
+        Err(error) => error.tell(),
+    }
+}
