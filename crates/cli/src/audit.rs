@@ -8,8 +8,8 @@ use affekt_graph::{NodeId, State};
 use affekt_pipeline::{FittedOn, fits};
 use serde::Serialize;
 
+use crate::context::{ExperimentArguments, ExperimentContext, print_json};
 use crate::exit::{Exit, Stop, error};
-use crate::lab::{Asked, Lab, print_json};
 use crate::out::out;
 use crate::run::run_only;
 
@@ -17,7 +17,7 @@ use crate::run::run_only;
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -78,17 +78,17 @@ struct VariantAudit {
 /// Audits. Reads the corpora if need be; trains nothing. Makes the folds itself: the node that makes them fails when
 /// they leak, and here the leak is the answer.
 pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
-    let lab = Lab::open(&arguments.asked)?;
-    let walk = run_only(&lab, "examples")?;
+    let context = ExperimentContext::open(&arguments.experiment)?;
+    let walk = run_only(&context, "examples")?;
     let mut audits = Audits { version: 1, variants: Vec::new(), fits: Vec::new() };
     let mut parted: BTreeMap<NodeId, Parted> = BTreeMap::new();
-    for variant in &lab.experiment.variants {
+    for variant in &context.experiment.variants {
         let at = walk.graph().position(&variant.examples);
         let Some(State::Done { record: Some(record), .. }) = at.map(|at| &walk.states()[at]) else {
             return Err(Stop::failed("error: the examples could not be had"));
         };
         let digest = record.outputs[0].digest;
-        let object = lab.store.object(digest).map_err(affekt_graph::Failure::from)?;
+        let object = context.store.object(digest).map_err(affekt_graph::Failure::from)?;
         let examples = affekt_ops::table::read(&object, affekt_table::examples::read)?.examples;
         let folds = affekt_corpus::folds(&variant.protocol, &examples)
             .map_err(|cause| error(&format!("variant `{}`", variant.id), &cause))?;
@@ -117,9 +117,9 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     let mut leaks = audits.variants.iter().any(|variant| !variant.leaks.is_empty());
     if !leaks {
         // Where the examples alone tell the folds, nodes become known with them.
-        run_only(&lab, "folds")?;
+        run_only(&context, "folds")?;
     }
-    let viewed = lab.view(None)?;
+    let viewed = context.view(None)?;
     for fit in fits(&viewed.walk) {
         let on = fit.on.iter().filter_map(|on| Some(rows(on, parted.get(&on.folds)?)));
         audits.fits.push(FitAudit { node: fit.node, op: fit.op, on: on.collect() });

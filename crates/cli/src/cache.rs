@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use affekt_graph::Store;
 use affekt_ops::Kind;
 
+use crate::context::print_json;
 use crate::exit::{Exit, Stop};
-use crate::lab::print_json;
 use crate::out::out;
 use crate::place;
 

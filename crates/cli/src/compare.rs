@@ -11,8 +11,8 @@ use affekt_table::{TableFile, predictions};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::context::print_json;
 use crate::exit::{Exit, Stop, error};
-use crate::lab::print_json;
 use crate::out::out;
 
 /// The command's arguments.

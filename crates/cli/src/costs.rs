@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use affekt_graph::{NodeId, State, Walk};
 use affekt_report as page;
 
-use crate::journalist::Summary;
+use crate::progress::Summary;
 
 /// What each op cost: in this run, and in all.
 pub fn by_op(walk: &Walk<'_>, summary: &Summary) -> Vec<page::Cost> {

@@ -3,15 +3,15 @@
 use affekt_graph::{Change, Part, State, changes};
 use serde::Serialize;
 
+use crate::context::{ExperimentArguments, ExperimentContext, print_json};
 use crate::exit::{Exit, Stop};
-use crate::lab::{Asked, Lab, print_json};
 use crate::out::out;
 
 /// The command's arguments.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArguments,
     /// The node: `train[fold=1,seed=2]`
     node: String,
     /// Print JSON
@@ -33,8 +33,8 @@ struct Explanation {
 
 /// Explains.
 pub fn explain(arguments: &Arguments) -> Result<Exit, Stop> {
-    let lab = Lab::open(&arguments.asked)?;
-    let viewed = lab.view(None)?;
+    let context = ExperimentContext::open(&arguments.experiment)?;
+    let viewed = context.view(None)?;
     let at = viewed.position(&arguments.node)?;
     let (node, state) = (&viewed.walk.graph().nodes()[at], &viewed.walk.states()[at]);
     let parts = viewed.walk.parts(at);

@@ -7,24 +7,24 @@
 mod audit;
 mod cache;
 mod compare;
+mod context;
 mod costs;
 pub mod exit;
 mod explain;
 mod export;
 mod fetch;
-mod journalist;
-mod lab;
 pub mod out;
-mod pace;
 mod path;
 mod pictures;
 mod place;
 mod plan;
 mod predict;
+mod progress;
 mod report;
 mod run;
 mod run_folder;
 mod setup;
+mod timing;
 pub mod toolchain;
 mod verify;
 

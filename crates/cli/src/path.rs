@@ -6,23 +6,23 @@ use std::path::PathBuf;
 
 use affekt_graph::{Node, OutputRef, Work, hash_bytes};
 
+use crate::context::{ExperimentArguments, ExperimentContext, Viewed};
 use crate::exit::{Exit, Stop, error};
-use crate::lab::{Asked, Lab, Viewed};
 use crate::out::out;
 
 /// The command's arguments.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArguments,
     /// The node, or one of its outputs: `mfcc`, `train[fold=1,seed=1]`, `train[fold=1,seed=1].history`
     node: String,
 }
 
 /// Prints the path. For a node in shards it is a folder with one link a shard.
 pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
-    let lab = Lab::open(&arguments.asked)?;
-    let viewed = lab.view(None)?;
+    let context = ExperimentContext::open(&arguments.experiment)?;
+    let viewed = context.view(None)?;
     let (name, output) = split_output(&arguments.node);
     let at = viewed.position(name)?;
     let node = &viewed.walk.graph().nodes()[at];
@@ -37,7 +37,7 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
             let shown = affekt_config::list_names(&ids);
             return Err(Stop::wrong(format!("error: `{name}` is many nodes\nhint: ask for one of {shown}")));
         }
-        (Work::Grow(_), Some(_)) => shards(&lab, &viewed, node, &output)?,
+        (Work::Grow(_), Some(_)) => shards(&context, &viewed, node, &output)?,
         (Work::Grow(_), None) => None,
         _ => viewed.finished(at, &output).and_then(|object| object.path().canonicalize().ok()),
     };
@@ -48,13 +48,18 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
         }
         None => Err(Stop::failed(format!(
             "error: `{name}` is not finished\nhint: run `cargo xtask run {}` first",
-            arguments.asked.file.display()
+            arguments.experiment.file.display()
         ))),
     }
 }
 
 /// A folder of links to all shards, in the store and named for them.
-fn shards(lab: &Lab, viewed: &Viewed<'_>, node: &Node, output: &str) -> Result<Option<PathBuf>, Stop> {
+fn shards(
+    context: &ExperimentContext,
+    viewed: &Viewed<'_>,
+    node: &Node,
+    output: &str,
+) -> Result<Option<PathBuf>, Stop> {
     let shard = |of: &OutputRef| {
         let shard = viewed.finished(viewed.walk.graph().position(&of.node)?, &of.output)?;
         shard.path().canonicalize().ok()
@@ -63,7 +68,7 @@ fn shards(lab: &Lab, viewed: &Viewed<'_>, node: &Node, output: &str) -> Result<O
     let shards: Option<Vec<PathBuf>> = outputs.iter().map(shard).collect();
     let Some(shards) = shards.filter(|shards| !shards.is_empty()) else { return Ok(None) };
     let digest = hash_bytes(format!("{shards:?}").as_bytes());
-    let folder = lab.store.root().join("folders").join(digest.short());
+    let folder = context.store.root().join("folders").join(digest.short());
     let made = || -> std::io::Result<PathBuf> {
         if !folder.is_dir() {
             let aside = folder.with_extension(std::process::id().to_string());

@@ -3,16 +3,16 @@
 use affekt_graph::{State, Work, changes};
 use serde::Serialize;
 
+use crate::context::{ExperimentArguments, ExperimentContext, Viewed, print_json};
 use crate::exit::{Exit, Stop};
-use crate::lab::{Asked, Lab, Viewed, print_json};
 use crate::out::out;
-use crate::pace::{Estimates, Expected};
+use crate::timing::{Estimates, Expected};
 
 /// The command's arguments.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -47,10 +47,10 @@ struct Row {
 
 /// Plans.
 pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
-    let lab = Lab::open(&arguments.asked)?;
-    let viewed = lab.view(arguments.only.as_deref())?;
-    let paces = lab.paces();
-    let estimates = Estimates::new(&viewed.walk, &viewed.last, &paces);
+    let context = ExperimentContext::open(&arguments.experiment)?;
+    let viewed = context.view(arguments.only.as_deref())?;
+    let timings = context.timings();
+    let estimates = Estimates::new(&viewed.walk, &viewed.last, &timings);
     let rows = viewed.walk.order().into_iter().filter_map(|at| row(&viewed, &estimates, at));
     let rows: Vec<Row> = rows.collect();
     let problems: Vec<String> = rows
@@ -60,7 +60,7 @@ pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
         .collect();
     let work_left = rows.iter().any(|row| row.state != "cached");
     let has_failed = !problems.is_empty();
-    let (profile, expected) = (lab.experiment.profile.clone(), estimates.expected());
+    let (profile, expected) = (context.experiment.profile.clone(), estimates.expected());
     if arguments.json {
         print_json(&Plan { version: 1, profile, nodes: rows, expected, problems })?;
     } else {

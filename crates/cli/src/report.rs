@@ -13,8 +13,8 @@ use affekt_table::{examples, folds, history, manifest, problems};
 
 use crate::costs;
 use crate::exit::Stop;
-use crate::journalist::Summary;
 use crate::pictures;
+use crate::progress::Summary;
 use crate::run_folder::{Finished, RunFolder};
 
 /// What must be known of figures on voices that nobody has.
@@ -32,7 +32,7 @@ pub fn assemble(
     summary: &Summary,
 ) -> Result<page::Report, Stop> {
     let Metrics { variants: metrics, comparisons: comparison, .. } = metrics;
-    let experiment = &finished.lab.experiment;
+    let experiment = &finished.context.experiment;
     let reported = || experiment.variants.iter().filter(|variant| variant.evaluate.is_some());
     let evaluates: Vec<_> = reported().filter_map(|variant| variant.evaluate.as_ref()).collect();
     let variants =
@@ -67,7 +67,7 @@ pub fn assemble(
 /// The settings that were swept, where some were.
 fn sweep(finished: &Finished<'_>, variants: &[page::Variant]) -> Option<page::Sweep> {
     let mut paths: Vec<&String> = Vec::new();
-    for path in finished.lab.experiment.variants.iter().flat_map(|variant| &variant.swept) {
+    for path in finished.context.experiment.variants.iter().flat_map(|variant| &variant.swept) {
         if !paths.contains(&path) {
             paths.push(path);
         }
@@ -85,14 +85,14 @@ fn tunings(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Resul
 
 /// What the first variant's networks were shown, where that is pictures.
 fn pictures(finished: &Finished<'_>) -> Result<Vec<page::Picture>, Stop> {
-    let Some(first) = finished.lab.experiment.variants.first() else { return Ok(Vec::new()) };
+    let Some(first) = finished.context.experiment.variants.first() else { return Ok(Vec::new()) };
     let labelled = finished.table(&first.examples, "examples", examples::read)?;
     Ok(pictures::of_each_class(finished, &labelled.examples, &labelled.task))
 }
 
 /// The table of all variants by two settings that the experiment asks for.
 fn matrix(finished: &Finished<'_>, variants: &[page::Variant]) -> Option<page::Matrix> {
-    let [rows, columns] = finished.lab.experiment.variants.first()?.table.as_ref()?;
+    let [rows, columns] = finished.context.experiment.variants.first()?.table.as_ref()?;
     Some(page::Matrix { rows: page::Axis::of(rows, variants), columns: page::Axis::of(columns, variants) })
 }
 
@@ -141,7 +141,7 @@ fn variant(
 
 /// What else a reader of a variant's figures must know.
 fn reservations(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<String> {
-    let corpora = &finished.lab.experiment.corpora;
+    let corpora = &finished.context.experiment.corpora;
     let is_synthetic = |name: &String| corpora.get(name).is_some_and(|corpus| corpus.synthetic.is_some());
     let speaks_no_one = variant.corpora.keys().any(is_synthetic);
     speaks_no_one.then(|| SYNTHETIC.to_owned()).into_iter().collect()
@@ -153,7 +153,7 @@ fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
 
 /// The systems that the experiment cites beside its own.
 fn cited(finished: &Finished<'_>) -> Vec<page::Cited> {
-    let cited = finished.lab.experiment.variants.first().map(|variant| &variant.cited);
+    let cited = finished.context.experiment.variants.first().map(|variant| &variant.cited);
     let figures = |cited: &affekt_pipeline::Cited| {
         let named = |figure| page::Cited { name: cited.name.clone(), figure };
         figures(&cited.published).into_iter().map(named).collect::<Vec<_>>()
@@ -312,7 +312,7 @@ fn parts(labelled: &examples::Examples, parted: &folds::Folds, task: &Task) -> V
 }
 
 fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>), Stop> {
-    let experiment = &finished.lab.experiment;
+    let experiment = &finished.context.experiment;
     let mut corpora = Vec::new();
     let mut all_problems = Vec::new();
     for (name, corpus) in &experiment.corpora {
@@ -338,7 +338,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
         all_problems.extend(finished.table(ingest, "problems", problems::read)?);
     }
     all_problems.extend(unexpected_counts(finished)?);
-    let missing = finished.lab.without.iter().map(|name| Problem {
+    let missing = finished.context.without.iter().map(|name| Problem {
         corpus: name.clone(),
         path: String::new(),
         kind: "missing-corpus".into(),
@@ -368,7 +368,7 @@ fn is_parted_by_speaker(protocol: &Protocol) -> bool {
 
 /// Corpora with more or fewer labelled utterances than the experiment counts on.
 fn unexpected_counts(finished: &Finished<'_>) -> Result<Vec<Problem>, Stop> {
-    let experiment = &finished.lab.experiment;
+    let experiment = &finished.context.experiment;
     let mut problems = Vec::new();
     for variant in &experiment.variants {
         let labelled = finished.table(&variant.examples, "examples", examples::read)?;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use affekt_graph::{NodeId, Observer, Outcome, Resources, RunOptions, State, Walk, WorkerCommand};
 
+use crate::context::{ExperimentArguments, ExperimentContext, is_there, unknown_node};
 use crate::exit::{Exit, Stop, error};
-use crate::journalist::{Journalist, Quiet, Summary};
-use crate::lab::{Asked, Lab, is_there, unknown_node};
 use crate::out::out;
+use crate::progress::{FailureCollector, ProgressReporter, Summary};
 use crate::run_folder::RunFolder;
 use crate::toolchain;
 
@@ -22,7 +22,7 @@ const SILENCE: Duration = Duration::from_secs(900);
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArguments,
     /// How many cores to occupy [default: all]
     #[arg(long, value_name = "N")]
     jobs: Option<u32>,
@@ -46,32 +46,36 @@ enum Executor {
 /// Runs an experiment.
 pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let Executor::Local = arguments.executor;
-    let lab = Lab::open(&arguments.asked)?;
+    let context = ExperimentContext::open(&arguments.experiment)?;
     let interrupted = interruptible()?;
-    let stop = match attempt(&lab, arguments, &interrupted) {
+    let stop = match attempt(&context, arguments, &interrupted) {
         Err(stop) => stop,
         ended => return ended,
     };
     // What the nodes read they verify and mend; this was read for the report alone.
     let Some(digest) = stop.damaged() else { return Err(stop) };
     eprintln!("warning: a stored result that the report reads is damaged; computing it again");
-    lab.store.quarantine(digest)?;
-    attempt(&lab, arguments, &interrupted)
+    context.store.quarantine(digest)?;
+    attempt(&context, arguments, &interrupted)
 }
 
-fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result<Exit, Stop> {
-    let mut walk = lab.walk(arguments.only.as_deref())?;
-    let folder = RunFolder::create(lab)?;
-    let mut journalist = Journalist::new(lab, &folder)?;
+fn attempt(
+    context: &ExperimentContext,
+    arguments: &Arguments,
+    interrupted: &AtomicBool,
+) -> Result<Exit, Stop> {
+    let mut walk = context.walk(arguments.only.as_deref())?;
+    let folder = RunFolder::create(context)?;
+    let mut reporter = ProgressReporter::new(context, &folder)?;
     let outcome = walk_to_the_end(
-        lab,
+        context,
         &mut walk,
         Limits { cores: arguments.jobs, keep_going: arguments.keep_going },
         interrupted,
-        &mut journalist,
+        &mut reporter,
         &folder,
     )?;
-    let summary = journalist.finish(outcome)?;
+    let summary = reporter.finish(outcome)?;
     match outcome {
         Outcome::Interrupted => {
             eprintln!("interrupted; what is finished is stored, what is not resumes with the same command");
@@ -81,7 +85,7 @@ fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result
             eprintln!("{}", summary.failures.trim_end());
             eprintln!("the journal is {}", folder.path().join("journal.jsonl").display());
             if arguments.keep_going && arguments.only.is_none() {
-                report_the_rest((lab, &walk), arguments, interrupted, &folder, &summary)?;
+                report_the_rest((context, &walk), arguments, interrupted, &folder, &summary)?;
             }
             return Ok(Exit::Failed);
         }
@@ -92,7 +96,7 @@ fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result
         // Which folds and shards there are may have become known only now.
         return if is_there(only, &walk) { Ok(Exit::Done) } else { Err(unknown_node(only, &walk)) };
     }
-    folder.write(lab, &walk, &summary)?;
+    folder.write(context, &walk, &summary)?;
     folder.finish()?;
     out!("{}", folder.path().join("report.html").display());
     Ok(Exit::Done)
@@ -100,7 +104,7 @@ fn attempt(lab: &Lab, arguments: &Arguments, interrupted: &AtomicBool) -> Result
 
 /// Reports the variants that came to their figures, where others failed. `latest` stays what it was: this run is not done.
 fn report_the_rest(
-    (lab, walk): (&Lab, &Walk<'_>),
+    (context, walk): (&ExperimentContext, &Walk<'_>),
     arguments: &Arguments,
     interrupted: &AtomicBool,
     folder: &RunFolder,
@@ -110,7 +114,7 @@ fn report_the_rest(
         let state = walk.graph().position(node).map(|at| &walk.states()[at]);
         matches!(state, Some(State::Done { .. }))
     };
-    let (done, failed): (Vec<_>, Vec<_>) = lab
+    let (done, failed): (Vec<_>, Vec<_>) = context
         .experiment
         .variants
         .iter()
@@ -120,11 +124,11 @@ fn report_the_rest(
         return Ok(());
     }
     let failed = failed.into_iter().map(|(variant, _)| variant.id.clone()).collect();
-    let rest = Lab::open_without(&arguments.asked, failed)?;
+    let rest = ExperimentContext::open_without(&arguments.experiment, failed)?;
     let mut walk = rest.walk(None)?;
     // All but the comparison of what is left is there.
     let limits = Limits { cores: arguments.jobs, keep_going: false };
-    let mut failures = Quiet::default();
+    let mut failures = FailureCollector::default();
     let outcome = walk_to_the_end(&rest, &mut walk, limits, interrupted, &mut failures, folder)?;
     if !matches!(outcome, Outcome::Done) {
         return Err(Stop::failed(failures.text()));
@@ -138,18 +142,19 @@ fn report_the_rest(
 }
 
 /// Runs what a command other than `run` needs to know: nodes of one name, in this process, without a journal.
-pub fn run_only<'l>(lab: &'l Lab, name: &str) -> Result<Walk<'l>, Stop> {
-    let mut walk = lab.walk(Some(name))?;
+pub fn run_only<'l>(context: &'l ExperimentContext, name: &str) -> Result<Walk<'l>, Stop> {
+    let mut walk = context.walk(Some(name))?;
     let options = RunOptions {
         resources: Resources { cpu: cores(), gpu: 0, memory_mib: memory_mib() },
         keep_going: false,
         silence: SILENCE,
         worker: &|| Err("this needs no worker".to_owned()),
-        logs: lab.store.root().join("tmp"),
+        logs: context.store.root().join("tmp"),
         provenance: provenance(),
     };
-    let mut failures = Quiet::default();
-    let outcome = affekt_graph::run(&mut walk, &lab.ops, &options, &AtomicBool::new(false), &mut failures)?;
+    let mut failures = FailureCollector::default();
+    let outcome =
+        affekt_graph::run(&mut walk, &context.ops, &options, &AtomicBool::new(false), &mut failures)?;
     match outcome {
         Outcome::Done => Ok(walk),
         _ => Err(Stop::failed(failures.text())),
@@ -163,7 +168,7 @@ struct Limits {
 }
 
 fn walk_to_the_end<'l>(
-    lab: &'l Lab,
+    context: &'l ExperimentContext,
     walk: &mut Walk<'l>,
     limits: Limits,
     interrupted: &AtomicBool,
@@ -171,11 +176,11 @@ fn walk_to_the_end<'l>(
     folder: &RunFolder,
 ) -> Result<Outcome, Stop> {
     let built: OnceLock<Result<WorkerCommand, String>> = OnceLock::new();
-    let worker = || built.get_or_init(|| toolchain::worker(&lab.device)).clone();
+    let worker = || built.get_or_init(|| toolchain::worker(&context.device)).clone();
     let options = RunOptions {
         resources: Resources {
             cpu: limits.cores.unwrap_or_else(cores),
-            gpu: lab.device.gpus(),
+            gpu: context.device.gpus(),
             memory_mib: memory_mib(),
         },
         keep_going: limits.keep_going,
@@ -184,7 +189,7 @@ fn walk_to_the_end<'l>(
         logs: folder.path().join("logs"),
         provenance: provenance(),
     };
-    Ok(affekt_graph::run(walk, &lab.ops, &options, interrupted, observer)?)
+    Ok(affekt_graph::run(walk, &context.ops, &options, interrupted, observer)?)
 }
 
 /// Set once the user asks to stop; a second time ends the program at once.

@@ -12,9 +12,9 @@ use affekt_table::predictions::{self, Predictions};
 use affekt_table::write_atomically;
 use jiff::Timestamp;
 
+use crate::context::ExperimentContext;
 use crate::exit::{Stop, error};
-use crate::journalist::Summary;
-use crate::lab::Lab;
+use crate::progress::Summary;
 use crate::report;
 
 /// A run folder being filled.
@@ -27,15 +27,15 @@ pub struct RunFolder {
 
 impl RunFolder {
     /// Makes the folder of a new run.
-    pub fn create(lab: &Lab) -> Result<Self, Stop> {
+    pub fn create(context: &ExperimentContext) -> Result<Self, Stop> {
         let started = Timestamp::now();
         let stem = started.strftime("%Y%m%d-%H%M%S").to_string();
         let failed = |cause: &std::io::Error| error("failed to make the run folder", cause);
-        fs::create_dir_all(lab.runs()).map_err(|cause| failed(&cause))?;
+        fs::create_dir_all(context.runs()).map_err(|cause| failed(&cause))?;
         let mut id = stem.clone();
         let mut number = 1;
         let path = loop {
-            let path = lab.runs().join(&id);
+            let path = context.runs().join(&id);
             match fs::create_dir(&path) {
                 Ok(()) => break path,
                 Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -45,7 +45,7 @@ impl RunFolder {
                 Err(cause) => return Err(failed(&cause)),
             }
         };
-        write_text(&path.join("resolved.yaml"), &lab.experiment.resolved)?;
+        write_text(&path.join("resolved.yaml"), &context.experiment.resolved)?;
         Ok(Self { path, id, started, begun: Instant::now() })
     }
 
@@ -70,17 +70,17 @@ impl RunFolder {
     }
 
     /// Writes everything a finished run leaves behind.
-    pub fn write(&self, lab: &Lab, walk: &Walk<'_>, summary: &Summary) -> Result<(), Stop> {
-        let finished = Finished { lab, walk };
+    pub fn write(&self, context: &ExperimentContext, walk: &Walk<'_>, summary: &Summary) -> Result<(), Stop> {
+        let finished = Finished { context, walk };
         let mut variants = Vec::new();
         let mut by_task: Vec<Predictions> = Vec::new();
-        for variant in &lab.experiment.variants {
+        for variant in &context.experiment.variants {
             let Some(evaluate) = &variant.evaluate else { continue };
             let mut metrics: VariantMetrics = finished.json(evaluate, "metrics")?;
             // In no key, as the same settings by hand give the same figures: it is said here, for every table.
-            let profile = lab.experiment.profile.as_ref();
+            let profile = context.experiment.profile.as_ref();
             metrics.about.stamps.extend(profile.map(|name| format!("made with profile `{name}`")));
-            metrics.about.stamps.extend(lab.left_out());
+            metrics.about.stamps.extend(context.left_out());
             variants.push(metrics);
             let part = finished.table(evaluate, "predictions", predictions::read)?;
             match by_task.iter_mut().find(|known| known.task == part.task) {
@@ -93,8 +93,8 @@ impl RunFolder {
                 "error: the pipeline has no `evaluate` node, so there is nothing to report",
             ));
         }
-        let compared = lab.experiment.compare.as_ref().map(|node| finished.json(node, "comparison"));
-        let mut metrics = Metrics::new(lab.experiment.name.clone(), variants);
+        let compared = context.experiment.compare.as_ref().map(|node| finished.json(node, "comparison"));
+        let mut metrics = Metrics::new(context.experiment.name.clone(), variants);
         metrics.comparisons = compared.transpose()?;
         let text = metrics.to_json().map_err(|cause| error("failed to write metrics.json", &cause))?;
         write_text(&self.path.join("metrics.json"), &text)?;
@@ -152,7 +152,7 @@ impl RunFolder {
 
 /// A walk in which every node has its result.
 pub struct Finished<'f> {
-    pub lab: &'f Lab,
+    pub context: &'f ExperimentContext,
     pub walk: &'f Walk<'f>,
 }
 
@@ -183,7 +183,7 @@ impl Finished<'_> {
         let digest = record.output(output).map(|output| output.digest);
         let digest =
             digest.ok_or_else(|| Stop::failed(format!("error: `{node}` has no output `{output}`")))?;
-        Ok(self.lab.store.object(digest).map_err(Failure::from)?)
+        Ok(self.context.store.object(digest).map_err(Failure::from)?)
     }
 }
 

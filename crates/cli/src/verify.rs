@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::context::ExperimentArguments;
 use crate::exit::{Exit, Stop, error};
-use crate::lab::Asked;
 use crate::out::out;
 
 /// The command's arguments.
@@ -19,11 +19,11 @@ pub struct Arguments {
 #[derive(clap::Subcommand)]
 enum What {
     /// Run twice with empty stores: the same bytes must come out
-    Determinism(Asked),
+    Determinism(ExperimentArguments),
     /// Kill runner and worker at random moments: the bytes of an undisturbed run must come out
     Resume {
         #[command(flatten)]
-        asked: Asked,
+        experiment: ExperimentArguments,
         /// How often to kill
         #[arg(long, default_value_t = 10)]
         kills: u32,
@@ -38,16 +38,16 @@ pub fn verify(arguments: &Arguments) -> Result<Exit, Stop> {
     let folder = tempfile::Builder::new().prefix("affekt-verify-").tempdir();
     let folder = folder.map_err(|cause| error("failed to make a temporary folder", &cause))?;
     match &arguments.what {
-        What::Determinism(asked) => {
-            let first = undisturbed(asked, &folder.path().join("first"))?;
-            let second = undisturbed(asked, &folder.path().join("second"))?;
+        What::Determinism(experiment) => {
+            let first = undisturbed(experiment, &folder.path().join("first"))?;
+            let second = undisturbed(experiment, &folder.path().join("second"))?;
             compare(&first, &second, "two runs with empty stores")
         }
-        What::Resume { asked, kills, seed } => {
+        What::Resume { experiment, kills, seed } => {
             let begun = Instant::now();
-            let whole = undisturbed(asked, &folder.path().join("undisturbed"))?;
+            let whole = undisturbed(experiment, &folder.path().join("undisturbed"))?;
             let usual = begun.elapsed();
-            let disturbed = disturbed(asked, &folder.path().join("disturbed"), usual, *kills, *seed)?;
+            let disturbed = disturbed(experiment, &folder.path().join("disturbed"), usual, *kills, *seed)?;
             compare(&whole, &disturbed, "an undisturbed run and one killed on the way")
         }
     }
@@ -72,8 +72,8 @@ fn compare(first: &Path, second: &Path, what: &str) -> Result<Exit, Stop> {
     Ok(if same { Exit::Done } else { Exit::Failed })
 }
 
-fn undisturbed(asked: &Asked, place: &Path) -> Result<PathBuf, Stop> {
-    let mut run = start(asked, place)?;
+fn undisturbed(experiment: &ExperimentArguments, place: &Path) -> Result<PathBuf, Stop> {
+    let mut run = start(experiment, place)?;
     let status = run.wait().map_err(|cause| error("failed to wait for the run", &cause))?;
     if !status.success() {
         return Err(Stop::failed(format!("error: a run in {} failed", place.display())));
@@ -83,10 +83,16 @@ fn undisturbed(asked: &Asked, place: &Path) -> Result<PathBuf, Stop> {
 
 /// Runs and kills, in turn the runner and a worker, at moments spread over the usual length of a run, until it
 /// was killed as often as asked; then lets it finish.
-fn disturbed(asked: &Asked, place: &Path, usual: Duration, kills: u32, seed: u64) -> Result<PathBuf, Stop> {
+fn disturbed(
+    experiment: &ExperimentArguments,
+    place: &Path,
+    usual: Duration,
+    kills: u32,
+    seed: u64,
+) -> Result<PathBuf, Stop> {
     for kill in 0..kills {
         let moment = usual.mul_f64(fraction(seed, kill) / f64::from(kills) * 2.0);
-        let mut run = start(asked, place)?;
+        let mut run = start(experiment, place)?;
         let begun = Instant::now();
         while begun.elapsed() < moment && run.try_wait().is_ok_and(|status| status.is_none()) {
             std::thread::sleep(Duration::from_millis(5));
@@ -102,21 +108,21 @@ fn disturbed(asked: &Asked, place: &Path, usual: Duration, kills: u32, seed: u64
         unsafe { libc::kill(victim as libc::pid_t, libc::SIGKILL) };
         run.wait().map_err(|cause| error("failed to wait for the run", &cause))?;
     }
-    undisturbed(asked, place)
+    undisturbed(experiment, place)
 }
 
-fn start(asked: &Asked, place: &Path) -> Result<Child, Stop> {
+fn start(experiment: &ExperimentArguments, place: &Path) -> Result<Child, Stop> {
     let program = std::env::current_exe().map_err(|cause| error("failed to find this program", &cause))?;
     let mut command = Command::new(program);
-    command.arg("run").arg(&asked.file).arg("--device").arg(&asked.device);
+    command.arg("run").arg(&experiment.file).arg("--device").arg(&experiment.device);
     command.arg("--cache").arg(place.join("store")).arg("--runs").arg(place.join("runs"));
-    for setting in &asked.settings {
+    for setting in &experiment.settings {
         command.arg("--set").arg(setting);
     }
-    if let Some(data) = &asked.data {
+    if let Some(data) = &experiment.data {
         command.arg("--data").arg(data);
     }
-    if asked.partial {
+    if experiment.partial {
         command.arg("--partial");
     }
     command.stdout(Stdio::null()).stderr(Stdio::null());

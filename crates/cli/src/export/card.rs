@@ -8,12 +8,12 @@ use affekt_eval::VariantMetrics;
 use affekt_ops::exported::Step;
 use serde_json::Value;
 
+use crate::context::{ExperimentContext, Viewed};
 use crate::exit::{Stop, error};
-use crate::lab::{Lab, Viewed};
 
 /// What is said of the network that the node trained, in Markdown.
 pub fn about(
-    lab: &Lab,
+    context: &ExperimentContext,
     viewed: &Viewed<'_>,
     node: &str,
     steps: &[Step],
@@ -44,13 +44,13 @@ pub fn about(
         "Fold {}, seed {}, on {} rows, {} epochs.\n",
         card["fold"], card["seed"], card["training_rows"], card["epochs"]
     ));
-    for (name, corpus) in &lab.experiment.corpora {
+    for (name, corpus) in &context.experiment.corpora {
         let licence = if corpus.synthetic.is_some() { "synthetic voices" } else { &corpus.card.licence };
         line(format!("* {name}: {licence}"));
     }
     line("\nWhat the licences of the recordings and of a pretrained encoder demand holds for this model too.\n".to_owned());
     line("## Figures\n".to_owned());
-    let figures = figures(lab, viewed, node)?;
+    let figures = figures(context, viewed, node)?;
     line(figures.unwrap_or_else(|| "The experiment has not been evaluated.".to_owned()));
     line(
         "\nFigures are of the whole experiment, not of this one training. Acted or elicited emotions are not felt ones: on \
@@ -61,12 +61,12 @@ pub fn about(
 }
 
 /// What the experiment says of the variant that the node belongs to.
-fn figures(lab: &Lab, viewed: &Viewed<'_>, node: &str) -> Result<Option<String>, Stop> {
+fn figures(context: &ExperimentContext, viewed: &Viewed<'_>, node: &str) -> Result<Option<String>, Stop> {
     let graph = viewed.walk.graph();
     let is_own = |variant: &&affekt_pipeline::Variant| {
         variant.trainings(graph).iter().any(|training| training.node.as_str() == node)
     };
-    let Some(variant) = lab.experiment.variants.iter().find(is_own) else { return Ok(None) };
+    let Some(variant) = context.experiment.variants.iter().find(is_own) else { return Ok(None) };
     let at = variant.evaluate.as_ref().and_then(|evaluate| graph.position(evaluate));
     let Some(metrics) = at.and_then(|at| viewed.finished(at, "metrics")) else { return Ok(None) };
     let bytes = metrics.all().map_err(affekt_graph::Failure::from)?;

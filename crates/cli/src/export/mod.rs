@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use affekt_domain::Task;
 use affekt_ops::exported::{self, Exported};
 
+use crate::context::{ExperimentArguments, ExperimentContext, Viewed};
 use crate::exit::{Exit, Stop, error};
-use crate::lab::{Asked, Lab, Viewed};
 use crate::out::out;
 
 /// The command's arguments.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    asked: Asked,
+    experiment: ExperimentArguments,
     /// The training: `train[fold=1,seed=1]`
     node: String,
     /// The folder to make
@@ -27,9 +27,9 @@ pub struct Arguments {
 
 /// Makes the folder: whole or not at all.
 pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
-    let Arguments { asked, node: name, folder } = arguments;
-    let lab = Lab::open(asked)?;
-    let viewed = lab.view(None)?;
+    let Arguments { experiment, node: name, folder } = arguments;
+    let context = ExperimentContext::open(experiment)?;
+    let viewed = context.view(None)?;
     let at = viewed.position(name)?;
     let node = &viewed.walk.graph().nodes()[at];
     if node.op != affekt_ops::train::DEFINITION.name {
@@ -40,7 +40,7 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
         )));
     }
     let unfinished = || {
-        let file = asked.file.display();
+        let file = experiment.file.display();
         Stop::failed(format!("error: `{name}` is not finished\nhint: run `cargo xtask run {file}` first"))
     };
     let model = viewed.finished(at, "model").ok_or_else(unfinished)?;
@@ -62,12 +62,12 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
     let card = affekt_ops::train::card(&model)?;
     let task: Task = serde_json::from_value(card["task"].clone())
         .map_err(|cause| error("failed to read the model's card", &cause))?;
-    let about = card::about(&lab, &viewed, name, &steps, &card, &task)?;
-    let page = (format!("{}: {name}", lab.experiment.name), about);
+    let about = card::about(&context, &viewed, name, &steps, &card, &task)?;
+    let page = (format!("{}: {name}", context.experiment.name), about);
     let weights = weights::write(&card, &task, &model, page, made.path())?;
     let exported = Exported {
         version: exported::VERSION,
-        experiment: lab.experiment.name.clone(),
+        experiment: context.experiment.name.clone(),
         node: name.clone(),
         steps,
         card,

@@ -3,8 +3,8 @@
 use affekt_graph::{Object, Source, Work};
 use affekt_ops::exported::{Step, StepFile};
 
+use crate::context::Viewed;
 use crate::exit::Stop;
-use crate::lab::Viewed;
 
 /// A stored file that a step reads, and what it is called in the exported folder.
 pub struct Read {

@@ -16,7 +16,7 @@ use super::checksum::{Checksum, sha256};
 use super::download::{Wanted, download};
 use super::http::Client;
 use super::listing::{RemoteFile, dataverse, git_tree};
-use super::teller::Teller;
+use super::progress::DownloadProgress;
 use super::{archive, lock, space};
 use crate::exit::Stop;
 use crate::out::out;
@@ -85,8 +85,8 @@ fn bring(client: &Client, card: &Card, origin: &Origin, work: &Path, folder: &Pa
             bring_archive(client, card, url, md5.as_ref(), &zip)?;
             // What an interrupted run unpacked may end within a file.
             remove_folder(folder)?;
-            let teller = Teller::new(&format!("{} unpacked", card.name), Some(*unpacked));
-            let (wanted, there) = (|name: &str| is_recording(card, name), |bytes| teller.there(bytes));
+            let progress = DownloadProgress::new(&format!("{} unpacked", card.name), Some(*unpacked));
+            let (wanted, there) = (|name: &str| is_recording(card, name), |bytes| progress.there(bytes));
             archive::unpack(&zip, folder, unpacked.saturating_mul(2), &wanted, &there)?;
             fs::remove_file(&zip).map_err(|error| format!("cannot remove {}: {error}", zip.display()))
         }
@@ -112,13 +112,13 @@ fn bring_archive(
         return Ok(());
     }
     let name = format!("{} archive", card.name);
-    let teller = Teller::new(&name, card.fetch.as_ref().map(|origin| origin.bytes));
+    let progress = DownloadProgress::new(&name, card.fetch.as_ref().map(|origin| origin.bytes));
     let wanted = Wanted { name: &name, url, bytes: None, checksum, token: None };
-    download(client, &wanted, zip, &|bytes| teller.there(bytes), &|text| teller.say(text))?;
+    download(client, &wanted, zip, &|bytes| progress.there(bytes), &|text| progress.say(text))?;
     if checksum.is_none() {
         let sha256 = fs::File::open(zip).and_then(|mut file| sha256(&mut file));
         let sha256 = sha256.map_err(|error| format!("cannot read {}: {error}", zip.display()))?;
-        teller.say(&format!("{name}: the card names no checksum; what came has SHA-256 {sha256}"));
+        progress.say(&format!("{name}: the card names no checksum; what came has SHA-256 {sha256}"));
     }
     Ok(())
 }
@@ -150,7 +150,8 @@ fn bring_files(
     space::check(folder, total.saturating_sub(there))?;
     files.retain(|file| bytes_there(file).is_none());
 
-    let teller = Teller::new(&format!("{} recordings of {}", files.len(), card.name), Some(total));
+    let progress =
+        DownloadProgress::new(&format!("{} recordings of {}", files.len(), card.name), Some(total));
     let (next, done, stop) = (AtomicUsize::new(0), AtomicU64::new(there), AtomicBool::new(false));
     let (say, said) = mpsc::channel();
     let work = |say: mpsc::Sender<String>| -> Result<(), String> {
@@ -189,8 +190,8 @@ fn bring_files(
         drop(say);
         loop {
             match said.recv_timeout(TICK) {
-                Ok(text) => teller.say(&text),
-                Err(mpsc::RecvTimeoutError::Timeout) => teller.there(done.load(Ordering::Relaxed)),
+                Ok(text) => progress.say(&text),
+                Err(mpsc::RecvTimeoutError::Timeout) => progress.there(done.load(Ordering::Relaxed)),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
         }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::checksum::Checksum;
-use super::http::{Again, Client, Token, Trouble, host};
+use super::http::{Client, HttpError, RetryAfter, Token, host};
 
 /// What is to be downloaded.
 #[derive(Clone, Copy)]
@@ -23,9 +23,9 @@ pub struct Wanted<'w> {
 }
 
 /// Why one try brought nothing whole.
-enum Setback {
+enum DownloadError {
     /// The way to the server.
-    Trouble(Trouble),
+    HttpError(HttpError),
     /// The bytes are not those of the file.
     Wrong(String),
     /// This machine's disk.
@@ -46,7 +46,7 @@ pub fn download(
     say: &dyn Fn(&str),
 ) -> Result<(), String> {
     let partial = Partial::beside(target);
-    let mut patience = client.patience();
+    let mut backoff = client.backoff();
     let mut was_wrong = false;
     let on_disk = |error: io::Error| format!("cannot write {}: {error}", partial.path.display());
     let mut ranges = true;
@@ -54,8 +54,8 @@ pub fn download(
         let before = partial.bytes();
         match attempt(client, wanted, &partial, &mut ranges, there) {
             Ok(()) => return partial.finish(target).map_err(on_disk),
-            Err(Setback::Disk(error)) => return Err(on_disk(error)),
-            Err(Setback::Wrong(why)) => {
+            Err(DownloadError::Disk(error)) => return Err(on_disk(error)),
+            Err(DownloadError::Wrong(why)) => {
                 partial.discard().map_err(on_disk)?;
                 if was_wrong {
                     return Err(format!(
@@ -70,11 +70,11 @@ pub fn download(
                     wanted.name
                 ));
             }
-            Err(Setback::Trouble(trouble)) => {
+            Err(DownloadError::HttpError(error)) => {
                 if partial.bytes() > before {
-                    patience.restore();
+                    backoff.restore();
                 }
-                patience.wait(trouble, say).map_err(|trouble| given_up(wanted, &trouble, &partial))?;
+                backoff.wait(error, say).map_err(|error| given_up(wanted, &error, &partial))?;
             }
         }
     }
@@ -87,7 +87,7 @@ fn attempt(
     partial: &Partial,
     ranges: &mut bool,
     there: &dyn Fn(u64),
-) -> Result<(), Setback> {
+) -> Result<(), DownloadError> {
     let mut have = if *ranges { partial.bytes() } else { 0 };
     // Bytes of which nobody can say whether they are of the file that the server has now are worth nothing.
     let validator = partial.validator();
@@ -98,8 +98,8 @@ fn attempt(
         receive(client, wanted, partial, have, validator, ranges, there)?;
     }
     match wanted.checksum {
-        Some(checksum) if !checksum.holds(&partial.path).map_err(Setback::Disk)? => {
-            Err(Setback::Wrong(format!("it has not {checksum}")))
+        Some(checksum) if !checksum.holds(&partial.path).map_err(DownloadError::Disk)? => {
+            Err(DownloadError::Wrong(format!("it has not {checksum}")))
         }
         _ => Ok(()),
     }
@@ -114,7 +114,7 @@ fn receive(
     validator: Option<String>,
     ranges: &mut bool,
     there: &dyn Fn(u64),
-) -> Result<(), Setback> {
+) -> Result<(), DownloadError> {
     let mut headers = Vec::new();
     if have > 0 {
         headers.push(("range", format!("bytes={have}-")));
@@ -125,11 +125,11 @@ fn receive(
     }
     let answer = match client.get(wanted.url, &headers, wanted.token) {
         Ok(answer) => answer,
-        Err(trouble) if trouble.status == Some(416) => {
+        Err(error) if error.status == Some(416) => {
             *ranges = false;
-            return Err(Setback::Trouble(Trouble { again: Again::Soon, ..trouble }));
+            return Err(DownloadError::HttpError(HttpError { again: RetryAfter::Soon, ..error }));
         }
-        Err(trouble) => return Err(Setback::Trouble(trouble)),
+        Err(error) => return Err(DownloadError::HttpError(error)),
     };
     let total = if answer.status == 206 {
         match answer.text("content-range").as_deref().and_then(parse_range) {
@@ -137,7 +137,7 @@ fn receive(
             _ => {
                 *ranges = false;
                 let text = format!("{} sends another part than it was asked for", host(wanted.url));
-                return Err(Setback::Trouble(Trouble::new(text, Again::Soon)));
+                return Err(DownloadError::HttpError(HttpError::new(text, RetryAfter::Soon)));
             }
         }
     } else {
@@ -148,10 +148,10 @@ fn receive(
     if let (Some(total), Some(bytes)) = (total, wanted.bytes)
         && total != bytes
     {
-        return Err(Setback::Wrong(format!("the server has {total} bytes, and {bytes} were expected")));
+        return Err(DownloadError::Wrong(format!("the server has {total} bytes, and {bytes} were expected")));
     }
     let total = total.or(wanted.bytes);
-    let mut file = partial.open(have, answer.text("etag")).map_err(Setback::Disk)?;
+    let mut file = partial.open(have, answer.text("etag")).map_err(DownloadError::Disk)?;
     let mut body = answer.reader();
     let mut chunk = vec![0; 1 << 18];
     loop {
@@ -160,24 +160,24 @@ fn receive(
             Ok(read) => read,
             Err(error) => {
                 let text = format!("the connection to {} broke: {error}", host(wanted.url));
-                return Err(Setback::Trouble(Trouble::new(text, Again::Soon)));
+                return Err(DownloadError::HttpError(HttpError::new(text, RetryAfter::Soon)));
             }
         };
-        file.write_all(&chunk[..read]).map_err(Setback::Disk)?;
+        file.write_all(&chunk[..read]).map_err(DownloadError::Disk)?;
         have += read as u64;
         if total.is_some_and(|total| have > total) {
-            return Err(Setback::Wrong(format!(
+            return Err(DownloadError::Wrong(format!(
                 "more bytes come than the {} expected",
                 total.unwrap_or_default()
             )));
         }
         there(have);
     }
-    file.sync_all().map_err(Setback::Disk)?;
+    file.sync_all().map_err(DownloadError::Disk)?;
     match total {
         Some(total) if have < total => {
             let text = format!("{} closed the connection {} bytes early", host(wanted.url), total - have);
-            Err(Setback::Trouble(Trouble::new(text, Again::Soon)))
+            Err(DownloadError::HttpError(HttpError::new(text, RetryAfter::Soon)))
         }
         _ => Ok(()),
     }
@@ -248,17 +248,17 @@ fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
     Some((start.parse().ok()?, total.parse().ok()))
 }
 
-fn given_up(wanted: &Wanted, trouble: &Trouble, partial: &Partial) -> String {
+fn given_up(wanted: &Wanted, error: &HttpError, partial: &Partial) -> String {
     let kept = match partial.bytes() {
         0 => String::new(),
         bytes => format!("; {} of it are kept, and the same command goes on from there", size(bytes)),
     };
-    let hint = match trouble.status {
+    let hint = match error.status {
         Some(404 | 410) => "the file is not where it was".to_owned(),
         Some(401 | 403) => "it takes a permission that was not shown".to_owned(),
         _ => format!("check the network; a proxy is taken from HTTPS_PROXY{kept}"),
     };
-    format!("cannot download {}: {}\nhint: {hint}", wanted.name, trouble.text)
+    format!("cannot download {}: {}\nhint: {hint}", wanted.name, error.text)
 }
 
 /// A number of bytes as a person reads it.

@@ -7,7 +7,7 @@ use affekt_encoders::{EncoderCard, Hub};
 use super::checksum::sha256;
 use super::download::{Wanted, download, size};
 use super::http::Client;
-use super::teller::Teller;
+use super::progress::DownloadProgress;
 use super::{lock, space};
 use crate::exit::Stop;
 use crate::out::out;
@@ -26,9 +26,9 @@ pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Resul
     }
     super::introduce(&card.title, &card.licence, &card.citation);
     space::check(&target, card.bytes).map_err(failed)?;
-    let teller = Teller::new(name, Some(card.bytes));
+    let progress = DownloadProgress::new(name, Some(card.bytes));
     let wanted = Wanted { name, url, bytes: None, checksum: None, token: None };
-    download(client, &wanted, &target, &|bytes| teller.there(bytes), &|text| teller.say(text))
+    download(client, &wanted, &target, &|bytes| progress.there(bytes), &|text| progress.say(text))
         .map_err(failed)?;
     let mut file = fs::File::open(&target).map_err(cannot_write)?;
     let bytes = file.metadata().map_err(cannot_write)?.len();

@@ -16,7 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// The longest pause of our own between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Talks to servers. Proxies are taken from `HTTPS_PROXY` and its kin, certificates from the system: what cargo
+/// Talks to servers. Proxies are taken from `HTTPS_PROXY` and its signatures, certificates from the system: what cargo
 /// trusts is trusted.
 #[derive(Clone)]
 pub struct Client {
@@ -52,11 +52,11 @@ pub struct Facts {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub struct Trouble {
+pub struct HttpError {
     /// In words.
     pub text: String,
     /// Whether, and when, to try again.
-    pub again: Again,
+    pub again: RetryAfter,
     /// The server's status, if it answered.
     pub status: Option<u16>,
     /// What the Hub calls the error: `EntryNotFound`, `GatedRepo` …
@@ -65,7 +65,7 @@ pub struct Trouble {
 
 /// When to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
+pub enum RetryAfter {
     /// Not at all.
     Never,
     /// After a pause.
@@ -74,9 +74,9 @@ pub enum Again {
     After(Duration),
 }
 
-impl Trouble {
-    /// A trouble without a server's answer.
-    pub fn new(text: impl Into<String>, again: Again) -> Self {
+impl HttpError {
+    /// A error without a server's answer.
+    pub fn new(text: impl Into<String>, again: RetryAfter) -> Self {
         Self { text: text.into(), again, status: None, code: None }
     }
 }
@@ -114,7 +114,7 @@ impl Client {
         url: &str,
         headers: &[(&str, String)],
         token: Option<&Token>,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Answer, HttpError> {
         let mut url = url.to_owned();
         for _ in 0..=REDIRECTS {
             let (answer, location) = self.ask("GET", &url, headers, token)?;
@@ -123,12 +123,12 @@ impl Client {
                 Some(next) => url = next,
             }
         }
-        Err(Trouble::new(format!("{} redirects in circles", host(&url)), Again::Never))
+        Err(HttpError::new(format!("{} redirects in circles", host(&url)), RetryAfter::Never))
     }
 
     /// Asks for what is known about the file at `url`. Redirects are followed while they stay on the server: where it
     /// sends us to a store of its large files, it has told all before.
-    pub fn facts(&self, url: &str, token: Option<&Token>) -> Result<Facts, Trouble> {
+    pub fn facts(&self, url: &str, token: Option<&Token>) -> Result<Facts, HttpError> {
         let mut url = url.to_owned();
         let mut facts = Facts::default();
         for _ in 0..=REDIRECTS {
@@ -147,27 +147,27 @@ impl Client {
             };
             url = next;
         }
-        Err(Trouble::new(format!("{} redirects in circles", host(&url)), Again::Never))
+        Err(HttpError::new(format!("{} redirects in circles", host(&url)), RetryAfter::Never))
     }
 
     /// Does something until it works, or fails for good.
-    pub fn patiently<T>(
+    pub fn with_retries<T>(
         &self,
         say: &dyn Fn(&str),
-        mut what: impl FnMut() -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
-        let mut patience = self.patience();
+        mut what: impl FnMut() -> Result<T, HttpError>,
+    ) -> Result<T, HttpError> {
+        let mut backoff = self.backoff();
         loop {
             match what() {
                 Ok(done) => return Ok(done),
-                Err(trouble) => patience.wait(trouble, say)?,
+                Err(error) => backoff.wait(error, say)?,
             }
         }
     }
 
-    /// As much patience as this client has.
-    pub fn patience(&self) -> Patience {
-        Patience { failures: 0, retries: self.retries }
+    /// As much backoff as this client has.
+    pub fn backoff(&self) -> Backoff {
+        Backoff { failures: 0, retries: self.retries }
     }
 
     /// One question; with the address it redirects to, if it does.
@@ -177,7 +177,7 @@ impl Client {
         url: &str,
         headers: &[(&str, String)],
         token: Option<&Token>,
-    ) -> Result<(Answer, Option<String>), Trouble> {
+    ) -> Result<(Answer, Option<String>), HttpError> {
         let mut request = match method {
             "HEAD" => self.agent.head(url),
             _ => self.agent.get(url),
@@ -199,8 +199,9 @@ impl Client {
         let location = match answer.status {
             301 | 302 | 303 | 307 | 308 => {
                 let location = answer.text("location").and_then(|location| redirected(url, &location));
-                let bad =
-                    || Trouble::new(format!("{} redirects to nowhere we can go", host(url)), Again::Never);
+                let bad = || {
+                    HttpError::new(format!("{} redirects to nowhere we can go", host(url)), RetryAfter::Never)
+                };
                 Some(location.ok_or_else(bad)?)
             }
             _ => None,
@@ -210,38 +211,38 @@ impl Client {
 }
 
 /// How often something may still fail in a row.
-pub struct Patience {
+pub struct Backoff {
     failures: u32,
     retries: u32,
 }
 
-impl Patience {
+impl Backoff {
     /// Something went well.
     pub fn restore(&mut self) {
         self.failures = 0;
     }
 
-    /// Waits before the next try, or gives the trouble back when there is to be none.
-    pub fn wait(&mut self, trouble: Trouble, say: &dyn Fn(&str)) -> Result<(), Trouble> {
+    /// Waits before the next try, or gives the error back when there is to be none.
+    pub fn wait(&mut self, error: HttpError, say: &dyn Fn(&str)) -> Result<(), HttpError> {
         let own = Duration::from_millis(500 << self.failures.min(10)).min(LONGEST_PAUSE);
-        let pause = match trouble.again {
-            Again::Never => return Err(trouble),
-            Again::Soon => own,
-            Again::After(wait) if wait > LONGEST_WAIT => {
-                let text = format!("{} and asks to wait {} s", trouble.text, wait.as_secs());
-                return Err(Trouble { text, ..trouble });
+        let pause = match error.again {
+            RetryAfter::Never => return Err(error),
+            RetryAfter::Soon => own,
+            RetryAfter::After(wait) if wait > LONGEST_WAIT => {
+                let text = format!("{} and asks to wait {} s", error.text, wait.as_secs());
+                return Err(HttpError { text, ..error });
             }
-            Again::After(wait) => wait.max(own),
+            RetryAfter::After(wait) => wait.max(own),
         };
         if self.failures == self.retries {
             let text = match self.failures {
-                0 => trouble.text,
-                _ => format!("{} ({} tries)", trouble.text, self.failures + 1),
+                0 => error.text,
+                _ => format!("{} ({} tries)", error.text, self.failures + 1),
             };
-            return Err(Trouble { text, ..trouble });
+            return Err(HttpError { text, ..error });
         }
         self.failures += 1;
-        say(&format!("{}; trying again in {:.1} s", trouble.text, pause.as_secs_f64()));
+        say(&format!("{}; trying again in {:.1} s", error.text, pause.as_secs_f64()));
         std::thread::sleep(pause);
         Ok(())
     }
@@ -264,9 +265,9 @@ impl Answer {
     }
 
     /// The body as text, if it is no longer than that many bytes.
-    pub fn read_text(self, limit: u64) -> Result<String, Trouble> {
+    pub fn read_text(self, limit: u64) -> Result<String, HttpError> {
         let body = self.body.into_with_config().limit(limit).read_to_string();
-        body.map_err(|error| Trouble::new(format!("the answer cannot be read: {error}"), Again::Soon))
+        body.map_err(|error| HttpError::new(format!("the answer cannot be read: {error}"), RetryAfter::Soon))
     }
 }
 
@@ -311,31 +312,31 @@ fn unquoted(etag: &str) -> String {
     etag.trim().trim_start_matches("W/").trim_matches('"').to_owned()
 }
 
-fn refusal(url: &str, answer: &Answer) -> Trouble {
+fn refusal(url: &str, answer: &Answer) -> HttpError {
     let status = answer.status;
     let again = match status {
         408 | 425 | 429 | 500..=599 => {
             let wait = answer.number("retry-after").map(Duration::from_secs);
-            wait.map_or(Again::Soon, Again::After)
+            wait.map_or(RetryAfter::Soon, RetryAfter::After)
         }
-        _ => Again::Never,
+        _ => RetryAfter::Never,
     };
     let said = answer.text("x-error-message").map(|said| format!(" ({said})")).unwrap_or_default();
     let text = format!("{} answers {status}{said}", host(url));
-    Trouble { text, again, status: Some(status), code: answer.text("x-error-code") }
+    HttpError { text, again, status: Some(status), code: answer.text("x-error-code") }
 }
 
-fn unreachable_server(url: &str, error: &ureq::Error) -> Trouble {
+fn unreachable_server(url: &str, error: &ureq::Error) -> HttpError {
     let again = match error {
         // Names and certificates do not mend themselves within seconds.
         ureq::Error::HostNotFound
         | ureq::Error::BadUri(_)
         | ureq::Error::InvalidProxyUrl
         | ureq::Error::Tls(_)
-        | ureq::Error::Rustls(_) => Again::Never,
-        _ => Again::Soon,
+        | ureq::Error::Rustls(_) => RetryAfter::Never,
+        _ => RetryAfter::Soon,
     };
-    Trouble::new(format!("cannot reach {}: {error}", host(url)), again)
+    HttpError::new(format!("cannot reach {}: {error}", host(url)), again)
 }
 
 #[cfg(test)]
@@ -366,12 +367,12 @@ mod tests {
 
     #[test]
     fn patience_ends() {
-        let mut patience = Patience { failures: 0, retries: 0 };
-        let trouble = |again| Trouble::new("x answers 503", again);
-        assert!(patience.wait(trouble(Again::Soon), &|_| ()).is_err());
-        let mut patience = Patience { failures: 0, retries: 9 };
-        let told = patience.wait(trouble(Again::After(Duration::from_secs(3600))), &|_| ()).unwrap_err();
+        let mut backoff = Backoff { failures: 0, retries: 0 };
+        let error = |again| HttpError::new("x answers 503", again);
+        assert!(backoff.wait(error(RetryAfter::Soon), &|_| ()).is_err());
+        let mut backoff = Backoff { failures: 0, retries: 9 };
+        let told = backoff.wait(error(RetryAfter::After(Duration::from_secs(3600))), &|_| ()).unwrap_err();
         assert_eq!(told.text, "x answers 503 and asks to wait 3600 s");
-        assert!(patience.wait(trouble(Again::Never), &|_| ()).is_err());
+        assert!(backoff.wait(error(RetryAfter::Never), &|_| ()).is_err());
     }
 }

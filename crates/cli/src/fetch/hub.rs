@@ -14,8 +14,8 @@ use affekt_encoders::{EncoderCard, Hub, Repository};
 
 use super::checksum::Checksum;
 use super::download::{Wanted, download, size};
-use super::http::{Client, Token, Trouble, host};
-use super::teller::Teller;
+use super::http::{Client, HttpError, Token, host};
+use super::progress::DownloadProgress;
 use super::{lock, space};
 use crate::exit::Stop;
 use crate::out::out;
@@ -144,17 +144,15 @@ impl<'s> Server<'s> {
     fn find(&self, revision: &str, name: &str) -> Result<Option<(String, RemoteFile)>, Stop> {
         let url = self.url(revision, name);
         let say = |text: &str| eprintln!("{text}");
-        let facts = match self.client.patiently(&say, || self.client.facts(&url, self.token.as_ref())) {
+        let facts = match self.client.with_retries(&say, || self.client.facts(&url, self.token.as_ref())) {
             Ok(facts) => facts,
-            Err(trouble)
-                if trouble.status == Some(404) && trouble.code.as_deref() != Some("RepoNotFound") =>
-            {
-                return match trouble.code.as_deref() {
-                    Some("RevisionNotFound") => Err(self.trouble(&trouble)),
+            Err(error) if error.status == Some(404) && error.code.as_deref() != Some("RepoNotFound") => {
+                return match error.code.as_deref() {
+                    Some("RevisionNotFound") => Err(self.error(&error)),
                     _ => Ok(None),
                 };
             }
-            Err(trouble) => return Err(self.trouble(&trouble)),
+            Err(error) => return Err(self.error(&error)),
         };
         let strange =
             |what: &str| self.refused(&format!("{} tells no {what} of `{name}`", host(&self.endpoint)));
@@ -181,7 +179,7 @@ impl<'s> Server<'s> {
     fn text(&self, file: &RemoteFile) -> Result<String, Stop> {
         let say = |text: &str| eprintln!("{text}");
         let get = || self.client.get(&file.url, &[], self.token.as_ref())?.read_text(LARGEST_TEXT);
-        self.client.patiently(&say, get).map_err(|trouble| self.trouble(&trouble))
+        self.client.with_retries(&say, get).map_err(|error| self.error(&error))
     }
 
     /// Brings a file's content among the blobs.
@@ -192,7 +190,7 @@ impl<'s> Server<'s> {
         if hub.has(self.repository, file) {
             return Ok(());
         }
-        let teller = Teller::new(&file.name, file.bytes);
+        let progress = DownloadProgress::new(&file.name, file.bytes);
         let wanted = Wanted {
             name: &file.name,
             url: &file.url,
@@ -201,7 +199,7 @@ impl<'s> Server<'s> {
             token: self.token.as_ref(),
         };
         let blob = hub.blob(self.repository, file);
-        download(self.client, &wanted, &blob, &|bytes| teller.there(bytes), &|text| teller.say(text))
+        download(self.client, &wanted, &blob, &|bytes| progress.there(bytes), &|text| progress.say(text))
             .map_err(|text| Stop::failed(format!("error: {}: {text}", self.name)))
     }
 
@@ -224,8 +222,8 @@ impl<'s> Server<'s> {
         }
     }
 
-    fn trouble(&self, trouble: &Trouble) -> Stop {
-        let hint = match (trouble.code.as_deref(), trouble.status) {
+    fn error(&self, error: &HttpError) -> Stop {
+        let hint = match (error.code.as_deref(), error.status) {
             (Some("GatedRepo"), _) => {
                 let page = format!("{}/{}", self.endpoint, self.repository);
                 format!("accept its conditions at {page}, then give your token: HF_TOKEN=…")
@@ -240,7 +238,7 @@ impl<'s> Server<'s> {
             _ => "check the network; a proxy is taken from HTTPS_PROXY, a mirror of the Hub from HF_ENDPOINT"
                 .to_owned(),
         };
-        Stop::failed(format!("error: cannot fetch {}: {}\nhint: {hint}", self.name, trouble.text))
+        Stop::failed(format!("error: cannot fetch {}: {}\nhint: {hint}", self.name, error.text))
     }
 
     fn refused(&self, why: &str) -> Stop {

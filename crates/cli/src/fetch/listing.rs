@@ -115,9 +115,9 @@ pub fn dataverse(client: &Client, server: &str, dataset: &str) -> Result<Vec<Rem
 
 fn get<T: DeserializeOwned>(client: &Client, url: &str) -> Result<T, String> {
     let say = |text: &str| eprintln!("{text}");
-    let text = client.patiently(&say, || client.get(url, &[], None)?.read_text(LARGEST));
-    let text = text.map_err(|trouble| {
-        format!("{}\nhint: check the network; a proxy is taken from HTTPS_PROXY", trouble.text)
+    let text = client.with_retries(&say, || client.get(url, &[], None)?.read_text(LARGEST));
+    let text = text.map_err(|error| {
+        format!("{}\nhint: check the network; a proxy is taken from HTTPS_PROXY", error.text)
     })?;
     serde_json::from_str(&text)
         .map_err(|error| format!("{} answers with another list than it used to: {error}", host(url)))

@@ -11,8 +11,8 @@ mod http;
 mod hub;
 mod listing;
 mod lock;
+mod progress;
 mod space;
-mod teller;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

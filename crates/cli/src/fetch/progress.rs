@@ -11,7 +11,7 @@ use super::download::size;
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// Shows one download, of one file or of many.
-pub struct Teller {
+pub struct DownloadProgress {
     what: String,
     total: Option<u64>,
     bar: Option<ProgressBar>,
@@ -20,7 +20,7 @@ pub struct Teller {
     told: Cell<Instant>,
 }
 
-impl Teller {
+impl DownloadProgress {
     /// A download of `total` bytes, where that is known.
     pub fn new(what: &str, total: Option<u64>) -> Self {
         let now = Instant::now();
@@ -64,7 +64,7 @@ impl Teller {
     }
 }
 
-impl Drop for Teller {
+impl Drop for DownloadProgress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

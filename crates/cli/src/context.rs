@@ -1,4 +1,4 @@
-//! An experiment opened: compiled, its corpora found, its store at hand. What every command starts from.
+//! What every command starts from: an experiment compiled, with its corpora, its store and its device.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -14,12 +14,12 @@ use affekt_pipeline::{Compiled, Environment, Synthetic, compile};
 
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
-use crate::pace::Paces;
+use crate::timing::Timings;
 use crate::{place, toolchain};
 
-/// What the user says about an experiment, whatever is to be done with it.
+/// Arguments of every command that reads an experiment.
 #[derive(clap::Args, Clone)]
-pub struct Asked {
+pub struct ExperimentArguments {
     /// The experiment: a YAML file
     pub file: PathBuf,
     /// Change a setting: `--set protocol.seeds=[1,2]`
@@ -45,8 +45,8 @@ pub struct Asked {
     pub paranoid: bool,
 }
 
-/// An experiment, opened.
-pub struct Lab {
+/// An experiment with all that its nodes need.
+pub struct ExperimentContext {
     pub experiment: Compiled,
     pub ops: HostOps,
     pub store: Store,
@@ -59,31 +59,34 @@ pub struct Lab {
 }
 
 /// A walk as far as the store reaches.
-pub struct Viewed<'l> {
-    pub walk: Walk<'l>,
+pub struct Viewed<'c> {
+    pub walk: Walk<'c>,
     pub last: LastRun,
 }
 
-impl Lab {
+impl ExperimentContext {
     /// Opens an experiment.
-    pub fn open(asked: &Asked) -> Result<Self, Stop> {
-        Self::open_without(asked, BTreeSet::new())
+    pub fn open(arguments: &ExperimentArguments) -> Result<Self, Stop> {
+        Self::open_without(arguments, BTreeSet::new())
     }
 
     /// Opens what an experiment is without some of its variants.
-    pub fn open_without(asked: &Asked, without_variants: BTreeSet<String>) -> Result<Self, Stop> {
-        let device = toolchain::device(&asked.device)?;
+    pub fn open_without(
+        arguments: &ExperimentArguments,
+        without_variants: BTreeSet<String>,
+    ) -> Result<Self, Stop> {
+        let device = toolchain::device(&arguments.device)?;
         let mut environment = Environment {
             workspace: place::workspace(),
-            settings: asked.settings.clone(),
+            settings: arguments.settings.clone(),
             device: device.kind().to_owned(),
             libtorch: toolchain::libtorch_version(),
             without: BTreeSet::new(),
             without_variants,
         };
-        let mut experiment = compiled(&asked.file, &environment)?;
-        let store = Store::open(&place::cache(asked.cache.as_deref()))?;
-        let data = place::data(asked.data.as_deref());
+        let mut experiment = compiled(&arguments.file, &environment)?;
+        let store = Store::open(&place::cache(arguments.cache.as_deref()))?;
+        let data = place::data(arguments.data.as_deref());
         let mut folders = Vec::new();
         let mut missing = Vec::new();
         for (name, corpus) in &experiment.corpora {
@@ -93,7 +96,7 @@ impl Lab {
             };
             match folder {
                 Some(folder) => folders.push(CorpusFolder { card: corpus.card.clone(), folder }),
-                None if asked.partial => _ = environment.without.insert(name.clone()),
+                None if arguments.partial => _ = environment.without.insert(name.clone()),
                 None => missing.push(&corpus.card),
             }
         }
@@ -103,15 +106,15 @@ impl Lab {
         if !environment.without.is_empty() {
             let names: Vec<&str> = environment.without.iter().map(String::as_str).collect();
             eprintln!("warning: without {}: not found", names.join(", "));
-            experiment = compiled(&asked.file, &environment)?;
+            experiment = compiled(&arguments.file, &environment)?;
         }
         let encoders = EncoderPlaces {
             datasets: experiment.shelves.clone(),
             hub: Hub::of_environment(),
-            folder: asked.file.parent().map(Path::to_owned),
+            folder: arguments.file.parent().map(Path::to_owned),
         };
-        let ops = HostOps::new(folders, store.root(), asked.paranoid).with_encoders(encoders);
-        let runs = asked.runs.join(&experiment.name);
+        let ops = HostOps::new(folders, store.root(), arguments.paranoid).with_encoders(encoders);
+        let runs = arguments.runs.join(&experiment.name);
         let Environment { without, without_variants, .. } = environment;
         Ok(Self { experiment, ops, store, device, without, without_variants, runs })
     }
@@ -135,9 +138,9 @@ impl Lab {
         LastRun::read(&self.runs.join("latest").join("journal.jsonl"))
     }
 
-    /// What is remembered of how long nodes took.
-    pub fn paces(&self) -> Paces {
-        Paces::open(self)
+    /// Reads how long nodes took in earlier runs.
+    pub fn timings(&self) -> Timings {
+        Timings::open(self)
     }
 
     /// A walk to all that the report reads, or `only` to one node, or to the nodes of one name.

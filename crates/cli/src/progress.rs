@@ -1,26 +1,25 @@
-//! Tells what happens: to the journal, and to whoever watches.
+//! Reports the progress of a run: to the journal, and on standard error.
 //!
-//! On a terminal there is a bar for the whole run and one for each node that takes its time; elsewhere there is
-//! a line when a node ends.
+//! A terminal shows a bar for the whole run and one for each long-running node; elsewhere a line is written when a node
+//! ends.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use affekt_domain::Digest;
 use affekt_graph::{
     Event, Failure, Journal, LastRun, Node, NodeId, NodeRow, Observer, Outcome, Part, Record, Row, State,
     Walk, Work,
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::context::ExperimentContext;
 use crate::exit::{Stop, error};
-use crate::lab::Lab;
-use crate::pace::{Estimates, Paces, Watch};
 use crate::run_folder::RunFolder;
+use crate::timing::{CostSignature, Estimates, Timings, Watch};
 
-/// Elsewhere than on a terminal, how often a node that is still busy says so.
-const SAY_EVERY: Duration = Duration::from_secs(15);
+/// Elsewhere than on a terminal, how often a busy node is reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// What a run came to.
 pub struct Summary {
@@ -32,21 +31,21 @@ pub struct Summary {
     pub by_op: BTreeMap<String, (usize, usize, f64)>,
 }
 
-/// The observer of `run`.
-pub struct Journalist {
+/// Writes the journal of a run and shows its progress.
+pub struct ProgressReporter {
     journal: Journal,
-    trouble: Option<std::io::Error>,
+    /// The first failure to write the journal.
+    error: Option<std::io::Error>,
     last: LastRun,
-    paces: Paces,
-    /// What nodes are like, for their paces.
-    kin: BTreeMap<NodeId, Digest>,
+    timings: Timings,
+    /// The cost signatures of nodes in workers.
+    signatures: BTreeMap<NodeId, CostSignature>,
     started: Instant,
     bars: MultiProgress,
     total: ProgressBar,
     busy: BTreeMap<NodeId, Busy>,
     /// Nodes whose row is in the journal.
-    told: BTreeMap<NodeId, &'static str>,
-    /// The parts of keys of nodes that have not ended.
+    reported: BTreeMap<NodeId, &'static str>,
     by_op: BTreeMap<String, (usize, usize, f64)>,
     failures: Vec<(NodeId, Failure)>,
     is_terminal: bool,
@@ -56,19 +55,19 @@ pub struct Journalist {
 struct Busy {
     node: Node,
     bar: Option<ProgressBar>,
-    said: Instant,
+    reported: Instant,
     watch: Watch,
 }
 
-impl Journalist {
+impl ProgressReporter {
     /// Begins the journal of a run.
-    pub fn new(lab: &Lab, folder: &RunFolder) -> Result<Self, Stop> {
-        let last = lab.last_run();
+    pub fn new(context: &ExperimentContext, folder: &RunFolder) -> Result<Self, Stop> {
+        let last = context.last_run();
         let path = folder.path().join("journal.jsonl");
         let mut journal =
             Journal::open(&path).map_err(|cause| error("failed to begin the journal", &cause))?;
         let command = std::env::args().collect();
-        let experiment = lab.experiment.name.clone();
+        let experiment = context.experiment.name.clone();
         let begun = Row::RunStarted { version: 1, experiment, command };
         journal.write(&begun).map_err(|cause| error("failed to write the journal", &cause))?;
         let bars = MultiProgress::new();
@@ -78,15 +77,15 @@ impl Journalist {
         }
         Ok(Self {
             journal,
-            trouble: None,
+            error: None,
             last,
-            paces: lab.paces(),
-            kin: BTreeMap::new(),
+            timings: context.timings(),
+            signatures: BTreeMap::new(),
             started: Instant::now(),
             bars,
             total,
             busy: BTreeMap::new(),
-            told: BTreeMap::new(),
+            reported: BTreeMap::new(),
             by_op: BTreeMap::new(),
             failures: Vec::new(),
             is_terminal: std::io::stderr().is_terminal(),
@@ -108,10 +107,10 @@ impl Journalist {
             Outcome::Interrupted => "interrupted",
         };
         self.write(&Row::RunFinished { outcome: outcome.into(), seconds });
-        if let Some(trouble) = self.trouble {
-            return Err(error("failed to write the journal", &trouble));
+        if let Some(cause) = self.error {
+            return Err(error("failed to write the journal", &cause));
         }
-        let count = |state: &str| self.told.values().filter(|told| **told == state).count();
+        let count = |state: &str| self.reported.values().filter(|reported| **reported == state).count();
         let failures = self.failures.iter().map(|(id, failure)| format!("error: node `{id}`: {failure}\n"));
         Ok(Summary {
             ran: count("ran"),
@@ -123,15 +122,15 @@ impl Journalist {
     }
 
     fn write(&mut self, row: &Row) {
-        if let Err(trouble) = self.journal.write(row) {
-            self.trouble.get_or_insert(trouble);
+        if let Err(cause) = self.journal.write(row) {
+            self.error.get_or_insert(cause);
         }
     }
 
     /// Writes rows for nodes that were done before anything ran, and tells how much is left.
     fn walked(&mut self, walk: &Walk<'_>) {
-        let estimates = Estimates::new(walk, &self.last, &self.paces);
-        let is_first = self.kin.is_empty();
+        let estimates = Estimates::new(walk, &self.last, &self.timings);
+        let is_first = self.signatures.is_empty();
         if is_first && let Some(expected) = estimates.expected().filter(|expected| expected.trainings > 0) {
             eprintln!("{}", expected.line());
         }
@@ -146,7 +145,7 @@ impl Journalist {
                 continue;
             }
             known += 1;
-            if self.told.contains_key(&node.id) {
+            if self.reported.contains_key(&node.id) {
                 continue;
             }
             match state {
@@ -160,14 +159,14 @@ impl Journalist {
                 _ => {}
             }
         }
-        self.kin = estimates.kin();
+        self.signatures = estimates.signatures();
         for row in rows {
-            self.told.insert(row.id.clone(), "cached");
+            self.reported.insert(row.id.clone(), "cached");
             self.by_op.entry(row.op.clone()).or_default().1 += 1;
             self.write(&Row::Node(row));
         }
         self.total.set_length(known);
-        self.total.set_position(self.told.len() as u64);
+        self.total.set_position(self.reported.len() as u64);
         if left > 1.0 {
             let left = Duration::from_secs_f64(left / self.cores);
             self.total.set_message(format!("about {} left", indicatif::HumanDuration(left)));
@@ -176,7 +175,7 @@ impl Journalist {
 
     fn finished(&mut self, node: &Node, record: &Record, ran: bool, parts: &[Part]) {
         let state = if ran { "ran" } else { "cached" };
-        self.told.insert(node.id.clone(), state);
+        self.reported.insert(node.id.clone(), state);
         let op = self.by_op.entry(node.op.clone()).or_default();
         if ran {
             op.0 += 1;
@@ -184,8 +183,8 @@ impl Journalist {
         } else {
             op.1 += 1;
         }
-        let (done, total) = (self.told.len(), self.total.length().unwrap_or(0));
-        self.say(&format!("[{done}/{total}] {} {state} in {:.2} s", node.id, record.seconds));
+        let (done, total) = (self.reported.len(), self.total.length().unwrap_or(0));
+        self.line(&format!("[{done}/{total}] {} {state} in {:.2} s", node.id, record.seconds));
         self.write(&Row::Node(node_row(node, state, Some(record), parts.to_vec())));
         if let Some(busy) = self.clear(&node.id).filter(|_| ran) {
             self.remember(&busy, Some(record));
@@ -193,7 +192,7 @@ impl Journalist {
         self.total.set_position(done as u64);
     }
 
-    fn say(&self, line: &str) {
+    fn line(&self, line: &str) {
         if self.is_terminal {
             return;
         }
@@ -211,8 +210,8 @@ impl Journalist {
     }
 
     fn remember(&mut self, busy: &Busy, record: Option<&Record>) {
-        if let Some(like) = self.kin.get(&busy.node.id) {
-            self.paces.remember(&busy.node, *like, &busy.watch, record);
+        if let Some(signature) = self.signatures.get(&busy.node.id) {
+            self.timings.remember(&busy.node, *signature, &busy.watch, record);
         }
     }
 
@@ -231,29 +230,29 @@ impl Journalist {
             bar.set_length(total);
             bar.set_position(done);
             bar.set_message(note.to_owned());
-        } else if busy.said.elapsed() > SAY_EVERY {
-            busy.said = Instant::now();
+        } else if busy.reported.elapsed() > REPORT_INTERVAL {
+            busy.reported = Instant::now();
             eprintln!("{}: {done}/{total} {note}", node.id);
         }
     }
 }
 
-impl Observer for Journalist {
+impl Observer for ProgressReporter {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Walked(walk) => self.walked(walk),
             Event::Grown(id) => self.write(&Row::Grown { id: id.clone() }),
             Event::Started(node) => {
-                let (bar, said, watch) = (None, Instant::now(), Watch::default());
-                self.busy.insert(node.id.clone(), Busy { node: node.clone(), bar, said, watch });
+                let (bar, reported, watch) = (None, Instant::now(), Watch::default());
+                self.busy.insert(node.id.clone(), Busy { node: node.clone(), bar, reported, watch });
                 self.write(&Row::Started { id: node.id.clone() });
             }
             Event::Progress { node, done, total, note } => self.progress(node, done, total, note),
             Event::Finished { node, record, ran, parts } => self.finished(node, record, ran, parts),
             Event::Failed { node, failure, parts } => {
                 self.clear(&node.id);
-                self.say(&format!("{} failed: {failure}", node.id));
-                self.told.insert(node.id.clone(), "failed");
+                self.line(&format!("{} failed: {failure}", node.id));
+                self.reported.insert(node.id.clone(), "failed");
                 let mut row = node_row(node, "failed", None, parts.to_vec());
                 row.failure = Some(failure.to_string());
                 self.write(&Row::Node(row));
@@ -278,18 +277,18 @@ fn node_row(node: &Node, state: &str, record: Option<&Record>, parts: Vec<Part>)
 
 /// An observer that only remembers failures.
 #[derive(Default)]
-pub struct Quiet {
+pub struct FailureCollector {
     failures: Vec<String>,
 }
 
-impl Quiet {
+impl FailureCollector {
     /// The failures, a line each.
     pub fn text(&self) -> String {
         self.failures.join("\n")
     }
 }
 
-impl Observer for Quiet {
+impl Observer for FailureCollector {
     fn event(&mut self, event: Event<'_>) {
         if let Event::Failed { node, failure, .. } = event {
             self.failures.push(format!("error: node `{}`: {failure}", node.id));

@@ -1,9 +1,10 @@
-//! How long trainings take: measured while they run, remembered in the store, expected when planning.
+//! Timings of trainings: measured while they run, stored, and used for estimates when planning.
 //!
-//! A training reports its rounds (epochs or steps) as it goes on, so that the time of a round is known apart from what comes
-//! before the first and after the last, and also where it was resumed or broken off. Another is expected to take as long a
-//! round when it is *like* it: the same op with the same parameters on the same device, below steps with the same
-//! parameters, whatever the seed, the fold, the number of rounds and what costs no time. Nothing of this is in a key.
+//! A training reports its steps (epochs, or optimiser steps of pretraining) as it goes on, so that the time of a step is
+//! known apart from what comes before the first and after the last, also where it was resumed or interrupted. Nodes are
+//! *comparable* when they have the same [`CostSignature`]: the same op with the same parameters on the same device, below
+//! nodes with the same parameters, whatever the seed, the fold, the number of steps and parameters without a cost. Nothing
+//! of this is in a key.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
@@ -17,13 +18,13 @@ use affekt_pipeline::CorpusUse;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::context::ExperimentContext;
 use crate::toolchain::Device;
 
-/// Where parameters say how many rounds a training goes through.
-const ROUNDS: [&str; 2] = ["/training/max_epochs", "/training/steps"];
-/// Parameters of the same names and others that a round takes no longer for.
-const COST_NOTHING: [&str; 11] = [
+/// Pointers to the parameters that hold the number of steps.
+const STEPS: [&str; 2] = ["/training/max_epochs", "/training/steps"];
+/// Parameters that a step takes no longer for.
+const WITHOUT_COST: [&str; 11] = [
     "epochs",
     "max_epochs",
     "steps",
@@ -36,105 +37,126 @@ const COST_NOTHING: [&str; 11] = [
     "split_seed",
     "fill_seed",
 ];
-/// How many of the latest measurements of like nodes count.
+/// How many of the latest timings of comparable nodes count.
 const LATEST: usize = 9;
 
-/// How many rounds a node's parameters ask for; `None` where it trains nothing.
-pub fn rounds(node: &Node) -> Option<u64> {
+/// Returns how many steps a node's parameters ask for; `None` where it trains nothing.
+pub fn steps(node: &Node) -> Option<u64> {
     // A trial goes on from one epoch to another.
     if let [Some(from), Some(until)] = ["from", "until"].map(|key| node.params["epochs"][key].as_u64()) {
         return Some(until - from.min(until));
     }
-    ROUNDS.into_iter().find_map(|pointer| node.params.pointer(pointer)?.as_u64())
+    STEPS.into_iter().find_map(|pointer| node.params.pointer(pointer)?.as_u64())
 }
 
-/// What was measured, by what it is like.
-pub struct Paces {
+/// What nodes have in common that are expected to take equally long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CostSignature(Digest);
+
+/// The timings of one store and device, by cost signature.
+pub struct Timings {
     path: PathBuf,
-    /// What nodes in workers compute on here.
-    on: String,
+    /// The name of the device that workers compute on.
+    device: String,
     corpora: BTreeMap<String, CorpusUse>,
-    known: HashMap<Digest, Vec<Pace>>,
+    known: HashMap<CostSignature, Vec<Timing>>,
 }
 
 /// A line of the store's `hints/paces.jsonl`.
 #[derive(Clone, Serialize, Deserialize)]
 struct Line {
-    like: Digest,
+    #[serde(rename = "like")]
+    signature: CostSignature,
     op: String,
-    on: String,
+    #[serde(rename = "on")]
+    device: String,
     #[serde(flatten)]
-    pace: Pace,
+    timing: Timing,
 }
 
 /// How long a node took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Pace {
-    /// Seconds beside the rounds.
-    beside_s: f64,
-    /// Of a training.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rounds: Option<Rounds>,
+struct Timing {
+    /// Seconds before the first step and after the last; of all where there are no steps.
+    #[serde(rename = "beside_s")]
+    overhead_s: f64,
+    /// The steps of a training.
+    #[serde(rename = "rounds", skip_serializing_if = "Option::is_none")]
+    steps: Option<StepTiming>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Rounds {
-    /// Seconds of one.
+struct StepTiming {
+    /// Seconds of one step.
     seconds: f64,
-    /// How many it asked for.
-    asked: u64,
-    /// How many it went through to its end: fewer where it stopped early, more where it trained anew. `None` where it was
-    /// broken off.
+    /// How many the parameters asked for.
+    #[serde(rename = "asked")]
+    requested: u64,
+    /// How many were done: fewer where it stopped early, more where it refitted. `None` where it was interrupted.
     done: Option<u64>,
 }
 
-impl Pace {
-    /// How long a like node is likely to take that asks for so many rounds.
-    fn expect(&self, asked: Option<u64>) -> Option<f64> {
-        let (rounds, asked) = match (&self.rounds, asked) {
-            (None, None) => return Some(self.beside_s),
-            (Some(rounds), Some(asked)) => (rounds, asked),
+impl Timing {
+    /// Estimates the seconds of a comparable node that asks for `requested` steps.
+    fn estimate(&self, requested: Option<u64>) -> Option<f64> {
+        let (steps, requested) = match (&self.steps, requested) {
+            (None, None) => return Some(self.overhead_s),
+            (Some(steps), Some(requested)) => (steps, requested),
             _ => return None,
         };
-        let expected = match rounds.done {
-            // What ended by itself does so again, if it may go on for as long.
-            Some(done) if done != rounds.asked => {
-                done as f64 * (asked as f64 / rounds.asked.max(1) as f64).min(1.0)
+        let expected = match steps.done {
+            // One that stopped early is expected to do so again, unless it has to stop sooner.
+            Some(done) if done != steps.requested => {
+                done as f64 * (requested as f64 / steps.requested.max(1) as f64).min(1.0)
             }
-            _ => asked as f64,
+            _ => requested as f64,
         };
-        Some(self.beside_s + rounds.seconds * expected)
+        Some(self.overhead_s + steps.seconds * expected)
     }
 }
 
-impl Paces {
-    /// What is remembered in an experiment's store of the device that it would compute on.
-    pub fn open(lab: &Lab) -> Self {
-        let path = lab.store.root().join("hints").join("paces.jsonl");
-        let on = device_name(lab.device, &affekt_graph::machine());
-        let mut known: HashMap<Digest, Vec<Pace>> = HashMap::new();
+impl Timings {
+    /// Reads the timings in an experiment's store of the device that it would compute on.
+    pub fn open(context: &ExperimentContext) -> Self {
+        let path = context.store.root().join("hints").join("paces.jsonl");
+        let device = device_name(context.device, &affekt_graph::machine());
+        let mut known: HashMap<CostSignature, Vec<Timing>> = HashMap::new();
         let text = fs::read_to_string(&path).unwrap_or_default();
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-        for line in lines.filter(|line| line.on == on) {
-            known.entry(line.like).or_default().push(line.pace);
+        for line in lines.filter(|line| line.device == device) {
+            known.entry(line.signature).or_default().push(line.timing);
         }
-        Self { path, on, corpora: lab.experiment.corpora.clone(), known }
+        Self { path, device, corpora: context.experiment.corpora.clone(), known }
     }
 
-    /// The seconds that a node in a worker is likely to take: the median of what like ones took.
-    fn expect(&self, like: Digest, asked: Option<u64>) -> Option<f64> {
-        let latest = self.known.get(&like)?.iter().rev().filter_map(|pace| pace.expect(asked)).take(LATEST);
+    /// Estimates the seconds of a node in a worker: the median of the latest comparable ones.
+    fn estimate(&self, signature: CostSignature, requested: Option<u64>) -> Option<f64> {
+        let latest = self
+            .known
+            .get(&signature)?
+            .iter()
+            .rev()
+            .filter_map(|timing| timing.estimate(requested))
+            .take(LATEST);
         let mut seconds: Vec<f64> = latest.collect();
         seconds.sort_by(f64::total_cmp);
         seconds.get(seconds.len() / 2).copied()
     }
 
-    /// Remembers how long a node took whose watch was stopped; `record` is its result, if it came to its end. A memory that
-    /// cannot be written down is no reason to fail.
-    pub fn remember(&mut self, node: &Node, like: Digest, watch: &Watch, record: Option<&Record>) {
-        let Some(pace) = watch.pace(rounds(node), record) else { return };
-        let line = Line { like, op: node.op.clone(), on: self.on.clone(), pace: pace.clone() };
-        self.known.entry(like).or_default().push(pace);
+    /// Stores the timing of a node; `record` is its result, if it finished. Failing to write it is ignored: it is only a
+    /// hint.
+    pub fn remember(
+        &mut self,
+        node: &Node,
+        signature: CostSignature,
+        watch: &Watch,
+        record: Option<&Record>,
+    ) {
+        let Some(timing) = watch.timing(steps(node), record) else { return };
+        let line =
+            Line { signature, op: node.op.clone(), device: self.device.clone(), timing: timing.clone() };
+        self.known.entry(signature).or_default().push(timing);
         let Ok(mut text) = serde_json::to_string(&line) else { return };
         text.push('\n');
         let _ = self.path.parent().map(fs::create_dir_all);
@@ -142,14 +164,14 @@ impl Paces {
         let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
     }
 
-    fn kin(&self, walk: &Walk<'_>) -> BTreeMap<NodeId, Digest> {
-        let mut kin = Kin::new(walk, &self.corpora);
+    fn signatures(&self, walk: &Walk<'_>) -> BTreeMap<NodeId, CostSignature> {
+        let mut signatures = Signatures::new(walk, &self.corpora);
         let nodes = walk.graph().nodes().iter().enumerate().filter(|(_, node)| node.place == Place::Worker);
-        nodes.map(|(at, node)| (node.id.clone(), kin.like(at))).collect()
+        nodes.map(|(at, node)| (node.id.clone(), signatures.of(at))).collect()
     }
 }
 
-/// What nodes compute on, by name.
+/// Returns the name of the device, as its driver has it.
 fn device_name(device: Device, machine: &BTreeMap<String, String>) -> String {
     let named = |name: &str| machine.get(name).filter(|text| !text.is_empty());
     match device {
@@ -163,16 +185,16 @@ fn device_name(device: Device, machine: &BTreeMap<String, String>) -> String {
     }
 }
 
-/// Tells which nodes are alike.
-struct Kin<'w> {
+/// Computes cost signatures, each once.
+struct Signatures<'w> {
     walk: &'w Walk<'w>,
     corpora: &'w BTreeMap<String, CorpusUse>,
-    /// Which growing node yielded which.
+    /// The growing node that yielded a node, by position.
     growers: HashMap<usize, usize>,
-    known: HashMap<usize, Digest>,
+    known: HashMap<usize, CostSignature>,
 }
 
-impl<'w> Kin<'w> {
+impl<'w> Signatures<'w> {
     fn new(walk: &'w Walk<'w>, corpora: &'w BTreeMap<String, CorpusUse>) -> Self {
         let mut growers = HashMap::new();
         for at in 0..walk.states().len() {
@@ -182,9 +204,9 @@ impl<'w> Kin<'w> {
         Self { walk, corpora, growers, known: HashMap::new() }
     }
 
-    /// What a node shares with those like it: its op, parameters and device, and what the nodes above are like. All that one
-    /// growing node yielded is alike.
-    fn like(&mut self, at: usize) -> Digest {
+    /// Returns the signature of a node: a hash of its op, parameters and device, and of the signatures above it. All nodes
+    /// that one growing node yielded share its signature.
+    fn of(&mut self, at: usize) -> CostSignature {
         let at = self.growers.get(&at).copied().unwrap_or(at);
         if let Some(known) = self.known.get(&at) {
             return *known;
@@ -197,43 +219,43 @@ impl<'w> Kin<'w> {
             reads.extend(rule.reads());
         }
         let above = reads.iter().filter_map(|id| graph.position(id)).collect::<Vec<_>>();
-        let mut above: Vec<String> = above.into_iter().map(|at| self.like(at).to_string()).collect();
+        let mut above: Vec<String> = above.into_iter().map(|at| self.of(at).0.to_string()).collect();
         above.sort();
         above.dedup();
-        // A corpus in small is not the corpus.
+        // A synthetic corpus has another size than the corpus.
         let corpus = node.params["corpus"].as_str().and_then(|name| self.corpora.get(name));
         let synthetic = corpus.and_then(|corpus| corpus.synthetic.as_ref()).map(|made| format!("{made:?}"));
-        let own = json!([node.op, without_what_costs_nothing(&node.params), node.numerics, synthetic, above]);
-        let like = hash_bytes(own.to_string().as_bytes());
-        self.known.insert(at, like);
-        like
+        let own = json!([node.op, without_free_parameters(&node.params), node.numerics, synthetic, above]);
+        let signature = CostSignature(hash_bytes(own.to_string().as_bytes()));
+        self.known.insert(at, signature);
+        signature
     }
 }
 
-fn without_what_costs_nothing(params: &Value) -> Value {
+fn without_free_parameters(params: &Value) -> Value {
     match params {
         Value::Object(entries) => {
-            let kept = entries.iter().filter(|(name, _)| !COST_NOTHING.contains(&name.as_str()));
-            kept.map(|(name, value)| (name.clone(), without_what_costs_nothing(value))).collect()
+            let kept = entries.iter().filter(|(name, _)| !WITHOUT_COST.contains(&name.as_str()));
+            kept.map(|(name, value)| (name.clone(), without_free_parameters(value))).collect()
         }
         other => other.clone(),
     }
 }
 
-/// Measures a node while it runs, from what it tells of its progress.
+/// Measures the steps of a node while it runs, from its progress.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// When it last went on, and how many rounds of this stage were done then.
+    /// When the last step ended, and how many steps of this stage were done then.
     last: Option<(Instant, u64)>,
-    /// Rounds of earlier stages.
+    /// Steps of earlier stages.
     before: u64,
-    /// Rounds seen, and their time.
+    /// Steps observed, and their time.
     seen: u64,
     time: Duration,
 }
 
 impl Watch {
-    /// Takes note that so many rounds are done. One that begins anew is in another stage.
+    /// Records that so many steps are done. A smaller number than before begins another stage.
     pub fn note(&mut self, now: Instant, done: u64) {
         match self.last {
             Some((_, last)) if done == last => return,
@@ -247,78 +269,85 @@ impl Watch {
         self.last = Some((now, done));
     }
 
-    fn pace(&self, asked: Option<u64>, record: Option<&Record>) -> Option<Pace> {
-        let Some(asked) = asked else {
-            return record.map(|record| Pace { beside_s: record.seconds, rounds: None });
+    fn timing(&self, requested: Option<u64>, record: Option<&Record>) -> Option<Timing> {
+        let Some(requested) = requested else {
+            return record.map(|record| Timing { overhead_s: record.seconds, steps: None });
         };
         if self.seen == 0 {
             return None;
         }
         let took = self.time.as_secs_f64();
         let all = self.before + self.last.map_or(0, |(_, done)| done);
-        Some(Pace {
-            beside_s: record.map_or(0.0, |record| (record.seconds - took).max(0.0)),
-            rounds: Some(Rounds { seconds: took / self.seen as f64, asked, done: record.map(|_| all) }),
+        Some(Timing {
+            overhead_s: record.map_or(0.0, |record| (record.seconds - took).max(0.0)),
+            steps: Some(StepTiming {
+                seconds: took / self.seen as f64,
+                requested,
+                done: record.map(|_| all),
+            }),
         })
     }
 }
 
-/// What is left of a plan, in time.
+/// The estimated cost of what is left of a plan.
 #[derive(Debug, Serialize)]
 pub struct Expected {
-    /// Hours of GPUs, of what was measured.
+    /// GPU hours of the nodes with an estimate.
     pub gpu_hours: f64,
-    /// Hours of cores of everything that takes no GPU.
+    /// Core hours of the nodes that take no GPU.
     pub core_hours: f64,
     /// Trainings to come.
     pub trainings: usize,
-    /// Of those, how many are like one that was measured.
+    /// How many of those have an estimate.
     pub measured: usize,
-    /// What they are computed on.
+    /// The name of the device.
     pub on: String,
 }
 
-/// How long the nodes of a walk are likely to take.
+/// Estimates of how long the nodes of a walk take.
 pub struct Estimates<'w> {
     walk: &'w Walk<'w>,
     last: &'w LastRun,
-    paces: &'w Paces,
-    kin: BTreeMap<NodeId, Digest>,
+    timings: &'w Timings,
+    signatures: BTreeMap<NodeId, CostSignature>,
 }
 
 impl<'w> Estimates<'w> {
-    pub fn new(walk: &'w Walk<'w>, last: &'w LastRun, paces: &'w Paces) -> Self {
-        Self { walk, last, paces, kin: paces.kin(walk) }
+    /// Prepares estimates from the stored timings and the last run.
+    pub fn new(walk: &'w Walk<'w>, last: &'w LastRun, timings: &'w Timings) -> Self {
+        Self { walk, last, timings, signatures: timings.signatures(walk) }
     }
 
-    /// What each node of a worker is like.
-    pub fn kin(self) -> BTreeMap<NodeId, Digest> {
-        self.kin
+    /// Returns the cost signatures of the nodes in workers.
+    pub fn signatures(self) -> BTreeMap<NodeId, CostSignature> {
+        self.signatures
     }
 
-    /// Seconds that a node is likely to take: what like ones took. Where none was measured, what it took in the last run, or
-    /// else its op on average, unless it is a training: of the same name may be another network. One that has yet to grow
-    /// takes as long as all that it yielded last time.
+    /// Estimates the seconds of a node from comparable ones. Where there is none, from the same node in the last run, else
+    /// from the mean of its op; not for a training, whose network may be another. A node that has yet to grow takes as long
+    /// as all that it yielded last time.
     pub fn seconds(&self, at: usize) -> Option<f64> {
         let node = &self.walk.graph().nodes()[at];
-        let asked = rounds(node);
+        let requested = steps(node);
         let has_to_grow =
             matches!((&node.work, &self.walk.states()[at]), (Work::Grow(_), State::Waiting { .. }));
         let yielded = || self.last.nodes.values().filter(|row| self.walk.may_yield(at, row.id.as_str()));
-        if let Some(each) = self.kin.get(&node.id).and_then(|like| self.paces.expect(*like, asked)) {
+        if let Some(each) =
+            self.signatures.get(&node.id).and_then(|signature| self.timings.estimate(*signature, requested))
+        {
             let nodes = if has_to_grow { yielded().count() } else { 1 };
             return (nodes > 0).then_some(each * nodes as f64);
         }
-        if asked.is_some() {
+        if requested.is_some() {
             return None;
         }
         let took: Vec<f64> = yielded().filter_map(|row| row.seconds).collect();
         if took.is_empty() { self.last.estimate(&node.id, &node.op) } else { Some(took.iter().sum()) }
     }
 
-    /// All that is left, summed up; `None` where nothing is.
+    /// Sums up what is left; `None` where nothing is.
     pub fn expected(&self) -> Option<Expected> {
-        let on = self.paces.on.clone();
+        let on = self.timings.device.clone();
         let mut expected = Expected { gpu_hours: 0.0, core_hours: 0.0, trainings: 0, measured: 0, on };
         let mut is_left = false;
         for (at, (node, state)) in self.walk.graph().nodes().iter().zip(self.walk.states()).enumerate() {
@@ -327,7 +356,7 @@ impl<'w> Estimates<'w> {
             }
             is_left = true;
             let seconds = self.seconds(at);
-            if rounds(node).is_some() {
+            if steps(node).is_some() {
                 expected.trainings += 1;
                 expected.measured += usize::from(seconds.is_some());
             }
@@ -365,22 +394,22 @@ impl Expected {
 mod tests {
     use super::*;
 
-    fn pace(asked: u64, done: Option<u64>) -> Pace {
-        Pace { beside_s: 5.0, rounds: Some(Rounds { seconds: 2.0, asked, done }) }
+    fn timing(requested: u64, done: Option<u64>) -> Timing {
+        Timing { overhead_s: 5.0, steps: Some(StepTiming { seconds: 2.0, requested, done }) }
     }
 
     #[test]
-    fn rounds_scale_and_what_is_beside_them_does_not() {
-        assert_eq!(pace(10, Some(10)).expect(Some(10)), Some(25.0));
-        assert_eq!(pace(10, Some(10)).expect(Some(1000)), Some(2005.0));
-        assert_eq!(pace(10, None).expect(Some(1000)), Some(2005.0), "broken off");
+    fn time_scales_with_steps_and_overhead_does_not() {
+        assert_eq!(timing(10, Some(10)).estimate(Some(10)), Some(25.0));
+        assert_eq!(timing(10, Some(10)).estimate(Some(1000)), Some(2005.0));
+        assert_eq!(timing(10, None).estimate(Some(1000)), Some(2005.0), "interrupted");
         // Stopped after 4 of 10, as others will: also where they might go on for longer, and sooner where they may not.
-        assert_eq!(pace(10, Some(4)).expect(Some(1000)), Some(13.0));
-        assert_eq!(pace(10, Some(4)).expect(Some(5)), Some(9.0));
+        assert_eq!(timing(10, Some(4)).estimate(Some(1000)), Some(13.0));
+        assert_eq!(timing(10, Some(4)).estimate(Some(5)), Some(9.0));
         // Trained anew after it had stopped.
-        assert_eq!(pace(10, Some(14)).expect(Some(10)), Some(33.0));
-        assert_eq!(pace(10, None).expect(None), None);
-        assert_eq!(Pace { beside_s: 5.0, rounds: None }.expect(None), Some(5.0));
+        assert_eq!(timing(10, Some(14)).estimate(Some(10)), Some(33.0));
+        assert_eq!(timing(10, None).estimate(None), None);
+        assert_eq!(Timing { overhead_s: 5.0, steps: None }.estimate(None), Some(5.0));
     }
 
     fn record(seconds: f64) -> Record {
@@ -390,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_tells_rounds_from_what_is_beside_them() {
+    fn a_watch_tells_steps_from_overhead() {
         let begun = Instant::now();
         let watch = |notes: &[(u64, u64)]| {
             let mut watch = Watch::default();
@@ -399,26 +428,29 @@ mod tests {
         };
         // Ten seconds until the first batch; then batches tell the epoch that they are of.
         let whole = watch(&[(10, 0), (11, 0), (14, 1), (15, 1), (18, 2)]);
-        let expected = Rounds { seconds: 4.0, asked: 2, done: Some(2) };
+        let expected = StepTiming { seconds: 4.0, requested: 2, done: Some(2) };
         assert_eq!(
-            whole.pace(Some(2), Some(&record(20.0))),
-            Some(Pace { beside_s: 12.0, rounds: Some(expected.clone()) })
+            whole.timing(Some(2), Some(&record(20.0))),
+            Some(Timing { overhead_s: 12.0, steps: Some(expected.clone()) })
         );
-        let broken_off = Some(Rounds { done: None, asked: 90, ..expected.clone() });
-        assert_eq!(whole.pace(Some(90), None), Some(Pace { beside_s: 0.0, rounds: broken_off }));
+        let interrupted = Some(StepTiming { done: None, requested: 90, ..expected.clone() });
+        assert_eq!(whole.timing(Some(90), None), Some(Timing { overhead_s: 0.0, steps: interrupted }));
         // Resumed where 6 of 8 were done.
-        let resumed = watch(&[(1, 6), (5, 7), (9, 8)]).pace(Some(8), Some(&record(10.0))).unwrap();
-        assert_eq!(resumed.rounds, Some(Rounds { asked: 8, done: Some(8), ..expected.clone() }));
+        let resumed = watch(&[(1, 6), (5, 7), (9, 8)]).timing(Some(8), Some(&record(10.0))).unwrap();
+        assert_eq!(resumed.steps, Some(StepTiming { requested: 8, done: Some(8), ..expected.clone() }));
         // Three epochs of which the second was best, then two anew.
         let anew = watch(&[(0, 0), (4, 1), (8, 2), (12, 3), (60, 0), (64, 1), (68, 2)]);
-        let anew = anew.pace(Some(9), Some(&record(70.0))).unwrap();
+        let anew = anew.timing(Some(9), Some(&record(70.0))).unwrap();
         assert_eq!(
-            (anew.beside_s, anew.rounds),
-            (50.0, Some(Rounds { asked: 9, done: Some(5), ..expected }))
+            (anew.overhead_s, anew.steps),
+            (50.0, Some(StepTiming { requested: 9, done: Some(5), ..expected }))
         );
         // Nothing was seen: nothing is known.
-        assert_eq!(watch(&[(3, 2)]).pace(Some(2), Some(&record(4.0))), None);
-        assert_eq!(watch(&[]).pace(None, Some(&record(4.0))), Some(Pace { beside_s: 4.0, rounds: None }));
+        assert_eq!(watch(&[(3, 2)]).timing(Some(2), Some(&record(4.0))), None);
+        assert_eq!(
+            watch(&[]).timing(None, Some(&record(4.0))),
+            Some(Timing { overhead_s: 4.0, steps: None })
+        );
     }
 
     #[test]
