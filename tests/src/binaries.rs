@@ -2,9 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-/// The runner.
+/// The program, as a checkout calls it.
 pub fn xtask() -> PathBuf {
     built("xtask")
+}
+
+/// The program, as it is installed.
+pub fn affekt() -> PathBuf {
+    built("affekt")
 }
 
 /// The worker.

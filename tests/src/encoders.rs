@@ -251,5 +251,5 @@ fn an_encoder_that_is_not_here_says_how_to_get_it() {
     let mut command = lab.command(&["run", "speech.yaml", "--device", "cpu"]);
     command.env("HF_HOME", lab.path("hub"));
     let ended = Ended::of(command).expect(1);
-    assert!(ended.stderr.contains("cargo xtask fetch wav2vec2-base"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`fetch wav2vec2-base` downloads it"), "{}", ended.stderr);
 }

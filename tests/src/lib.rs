@@ -1,7 +1,7 @@
 //! End to end: the built runner and worker, started as a user would.
 //!
 //! Every test has a [`lab`] of its own: a folder with an experiment, recordings, a store and runs. What ran is read
-//! from the run's journal, not guessed from times. `cargo xtask test` builds both binaries first.
+//! from the run's journal, not guessed from times. `cargo xtask test` builds the binaries first.
 #![cfg(test)]
 
 // What the tests are made of.
@@ -26,6 +26,7 @@ mod kills;
 mod leaks;
 mod mistakes;
 mod own_corpus;
+mod own_folder;
 mod permissions;
 mod plans;
 mod pretraining;

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use affekt_cli::exit::{Exit, Stop};
+use affekt_cli::libtorch;
 use affekt_cli::out;
-use affekt_cli::toolchain::{cargo, have_libtorch};
+
+use crate::checkout::cargo;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -122,7 +124,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             compare(&what, arguments.rounds, &ours, &reference)
         }
         What::Training { network, norm_axis, threads } => {
-            have_libtorch(false)?;
+            libtorch::require(false)?;
             let (batch, steps) = ("32".to_owned(), "12".to_owned());
             let rest = [network.clone(), norm_axis.clone(), batch, threads.to_string(), steps];
             let ours = || {
@@ -135,7 +137,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             compare(&what, arguments.rounds, &ours, &reference)
         }
         What::Finetuning { batch, seconds, threads } => {
-            have_libtorch(false)?;
+            libtorch::require(false)?;
             let rest = [*batch, *seconds, *threads, /* steps */ 5].map(|number| number.to_string());
             let ours = || {
                 let mut command = example("affekt-models", "finetuning_throughput");
@@ -147,7 +149,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             compare(&what, arguments.rounds, &ours, &reference)
         }
         What::FrozenBase { batch, threads } => {
-            have_libtorch(false)?;
+            libtorch::require(false)?;
             let rest = [*batch, *threads, /* steps */ 3].map(|number| number.to_string());
             let way = |way: &str| {
                 let mut command = example("affekt-models", "frozen_base_throughput");
@@ -158,7 +160,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             compare(&what, arguments.rounds, &|| way("cached"), &|| way("recomputed"))
         }
         What::Kmeans { points, clusters, iterations, threads } => {
-            have_libtorch(false)?;
+            libtorch::require(false)?;
             for k in clusters {
                 out!("{k} clusters:");
                 let rest = [*points, *k, *threads, *iterations].map(|number| number.to_string());

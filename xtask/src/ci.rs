@@ -1,11 +1,13 @@
 //! `test` and `ci`: what a clean checkout has to pass.
 
 use affekt_cli::exit::{Exit, Stop};
-use affekt_cli::toolchain::{cargo, have_libtorch};
+use affekt_cli::libtorch;
+
+use crate::checkout::cargo;
 
 /// Runs every test.
 pub fn test(rest: &[String]) -> Result<Exit, Stop> {
-    have_libtorch(false)?;
+    libtorch::require(false)?;
     // The end-to-end tests start the runner and the worker as a user would.
     // One by one, as `run` builds them: built together they would share features.
     for package in ["affekt-cli", "xtask", "affekt-worker"] {
@@ -19,7 +21,7 @@ pub fn test(rest: &[String]) -> Result<Exit, Stop> {
 /// Runs what CI runs, the cheapest first.
 pub fn ci() -> Result<Exit, Stop> {
     step(&["fmt", "--all", "--check"])?;
-    have_libtorch(false)?;
+    libtorch::require(false)?;
     step(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])?;
     test(&[])
 }

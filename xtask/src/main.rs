@@ -1,8 +1,10 @@
-//! `cargo xtask`: a door to the program, and what only a checkout can do (`bench`, `test`, `ci`).
+//! `cargo xtask`: a door to the program, and what only a checkout can do (`bench`, `dist`, `test`, `ci`).
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod bench;
+mod checkout;
 mod ci;
+mod dist;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,8 @@ enum Command {
     Program(affekt_cli::Command),
     /// Measure our speed beside a reference library's
     Bench(bench::Arguments),
+    /// Make a folder to copy to a cluster: both programs and libtorch
+    Dist(dist::Arguments),
     /// Run every test
     Test {
         /// Arguments for `cargo test`
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
     affekt_cli::conclude(match Arguments::parse().command {
         Command::Program(command) => return affekt_cli::execute(&command),
         Command::Bench(arguments) => bench::bench(&arguments),
+        Command::Dist(arguments) => dist::dist(&arguments),
         Command::Test { rest } => ci::test(&rest),
         Command::Ci => ci::ci(),
     })

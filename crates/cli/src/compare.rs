@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::context::print_json;
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
+use crate::place;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -128,7 +129,10 @@ fn finished(given: &Path) -> Result<PathBuf, String> {
         let listed: Vec<String> = runs.iter().map(|run| format!("`{run}`")).collect();
         format!("finished runs in it are {}", listed.join(", "))
     } else if folder.join("journal.jsonl").exists() {
-        "the run did not finish: `cargo xtask run` of its experiment goes on where it stopped".to_owned()
+        format!(
+            "the run did not finish: `{} run` of its experiment goes on where it stopped",
+            place::program()
+        )
     } else {
         "give the folder of a finished run, such as `runs/cnn/latest`".to_owned()
     };

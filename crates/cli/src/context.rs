@@ -12,10 +12,11 @@ use affekt_ops::encoder::EncoderPlaces;
 use affekt_ops::{CorpusFolder, HostOps};
 use affekt_pipeline::{Compiled, Environment, Synthetic, compile};
 
+use crate::device::{self, Device};
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
 use crate::timing::Timings;
-use crate::{place, toolchain};
+use crate::{libtorch, place};
 
 /// Arguments of every command that reads an experiment.
 #[derive(clap::Args, Clone)]
@@ -50,7 +51,7 @@ pub struct ExperimentContext {
     pub experiment: Compiled,
     pub ops: HostOps,
     pub store: Store,
-    pub device: toolchain::Device,
+    pub device: Device,
     /// Corpora that were asked for and are missing.
     pub without: BTreeSet<String>,
     /// Variants that failed, where the others are reported.
@@ -75,12 +76,12 @@ impl ExperimentContext {
         arguments: &ExperimentArguments,
         without_variants: BTreeSet<String>,
     ) -> Result<Self, Stop> {
-        let device = toolchain::device(&arguments.device)?;
+        let device = device::parse(&arguments.device)?;
         let mut environment = Environment {
-            workspace: place::workspace(),
+            folders: place::folders(),
             settings: arguments.settings.clone(),
             device: device.kind().to_owned(),
-            libtorch: toolchain::libtorch_version(),
+            libtorch: libtorch::version(),
             without: BTreeSet::new(),
             without_variants,
         };
@@ -109,7 +110,7 @@ impl ExperimentContext {
             experiment = compiled(&arguments.file, &environment)?;
         }
         let encoders = EncoderPlaces {
-            datasets: experiment.shelves.clone(),
+            datasets: experiment.card_folders.clone(),
             hub: Hub::of_environment(),
             folder: arguments.file.parent().map(Path::to_owned),
         };

@@ -9,14 +9,17 @@ mod cache;
 mod compare;
 mod context;
 mod costs;
+mod device;
 pub mod exit;
 mod explain;
 mod export;
 mod fetch;
+mod init;
+pub mod libtorch;
 pub mod out;
 mod path;
 mod pictures;
-mod place;
+pub mod place;
 mod plan;
 mod predict;
 mod progress;
@@ -25,8 +28,8 @@ mod run;
 mod run_folder;
 mod setup;
 mod timing;
-pub mod toolchain;
 mod verify;
+pub mod worker;
 
 use std::process::ExitCode;
 
@@ -64,6 +67,8 @@ pub enum Command {
         #[arg(long)]
         cuda: bool,
     },
+    /// Start a folder for experiments of your own
+    Init(init::Arguments),
     /// Prove on an experiment that results repeat and survive being killed
     Verify(verify::Arguments),
 }
@@ -81,7 +86,8 @@ pub fn execute(command: &Command) -> ExitCode {
         Command::Predict(arguments) => predict::predict(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
         Command::Fetch(arguments) => fetch::fetch(arguments),
-        Command::Setup { cuda } => toolchain::setup(*cuda),
+        Command::Setup { cuda } => libtorch::setup(*cuda),
+        Command::Init(arguments) => init::init(arguments),
         Command::Verify(arguments) => verify::verify(arguments),
     })
 }

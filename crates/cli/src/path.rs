@@ -9,6 +9,7 @@ use affekt_graph::{Node, OutputRef, Work, hash_bytes};
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed};
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
+use crate::place;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -47,7 +48,8 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
             Ok(Exit::Done)
         }
         None => Err(Stop::failed(format!(
-            "error: `{name}` is not finished\nhint: run `cargo xtask run {}` first",
+            "error: `{name}` is not finished\nhint: run `{} run {}` first",
+            place::program(),
             arguments.experiment.file.display()
         ))),
     }

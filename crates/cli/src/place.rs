@@ -1,19 +1,45 @@
-//! Where things lie: the workspace, the data, the store, the runs.
+//! Where things lie: built-in files, the checkout, the data, the store.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::exit::Stop;
+use affekt_config::{BuiltIn, Folder};
 use affekt_corpus::Card;
 
-/// The workspace this program was built from: it holds `pipelines/`, `datasets/` and the worker's source.
-pub fn workspace() -> PathBuf {
-    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
-    // As seen from where the user stands, so that messages show short paths.
-    match env::current_dir() {
-        Ok(here) if here == built_in => PathBuf::new(),
-        _ => built_in.to_owned(),
-    }
+use crate::exit::Stop;
+
+/// The cards, pipelines and experiments that the program carries.
+const BUILT_IN: BuiltIn = include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
+
+/// Lists the folders whose `datasets/`, `pipelines/` and `experiments/` are looked through, the first first: the current
+/// one, then what is built in.
+pub fn folders() -> Vec<Folder> {
+    vec![PathBuf::new().into(), Folder::built_in(BUILT_IN)]
+}
+
+/// Finds the checkout of this repository that the user is in, or that this program was built in.
+pub fn checkout() -> Option<PathBuf> {
+    let is_checkout = |folder: &&Path| folder.join("crates/worker/Cargo.toml").is_file();
+    let places = [env::current_dir(), env::current_exe()];
+    places.iter().flatten().find_map(|place| place.ancestors().find(is_checkout)).map(Path::to_owned)
+}
+
+/// Returns the folder that libtorch is set up in: the checkout, else one for the user's data.
+pub fn setup_root() -> PathBuf {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = || variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
+    checkout().unwrap_or_else(|| data().unwrap_or_default().join("affekt"))
+}
+
+/// Returns the path of a file or folder beside this program.
+pub fn beside_program(name: &str) -> Option<PathBuf> {
+    Some(env::current_exe().ok()?.canonicalize().ok()?.with_file_name(name))
+}
+
+/// Returns how the user calls this program.
+pub fn program() -> &'static str {
+    let is_xtask = env::args_os().next().is_some_and(|name| Path::new(&name).ends_with("xtask"));
+    if is_xtask { "cargo xtask" } else { "affekt" }
 }
 
 /// The store: `--cache`, else `AFFEKT_CACHE`, else `.affekt/`.

@@ -14,6 +14,7 @@ use affekt_table::{examples, folds, history, manifest, problems};
 use crate::costs;
 use crate::exit::Stop;
 use crate::pictures;
+use crate::place;
 use crate::progress::Summary;
 use crate::run_folder::{Finished, RunFolder};
 
@@ -439,5 +440,5 @@ fn reflowed(header: &str) -> String {
 /// The command line as the user typed it, near enough.
 fn command() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    format!("cargo xtask {}", arguments.join(" "))
+    format!("{} {}", place::program(), arguments.join(" "))
 }

@@ -1,18 +1,18 @@
 //! `run`: everything that is not stored yet, then the report.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use affekt_graph::{NodeId, Observer, Outcome, Resources, RunOptions, State, Walk, WorkerCommand};
+use affekt_graph::{NodeId, Observer, Outcome, Place, Resources, RunOptions, State, Walk};
 
 use crate::context::{ExperimentArguments, ExperimentContext, is_there, unknown_node};
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
 use crate::progress::{FailureCollector, ProgressReporter, Summary};
 use crate::run_folder::RunFolder;
-use crate::toolchain;
+use crate::worker;
 
 /// After how long without a sign of life a node in a worker is taken for hung. One batch of the slowest network
 /// on the slowest machine takes far less.
@@ -65,6 +65,7 @@ fn attempt(
     interrupted: &AtomicBool,
 ) -> Result<Exit, Stop> {
     let mut walk = context.walk(arguments.only.as_deref())?;
+    require_worker(&mut walk)?;
     let folder = RunFolder::create(context)?;
     let mut reporter = ProgressReporter::new(context, &folder)?;
     let outcome = walk_to_the_end(
@@ -100,6 +101,15 @@ fn attempt(
     folder.finish()?;
     out!("{}", folder.path().join("report.html").display());
     Ok(Exit::Done)
+}
+
+/// Refuses to start what needs a worker where there is none.
+fn require_worker(walk: &mut Walk<'_>) -> Result<(), Stop> {
+    let Err(stop) = worker::check() else { return Ok(()) };
+    walk.advance()?;
+    let is_left = |state: &State| !matches!(state, State::Done { .. } | State::Skipped);
+    let mut nodes = walk.graph().nodes().iter().zip(walk.states());
+    if nodes.any(|(node, state)| node.place == Place::Worker && is_left(state)) { Err(stop) } else { Ok(()) }
 }
 
 /// Reports the variants that came to their figures, where others failed. `latest` stays what it was: this run is not done.
@@ -175,8 +185,7 @@ fn walk_to_the_end<'l>(
     observer: &mut dyn Observer,
     folder: &RunFolder,
 ) -> Result<Outcome, Stop> {
-    let built: OnceLock<Result<WorkerCommand, String>> = OnceLock::new();
-    let worker = || built.get_or_init(|| toolchain::worker(&context.device)).clone();
+    let worker = worker::when_needed(context.device);
     let options = RunOptions {
         resources: Resources {
             cpu: limits.cores.unwrap_or_else(cores),

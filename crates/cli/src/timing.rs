@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::context::ExperimentContext;
-use crate::toolchain::Device;
+use crate::device::Device;
 
 /// Pointers to the parameters that hold the number of steps.
 const STEPS: [&str; 2] = ["/training/max_epochs", "/training/steps"];

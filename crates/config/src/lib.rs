@@ -41,6 +41,8 @@
 //! several documents in a file, keys that are not plain names, numbers that are not finite.
 
 mod diagnostic;
+mod files;
+pub mod lookup;
 mod names;
 mod node;
 mod overlay;
@@ -48,12 +50,12 @@ mod parse;
 mod render;
 mod scalar;
 mod section;
-pub mod shelf;
 mod source;
 mod syntax;
 mod write;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use files::{BuiltIn, Folder, TextFile};
 pub use names::{list_names, nearest};
 pub use node::{Key, Node, Value};
 pub use overlay::{parse_setting, set};

@@ -1,10 +1,9 @@
 //! A corpus' card: everything there is to know about it but its audio.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use affekt_config::Diagnostics;
-use affekt_config::shelf::{self, ShelfError};
+use affekt_config::lookup::{self, LookupError};
+use affekt_config::{Diagnostics, Folder};
 use regex::Regex;
 
 use crate::{Grammar, Origin, Tables, card_reader};
@@ -75,15 +74,15 @@ impl Card {
     ///
     /// # Errors
     /// When there is no such card, or it cannot be read, or it is wrong.
-    pub fn find(folders: &[PathBuf], name: &str, diagnostics: &Diagnostics) -> Result<Self, ShelfError> {
-        let (path, text) = shelf::read(folders, "corpus", name)?;
-        Self::parse(&path.display().to_string(), &text, diagnostics).ok_or(ShelfError::Wrong { path })
+    pub fn find(folders: &[Folder], name: &str, diagnostics: &Diagnostics) -> Result<Self, LookupError> {
+        let (file, text) = lookup::read(folders, "corpus", name)?;
+        Self::parse(&file.to_string(), &text, diagnostics).ok_or(LookupError::Wrong { file })
     }
 
     /// The names by which [`Card::find`] finds cards: sorted, in lower case.
     #[must_use]
-    pub fn names(folders: &[PathBuf]) -> Vec<String> {
-        shelf::names(folders)
+    pub fn names(folders: &[Folder]) -> Vec<String> {
+        lookup::names(folders)
     }
 
     /// Reads a card's text; `path` is shown to the person. `None` when it is wrong: `diagnostics` says where.

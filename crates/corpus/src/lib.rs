@@ -31,7 +31,7 @@ mod synthetic_dialogues;
 mod tables;
 mod wildcard;
 
-pub use affekt_config::shelf::ShelfError;
+pub use affekt_config::lookup::LookupError;
 pub use audit::{Audit, AuditError, Part, Shared, Sharing, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
 pub use completeness::{Completeness, Count, completeness, labelled_sessions};

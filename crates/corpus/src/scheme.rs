@@ -1,10 +1,9 @@
 //! Label schemes from their files, `datasets/labels/<name>.yaml`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use affekt_config::shelf::{self, ShelfError};
-use affekt_config::{Diagnostic, Diagnostics, Field, Node, Section, parse};
+use affekt_config::lookup::{self, LookupError};
+use affekt_config::{Diagnostic, Diagnostics, Field, Folder, Node, Section, parse};
 use affekt_domain::{ClassRules, LabelScheme, Labels, Relabelling};
 
 use crate::Card;
@@ -15,34 +14,34 @@ use crate::Card;
 /// # Errors
 /// When there is no such scheme, or it cannot be read, or it is wrong.
 pub fn find_scheme(
-    folders: &[PathBuf],
+    folders: &[Folder],
     name: &str,
     diagnostics: &Diagnostics,
-) -> Result<LabelScheme, ShelfError> {
-    let (path, text) = shelf::read(&label_folders(folders), "label scheme", name)?;
+) -> Result<LabelScheme, LookupError> {
+    let (file, text) = lookup::read(&label_folders(folders), "label scheme", name)?;
     let mistakes = Diagnostics::new();
-    let scheme = parse(&path.display().to_string(), &text, &mistakes).and_then(|node| {
+    let scheme = parse(&file.to_string(), &text, &mistakes).and_then(|node| {
         Field::new(&node, &mistakes).section("the label scheme", |scheme| read_scheme(scheme, folders))
     });
     let is_wrong = mistakes.has_errors();
     for mistake in mistakes.sorted() {
         diagnostics.push(mistake);
     }
-    scheme.filter(|_| !is_wrong).ok_or(ShelfError::Wrong { path })
+    scheme.filter(|_| !is_wrong).ok_or(LookupError::Wrong { file })
 }
 
 /// The names by which [`find_scheme`] finds schemes: sorted, in lower case.
 #[must_use]
-pub fn scheme_names(folders: &[PathBuf]) -> Vec<String> {
-    shelf::names(&label_folders(folders))
+pub fn scheme_names(folders: &[Folder]) -> Vec<String> {
+    lookup::names(&label_folders(folders))
 }
 
-fn label_folders(folders: &[PathBuf]) -> Vec<PathBuf> {
+fn label_folders(folders: &[Folder]) -> Vec<Folder> {
     folders.iter().map(|folder| folder.join("labels")).collect()
 }
 
 /// `targets: [names]`, or `classes` with the rules that lead to them; and `styles`, where not all speech is meant.
-fn read_scheme(scheme: &mut Section, folders: &[PathBuf]) -> Option<LabelScheme> {
+fn read_scheme(scheme: &mut Section, folders: &[Folder]) -> Option<LabelScheme> {
     let name = scheme.required_text("name");
     let note = scheme.optional_text("note");
     let styles = scheme.optional("styles").map(|styles| read_names(styles, "style"));
@@ -71,7 +70,7 @@ fn read_names(field: Field, what: &str) -> Option<Vec<String>> {
     (!names.is_empty()).then_some(names)
 }
 
-fn read_rules(scheme: &mut Section, folders: &[PathBuf]) -> ClassRules {
+fn read_rules(scheme: &mut Section, folders: &[Folder]) -> ClassRules {
     let diagnostics = scheme.diagnostics();
     let classes: Option<Vec<String>> = scheme.optional("classes").map(|classes| {
         classes.list().into_iter().filter_map(|class| class.text().map(str::to_owned)).collect()
@@ -88,7 +87,7 @@ fn read_rules(scheme: &mut Section, folders: &[PathBuf]) -> ClassRules {
             // Rules for a corpus that does not exist would do nothing, and nobody would notice.
             match Card::find(folders, &corpus.name, &Diagnostics::new()) {
                 Ok(card) => corpora.extend(rules.map(|rules| (card.name, rules))),
-                Err(ShelfError::Unknown { names, .. }) => {
+                Err(LookupError::Unknown { names, .. }) => {
                     let (span, name) = (&corpus.span, &corpus.name);
                     diagnostics.push(Diagnostic::unknown(span, "corpus", name, "there are cards of", &names));
                 }

@@ -2,10 +2,10 @@
 //! with it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use affekt_config::shelf::{self, ShelfError};
-use affekt_config::{Diagnostics, Field, Section, parse};
+use affekt_config::lookup::{self, LookupError};
+use affekt_config::{Diagnostics, Field, Folder, Section, parse};
 
 use crate::hub::Repository;
 
@@ -62,15 +62,15 @@ impl EncoderCard {
     ///
     /// # Errors
     /// When there is no such card, or it cannot be read, or it is wrong.
-    pub fn find(datasets: &[PathBuf], name: &str, diagnostics: &Diagnostics) -> Result<Self, ShelfError> {
-        let (path, text) = shelf::read(&folders(datasets), "encoder", name)?;
-        Self::parse(&path.display().to_string(), &text, diagnostics).ok_or(ShelfError::Wrong { path })
+    pub fn find(datasets: &[Folder], name: &str, diagnostics: &Diagnostics) -> Result<Self, LookupError> {
+        let (file, text) = lookup::read(&folders(datasets), "encoder", name)?;
+        Self::parse(&file.to_string(), &text, diagnostics).ok_or(LookupError::Wrong { file })
     }
 
     /// The names by which [`EncoderCard::find`] finds cards: sorted, in lower case.
     #[must_use]
-    pub fn names(datasets: &[PathBuf]) -> Vec<String> {
-        shelf::names(&folders(datasets))
+    pub fn names(datasets: &[Folder]) -> Vec<String> {
+        lookup::names(&folders(datasets))
     }
 
     /// Reads a card's text; `path` is shown to the person. `None` when it is wrong: `diagnostics` says where.
@@ -88,7 +88,7 @@ impl EncoderCard {
     }
 }
 
-fn folders(datasets: &[PathBuf]) -> Vec<PathBuf> {
+fn folders(datasets: &[Folder]) -> Vec<Folder> {
     datasets.iter().map(|folder| folder.join("encoders")).collect()
 }
 
@@ -225,7 +225,7 @@ citation: nobody
 
     #[test]
     fn the_cards_of_the_workspace_are_right() {
-        let datasets = [Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets")];
+        let datasets = [Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets").into()];
         let names = EncoderCard::names(&datasets);
         assert!(names.contains(&"wav2vec2-base".to_owned()), "{names:?}");
         for name in names {

@@ -11,7 +11,7 @@
 //! A checkpoint that is one file on the web lies where PyTorch's `torch.hub.load_state_dict_from_url` keeps such files,
 //! `<TORCH_HOME>/hub/checkpoints/<name>`.
 //!
-//! Nothing here talks to a network: `cargo xtask fetch` does.
+//! Nothing here talks to a network: `affekt fetch` does.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,8 +20,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use affekt_config::shelf::ShelfError;
-use affekt_config::{Diagnostics, nearest};
+use affekt_config::lookup::LookupError;
+use affekt_config::{Diagnostics, Folder, nearest};
 
 use crate::{EncoderCard, Origin};
 
@@ -231,12 +231,12 @@ pub enum NotLocated {
         /// The name.
         name: String,
         /// Why.
-        source: Box<ShelfError>,
+        source: Box<LookupError>,
         /// Its mistakes, each at its line.
         mistakes: String,
     },
     /// It is known and not there, or not whole.
-    #[error("encoder `{name}` is not here: looked in {}{}; `cargo xtask fetch {name}` gets it", looked.display(), because(reason))]
+    #[error("encoder `{name}` is not here: looked in {}{}; `fetch {name}` downloads it", looked.display(), because(reason))]
     Missing {
         /// The name.
         name: String,
@@ -274,7 +274,7 @@ pub enum NotLocated {
 ///
 /// # Errors
 /// [`NotLocated`] says where was looked and how to get it.
-pub fn locate(wanted: &str, datasets: &[PathBuf], hub: &Hub) -> Result<Located, NotLocated> {
+pub fn locate(wanted: &str, datasets: &[Folder], hub: &Hub) -> Result<Located, NotLocated> {
     let names = EncoderCard::names(datasets);
     if names.contains(&wanted.to_lowercase()) {
         let diagnostics = Diagnostics::new();
@@ -403,7 +403,7 @@ mod tests {
         }
 
         fn locate(&self, wanted: &str) -> Result<PathBuf, String> {
-            let found = locate(wanted, &[self.0.path().join("datasets")], &self.hub());
+            let found = locate(wanted, &[self.0.path().join("datasets").into()], &self.hub());
             let short = |text: String| text.replace(self.0.path().to_str().unwrap(), "W");
             found.map(|located| located.path).map_err(|error| short(error.to_string()))
         }
@@ -422,7 +422,7 @@ mod tests {
         // Without a reference nobody knows what `main` is.
         let told = world.locate("somebody/tiny").unwrap_err();
         let expected = "encoder `somebody/tiny` is not here: looked in W/home/hub/models--somebody--tiny; \
-                        `cargo xtask fetch somebody/tiny` gets it";
+                        `fetch somebody/tiny` downloads it";
         assert_eq!(told, expected);
         world.write("home/hub/models--somebody--tiny/refs/main", COMMIT);
         assert_eq!(world.locate("somebody/tiny"), Ok(snapshot));
@@ -436,7 +436,7 @@ mod tests {
         world.write("datasets/encoders/tiny.yaml", &card);
         let told = world.locate("tiny").unwrap_err();
         let expected = "encoder `tiny` is not here: looked in W/torch/hub/checkpoints/tiny.pt; \
-                        `cargo xtask fetch tiny` gets it";
+                        `fetch tiny` downloads it";
         assert_eq!(told, expected);
         world.write("torch/hub/checkpoints/tiny.pt", "");
         assert_eq!(world.locate("tiny"), Ok(world.0.path().join("torch/hub/checkpoints/tiny.pt")));
@@ -447,7 +447,7 @@ mod tests {
         let world = World::new();
         world.link(CONFIG, "aa");
         let told = world.locate("tiny").unwrap_err();
-        assert!(told.ends_with("`cargo xtask fetch tiny` gets it"), "{told}");
+        assert!(told.ends_with("`fetch tiny` downloads it"), "{told}");
         assert!(told.contains("it has no weights: neither `model.safetensors` nor"), "{told}");
         world.link(WEIGHTS[1], "bb");
         world

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 #[cfg(feature = "host")]
 use {
+    affekt_config::Folder,
     affekt_domain::Digest,
     affekt_graph::{Failure, Job},
     std::collections::BTreeMap,
@@ -189,7 +190,7 @@ fn read_fields(section: &mut Section<'_>, known: &Family) -> Map<String, Value> 
 #[derive(Debug, Clone)]
 pub struct EncoderPlaces {
     /// Folders with cards, in `encoders/`; the first that has one counts.
-    pub datasets: Vec<PathBuf>,
+    pub datasets: Vec<Folder>,
     /// The Hub's files on this machine.
     pub hub: Hub,
     /// What relative paths begin at, if not where the program was started.

@@ -72,7 +72,7 @@ impl Exported {
     pub fn read(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join(FILE);
         let failed = |why: &dyn std::fmt::Display| Failure::Failed {
-            message: format!("{}: {why}: expected a folder made by `cargo xtask export`", path.display()),
+            message: format!("{}: {why}: expected a folder made by `affekt export`", path.display()),
         };
         let text = std::fs::read(&path).map_err(|error| failed(&error))?;
         let exported: Self = serde_json::from_slice(&text).map_err(|error| failed(&error))?;

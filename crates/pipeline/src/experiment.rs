@@ -1,10 +1,10 @@
 //! From an experiment's file to its graph.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use affekt_config::{Diagnostic, Diagnostics, Node as Yaml, Span, parse, parse_setting};
+use affekt_config::{Diagnostic, Diagnostics, Folder, Node as Yaml, Span, TextFile, parse, parse_setting};
 use affekt_corpus::{Permission, Protocol, Rules, Sharing};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
@@ -12,13 +12,13 @@ use affekt_graph::{Graph, Node, NodeId, Place};
 use affekt_ops::{Definition, Grain};
 use serde_json::Value;
 
+use crate::card_index::CardIndex;
 use crate::draft::{Draft, DraftOutput, Drafts, Grows, Ports, Rule, plain_node};
 use crate::folds;
 use crate::profiles::{Profiles, read_section};
 use crate::protocol::Parting;
 use crate::published::{Cited, Published};
 use crate::settings::{self, CorpusUse, Settings};
-use crate::shelves::Shelves;
 use crate::step::{self, Axis};
 use crate::tuning::{self, Search};
 use crate::variants::{Overlaid, lay, overlay};
@@ -27,8 +27,9 @@ use crate::wiring::{self, Wired};
 /// What an experiment's meaning depends on beside its files.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// The folder that `pipelines/` and `datasets/` lie in.
-    pub workspace: PathBuf,
+    /// Folders that hold `pipelines/`, `datasets/` and `experiments/`, the first first. Those of the experiment come
+    /// before.
+    pub folders: Vec<Folder>,
     /// `path=value` settings from the command line.
     pub settings: Vec<String>,
     /// The device kind that workers compute on: `cpu` or `cuda`.
@@ -52,7 +53,7 @@ pub struct Compiled {
     /// The profile that it is made with, where it chooses one: whoever reads figures must know.
     pub profile: Option<String>,
     /// The folders that cards are looked for in, the first first.
-    pub shelves: Vec<PathBuf>,
+    pub card_folders: Vec<Folder>,
     /// All corpora that any variant uses, by folder name.
     pub corpora: BTreeMap<String, CorpusUse>,
     /// Its variants.
@@ -152,7 +153,7 @@ pub struct RunPart {
 /// of it.
 #[must_use]
 pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics) -> Option<Compiled> {
-    let (text, root) = read_yaml(path, diagnostics)?;
+    let (text, root) = read_yaml(&experiment_file(path, &environment.folders), diagnostics)?;
     let given: Vec<_> =
         environment.settings.iter().filter_map(|setting| parse_setting(setting, diagnostics)).collect();
     let mut resolved = root;
@@ -167,22 +168,21 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     let mut overlaid = overlay(&resolved, profiles.settings(profile), &given, diagnostics);
     overlaid.retain(|variant| !environment.without_variants.contains(&variant.id));
     let ids: Vec<String> = overlaid.iter().map(|variant| variant.id.clone()).collect();
-    let shelves = Shelves::of(path, &environment.workspace);
+    let folders = folders_of(path, &environment.folders);
+    let cards = CardIndex::of(&folders);
     let mut compiler = Compiler { environment, drafts: Drafts::default() };
     let mut pipelines = Pipelines::default();
     let mut drafted = Vec::new();
     let mut corpora = BTreeMap::new();
     for (number, variant) in overlaid.iter().enumerate() {
-        let Some(mut settings) =
-            settings::read(&variant.root, path, &environment.workspace, &shelves, diagnostics)
-        else {
+        let Some(mut settings) = settings::read(&variant.root, path, &folders, &cards, diagnostics) else {
             continue;
         };
         settings.corpora.retain(|(corpus, _)| !environment.without.contains(corpus.card.folder_name()));
         settings.baseline = settings.baseline.filter(|(id, _)| !environment.without_variants.contains(id));
         let pipeline = pipelines.read(&settings.pipeline, diagnostics);
         let steps = pipeline.map(|pipeline| {
-            let shown = settings.pipeline.file_name().unwrap_or_default().to_string_lossy();
+            let shown = settings.pipeline.path().file_name().unwrap_or_default().to_string_lossy();
             profiles.check_chosen(&shown, &read_section(pipeline, diagnostics), diagnostics);
             step::read(pipeline, &settings.with, profile, diagnostics)
         });
@@ -210,7 +210,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     // A profile that is not chosen is laid over the file too, to see whether it fits.
     for other in profiles.own.iter().filter(|own| Some(own.name.name.as_str()) != profile) {
         for variant in overlay(&resolved, &other.settings, &given, diagnostics) {
-            let used = settings::used_pipeline(&variant.root, path, &environment.workspace);
+            let used = settings::used_pipeline(&variant.root, &folders);
             if let Some((pipeline, with)) = used
                 && let Some(pipeline) = pipelines.read(&pipeline, diagnostics)
             {
@@ -237,7 +237,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         header: affekt_config::header_comment(&text),
         resolved: affekt_config::to_yaml(&resolved),
         profile: profile.map(str::to_owned),
-        shelves: shelves.folders().to_vec(),
+        card_folders: cards.folders().to_vec(),
         corpora,
         variants: drafted.into_iter().map(|variant| variant.named(&names)).collect(),
         compare: compare.map(|number| names[number].clone()),
@@ -245,12 +245,26 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     })
 }
 
-fn read_yaml(path: &Path, diagnostics: &Diagnostics) -> Option<(String, Yaml)> {
-    let shown = path.display().to_string();
-    match std::fs::read_to_string(path) {
+/// Finds the experiment: on disk, else at that path in one of the folders.
+fn experiment_file(path: &Path, folders: &[Folder]) -> TextFile {
+    let found = || folders.iter().find_map(|folder| folder.file(path.to_str()?));
+    let on_disk = TextFile::Disk(path.to_owned());
+    if path.exists() { on_disk } else { found().unwrap_or(on_disk) }
+}
+
+/// Lists the folders whose `pipelines/` and `datasets/` an experiment can name: its own, the one above, then `others`.
+fn folders_of(experiment: &Path, others: &[Folder]) -> Vec<Folder> {
+    let own = experiment.parent().unwrap_or(Path::new(""));
+    let near = [Some(own), own.parent()].into_iter().flatten();
+    near.map(|folder| folder.to_owned().into()).chain(others.iter().cloned()).collect()
+}
+
+fn read_yaml(file: &TextFile, diagnostics: &Diagnostics) -> Option<(String, Yaml)> {
+    let shown = file.to_string();
+    match file.read() {
         Ok(text) => {
             let node = parse(&shown, &text, diagnostics)?;
-            Some((text, node))
+            Some((text.into_owned(), node))
         }
         Err(error) => {
             let message = format!("failed to read {shown}: {error}");
@@ -263,12 +277,12 @@ fn read_yaml(path: &Path, diagnostics: &Diagnostics) -> Option<(String, Yaml)> {
 /// Pipelines by their files, each read once however many variants use it; `None` where that failed, which has then been
 /// reported.
 #[derive(Default)]
-struct Pipelines(HashMap<PathBuf, Option<Yaml>>);
+struct Pipelines(HashMap<TextFile, Option<Yaml>>);
 
 impl Pipelines {
-    fn read(&mut self, path: &Path, diagnostics: &Diagnostics) -> Option<&Yaml> {
-        let read = || read_yaml(path, diagnostics).map(|(_, pipeline)| pipeline);
-        self.0.entry(path.to_owned()).or_insert_with(read).as_ref()
+    fn read(&mut self, file: &TextFile, diagnostics: &Diagnostics) -> Option<&Yaml> {
+        let read = || read_yaml(file, diagnostics).map(|(_, pipeline)| pipeline);
+        self.0.entry(file.clone()).or_insert_with(read).as_ref()
     }
 }
 

@@ -8,6 +8,7 @@
 //! Steps that come out the same in several variants become one node.
 
 mod bottleneck;
+mod card_index;
 mod draft;
 mod experiment;
 mod fits;
@@ -18,7 +19,6 @@ mod published;
 mod reads;
 mod settings;
 mod shards;
-mod shelves;
 mod step;
 mod sweep;
 mod tuning;

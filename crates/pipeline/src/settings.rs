@@ -1,15 +1,17 @@
 //! What one variant of an experiment asks for.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use affekt_config::{Diagnostic, Diagnostics, Key, Node, Section, Span, list_names, nearest};
+use affekt_config::{
+    Diagnostic, Diagnostics, Folder, Key, Node, Section, Span, TextFile, list_names, nearest,
+};
 use affekt_corpus::{Card, SyntheticBursts, SyntheticConfig};
 use affekt_domain::{LabelScheme, Labels};
 use affekt_eval::Measure;
 
+use crate::card_index::CardIndex;
 use crate::protocol::{self, Parting, Permitted};
 use crate::published::{self, Cited, Published};
-use crate::shelves::Shelves;
 use crate::tuning::{self, Tune};
 
 /// A corpus that is made where there is no data: for quickstarts and tests. These have layouts and names that the
@@ -47,7 +49,7 @@ pub struct Settings {
     pub corpora: Vec<(CorpusUse, LabelScheme)>,
     pub parting: Parting,
     pub permitted: Permitted,
-    pub pipeline: PathBuf,
+    pub pipeline: TextFile,
     pub with: Vec<(Key, Node)>,
     pub tune: Option<Tune>,
     pub primary: Measure,
@@ -63,8 +65,8 @@ pub struct Settings {
 pub fn read(
     root: &Node,
     experiment: &Path,
-    workspace: &Path,
-    shelves: &Shelves,
+    folders: &[Folder],
+    cards: &CardIndex,
     diagnostics: &Diagnostics,
 ) -> Option<Settings> {
     let mut section = Section::open(root, diagnostics, "the experiment")?;
@@ -85,7 +87,7 @@ pub fn read(
         let read = corpora
             .rest()
             .into_iter()
-            .filter_map(|(key, field)| read_corpus(key, field.node, default_scheme, shelves, diagnostics));
+            .filter_map(|(key, field)| read_corpus(key, field.node, default_scheme, cards, diagnostics));
         let read: Vec<_> = read.collect();
         check_schemes(&read, &field.node.span, diagnostics);
         Some(read)
@@ -95,10 +97,10 @@ pub fn read(
         .required_section("protocol", |section| protocol::read(section, permitted.as_ref(), experiment));
     let pipeline = section.required("use").and_then(|field| {
         let text = field.text()?;
-        find_pipeline(text, experiment, workspace).or_else(|| {
+        find_pipeline(text, folders).or_else(|| {
             diagnostics.push(
                 Diagnostic::error(&field.node.span, format!("there is no pipeline `{text}`"))
-                    .hint(pipelines_there_are(text, workspace)),
+                    .hint(pipelines_there_are(text, folders)),
             );
             None
         })
@@ -144,12 +146,8 @@ pub fn read(
 
 /// The pipeline that a variant uses and what it sets there, where there is such a pipeline. What is wrong is for [`read`] to
 /// say.
-pub fn used_pipeline(
-    root: &Node,
-    experiment: &Path,
-    workspace: &Path,
-) -> Option<(PathBuf, Vec<(Key, Node)>)> {
-    let pipeline = find_pipeline(root.get("use")?.as_text()?, experiment, workspace)?;
+pub fn used_pipeline(root: &Node, folders: &[Folder]) -> Option<(TextFile, Vec<(Key, Node)>)> {
+    let pipeline = find_pipeline(root.get("use")?.as_text()?, folders)?;
     let with = match root.get("with").map(|with| &with.value) {
         Some(affekt_config::Value::Map(entries)) => entries.clone(),
         _ => Vec::new(),
@@ -161,10 +159,10 @@ fn read_corpus(
     key: &Key,
     node: &Node,
     default_scheme: Option<&Node>,
-    shelves: &Shelves,
+    cards: &CardIndex,
     diagnostics: &Diagnostics,
 ) -> Option<(CorpusUse, LabelScheme)> {
-    let card = shelves.card(&key.name, &key.span, diagnostics);
+    let card = cards.card(&key.name, &key.span, diagnostics);
     let mut scheme_node = default_scheme;
     let (mut expect, mut synthetic) = (None, None);
     // `ravdess:` alone is a corpus with nothing to say about it.
@@ -181,7 +179,7 @@ fn read_corpus(
         Some(node) => (affekt_config::Field::new(node, diagnostics).text()?, &node.span),
         None => ("native", &key.span),
     };
-    let scheme = shelves.scheme(name, span, diagnostics);
+    let scheme = cards.scheme(name, span, diagnostics);
     Some((CorpusUse { card: card?, synthetic, expect }, scheme?))
 }
 
@@ -250,17 +248,17 @@ fn check_schemes(corpora: &[(CorpusUse, LabelScheme)], span: &Span, diagnostics:
     }
 }
 
-/// Pipelines are named from the workspace (`pipelines/cnn.yaml`) or from the experiment's own folder.
-fn find_pipeline(text: &str, experiment: &Path, workspace: &Path) -> Option<PathBuf> {
-    let beside = experiment.parent().unwrap_or(Path::new(""));
-    [workspace, beside].into_iter().map(|folder| folder.join(text)).find(|path| path.is_file())
+/// Finds a pipeline by its path in the first folder that has it.
+fn find_pipeline(text: &str, folders: &[Folder]) -> Option<TextFile> {
+    folders.iter().find_map(|folder| folder.file(text))
 }
 
-fn pipelines_there_are(text: &str, workspace: &Path) -> String {
-    let entries = std::fs::read_dir(workspace.join("pipelines")).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| format!("pipelines/{}", entry.file_name().to_string_lossy())).collect();
+fn pipelines_there_are(text: &str, folders: &[Folder]) -> String {
+    let files = folders.iter().flat_map(|folder| folder.join("pipelines").yaml_files());
+    let name = |file: TextFile| Some(format!("pipelines/{}", file.path().file_name()?.to_str()?));
+    let mut names: Vec<String> = files.filter_map(name).collect();
     names.sort();
+    names.dedup();
     let near = nearest(text, names.iter().map(String::as_str));
     let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
     format!("{near}there are {}", list_names(&names))

@@ -30,7 +30,7 @@ pub fn about(
         }
         Task::Outputs(outputs) => format!("Rates a recording: {}.", outputs.join(", ")),
     });
-    line("\n## Use\n\n```sh\ncargo xtask predict FOLDER recording.wav\n```\n".to_owned());
+    line("\n## Use\n\n```sh\naffekt predict FOLDER recording.wav\n```\n".to_owned());
     let steps: Vec<&str> = steps.iter().map(|step| step.op.as_str()).collect();
     line(format!(
         "`affekt.json` says what a recording goes through ({}), what the network is made of (`{}`, {} parameters) and how it \

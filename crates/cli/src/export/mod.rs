@@ -13,6 +13,7 @@ use affekt_ops::exported::{self, Exported};
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed};
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
+use crate::place;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -41,7 +42,10 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
     }
     let unfinished = || {
         let file = experiment.file.display();
-        Stop::failed(format!("error: `{name}` is not finished\nhint: run `cargo xtask run {file}` first"))
+        Stop::failed(format!(
+            "error: `{name}` is not finished\nhint: run `{} run {file}` first",
+            place::program()
+        ))
     };
     let model = viewed.finished(at, "model").ok_or_else(unfinished)?;
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {

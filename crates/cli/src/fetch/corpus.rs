@@ -13,7 +13,7 @@ use std::time::Duration;
 use affekt_corpus::{Card, Origin, Source, scan};
 
 use super::checksum::{Checksum, sha256};
-use super::download::{Wanted, download};
+use super::download::{Request, download};
 use super::http::Client;
 use super::listing::{RemoteFile, dataverse, git_tree};
 use super::progress::DownloadProgress;
@@ -86,7 +86,7 @@ fn bring(client: &Client, card: &Card, origin: &Origin, work: &Path, folder: &Pa
             // What an interrupted run unpacked may end within a file.
             remove_folder(folder)?;
             let progress = DownloadProgress::new(&format!("{} unpacked", card.name), Some(*unpacked));
-            let (wanted, there) = (|name: &str| is_recording(card, name), |bytes| progress.there(bytes));
+            let (wanted, there) = (|name: &str| is_recording(card, name), |bytes| progress.set(bytes));
             archive::unpack(&zip, folder, unpacked.saturating_mul(2), &wanted, &there)?;
             fs::remove_file(&zip).map_err(|error| format!("cannot remove {}: {error}", zip.display()))
         }
@@ -113,12 +113,12 @@ fn bring_archive(
     }
     let name = format!("{} archive", card.name);
     let progress = DownloadProgress::new(&name, card.fetch.as_ref().map(|origin| origin.bytes));
-    let wanted = Wanted { name: &name, url, bytes: None, checksum, token: None };
-    download(client, &wanted, zip, &|bytes| progress.there(bytes), &|text| progress.say(text))?;
+    let request = Request { name: &name, url, bytes: None, checksum, token: None };
+    download(client, &request, zip, &|bytes| progress.set(bytes), &|text| progress.warn(text))?;
     if checksum.is_none() {
         let sha256 = fs::File::open(zip).and_then(|mut file| sha256(&mut file));
         let sha256 = sha256.map_err(|error| format!("cannot read {}: {error}", zip.display()))?;
-        progress.say(&format!("{name}: the card names no checksum; what came has SHA-256 {sha256}"));
+        progress.warn(&format!("{name}: the card names no checksum; what came has SHA-256 {sha256}"));
     }
     Ok(())
 }
@@ -159,7 +159,7 @@ fn bring_files(
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let wanted = Wanted {
+            let request = Request {
                 name: &file.path,
                 url: &file.url,
                 bytes: file.bytes,
@@ -173,7 +173,7 @@ fn bring_files(
             };
             // Whoever listened is gone only when the whole fetch is.
             let tell = |text: &str| drop(say.send(text.to_owned()));
-            if let Err(error) = download(client, &wanted, &folder.join(&file.path), &progress, &tell) {
+            if let Err(error) = download(client, &request, &folder.join(&file.path), &progress, &tell) {
                 stop.store(true, Ordering::Relaxed);
                 return Err(error);
             }
@@ -190,8 +190,8 @@ fn bring_files(
         drop(say);
         loop {
             match said.recv_timeout(TICK) {
-                Ok(text) => progress.say(&text),
-                Err(mpsc::RecvTimeoutError::Timeout) => progress.there(done.load(Ordering::Relaxed)),
+                Ok(text) => progress.warn(&text),
+                Err(mpsc::RecvTimeoutError::Timeout) => progress.set(done.load(Ordering::Relaxed)),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
         }

@@ -1,4 +1,4 @@
-//! One file over HTTP: resumed where it was cut, verified, and under its name only when it is whole.
+//! Downloads one file over HTTP: resumes it, verifies it, and gives it its name only when it is complete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -7,150 +7,150 @@ use std::path::{Path, PathBuf};
 use super::checksum::Checksum;
 use super::http::{Client, HttpError, RetryAfter, Token, host};
 
-/// What is to be downloaded.
+/// A file to download.
 #[derive(Clone, Copy)]
-pub struct Wanted<'w> {
-    /// What the person knows it by.
+pub struct Request<'w> {
+    /// What messages call it.
     pub name: &'w str,
-    /// Where it is.
+    /// Its URL.
     pub url: &'w str,
-    /// How many bytes it has, where that is known.
+    /// Its size in bytes, where that is known.
     pub bytes: Option<u64>,
-    /// What its bytes must be, where that is known.
+    /// Its checksum, where that is known.
     pub checksum: Option<&'w Checksum>,
-    /// What to show the server.
+    /// The token that authorises the download.
     pub token: Option<&'w Token>,
 }
 
-/// Why one try brought nothing whole.
+/// Why one attempt did not complete the file.
 enum DownloadError {
-    /// The way to the server.
-    HttpError(HttpError),
-    /// The bytes are not those of the file.
-    Wrong(String),
-    /// This machine's disk.
+    /// The request failed.
+    Http(HttpError),
+    /// Size or checksum are not those of the file.
+    Mismatch(String),
+    /// Writing to disk failed.
     Disk(io::Error),
 }
 
-/// Brings a file to `target`. `there` hears how many of its bytes are on this machine, `say` whatever is unusual.
+/// Downloads a file to `target`. Calls `progress` with the number of bytes on disk, `warn` with retries and mismatches.
 ///
-/// What has come in lies in `<target>.incomplete`, from which the next call goes on.
+/// Incomplete bytes are kept in `<target>.incomplete`, which the next call resumes.
 ///
 /// # Errors
-/// In words for the person.
+/// A message with a hint.
 pub fn download(
     client: &Client,
-    wanted: &Wanted,
+    request: &Request,
     target: &Path,
-    there: &dyn Fn(u64),
-    say: &dyn Fn(&str),
+    progress: &dyn Fn(u64),
+    warn: &dyn Fn(&str),
 ) -> Result<(), String> {
     let partial = Partial::beside(target);
     let mut backoff = client.backoff();
-    let mut was_wrong = false;
-    let on_disk = |error: io::Error| format!("cannot write {}: {error}", partial.path.display());
+    let mut has_mismatched = false;
+    let on_disk = |error: io::Error| format!("failed to write {}: {error}", partial.path.display());
     let mut ranges = true;
     loop {
         let before = partial.bytes();
-        match attempt(client, wanted, &partial, &mut ranges, there) {
+        match attempt(client, request, &partial, &mut ranges, progress) {
             Ok(()) => return partial.finish(target).map_err(on_disk),
             Err(DownloadError::Disk(error)) => return Err(on_disk(error)),
-            Err(DownloadError::Wrong(why)) => {
+            Err(DownloadError::Mismatch(why)) => {
                 partial.discard().map_err(on_disk)?;
-                if was_wrong {
+                if has_mismatched {
                     return Err(format!(
-                        "{} arrives wrong, twice: {why}\nhint: if a proxy or mirror stands between, it may alter \
+                        "{} failed verification twice: {why}\nhint: a proxy or mirror in between may alter \
                          files; try without it, or later",
-                        wanted.name
+                        request.name
                     ));
                 }
-                was_wrong = true;
-                say(&format!(
-                    "{} is wrong ({why}) and was thrown away; downloading it once more",
-                    wanted.name
+                has_mismatched = true;
+                warn(&format!(
+                    "{} failed verification ({why}) and was deleted; downloading it again",
+                    request.name
                 ));
             }
-            Err(DownloadError::HttpError(error)) => {
+            Err(DownloadError::Http(error)) => {
                 if partial.bytes() > before {
-                    backoff.restore();
+                    backoff.reset();
                 }
-                backoff.wait(error, say).map_err(|error| given_up(wanted, &error, &partial))?;
+                backoff.wait(error, warn).map_err(|error| describe(request, &error, &partial))?;
             }
         }
     }
 }
 
-/// Goes on from what is there to the end, and verifies the whole.
+/// Resumes the file, completes it and verifies it.
 fn attempt(
     client: &Client,
-    wanted: &Wanted,
+    request: &Request,
     partial: &Partial,
     ranges: &mut bool,
-    there: &dyn Fn(u64),
+    progress: &dyn Fn(u64),
 ) -> Result<(), DownloadError> {
     let mut have = if *ranges { partial.bytes() } else { 0 };
-    // Bytes of which nobody can say whether they are of the file that the server has now are worth nothing.
+    // Without a checksum or an ETag nobody can say whether these bytes are of the file that the server has now.
     let validator = partial.validator();
-    if wanted.checksum.is_none() && validator.is_none() || wanted.bytes.is_some_and(|bytes| have > bytes) {
+    if request.checksum.is_none() && validator.is_none() || request.bytes.is_some_and(|bytes| have > bytes) {
         have = 0;
     }
-    if have == 0 || wanted.bytes != Some(have) {
-        receive(client, wanted, partial, have, validator, ranges, there)?;
+    if have == 0 || request.bytes != Some(have) {
+        receive(client, request, partial, have, validator, ranges, progress)?;
     }
-    match wanted.checksum {
+    match request.checksum {
         Some(checksum) if !checksum.holds(&partial.path).map_err(DownloadError::Disk)? => {
-            Err(DownloadError::Wrong(format!("it has not {checksum}")))
+            Err(DownloadError::Mismatch(format!("its checksum is not {checksum}")))
         }
         _ => Ok(()),
     }
 }
 
-/// Receives the bytes from `have` on.
+/// Receives the bytes from offset `have`.
 fn receive(
     client: &Client,
-    wanted: &Wanted,
+    request: &Request,
     partial: &Partial,
     mut have: u64,
     validator: Option<String>,
     ranges: &mut bool,
-    there: &dyn Fn(u64),
+    progress: &dyn Fn(u64),
 ) -> Result<(), DownloadError> {
     let mut headers = Vec::new();
     if have > 0 {
         headers.push(("range", format!("bytes={have}-")));
-        // With a checksum a wrong splice is found out; without one the server has to vouch for it.
-        if wanted.checksum.is_none() {
+        // A checksum finds a wrong splice; without one the server has to confirm that the file is the same.
+        if request.checksum.is_none() {
             headers.extend(validator.map(|etag| ("if-range", etag)));
         }
     }
-    let answer = match client.get(wanted.url, &headers, wanted.token) {
+    let answer = match client.get(request.url, &headers, request.token) {
         Ok(answer) => answer,
         Err(error) if error.status == Some(416) => {
             *ranges = false;
-            return Err(DownloadError::HttpError(HttpError { again: RetryAfter::Soon, ..error }));
+            return Err(DownloadError::Http(HttpError { retry: RetryAfter::Soon, ..error }));
         }
-        Err(error) => return Err(DownloadError::HttpError(error)),
+        Err(error) => return Err(DownloadError::Http(error)),
     };
     let total = if answer.status == 206 {
         match answer.text("content-range").as_deref().and_then(parse_range) {
             Some((start, total)) if start == have => total,
             _ => {
                 *ranges = false;
-                let text = format!("{} sends another part than it was asked for", host(wanted.url));
-                return Err(DownloadError::HttpError(HttpError::new(text, RetryAfter::Soon)));
+                let text = format!("{} sent another range than was requested", host(request.url));
+                return Err(DownloadError::Http(HttpError::new(text, RetryAfter::Soon)));
             }
         }
     } else {
-        // A server that knows no ranges, or has another file now, sends the whole.
+        // A server without ranges, or with another file now, sends all of it.
         have = 0;
         answer.number("content-length")
     };
-    if let (Some(total), Some(bytes)) = (total, wanted.bytes)
+    if let (Some(total), Some(bytes)) = (total, request.bytes)
         && total != bytes
     {
-        return Err(DownloadError::Wrong(format!("the server has {total} bytes, and {bytes} were expected")));
+        return Err(DownloadError::Mismatch(format!("the server has {total} bytes, expected {bytes}")));
     }
-    let total = total.or(wanted.bytes);
+    let total = total.or(request.bytes);
     let mut file = partial.open(have, answer.text("etag")).map_err(DownloadError::Disk)?;
     let mut body = answer.reader();
     let mut chunk = vec![0; 1 << 18];
@@ -159,31 +159,31 @@ fn receive(
             Ok(0) => break,
             Ok(read) => read,
             Err(error) => {
-                let text = format!("the connection to {} broke: {error}", host(wanted.url));
-                return Err(DownloadError::HttpError(HttpError::new(text, RetryAfter::Soon)));
+                let text = format!("the connection to {} was lost: {error}", host(request.url));
+                return Err(DownloadError::Http(HttpError::new(text, RetryAfter::Soon)));
             }
         };
         file.write_all(&chunk[..read]).map_err(DownloadError::Disk)?;
         have += read as u64;
         if total.is_some_and(|total| have > total) {
-            return Err(DownloadError::Wrong(format!(
-                "more bytes come than the {} expected",
+            return Err(DownloadError::Mismatch(format!(
+                "the server sent more than {} bytes",
                 total.unwrap_or_default()
             )));
         }
-        there(have);
+        progress(have);
     }
     file.sync_all().map_err(DownloadError::Disk)?;
     match total {
         Some(total) if have < total => {
-            let text = format!("{} closed the connection {} bytes early", host(wanted.url), total - have);
-            Err(DownloadError::HttpError(HttpError::new(text, RetryAfter::Soon)))
+            let text = format!("{} closed the connection {} bytes early", host(request.url), total - have);
+            Err(DownloadError::Http(HttpError::new(text, RetryAfter::Soon)))
         }
         _ => Ok(()),
     }
 }
 
-/// A file that is coming in, and what the server calls its content.
+/// An incomplete file, and the ETag of its content.
 struct Partial {
     path: PathBuf,
     validator: PathBuf,
@@ -203,12 +203,12 @@ impl Partial {
         fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
-    /// The strong ETag of the answer that its bytes are of.
+    /// Returns the strong ETag of the response that its bytes are of.
     fn validator(&self) -> Option<String> {
         fs::read_to_string(&self.validator).ok().filter(|etag| etag.starts_with('"'))
     }
 
-    /// Opens it to be written from the byte `from` on.
+    /// Opens the file for writing at offset `from`.
     fn open(&self, from: u64, etag: Option<String>) -> io::Result<File> {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
@@ -241,29 +241,29 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// `bytes 100-199/200`: the first byte, and the size of the whole where it is told.
+/// Parses `bytes 100-199/200`: the first byte, and the size of the file where it is known.
 fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (start, _) = range.split_once('-')?;
     Some((start.parse().ok()?, total.parse().ok()))
 }
 
-fn given_up(wanted: &Wanted, error: &HttpError, partial: &Partial) -> String {
+fn describe(request: &Request, error: &HttpError, partial: &Partial) -> String {
     let kept = match partial.bytes() {
         0 => String::new(),
-        bytes => format!("; {} of it are kept, and the same command goes on from there", size(bytes)),
+        bytes => format!("; {} are kept, and the same command resumes", size(bytes)),
     };
     let hint = match error.status {
-        Some(404 | 410) => "the file is not where it was".to_owned(),
-        Some(401 | 403) => "it takes a permission that was not shown".to_owned(),
+        Some(404 | 410) => "the file has moved or was deleted".to_owned(),
+        Some(status @ (401 | 403)) => format!("access denied (HTTP {status}): set HF_TOKEN"),
         _ => format!("check the network; a proxy is taken from HTTPS_PROXY{kept}"),
     };
-    format!("cannot download {}: {}\nhint: {hint}", wanted.name, error.text)
+    format!("failed to download {}: {}\nhint: {hint}", request.name, error.text)
 }
 
-/// A number of bytes as a person reads it.
+/// Formats a number of bytes: `1.50 GiB`.
 pub fn size(bytes: u64) -> String {
-    indicatif::DecimalBytes(bytes).to_string()
+    indicatif::HumanBytes(bytes).to_string()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fs;
 use affekt_encoders::{EncoderCard, Hub};
 
 use super::checksum::sha256;
-use super::download::{Wanted, download, size};
+use super::download::{Request, download, size};
 use super::http::Client;
 use super::progress::DownloadProgress;
 use super::{lock, space};
@@ -27,8 +27,8 @@ pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Resul
     super::introduce(&card.title, &card.licence, &card.citation);
     space::check(&target, card.bytes).map_err(failed)?;
     let progress = DownloadProgress::new(name, Some(card.bytes));
-    let wanted = Wanted { name, url, bytes: None, checksum: None, token: None };
-    download(client, &wanted, &target, &|bytes| progress.there(bytes), &|text| progress.say(text))
+    let request = Request { name, url, bytes: None, checksum: None, token: None };
+    download(client, &request, &target, &|bytes| progress.set(bytes), &|text| progress.warn(text))
         .map_err(failed)?;
     let mut file = fs::File::open(&target).map_err(cannot_write)?;
     let bytes = file.metadata().map_err(cannot_write)?.len();

@@ -1,5 +1,5 @@
-//! HTTP as downloads need it: redirects under our own eyes, so that a token never leaves its host; troubles that know
-//! whether trying again makes sense.
+//! HTTP for downloads: follows redirects itself, so that a token never leaves its host, and knows which errors are worth a
+//! retry.
 
 use std::time::Duration;
 
@@ -7,82 +7,81 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 
-/// Redirects beyond which somebody goes round in circles.
-const REDIRECTS: usize = 10;
+/// The largest number of redirects that are followed.
+const MAX_REDIRECTS: usize = 10;
 
-/// The longest time that a server may ask us to wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// The longest `Retry-After` that is obeyed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// The longest pause of our own between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause of the backoff.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Talks to servers. Proxies are taken from `HTTPS_PROXY` and its signatures, certificates from the system: what cargo
-/// trusts is trusted.
+/// An HTTP client. Proxies are taken from `HTTPS_PROXY` and the like, certificates from the system.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
     retries: u32,
 }
 
-/// A secret, and the one server that may be told.
+/// A bearer token and the one origin it is sent to.
 #[derive(Clone)]
 pub struct Token {
     origin: String,
     secret: String,
 }
 
-/// An answer with a status below 400 that is no redirect.
-pub struct Answer {
+/// A response with a status below 400 that is no redirect.
+pub struct Response {
     /// Its status.
     pub status: u16,
     headers: HeaderMap,
     body: ureq::Body,
 }
 
-/// What a server says about a file without sending it.
+/// What a server's headers say about a file.
 #[derive(Debug, Default)]
-pub struct Facts {
-    /// The commit that the revision is.
+pub struct Metadata {
+    /// The commit of the revision.
     pub commit: Option<String>,
-    /// What names its content.
+    /// The ETag, without quotes.
     pub etag: Option<String>,
     /// Its size in bytes.
     pub bytes: Option<u64>,
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug)]
 pub struct HttpError {
-    /// In words.
+    /// What failed, for messages.
     pub text: String,
-    /// Whether, and when, to try again.
-    pub again: RetryAfter,
-    /// The server's status, if it answered.
+    /// Whether, and when, to retry.
+    pub retry: RetryAfter,
+    /// The response's status, if there was a response.
     pub status: Option<u16>,
-    /// What the Hub calls the error: `EntryNotFound`, `GatedRepo` …
+    /// The Hub's error code: `EntryNotFound`, `GatedRepo` …
     pub code: Option<String>,
 }
 
-/// When to try again.
+/// When to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// Not at all.
+    /// Not at all: the error is permanent.
     Never,
-    /// After a pause.
+    /// After a pause: the error may be transient.
     Soon,
-    /// When the server says.
+    /// After the time that the server names.
     After(Duration),
 }
 
 impl HttpError {
-    /// A error without a server's answer.
-    pub fn new(text: impl Into<String>, again: RetryAfter) -> Self {
-        Self { text: text.into(), again, status: None, code: None }
+    /// An error without a response.
+    pub fn new(text: impl Into<String>, retry: RetryAfter) -> Self {
+        Self { text: text.into(), retry, status: None, code: None }
     }
 }
 
 impl Token {
-    /// A secret for the server of `url`. `None` if it could not stand in a header.
+    /// A token for the origin of `url`. `None` if it is no valid header value.
     pub fn new(url: &str, secret: &str) -> Option<Self> {
         let secret = secret.trim();
         let is_plain = !secret.is_empty() && secret.bytes().all(|c| c.is_ascii_graphic());
@@ -91,93 +90,107 @@ impl Token {
 }
 
 impl Client {
-    /// A client that gives up on a server that says nothing for `silence`, and on one that fails `retries` times more
-    /// than once in a row.
-    pub fn new(silence: Duration, retries: u32) -> Self {
+    /// A client whose requests time out after `timeout` without a byte, and which retries `retries` times in a row.
+    pub fn new(timeout: Duration, retries: u32) -> Self {
         let config = Agent::config_builder()
             .user_agent(concat!("affekt/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_resolve(Some(silence))
-            .timeout_connect(Some(silence))
-            .timeout_per_read(Some(silence))
-            .timeout_per_write(Some(silence))
+            .timeout_resolve(Some(timeout))
+            .timeout_connect(Some(timeout))
+            .timeout_per_read(Some(timeout))
+            .timeout_per_write(Some(timeout))
             .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             .build();
         Self { agent: config.new_agent(), retries }
     }
 
-    /// Asks for the body at `url`, with headers of its own.
+    /// Requests the body at `url`.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, refuses, or redirects to where we cannot follow.
     pub fn get(
         &self,
         url: &str,
         headers: &[(&str, String)],
         token: Option<&Token>,
-    ) -> Result<Answer, HttpError> {
+    ) -> Result<Response, HttpError> {
         let mut url = url.to_owned();
-        for _ in 0..=REDIRECTS {
-            let (answer, location) = self.ask("GET", &url, headers, token)?;
+        for _ in 0..=MAX_REDIRECTS {
+            let (response, location) = self.send("GET", &url, headers, token)?;
             match location {
-                None => return Ok(answer),
+                None => return Ok(response),
                 Some(next) => url = next,
             }
         }
-        Err(HttpError::new(format!("{} redirects in circles", host(&url)), RetryAfter::Never))
+        Err(HttpError::new(
+            format!("{} redirects more than {MAX_REDIRECTS} times", host(&url)),
+            RetryAfter::Never,
+        ))
     }
 
-    /// Asks for what is known about the file at `url`. Redirects are followed while they stay on the server: where it
-    /// sends us to a store of its large files, it has told all before.
-    pub fn facts(&self, url: &str, token: Option<&Token>) -> Result<Facts, HttpError> {
+    /// Requests the headers of the file at `url`. Redirects are followed while they stay on the server: before one to the
+    /// store of its large files, it has sent all headers of interest.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn metadata(&self, url: &str, token: Option<&Token>) -> Result<Metadata, HttpError> {
         let mut url = url.to_owned();
-        let mut facts = Facts::default();
-        for _ in 0..=REDIRECTS {
-            let (answer, location) = self.ask("HEAD", &url, &[], token)?;
-            facts.commit = facts.commit.or_else(|| answer.text("x-repo-commit"));
-            facts.bytes = facts.bytes.or_else(|| answer.number("x-linked-size"));
-            let etag = answer.text("x-linked-etag");
-            facts.etag = facts.etag.or_else(|| etag.as_deref().map(unquoted));
+        let mut metadata = Metadata::default();
+        for _ in 0..=MAX_REDIRECTS {
+            let (response, location) = self.send("HEAD", &url, &[], token)?;
+            metadata.commit = metadata.commit.or_else(|| response.text("x-repo-commit"));
+            metadata.bytes = metadata.bytes.or_else(|| response.number("x-linked-size"));
+            let etag = response.text("x-linked-etag");
+            metadata.etag = metadata.etag.or_else(|| etag.as_deref().map(unquoted));
             let next = location.filter(|next| origin(next) == origin(&url));
             let Some(next) = next else {
-                facts.etag = facts.etag.or_else(|| answer.text("etag").as_deref().map(unquoted));
-                if answer.status < 300 {
-                    facts.bytes = facts.bytes.or_else(|| answer.number("content-length"));
+                metadata.etag = metadata.etag.or_else(|| response.text("etag").as_deref().map(unquoted));
+                if response.status < 300 {
+                    metadata.bytes = metadata.bytes.or_else(|| response.number("content-length"));
                 }
-                return Ok(facts);
+                return Ok(metadata);
             };
             url = next;
         }
-        Err(HttpError::new(format!("{} redirects in circles", host(&url)), RetryAfter::Never))
+        Err(HttpError::new(
+            format!("{} redirects more than {MAX_REDIRECTS} times", host(&url)),
+            RetryAfter::Never,
+        ))
     }
 
-    /// Does something until it works, or fails for good.
+    /// Calls `attempt` until it succeeds or fails for good.
+    ///
+    /// # Errors
+    /// The last error of `attempt`.
     pub fn with_retries<T>(
         &self,
         say: &dyn Fn(&str),
-        mut what: impl FnMut() -> Result<T, HttpError>,
+        mut attempt: impl FnMut() -> Result<T, HttpError>,
     ) -> Result<T, HttpError> {
         let mut backoff = self.backoff();
         loop {
-            match what() {
+            match attempt() {
                 Ok(done) => return Ok(done),
                 Err(error) => backoff.wait(error, say)?,
             }
         }
     }
 
-    /// As much backoff as this client has.
+    /// Returns a new backoff with this client's retries.
     pub fn backoff(&self) -> Backoff {
         Backoff { failures: 0, retries: self.retries }
     }
 
-    /// One question; with the address it redirects to, if it does.
-    fn ask(
+    /// Sends one request; returns its response and the URL that it redirects to.
+    fn send(
         &self,
         method: &str,
         url: &str,
         headers: &[(&str, String)],
         token: Option<&Token>,
-    ) -> Result<(Answer, Option<String>), HttpError> {
+    ) -> Result<(Response, Option<String>), HttpError> {
         let mut request = match method {
             "HEAD" => self.agent.head(url),
             _ => self.agent.get(url),
@@ -190,46 +203,50 @@ impl Client {
         if let Some(token) = token.filter(|token| token.origin == origin(url)) {
             request = request.header("authorization", format!("Bearer {}", token.secret));
         }
-        let response = request.call().map_err(|error| unreachable_server(url, &error))?;
-        let (parts, body) = response.into_parts();
-        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
-        if answer.status >= 400 {
-            return Err(refusal(url, &answer));
+        let answered = request.call().map_err(|error| connection_error(url, &error))?;
+        let (parts, body) = answered.into_parts();
+        let response = Response { status: parts.status.as_u16(), headers: parts.headers, body };
+        if response.status >= 400 {
+            return Err(status_error(url, &response));
         }
-        let location = match answer.status {
+        let location = match response.status {
             301 | 302 | 303 | 307 | 308 => {
-                let location = answer.text("location").and_then(|location| redirected(url, &location));
-                let bad = || {
-                    HttpError::new(format!("{} redirects to nowhere we can go", host(url)), RetryAfter::Never)
+                let location = response.text("location").unwrap_or_default();
+                let unsupported = || {
+                    let text = format!("{}: unsupported redirect target `{}`", host(url), host(&location));
+                    HttpError::new(text, RetryAfter::Never)
                 };
-                Some(location.ok_or_else(bad)?)
+                Some(redirected(url, &location).ok_or_else(unsupported)?)
             }
             _ => None,
         };
-        Ok((answer, location))
+        Ok((response, location))
     }
 }
 
-/// How often something may still fail in a row.
+/// Exponential backoff: counts failures in a row and waits longer after each.
 pub struct Backoff {
     failures: u32,
     retries: u32,
 }
 
 impl Backoff {
-    /// Something went well.
-    pub fn restore(&mut self) {
+    /// Forgets earlier failures, after progress.
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// Waits before the next try, or gives the error back when there is to be none.
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// The error itself, when there is to be no other attempt.
     pub fn wait(&mut self, error: HttpError, say: &dyn Fn(&str)) -> Result<(), HttpError> {
-        let own = Duration::from_millis(500 << self.failures.min(10)).min(LONGEST_PAUSE);
-        let pause = match error.again {
+        let own = Duration::from_millis(500 << self.failures.min(10)).min(MAX_PAUSE);
+        let pause = match error.retry {
             RetryAfter::Never => return Err(error),
             RetryAfter::Soon => own,
-            RetryAfter::After(wait) if wait > LONGEST_WAIT => {
-                let text = format!("{} and asks to wait {} s", error.text, wait.as_secs());
+            RetryAfter::After(wait) if wait > MAX_RETRY_AFTER => {
+                let text = format!("{} and asks to retry after {} s", error.text, wait.as_secs());
                 return Err(HttpError { text, ..error });
             }
             RetryAfter::After(wait) => wait.max(own),
@@ -237,41 +254,43 @@ impl Backoff {
         if self.failures == self.retries {
             let text = match self.failures {
                 0 => error.text,
-                _ => format!("{} ({} tries)", error.text, self.failures + 1),
+                _ => format!("{} ({} attempts)", error.text, self.failures + 1),
             };
             return Err(HttpError { text, ..error });
         }
         self.failures += 1;
-        say(&format!("{}; trying again in {:.1} s", error.text, pause.as_secs_f64()));
+        say(&format!("{}; retrying in {:.1} s", error.text, pause.as_secs_f64()));
         std::thread::sleep(pause);
         Ok(())
     }
 }
 
-impl Answer {
-    /// A header's text.
+impl Response {
+    /// Returns a header's text.
     pub fn text(&self, name: &str) -> Option<String> {
         self.headers.get(name)?.to_str().ok().map(str::to_owned)
     }
 
-    /// A header's number.
+    /// Returns a header's number.
     pub fn number(&self, name: &str) -> Option<u64> {
         self.text(name)?.trim().parse().ok()
     }
 
-    /// The body, however long it is.
+    /// Returns a reader of the body, of whatever length.
     pub fn reader(self) -> impl std::io::Read {
         self.body.into_reader()
     }
 
-    /// The body as text, if it is no longer than that many bytes.
+    /// Reads the body as text, if it is no longer than `limit` bytes.
     pub fn read_text(self, limit: u64) -> Result<String, HttpError> {
         let body = self.body.into_with_config().limit(limit).read_to_string();
-        body.map_err(|error| HttpError::new(format!("the answer cannot be read: {error}"), RetryAfter::Soon))
+        body.map_err(|error| {
+            HttpError::new(format!("failed to read the response: {error}"), RetryAfter::Soon)
+        })
     }
 }
 
-/// `https://host:port`: what a token is for.
+/// Returns the origin of a URL, `https://host:port`.
 fn origin(url: &str) -> String {
     let Ok(uri) = url.parse::<Uri>() else { return String::new() };
     let scheme = uri.scheme_str().unwrap_or_default();
@@ -283,13 +302,13 @@ fn origin(url: &str) -> String {
     format!("{scheme}://{}:{}", uri.host().unwrap_or_default().to_ascii_lowercase(), port.unwrap_or_default())
 }
 
-/// The host of an address, for messages: addresses themselves may hold signatures.
+/// Returns the host of a URL, for messages: the URL itself may hold a signature.
 pub fn host(url: &str) -> String {
     let uri = url.parse::<Uri>().ok();
     uri.and_then(|uri| Some(uri.authority()?.host().to_owned())).unwrap_or_else(|| url.to_owned())
 }
 
-/// Where a `Location` leads from `url`. `None` when nowhere, or out of an encrypted connection into a plain one.
+/// Resolves a `Location` against `url`. `None` where it is invalid, or leads from HTTPS to HTTP.
 fn redirected(url: &str, location: &str) -> Option<String> {
     let base: Uri = url.parse().ok()?;
     let (scheme, authority) = (base.scheme_str()?, base.authority()?);
@@ -312,23 +331,23 @@ fn unquoted(etag: &str) -> String {
     etag.trim().trim_start_matches("W/").trim_matches('"').to_owned()
 }
 
-fn refusal(url: &str, answer: &Answer) -> HttpError {
-    let status = answer.status;
-    let again = match status {
+fn status_error(url: &str, response: &Response) -> HttpError {
+    let status = response.status;
+    let retry = match status {
         408 | 425 | 429 | 500..=599 => {
-            let wait = answer.number("retry-after").map(Duration::from_secs);
+            let wait = response.number("retry-after").map(Duration::from_secs);
             wait.map_or(RetryAfter::Soon, RetryAfter::After)
         }
         _ => RetryAfter::Never,
     };
-    let said = answer.text("x-error-message").map(|said| format!(" ({said})")).unwrap_or_default();
-    let text = format!("{} answers {status}{said}", host(url));
-    HttpError { text, again, status: Some(status), code: answer.text("x-error-code") }
+    let reason = response.text("x-error-message").map(|text| format!(" ({text})")).unwrap_or_default();
+    let text = format!("{} answered HTTP {status}{reason}", host(url));
+    HttpError { text, retry, status: Some(status), code: response.text("x-error-code") }
 }
 
-fn unreachable_server(url: &str, error: &ureq::Error) -> HttpError {
-    let again = match error {
-        // Names and certificates do not mend themselves within seconds.
+fn connection_error(url: &str, error: &ureq::Error) -> HttpError {
+    let retry = match error {
+        // Names and certificates do not change within seconds.
         ureq::Error::HostNotFound
         | ureq::Error::BadUri(_)
         | ureq::Error::InvalidProxyUrl
@@ -336,7 +355,7 @@ fn unreachable_server(url: &str, error: &ureq::Error) -> HttpError {
         | ureq::Error::Rustls(_) => RetryAfter::Never,
         _ => RetryAfter::Soon,
     };
-    HttpError::new(format!("cannot reach {}: {error}", host(url)), again)
+    HttpError::new(format!("failed to connect to {}: {error}", host(url)), retry)
 }
 
 #[cfg(test)]
@@ -366,13 +385,13 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends() {
+    fn backoff_ends() {
         let mut backoff = Backoff { failures: 0, retries: 0 };
-        let error = |again| HttpError::new("x answers 503", again);
+        let error = |retry| HttpError::new("x answered HTTP 503", retry);
         assert!(backoff.wait(error(RetryAfter::Soon), &|_| ()).is_err());
         let mut backoff = Backoff { failures: 0, retries: 9 };
         let told = backoff.wait(error(RetryAfter::After(Duration::from_secs(3600))), &|_| ()).unwrap_err();
-        assert_eq!(told.text, "x answers 503 and asks to wait 3600 s");
+        assert_eq!(told.text, "x answered HTTP 503 and asks to retry after 3600 s");
         assert!(backoff.wait(error(RetryAfter::Never), &|_| ()).is_err());
     }
 }

@@ -13,7 +13,7 @@ use affekt_encoders::hub::{self, CONFIG, PREPROCESSOR, WEIGHTS};
 use affekt_encoders::{EncoderCard, Hub, Repository};
 
 use super::checksum::Checksum;
-use super::download::{Wanted, download, size};
+use super::download::{Request, download, size};
 use super::http::{Client, HttpError, Token, host};
 use super::progress::DownloadProgress;
 use super::{lock, space};
@@ -58,7 +58,7 @@ pub fn fetch(client: &Client, hub: &Hub, checkpoint: &Checkpoint) -> Result<(), 
     }
     if is_offline() {
         return Err(Stop::failed(format!(
-            "error: {name} is not in {}, and HF_HUB_OFFLINE forbids to fetch it\nhint: unset HF_HUB_OFFLINE",
+            "error: {name} is not in {}, and HF_HUB_OFFLINE is set\nhint: unset HF_HUB_OFFLINE",
             hub.folder(repository).display()
         )));
     }
@@ -84,7 +84,7 @@ pub fn fetch(client: &Client, hub: &Hub, checkpoint: &Checkpoint) -> Result<(), 
     server.write_references(hub, revision, &commit)?;
     let blobs = files.iter().filter_map(|file| fs::metadata(hub.blob(repository, file)).ok());
     let total = blobs.map(|blob| blob.len()).sum();
-    eprintln!("{name}: {} in {} files, every checksum right", size(total), files.len());
+    eprintln!("{name}: {} in {} files, all checksums verified", size(total), files.len());
     out!("{}", snapshot.display());
     Ok(())
 }
@@ -120,7 +120,7 @@ impl<'s> Server<'s> {
     /// configuration, and how it prepares waveforms where it says so.
     fn files(&self, revision: &str) -> Result<(String, Vec<RemoteFile>), Stop> {
         let (commit, config) = self.find(revision, CONFIG)?.ok_or_else(|| {
-            self.refused(&format!("it has no `{CONFIG}`: it is no checkpoint of transformers"))
+            self.refused(&format!("no `{CONFIG}`: not a checkpoint in transformers' layout"))
         })?;
         let find = |name: &str| Ok::<_, Stop>(self.find(&commit, name)?.map(|(_, file)| file));
         let mut files = vec![config];
@@ -137,37 +137,38 @@ impl<'s> Server<'s> {
             files.push(weights);
             return Ok((commit, files));
         }
-        Err(self.refused(&format!("it has no weights: neither `{}` nor `{}`", WEIGHTS[0], WEIGHTS[2])))
+        Err(self.refused(&format!("no weights: neither `{}` nor `{}`", WEIGHTS[0], WEIGHTS[2])))
     }
 
     /// A file at a revision, and that revision's commit. `None` where the repository has no such file.
     fn find(&self, revision: &str, name: &str) -> Result<Option<(String, RemoteFile)>, Stop> {
         let url = self.url(revision, name);
         let say = |text: &str| eprintln!("{text}");
-        let facts = match self.client.with_retries(&say, || self.client.facts(&url, self.token.as_ref())) {
-            Ok(facts) => facts,
-            Err(error) if error.status == Some(404) && error.code.as_deref() != Some("RepoNotFound") => {
-                return match error.code.as_deref() {
-                    Some("RevisionNotFound") => Err(self.error(&error)),
-                    _ => Ok(None),
-                };
-            }
-            Err(error) => return Err(self.error(&error)),
-        };
+        let metadata =
+            match self.client.with_retries(&say, || self.client.metadata(&url, self.token.as_ref())) {
+                Ok(metadata) => metadata,
+                Err(error) if error.status == Some(404) && error.code.as_deref() != Some("RepoNotFound") => {
+                    return match error.code.as_deref() {
+                        Some("RevisionNotFound") => Err(self.failure(&error)),
+                        _ => Ok(None),
+                    };
+                }
+                Err(error) => return Err(self.failure(&error)),
+            };
         let strange =
-            |what: &str| self.refused(&format!("{} tells no {what} of `{name}`", host(&self.endpoint)));
+            |what: &str| self.refused(&format!("{} sent no {what} for `{name}`", host(&self.endpoint)));
         // It names a folder.
         let is_plain =
             |commit: &String| !commit.is_empty() && commit.bytes().all(|c| c.is_ascii_alphanumeric());
-        let commit = facts.commit.filter(is_plain).ok_or_else(|| strange("commit"))?;
-        let etag = facts.etag.ok_or_else(|| strange("ETag"))?;
+        let commit = metadata.commit.filter(is_plain).ok_or_else(|| strange("commit"))?;
+        let etag = metadata.etag.ok_or_else(|| strange("ETag"))?;
         let file = RemoteFile {
             name: name.to_owned(),
             // Of the commit: a branch may move on before the download begins.
             url: self.url(&commit, name),
             checksum: Checksum::of_etag(&etag).ok_or_else(|| strange("checksum"))?,
             etag,
-            bytes: facts.bytes,
+            bytes: metadata.bytes,
         };
         Ok(Some((commit, file)))
     }
@@ -179,7 +180,7 @@ impl<'s> Server<'s> {
     fn text(&self, file: &RemoteFile) -> Result<String, Stop> {
         let say = |text: &str| eprintln!("{text}");
         let get = || self.client.get(&file.url, &[], self.token.as_ref())?.read_text(LARGEST_TEXT);
-        self.client.with_retries(&say, get).map_err(|error| self.error(&error))
+        self.client.with_retries(&say, get).map_err(|error| self.failure(&error))
     }
 
     /// Brings a file's content among the blobs.
@@ -191,7 +192,7 @@ impl<'s> Server<'s> {
             return Ok(());
         }
         let progress = DownloadProgress::new(&file.name, file.bytes);
-        let wanted = Wanted {
+        let request = Request {
             name: &file.name,
             url: &file.url,
             bytes: file.bytes,
@@ -199,7 +200,7 @@ impl<'s> Server<'s> {
             token: self.token.as_ref(),
         };
         let blob = hub.blob(self.repository, file);
-        download(self.client, &wanted, &blob, &|bytes| progress.there(bytes), &|text| progress.say(text))
+        download(self.client, &request, &blob, &|bytes| progress.set(bytes), &|text| progress.warn(text))
             .map_err(|text| Stop::failed(format!("error: {}: {text}", self.name)))
     }
 
@@ -222,28 +223,26 @@ impl<'s> Server<'s> {
         }
     }
 
-    fn error(&self, error: &HttpError) -> Stop {
+    fn failure(&self, error: &HttpError) -> Stop {
         let hint = match (error.code.as_deref(), error.status) {
             (Some("GatedRepo"), _) => {
                 let page = format!("{}/{}", self.endpoint, self.repository);
-                format!("accept its conditions at {page}, then give your token: HF_TOKEN=…")
+                format!("accept its conditions at {page}, then set HF_TOKEN")
             }
             (Some("RevisionNotFound"), _) => format!("`{}@main` is the newest there is", self.repository),
             (_, Some(401 | 403 | 404)) if self.token.is_some() => {
-                "the name may be misspelt, or your token may not read it".to_owned()
+                "check the name, and that the token may read the repository".to_owned()
             }
-            (_, Some(401 | 403 | 404)) => {
-                "the name may be misspelt; a private repository needs your token: HF_TOKEN=…".to_owned()
-            }
+            (_, Some(401 | 403 | 404)) => "check the name; for a private repository, set HF_TOKEN".to_owned(),
             _ => "check the network; a proxy is taken from HTTPS_PROXY, a mirror of the Hub from HF_ENDPOINT"
                 .to_owned(),
         };
-        Stop::failed(format!("error: cannot fetch {}: {}\nhint: {hint}", self.name, error.text))
+        Stop::failed(format!("error: failed to fetch {}: {}\nhint: {hint}", self.name, error.text))
     }
 
     fn refused(&self, why: &str) -> Stop {
         Stop::failed(format!(
-            "error: cannot fetch {}: {why}\nhint: {}/{} shows what is there",
+            "error: failed to fetch {}: {why}\nhint: {}/{} shows what is there",
             self.name, self.endpoint, self.repository
         ))
     }
@@ -299,7 +298,7 @@ fn replace(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()
 
 fn cannot_write(hub: &Hub, error: &io::Error) -> Stop {
     let hint = "name another folder by HF_HOME";
-    Stop::failed(format!("error: cannot write in {}: {error}\nhint: {hint}", hub.cache().display()))
+    Stop::failed(format!("error: failed to write in {}: {error}\nhint: {hint}", hub.cache().display()))
 }
 
 /// The person's token: `HF_TOKEN`, else the file that `HF_TOKEN_PATH` names, else `HF_HOME/token`.

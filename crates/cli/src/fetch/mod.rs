@@ -1,6 +1,6 @@
 //! `fetch`: corpora and encoders, by the names of their cards, and any checkpoint of the Hub.
 //!
-//! Nothing is ever found half-made under its name. What was cut is gone on with, what arrives wrong is thrown away.
+//! A file gets its name only when it is complete and verified. Interrupted downloads resume.
 
 mod archive;
 mod checksum;
@@ -17,7 +17,7 @@ mod space;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use affekt_config::{Diagnostics, nearest};
+use affekt_config::{Diagnostics, Folder, nearest};
 use affekt_corpus::Card;
 use affekt_encoders::hub::{parse_repository, weights};
 use affekt_encoders::{EncoderCard, Hub, Origin, Repository};
@@ -38,10 +38,10 @@ pub struct Arguments {
     /// The folder that holds one folder a corpus [default: $AFFEKT_DATA]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How often to try again what fails without any progress
+    /// How often to retry without progress in between
     #[arg(long, value_name = "N", default_value_t = 5)]
     retries: u32,
-    /// How many seconds a server may be silent
+    /// Seconds without a byte after which a request times out
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 }
@@ -55,7 +55,7 @@ enum Thing {
 
 /// Fetches what is named; lists what there is where nothing is.
 pub fn fetch(arguments: &Arguments) -> Result<Exit, Stop> {
-    let datasets = vec![PathBuf::from("datasets"), place::workspace().join("datasets")];
+    let datasets: Vec<Folder> = place::folders().iter().map(|folder| folder.join("datasets")).collect();
     let hub = Hub::of_environment();
     let data = place::data(arguments.data.as_deref());
     if arguments.names.is_empty() {
@@ -66,7 +66,7 @@ pub fn fetch(arguments: &Arguments) -> Result<Exit, Stop> {
         arguments.names.iter().map(|name| find(name, &datasets)).collect::<Result<_, _>>()?;
     let needs_data = |thing: &&Thing| matches!(thing, Thing::Corpus(card) if card.fetch.is_some());
     if data.is_none() && things.iter().any(|thing| needs_data(&thing)) {
-        let text = "error: where do corpora belong?\nhint: pass `--data DIR` or set AFFEKT_DATA";
+        let text = "error: no data folder for corpora\nhint: pass `--data DIR` or set AFFEKT_DATA";
         return Err(Stop::wrong(text));
     }
     let client = Client::new(Duration::from_secs(arguments.timeout), arguments.retries);
@@ -92,7 +92,7 @@ fn introduce(title: &str, licence: &str, citation: &str) {
     eprintln!("{title}\nlicence: {licence}\ncite: {citation}");
 }
 
-fn find(name: &str, datasets: &[PathBuf]) -> Result<Thing, Stop> {
+fn find(name: &str, datasets: &[Folder]) -> Result<Thing, Stop> {
     let (encoders, corpora) = (EncoderCard::names(datasets), Card::names(datasets));
     let lower = name.to_lowercase();
     let diagnostics = Diagnostics::new();
@@ -116,7 +116,7 @@ fn find(name: &str, datasets: &[PathBuf]) -> Result<Thing, Stop> {
     };
     let all = affekt_config::list_names(&names().collect::<Vec<_>>());
     Err(Stop::wrong(format!(
-        "error: nothing is called `{name}`\nhint: {hint}there are {all}, and every `owner/name` of the Hugging Face Hub"
+        "error: unknown corpus or encoder `{name}`\nhint: {hint}there are {all}, and every `owner/name` of the Hugging Face Hub"
     )))
 }
 
@@ -129,7 +129,7 @@ fn by_hand(card: &Card) -> Stop {
     ))
 }
 
-fn list(datasets: &[PathBuf], hub: &Hub, data: Option<&Path>) -> Result<Exit, Stop> {
+fn list(datasets: &[Folder], hub: &Hub, data: Option<&Path>) -> Result<Exit, Stop> {
     let diagnostics = Diagnostics::new();
     out!("encoders, in {}", hub.cache().display());
     for name in EncoderCard::names(datasets) {

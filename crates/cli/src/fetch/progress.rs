@@ -1,4 +1,4 @@
-//! How far a fetch is: a bar on a terminal, else a line every few seconds.
+//! Progress of a download: a bar on a terminal, else a line every few seconds.
 
 use std::cell::Cell;
 use std::io::IsTerminal;
@@ -8,16 +8,16 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::download::size;
 
-const BETWEEN_LINES: Duration = Duration::from_secs(10);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shows one download, of one file or of many.
+/// Shows the progress of a download of one file or many.
 pub struct DownloadProgress {
     what: String,
     total: Option<u64>,
     bar: Option<ProgressBar>,
     began: Instant,
     first: Cell<Option<u64>>,
-    told: Cell<Instant>,
+    last_line: Cell<Instant>,
 }
 
 impl DownloadProgress {
@@ -29,22 +29,29 @@ impl DownloadProgress {
             let total = total.map(|total| format!(", {}", size(total))).unwrap_or_default();
             eprintln!("downloading {what}{total}");
         }
-        Self { what: what.to_owned(), total, bar, began: now, first: Cell::new(None), told: Cell::new(now) }
+        Self {
+            what: what.to_owned(),
+            total,
+            bar,
+            began: now,
+            first: Cell::new(None),
+            last_line: Cell::new(now),
+        }
     }
 
-    /// So many bytes are there.
-    pub fn there(&self, bytes: u64) {
-        // What an earlier run brought says nothing about today's speed.
+    /// Shows that so many bytes are on disk.
+    pub fn set(&self, bytes: u64) {
+        // What an earlier run downloaded does not count for the speed.
         let first = self.first.get().unwrap_or(bytes).min(bytes);
         self.first.set(Some(first));
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);
             return;
         }
-        if self.told.get().elapsed() < BETWEEN_LINES {
+        if self.last_line.get().elapsed() < LINE_INTERVAL {
             return;
         }
-        self.told.set(Instant::now());
+        self.last_line.set(Instant::now());
         let per_second = (bytes - first) as f64 / self.began.elapsed().as_secs_f64();
         let rest = self.total.map(|total| total.saturating_sub(bytes));
         let left = rest.filter(|_| per_second >= 1.0).map(|rest| {
@@ -55,8 +62,8 @@ impl DownloadProgress {
         eprintln!("{}: {there}{of}, {speed}/s{}", self.what, left.unwrap_or_default());
     }
 
-    /// Something unusual.
-    pub fn say(&self, text: &str) {
+    /// Writes a line beside the progress.
+    pub fn warn(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{text}")),
             None => eprintln!("{text}"),
@@ -76,9 +83,9 @@ fn bar(what: &str, total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
-            "{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
+            "{msg} {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}",
         ),
-        None => (ProgressBar::new_spinner(), "{msg} {decimal_bytes} {decimal_bytes_per_sec}"),
+        None => (ProgressBar::new_spinner(), "{msg} {binary_bytes} {binary_bytes_per_sec}"),
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);

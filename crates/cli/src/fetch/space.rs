@@ -10,10 +10,10 @@ use super::download::size;
 /// What is left free.
 const MARGIN: u64 = 100_000_000;
 
-/// Refuses to begin what would fill the disk that `folder` is on, or will be when it is made.
+/// Checks that the file system of `folder`, which need not exist yet, has room for `needed` bytes.
 ///
 /// # Errors
-/// How much is free and how much is needed, in words.
+/// A message that says how much is free and how much is needed.
 pub fn check(folder: &Path, needed: u64) -> Result<(), String> {
     let Some(there) = folder.ancestors().find(|path| path.exists()) else { return Ok(()) };
     // A file system that does not tell is no reason not to try.

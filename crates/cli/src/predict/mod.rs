@@ -5,10 +5,9 @@ mod windows;
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use affekt_domain::Task;
-use affekt_graph::{Pool, WorkerCommand};
+use affekt_graph::Pool;
 use serde_json::{Map, Value, json};
 
 use self::model::{Clip, Model, SILENCE};
@@ -16,7 +15,7 @@ use self::windows::Windows;
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
 use crate::run::cores;
-use crate::toolchain;
+use crate::{device, worker};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -58,9 +57,9 @@ struct Piece {
 
 /// Prints a line for each recording or window. A recording that cannot be read is said, and the others go on.
 pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
-    let device = toolchain::device(&arguments.device)?;
-    let built: OnceLock<Result<WorkerCommand, String>> = OnceLock::new();
-    let worker = || built.get_or_init(|| toolchain::worker(&device)).clone();
+    let device = device::parse(&arguments.device)?;
+    worker::check()?;
+    let worker = worker::when_needed(device);
     let model = Model::open(&arguments.model, Pool::new(&worker, SILENCE), device, cores())?;
     let mut exit = Exit::Done;
     let mut waiting = Vec::new();

@@ -11,8 +11,9 @@ use affekt_ops::exported::{Exported, Step};
 use affekt_ops::{Definition, HostOps, audio, infer};
 use affekt_table::waveforms::WaveformWriter;
 
+use crate::device::Device;
 use crate::exit::{Stop, error};
-use crate::toolchain::Device;
+use crate::place::program;
 
 /// Mono samples at a rate.
 pub struct Clip {
@@ -48,7 +49,7 @@ impl<'p> Model<'p> {
     pub fn open(folder: &Path, pool: Pool<'p>, device: Device, cores: u32) -> Result<Self, Stop> {
         let not_one = |why: &dyn std::fmt::Display| Stop::wrong(format!("error: not a model: {why}"));
         let folder = folder.canonicalize().map_err(|cause| {
-            not_one(&format!("{}: {cause}\nhint: `cargo xtask export` makes one", folder.display()))
+            not_one(&format!("{}: {cause}\nhint: `{} export` makes one", folder.display(), program()))
         })?;
         let exported = Exported::read(&folder).map_err(|failure| not_one(&failure))?;
         let task = serde_json::from_value(exported.card["task"].clone()).map_err(|cause| not_one(&cause))?;

@@ -408,7 +408,7 @@ def sync_folder(path):
 
 
 def amount(size):
-    return "%.1f GB" % (size / 1e9) if size >= 1e9 else "%.0f MB" % (size / 1e6)
+    return "%.1f GiB" % (size / 2**30) if size >= 2**30 else "%.0f MiB" % (size / 2**20)
 
 
 def short(error):

@@ -29,7 +29,7 @@ use wheels::Flavour;
 pub const VERSION: &str = "2.11.0";
 
 /// The folder that cargo's configuration names.
-const FOLDER: &str = ".libtorch";
+pub const FOLDER: &str = ".libtorch";
 
 /// A libtorch that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub enum Origin {
     Environment,
     /// The user's PyTorch, asked for by `LIBTORCH_USE_PYTORCH`.
     Python,
+    /// Beside the program.
+    Beside,
 }
 
 /// What the environment says about libtorch.
@@ -71,7 +73,7 @@ impl Wishes {
     }
 }
 
-/// Finds libtorch, or fetches it into `root/.libtorch`: about 545 MB to download, 500 MB on disk.
+/// Finds libtorch, or fetches it into `root/.libtorch`: about 520 MiB to download, 505 MiB on disk.
 ///
 /// May be interrupted at any moment and called again; may run twice at once.
 ///
@@ -81,13 +83,30 @@ pub fn ensure_libtorch(root: &Path, say: &mut dyn FnMut(Progress)) -> Result<Lib
     Ok(ensure(root, &Wishes::of_environment(), Flavour::Cpu, say)?)
 }
 
-/// As [`ensure_libtorch`], with CUDA: about 2.5 GB to download. A libtorch without CUDA in `root/.libtorch` is
+/// As [`ensure_libtorch`], with CUDA: about 2.3 GiB to download. A libtorch without CUDA in `root/.libtorch` is
 /// replaced.
 ///
 /// # Errors
 /// [`SetupError`] in words for the user; also when the user's own libtorch lacks CUDA.
 pub fn install_cuda(root: &Path, say: &mut dyn FnMut(Progress)) -> Result<LibtorchHome> {
     Ok(ensure(root, &Wishes::of_environment(), Flavour::Cuda, say)?)
+}
+
+/// Describes the libtorch in a folder that was copied with the program.
+///
+/// # Errors
+/// [`SetupError`] in words for the user, when it is to have CUDA and has not.
+pub fn at(path: PathBuf, cuda: bool) -> Result<LibtorchHome> {
+    let version = fs::read_to_string(path.join("build-version")).ok();
+    let home = home_at(path, Origin::Beside, version.as_deref());
+    if cuda && !home.cuda {
+        return Err(lacks_cuda(&home, "copy one with CUDA there, or set LIBTORCH to one").into());
+    }
+    Ok(home)
+}
+
+fn lacks_cuda(home: &LibtorchHome, hint: &str) -> SetupError {
+    SetupError::new(format!("the libtorch in `{}` has no CUDA libraries", home.path.display()), hint)
 }
 
 fn ensure(
@@ -110,9 +129,8 @@ fn ensure(
     };
     if let Some(home) = own {
         if flavour == Flavour::Cuda && !home.cuda {
-            let message = format!("the libtorch in `{}` has no CUDA libraries", home.path.display());
             let hint = "unset LIBTORCH and LIBTORCH_USE_PYTORCH to have one fetched, or point LIBTORCH at one with CUDA";
-            return Err(SetupError::new(message, hint));
+            return Err(lacks_cuda(&home, hint));
         }
         return Ok(home);
     }

@@ -291,7 +291,7 @@ fn refusals_in_words() {
 
     let full = refusal(&index.wheel, 1 << 60);
     assert!(full.starts_with("not enough space in `"), "{full}");
-    assert!(full.contains("libtorch needs 1152921504.6 GB"), "{full}");
+    assert!(full.contains("libtorch needs 1073741824.0 GiB"), "{full}");
 
     let other = Wheel { sha256: "00", ..index.wheel.clone() };
     assert!(refusal(&other, 1).starts_with("the package index offers another torch 2.11.0"));

@@ -153,10 +153,10 @@ fn cards_are_found_whatever_the_case_and_hinted_at() {
 }
 
 #[test]
-fn an_own_shelf_wins() {
+fn a_card_of_ones_own_wins() {
     let own = tempfile::tempdir().unwrap();
     let text = fs::read_to_string(workspace().join("datasets/tess.yaml")).unwrap();
     fs::write(own.path().join("TESS.yaml"), text.replace("Toronto Emotional Speech Set", "Mine")).unwrap();
-    let folders = [own.path().to_owned(), workspace().join("datasets")];
+    let folders = [own.path().to_owned().into(), workspace().join("datasets").into()];
     assert_eq!(Card::find(&folders, "tess", &Diagnostics::new()).unwrap().title, "Mine");
 }

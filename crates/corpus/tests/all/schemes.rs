@@ -107,7 +107,7 @@ fn names_and_mistakes() {
         "name: two\nclasses: [good, bad]\nrename: { happy: god }\ncorpora:\n  save: { everything: bad }\n";
     fs::write(own.path().join("labels/two.yaml"), text).unwrap();
     let diagnostics = Diagnostics::new();
-    let folders = [own.path().to_owned(), workspace().join("datasets")];
+    let folders = [own.path().to_owned().into(), workspace().join("datasets").into()];
     assert!(find_scheme(&folders, "two", &diagnostics).is_err());
     let found: Vec<String> = diagnostics.sorted().into_iter().map(|one| one.message).collect();
     assert_eq!(found, ["unknown class `god`", "unknown corpus `save`"]);

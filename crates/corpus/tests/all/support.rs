@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use affekt_config::Diagnostics;
+use affekt_config::{Diagnostics, Folder};
 use affekt_corpus::{Card, Ingested, ingest, scan};
 use affekt_domain::{Digest, Example, Sex, Target, Utterance};
 
@@ -13,8 +13,8 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-pub fn datasets() -> Vec<PathBuf> {
-    vec![workspace().join("datasets")]
+pub fn datasets() -> Vec<Folder> {
+    vec![workspace().join("datasets").into()]
 }
 
 /// The repository's card, which must have no mistake.

@@ -18,7 +18,7 @@ fn golden(name: &str) -> PathBuf {
 /// Ops that find checkpoints in `folder` and nowhere else.
 fn ops(bench: &Bench, folder: &Path) -> HostOps {
     let hub = Hub::of(|_| Some(bench.path("no-hub").into_os_string()));
-    let datasets = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets")];
+    let datasets = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets").into()];
     bench.ops().with_encoders(EncoderPlaces { datasets, hub, folder: Some(folder.to_owned()) })
 }
 

@@ -13,7 +13,7 @@ pub fn compiled(experiment: &str, pipeline: &str, settings: &[&str]) -> (Option<
     std::fs::write(&path, experiment).unwrap();
     std::fs::write(folder.path().join("own-pipeline.yaml"), pipeline).unwrap();
     let environment = Environment {
-        workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
+        folders: vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").into()],
         settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
         device: "cpu".into(),
         libtorch: "2.11.0".into(),

@@ -1,35 +1,31 @@
-//! The corpus cards and label schemes within an experiment's reach, each read once however many variants use it.
+//! The corpus cards and label schemes that an experiment can name, each read once however many variants use it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
-use affekt_config::{Diagnostic, Diagnostics, Span};
-use affekt_corpus::{Card, ShelfError, find_scheme, scheme_names};
+use affekt_config::{Diagnostic, Diagnostics, Folder, Span};
+use affekt_corpus::{Card, LookupError, find_scheme, scheme_names};
 use affekt_domain::LabelScheme;
 
-/// The folders that are looked through, and what was found there.
-pub struct Shelves {
-    folders: Vec<PathBuf>,
-    cards: Shelf<Card>,
-    schemes: Shelf<LabelScheme>,
+/// Finds cards and schemes in folders, the first first, and keeps what it read.
+pub struct CardIndex {
+    folders: Vec<Folder>,
+    cards: Read<Card>,
+    schemes: Read<LabelScheme>,
 }
 
 /// What was read by its name; `None` where it was wrong, which has then been reported.
-type Shelf<T> = RefCell<HashMap<String, Option<T>>>;
+type Read<T> = RefCell<HashMap<String, Option<T>>>;
 
-impl Shelves {
-    /// `datasets/` beside the experiment (and one folder up), before the workspace's own.
-    pub fn of(experiment: &Path, workspace: &Path) -> Self {
-        let folder = experiment.parent().unwrap_or(Path::new(""));
-        let mut folders = vec![folder.join("datasets")];
-        folders.extend(folder.parent().map(|above| above.join("datasets")));
-        folders.push(workspace.join("datasets"));
-        Self { folders, cards: Shelf::default(), schemes: Shelf::default() }
+impl CardIndex {
+    /// An index of `datasets/` in each of the folders.
+    pub fn of(folders: &[Folder]) -> Self {
+        let folders = folders.iter().map(|folder| folder.join("datasets")).collect();
+        Self { folders, cards: Read::default(), schemes: Read::default() }
     }
 
-    /// The folders, the first to be looked through first.
-    pub fn folders(&self) -> &[PathBuf] {
+    /// The folders that cards are looked for in, the first first.
+    pub fn folders(&self) -> &[Folder] {
         &self.folders
     }
 
@@ -49,16 +45,16 @@ impl Shelves {
 /// What is called `name`: an error at its place where there is no such thing, errors at its own lines where it is
 /// wrong.
 fn find<T: Clone>(
-    shelf: &Shelf<T>,
+    known: &Read<T>,
     kind: &str,
     name: &str,
     span: &Span,
     names: impl FnOnce() -> Vec<String>,
-    read: impl FnOnce(&str) -> Result<T, ShelfError>,
+    read: impl FnOnce(&str) -> Result<T, LookupError>,
     diagnostics: &Diagnostics,
 ) -> Option<T> {
     let lower = name.to_lowercase();
-    if let Some(found) = shelf.borrow().get(&lower) {
+    if let Some(found) = known.borrow().get(&lower) {
         return found.clone();
     }
     let names = names();
@@ -67,6 +63,6 @@ fn find<T: Clone>(
         return None;
     }
     let found = read(&lower).map_err(|error| diagnostics.error(span, error.to_string())).ok();
-    shelf.borrow_mut().insert(lower, found.clone());
+    known.borrow_mut().insert(lower, found.clone());
     found
 }

@@ -1,0 +1,31 @@
+//! Builds the repository's cards, pipelines and experiments into the program, as a table of paths and texts.
+//!
+//! Not by `include_dir!`: without a nightly compiler a macro cannot watch a folder, and a file that is added would not be seen.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+const FOLDERS: [&str; 5] = ["datasets", "datasets/encoders", "datasets/labels", "experiments", "pipelines"];
+
+fn main() {
+    let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));
+    let root = variable("CARGO_MANIFEST_DIR").join("../..").canonicalize().expect("the repository is there");
+    let mut table = String::from("&[\n");
+    for folder in FOLDERS {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+        for name in yaml_files(&root.join(folder)) {
+            let path = format!("{folder}/{name}");
+            table += &format!("    ({path:?}, include_str!({:?})),\n", root.join(&path));
+        }
+    }
+    table += "]\n";
+    fs::write(variable("OUT_DIR").join("built_in.rs"), table).expect("cargo's own folder can be written to");
+}
+
+fn yaml_files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("the folder is there").flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| name.ends_with(".yaml"));
+    names.sort();
+    names
+}

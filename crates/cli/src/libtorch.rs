@@ -1,0 +1,115 @@
+//! libtorch: where it is, and `setup`, which downloads it.
+
+use std::env;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::exit::{Exit, Stop};
+use crate::place;
+use crate::setup::{self, LibtorchHome, Progress};
+
+/// Returns libtorch's folder: the user's `LIBTORCH`, the one beside this program, or the one that `setup` makes.
+pub fn home() -> PathBuf {
+    let named = env::var_os("LIBTORCH").filter(|path| !path.is_empty()).map(PathBuf::from);
+    named.or_else(beside).unwrap_or_else(|| place::setup_root().join(setup::FOLDER))
+}
+
+/// Tells whether libtorch has a library of this name.
+pub fn has(library: &str) -> bool {
+    home().join("lib").join(library).exists()
+}
+
+/// Returns the version of libtorch that workers are linked to: the user's own, or the pinned one.
+pub fn version() -> String {
+    let own = std::fs::read_to_string(home().join("build-version")).ok();
+    let own = own.and_then(|text| text.trim().split('+').next().map(str::to_owned));
+    own.filter(|version| !version.is_empty()).unwrap_or_else(|| setup::VERSION.to_owned())
+}
+
+/// Downloads libtorch and says where it is.
+pub fn setup(cuda: bool) -> Result<Exit, Stop> {
+    let home = require(cuda)?;
+    eprintln!("libtorch is in {}{}", home.path.display(), if home.cuda { ", with CUDA" } else { "" });
+    Ok(Exit::Done)
+}
+
+/// Downloads libtorch if it is not there.
+///
+/// # Errors
+/// When that fails, or when a libtorch that is not ours to replace lacks CUDA.
+pub fn require(cuda: bool) -> Result<LibtorchHome, Stop> {
+    let mut progress = SetupProgress::new();
+    let mut show = |step| progress.show(step);
+    let home = match beside() {
+        Some(path) if env::var_os("LIBTORCH").is_none() => setup::at(path, cuda)?,
+        _ if cuda => setup::install_cuda(&place::setup_root(), &mut show)?,
+        _ => setup::ensure_libtorch(&place::setup_root(), &mut show)?,
+    };
+    progress.finish();
+    if let Some(warning) = &home.warning {
+        eprintln!("warning: {warning}");
+    }
+    Ok(home)
+}
+
+/// The libtorch beside this program, as `dist` lays it out.
+fn beside() -> Option<PathBuf> {
+    place::beside_program("libtorch").filter(|path| path.join("lib").is_dir())
+}
+
+/// Shows the progress of a set-up.
+struct SetupProgress {
+    bar: Option<ProgressBar>,
+    /// Steps that were shown: packages take turns in being downloaded and checked.
+    shown: Vec<&'static str>,
+}
+
+impl SetupProgress {
+    fn new() -> Self {
+        Self { bar: None, shown: Vec::new() }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        match progress {
+            Progress::Wait => self.line("wait", "libtorch is being fetched by another run; waiting for it"),
+            Progress::Ask => self.line("ask", "fetching libtorch …"),
+            Progress::Download { name, done, total } => self.bar("download", &name, done, total),
+            Progress::Check { .. } => self.line("check", "checking what was downloaded"),
+            Progress::Unpack { done, total } => self.bar("unpack", "unpacking", done, total),
+            Progress::Note { text } => eprintln!("{text}"),
+        }
+    }
+
+    fn line(&mut self, step: &'static str, text: &str) {
+        if !self.shown.contains(&step) {
+            self.finish();
+            self.shown.push(step);
+            eprintln!("{text}");
+        }
+    }
+
+    fn bar(&mut self, step: &'static str, what: &str, done: u64, total: u64) {
+        if !std::io::stderr().is_terminal() {
+            let text = format!("{step}: {}", indicatif::HumanBytes(total));
+            return self.line(step, &text);
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::new(total);
+            if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {eta}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        bar.set_message(what.to_owned());
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+
+    fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
