@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::key::Part;
+use crate::key::KeyPart;
 
 /// A part of a key that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,10 +17,10 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// The differences between the parts of a key then and now, in the order of now.
+/// Lists the differences between the parts of a key then and now, in the order of now.
 #[must_use]
-pub fn changes(before: &[Part], after: &[Part]) -> Vec<Change> {
-    let values = |parts: &[Part]| -> BTreeMap<String, String> {
+pub fn changes(before: &[KeyPart], after: &[KeyPart]) -> Vec<Change> {
+    let values = |parts: &[KeyPart]| -> BTreeMap<String, String> {
         parts.iter().map(|part| (part.name.clone(), part.value.clone())).collect()
     };
     let (old, new) = (values(before), values(after));
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn what_is_new_gone_or_different() {
-        let part = |name: &str, value: &str| Part { name: name.into(), value: value.into() };
+        let part = |name: &str, value: &str| KeyPart { name: name.into(), value: value.into() };
         let before = [part("op", "mfcc"), part("params.hop", "512"), part("in.audio[1]", "b")];
         let after = [part("op", "mfcc"), part("params.hop", "256"), part("seed", "1")];
         let found = changes(&before, &after);

@@ -1,15 +1,17 @@
 //! The journal of a run: one JSON object a line, written as things happen.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::ops::{Bound, Range};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::key::{Key, Part};
-use crate::node::NodeId;
+use crate::id::NodeId;
+use crate::key::{Key, KeyPart};
 use crate::store::Output;
 
 /// A journal being written.
@@ -21,7 +23,7 @@ pub struct Journal {
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
-pub enum Row {
+pub enum JournalRow {
     /// The run began.
     RunStarted {
         /// The format's version: 1.
@@ -33,15 +35,15 @@ pub enum Row {
     },
     /// A node began.
     Started {
-        /// The node.
-        id: NodeId,
+        /// The id of the node, as it is written.
+        id: String,
     },
     /// A node has its result, or has failed.
     Node(NodeRow),
     /// A node yielded more nodes.
     Grown {
-        /// The node.
-        id: NodeId,
+        /// The id of the node, as it is written.
+        id: String,
     },
     /// The run ended.
     RunFinished {
@@ -55,8 +57,8 @@ pub enum Row {
 /// How a node ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeRow {
-    /// The node.
-    pub id: NodeId,
+    /// Its id, as it is written.
+    pub id: String,
     /// Its op.
     pub op: String,
     /// `cached`, `ran` or `failed`.
@@ -66,19 +68,19 @@ pub struct NodeRow {
     /// How long its result took to compute, in this run or an earlier one.
     pub seconds: Option<f64>,
     /// What its key is made of.
-    pub parts: Vec<Part>,
+    pub parts: Vec<KeyPart>,
     /// Its outputs.
     pub outputs: Vec<Output>,
     /// Why it failed.
     pub failure: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Line {
+#[derive(Serialize)]
+struct Line<'r> {
     /// Seconds since 1970.
     time: f64,
     #[serde(flatten)]
-    row: Row,
+    row: &'r JournalRow,
 }
 
 impl Journal {
@@ -94,42 +96,110 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self, row: &Row) -> io::Result<()> {
+    pub fn write(&mut self, row: &JournalRow) -> io::Result<()> {
+        self.write_all(std::iter::once(row))
+    }
+
+    /// Adds lines, all at once.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = &'r JournalRow>) -> io::Result<()> {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
-        let mut line = serde_json::to_string(&Line { time, row: row.clone() })?;
-        line.push('\n');
-        self.file.write_all(line.as_bytes())
+        let mut lines = Vec::new();
+        for row in rows {
+            serde_json::to_writer(&mut lines, &Line { time, row })?;
+            lines.push(b'\n');
+        }
+        self.file.write_all(&lines)
     }
 }
 
 /// What the last run's journal says of each node.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct LastRun {
-    /// The nodes that have a row.
-    pub nodes: BTreeMap<NodeId, NodeRow>,
+    text: String,
+    nodes: BTreeMap<String, Ended>,
+    /// The mean of the seconds that nodes of each op took.
+    mean_of_op: BTreeMap<String, f64>,
+}
+
+/// How a node ended, without what its key was made of.
+#[derive(Debug)]
+struct Ended {
+    op: String,
+    seconds: Option<f64>,
+    /// Where its line lies in the text.
+    line: Range<usize>,
+}
+
+/// What is read of every line; the rest of it, which is long, only where it is asked for.
+#[derive(Deserialize)]
+struct Head<'l> {
+    #[serde(borrow)]
+    event: Cow<'l, str>,
+    #[serde(borrow, default)]
+    id: Cow<'l, str>,
+    #[serde(default)]
+    op: String,
+    #[serde(default)]
+    seconds: Option<f64>,
 }
 
 impl LastRun {
-    /// Reads a journal. Lines that cannot be read (a run may have died writing one) are passed over; a missing
-    /// file is an empty journal.
+    /// Reads a journal. Lines that cannot be read (a run may have died writing one) are passed over; a missing file is an empty
+    /// journal.
     #[must_use]
     pub fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        let rows = text.lines().filter_map(|line| match serde_json::from_str(line) {
-            Ok(Line { row: Row::Node(row), .. }) => Some((row.id.clone(), row)),
-            _ => None,
-        });
-        Self { nodes: rows.collect() }
+        let mut nodes = BTreeMap::new();
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let range = start..start + line.len();
+            start = range.end;
+            match serde_json::from_str::<Head<'_>>(line) {
+                Ok(Head { event, id, op, seconds }) if event == "node" => {
+                    nodes.insert(id.into_owned(), Ended { op, seconds, line: range });
+                }
+                _ => {}
+            }
+        }
+        let mut sums: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+        for (op, seconds) in nodes.values().filter_map(|ended| Some((&ended.op, ended.seconds?))) {
+            let sum = sums.entry(op).or_default();
+            *sum = (sum.0 + seconds, sum.1 + 1);
+        }
+        let mean_of_op =
+            sums.into_iter().map(|(op, (sum, count))| (op.to_owned(), sum / count as f64)).collect();
+        Self { text, nodes, mean_of_op }
     }
 
-    /// How long a node is likely to take: what it took last time, else the mean of its op.
+    /// Returns the row of a node; `None` where the last run did not come to its end.
+    #[must_use]
+    pub fn row(&self, id: &NodeId) -> Option<NodeRow> {
+        let ended = self.nodes.get(id.as_str())?;
+        match serde_json::from_str(&self.text[ended.line.clone()]) {
+            Ok(JournalRow::Node(row)) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// Returns how long a node is likely to take, in seconds: what it took last time, else the mean of its op.
     #[must_use]
     pub fn estimate(&self, id: &NodeId, op: &str) -> Option<f64> {
-        if let Some(seconds) = self.nodes.get(id).and_then(|row| row.seconds) {
-            return Some(seconds);
-        }
-        let of_op: Vec<f64> =
-            self.nodes.values().filter(|row| row.op == op).filter_map(|row| row.seconds).collect();
-        (!of_op.is_empty()).then(|| of_op.iter().sum::<f64>() / of_op.len() as f64)
+        let took = self.nodes.get(id.as_str()).and_then(|ended| ended.seconds);
+        took.or_else(|| self.mean_of_op.get(op).copied())
+    }
+
+    /// Returns, for each node whose id is written like one of these (any number standing for a `*`), how long it took.
+    pub fn took<'l>(&'l self, patterns: &'l [NodeId]) -> impl Iterator<Item = Option<f64>> + 'l {
+        patterns.iter().flat_map(|pattern| {
+            let start = pattern.literal_start();
+            let alike = self
+                .nodes
+                .range::<str, _>((Bound::Included(start), Bound::Unbounded))
+                .take_while(move |(id, _)| id.starts_with(start));
+            alike.filter(|(id, _)| pattern.matches(id)).map(|(_, ended)| ended.seconds)
+        })
     }
 }

@@ -20,9 +20,9 @@ const LONGEST_SHOWN: usize = 256;
 pub struct Key(Digest);
 
 impl Key {
-    /// The key made of these parts.
+    /// Makes the key of these parts.
     #[must_use]
-    pub fn of(parts: &[Part]) -> Self {
+    pub fn of(parts: &[KeyPart]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for text in parts.iter().flat_map(|part| [&part.name, &part.value]) {
             hasher.update(&(text.len() as u64).to_le_bytes());
@@ -48,17 +48,17 @@ impl FromStr for Key {
 
 /// One named thing that a key depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct KeyPart {
     /// `op`, `params.hop_length`, `in.features[3]`, `seed`, `numerics.threads`.
     pub name: String,
     /// Its value as text.
     pub value: String,
 }
 
-/// Everything that decides the result of `node`, given the contents of its inputs (one list a port) and, for
+/// Lists everything that decides the result of `node`, given the contents of its inputs (one list a port) and, for
 /// a source, the fingerprint of what it reads outside the graph.
 #[must_use]
-pub fn parts(node: &Node, inputs: &[Vec<Digest>], fingerprint: Option<Digest>) -> Vec<Part> {
+pub fn parts(node: &Node, inputs: &[Vec<Digest>], fingerprint: Option<Digest>) -> Vec<KeyPart> {
     let mut parts = Vec::new();
     let mut add = |name: String, value: String| {
         let value = if value.len() > LONGEST_SHOWN {
@@ -66,7 +66,7 @@ pub fn parts(node: &Node, inputs: &[Vec<Digest>], fingerprint: Option<Digest>) -
         } else {
             value
         };
-        parts.push(Part { name, value });
+        parts.push(KeyPart { name, value });
     };
     add("op".into(), node.op.clone());
     add("version".into(), node.version.to_string());

@@ -6,8 +6,11 @@
 //! below can be keyed in turn. What is left must run. `plan` and `explain` stop there; [`run`] executes what
 //! is ready and walks on until nothing is left. Both see the same states because both use the same walk.
 
-mod apart;
 mod explain;
+mod graph;
+mod id;
+mod index;
+mod isolation;
 mod journal;
 mod key;
 mod machine;
@@ -21,12 +24,13 @@ mod store;
 mod walk;
 
 pub use explain::{Change, changes};
-pub use journal::{Journal, LastRun, NodeRow, Row};
-pub use key::{Key, Part, parts};
+pub use graph::{Graph, GraphError};
+pub use id::{AxisValue, NodeId};
+pub use index::{NodeIndex, NodeMap};
+pub use journal::{Journal, JournalRow, LastRun, NodeRow};
+pub use key::{Key, KeyPart, parts};
 pub use machine::machine;
-pub use node::{
-    Graph, GraphError, Grow, Growth, Input, Node, NodeId, OutputRef, Place, Resources, Source, Work,
-};
+pub use node::{Grow, Growth, Input, Node, OutputRef, Place, Resources, Source, Work};
 pub use ops::{Context, Failure, Item, Job, Ops, Port, Silent};
 pub use pool::{Pool, WorkerCommand};
 pub use protocol::{Hello, PROTOCOL};

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use affekt_domain::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::Node;
+use crate::id::NodeId;
 use crate::store::{Object, ObjectError, StoreError, advice};
-use crate::{Node, NodeId};
 
 /// The ops of a process: those of the runner, or those of a worker.
 pub trait Ops: Sync {
-    /// The fingerprint of what a [`crate::Work::Source`] node reads outside the graph. `None` when it cannot be
+    /// Returns the fingerprint of what a [`crate::Work::Source`] node reads outside the graph. `None` when it cannot be
     /// told without effort and `thorough` is false.
     ///
     /// # Errors
@@ -33,9 +34,9 @@ pub trait Ops: Sync {
 
 /// What an op may tell and ask while it runs.
 pub trait Context: Send {
-    /// Tells how far it is. Also a sign of life: an op that is silent for long is taken for hung.
+    /// Reports progress. An op that reports none for long is taken for hung and killed.
     fn progress(&mut self, done: u64, total: u64, note: &str);
-    /// Whether it should stop: the run was interrupted.
+    /// Returns whether it should stop: the run was interrupted.
     fn cancelled(&self) -> bool;
 }
 
@@ -54,8 +55,8 @@ impl Context for Silent {
 /// Everything an op needs to run, in this process or another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// The node's name, for messages.
-    pub node: NodeId,
+    /// The node's id as it is written, for messages.
+    pub node: String,
     /// The op.
     pub op: String,
     /// Its version.
@@ -122,8 +123,8 @@ pub enum Failure {
     /// A node it reads from has no result.
     #[error("not run: `{cause}` failed")]
     Above {
-        /// The node that failed first.
-        cause: NodeId,
+        /// The id of the node that failed first, as it is written.
+        cause: String,
     },
 }
 
@@ -132,17 +133,17 @@ impl Failure {
     pub(crate) fn below(&self, node: &NodeId) -> Self {
         match self {
             Self::Above { cause } => Self::Above { cause: cause.clone() },
-            _ => Self::Above { cause: node.clone() },
+            _ => Self::Above { cause: node.to_string() },
         }
     }
 
-    /// A file of the store that could not be written, and what helps where the disk is full.
+    /// Makes the failure to write a file of the store, with what helps where the disk is full.
     #[must_use]
     pub fn unwritten(path: &Path, error: &io::Error) -> Self {
         Self::Failed { message: format!("failed to write {}{}", path.display(), advice(error)) }
     }
 
-    /// A failure with an error and its causes in one line each.
+    /// Makes a failure of an error and its causes.
     pub fn because(error: &dyn std::error::Error) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();
@@ -171,7 +172,7 @@ impl From<StoreError> for Failure {
 }
 
 impl Job {
-    /// The objects of an input port, opened. An op that has no such port gets none.
+    /// Opens the objects of an input port. An op that has no such port gets none.
     ///
     /// # Errors
     /// When one cannot be opened.
@@ -180,7 +181,7 @@ impl Job {
         items.map(|item| Object::open(&item.path, item.digest).map_err(Failure::from)).collect()
     }
 
-    /// The single object of an input port.
+    /// Opens the single object of an input port.
     ///
     /// # Errors
     /// When it cannot be opened, or the port does not hold exactly one.
@@ -194,7 +195,7 @@ impl Job {
         }
     }
 
-    /// Where to write an output.
+    /// Returns where to write an output.
     ///
     /// # Errors
     /// When the node has no such output.
@@ -207,7 +208,7 @@ impl Job {
 /// The job of a node whose inputs are known.
 pub(crate) fn job(node: &Node, inputs: Vec<Port>, folder: &Path, state: Option<PathBuf>) -> Job {
     Job {
-        node: node.id.clone(),
+        node: node.id.to_string(),
         op: node.op.clone(),
         version: node.version,
         params: node.params.clone(),

@@ -39,8 +39,8 @@ pub struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    /// Workers that `command` starts, when there is the first job for them. One that says nothing for `silence` is taken
-    /// for hung.
+    /// Makes a pool of workers that `command` starts when there is the first job for them. One that reports no progress for
+    /// `silence` is taken for hung and killed.
     pub fn new(command: &'a (dyn Fn() -> Result<WorkerCommand, String> + Sync), silence: Duration) -> Self {
         Self { command, silence, idle: Mutex::default() }
     }
@@ -80,14 +80,14 @@ impl<'a> Pool<'a> {
                     return Ok((provenance, started.elapsed()));
                 }
                 Ok(Reply::Failed(failure)) => return Err(failure),
-                Ok(Reply::Hello(_)) => return Err(crashed("the worker spoke out of turn")),
+                Ok(Reply::Hello(_)) => {
+                    return Err(crashed("protocol error: unexpected `Hello` from the worker"));
+                }
                 Err(RecvTimeoutError::Disconnected) => return Err(worker.post_mortem(Some(log))),
                 Err(RecvTimeoutError::Timeout) if context.cancelled() => return Err(Failure::Cancelled),
                 Err(RecvTimeoutError::Timeout) if heard.elapsed() > self.silence => {
                     let seconds = self.silence.as_secs();
-                    return Err(crashed(&format!(
-                        "no sign of life for {seconds} s: taken for hung and ended"
-                    )));
+                    return Err(crashed(&format!("no progress for {seconds} s; the worker was killed")));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }

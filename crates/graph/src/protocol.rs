@@ -18,7 +18,7 @@ pub const PROTOCOL: u32 = 1;
 /// No honest frame is longer.
 const LONGEST: u32 = 64 << 20;
 
-/// How a worker introduces itself.
+/// What a worker is and can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`PROTOCOL`].
@@ -43,7 +43,7 @@ pub enum Request {
 pub enum Reply {
     /// First of all.
     Hello(Hello),
-    /// A sign of life.
+    /// Progress; also shows that the worker is not hung.
     Progress {
         /// How much is done.
         done: u64,

@@ -6,7 +6,7 @@
 //! run ops themselves or hand them on to a worker process. Nothing a node does can change what another
 //! computes: keys and objects are fixed before it starts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,11 @@ use std::time::{Duration, Instant};
 use affekt_domain::Digest;
 use crossbeam_channel::{Sender, unbounded};
 
-use crate::key::{Key, Part, parts};
-use crate::node::{GraphError, Node, NodeId, Place, Resources, Work};
+use crate::graph::GraphError;
+use crate::id::NodeId;
+use crate::index::NodeIndex;
+use crate::key::{Key, KeyPart, parts};
+use crate::node::{Node, Place, Resources, Work};
 use crate::ops::{Context, Failure, Ops, Port, job};
 use crate::pool::{Pool, WorkerCommand};
 use crate::serve::panic_text;
@@ -32,7 +35,7 @@ pub struct RunOptions<'a> {
     pub resources: Resources,
     /// Whether nodes that do not depend on a failed one still start.
     pub keep_going: bool,
-    /// After how long without a sign of life a node in a worker is taken for hung.
+    /// After how long without progress a node in a worker is taken for hung and killed.
     pub silence: Duration,
     /// How to start a worker; asked when the first is needed.
     pub worker: &'a (dyn Fn() -> Result<WorkerCommand, String> + Sync),
@@ -44,13 +47,18 @@ pub struct RunOptions<'a> {
 
 /// What happens during a run.
 pub enum Event<'e> {
-    /// The states are new: after the first walk and after growth.
-    Walked(&'e Walk<'e>),
+    /// The graph was resolved as far as the store reaches: at the start, and whenever a node has ended.
+    Walked {
+        /// The walk.
+        walk: &'e Walk<'e>,
+        /// The nodes whose state is new.
+        changed: &'e [NodeIndex],
+    },
     /// A node yielded more nodes.
     Grown(&'e NodeId),
     /// A node begins.
     Started(&'e Node),
-    /// A node tells how far it is.
+    /// A node reports progress.
     Progress {
         /// The node.
         node: &'e Node,
@@ -70,7 +78,7 @@ pub enum Event<'e> {
         /// Whether it was computed just now.
         ran: bool,
         /// What its key is made of.
-        parts: &'e [Part],
+        parts: &'e [KeyPart],
     },
     /// A node has none.
     Failed {
@@ -79,7 +87,7 @@ pub enum Event<'e> {
         /// Why.
         failure: &'e Failure,
         /// What its key is made of, as far as that was known.
-        parts: &'e [Part],
+        parts: &'e [KeyPart],
     },
 }
 
@@ -113,31 +121,36 @@ pub fn run<'a>(
 ) -> Result<Outcome, GraphError> {
     let pool = Pool::new(options.worker, options.silence);
     let (reports, inbox) = unbounded();
-    let mut running: BTreeMap<usize, Resources> = BTreeMap::new();
-    let mut failed = BTreeSet::new();
-    let mut grown = BTreeSet::new();
+    let mut running: BTreeMap<NodeIndex, Resources> = BTreeMap::new();
+    let mut has_failed = false;
 
     std::thread::scope(|scope| {
         loop {
             walk.advance()?;
-            for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
-                if matches!((&node.work, state), (Work::Grow(_), State::Done { .. })) && grown.insert(at) {
+            let changed = walk.take_changed();
+            for at in &changed {
+                let node = &walk.graph().nodes()[*at];
+                if matches!((&node.work, &walk.states()[*at]), (Work::Grow(_), State::Done { .. })) {
                     observer.event(Event::Grown(&node.id));
                 }
             }
             // Also those that failed without having been started: a corpus that cannot be read at all.
-            for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
-                if let State::Failed { failure } = state
+            for at in &changed {
+                if let State::Failed { failure } = &walk.states()[*at]
                     && !matches!(failure, Failure::Above { .. } | Failure::Cancelled)
-                    && failed.insert(at)
                 {
-                    let parts = walk.parts(at).unwrap_or_default();
-                    observer.event(Event::Failed { node, failure, parts: &parts });
+                    has_failed = true;
+                    let parts = walk.parts(*at).unwrap_or_default();
+                    observer.event(Event::Failed {
+                        node: &walk.graph().nodes()[*at],
+                        failure,
+                        parts: &parts,
+                    });
                 }
             }
-            observer.event(Event::Walked(walk));
+            observer.event(Event::Walked { walk, changed: &changed });
 
-            let stop = interrupted.load(Ordering::Relaxed) || !failed.is_empty() && !options.keep_going;
+            let stop = interrupted.load(Ordering::Relaxed) || has_failed && !options.keep_going;
             while !stop && let Some((at, inputs)) = next(walk, &running, options.resources) {
                 let node = walk.graph().nodes()[at].clone();
                 walk.start(at);
@@ -179,31 +192,23 @@ pub fn run<'a>(
         if interrupted.load(Ordering::Relaxed) {
             return Ok(Outcome::Interrupted);
         }
-        let whole = walk.states().iter().all(|state| matches!(state, State::Done { .. } | State::Skipped));
+        let whole = walk.states().values().all(|state| matches!(state, State::Done { .. } | State::Skipped));
         Ok(if whole { Outcome::Done } else { Outcome::Failed })
     })
 }
 
-/// The first ready node whose inputs are there and which fits beside those running.
+/// The first node that is ready, whose inputs are there and which fits beside those running.
 fn next(
-    walk: &mut Walk<'_>,
-    running: &BTreeMap<usize, Resources>,
+    walk: &Walk<'_>,
+    running: &BTreeMap<NodeIndex, Resources>,
     limit: Resources,
-) -> Option<(usize, Vec<Port>)> {
-    for at in 0..walk.states().len() {
-        if matches!(walk.states()[at], State::Ready { .. })
-            && fits(walk.graph().nodes()[at].resources, running, limit)
-            && let Ok(inputs) = walk.input_items(at)
-            && walk.missing_input(at, &inputs).is_none()
-        {
-            return Some((at, inputs));
-        }
-    }
-    None
+) -> Option<(NodeIndex, Vec<Port>)> {
+    let at = walk.next_runnable(|asked| fits(asked, running, limit))?;
+    Some((at, walk.ports(at)?))
 }
 
 /// A node that asks for more than there is runs alone.
-fn fits(asked: Resources, running: &BTreeMap<usize, Resources>, limit: Resources) -> bool {
+fn fits(asked: Resources, running: &BTreeMap<NodeIndex, Resources>, limit: Resources) -> bool {
     let sum = |of: fn(&Resources) -> u64| of(&asked) + running.values().map(of).sum::<u64>();
     running.is_empty()
         || sum(|r| r.cpu.into()) <= limit.cpu.into()
@@ -224,7 +229,7 @@ struct Ended {
     record: Record,
     ran: bool,
     fingerprint: Option<Digest>,
-    parts: Vec<Part>,
+    parts: Vec<KeyPart>,
 }
 
 impl Task<'_> {
@@ -280,8 +285,8 @@ impl Task<'_> {
         Ok(Ended { record, ran: true, fingerprint, parts })
     }
 
-    /// What its key is made of; for a source this may mean reading everything first.
-    fn settle_parts(&self, context: &mut Reporter<'_>) -> Result<(Vec<Part>, Option<Digest>), Failure> {
+    /// Finds what its key is made of; for a source this may mean reading everything first.
+    fn settle_parts(&self, context: &mut Reporter<'_>) -> Result<(Vec<KeyPart>, Option<Digest>), Failure> {
         let fingerprint = match self.node.work {
             Work::Source => self.ops.fingerprint(self.node, true, context)?,
             _ => None,
@@ -298,12 +303,12 @@ impl Task<'_> {
 }
 
 enum Report {
-    Progress { at: usize, done: u64, total: u64, note: String },
-    Ended { at: usize, result: Result<Ended, Failure> },
+    Progress { at: NodeIndex, done: u64, total: u64, note: String },
+    Ended { at: NodeIndex, result: Result<Ended, Failure> },
 }
 
 struct Reporter<'r> {
-    at: usize,
+    at: NodeIndex,
     reports: &'r Sender<Report>,
     interrupted: &'r AtomicBool,
 }

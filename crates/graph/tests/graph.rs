@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use affekt_domain::Digest;
 use affekt_graph::{
-    Context, Event, Failure, Graph, GraphError, Grow, Growth, Input, Job, Node, NodeId, Object, Observer,
-    Ops, Outcome, OutputRef, Place, Resources, RunOptions, Source, State, Store, Walk, Work, hash_bytes, run,
+    AxisValue, Context, Event, Failure, Graph, GraphError, Grow, Growth, Input, Job, Node, NodeId, NodeIndex,
+    Object, Observer, Ops, Outcome, OutputRef, Place, Resources, RunOptions, Source, State, Store, Walk,
+    Work, hash_bytes, run,
 };
 use serde_json::json;
 
@@ -62,7 +63,7 @@ impl Grow for PerWord {
         let text = std::str::from_utf8(inputs[0][0].all()?).unwrap();
         let mut growth = Growth::default();
         for (i, word) in text.split_whitespace().enumerate() {
-            let mut each = node(&format!("word[n={i}]"), "join", &[]);
+            let mut each = node(numbered("word", i), "join", &[]);
             each.params = json!({ "end": format!("<{word}>") });
             growth.ports.entry("words".into()).or_default().push(each.source("text"));
             growth.nodes.push(each);
@@ -70,8 +71,8 @@ impl Grow for PerWord {
         Ok(growth)
     }
 
-    fn may_yield(&self, name: &str) -> bool {
-        name.starts_with("word")
+    fn yields(&self) -> Vec<NodeId> {
+        vec![every("word")]
     }
 
     fn reads(&self) -> Vec<NodeId> {
@@ -87,15 +88,15 @@ impl Grow for PerWordLouder {
         let text = std::str::from_utf8(inputs[0][0].all()?).unwrap();
         let mut growth = Growth::default();
         for i in 0..text.split_whitespace().count() {
-            let each = node(&format!("shout[n={i}]"), "upper", &[&format!("word[n={i}]")]);
+            let each = node_of(numbered("shout", i), "upper", &[numbered("word", i)]);
             growth.ports.entry("words".into()).or_default().push(each.source("text"));
             growth.nodes.push(each);
         }
         Ok(growth)
     }
 
-    fn may_yield(&self, name: &str) -> bool {
-        name.starts_with("shout")
+    fn yields(&self) -> Vec<NodeId> {
+        vec![every("shout")]
     }
 
     fn reads(&self) -> Vec<NodeId> {
@@ -116,14 +117,14 @@ impl Grow for Knockout {
         let winners: Vec<&NodeId> =
             pairs.map(|(words, lengths)| &words[usize::from(lengths[1] > lengths[0])]).collect();
         let each = |id: &NodeId| {
-            let mut each = node(&format!("{id}+"), "join", &[id.as_str()]);
+            let mut each = node_of(louder(id), "join", std::slice::from_ref(id));
             each.params = json!({ "end": "+" });
             each
         };
         let mut growth: Growth = winners.iter().map(|id| each(id)).collect();
         let words: Vec<NodeId> = growth.nodes.iter().map(|node| node.id.clone()).collect();
         if words.len() > 1 {
-            let mut next = node(&format!("round[left={}]", words.len()), "grow", &[]);
+            let mut next = node(NodeId::new("round", [("left", (words.len() as u64).into())]), "grow", &[]);
             let from = growth.nodes.iter().map(|node| node.source("text")).collect();
             next.inputs = vec![Input { port: "in".into(), from }];
             next.work = Work::Grow(Arc::new(Self { words }));
@@ -133,8 +134,8 @@ impl Grow for Knockout {
         Ok(growth)
     }
 
-    fn may_yield(&self, name: &str) -> bool {
-        name.starts_with("word")
+    fn yields(&self) -> Vec<NodeId> {
+        self.words.iter().map(louder).flat_map(|once| [louder(&once), once]).collect()
     }
 
     fn reads(&self) -> Vec<NodeId> {
@@ -142,15 +143,34 @@ impl Grow for Knockout {
     }
 }
 
+/// `word[n=3]`.
+fn numbered(name: &str, n: usize) -> NodeId {
+    NodeId::new(name, [("n", (n as u64).into())])
+}
+
+/// `word[n=*]`.
+fn every(name: &str) -> NodeId {
+    NodeId::new(name, [("n", AxisValue::Every)])
+}
+
+/// `word[n=3]+`.
+fn louder(id: &NodeId) -> NodeId {
+    NodeId::from(format!("{id}+").as_str())
+}
+
 fn out(id: &NodeId) -> OutputRef {
     OutputRef { node: id.clone(), output: "text".into() }
 }
 
-fn node(id: &str, op: &str, from: &[&str]) -> Node {
-    let from: Vec<_> = from.iter().map(|id| Source::Output(out(&NodeId::from(*id)))).collect();
+fn node(id: impl Into<NodeId>, op: &str, from: &[&str]) -> Node {
+    node_of(id.into(), op, &from.iter().map(|id| NodeId::from(*id)).collect::<Vec<_>>())
+}
+
+fn node_of(id: NodeId, op: &str, from: &[NodeId]) -> Node {
+    let from: Vec<_> = from.iter().map(|id| Source::Output(out(id))).collect();
     let inputs = if from.is_empty() { vec![] } else { vec![Input { port: "in".into(), from }] };
     Node {
-        id: id.into(),
+        id,
         work: if op == "read" { Work::Source } else { Work::Op },
         op: op.into(),
         version: 1,
@@ -226,16 +246,9 @@ impl Bench {
     fn run_only(&self, nodes: Vec<Node>, only: Option<&str>) -> (Outcome, Vec<String>, String) {
         let graph = Graph::new(nodes).unwrap();
         let mut walk = Walk::new(graph, &self.store, &self.toys, only.map(str::to_owned));
-        let options = RunOptions {
-            resources: Resources { cpu: 2, gpu: 0, memory_mib: 0 },
-            keep_going: self.keep_going,
-            silence: Duration::from_secs(60),
-            worker: &|| Err("there is no worker".into()),
-            logs: self.store.root().join("logs"),
-            provenance: BTreeMap::new(),
-        };
-        let outcome = run(&mut walk, &self.toys, &options, &AtomicBool::new(false), &mut Nobody).unwrap();
-        let end = walk.graph().position(&"end".into()).and_then(|at| match &walk.states()[at] {
+        let outcome =
+            run(&mut walk, &self.toys, &self.options(), &AtomicBool::new(false), &mut Nobody).unwrap();
+        let end = walk.graph().find("end").and_then(|at| match &walk.states()[at] {
             State::Done { record: Some(record), .. } => {
                 let object = self.store.object(record.output("text").unwrap().digest).unwrap();
                 Some(String::from_utf8(object.all().unwrap().to_vec()).unwrap())
@@ -245,10 +258,21 @@ impl Bench {
         (outcome, self.toys.ran(), end.unwrap_or_default())
     }
 
+    fn options(&self) -> RunOptions<'static> {
+        RunOptions {
+            resources: Resources { cpu: 2, gpu: 0, memory_mib: 0 },
+            keep_going: self.keep_going,
+            silence: Duration::from_secs(60),
+            worker: &|| Err("there is no worker".into()),
+            logs: self.store.root().join("logs"),
+            provenance: BTreeMap::new(),
+        }
+    }
+
     fn plan(&self, nodes: Vec<Node>) -> Vec<String> {
         let mut walk = Walk::new(Graph::new(nodes).unwrap(), &self.store, &self.toys, None);
         walk.advance().unwrap();
-        let shown = |at: usize| format!("{} {}", walk.graph().nodes()[at].id, walk.states()[at].name());
+        let shown = |at: NodeIndex| format!("{} {}", walk.graph().nodes()[at].id, walk.states()[at].name());
         walk.order().into_iter().map(shown).collect()
     }
 
@@ -386,7 +410,7 @@ fn what_a_kept_node_yielded_is_kept() {
         let mut walk =
             Walk::new(Graph::new(growing_twice()).unwrap(), &bench.store, &bench.toys, None).keeping(kept);
         walk.advance().unwrap();
-        let at = walk.graph().position(&"word[n=1]".into()).unwrap();
+        let at = walk.graph().find("word[n=1]").unwrap();
         walk.states()[at].name()
     };
     fs::remove_file(bench.object_of("<b>")).unwrap();
@@ -478,13 +502,13 @@ fn knockout() -> Vec<Node> {
         .iter()
         .enumerate()
         .map(|(i, word)| {
-            let mut each = node(&format!("word[n={i}]"), "join", &["read"]);
+            let mut each = node(numbered("word", i), "join", &["read"]);
             each.params = json!({ "end": word });
             each
         })
         .collect();
     let words: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
-    let mut first = node("round[left=4]", "grow", &[]);
+    let mut first = node(NodeId::new("round", [("left", 4_u32.into())]), "grow", &[]);
     let from = nodes.iter().map(|node| node.source("text")).collect();
     first.inputs = vec![Input { port: "in".into(), from }];
     first.work = Work::Grow(Arc::new(Knockout { words }));
@@ -519,7 +543,7 @@ fn only_what_a_grown_round_needs_is_run() {
     assert!(ran.contains(&"word[n=3]++".to_owned()) && !ran.contains(&"end".to_owned()), "{ran:?}");
 }
 
-/// `first` and `last` of two parts, and `aside`, which is about none, between the first of part 2 and whoever is told to read
+/// `first` and `last` of two parts, and `aside`, which belongs to none, between the first of part 2 and whoever is told to read
 /// it.
 struct PerPart {
     reads_aside: &'static str,
@@ -527,26 +551,28 @@ struct PerPart {
 
 impl Grow for PerPart {
     fn grow(&self, _: &[Vec<Object>]) -> Result<Growth, Failure> {
-        let last = |part: &str| {
-            let id = format!("last[part={part}]");
-            let first = format!("first[part={part}]");
-            node(&id, "join", &[if id == self.reads_aside { "aside" } else { &first }])
+        let of = |name: &str, part: u32| NodeId::new(name, [("part", part.into())]);
+        let last = |part: u32| {
+            let id = of("last", part);
+            let from =
+                if id.as_str() == self.reads_aside { NodeId::from("aside") } else { of("first", part) };
+            node_of(id, "join", &[from])
         };
-        let firsts = ["1", "2"].map(|part| node(&format!("first[part={part}]"), "join", &["read"]));
-        let aside = node("aside", "join", &["first[part=2]"]);
-        Ok(firsts.into_iter().chain([aside, last("1"), last("2")]).collect())
+        let firsts = [1, 2].map(|part| node(of("first", part), "join", &["read"]));
+        let aside = node_of("aside".into(), "join", &[of("first", 2)]);
+        Ok(firsts.into_iter().chain([aside, last(1), last(2)]).collect())
     }
 
-    fn may_yield(&self, _: &str) -> bool {
-        true
+    fn yields(&self) -> Vec<NodeId> {
+        Vec::new()
     }
 
     fn reads(&self) -> Vec<NodeId> {
         Vec::new()
     }
 
-    fn about(&self, node: &NodeId) -> Option<String> {
-        node.as_str().split_once('[').map(|(_, part)| part.trim_end_matches(']').to_owned())
+    fn isolates(&self) -> Option<&'static str> {
+        Some("part")
     }
 }
 
@@ -566,7 +592,7 @@ fn parts_that_reach_each_other_are_refused_when_planning() {
         told("last[part=1]", None).unwrap_err(),
         "what is made for part=2 reaches part=1: first[part=2] → aside → last[part=1]"
     );
-    // A node about no part may read them all.
+    // A node of no part may read them all.
     let mut everything = end_of("parts");
     everything.inputs[0].from = vec![Source::Grown { node: "parts".into(), port: "text".into() }];
     assert_eq!(told("last[part=2]", Some(everything)), Ok(()));
@@ -606,4 +632,135 @@ fn a_lease_has_one_holder_and_keeps_the_state_of_the_dead() {
     assert_eq!(fs::read_to_string(lease.state().join("epoch")).unwrap(), "7");
     lease.finish();
     assert!(bench.store.lease(key).unwrap().unwrap().state().read_dir().unwrap().next().is_none());
+}
+
+/// One `join` node a number and seed, each reading `before` of its own number where there is one.
+struct PerNumber {
+    numbers: u32,
+    name: String,
+    seed: u64,
+    before: Option<String>,
+}
+
+impl PerNumber {
+    fn growing(self) -> Node {
+        let mut growing = node_of(self.id(&self.name, AxisValue::Every), "grow", &[]);
+        growing.work = Work::Grow(Arc::new(self));
+        growing
+    }
+
+    fn id(&self, name: &str, n: AxisValue) -> NodeId {
+        NodeId::new(name, [("n", n), ("seed", self.seed.into())])
+    }
+}
+
+impl Grow for PerNumber {
+    fn grow(&self, _: &[Vec<Object>]) -> Result<Growth, Failure> {
+        let node = |n: u32| {
+            let before = self.before.iter().map(|before| self.id(before, n.into()));
+            let from: Vec<NodeId> = before.chain(["read".into()]).collect();
+            let mut node = node_of(self.id(&self.name, n.into()), "join", &from);
+            node.params = json!({ "end": format!("{}{n}{}", self.name, self.seed) });
+            node
+        };
+        Ok((1..=self.numbers).map(node).collect())
+    }
+
+    fn yields(&self) -> Vec<NodeId> {
+        vec![self.id(&self.name, AxisValue::Every)]
+    }
+
+    fn reads(&self) -> Vec<NodeId> {
+        let before = self.before.iter().map(|before| self.id(before, AxisValue::Every));
+        before.chain(["read".into()]).collect()
+    }
+
+    fn isolates(&self) -> Option<&'static str> {
+        Some("n")
+    }
+}
+
+/// As an experiment with three folds and so many seeds: a training and a prediction each, and one node that reads them all.
+fn many_seeds(seeds: u64) -> Vec<Node> {
+    let mut nodes = vec![node("read", "read", &[])];
+    let mut end = node("end", "join", &[]);
+    end.inputs = vec![Input { port: "in".into(), from: Vec::new() }];
+    for seed in 1..=seeds {
+        let rule = |name: &str, before: Option<&str>| PerNumber {
+            numbers: 3,
+            name: name.into(),
+            seed,
+            before: before.map(str::to_owned),
+        };
+        nodes.push(rule("train", None).growing());
+        nodes.push(rule("predict", Some("train")).growing());
+        end.inputs[0].from.push(nodes[nodes.len() - 1].source("text"));
+    }
+    nodes.push(end);
+    nodes
+}
+
+#[test]
+fn planning_and_running_look_at_every_edge_a_few_times() {
+    let visits = |seeds: u64, only: Option<&str>| {
+        let bench = Bench::new("-");
+        let only = only.map(str::to_owned);
+        let mut walk =
+            Walk::new(Graph::new(many_seeds(seeds)).unwrap(), &bench.store, &bench.toys, only.clone());
+        walk.advance().unwrap();
+        let planned = walk.visits();
+        bench.run_only(many_seeds(seeds), only.as_deref());
+        let mut walk = Walk::new(Graph::new(many_seeds(seeds)).unwrap(), &bench.store, &bench.toys, only);
+        run(&mut walk, &bench.toys, &bench.options(), &AtomicBool::new(false), &mut Nobody).unwrap();
+        assert_eq!(bench.toys.ran(), Vec::<String>::new());
+        [planned, walk.visits()]
+    };
+    for only in [None, Some("predict")] {
+        let (few, many) = (visits(2, only), visits(20, only));
+        for (few, many) in few.into_iter().zip(many) {
+            assert!(many <= 11 * few, "{few} edges of 2 seeds, {many} of 20, only {only:?}");
+        }
+    }
+}
+
+/// What the walk itself costs over a run in which every node is computed.
+#[test]
+fn a_run_looks_at_every_edge_a_few_times() {
+    let visits = |seeds: u64| {
+        let bench = Bench::new("-");
+        let mut walk = Walk::new(Graph::new(many_seeds(seeds)).unwrap(), &bench.store, &bench.toys, None);
+        run(&mut walk, &bench.toys, &bench.options(), &AtomicBool::new(false), &mut Nobody).unwrap();
+        assert_eq!(bench.toys.ran().len() as u64, 6 * seeds + 2);
+        walk.visits()
+    };
+    let (few, many) = (visits(2), visits(20));
+    assert!(many <= 11 * few, "{few} edges of 2 seeds, {many} of 20");
+}
+
+#[test]
+fn what_an_id_is_written_as_leads_back_to_its_node() {
+    let bench = Bench::new("-");
+    let mut walk = Walk::new(Graph::new(many_seeds(3)).unwrap(), &bench.store, &bench.toys, None);
+    walk.advance().unwrap();
+    for (at, node) in walk.graph().nodes().iter() {
+        assert_eq!(walk.graph().find(node.id.as_str()), Some(at));
+        assert_eq!(NodeId::new(node.id.name(), node.id.axes().iter().cloned()), node.id);
+    }
+    let at = walk.graph().find("train[n=2,seed=3]").unwrap();
+    assert_eq!(walk.graph().nodes()[at].id.number("seed"), Some(3));
+    assert_eq!(walk.graph().find("train[n=4,seed=3]"), None);
+}
+
+/// `cargo test --release -p affekt-graph -- --ignored --nocapture plan_time`: seconds of planning by the number of nodes.
+#[test]
+#[ignore = "prints how long planning takes"]
+fn plan_time() {
+    for nodes in [1000, 6000, 10_000, 100_000] {
+        let bench = Bench::new("-");
+        let started = std::time::Instant::now();
+        let mut walk = Walk::new(Graph::new(many_seeds(nodes / 6)).unwrap(), &bench.store, &bench.toys, None);
+        walk.advance().unwrap();
+        let (seconds, visits) = (started.elapsed().as_secs_f64(), walk.visits());
+        println!("{nodes} nodes: {seconds:.3} s, {visits} edges looked at");
+    }
 }

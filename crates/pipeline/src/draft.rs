@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
-use affekt_graph::{Graph, GraphError, Input, Node, NodeId, OutputRef, Resources, Source, Work};
+use affekt_graph::{AxisValue, Graph, GraphError, Input, Node, NodeId, OutputRef, Resources, Source, Work};
 use affekt_ops::Definition;
 
-use crate::folds::{self, PerFold};
+use crate::axes;
+use crate::folds::PerFold;
 use crate::reads::{Read, Reads};
 use crate::shards::PerShard;
 use crate::tuning::{self, Search};
@@ -19,7 +20,7 @@ use crate::tuning::{self, Search};
 /// A node whose inputs are other drafts.
 pub struct Draft {
     pub name: String,
-    pub axes: Vec<(&'static str, String)>,
+    pub axes: Vec<(&'static str, AxisValue)>,
     /// The node, but for its name and inputs.
     pub node: Node,
     pub inputs: Ports,
@@ -83,11 +84,11 @@ impl Drafts {
                 let mut axes = Vec::new();
                 if used_by.len() < variants.len() {
                     let users = used_by.iter().map(|variant| variants[*variant].as_str());
-                    axes.push(("variant", together(&users.collect::<Vec<_>>())));
+                    axes.push((axes::VARIANT, AxisValue::Name(together(&users.collect::<Vec<_>>()))));
                 }
-                axes.extend(draft.is_per_fold().then(folds::any_fold));
+                axes.extend(draft.is_per_fold().then_some((axes::FOLD, AxisValue::Every)));
                 axes.extend(draft.axes.iter().cloned());
-                NodeId::new(&draft.name, &axes)
+                NodeId::new(&draft.name, axes)
             })
             .collect();
         let grows: Vec<bool> = self.drafts.iter().map(|(draft, _)| draft.grows.is_some()).collect();
@@ -118,7 +119,7 @@ impl Drafts {
                 let template = node.clone();
                 let reads = Reads(each(&draft.inputs, read).collect());
                 if searches[number] {
-                    node.op = tuning::NAMES[0].to_owned();
+                    node.op = tuning::TUNE.to_owned();
                     node.outputs = tuning::OUTPUTS.map(str::to_owned).to_vec();
                 }
                 node.work = Work::Grow(match rule {

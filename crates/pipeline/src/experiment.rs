@@ -8,13 +8,13 @@ use affekt_config::{Diagnostic, Diagnostics, Folder, Node as Yaml, Span, TextFil
 use affekt_corpus::{Permission, Protocol, Rules, Sharing};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
-use affekt_graph::{Graph, Node, NodeId, Place};
+use affekt_graph::{AxisValue, Graph, Node, NodeId, Place};
 use affekt_ops::{Definition, Grain};
 use serde_json::Value;
 
+use crate::axes;
 use crate::card_index::CardIndex;
 use crate::draft::{Draft, DraftOutput, Drafts, Grows, Ports, Rule, plain_node};
-use crate::folds;
 use crate::profiles::{Profiles, read_section};
 use crate::protocol::Parting;
 use crate::published::{Cited, Published};
@@ -104,14 +104,13 @@ impl Variant {
     /// Its training runs in a graph that has grown, by fold and seed.
     #[must_use]
     pub fn trainings(&self, graph: &Graph) -> Vec<RunPart> {
-        let mut parts = Vec::new();
-        for (step, seed) in &self.trainings {
-            for node in graph.nodes() {
-                if let Some(fold) = folds::fold_of(step, node.id.as_str()) {
-                    parts.push(RunPart { node: node.id.clone(), fold, seed: *seed });
-                }
-            }
-        }
+        let seeds: HashMap<&NodeId, u64> = self.trainings.iter().map(|(step, seed)| (step, *seed)).collect();
+        let part = |node: &Node| {
+            let fold = fold(node)?;
+            let seed = *seeds.get(&node.id.with(axes::FOLD, AxisValue::Every))?;
+            Some(RunPart { node: node.id.clone(), fold, seed })
+        };
+        let mut parts: Vec<RunPart> = graph.nodes().values().filter_map(part).collect();
         parts.sort_by_key(|part| (part.fold, part.seed));
         parts
     }
@@ -120,12 +119,12 @@ impl Variant {
     #[must_use]
     pub fn choices(&self, graph: &Graph) -> Vec<(u32, NodeId)> {
         let Some(tune) = &self.tune else { return Vec::new() };
-        let choose = affekt_ops::choose::DEFINITION.name;
-        let of_fold = |node: &Node| {
-            let own = node.id.as_str().strip_prefix(choose).filter(|_| node.op == choose)?;
-            Some((folds::fold_of(tune, &format!("{}{own}", tune.name()))?, node.id.clone()))
+        let choices = graph.nodes().values().filter(|node| node.op == affekt_ops::choose::DEFINITION.name);
+        let of_this = |node: &Node| {
+            let search = node.id.renamed(tune.name()).with(axes::FOLD, AxisValue::Every);
+            (search == *tune).then_some((fold(node)?, node.id.clone()))
         };
-        let mut choices: Vec<_> = graph.nodes().iter().filter_map(of_fold).collect();
+        let mut choices: Vec<_> = choices.filter_map(of_this).collect();
         choices.sort();
         choices
     }
@@ -136,6 +135,11 @@ impl Variant {
         let made = self.ingests.values().chain([&self.examples, &self.folds]).chain(&self.tune);
         made.chain(&self.evaluate).chain(trainings)
     }
+}
+
+/// The fold that a node is of.
+fn fold(node: &Node) -> Option<u32> {
+    u32::try_from(node.id.number(axes::FOLD)?).ok()
 }
 
 /// A node of one fold and seed.
@@ -396,7 +400,27 @@ impl Drafted {
 }
 
 /// The drafts of one step: one a seed, where it has that axis.
-type Points = Vec<(Option<u64>, usize)>;
+struct Points {
+    all: Vec<(Option<u64>, usize)>,
+    by_seed: HashMap<Option<u64>, usize>,
+}
+
+impl Points {
+    fn new(all: Vec<(Option<u64>, usize)>) -> Self {
+        let by_seed = all.iter().copied().collect();
+        Self { all, by_seed }
+    }
+
+    /// Those that a node of this seed reads: its own seed's where there is one a seed, else the only one. What has no seed
+    /// itself reads all.
+    fn for_seed(&self, seed: Option<u64>) -> Vec<usize> {
+        match seed.and_then(|_| self.by_seed.get(&seed).or_else(|| self.by_seed.get(&None))) {
+            Some(own) => vec![*own],
+            None if seed.is_some() => Vec::new(),
+            None => self.all.iter().map(|(_, draft)| *draft).collect(),
+        }
+    }
+}
 
 /// The port through which a training reads what a search chose for it.
 const CHOSEN: &str = tuning::OUTPUTS[0];
@@ -406,7 +430,7 @@ struct Among<'a> {
     /// The number of the variant.
     variant: usize,
     seeds: &'a [u64],
-    growth: &'a Growth,
+    multiplicity: &'a Multiplicity,
     /// The drafts of the steps before, by name.
     points: &'a HashMap<String, Points>,
 }
@@ -414,12 +438,11 @@ struct Among<'a> {
 impl Among<'_> {
     /// What flows into the ports of a step's node.
     fn inputs(&self, wired: &Wired, seed: Option<u64>) -> Ports {
-        let fits = |source: &Option<u64>| source.is_none() || seed.is_none() || *source == seed;
         let ports = wired.step.definition.inputs.iter().zip(&wired.inputs);
         let read = ports.map(|(port, wires)| {
             let sources = wires.iter().flat_map(|wire| {
-                let fitting = self.points[&wire.node].iter().filter(|(source, _)| fits(source));
-                fitting.map(|(_, draft)| output(*draft, &wire.output))
+                let drafts = self.points[&wire.node].for_seed(seed);
+                drafts.into_iter().map(|draft| output(draft, &wire.output))
             });
             (port.name.to_owned(), sources.collect())
         });
@@ -428,14 +451,14 @@ impl Among<'_> {
 }
 
 /// What decides how many nodes a step becomes.
-struct Growth {
+struct Multiplicity {
     examples: DraftOutput,
     folds: DraftOutput,
     /// The folds, where the protocol alone says which there are.
     numbers: Option<Vec<u32>>,
 }
 
-impl Growth {
+impl Multiplicity {
     fn per_shard(&self, definition: &'static Definition) -> Grows {
         let looks_at = vec![("examples".into(), vec![self.examples.clone()])];
         Grows { rule: Rule::PerShard(definition), looks_at }
@@ -464,7 +487,7 @@ impl Compiler<'_> {
             let name = corpus.card.folder_name();
             let definition = &affekt_ops::ingest::DEFINITION;
             let mut draft = plain(definition, "ingest", affekt_ops::ingest::params(name));
-            draft.axes = vec![("corpus", name.to_owned())];
+            draft.axes = vec![(axes::CORPUS, name.into())];
             ingests.insert(name.to_owned(), self.drafts.add(number, draft));
         }
         let schemes: BTreeMap<String, LabelScheme> = settings
@@ -483,7 +506,7 @@ impl Compiler<'_> {
         draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
         let folds = self.drafts.add(number, draft);
 
-        let growth = Growth {
+        let multiplicity = Multiplicity {
             examples: output(examples, "examples"),
             folds: output(folds, "folds"),
             numbers: settings.parting.protocol.fold_numbers(),
@@ -494,12 +517,14 @@ impl Compiler<'_> {
             ("examples".into(), vec![output(examples, "examples")]),
             ("folds".into(), vec![output(folds, "folds")]),
         ];
-        draft.grows = Some(growth.per_fold(None));
+        draft.grows = Some(multiplicity.per_fold(None));
         let split = self.drafts.add(number, draft);
 
         let given = [("examples", examples), ("folds", folds), ("split", split)];
-        let mut points: HashMap<String, Points> =
-            given.into_iter().map(|(name, draft)| (name.to_owned(), vec![(None, draft)])).collect();
+        let mut points: HashMap<String, Points> = given
+            .into_iter()
+            .map(|(name, draft)| (name.to_owned(), Points::new(vec![(None, draft)])))
+            .collect();
         let (mut evaluate, mut tune) = (None, None);
         let mut trainings = Vec::new();
         for wired in all_wired {
@@ -515,7 +540,7 @@ impl Compiler<'_> {
                 _ => {}
             }
             let seeds = &settings.parting.seeds;
-            let among = Among { variant: number, seeds, growth: &growth, points: &points };
+            let among = Among { variant: number, seeds, multiplicity: &multiplicity, points: &points };
             let search = search.filter(|search| search.step == wired.step.name);
             let search = search.map(|search| self.draft_search(search, &params, wired, &among));
             tune = tune.or(search);
@@ -527,7 +552,7 @@ impl Compiler<'_> {
                     _ => {}
                 }
             }
-            points.insert(wired.step.name.clone(), of_step);
+            points.insert(wired.step.name.clone(), Points::new(of_step));
         }
         let variant = Variant {
             id: overlaid.id.clone(),
@@ -556,7 +581,7 @@ impl Compiler<'_> {
         wired: &Wired,
         search: Option<usize>,
         among: &Among<'_>,
-    ) -> Points {
+    ) -> Vec<(Option<u64>, usize)> {
         let step = &wired.step;
         let definition = step.definition;
         let seeds = match step.axes.contains(&Axis::Seed) {
@@ -566,23 +591,23 @@ impl Compiler<'_> {
         let mut drafted = Vec::new();
         for seed in seeds {
             let mut draft = plain(definition, &step.name, params.clone());
-            draft.axes = seed.iter().map(|seed| (Axis::Seed.name(), seed.to_string())).collect();
+            draft.axes = seed.iter().map(|seed| (axes::SEED, AxisValue::Number(*seed))).collect();
             draft.node.seed = seed.filter(|_| definition.seeded);
             draft.node.resources = step.resources;
             self.place(&mut draft.node);
             draft.inputs = among.inputs(wired, seed);
             if definition.name == affekt_ops::evaluate::DEFINITION.name {
                 draft.inputs.retain(|(port, _)| port != "folds");
-                draft.inputs.push(("folds".into(), vec![among.growth.folds.clone()]));
+                draft.inputs.push(("folds".into(), vec![among.multiplicity.folds.clone()]));
             }
             if let Some(search) = search {
                 draft.inputs.retain(|(port, _)| port != CHOSEN);
                 draft.inputs.push((CHOSEN.into(), vec![output(search, CHOSEN)]));
             }
             if definition.grain == Grain::Shard {
-                draft.grows = Some(among.growth.per_shard(definition));
+                draft.grows = Some(among.multiplicity.per_shard(definition));
             } else if step.axes.contains(&Axis::Fold) {
-                draft.grows = Some(among.growth.per_fold(None));
+                draft.grows = Some(among.multiplicity.per_fold(None));
             }
             drafted.push((seed, self.drafts.add(among.variant, draft)));
         }
@@ -597,13 +622,13 @@ impl Compiler<'_> {
         wired: &Wired,
         among: &Among<'_>,
     ) -> usize {
-        let mut draft = plain(&affekt_ops::trial::DEFINITION, tuning::NAMES[0], params.clone());
+        let mut draft = plain(&affekt_ops::trial::DEFINITION, tuning::TUNE, params.clone());
         draft.node.seed = Some(search.seed);
         draft.node.resources = wired.step.resources;
         self.place(&mut draft.node);
         draft.inputs = among.inputs(wired, among.seeds.first().copied());
         draft.inputs.retain(|(port, _)| port != CHOSEN);
-        draft.grows = Some(among.growth.per_fold(Some(Arc::clone(search))));
+        draft.grows = Some(among.multiplicity.per_fold(Some(Arc::clone(search))));
         self.drafts.add(among.variant, draft)
     }
 

@@ -6,7 +6,7 @@
 
 use affekt_corpus::Permission;
 use affekt_domain::Role;
-use affekt_graph::{Node, NodeId, OutputRef, Walk};
+use affekt_graph::{Node, NodeId, NodeIndex, Walk};
 use affekt_ops::{Definition, InputPort, Kind};
 
 use crate::wiring::needed_for_test_rows;
@@ -55,7 +55,7 @@ fn fitted_on(node: &Node, walk: &Walk<'_>) -> Vec<FittedOn> {
         let Some(port) = port.filter(|port| learns(definition, port)) else { continue };
         // What has not grown yet is not there.
         let outputs = input.from.iter().flat_map(|source| walk.outputs(source).unwrap_or_default());
-        let rows = outputs.filter_map(|output| rows(&output, walk));
+        let rows = outputs.filter_map(|(node, output)| rows(node, output, walk));
         on.extend(rows.map(|(role, fold, folds)| FittedOn {
             port: port.name,
             role,
@@ -74,10 +74,10 @@ fn learns(definition: &Definition, port: &InputPort) -> bool {
 }
 
 /// The role of the rows, their fold, and the node that made the folds.
-fn rows(output: &OutputRef, walk: &Walk<'_>) -> Option<(Role, u32, NodeId)> {
-    let split = &walk.graph().nodes()[walk.graph().position(&output.node)?];
+fn rows(node: NodeIndex, output: &str, walk: &Walk<'_>) -> Option<(Role, u32, NodeId)> {
+    let split = &walk.graph().nodes()[node];
     let outputs = affekt_ops::find(&split.op)?.outputs;
-    let Kind::Rows(role) = outputs.iter().find(|known| known.name == output.output)?.kind else {
+    let Kind::Rows(role) = outputs.iter().find(|known| known.name == output)?.kind else {
         return None;
     };
     let fold = split.params["fold"].as_u64()?.try_into().ok()?;

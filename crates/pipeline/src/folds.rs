@@ -8,17 +8,15 @@ use std::sync::Arc;
 
 use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object, Work};
 
+use crate::axes;
 use crate::reads::Reads;
 use crate::tuning::{self, Search, Stage};
-
-/// Where the fold's number goes in the name of a step that runs once a fold: `train[fold=*,seed=1]`.
-const ANY: &str = "fold=*";
 
 /// The rule of a step that runs once a fold.
 pub struct PerFold {
     /// The folds, where the protocol alone says which there are.
     pub numbers: Option<Vec<u32>>,
-    /// A fold's node, but for its name, its inputs and its fold.
+    /// A fold's node, but for its inputs and its fold: `train[fold=*,seed=1]`.
     pub template: Node,
     /// Where a fold's node grows in turn: the search of which the template is a trial.
     pub search: Option<Arc<Search>>,
@@ -40,58 +38,37 @@ impl Grow for PerFold {
         Ok(numbers.into_iter().map(|number| self.node(number)).collect())
     }
 
-    fn may_yield(&self, name: &str) -> bool {
+    fn yields(&self) -> Vec<NodeId> {
         let step = &self.template.id;
-        let base = name.split('[').next().unwrap_or(name);
-        name == step.name()
-            || fold_of(step, name).is_some()
-            || self.search.is_some() && tuning::NAMES.contains(&base)
+        let searched = self.search.iter().flat_map(|_| tuning::yields(step));
+        std::iter::once(step.clone()).chain(searched).collect()
     }
 
     fn reads(&self) -> Vec<NodeId> {
         self.reads.nodes()
     }
 
-    /// Its fold: one fold's training rows are another's test rows.
-    fn about(&self, node: &NodeId) -> Option<String> {
-        fold_of(&self.template.id, node.as_str()).map(|fold| format!("fold={fold}"))
+    /// One fold's training rows are another's test rows.
+    fn isolates(&self) -> Option<&'static str> {
+        Some(axes::FOLD)
     }
 }
 
 impl PerFold {
     fn node(&self, number: u32) -> Node {
         let mut node = self.template.clone();
-        node.id = of_fold(&self.template.id, number);
+        let of_fold = |step: &NodeId| step.with(axes::FOLD, number);
+        node.id = of_fold(&self.template.id);
         node.work = Work::Op;
         if node.op == affekt_ops::split::DEFINITION.name {
             node.params = affekt_ops::split::params(number);
         }
-        node.inputs = self.reads.inputs(|step| of_fold(step, number));
+        node.inputs = self.reads.inputs(of_fold);
         match &self.search {
-            Some(search) => Stage::first(search, node, Some(format!("fold={number}"))).into_node(),
+            Some(search) => Stage::first(search, node).into_node(),
             None => node,
         }
     }
-}
-
-/// The axis in the name of a step that runs once a fold.
-pub fn any_fold() -> (&'static str, String) {
-    ("fold", "*".to_owned())
-}
-
-/// `train[fold=*,seed=1]` → `train[fold=3,seed=1]`.
-fn of_fold(step: &NodeId, number: u32) -> NodeId {
-    match step.as_str().rsplit_once(ANY) {
-        Some((before, after)) => NodeId::from(format!("{before}fold={number}{after}").as_str()),
-        None => step.clone(),
-    }
-}
-
-/// The fold of a node, if it is one of this step's: `train[fold=*,seed=1]`, `train[fold=3,seed=1]` → 3.
-pub fn fold_of(step: &NodeId, node: &str) -> Option<u32> {
-    let (before, after) = step.as_str().rsplit_once(ANY)?;
-    let number = node.strip_prefix(before)?.strip_suffix(after)?;
-    number.strip_prefix("fold=")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -99,15 +76,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     use affekt_domain::{Digest, Fold, Role};
-    use affekt_graph::{Context, Graph, Job, Ops, Place, Resources, Source, Store, Walk};
+    use affekt_graph::{AxisValue, Context, Graph, Job, Ops, Place, Resources, Source, Store, Walk};
     use serde_json::json;
 
     use super::*;
     use crate::reads::Read;
 
-    fn template(name: &str, op: &str) -> Node {
+    fn template(id: NodeId, op: &str) -> Node {
         Node {
-            id: NodeId::from(name),
+            id,
             work: Work::Op,
             op: op.into(),
             version: 1,
@@ -122,19 +99,30 @@ mod tests {
         }
     }
 
-    fn output(node: &str, output: &str) -> Source {
-        Source::output(&NodeId::from(node), output)
+    /// `train[fold=*,seed=1]`, where the fold is every one.
+    fn id(name: &str, fold: impl Into<AxisValue>) -> NodeId {
+        NodeId::new(name, [(axes::FOLD, fold.into()), (axes::SEED, 1_u32.into())])
+    }
+
+    /// A step of a variant whose name looks like an axis.
+    fn variant_step(fold: impl Into<AxisValue>) -> NodeId {
+        let axes = [(axes::VARIANT, "fold=*".into()), (axes::FOLD, fold.into()), (axes::SEED, 1_u32.into())];
+        NodeId::new("train", axes)
+    }
+
+    fn split(fold: impl Into<AxisValue>) -> NodeId {
+        NodeId::new("split", [(axes::FOLD, fold.into())])
     }
 
     fn train(numbers: Option<Vec<u32>>) -> PerFold {
         let features = Source::Grown { node: NodeId::from("mfcc"), port: "features".into() };
         PerFold {
             numbers,
-            template: template("train[variant=fold=*,fold=*,seed=1]", "train"),
+            template: template(variant_step(AxisValue::Every), "train"),
             search: None,
             reads: Reads(vec![
                 ("features".into(), vec![Read::Common(features)]),
-                ("train".into(), vec![Read::Alike(output("split[fold=*]", "train"))]),
+                ("train".into(), vec![Read::Alike(Source::output(&split(AxisValue::Every), "train"))]),
             ]),
         }
     }
@@ -164,10 +152,10 @@ mod tests {
         assert_eq!(known.ports, read.ports);
 
         assert_eq!(known.nodes[2].id.as_str(), "train[variant=fold=*,fold=5,seed=1]");
-        assert_eq!(known.ports["model"][2], output("train[variant=fold=*,fold=5,seed=1]", "model"));
+        assert_eq!(known.ports["model"][2], Source::output(&variant_step(5_u32), "model"));
         let [features, rows] = &known.nodes[2].inputs[..] else { panic!("two ports") };
         assert!(matches!(&features.from[..], [Source::Grown { .. }]), "the same for all folds");
-        assert_eq!(rows.from, [output("split[fold=5]", "train")]);
+        assert_eq!(rows.from, [Source::output(&split(5_u32), "train")]);
     }
 
     /// Ops that are never run.
@@ -190,25 +178,25 @@ mod tests {
         let step = |name: &str, reads: Vec<(String, Vec<Read>)>| {
             let rule = PerFold {
                 numbers: Some(vec![1, 2]),
-                template: template(name, "train"),
+                template: template(id(name, AxisValue::Every), "train"),
                 search: None,
                 reads: Reads(reads),
             };
             let work = Work::Grow(Arc::new(rule));
-            Node { work, ..template(name, "train") }
+            Node { work, ..template(id(name, AxisValue::Every), "train") }
         };
         let planned = |encoder: Read| {
-            let train = step("train[fold=*,seed=1]", vec![("encoder".into(), vec![encoder])]);
-            let graph = Graph::new(vec![step("pretrain[fold=*,seed=1]", Vec::new()), train]).unwrap();
+            let train = step("train", vec![("encoder".into(), vec![encoder])]);
+            let graph = Graph::new(vec![step("pretrain", Vec::new()), train]).unwrap();
             Walk::new(graph, &store, &Planned, None).advance().map_err(|error| error.to_string())
         };
-        assert_eq!(planned(Read::Alike(output("pretrain[fold=*,seed=1]", "model"))), Ok(()));
-        let told = planned(Read::Common(output("pretrain[fold=2,seed=1]", "model")));
+        assert_eq!(planned(Read::Alike(Source::output(&id("pretrain", AxisValue::Every), "model"))), Ok(()));
+        let told = planned(Read::Common(Source::output(&id("pretrain", 2_u32), "model")));
         assert_eq!(
             told.unwrap_err(),
             "what is made for fold=2 reaches fold=1: pretrain[fold=2,seed=1] → train[fold=1,seed=1]"
         );
-        let all = Source::Grown { node: NodeId::from("pretrain[fold=*,seed=1]"), port: "model".into() };
+        let all = Source::Grown { node: id("pretrain", AxisValue::Every), port: "model".into() };
         let told = planned(Read::Common(all)).unwrap_err();
         assert!(
             told.starts_with("what is made for fold=2 reaches fold=1: pretrain[fold=2,seed=1] → "),
@@ -217,16 +205,16 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_back_to_folds() {
-        let step = NodeId::from("train[fold=*,seed=1]");
-        assert_eq!(fold_of(&step, "train[fold=12,seed=1]"), Some(12));
-        for other in ["train[fold=12,seed=2]", "train[fold=,seed=1]", "train", "train[fold=*,seed=1]"] {
-            assert_eq!(fold_of(&step, other), None, "{other}");
-        }
+    fn what_a_step_may_yield_is_known_before_it_grows() {
         let rule = train(Some(vec![1]));
-        assert!(rule.may_yield("train") && rule.may_yield("train[variant=fold=*,fold=7,seed=1]"));
-        assert!(!rule.may_yield("split[fold=7]"));
+        let may_yield = |text: &str| rule.yields().iter().any(|id| id.matches(text));
+        assert!(may_yield("train[variant=fold=*,fold=7,seed=1]"));
+        for other in
+            ["split[fold=7]", "train[variant=fold=*,fold=7,seed=2]", "train[variant=b,fold=7,seed=1]"]
+        {
+            assert!(!may_yield(other), "{other}");
+        }
         let reads = rule.reads();
-        assert_eq!(reads, [NodeId::from("mfcc"), NodeId::from("split[fold=*]")]);
+        assert_eq!(reads, [NodeId::from("mfcc"), split(AxisValue::Every)]);
     }
 }

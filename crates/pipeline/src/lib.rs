@@ -7,6 +7,7 @@
 //! [`compile`] reads everything, reports every mistake in one pass, and does no more IO than reading YAML.
 //! Steps that come out the same in several variants become one node.
 
+pub mod axes;
 mod bottleneck;
 mod card_index;
 mod draft;

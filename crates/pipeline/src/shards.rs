@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use affekt_domain::{Digest, Utterance};
-use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object, Work, hash_bytes};
+use affekt_graph::{AxisValue, Failure, Grow, Growth, Node, NodeId, Object, Work, hash_bytes};
 use affekt_ops::Definition;
 
+use crate::axes;
 use crate::reads::Reads;
 
 /// How many utterances a shard holds on average.
@@ -34,9 +35,8 @@ impl Grow for PerShard {
         Ok(shards.iter().enumerate().map(|(number, recordings)| self.node(number, recordings)).collect())
     }
 
-    fn may_yield(&self, name: &str) -> bool {
-        let step = &self.template.id;
-        name == step.name() || name.starts_with(&shard_prefix(step))
+    fn yields(&self) -> Vec<NodeId> {
+        vec![self.template.id.with(axes::SHARD, AxisValue::Every)]
     }
 
     fn reads(&self) -> Vec<NodeId> {
@@ -47,26 +47,14 @@ impl Grow for PerShard {
 impl PerShard {
     fn node(&self, number: usize, recordings: &[(String, Digest)]) -> Node {
         let mut node = self.template.clone();
-        node.id = shard_id(&self.template.id, number);
+        let of_shard = |step: &NodeId| step.with(axes::SHARD, number as u64);
+        node.id = of_shard(&self.template.id);
         node.work = Work::Op;
         if self.definition.inputs.is_empty() {
             node.params = affekt_ops::audio::shard_params(&node.params, recordings);
         }
-        node.inputs = self.reads.inputs(|step| shard_id(step, number));
+        node.inputs = self.reads.inputs(of_shard);
         node
-    }
-}
-
-/// `mfcc` → `mfcc[shard=3]`, `mfcc[variant=a]` → `mfcc[variant=a,shard=3]`.
-fn shard_id(of: &NodeId, number: usize) -> NodeId {
-    NodeId::from(format!("{}{number}]", shard_prefix(of)).as_str())
-}
-
-/// What the names of a step's shards begin with.
-fn shard_prefix(of: &NodeId) -> String {
-    match of.as_str().strip_suffix(']') {
-        Some(open) => format!("{open},shard="),
-        None => format!("{of}[shard="),
     }
 }
 

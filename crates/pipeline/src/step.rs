@@ -14,7 +14,7 @@ use affekt_config::{Diagnostic, Diagnostics, Field, Key, Node, Section, Span, Va
 use affekt_graph::Resources;
 use affekt_ops::Definition;
 
-use crate::profiles;
+use crate::{axes, profiles};
 
 /// One step.
 pub struct Step {
@@ -50,8 +50,8 @@ pub enum Axis {
 impl Axis {
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Fold => "fold",
-            Self::Seed => "seed",
+            Self::Fold => axes::FOLD,
+            Self::Seed => axes::SEED,
         }
     }
 }
@@ -252,7 +252,7 @@ fn check_enrolment(
 }
 
 fn read_axes(section: &mut Section<'_>) -> BTreeSet<Axis> {
-    let choices = [("fold", Axis::Fold), ("seed", Axis::Seed)];
+    let choices = [(axes::FOLD, Axis::Fold), (axes::SEED, Axis::Seed)];
     let Some(field) = section.optional("per") else { return BTreeSet::new() };
     field.one_or_list().into_iter().filter_map(|field| field.one_of(&choices)).collect()
 }

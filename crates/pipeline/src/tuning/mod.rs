@@ -21,5 +21,5 @@ mod rungs;
 mod section;
 
 pub use proposals::{Reading, Search, lay_out};
-pub use rungs::{NAMES, OUTPUTS, Stage};
+pub use rungs::{OUTPUTS, Stage, TUNE, yields};
 pub use section::{Tune, read};

@@ -3,29 +3,44 @@
 
 use std::sync::Arc;
 
-use affekt_graph::{Failure, Grow, Growth, Input, Node, NodeId, Object, Source, Work};
+use affekt_graph::{AxisValue, Failure, Grow, Growth, Input, Node, NodeId, Object, Source, Work};
 use affekt_ops::choose::{self, Tried};
 use affekt_ops::trial;
 use affekt_table::history;
 
 use super::proposals::Search;
+use crate::axes;
 use crate::draft::plain_node;
 
-/// The names of a search's nodes: those that grow, the trials, and the choice.
-pub const NAMES: [&str; 3] = ["tune", TRIAL, CHOOSE];
+/// The name of a search's nodes that grow.
+pub const TUNE: &str = "tune";
+/// The name of its trials.
 const TRIAL: &str = "trial";
+/// The name of its choice.
 const CHOOSE: &str = "choose";
 
 /// What a search's nodes give to others.
 pub const OUTPUTS: [&str; 2] = ["chosen", "trials"];
+
+/// The ids of what the search called `tune` may yield.
+pub fn yields(tune: &NodeId) -> Vec<NodeId> {
+    vec![
+        tune.with(axes::RUNG, AxisValue::Every),
+        trial_id(tune, AxisValue::Every, AxisValue::Every),
+        tune.renamed(CHOOSE),
+    ]
+}
+
+/// `tune[fold=1]` → `trial[fold=1,trial=2,epochs=3]`.
+fn trial_id(tune: &NodeId, number: AxisValue, until: AxisValue) -> NodeId {
+    tune.renamed(TRIAL).with(axes::TRIAL, number).with(axes::EPOCHS, until)
+}
 
 /// A rung of all brackets, before it is known which trials reach it.
 pub struct Stage {
     search: Arc<Search>,
     /// What a trial is, but for its name, parameters and state. Its name is the search's: `tune[fold=1]`.
     template: Node,
-    /// Which part of the data it is about.
-    about: Option<String>,
     /// From 0.
     rung: usize,
     /// The trials of the rung before: positions and nodes, bracket by bracket, in the order in which their histories flow in.
@@ -50,22 +65,22 @@ struct Reached {
 
 impl Stage {
     /// The beginning of a search: `template` is a trial under the name of the search.
-    pub fn first(search: &Arc<Search>, template: Node, about: Option<String>) -> Self {
+    pub fn first(search: &Arc<Search>, template: Node) -> Self {
         let new = |&trial: &usize| Reached { trial, rungs: Vec::new(), node: None, is_finished: false };
         let before = search.brackets.iter().map(|(_, trials)| trials.iter().map(new).collect()).collect();
-        Self { search: Arc::clone(search), template, about, rung: 0, before, ended: Vec::new() }
+        Self { search: Arc::clone(search), template, rung: 0, before, ended: Vec::new() }
     }
 
     /// The node that grows to this rung.
     pub fn into_node(self) -> Node {
         let id = match self.rung {
             0 => self.template.id.clone(),
-            rung => self.name(NAMES[0], &format!(",rung={rung}")),
+            rung => self.template.id.with(axes::RUNG, rung as u64),
         };
         let histories = self.before.iter().flatten().filter_map(|reached| reached.history()).collect();
         Node {
             id,
-            op: NAMES[0].to_owned(),
+            op: TUNE.to_owned(),
             inputs: vec![Input { port: "histories".into(), from: histories }],
             outputs: OUTPUTS.map(str::to_owned).to_vec(),
             work: Work::Grow(Arc::new(self)),
@@ -73,19 +88,12 @@ impl Stage {
         }
     }
 
-    /// `tune[fold=1]` → `trial[fold=1,…]`.
-    fn name(&self, name: &str, more: &str) -> NodeId {
-        let own = self.template.id.as_str();
-        let axes = own.strip_prefix(self.template.id.name()).unwrap_or_default().trim_end_matches(']');
-        NodeId::from(format!("{name}{axes}{more}]").as_str())
-    }
-
     /// A trial goes on to the next rung.
     fn trial(&self, reached: &Reached, until: u32) -> Node {
         let proposal = &self.search.trials[reached.trial];
         let from = reached.rungs.last().copied().unwrap_or(0);
         let mut node = self.template.clone();
-        node.id = self.name(TRIAL, &format!(",trial={},epochs={until}", proposal.number));
+        node.id = trial_id(&self.template.id, proposal.number.into(), until.into());
         let select_on_test = node.params["select_on_test"].clone();
         node.params = trial::params(&proposal.params, from, until, self.search.max_epochs);
         if !select_on_test.is_null() {
@@ -120,7 +128,7 @@ impl Stage {
         });
         let histories = ended.iter().filter_map(Reached::history).collect();
         Node {
-            id: self.name(CHOOSE, ""),
+            id: self.template.id.renamed(CHOOSE),
             inputs: vec![Input { port: "histories".into(), from: histories }],
             ..plain_node(&choose::DEFINITION, CHOOSE, params)
         }
@@ -181,8 +189,8 @@ impl Grow for Stage {
         }
         let goes_on = |trial: &Reached| !trial.is_finished;
         let next = if reached.iter().flatten().any(goes_on) {
-            let (rung, template, about) = (self.rung + 1, self.template.clone(), self.about.clone());
-            Self { search: Arc::clone(search), template, about, rung, before: reached, ended }.into_node()
+            let (rung, template) = (self.rung + 1, self.template.clone());
+            Self { search: Arc::clone(search), template, rung, before: reached, ended }.into_node()
         } else {
             ended.extend(reached.into_iter().flatten());
             self.choose(&ended)
@@ -193,15 +201,8 @@ impl Grow for Stage {
         Ok(Growth { nodes, ports })
     }
 
-    fn may_yield(&self, name: &str) -> bool {
-        let begins = |own: &str| {
-            let whole = self.name(own, "");
-            let open = whole.as_str().trim_end_matches(']');
-            name == own
-                || name == whole.as_str()
-                || name.strip_prefix(open).is_some_and(|rest| rest.starts_with(','))
-        };
-        NAMES.into_iter().any(begins)
+    fn yields(&self) -> Vec<NodeId> {
+        yields(&self.template.id)
     }
 
     fn reads(&self) -> Vec<NodeId> {
@@ -209,8 +210,8 @@ impl Grow for Stage {
         inputs.map(|source| source.node().clone()).collect()
     }
 
-    fn about(&self, _: &NodeId) -> Option<String> {
-        self.about.clone()
+    fn isolates(&self) -> Option<&'static str> {
+        Some(axes::FOLD)
     }
 }
 
@@ -286,8 +287,9 @@ mod tests {
 
         /// The names of what each rung yields, and the choice.
         fn grown(&self, search: &Arc<Search>) -> (Vec<Vec<String>>, choose::Params) {
-            let template = plain_node(&trial::DEFINITION, "tune[variant=a,fold=1]", serde_json::json!({}));
-            let mut grower = Stage::first(search, template, Some("fold=1".into())).into_node();
+            let mut template = plain_node(&trial::DEFINITION, "tune", serde_json::json!({}));
+            template.id = template.id.with(axes::VARIANT, "a").with(axes::FOLD, 1_u32);
+            let mut grower = Stage::first(search, template).into_node();
             let (mut known, mut rungs): (Vec<Node>, Vec<Vec<String>>) = Default::default();
             loop {
                 let Work::Grow(rule) = &grower.work else { panic!("{} does not grow", grower.id) };
@@ -296,8 +298,10 @@ mod tests {
                     self.history(node.unwrap_or_else(|| panic!("{} reads {}", grower.id, source.node())))
                 });
                 let growth = rule.grow(&[looked_at.collect()]).unwrap();
-                assert!(growth.nodes.iter().all(|node| rule.may_yield(node.id.as_str())));
-                assert!(growth.nodes.iter().all(|node| rule.about(&node.id) == Some("fold=1".into())));
+                let may_yield = |node: &Node| rule.yields().iter().any(|id| id.matches(node.id.as_str()));
+                assert!(growth.nodes.iter().all(may_yield));
+                let is_isolated = |node: &Node| node.id.number(rule.isolates().unwrap()) == Some(1);
+                assert!(growth.nodes.iter().all(is_isolated));
                 let (last, trials) = growth.nodes.split_last().unwrap();
                 rungs.push(trials.iter().map(|node| node.id.to_string()).collect());
                 known.extend(trials.iter().cloned());
