@@ -83,7 +83,7 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     let mut audits = Audits { version: 1, variants: Vec::new(), fits: Vec::new() };
     let mut parted: BTreeMap<NodeId, Parted> = BTreeMap::new();
     for variant in &context.experiment.variants {
-        let at = walk.graph().position(&variant.examples);
+        let at = walk.graph().find(&variant.examples);
         let Some(State::Done { record: Some(record), .. }) = at.map(|at| &walk.states()[at]) else {
             return Err(Stop::failed("error: the examples could not be had"));
         };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use affekt_config::Diagnostics;
 use affekt_corpus::SyntheticDialogues;
 use affekt_encoders::Hub;
-use affekt_graph::{LastRun, NodeId, Object, State, Store, Walk, hash_bytes};
+use affekt_graph::{LastRun, NodeIndex, Object, State, Store, Walk, hash_bytes};
 use affekt_ops::encoder::EncoderPlaces;
 use affekt_ops::{CorpusFolder, HostOps};
 use affekt_pipeline::{Compiled, Environment, Synthetic, compile};
@@ -169,13 +169,13 @@ impl ExperimentContext {
 
 impl Viewed<'_> {
     /// The position of the node that the user names.
-    pub fn position(&self, name: &str) -> Result<usize, Stop> {
-        let position = self.walk.graph().position(&NodeId::from(name));
+    pub fn position(&self, name: &str) -> Result<NodeIndex, Stop> {
+        let position = self.walk.graph().find(name);
         position.ok_or_else(|| unknown_node(name, &self.walk))
     }
 
     /// A finished node's output.
-    pub fn finished(&self, at: usize, output: &str) -> Option<Object> {
+    pub fn finished(&self, at: NodeIndex, output: &str) -> Option<Object> {
         let State::Done { record: Some(record), .. } = &self.walk.states()[at] else { return None };
         self.walk.store().object(record.output(output)?.digest).ok()
     }
@@ -183,21 +183,22 @@ impl Viewed<'_> {
 
 /// Whether there are nodes of this name, in full or without the bracket.
 pub fn is_there(name: &str, walk: &Walk<'_>) -> bool {
-    walk.graph().nodes().iter().any(|node| node.id.as_str() == name || node.id.name() == name)
+    walk.graph().nodes().values().any(|node| node.id.as_str() == name || node.id.name() == name)
 }
 
 /// Whether there may be such nodes once more is known.
 fn may_come(name: &str, walk: &Walk<'_>) -> bool {
-    (0..walk.states().len()).any(|at| walk.may_yield(at, name))
+    walk.states().indices().any(|at| walk.may_yield(at, name))
 }
 
 /// What is said of a node that is not there, or not yet.
 pub fn unknown_node(name: &str, walk: &Walk<'_>) -> Stop {
     let nodes = walk.graph().nodes();
-    for (at, state) in walk.states().iter().enumerate() {
+    for (at, state) in walk.states().iter() {
         if let State::Waiting { on } = state
             && walk.may_yield(at, name)
         {
+            let on = &nodes[*on].id;
             return Stop::wrong(format!(
                 "error: whether there is a node `{name}` is not known yet: `{}` awaits `{on}`\n\
                  hint: run the experiment, or `--only {on}` of it, and ask again",
@@ -206,7 +207,7 @@ pub fn unknown_node(name: &str, walk: &Walk<'_>) -> Stop {
         }
     }
     // What a step a fold has become is found under the names of its nodes.
-    let is_whole = |at: &usize| !nodes[*at].id.as_str().contains('*');
+    let is_whole = |at: &NodeIndex| !nodes[*at].id.is_pattern();
     let ids: Vec<&str> = walk.order().into_iter().filter(is_whole).map(|at| nodes[at].id.as_str()).collect();
     let near = affekt_config::nearest(name, ids.iter().copied());
     let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));

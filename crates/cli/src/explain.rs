@@ -1,6 +1,6 @@
 //! `explain`: what a node's key is made of, and what changed since the last run.
 
-use affekt_graph::{Change, Part, State, changes};
+use affekt_graph::{Change, KeyPart, State, changes};
 use serde::Serialize;
 
 use crate::context::{ExperimentArguments, ExperimentContext, print_json};
@@ -25,7 +25,7 @@ struct Explanation {
     id: String,
     state: &'static str,
     key: Option<String>,
-    parts: Vec<Part>,
+    parts: Vec<KeyPart>,
     /// `None` where the last run did not have this node.
     changed: Option<Vec<Change>>,
     awaits: Option<String>,
@@ -38,7 +38,7 @@ pub fn explain(arguments: &Arguments) -> Result<Exit, Stop> {
     let at = viewed.position(&arguments.node)?;
     let (node, state) = (&viewed.walk.graph().nodes()[at], &viewed.walk.states()[at]);
     let parts = viewed.walk.parts(at);
-    let changed = match (&parts, viewed.last.nodes.get(&node.id)) {
+    let changed = match (&parts, viewed.last.row(&node.id)) {
         (Some(parts), Some(last)) if !last.parts.is_empty() => Some(changes(&last.parts, parts)),
         _ => None,
     };
@@ -50,7 +50,7 @@ pub fn explain(arguments: &Arguments) -> Result<Exit, Stop> {
         parts: parts.unwrap_or_default(),
         changed,
         awaits: match state {
-            State::Waiting { on } => Some(on.to_string()),
+            State::Waiting { on } => Some(viewed.walk.graph().nodes()[*on].id.to_string()),
             _ => None,
         },
     };

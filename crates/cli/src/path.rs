@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use affekt_graph::{Node, OutputRef, Work, hash_bytes};
+use affekt_graph::{Node, NodeIndex, Work, hash_bytes};
 
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed};
 use crate::exit::{Exit, Stop, error};
@@ -32,9 +32,10 @@ pub fn path(arguments: &Arguments) -> Result<Exit, Stop> {
         let outputs = affekt_config::list_names(&node.outputs);
         return Err(Stop::wrong(format!("error: `{name}` has no output `{output}`\nhint: it has {outputs}")));
     }
-    let path = match (&node.work, viewed.walk.growth(at)) {
-        (Work::Grow(_), Some(growth)) if name.contains('*') => {
-            let ids: Vec<&str> = growth.nodes.iter().map(|node| node.id.as_str()).collect();
+    let path = match (&node.work, viewed.walk.yielded(at)) {
+        (Work::Grow(_), Some(yielded)) if node.id.is_pattern() => {
+            let nodes = viewed.walk.graph().nodes();
+            let ids: Vec<&str> = yielded.iter().map(|at| nodes[*at].id.as_str()).collect();
             let shown = affekt_config::list_names(&ids);
             return Err(Stop::wrong(format!("error: `{name}` is many nodes\nhint: ask for one of {shown}")));
         }
@@ -62,10 +63,7 @@ fn shards(
     node: &Node,
     output: &str,
 ) -> Result<Option<PathBuf>, Stop> {
-    let shard = |of: &OutputRef| {
-        let shard = viewed.finished(viewed.walk.graph().position(&of.node)?, &of.output)?;
-        shard.path().canonicalize().ok()
-    };
+    let shard = |(at, output): &(NodeIndex, &str)| viewed.finished(*at, output)?.path().canonicalize().ok();
     let outputs = viewed.walk.outputs(&node.source(output)).unwrap_or_default();
     let shards: Option<Vec<PathBuf>> = outputs.iter().map(shard).collect();
     let Some(shards) = shards.filter(|shards| !shards.is_empty()) else { return Ok(None) };

@@ -16,7 +16,7 @@ pub fn of_each_class(finished: &Finished<'_>, examples: &[Example], task: &Task)
     let Task::Classes(classes) = task else { return Vec::new() };
     let mut tables: Vec<Pictures> = Vec::new();
     let mut drawn_by: Option<&Node> = None;
-    for (node, state) in finished.walk.graph().nodes().iter().zip(finished.walk.states()) {
+    for (node, state) in finished.walk.graph().nodes().values().zip(finished.walk.states().values()) {
         let is_picture = node.op == affekt_ops::picture::DEFINITION.name;
         let is_alike = drawn_by.is_none_or(|other| other.params == node.params);
         if is_picture && is_alike && matches!(state, State::Done { record: Some(_), .. }) {

@@ -1,12 +1,12 @@
 //! `plan`: every node, its state and why, and how long it is likely to take.
 
-use affekt_graph::{State, Work, changes};
+use affekt_graph::{NodeIndex, State, Work, changes};
 use serde::Serialize;
 
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed, print_json};
 use crate::exit::{Exit, Stop};
 use crate::out::out;
-use crate::timing::{Estimates, Expected};
+use crate::timing::{Estimates, Expected, Signatures};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -50,7 +50,8 @@ pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
     let context = ExperimentContext::open(&arguments.experiment)?;
     let viewed = context.view(arguments.only.as_deref())?;
     let timings = context.timings();
-    let estimates = Estimates::new(&viewed.walk, &viewed.last, &timings);
+    let signatures = Signatures::new(&context);
+    let estimates = Estimates::new(&viewed.walk, &viewed.last, &timings, &signatures);
     let rows = viewed.walk.order().into_iter().filter_map(|at| row(&viewed, &estimates, at));
     let rows: Vec<Row> = rows.collect();
     let problems: Vec<String> = rows
@@ -74,13 +75,13 @@ pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
     })
 }
 
-fn row(viewed: &Viewed<'_>, estimates: &Estimates<'_>, at: usize) -> Option<Row> {
+fn row(viewed: &Viewed<'_>, estimates: &Estimates<'_>, at: NodeIndex) -> Option<Row> {
     let (node, state) = (&viewed.walk.graph().nodes()[at], &viewed.walk.states()[at]);
     if matches!(state, State::Skipped) {
         return None;
     }
     let (reason, key) = match state {
-        State::Waiting { on } => (format!("awaits `{on}`"), None),
+        State::Waiting { on } => (format!("awaits `{}`", viewed.walk.graph().nodes()[*on].id), None),
         State::Ready { key, reason } => (why(viewed, at).unwrap_or_else(|| reason.clone()), *key),
         State::Done { record, .. } => (String::new(), record.as_ref().map(|record| record.key)),
         State::Failed { failure } => (failure.to_string(), None),
@@ -99,8 +100,8 @@ fn row(viewed: &Viewed<'_>, estimates: &Estimates<'_>, at: usize) -> Option<Row>
 }
 
 /// Why a node must run, where the last run knew another key for it.
-fn why(viewed: &Viewed<'_>, at: usize) -> Option<String> {
-    let before = viewed.last.nodes.get(&viewed.walk.graph().nodes()[at].id)?;
+fn why(viewed: &Viewed<'_>, at: NodeIndex) -> Option<String> {
+    let before = viewed.last.row(&viewed.walk.graph().nodes()[at].id)?;
     let changed = changes(&before.parts, &viewed.walk.parts(at)?);
     let first = changed.first()?;
     let show = |value: &Option<String>| match value {

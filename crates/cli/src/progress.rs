@@ -8,18 +8,21 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use affekt_graph::{
-    Event, Failure, Journal, LastRun, Node, NodeId, NodeRow, Observer, Outcome, Part, Record, Row, State,
-    Walk, Work,
+    Event, Failure, Journal, JournalRow, KeyPart, LastRun, Node, NodeId, NodeIndex, NodeRow, Observer,
+    Outcome, Record, State, Walk, Work,
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::context::ExperimentContext;
 use crate::exit::{Stop, error};
 use crate::run_folder::RunFolder;
-use crate::timing::{CostSignature, Estimates, Timings, Watch};
+use crate::timing::{CostSignature, Estimates, Signatures, Timings, Watch};
 
 /// Elsewhere than on a terminal, how often a busy node is reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How often it is estimated how long the rest takes.
+const ESTIMATE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a run came to.
 pub struct Summary {
@@ -38,8 +41,13 @@ pub struct ProgressReporter {
     error: Option<std::io::Error>,
     last: LastRun,
     timings: Timings,
-    /// The cost signatures of nodes in workers.
-    signatures: BTreeMap<NodeId, CostSignature>,
+    signatures: Signatures,
+    /// The cost signatures of nodes that may run, in workers.
+    signature_of: BTreeMap<NodeId, CostSignature>,
+    /// How many nodes the walk has, and how many of them are to have a result.
+    known: (usize, usize),
+    /// When it was last estimated how long the rest takes.
+    estimated: Option<Instant>,
     started: Instant,
     bars: MultiProgress,
     total: ProgressBar,
@@ -68,8 +76,8 @@ impl ProgressReporter {
             Journal::open(&path).map_err(|cause| error("failed to begin the journal", &cause))?;
         let command = std::env::args().collect();
         let experiment = context.experiment.name.clone();
-        let begun = Row::RunStarted { version: 1, experiment, command };
-        journal.write(&begun).map_err(|cause| error("failed to write the journal", &cause))?;
+        let begun = JournalRow::RunStarted { version: 1, experiment, command };
+        journal.write(&[begun]).map_err(|cause| error("failed to write the journal", &cause))?;
         let bars = MultiProgress::new();
         let total = bars.add(ProgressBar::new(0));
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} nodes  {msg}") {
@@ -80,7 +88,10 @@ impl ProgressReporter {
             error: None,
             last,
             timings: context.timings(),
-            signatures: BTreeMap::new(),
+            signatures: Signatures::new(context),
+            signature_of: BTreeMap::new(),
+            known: (0, 0),
+            estimated: None,
             started: Instant::now(),
             bars,
             total,
@@ -106,7 +117,7 @@ impl ProgressReporter {
             Outcome::Failed => "failed",
             Outcome::Interrupted => "interrupted",
         };
-        self.write(&Row::RunFinished { outcome: outcome.into(), seconds });
+        self.write(&[JournalRow::RunFinished { outcome: outcome.into(), seconds }]);
         if let Some(cause) = self.error {
             return Err(error("failed to write the journal", &cause));
         }
@@ -121,59 +132,66 @@ impl ProgressReporter {
         })
     }
 
-    fn write(&mut self, row: &Row) {
-        if let Err(cause) = self.journal.write(row) {
+    fn write(&mut self, rows: &[JournalRow]) {
+        if let Err(cause) = self.journal.write(rows) {
             self.error.get_or_insert(cause);
         }
     }
 
-    /// Writes rows for nodes that were done before anything ran, and tells how much is left.
-    fn walked(&mut self, walk: &Walk<'_>) {
-        let estimates = Estimates::new(walk, &self.last, &self.timings);
-        let is_first = self.signatures.is_empty();
-        if is_first && let Some(expected) = estimates.expected().filter(|expected| expected.trainings > 0) {
-            eprintln!("{}", expected.line());
-        }
-        let mut left = 0.0;
-        let mut known = 0;
+    /// Writes rows for nodes that were done before anything ran, and estimates how much is left.
+    fn walked(&mut self, walk: &Walk<'_>, changed: &[NodeIndex]) {
+        let (nodes, states) = (walk.graph().nodes(), walk.states());
+        let has_result = |node: &Node| !matches!(node.work, Work::Grow(_));
+        let new = nodes.values().skip(self.known.0).filter(|node| has_result(node)).count();
+        self.known = (nodes.len(), self.known.1 + new);
         let mut rows = Vec::new();
-        for (at, (node, state)) in walk.graph().nodes().iter().zip(walk.states()).enumerate() {
-            if matches!((&node.work, state), (Work::Grow(_), State::Waiting { .. })) {
-                left += estimates.seconds(at).unwrap_or(0.0);
-            }
-            if matches!(node.work, Work::Grow(_)) || matches!(state, State::Skipped) {
-                continue;
-            }
-            known += 1;
-            if self.reported.contains_key(&node.id) {
-                continue;
-            }
-            match state {
-                State::Done { record: Some(record), ran: false } => {
-                    let parts = walk.parts(at).unwrap_or_default();
-                    rows.push(node_row(node, "cached", Some(record), parts));
+        for at in changed {
+            let node = &nodes[*at];
+            match &states[*at] {
+                State::Skipped if has_result(node) => self.known.1 -= 1,
+                State::Done { record: Some(record), ran: false } if !self.reported.contains_key(&node.id) => {
+                    self.reported.insert(node.id.clone(), "cached");
+                    self.by_op.entry(node.op.clone()).or_default().1 += 1;
+                    let parts = walk.parts(*at).unwrap_or_default();
+                    rows.push(JournalRow::Node(node_row(node, "cached", Some(record), parts)));
                 }
-                State::Ready { .. } | State::Running { .. } | State::Waiting { .. } => {
-                    left += estimates.seconds(at).unwrap_or(0.0);
+                State::Ready { .. } => {
+                    let signature = self.signatures.of(walk, *at);
+                    self.signature_of.extend(signature.map(|signature| (node.id.clone(), signature)));
                 }
                 _ => {}
             }
         }
-        self.signatures = estimates.signatures();
-        for row in rows {
-            self.reported.insert(row.id.clone(), "cached");
-            self.by_op.entry(row.op.clone()).or_default().1 += 1;
-            self.write(&Row::Node(row));
-        }
-        self.total.set_length(known);
+        self.write(&rows);
+        self.total.set_length(self.known.1 as u64);
         self.total.set_position(self.reported.len() as u64);
+        self.estimate(walk);
+    }
+
+    /// Estimates how long the rest takes, unless that was done a moment ago: it looks at all nodes.
+    fn estimate(&mut self, walk: &Walk<'_>) {
+        if self.estimated.is_some_and(|estimated| estimated.elapsed() < ESTIMATE_INTERVAL) {
+            return;
+        }
+        let estimates = Estimates::new(walk, &self.last, &self.timings, &self.signatures);
+        if self.estimated.is_none()
+            && let Some(expected) = estimates.expected().filter(|expected| expected.trainings > 0)
+        {
+            eprintln!("{}", expected.line());
+        }
+        let is_left = |state: &State| {
+            matches!(state, State::Ready { .. } | State::Running { .. } | State::Waiting { .. })
+        };
+        let left = walk.states().iter().filter(|(_, state)| is_left(state));
+        let left: f64 = left.filter_map(|(at, _)| estimates.seconds(at)).sum();
         if left > 1.0 {
             let left = Duration::from_secs_f64(left / self.cores);
             self.total.set_message(format!("about {} left", indicatif::HumanDuration(left)));
         }
+        self.estimated = Some(Instant::now());
     }
 
-    fn finished(&mut self, node: &Node, record: &Record, ran: bool, parts: &[Part]) {
+    fn finished(&mut self, node: &Node, record: &Record, ran: bool, parts: &[KeyPart]) {
         let state = if ran { "ran" } else { "cached" };
         self.reported.insert(node.id.clone(), state);
         let op = self.by_op.entry(node.op.clone()).or_default();
@@ -185,7 +203,7 @@ impl ProgressReporter {
         }
         let (done, total) = (self.reported.len(), self.total.length().unwrap_or(0));
         self.line(&format!("[{done}/{total}] {} {state} in {:.2} s", node.id, record.seconds));
-        self.write(&Row::Node(node_row(node, state, Some(record), parts.to_vec())));
+        self.write(&[JournalRow::Node(node_row(node, state, Some(record), parts.to_vec()))]);
         if let Some(busy) = self.clear(&node.id).filter(|_| ran) {
             self.remember(&busy, Some(record));
         }
@@ -210,7 +228,7 @@ impl ProgressReporter {
     }
 
     fn remember(&mut self, busy: &Busy, record: Option<&Record>) {
-        if let Some(signature) = self.signatures.get(&busy.node.id) {
+        if let Some(signature) = self.signature_of.get(&busy.node.id) {
             self.timings.remember(&busy.node, *signature, &busy.watch, record);
         }
     }
@@ -240,12 +258,12 @@ impl ProgressReporter {
 impl Observer for ProgressReporter {
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Walked(walk) => self.walked(walk),
-            Event::Grown(id) => self.write(&Row::Grown { id: id.clone() }),
+            Event::Walked { walk, changed } => self.walked(walk, changed),
+            Event::Grown(id) => self.write(&[JournalRow::Grown { id: id.to_string() }]),
             Event::Started(node) => {
                 let (bar, reported, watch) = (None, Instant::now(), Watch::default());
                 self.busy.insert(node.id.clone(), Busy { node: node.clone(), bar, reported, watch });
-                self.write(&Row::Started { id: node.id.clone() });
+                self.write(&[JournalRow::Started { id: node.id.to_string() }]);
             }
             Event::Progress { node, done, total, note } => self.progress(node, done, total, note),
             Event::Finished { node, record, ran, parts } => self.finished(node, record, ran, parts),
@@ -255,19 +273,22 @@ impl Observer for ProgressReporter {
                 self.reported.insert(node.id.clone(), "failed");
                 let mut row = node_row(node, "failed", None, parts.to_vec());
                 row.failure = Some(failure.to_string());
-                self.write(&Row::Node(row));
+                self.write(&[JournalRow::Node(row)]);
                 self.failures.push((node.id.clone(), failure.clone()));
             }
         }
     }
 }
 
-fn node_row(node: &Node, state: &str, record: Option<&Record>, parts: Vec<Part>) -> NodeRow {
+fn node_row(node: &Node, state: &str, record: Option<&Record>, parts: Vec<KeyPart>) -> NodeRow {
     NodeRow {
-        id: node.id.clone(),
+        id: node.id.to_string(),
         op: node.op.clone(),
         state: state.to_owned(),
-        key: (!parts.is_empty()).then(|| affekt_graph::Key::of(&parts)),
+        key: match record {
+            Some(record) => Some(record.key),
+            None => (!parts.is_empty()).then(|| affekt_graph::Key::of(&parts)),
+        },
         seconds: record.map(|record| record.seconds),
         parts,
         outputs: record.map(|record| record.outputs.clone()).unwrap_or_default(),

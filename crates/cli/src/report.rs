@@ -79,7 +79,7 @@ fn sweep(finished: &Finished<'_>, variants: &[page::Variant]) -> Option<page::Sw
 
 /// What was searched for in each fold, where a variant is tuned.
 fn tunings(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Result<Vec<page::Tuning>, Stop> {
-    let choices = variant.choices(finished.walk.graph()).into_iter();
+    let choices = variant.choices(finished.walk).into_iter();
     let read = |(fold, node)| Ok(page::Tuning { fold, trials: finished.json(&node, "trials")? });
     choices.map(read).collect()
 }
@@ -106,7 +106,7 @@ fn variant(
     let parted = finished.table(&variant.folds, "folds", folds::read)?;
     let audit: Audit = finished.json(&variant.folds, "audit")?;
     let mut histories = Vec::new();
-    let trainings = variant.trainings(finished.walk.graph());
+    let trainings = variant.trainings(finished.walk);
     for training in &trainings {
         let epochs = finished.table(&training.node, "history", history::read)?;
         histories.push(page::History { fold: training.fold, seed: training.seed, epochs });
@@ -410,7 +410,7 @@ fn uneven(sessions: &BTreeMap<String, Count>) -> Option<String> {
 /// What the networks were trained on: as their own records say, which may be an earlier run's.
 fn provenance(finished: &Finished<'_>) -> Vec<(String, String)> {
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (node, state) in finished.walk.graph().nodes().iter().zip(finished.walk.states()) {
+    for (node, state) in finished.walk.graph().nodes().values().zip(finished.walk.states().values()) {
         let affekt_graph::State::Done { record: Some(record), .. } = state else { continue };
         for (name, value) in record.provenance.iter().chain(&node.numerics) {
             values.entry(name.clone()).or_default().insert(value.clone());

@@ -14,7 +14,7 @@ use crate::progress::{FailureCollector, ProgressReporter, Summary};
 use crate::run_folder::RunFolder;
 use crate::worker;
 
-/// After how long without a sign of life a node in a worker is taken for hung. One batch of the slowest network
+/// After how long without progress a node in a worker is taken for hung and killed. One batch of the slowest network
 /// on the slowest machine takes far less.
 const SILENCE: Duration = Duration::from_secs(900);
 
@@ -121,7 +121,7 @@ fn report_the_rest(
     summary: &Summary,
 ) -> Result<(), Stop> {
     let is_done = |node: &NodeId| {
-        let state = walk.graph().position(node).map(|at| &walk.states()[at]);
+        let state = walk.graph().find(node).map(|at| &walk.states()[at]);
         matches!(state, Some(State::Done { .. }))
     };
     let (done, failed): (Vec<_>, Vec<_>) = context

@@ -130,7 +130,7 @@ impl RunFolder {
     fn write_submissions(&self, finished: &Finished<'_>) -> Result<(), Stop> {
         let definition = &affekt_ops::submission::DEFINITION;
         let folder = self.path.join("submissions");
-        for node in finished.walk.graph().nodes().iter().filter(|node| node.op == definition.name) {
+        for node in finished.walk.graph().nodes().values().filter(|node| node.op == definition.name) {
             let object = finished.object(&node.id, definition.outputs[0].name)?;
             fs::create_dir_all(&folder)
                 .and_then(|()| fs::copy(object.path(), folder.join(format!("{}.csv", node.id))))
@@ -176,7 +176,7 @@ impl Finished<'_> {
 
     /// The stored object of an output.
     pub fn object(&self, node: &NodeId, output: &str) -> Result<affekt_graph::Object, Stop> {
-        let state = self.walk.graph().position(node).map(|at| &self.walk.states()[at]);
+        let state = self.walk.graph().find(node).map(|at| &self.walk.states()[at]);
         let Some(State::Done { record: Some(record), .. }) = state else {
             return Err(Stop::failed(format!("error: node `{node}` has no result")));
         };

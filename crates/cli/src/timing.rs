@@ -6,6 +6,7 @@
 //! nodes with the same parameters, whatever the seed, the fold, the number of steps and parameters without a cost. Nothing
 //! of this is in a key.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use affekt_domain::Digest;
-use affekt_graph::{LastRun, Node, NodeId, Place, Record, State, Walk, Work, hash_bytes};
+use affekt_graph::{LastRun, Node, NodeIndex, Place, Record, State, Walk, Work, hash_bytes};
 use affekt_pipeline::CorpusUse;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,7 +60,6 @@ pub struct Timings {
     path: PathBuf,
     /// The name of the device that workers compute on.
     device: String,
-    corpora: BTreeMap<String, CorpusUse>,
     known: HashMap<CostSignature, Vec<Timing>>,
 }
 
@@ -127,7 +127,7 @@ impl Timings {
         for line in lines.filter(|line| line.device == device) {
             known.entry(line.signature).or_default().push(line.timing);
         }
-        Self { path, device, corpora: context.experiment.corpora.clone(), known }
+        Self { path, device, known }
     }
 
     /// Estimates the seconds of a node in a worker: the median of the latest comparable ones.
@@ -163,12 +163,6 @@ impl Timings {
         let file = OpenOptions::new().create(true).append(true).open(&self.path);
         let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
     }
-
-    fn signatures(&self, walk: &Walk<'_>) -> BTreeMap<NodeId, CostSignature> {
-        let mut signatures = Signatures::new(walk, &self.corpora);
-        let nodes = walk.graph().nodes().iter().enumerate().filter(|(_, node)| node.place == Place::Worker);
-        nodes.map(|(at, node)| (node.id.clone(), signatures.of(at))).collect()
-    }
 }
 
 /// Returns the name of the device, as its driver has it.
@@ -185,41 +179,39 @@ fn device_name(device: Device, machine: &BTreeMap<String, String>) -> String {
     }
 }
 
-/// Computes cost signatures, each once.
-struct Signatures<'w> {
-    walk: &'w Walk<'w>,
-    corpora: &'w BTreeMap<String, CorpusUse>,
-    /// The growing node that yielded a node, by position.
-    growers: HashMap<usize, usize>,
-    known: HashMap<usize, CostSignature>,
+/// The cost signatures of the nodes of a walk, each computed when it is first asked for.
+pub struct Signatures {
+    corpora: BTreeMap<String, CorpusUse>,
+    known: RefCell<HashMap<NodeIndex, CostSignature>>,
 }
 
-impl<'w> Signatures<'w> {
-    fn new(walk: &'w Walk<'w>, corpora: &'w BTreeMap<String, CorpusUse>) -> Self {
-        let mut growers = HashMap::new();
-        for at in 0..walk.states().len() {
-            let yielded = walk.growth(at).into_iter().flat_map(|growth| &growth.nodes);
-            growers.extend(yielded.filter_map(|node| Some((walk.graph().position(&node.id)?, at))));
-        }
-        Self { walk, corpora, growers, known: HashMap::new() }
+impl Signatures {
+    /// Begins with none, for a walk of this experiment.
+    pub fn new(context: &ExperimentContext) -> Self {
+        Self { corpora: context.experiment.corpora.clone(), known: RefCell::default() }
     }
 
-    /// Returns the signature of a node: a hash of its op, parameters and device, and of the signatures above it. All nodes
-    /// that one growing node yielded share its signature.
-    fn of(&mut self, at: usize) -> CostSignature {
-        let at = self.growers.get(&at).copied().unwrap_or(at);
-        if let Some(known) = self.known.get(&at) {
+    /// Returns the signature of a node in a worker: a hash of its op, parameters and device, and of the signatures above it.
+    /// All nodes that one growing node yielded share its signature.
+    pub fn of(&self, walk: &Walk<'_>, at: NodeIndex) -> Option<CostSignature> {
+        (walk.graph().nodes()[at].place == Place::Worker).then(|| self.of_any(walk, at))
+    }
+
+    fn of_any(&self, walk: &Walk<'_>, at: NodeIndex) -> CostSignature {
+        let at = walk.yielded_by(at).unwrap_or(at);
+        if let Some(known) = self.known.borrow().get(&at) {
             return *known;
         }
-        let graph = self.walk.graph();
+        let graph = walk.graph();
         let node = &graph.nodes()[at];
-        let mut reads: Vec<NodeId> =
-            node.inputs.iter().flat_map(|input| &input.from).map(|from| from.node().clone()).collect();
+        let mut above = graph.sources(at).to_vec();
         if let Work::Grow(rule) = &node.work {
-            reads.extend(rule.reads());
+            above.extend(rule.reads().iter().filter_map(|id| graph.find(id)));
         }
-        let above = reads.iter().filter_map(|id| graph.position(id)).collect::<Vec<_>>();
-        let mut above: Vec<String> = above.into_iter().map(|at| self.of(at).0.to_string()).collect();
+        above.sort();
+        above.dedup();
+        let mut above: Vec<String> =
+            above.into_iter().map(|at| self.of_any(walk, at).0.to_string()).collect();
         above.sort();
         above.dedup();
         // A synthetic corpus has another size than the corpus.
@@ -227,7 +219,7 @@ impl<'w> Signatures<'w> {
         let synthetic = corpus.and_then(|corpus| corpus.synthetic.as_ref()).map(|made| format!("{made:?}"));
         let own = json!([node.op, without_free_parameters(&node.params), node.numerics, synthetic, above]);
         let signature = CostSignature(hash_bytes(own.to_string().as_bytes()));
-        self.known.insert(at, signature);
+        self.known.borrow_mut().insert(at, signature);
         signature
     }
 }
@@ -309,39 +301,40 @@ pub struct Estimates<'w> {
     walk: &'w Walk<'w>,
     last: &'w LastRun,
     timings: &'w Timings,
-    signatures: BTreeMap<NodeId, CostSignature>,
+    signatures: &'w Signatures,
 }
 
 impl<'w> Estimates<'w> {
     /// Prepares estimates from the stored timings and the last run.
-    pub fn new(walk: &'w Walk<'w>, last: &'w LastRun, timings: &'w Timings) -> Self {
-        Self { walk, last, timings, signatures: timings.signatures(walk) }
-    }
-
-    /// Returns the cost signatures of the nodes in workers.
-    pub fn signatures(self) -> BTreeMap<NodeId, CostSignature> {
-        self.signatures
+    pub fn new(
+        walk: &'w Walk<'w>,
+        last: &'w LastRun,
+        timings: &'w Timings,
+        signatures: &'w Signatures,
+    ) -> Self {
+        Self { walk, last, timings, signatures }
     }
 
     /// Estimates the seconds of a node from comparable ones. Where there is none, from the same node in the last run, else
     /// from the mean of its op; not for a training, whose network may be another. A node that has yet to grow takes as long
     /// as all that it yielded last time.
-    pub fn seconds(&self, at: usize) -> Option<f64> {
+    pub fn seconds(&self, at: NodeIndex) -> Option<f64> {
         let node = &self.walk.graph().nodes()[at];
         let requested = steps(node);
-        let has_to_grow =
-            matches!((&node.work, &self.walk.states()[at]), (Work::Grow(_), State::Waiting { .. }));
-        let yielded = || self.last.nodes.values().filter(|row| self.walk.may_yield(at, row.id.as_str()));
-        if let Some(each) =
-            self.signatures.get(&node.id).and_then(|signature| self.timings.estimate(*signature, requested))
-        {
-            let nodes = if has_to_grow { yielded().count() } else { 1 };
+        let has_to_grow = match (&node.work, &self.walk.states()[at]) {
+            (Work::Grow(rule), State::Waiting { .. }) => Some(rule.yields()),
+            _ => None,
+        };
+        let yielded = has_to_grow.as_ref().map(|ids| self.last.took(ids).collect::<Vec<Option<f64>>>());
+        let signature = self.signatures.of(self.walk, at);
+        if let Some(each) = signature.and_then(|signature| self.timings.estimate(signature, requested)) {
+            let nodes = yielded.map_or(1, |yielded| yielded.len());
             return (nodes > 0).then_some(each * nodes as f64);
         }
         if requested.is_some() {
             return None;
         }
-        let took: Vec<f64> = yielded().filter_map(|row| row.seconds).collect();
+        let took: Vec<f64> = yielded.into_iter().flatten().flatten().collect();
         if took.is_empty() { self.last.estimate(&node.id, &node.op) } else { Some(took.iter().sum()) }
     }
 
@@ -350,7 +343,7 @@ impl<'w> Estimates<'w> {
         let on = self.timings.device.clone();
         let mut expected = Expected { gpu_hours: 0.0, core_hours: 0.0, trainings: 0, measured: 0, on };
         let mut is_left = false;
-        for (at, (node, state)) in self.walk.graph().nodes().iter().zip(self.walk.states()).enumerate() {
+        for ((at, node), state) in self.walk.graph().nodes().iter().zip(self.walk.states().values()) {
             if matches!(state, State::Done { .. } | State::Skipped | State::Failed { .. }) {
                 continue;
             }

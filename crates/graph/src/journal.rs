@@ -92,19 +92,11 @@ impl Journal {
         Ok(Self { file: OpenOptions::new().create(true).append(true).open(path)? })
     }
 
-    /// Adds a line.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn write(&mut self, row: &JournalRow) -> io::Result<()> {
-        self.write_all(std::iter::once(row))
-    }
-
-    /// Adds lines, all at once.
+    /// Adds rows, all in one write.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = &'r JournalRow>) -> io::Result<()> {
+    pub fn write(&mut self, rows: &[JournalRow]) -> io::Result<()> {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
         let mut lines = Vec::new();
         for row in rows {

@@ -6,7 +6,7 @@ use std::fs;
 /// Instruction sets that numeric libraries choose their kernels by.
 const KERNEL_SETS: [&str; 5] = ["sse4_2", "avx", "avx2", "fma", "avx512f"];
 
-/// The processor, the instruction sets that decide which kernels run, and the GPUs that the driver names.
+/// Names the processor, the instruction sets that decide which kernels run, and the GPUs that the driver names.
 #[must_use]
 pub fn machine() -> BTreeMap<String, String> {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -129,7 +129,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The failure of a node that reads from `node`, which failed like this.
+    /// Makes the failure of a node that reads from `node`, which failed like this.
     pub(crate) fn below(&self, node: &NodeId) -> Self {
         match self {
             Self::Above { cause } => Self::Above { cause: cause.clone() },
@@ -205,7 +205,7 @@ impl Job {
     }
 }
 
-/// The job of a node whose inputs are known.
+/// Makes the job of a node whose inputs are known.
 pub(crate) fn job(node: &Node, inputs: Vec<Port>, folder: &Path, state: Option<PathBuf>) -> Job {
     Job {
         node: node.id.to_string(),

@@ -133,7 +133,7 @@ impl<'a> Pool<'a> {
             Ok(Reply::Hello(hello)) if hello.protocol == PROTOCOL => hello,
             Ok(Reply::Hello(hello)) => {
                 return Err(crashed(&format!(
-                    "the worker speaks protocol {}, the runner {PROTOCOL}: build both from one source",
+                    "protocol error: the worker has version {}, the runner {PROTOCOL}; build both from one source",
                     hello.protocol
                 )));
             }
@@ -157,7 +157,7 @@ impl Worker {
         match self.hello.ops.get(&job.op) {
             Some(version) if *version == job.version => Ok(()),
             found => Err(crashed(&format!(
-                "the worker has op `{}` in version {found:?}, the plan wants {}: build both from one source",
+                "the worker has op `{}` in version {found:?}, the plan asks for {}; build both from one source",
                 job.op, job.version
             ))),
         }

@@ -45,11 +45,11 @@ pub enum Reply {
     Hello(Hello),
     /// Progress; also shows that the worker is not hung.
     Progress {
-        /// How much is done.
+        /// How many steps are done.
         done: u64,
-        /// Of how much.
+        /// Of how many.
         total: u64,
-        /// What it is about.
+        /// What is being done, for a person.
         note: String,
     },
     /// The outputs are written.

@@ -45,7 +45,7 @@ pub struct RunOptions<'a> {
     pub provenance: BTreeMap<String, String>,
 }
 
-/// What happens during a run.
+/// What an observer is told of a run.
 pub enum Event<'e> {
     /// The graph was resolved as far as the store reaches: at the start, and whenever a node has ended.
     Walked {
@@ -62,11 +62,11 @@ pub enum Event<'e> {
     Progress {
         /// The node.
         node: &'e Node,
-        /// How much is done.
+        /// How many steps are done.
         done: u64,
-        /// Of how much.
+        /// Of how many.
         total: u64,
-        /// What it is about.
+        /// What is being done, for a person.
         note: &'e str,
     },
     /// A node has its result.
@@ -80,7 +80,7 @@ pub enum Event<'e> {
         /// What its key is made of.
         parts: &'e [KeyPart],
     },
-    /// A node has none.
+    /// A node failed.
     Failed {
         /// The node.
         node: &'e Node,
@@ -91,9 +91,9 @@ pub enum Event<'e> {
     },
 }
 
-/// Who is told.
+/// Observes a run.
 pub trait Observer {
-    /// Something happened.
+    /// Takes note of what happened.
     fn event(&mut self, event: Event<'_>);
 }
 

@@ -13,7 +13,7 @@ use crate::protocol::{Hello, Reply, Request, receive, send};
 /// Runs the jobs that arrive on standard input until it ends, which ends the process.
 ///
 /// # Errors
-/// When the runner cannot be spoken to.
+/// When nothing can be written to the runner.
 pub fn serve(ops: &dyn Ops, hello: Hello) -> io::Result<()> {
     let mut replies = take_stdout()?;
     let (requests, inbox) = unbounded();
@@ -42,7 +42,7 @@ pub fn serve(ops: &dyn Ops, hello: Hello) -> io::Result<()> {
     Ok(())
 }
 
-/// The words of a panic.
+/// Returns the message of a panic.
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());

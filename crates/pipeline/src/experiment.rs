@@ -8,7 +8,7 @@ use affekt_config::{Diagnostic, Diagnostics, Folder, Node as Yaml, Span, TextFil
 use affekt_corpus::{Permission, Protocol, Rules, Sharing};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
-use affekt_graph::{AxisValue, Graph, Node, NodeId, Place};
+use affekt_graph::{AxisValue, Graph, Node, NodeId, Place, Walk};
 use affekt_ops::{Definition, Grain};
 use serde_json::Value;
 
@@ -101,30 +101,28 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// Its training runs in a graph that has grown, by fold and seed.
+    /// Returns its training runs, as far as they have grown, by fold and seed.
     #[must_use]
-    pub fn trainings(&self, graph: &Graph) -> Vec<RunPart> {
-        let seeds: HashMap<&NodeId, u64> = self.trainings.iter().map(|(step, seed)| (step, *seed)).collect();
-        let part = |node: &Node| {
-            let fold = fold(node)?;
-            let seed = *seeds.get(&node.id.with(axes::FOLD, AxisValue::Every))?;
-            Some(RunPart { node: node.id.clone(), fold, seed })
-        };
-        let mut parts: Vec<RunPart> = graph.nodes().values().filter_map(part).collect();
+    pub fn trainings(&self, walk: &Walk<'_>) -> Vec<RunPart> {
+        let mut parts = Vec::new();
+        for (step, seed) in &self.trainings {
+            let of_step = yielded(walk, step).filter_map(|node| Some((fold(node)?, node)));
+            parts.extend(of_step.map(|(fold, node)| RunPart { node: node.id.clone(), fold, seed: *seed }));
+        }
         parts.sort_by_key(|part| (part.fold, part.seed));
         parts
     }
 
-    /// What its searches choose, by fold, in a graph that has grown.
+    /// Returns the nodes that tell what its searches choose, by fold, as far as they have come to it.
     #[must_use]
-    pub fn choices(&self, graph: &Graph) -> Vec<(u32, NodeId)> {
-        let Some(tune) = &self.tune else { return Vec::new() };
-        let choices = graph.nodes().values().filter(|node| node.op == affekt_ops::choose::DEFINITION.name);
-        let of_this = |node: &Node| {
-            let search = node.id.renamed(tune.name()).with(axes::FOLD, AxisValue::Every);
-            (search == *tune).then_some((fold(node)?, node.id.clone()))
+    pub fn choices(&self, walk: &Walk<'_>) -> Vec<(u32, NodeId)> {
+        let searches = self.tune.iter().flat_map(|tune| yielded(walk, tune));
+        let choice = |search: &Node| {
+            let chosen = walk.outputs(&search.source(CHOSEN))?;
+            let (at, _) = chosen.first()?;
+            Some((fold(search)?, walk.graph().nodes()[*at].id.clone()))
         };
-        let mut choices: Vec<_> = choices.filter_map(of_this).collect();
+        let mut choices: Vec<_> = searches.filter_map(choice).collect();
         choices.sort();
         choices
     }
@@ -135,6 +133,12 @@ impl Variant {
         let made = self.ingests.values().chain([&self.examples, &self.folds]).chain(&self.tune);
         made.chain(&self.evaluate).chain(trainings)
     }
+}
+
+/// The nodes that a growing one yielded, as far as it has grown.
+fn yielded<'w>(walk: &'w Walk<'_>, step: &NodeId) -> impl Iterator<Item = &'w Node> {
+    let yielded = walk.graph().find(step).and_then(|at| walk.yielded(at));
+    yielded.unwrap_or_default().iter().map(|at| &walk.graph().nodes()[*at])
 }
 
 /// The fold that a node is of.

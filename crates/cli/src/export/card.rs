@@ -62,12 +62,11 @@ pub fn about(
 
 /// What the experiment says of the variant that the node belongs to.
 fn figures(context: &ExperimentContext, viewed: &Viewed<'_>, node: &str) -> Result<Option<String>, Stop> {
-    let graph = viewed.walk.graph();
     let is_own = |variant: &&affekt_pipeline::Variant| {
-        variant.trainings(graph).iter().any(|training| training.node.as_str() == node)
+        variant.trainings(&viewed.walk).iter().any(|training| training.node.as_str() == node)
     };
     let Some(variant) = context.experiment.variants.iter().find(is_own) else { return Ok(None) };
-    let at = variant.evaluate.as_ref().and_then(|evaluate| graph.position(evaluate));
+    let at = variant.evaluate.as_ref().and_then(|evaluate| viewed.walk.graph().find(evaluate));
     let Some(metrics) = at.and_then(|at| viewed.finished(at, "metrics")) else { return Ok(None) };
     let bytes = metrics.all().map_err(affekt_graph::Failure::from)?;
     let metrics: VariantMetrics =

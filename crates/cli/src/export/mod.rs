@@ -92,7 +92,7 @@ fn trainings(viewed: &Viewed<'_>) -> String {
     let is_training = |node: &&affekt_graph::Node| {
         node.op == affekt_ops::train::DEFINITION.name && matches!(node.work, affekt_graph::Work::Op)
     };
-    let nodes = viewed.walk.graph().nodes().iter().filter(is_training);
+    let nodes = viewed.walk.graph().nodes().values().filter(is_training);
     let ids: Vec<&str> = nodes.map(|node| node.id.as_str()).take(8).collect();
     if ids.is_empty() {
         "run the experiment first".to_owned()

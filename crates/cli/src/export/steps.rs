@@ -1,6 +1,6 @@
 //! What a recording goes through on its way to a network: read off the graph that the network was trained in.
 
-use affekt_graph::{Object, Source, Work};
+use affekt_graph::{NodeIndex, Object, Source, Work};
 use affekt_ops::exported::{Step, StepFile};
 
 use crate::context::Viewed;
@@ -13,7 +13,7 @@ pub struct Read {
 }
 
 /// The steps from recordings to what flows into port `features` of the node at `at`, and the files they read.
-pub fn steps(viewed: &Viewed<'_>, at: usize) -> Result<(Vec<Step>, Vec<Read>), Stop> {
+pub fn steps(viewed: &Viewed<'_>, at: NodeIndex) -> Result<(Vec<Step>, Vec<Read>), Stop> {
     let graph = viewed.walk.graph();
     let mut steps = Vec::new();
     let mut files = Vec::new();
@@ -62,16 +62,13 @@ pub fn steps(viewed: &Viewed<'_>, at: usize) -> Result<(Vec<Step>, Vec<Read>), S
 }
 
 /// The node whose output flows into a port; of one that grew, the first that it yielded.
-fn source(viewed: &Viewed<'_>, at: usize, port: &str) -> Option<usize> {
+fn source(viewed: &Viewed<'_>, at: NodeIndex, port: &str) -> Option<NodeIndex> {
     let graph = viewed.walk.graph();
     let input = graph.nodes()[at].inputs.iter().find(|input| input.port == port)?;
     let from = input.from.first()?;
-    let at = graph.position(from.node())?;
+    let at = graph.find(from.node())?;
     match (from, &graph.nodes()[at].work) {
-        (Source::Grown { .. }, Work::Grow(_)) => {
-            let yielded = viewed.walk.growth(at)?.nodes.first()?;
-            graph.position(&yielded.id)
-        }
+        (Source::Grown { .. }, Work::Grow(_)) => viewed.walk.yielded(at)?.first().copied(),
         _ => Some(at),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use affekt_domain::Task;
-use affekt_graph::{Item, Job, NodeId, Ops, Place, Pool, Port, Silent, Store};
+use affekt_graph::{Item, Job, Ops, Place, Pool, Port, Silent, Store};
 use affekt_ops::exported::{Exported, Step};
 use affekt_ops::{Definition, HostOps, audio, infer};
 use affekt_table::waveforms::WaveformWriter;
@@ -142,7 +142,7 @@ impl<'p> Model<'p> {
         let output = definition.outputs[0].name;
         self.stored(output, |path| {
             let job = Job {
-                node: NodeId::from(op),
+                node: op.to_owned(),
                 op: op.to_owned(),
                 version,
                 params,

@@ -15,10 +15,10 @@ pub struct Lease {
 }
 
 impl Store {
-    /// The lease of `key`, or `None` while another run holds it.
+    /// Takes the lease of `key`; `None` while another run holds it.
     ///
     /// # Errors
-    /// When the area cannot be made.
+    /// When its folder cannot be made.
     pub fn lease(&self, key: Key) -> Result<Option<Lease>, StoreError> {
         let folder = self.root().join("work").join(key.to_string());
         loop {
@@ -39,7 +39,7 @@ impl Store {
 }
 
 impl Lease {
-    /// The folder for resumable state.
+    /// Returns the folder for resumable state.
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.folder.join("state")

@@ -47,7 +47,7 @@ pub struct StoreError {
     source: io::Error,
 }
 
-/// The digest of `bytes`.
+/// Returns the BLAKE3 digest of `bytes`.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> Digest {
     Digest::from_bytes(*blake3::hash(bytes).as_bytes())
@@ -66,19 +66,19 @@ impl Store {
         Ok(Self { root: root.to_owned() })
     }
 
-    /// Its folder.
+    /// Returns its folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where the object called `digest` lies, or would.
+    /// Returns where the object called `digest` lies, or would.
     #[must_use]
     pub fn object_path(&self, digest: Digest) -> PathBuf {
         self.sharded("objects", &digest.to_string())
     }
 
-    /// Whether there is an object of that name (its bytes are verified when read).
+    /// Returns whether there is an object of that name (its bytes are verified when read).
     #[must_use]
     pub fn has(&self, digest: Digest) -> bool {
         self.object_path(digest).exists()
@@ -92,7 +92,7 @@ impl Store {
         Object::open(&self.object_path(digest), digest)
     }
 
-    /// A new folder under `tmp/`, removed when dropped.
+    /// Makes a new folder under `tmp/`, removed when dropped.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -128,7 +128,7 @@ impl Store {
         Ok(Output { name: name.to_owned(), digest, bytes: len })
     }
 
-    /// The stored result of a key. An unreadable record counts as none: it is computed again.
+    /// Returns the stored result of a key. An unreadable record counts as none: it is computed again.
     #[must_use]
     pub fn lookup(&self, key: Key) -> Option<Record> {
         let bytes = fs::read(self.record_path(key)).ok()?;
@@ -200,7 +200,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreE
     move |source| StoreError { action, path, source }
 }
 
-/// The error itself, and what helps against the commonest one.
+/// Writes out the error, and what helps against the commonest one.
 pub fn advice(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull => {

@@ -77,31 +77,31 @@ impl Object {
         Ok(blocks.to_vec())
     }
 
-    /// Its length in bytes.
+    /// Returns its length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.map.as_ref().map_or(0, |map| map.len())
     }
 
-    /// Whether it has no bytes.
+    /// Returns whether it has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The digest it is named for.
+    /// Returns the digest it is named for.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.0.digest
     }
 
-    /// The file it lies in.
+    /// Returns the file it lies in.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// These bytes, after the blocks they lie in have been verified (once each).
+    /// Returns these bytes, after verifying the blocks they lie in (once each).
     ///
     /// # Errors
     /// When a block is damaged, or the range reaches past the end.
@@ -128,7 +128,7 @@ impl Object {
         Ok(wanted)
     }
 
-    /// All its bytes, verified.
+    /// Returns all its bytes, verified.
     ///
     /// # Errors
     /// When it is damaged.
@@ -137,7 +137,7 @@ impl Object {
     }
 }
 
-/// Where the digest tree of the object at `path` lies.
+/// Returns where the digest tree of the object at `path` lies.
 pub fn tree_path(path: &Path) -> PathBuf {
     path.with_extension("tree")
 }

@@ -41,7 +41,7 @@ impl Record {
     /// The version of the format that this program reads and writes.
     pub const VERSION: u32 = 1;
 
-    /// The output called `name`.
+    /// Returns the output called `name`.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<&Output> {
         self.outputs.iter().find(|output| output.name == name)

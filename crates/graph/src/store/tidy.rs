@@ -45,7 +45,7 @@ pub struct Fsck {
 }
 
 impl Store {
-    /// What it holds.
+    /// Sums up what it holds, by op.
     ///
     /// # Errors
     /// When it cannot be walked.
@@ -78,7 +78,7 @@ impl Store {
         Ok(usage)
     }
 
-    /// Verifies every byte; quarantines what is damaged.
+    /// Verifies every byte and quarantines what is damaged.
     ///
     /// # Errors
     /// When it cannot be walked, or a damaged object cannot be moved.

@@ -10,7 +10,7 @@ use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
 /// The unit of verification. A power of two, so that every block is a subtree.
 pub const BLOCK: usize = 1 << 20;
 
-/// The digest of `bytes` and, where there is more than one block, the blocks' chaining values.
+/// Returns the digest of `bytes` and, where there is more than one block, the blocks' chaining values.
 pub fn hash(bytes: &[u8]) -> (Digest, Vec<ChainingValue>) {
     if bytes.len() <= BLOCK {
         return (Digest::from_bytes(*blake3::hash(bytes).as_bytes()), Vec::new());
@@ -19,7 +19,7 @@ pub fn hash(bytes: &[u8]) -> (Digest, Vec<ChainingValue>) {
     (root(&blocks, bytes.len()), blocks)
 }
 
-/// The chaining value of block `index` of a file of several blocks.
+/// Returns the chaining value of block `index` of a file of several blocks.
 pub fn chaining_value(index: usize, block: &[u8]) -> ChainingValue {
     let mut hasher = blake3::Hasher::new();
     hasher.set_input_offset((index * BLOCK) as u64);
@@ -27,7 +27,7 @@ pub fn chaining_value(index: usize, block: &[u8]) -> ChainingValue {
     hasher.finalize_non_root()
 }
 
-/// The digest of a file of `len` bytes whose blocks have these chaining values (at least two).
+/// Returns the digest of a file of `len` bytes whose blocks have these chaining values (at least two).
 pub fn root(blocks: &[ChainingValue], len: usize) -> Digest {
     let (left, right) = halves(blocks, len);
     Digest::from_bytes(*hazmat::merge_subtrees_root(&left, &right, Mode::Hash).as_bytes())

@@ -88,7 +88,7 @@ impl Bench {
         };
         let outputs = definition.outputs.iter().map(|port| (port.name.to_owned(), self.path(port.name)));
         Job {
-            node: NodeId::from(op),
+            node: op.to_owned(),
             op: op.to_owned(),
             version: definition.version,
             params,
@@ -111,7 +111,7 @@ impl Bench {
 /// The node of a job whose op reads what is outside the graph.
 pub fn source(job: &Job) -> Node {
     Node {
-        id: job.node.clone(),
+        id: NodeId::from(job.node.as_str()),
         work: Work::Source,
         op: job.op.clone(),
         version: job.version,

@@ -1,6 +1,5 @@
 //! Profiles: what they win over and what wins over them, what they leave in keys, and what is said of wrong ones.
 
-use affekt_graph::NodeId;
 use affekt_pipeline::Compiled;
 use serde_json::{Value, json};
 
@@ -44,7 +43,7 @@ fn sound(settings: &[&str]) -> Compiled {
 
 /// The parameters of the training called `id`.
 fn training(compiled: &Compiled, id: &str) -> Value {
-    let at = compiled.graph.position(&NodeId::from(id));
+    let at = compiled.graph.find(id);
     let node = at.map(|at| &compiled.graph.nodes()[at]);
     let node = node.unwrap_or_else(|| panic!("there is no `{id}`"));
     let training = &node.params["training"];
@@ -72,7 +71,7 @@ fn each_strength_wins_over_the_one_before() {
     // variant's or the pipeline's profile.
     assert_eq!(training(&tiny, SLOW), json!([3e-3, 2, 50]));
     assert_eq!(training(&tiny, FAST), json!([3e-3, 4, 2]));
-    assert!(tiny.graph.position(&NodeId::from("train[variant=fast,fold=*,seed=2]")).is_none(), "one seed");
+    assert!(tiny.graph.find("train[variant=fast,fold=*,seed=2]").is_none(), "one seed");
     assert!(tiny.resolved.contains("profile: tiny"), "{}", tiny.resolved);
 
     let told = sound(&["profile=tiny", "with.batch_size=7", "variants.slow.with.max_epochs=3"]);
@@ -91,7 +90,7 @@ fn keys_hold_what_a_profile_sets_and_not_its_name() {
         "variants.fast.with.max_epochs=2",
     ]);
     let nodes = |compiled: &Compiled| -> Vec<String> {
-        let nodes = compiled.graph.nodes().iter().filter(|node| node.op != "evaluate");
+        let nodes = compiled.graph.nodes().values().filter(|node| node.op != "evaluate");
         nodes.map(|node| format!("{} {:?}", node.id, affekt_graph::parts(node, &[], None))).collect()
     };
     assert_eq!(nodes(&tiny), nodes(&by_hand));

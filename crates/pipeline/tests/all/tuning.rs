@@ -55,7 +55,7 @@ fn planned(tune: &str, settings: &[&str]) -> Vec<(String, Option<u64>, Value, Ve
         let reads = node.inputs.iter().flat_map(|input| &input.from).map(|from| from.node().to_string());
         (node.id.to_string(), node.seed, node.params.clone(), reads.collect())
     };
-    walk.graph().nodes().iter().map(shown).collect()
+    walk.graph().nodes().values().map(shown).collect()
 }
 
 /// The learning rates of the trials of fold 1 that a plan knows.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use affekt_config::{Diagnostics, Section, parse};
 use affekt_domain::{Role, Target, Task};
-use affekt_graph::{Item, NodeId, Object, Port, Silent, Store};
+use affekt_graph::{Item, Object, Port, Silent, Store};
 use affekt_ops::{Definition, table};
 use affekt_table::rows::{self, Row, Rows};
 
@@ -79,7 +79,7 @@ impl Bench {
         let port = |(name, item): (&str, Item)| Port { name: name.into(), items: vec![item] };
         let outputs = op.outputs.iter().map(|output| (output.name.to_owned(), self.path(output.name)));
         let job = Job {
-            node: NodeId::from(op.name),
+            node: op.name.to_owned(),
             op: op.name.into(),
             version: op.version,
             params,
