@@ -108,7 +108,7 @@ fn require_worker(walk: &mut Walk<'_>) -> Result<(), Stop> {
     let Err(stop) = worker::check() else { return Ok(()) };
     walk.advance()?;
     let is_left = |state: &State| !matches!(state, State::Done { .. } | State::Skipped);
-    let mut nodes = walk.graph().nodes().iter().zip(walk.states());
+    let mut nodes = walk.graph().nodes().values().zip(walk.states().values());
     if nodes.any(|(node, state)| node.place == Place::Worker && is_left(state)) { Err(stop) } else { Ok(()) }
 }
 
