@@ -81,7 +81,7 @@ fn statistics_of_test_speakers_are_stamped() {
     let lab = lab(&[("train: split.train }, by: $standardise", enrol)]);
     let by_speaker = ["--set", "with.standardise=speaker", "--set", "unsafe=[test-speaker-statistics]"];
     let run = lab.run("tiny", &by_speaker).expect(0);
-    assert_eq!(stamps(&run), [affekt_corpus::Permission::TestSpeakerStatistics.stamp()]);
+    assert_eq!(stamps(&run), [affekt_spec::protocol::Permission::TestSpeakerStatistics.stamp()]);
     lab.xtask(&["run", "tiny.yaml", "--set", "with.standardise=speaker"]).expect(2);
 }
 

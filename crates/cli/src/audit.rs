@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{Audit, Permission, Sharing, describe_leaks};
+use affekt_corpus::{Audit, describe_leaks};
 use affekt_domain::{Example, Fold, Role};
 use affekt_graph::{NodeId, State};
 use affekt_pipeline::{FittedOn, fits};
+use affekt_spec::Words;
+use affekt_spec::protocol::{Permission, Sharing};
 use serde::Serialize;
 
 use crate::context::{ExperimentArguments, ExperimentContext, print_json};
@@ -220,7 +222,7 @@ fn print(variant: &VariantAudit) {
             part.speakers
         );
     }
-    for what in Sharing::ALL {
+    for &what in Sharing::ALL {
         let shared = audit.shared.iter().filter(|shared| shared.what == what).count();
         out!("  shared between roles: {shared} × {}", what.name());
     }

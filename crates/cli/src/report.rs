@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{
-    Audit, Card, Completeness, Count, DevPart, Group, OfficialDev, Protocol, Shared, Sharing, Side,
-    completeness, labelled_sessions,
-};
+use affekt_corpus::{Audit, Card, Completeness, Count, Shared, Side, completeness, labelled_sessions};
 use affekt_domain::{Example, Fold, Problem, Role, Task};
 use affekt_eval::{Measure, Metrics, VariantMetrics};
 use affekt_report as page;
+use affekt_spec::protocol::{DevPart, Group, OfficialDev, Protocol, Sharing};
 use affekt_table::{examples, folds, history, manifest, problems};
 
 use crate::costs;
@@ -196,7 +194,7 @@ fn protocol_in_words(protocol: &Protocol, folds: &[Fold], task: &Task) -> String
             format!("random split {how}, {}/{dev}/{test} % train/dev/test", 100.0 - test - dev)
         }
         Protocol::GroupKfold(kfold) => {
-            let dev = if kfold.dev_folds > 0 { "the next fold is dev" } else { "no dev part" };
+            let dev = if kfold.dev_folds.0 > 0 { "the next fold is dev" } else { "no dev part" };
             format!("{} folds over {}, none in two parts; {dev}", kfold.folds, kfold.group.plural())
         }
         Protocol::LeaveOneGroupOut(leave_out) => {

@@ -93,6 +93,30 @@ impl<'a> Section<'a> {
         Some(Field { node, key: Some(key), diagnostics: self.diagnostics })
     }
 
+    /// Returns whether `key` is written.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(known, _)| known.name == key)
+    }
+
+    /// Returns the value of `key`, or of one of its older names, if it is there. Two of them are one too many.
+    pub fn renamed_field(&mut self, key: &str, older: &[&str]) -> Option<Field<'a>> {
+        let mut found = self.field(key);
+        for older in older {
+            let Some((name, node)) = self.entries.iter().find(|(known, _)| known.name == *older) else {
+                continue;
+            };
+            self.told.push(name.name.clone());
+            if found.is_some() {
+                let message = format!("`{}` is an older name of `{key}`, which is there too", name.name);
+                self.diagnostics.push(Diagnostic::error(&name.span, message).hint("leave out one of them"));
+                continue;
+            }
+            found = Some(Field { node, key: Some(name), diagnostics: self.diagnostics });
+        }
+        found
+    }
+
     /// The value of `key`; an error if it is not there.
     pub fn required(&mut self, key: &str) -> Option<Field<'a>> {
         let field = self.field(key);
@@ -102,8 +126,9 @@ impl<'a> Section<'a> {
         field
     }
 
-    /// A key that nobody has asked for and that looks like the missing one is the same mistake: it is told once.
-    fn report_missing(&mut self, missing: &str) {
+    /// Reports that `missing` is not there. A key that nobody has asked for and that looks like it is the same mistake, reported
+    /// once.
+    pub fn report_missing(&mut self, missing: &str) {
         let is_unread = |name: &String| !self.asked.contains(name) && !self.told.contains(name);
         let unread = self.entries.iter().map(|(key, _)| key).filter(|key| is_unread(&key.name));
         let near = nearest(missing, unread.clone().map(|key| key.name.as_str()));
@@ -329,6 +354,31 @@ impl<'a> Field<'a> {
             ));
         }
         choice
+    }
+
+    /// Returns which of the `accepted` words it is; messages name the `current` ones alone.
+    #[must_use]
+    pub fn word<'w>(self, current: &[&str], accepted: &[&'w str]) -> Option<&'w str> {
+        let known = self.node.as_text().and_then(|text| accepted.iter().find(|word| **word == text)).copied();
+        if known.is_none() {
+            let none: Vec<(&str, ())> = current.iter().map(|word| (*word, ())).collect();
+            let _ = self.one_of(&none);
+        }
+        known
+    }
+
+    /// Returns what a word stands for among `choices`, of which several may mean the same, the current name first.
+    #[must_use]
+    pub fn one_of_renamed<T: Clone>(self, choices: &[(&str, T)]) -> Option<T> {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let word = self.word(&names, &names)?;
+        choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| choice.clone())
+    }
+
+    /// Returns whether nothing is written.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.node.value == Value::Null
     }
 
     /// The items of a list; none if it is no list.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use affekt_domain::{Digest, Example, Fold, Role};
+use affekt_spec::Words;
+use affekt_spec::protocol::{Permission, Rules, Sharing};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
-
-use crate::{Permission, Rules};
 
 /// How many rows are named on each side of what need not be named whole. All are counted.
 const ROWS_NAMED: usize = 10;
@@ -57,40 +57,13 @@ pub struct Part {
     pub corpora: BTreeMap<String, usize>,
 }
 
-/// What two roles can share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sharing {
-    /// A speaker.
-    Speaker,
-    /// Identical audio.
-    Audio,
-    /// What was said.
-    Text,
-}
-
-impl Sharing {
-    /// All of them, the gravest first.
-    pub const ALL: [Self; 3] = [Self::Speaker, Self::Audio, Self::Text];
-
-    /// Its name, as written in files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Speaker => "speaker",
-            Self::Audio => "audio",
-            Self::Text => "text",
-        }
-    }
-
-    /// What the example has of this, as a name that is unique over all corpora.
-    fn of(self, example: &Example) -> Option<String> {
-        let utterance = &example.utterance;
-        match self {
-            Self::Speaker => utterance.known_speaker().map(str::to_owned),
-            Self::Audio => Some(utterance.audio.to_string()),
-            Self::Text => utterance.text.as_ref().map(|text| format!("{}/{text}", utterance.corpus)),
-        }
+/// Returns what the example has of this, as a name that is unique over all corpora.
+fn of(what: Sharing, example: &Example) -> Option<String> {
+    let utterance = &example.utterance;
+    match what {
+        Sharing::Speaker => utterance.known_speaker().map(str::to_owned),
+        Sharing::Audio => Some(utterance.audio.to_string()),
+        Sharing::Text => utterance.text.as_ref().map(|text| format!("{}/{text}", utterance.corpus)),
     }
 }
 
@@ -193,7 +166,7 @@ pub fn audit(
         }
     }
     let mut shared = Vec::new();
-    for what in Sharing::ALL {
+    for &what in Sharing::ALL {
         let most = if named_whole.contains(&what) { usize::MAX } else { ROWS_NAMED };
         shared.extend(find_shared(what, most, folds, &rows, examples)?);
     }
@@ -294,7 +267,7 @@ fn find_shared(
     rows: &Rows,
     examples: &[Example],
 ) -> PolarsResult<Vec<Shared>> {
-    let mut values = Values::new(examples.iter().map(|example| what.of(example)));
+    let mut values = Values::new(examples.iter().map(|example| of(what, example)));
     values.forget_singles();
     let table = rows.keyed(&values, |fold, _| fold)?;
     let (keys, roles) = (table.column("key")?.u64()?, table.column("role")?.u32()?);

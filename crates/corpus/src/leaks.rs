@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::Role;
+use affekt_spec::protocol::{Permission, Sharing};
 
-use crate::{Permission, Shared, Sharing, Side};
+use crate::{Shared, Side};
 
 /// The longest description. Past it the screen has scrolled, and a program reads better than a person.
 const LINES: usize = 200;

@@ -19,10 +19,8 @@ mod ingest;
 mod labels;
 mod leaks;
 mod origin;
-mod permission;
 mod problem;
 mod protocol;
-mod rules;
 mod scan;
 mod scheme;
 mod synthetic;
@@ -32,7 +30,7 @@ mod tables;
 mod wildcard;
 
 pub use affekt_config::lookup::LookupError;
-pub use audit::{Audit, AuditError, Part, Shared, Sharing, Side, audit};
+pub use audit::{Audit, AuditError, Part, Shared, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
 pub use completeness::{Completeness, Count, completeness, labelled_sessions};
 pub use grammar::{Fields, Grammar};
@@ -40,13 +38,8 @@ pub use ingest::{AudioFacts, Ingested, ingest};
 pub use labels::{Labelled, label};
 pub use leaks::{describe_leaks, what_to_do};
 pub use origin::{Origin, Source};
-pub use permission::Permission;
 pub use problem::ProblemKind;
-pub use protocol::{
-    DevPart, Group, GroupKfold, Impossible, LeaveOneGroupOut, Official, OfficialDev, Protocol, Random,
-    SplitFile, Without, folds, remarks,
-};
-pub use rules::Rules;
+pub use protocol::{Impossible, Without, folds, impossible, read_split, remarks};
 pub use scan::{CorpusError, Found, Scan, scan};
 pub use scheme::{find_scheme, scheme_names};
 pub use synthetic::{SyntheticConfig, SyntheticError, generate};

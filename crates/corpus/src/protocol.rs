@@ -16,87 +16,36 @@ mod split_table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::{Example, Fold, Role};
-use serde::{Deserialize, Serialize};
+use affekt_spec::protocol::Protocol;
 
-use crate::Permission;
-
-pub use group::Group;
-pub use group_kfold::GroupKfold;
 pub use impossible::{Impossible, Without};
-pub use leave_one_group_out::{DevPart, LeaveOneGroupOut};
-pub use official::{Official, OfficialDev};
-pub use random::Random;
 pub use remarks::remarks;
-pub use split_file::SplitFile;
-
-/// A way of making folds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Protocol {
-    /// One fold at random, stratified by class where there are classes.
-    Random(Random),
-    /// As many folds as wished, no group in two roles of any.
-    GroupKfold(GroupKfold),
-    /// One fold a group, which it tests.
-    LeaveOneGroupOut(LeaveOneGroupOut),
-    /// One fold of the parts that the corpora assign.
-    Official(Official),
-    /// The folds that somebody wrote down.
-    File(SplitFile),
-}
+pub use split_file::read_split;
 
 /// The role of each example in a fold, in their order; `None` where the fold leaves it out.
 type Roles = Vec<Option<Role>>;
 
-impl Protocol {
-    /// What has to be permitted before it can be followed.
-    #[must_use]
-    pub const fn needs(&self) -> &'static [Permission] {
-        match self {
-            Self::Random(_) => &[Permission::SharedSpeakers],
-            Self::GroupKfold(_) | Self::LeaveOneGroupOut(_) | Self::Official(_) | Self::File(_) => &[],
-        }
-    }
+/// How a kind of protocol gives roles.
+trait Assign {
+    /// Returns what is wrong with it whatever the examples.
+    fn impossible(&self) -> Option<Impossible>;
 
-    /// What must stand beside every figure from this protocol, whatever the examples.
-    #[must_use]
-    pub fn stamps(&self) -> Vec<String> {
-        self.needs().iter().map(|permission| permission.stamp().to_owned()).collect()
-    }
+    /// Returns the role of every example in each fold, by the fold's number.
+    ///
+    /// # Errors
+    /// When the protocol cannot be followed with these examples.
+    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible>;
+}
 
-    /// Whether all its folds have a dev part.
-    #[must_use]
-    pub fn has_dev(&self) -> bool {
-        match self {
-            Self::Random(random) => random.dev > 0.0,
-            Self::GroupKfold(kfold) => kfold.dev_folds > 0,
-            Self::LeaveOneGroupOut(leave_out) => leave_out.dev != DevPart::None,
-            Self::Official(official) => official.dev != OfficialDev::None,
-            Self::File(split) => split.has_dev(),
-        }
-    }
-
-    /// What is wrong with it whatever the examples.
-    #[must_use]
-    pub fn impossible(&self) -> Option<Impossible> {
-        match self {
-            Self::Random(random) => random.impossible(),
-            Self::GroupKfold(kfold) => kfold.impossible(),
-            Self::LeaveOneGroupOut(leave_out) => leave_out.impossible(),
-            Self::Official(official) => official.impossible(),
-            Self::File(_) => None,
-        }
-    }
-
-    /// The numbers of its folds in order, or `None` where they depend on the examples.
-    #[must_use]
-    pub fn fold_numbers(&self) -> Option<Vec<u32>> {
-        match self {
-            Self::Random(_) | Self::Official(_) => Some(vec![1]),
-            Self::GroupKfold(kfold) => Some((1..=kfold.folds).collect()),
-            Self::LeaveOneGroupOut(_) => None,
-            Self::File(split) => Some(split.fold_numbers()),
-        }
+/// Returns what is wrong with a protocol whatever the examples.
+#[must_use]
+pub fn impossible(protocol: &Protocol) -> Option<Impossible> {
+    match protocol {
+        Protocol::Random(random) => random.impossible(),
+        Protocol::GroupKfold(kfold) => kfold.impossible(),
+        Protocol::LeaveOneGroupOut(leave_out) => leave_out.impossible(),
+        Protocol::Official(official) => official.impossible(),
+        Protocol::File(_) => None,
     }
 }
 
@@ -108,16 +57,16 @@ pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, Imp
     if examples.is_empty() {
         return Err(Impossible::NoExamples);
     }
-    if let Some(impossible) = protocol.impossible() {
+    if let Some(impossible) = impossible(protocol) {
         return Err(impossible);
     }
     let roles = match protocol {
-        Protocol::Random(random) => vec![(1, random.roles(examples)?)],
+        Protocol::Random(random) => random.roles(examples)?,
         Protocol::GroupKfold(kfold) => kfold.roles(examples)?,
         Protocol::LeaveOneGroupOut(leave_out) => leave_out.roles(examples)?,
-        Protocol::Official(official) => vec![(1, official.roles(examples)?)],
+        Protocol::Official(official) => official.roles(examples)?,
         Protocol::File(split) => {
-            let folds = split.roles(examples)?.into_iter();
+            let folds = split_file::roles(split, examples)?.into_iter();
             return folds.map(|(number, roles)| fold(number, examples, roles)).collect();
         }
     };

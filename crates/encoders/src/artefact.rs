@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::weights::Weights;
-use crate::{Encoder, EncoderCard, EncoderError, Family};
+use affekt_spec::encoder::Family;
+
+use crate::{Encoder, EncoderCard, EncoderError};
 
 /// The metadata entry that holds the [`ArtefactCard`].
 pub const CARD: &str = "card";

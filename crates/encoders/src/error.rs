@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use affekt_pickle::PickleError;
 use safetensors::SafeTensorError;
 
-use crate::ConfigError;
+use affekt_spec::encoder::ConfigError;
 
 /// A checkpoint that cannot be read, is not wav2vec 2.0, or is not whole. Each names the file.
 #[derive(Debug, thiserror::Error)]

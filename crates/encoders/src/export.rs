@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 
 use crate::artefact::write_safetensors;
 use crate::hub::{CONFIG, PREPROCESSOR, WEIGHTS};
-use crate::{EncoderConfig, EncoderError, FeatureNorm, Weights};
+use affekt_spec::encoder::{EncoderConfig, FeatureNorm};
+
+use crate::{EncoderError, Weights};
 
 /// A network to be exported.
 #[derive(Debug, Clone)]

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use crate::hub::{CONFIG, PREPROCESSOR, WEIGHTS, is_index, shards};
 use crate::pt::Pt;
 use crate::read::{Named, Raw};
-use crate::{EncoderConfig, EncoderError, Format, safe};
+use affekt_spec::encoder::EncoderConfig;
+
+use crate::{EncoderError, Format, safe};
 
 /// More than any configuration or index has.
 const MAX_JSON_BYTES: u64 = 64 << 20;

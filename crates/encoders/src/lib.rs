@@ -13,13 +13,10 @@
 
 mod artefact;
 mod card;
-mod config;
 mod conv_layers;
 mod error;
 mod export;
 mod fairseq;
-mod family;
-mod fields;
 mod fingerprint;
 mod folder;
 pub mod hub;
@@ -30,21 +27,15 @@ mod safe;
 mod shapes;
 mod torchaudio;
 mod torchvision;
-mod vgg16;
-mod wav2vec;
 mod weights;
 
 pub use artefact::{ArtefactCard, CARD, UNNAMED, write};
 pub use card::{EncoderCard, Origin};
-pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
 pub use error::EncoderError;
 pub use export::{Answers, Export, ExportedWeights, Head, Linear, export};
-pub use family::Family;
 pub use fingerprint::fingerprint;
 pub use hub::{Hub, Located, NotLocated, Repository, locate};
 pub use names::canonical;
 pub use read::{Account, Encoder, Format, Said, read};
 pub use safe::tensors;
-pub use vgg16::{Normalisation, Vgg16Config, Vgg16Layer};
-pub use wav2vec::Wav2VecConfig;
 pub use weights::Weights;

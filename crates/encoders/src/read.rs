@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::names::{canonical, no_weight, of_classifier, of_prediction};
 use crate::pt::Pt;
 use crate::weights::Weights;
-use crate::{ConfigError, EncoderError, Family, folder, safe, shapes, torchvision};
+use affekt_spec::encoder::{ConfigError, Family};
+
+use crate::{EncoderError, folder, safe, shapes, torchvision};
 
 /// Whose names a checkpoint's tensors have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub enum Format {
 /// What somebody says about a checkpoint beside what it says itself.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
-    /// Fields of transformers' `config.json`, or of [`crate::Vgg16Config`], that the file cannot tell.
+    /// Fields of transformers' `config.json`, or of [`affekt_spec::encoder::Vgg16Config`], that the file cannot tell.
     pub config: Map<String, Value>,
     /// Whether waveforms are normalised; without it, the checkpoint decides.
     pub normalise: Option<bool>,
@@ -64,7 +66,7 @@ pub(crate) struct Raw {
     pub(crate) path: PathBuf,
     pub(crate) format: Format,
     /// Fields of transformers' `config.json`; of a wav2vec, those of fairseq's `Wav2VecConfig`; of a VGG16, those of
-    /// [`crate::Vgg16Config`].
+    /// [`affekt_spec::encoder::Vgg16Config`].
     pub(crate) told: Map<String, Value>,
     pub(crate) normalise: bool,
     pub(crate) named: Named,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{EncoderConfig, Family, Vgg16Config, Wav2VecConfig};
+use affekt_spec::encoder::{EncoderConfig, Family, FeatureNorm, Vgg16Config, Wav2VecConfig};
 
 /// What frames are replaced by where they are masked. Not every format keeps it.
 pub(crate) const MASK: &str = "masked_spec_embed";
@@ -75,7 +75,7 @@ fn wav2vec2(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
         if config.conv_bias {
             shapes.put(&format!("{layer}.conv.bias"), &[*dim]);
         }
-        if i == 0 || config.feat_extract_norm == crate::FeatureNorm::Layer {
+        if i == 0 || config.feat_extract_norm == FeatureNorm::Layer {
             shapes.norm(&format!("{layer}.layer_norm"), *dim);
         }
         channels = *dim;

@@ -13,10 +13,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{PUBLISHED_KERNELS, PUBLISHED_STRIDES};
 use crate::names::canonical;
 use crate::read::{Named, Raw};
 use crate::{EncoderError, Format};
+use affekt_spec::encoder::{PUBLISHED_KERNELS, PUBLISHED_STRIDES};
 
 /// The checkpoint that these tensors are.
 pub(crate) fn raw(path: &Path, named: Named) -> Result<Raw, EncoderError> {

@@ -1,19 +1,87 @@
 //! torchvision's checkpoints: the state dict of a VGG16 and nothing else. Its shapes tell blocks and channels; how pixels are
 //! normalised no file says, and where nobody else does it is as torchvision trains.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use affekt_spec::encoder::Vgg16Config;
+use serde_json::{Map, Value, json};
+
+use crate::Format;
 use crate::read::{Named, Raw};
-use crate::{Format, vgg16};
 
 /// The checkpoint that these tensors are; they themselves where they are no VGG16's.
 pub(crate) fn raw(path: &Path, named: Named) -> Result<Raw, Named> {
     let shapes = named.tensors.iter().map(|(name, weights)| (name.as_str(), weights.shape()));
-    let Some(told) = vgg16::told(shapes) else { return Err(named) };
+    let Some(told) = told(shapes) else { return Err(named) };
     let notes = vec![
         "torchvision's files say nothing of how pixels are normalised: as torchvision trains, where `config` does not say \
          otherwise"
             .into(),
     ];
     Ok(Raw { path: path.to_owned(), format: Format::Torchvision, told, normalise: false, named, notes })
+}
+
+/// The fields that torchvision's names and shapes tell: two numbers behind a convolution stands the next of its block, three
+/// behind it that of the next. `None` where they are no such network's.
+fn told<'w>(tensors: impl Iterator<Item = (&'w str, &'w [usize])>) -> Option<Map<String, Value>> {
+    let mut outputs = BTreeMap::new();
+    for (name, shape) in tensors {
+        let Some((number, part)) = name.strip_prefix("features.").and_then(|rest| rest.split_once('.'))
+        else {
+            continue;
+        };
+        let number: usize = number.parse().ok()?;
+        match (part, shape) {
+            ("weight", &[channels, _, _, _]) => _ = outputs.insert(number, channels),
+            ("bias", _) => {}
+            // A batch norm, or a layer of another architecture.
+            _ => return None,
+        }
+    }
+    let (mut channels, mut convolutions, mut next) = (Vec::new(), Vec::<usize>::new(), 0);
+    for (number, outputs) in outputs {
+        match convolutions.last_mut() {
+            Some(convolutions) if number + 1 == next => *convolutions += 1,
+            _ if number == next => {
+                channels.push(outputs);
+                convolutions.push(1);
+            }
+            _ => return None,
+        }
+        next = number + 3;
+    }
+    let told =
+        json!({ "model_type": Vgg16Config::MODEL_TYPE, "channels": channels, "convolutions": convolutions });
+    match told {
+        Value::Object(told) if !channels.is_empty() => Some(told),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_tell_blocks() {
+        let config =
+            Vgg16Config { channels: vec![4, 8, 8], convolutions: vec![1, 3, 2], ..Vgg16Config::default() };
+        let mut tensors = Vec::new();
+        for layer in config.layers() {
+            let (weight, bias) = layer.shapes();
+            tensors.push((format!("{}weight", layer.prefix()), weight.to_vec()));
+            tensors.push((format!("{}bias", layer.prefix()), bias.to_vec()));
+        }
+        tensors.push(("classifier.0.weight".to_owned(), vec![4096, 25_088]));
+        let fields = |tensors: &[(String, Vec<usize>)]| {
+            told(tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))
+        };
+        assert_eq!(Vgg16Config::default().with(&fields(&tensors).unwrap()).unwrap(), config);
+        // Of VGG16 with batch norms, of another row, of something without pictures.
+        tensors.push(("features.1.running_mean".to_owned(), vec![4]));
+        assert_eq!(fields(&tensors), None);
+        assert_eq!(fields(&[("features.2.weight".to_owned(), vec![64, 3, 3, 3])]), None);
+        assert_eq!(fields(&[("classifier.0.weight".to_owned(), vec![4096, 25_088])]), None);
+    }
 }

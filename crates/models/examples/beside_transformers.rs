@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use affekt_models::wav2vec2::{CtcHead, EncoderConfig, Padding, SequenceClassifier, Wav2Vec2, map_names};
+use affekt_models::wav2vec2::{CtcHead, SequenceClassifier, Wav2Vec2, map_names};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::Padding;
 use affekt_torch::init::Vars;
 use tch::{Device, Tensor, nn};
 

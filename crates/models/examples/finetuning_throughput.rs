@@ -9,8 +9,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use affekt_models::wav2vec2::EncoderConfig;
-use affekt_models::{FineTunedConfig, Freeze, InputShape, Inputs, NetworkConfig};
+use affekt_models::{InputShape, Inputs, Network};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::{FineTunedConfig, Freeze, NetworkConfig};
 use affekt_torch::{Adam, AdamConfig, device};
 use tch::{Device, Kind, Tensor};
 
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let encoder = EncoderConfig { layerdrop: 0.0, ..EncoderConfig::default() };
     let config = FineTunedConfig { encoder, freeze: Freeze::FeatureEncoder, ..FineTunedConfig::default() };
     let network =
-        NetworkConfig::Wav2Vec2(Box::new(config)).build(&InputShape::Waveforms, 7, 0, Device::Cpu)?;
+        Network::new(&NetworkConfig::Wav2Vec2(Box::new(config)), &InputShape::Waveforms, 7, 0, Device::Cpu)?;
     let adam = AdamConfig { learning_rate: 1e-5, ..AdamConfig::default() };
     let mut optimiser = Adam::new(network.trainable(), adam);
     let samples = 16_000 * seconds;

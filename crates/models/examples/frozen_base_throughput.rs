@@ -9,8 +9,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use affekt_models::vgg16::{Bottleneck, Vgg16NetworkConfig};
-use affekt_models::{InputShape, Inputs, NetworkConfig};
+use affekt_models::vgg16::Bottleneck;
+use affekt_models::{InputShape, Inputs, Network};
+use affekt_spec::network::{NetworkConfig, Vgg16NetworkConfig};
 use affekt_torch::{Adam, AdamConfig, device};
 use tch::{Device, Kind, Tensor};
 
@@ -37,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         (InputShape::Pictures(PICTURE), Inputs::pictures(pixels))
     };
-    let network = NetworkConfig::Vgg16(config).build(&input, 7, 0, Device::Cpu)?;
+    let network = Network::new(&NetworkConfig::Vgg16(config), &input, 7, 0, Device::Cpu)?;
     let adam = AdamConfig { learning_rate: 1e-5, ..AdamConfig::default() };
     let mut optimiser = Adam::new(network.trainable(), adam);
     let ys = Tensor::randint(7, [batch as i64], (Kind::Int64, Device::Cpu));

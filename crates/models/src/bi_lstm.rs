@@ -3,11 +3,12 @@
 //! The way back begins at each clip's own last step, so that a clip gives in a padded batch what it gives alone: what packed
 //! sequences are for.
 
+use affekt_spec::network::LstmConfig;
 use affekt_torch::init::Vars;
 use tch::Tensor;
 
 use crate::BuildError;
-use crate::lstm::{Lstm, LstmConfig};
+use crate::lstm::Lstm;
 
 /// One LSTM for each way.
 #[derive(Debug)]

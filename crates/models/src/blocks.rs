@@ -10,60 +10,14 @@
 //! library that puts channels last, on data that has them first. The published parameter counts hold only
 //! that way, so both axes are offered.
 
+use affekt_spec::network::{CnnConfig, NormAxis};
 use affekt_torch::init::{self, Vars};
-use serde::{Deserialize, Serialize};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
 use crate::BuildError;
 use crate::dropout::dropout;
 use crate::network::checked_dropout;
-
-/// What a stack of blocks is made of. The default is that of B1, B2 and B3 as published.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CnnConfig {
-    /// Channels after each block.
-    pub channels: Vec<usize>,
-    /// Side of each block's max pool, which is its stride too.
-    pub pools: Vec<usize>,
-    /// Share of activations dropped after each pool in training.
-    pub dropout: f64,
-    /// What batch norm keeps statistics of.
-    pub norm_axis: NormAxis,
-}
-
-/// The axis along which batch norm keeps one mean and variance per element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NormAxis {
-    /// Per time frame: as published.
-    Time,
-    /// Per channel: the usual one.
-    Channel,
-}
-
-impl Default for CnnConfig {
-    fn default() -> Self {
-        Self { channels: vec![16, 32, 64], pools: vec![2, 4, 4], dropout: 0.3, norm_axis: NormAxis::Time }
-    }
-}
-
-impl CnnConfig {
-    /// Bands and frames that the blocks leave of an input.
-    fn output_shape(&self, shape: [usize; 2]) -> Result<[usize; 2], BuildError> {
-        let (channels, pools) = (self.channels.len(), self.pools.len());
-        if channels != pools || channels == 0 || self.channels.contains(&0) || self.pools.contains(&0) {
-            return Err(BuildError::Blocks { channels, pools });
-        }
-        let [bands, frames] =
-            self.pools.iter().fold(shape, |[bands, frames], pool| [bands / pool, frames / pool]);
-        if bands == 0 || frames == 0 {
-            return Err(BuildError::TooSmall { shape, pools: self.pools.clone() });
-        }
-        Ok([bands, frames])
-    }
-}
 
 /// A stack of blocks and the flattening after it.
 #[derive(Debug)]
@@ -75,7 +29,7 @@ pub struct Blocks {
 impl Blocks {
     /// The blocks for inputs of `[bands, frames]`.
     pub fn new(vars: &Vars, config: &CnnConfig, shape: [usize; 2]) -> Result<Self, BuildError> {
-        let [bands_left, frames_left] = config.output_shape(shape)?;
+        let [bands_left, frames_left] = output_shape(config, shape)?;
         let dropout = checked_dropout(config.dropout)?;
         let mut blocks = Vec::new();
         let (mut inputs, mut frames) = (1, shape[1]);
@@ -161,4 +115,18 @@ impl Norm {
             }
         }
     }
+}
+
+/// Returns the bands and frames that the blocks leave of an input.
+fn output_shape(config: &CnnConfig, shape: [usize; 2]) -> Result<[usize; 2], BuildError> {
+    let (channels, pools) = (config.channels.len(), config.pools.len());
+    if channels != pools || channels == 0 || config.channels.contains(&0) || config.pools.contains(&0) {
+        return Err(BuildError::Blocks { channels, pools });
+    }
+    let [bands, frames] =
+        config.pools.iter().fold(shape, |[bands, frames], pool| [bands / pool, frames / pool]);
+    if bands == 0 || frames == 0 {
+        return Err(BuildError::TooSmall { shape, pools: config.pools.clone() });
+    }
+    Ok([bands, frames])
 }

@@ -5,12 +5,13 @@
 //!                512
 //! ```
 
+use affekt_spec::network::CnnConfig;
 use affekt_torch::init::{self, Vars};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
 use crate::BuildError;
-use crate::blocks::{Blocks, CnnConfig};
+use crate::blocks::Blocks;
 
 /// B1.
 #[derive(Debug)]

@@ -9,42 +9,14 @@
 //! The published one ends in a logarithmic softmax and is trained by the negative logarithm of the likelihood; here the
 //! outputs are logits, and cross-entropy is both.
 
+use affekt_spec::network::EmbeddingCnnConfig;
 use affekt_torch::init::{self, Vars};
-use serde::{Deserialize, Serialize};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
 use crate::BuildError;
 use crate::dropout::dropout;
 use crate::network::checked_dropout;
-
-/// What an [`EmbeddingCnn`] is made of. The default is system A; its paper leaves widths and dropout open.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EmbeddingCnnConfig {
-    /// Channels after each convolution.
-    pub channels: Vec<usize>,
-    /// A max pool follows every so many convolutions.
-    pub pool_every: usize,
-    /// Its side, which is its stride too.
-    pub pool: usize,
-    /// Share of activations dropped in training behind the last convolution and its pool.
-    pub dropout: f64,
-    /// Units between the two linear layers.
-    pub hidden: usize,
-}
-
-impl Default for EmbeddingCnnConfig {
-    fn default() -> Self {
-        Self {
-            channels: vec![32, 32, 64, 64, 128, 128, 256, 256],
-            pool_every: 2,
-            pool: 2,
-            dropout: 0.3,
-            hidden: 128,
-        }
-    }
-}
 
 /// System A.
 #[derive(Debug)]

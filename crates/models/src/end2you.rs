@@ -12,46 +12,15 @@
 //! shorter than a chunk has one, with zeros behind it, and batch norm sees the clips' own chunks alone: padding would
 //! move its statistics.
 
+use affekt_spec::network::{End2YouConfig, Pooling};
 use affekt_torch::init::{self, Vars};
-use serde::{Deserialize, Serialize};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
-use crate::lstm::{Lstm, LstmConfig};
+use crate::lstm::Lstm;
 use crate::network::WaveformModule;
-use crate::pooling::Pooling;
+use crate::pooling::pooled;
 use crate::{BuildError, ForwardError};
-
-/// What an [`End2You`] is made of. The default is the baseline of A-VB 2022.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct End2YouConfig {
-    /// Samples of a chunk.
-    pub chunk: usize,
-    /// Channels after each block.
-    pub channels: Vec<usize>,
-    /// Kernel of each block's convolution.
-    pub kernels: Vec<usize>,
-    /// Length of each block's max pool, which is its stride too.
-    pub pools: Vec<usize>,
-    /// What reads the chunks.
-    pub lstm: LstmConfig,
-    /// From the outputs at each chunk to those of the clip.
-    pub pooling: Pooling,
-}
-
-impl Default for End2YouConfig {
-    fn default() -> Self {
-        Self {
-            chunk: 1600,
-            channels: vec![64, 128, 256],
-            kernels: vec![8, 6, 6],
-            pools: vec![10, 8, 8],
-            lstm: LstmConfig { layers: 2, hidden: 256 },
-            pooling: Pooling::Last,
-        }
-    }
-}
 
 /// Convolutions over chunks, an LSTM over those.
 #[derive(Debug)]
@@ -66,7 +35,7 @@ pub struct End2You {
 impl End2You {
     /// A network whose weights are a function of the seed of `vars`: convolutions begin as there, the rest as in PyTorch.
     pub fn new(vars: &Vars, config: &End2YouConfig, outputs: usize) -> Result<Self, BuildError> {
-        let features = config.features()?;
+        let features = features(config)?;
         let mut inputs = 1;
         let mut blocks = Vec::new();
         for (i, ((&channels, &kernel), &pool)) in
@@ -90,26 +59,24 @@ impl End2You {
     }
 }
 
-impl End2YouConfig {
-    /// How many numbers the blocks make of a chunk.
-    fn features(&self) -> Result<usize, BuildError> {
-        let Self { chunk, channels, kernels, pools, .. } = self;
-        let lengths = [channels, kernels, pools].map(Vec::len);
-        let zero = [channels, kernels, pools].iter().any(|list| list.contains(&0));
-        if lengths[0] == 0 || lengths.iter().any(|length| *length != lengths[0]) || zero {
-            return Err(BuildError::Convolutions {
-                channels: lengths[0],
-                kernels: lengths[1],
-                pools: lengths[2],
-            });
-        }
-        let left = kernels.iter().zip(pools).try_fold(*chunk, |samples, (kernel, pool)| {
-            let convolved = (samples + 2 * padding(*kernel) + 1).checked_sub(*kernel)?;
-            Some(convolved / pool).filter(|left| *left > 0)
+/// Returns how many numbers the blocks make of a chunk.
+fn features(config: &End2YouConfig) -> Result<usize, BuildError> {
+    let End2YouConfig { chunk, channels, kernels, pools, .. } = config;
+    let lengths = [channels, kernels, pools].map(Vec::len);
+    let zero = [channels, kernels, pools].iter().any(|list| list.contains(&0));
+    if lengths[0] == 0 || lengths.iter().any(|length| *length != lengths[0]) || zero {
+        return Err(BuildError::Convolutions {
+            channels: lengths[0],
+            kernels: lengths[1],
+            pools: lengths[2],
         });
-        let left = left.ok_or_else(|| BuildError::Chunk { chunk: *chunk, pools: pools.clone() })?;
-        Ok(left * channels.last().copied().unwrap_or(0))
     }
+    let left = kernels.iter().zip(pools).try_fold(*chunk, |samples, (kernel, pool)| {
+        let convolved = (samples + 2 * padding(*kernel) + 1).checked_sub(*kernel)?;
+        Some(convolved / pool).filter(|left| *left > 0)
+    });
+    let left = left.ok_or_else(|| BuildError::Chunk { chunk: *chunk, pools: pools.clone() })?;
+    Ok(left * channels.last().copied().unwrap_or(0))
 }
 
 /// Zeros on either side of what a convolution reads.
@@ -141,7 +108,7 @@ impl WaveformModule for End2You {
         let features = padded.index_copy(0, &own, &features).view([batch as i64, steps as i64, -1]);
         let outputs = self.output.forward(&self.lstm.forward(&features)); // [batch, steps, outputs]
         let counts: Vec<_> = counts.into_iter().map(|count| count as i64).collect();
-        Ok(self.pooling.of(&outputs, &counts))
+        Ok(pooled(self.pooling, &outputs, &counts))
     }
 }
 

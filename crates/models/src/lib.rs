@@ -29,20 +29,8 @@ pub mod vgg16;
 pub mod wav2vec;
 pub mod wav2vec2;
 
-pub use affekt_encoders::Family;
-pub use blocks::{CnnConfig, NormAxis};
 pub use embedder::{Embedder, Embedding};
-pub use embedding_cnn::EmbeddingCnnConfig;
-pub use end2you::End2YouConfig;
-pub use fine_tuned::{
-    EncoderLayer, FineTunedConfig, FrameActivation, Freeze, Overrides, ProjectorConfig, normalised,
-};
+pub use fine_tuned::{built_encoder, normalised};
 pub use inputs::{ForwardError, InputShape, Inputs};
 pub use loading::{Accounting, EncoderError, WeightsError, replace, take_over};
-pub use lstm::LstmConfig;
-pub use mlp::{MlpConfig, MlpNorm};
-pub use network::{BuildError, Network, NetworkConfig, ParameterCounts, WaveformModule, caught, freeze};
-pub use outputs::OutputActivation;
-pub use parallel_cnn::ParallelCnnConfig;
-pub use pooling::Pooling;
-pub use transformer::{Positions, TransformerConfig};
+pub use network::{BuildError, Network, ParameterCounts, WaveformModule, caught, freeze};

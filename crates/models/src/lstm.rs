@@ -6,22 +6,12 @@
 //!
 //! It computes in f32, under autocast too: there cuDNN would compute in f16 whatever was asked for, and lose small gradients.
 
+use affekt_spec::network::LstmConfig;
 use affekt_torch::init::Vars;
 use affekt_torch::without_autocast;
-use serde::{Deserialize, Serialize};
 use tch::{Cuda, Kind, Tensor};
 
 use crate::BuildError;
-
-/// How large an LSTM is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LstmConfig {
-    /// How many layers.
-    pub layers: usize,
-    /// Width of each.
-    pub hidden: usize,
-}
 
 /// Layers that read one another.
 #[derive(Debug)]

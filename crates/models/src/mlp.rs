@@ -6,52 +6,15 @@
 //!             128                                64                                 32
 //! ```
 
+use affekt_spec::network::{MlpConfig, MlpNorm, OutputActivation};
 use affekt_torch::init::{self, Vars};
-use serde::{Deserialize, Serialize};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
 use crate::BuildError;
 use crate::dropout::dropout;
 use crate::network::checked_dropout;
-use crate::outputs::OutputActivation;
-
-/// What an [`Mlp`] is made of. The default is the published baseline for classes; that for values ends in sigmoids.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MlpConfig {
-    /// Units of each hidden layer.
-    pub hidden: Vec<usize>,
-    /// What all of them but the last are normalised by.
-    pub norm: MlpNorm,
-    /// Share of units dropped behind each hidden layer in training.
-    pub dropout: f64,
-    /// What the outputs go through.
-    pub output_activation: OutputActivation,
-}
-
-/// A norm between a linear layer and its activation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MlpNorm {
-    /// None.
-    None,
-    /// Each clip by the mean and variance of its units: as published.
-    Layer,
-    /// Each unit by its mean and variance over the batch.
-    Batch,
-}
-
-impl Default for MlpConfig {
-    fn default() -> Self {
-        Self {
-            hidden: vec![128, 64, 32],
-            norm: MlpNorm::Layer,
-            dropout: 0.0,
-            output_activation: OutputActivation::None,
-        }
-    }
-}
+use crate::outputs::activated;
 
 /// Linear layers.
 #[derive(Debug)]
@@ -122,6 +85,6 @@ impl ModuleT for Mlp {
             };
             dropout(&xs.leaky_relu(), self.dropout, train)
         });
-        self.output_activation.of(&self.output.forward(&xs))
+        activated(self.output_activation, &self.output.forward(&xs))
     }
 }

@@ -4,48 +4,23 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use affekt_encoders::Vgg16Layer;
+use affekt_spec::encoder::Vgg16Layer;
+use affekt_spec::network::NetworkConfig;
 use affekt_torch::init::Vars;
 use affekt_torch::{NamedTensors, TorchError};
 use serde::{Deserialize, Serialize};
 use tch::{Device, TchError, Tensor, nn};
 
-use crate::blocks::CnnConfig;
 use crate::cnn::Cnn;
-use crate::embedding_cnn::{EmbeddingCnn, EmbeddingCnnConfig};
-use crate::end2you::{End2You, End2YouConfig};
-use crate::fine_tuned::{FineTuned, FineTunedConfig};
+use crate::embedding_cnn::EmbeddingCnn;
+use crate::end2you::End2You;
+use crate::fine_tuned::{self, FineTuned};
 use crate::inputs::{ForwardError, InputShape, Inputs};
-use crate::mlp::{Mlp, MlpConfig};
-use crate::parallel_cnn::{ParallelCnn, ParallelCnnConfig};
+use crate::mlp::Mlp;
+use crate::parallel_cnn::ParallelCnn;
 use crate::two_cnns::TwoCnns;
-use crate::vgg16::{Vgg16, Vgg16NetworkConfig};
+use crate::vgg16::{self, Vgg16};
 use crate::wav2vec2::{ConfigError, checked_samples};
-
-/// Which network, in a pipeline's words: `{ kind: cnn, norm_axis: channel }`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum NetworkConfig {
-    /// The single CNN, B1.
-    Cnn(CnnConfig),
-    /// Two CNNs in parallel, B2.
-    TwoCnns(CnnConfig),
-    /// Two CNNs beside a transformer encoder, B3.
-    ParallelCnn(ParallelCnnConfig),
-    /// A deep CNN over what a frozen encoder gives, A.
-    EmbeddingCnn(EmbeddingCnnConfig),
-    /// Linear layers over one vector a clip.
-    Mlp(MlpConfig),
-    /// Convolutions and an LSTM over the samples.
-    #[serde(rename = "end2you")]
-    End2You(End2YouConfig),
-    /// A wav2vec 2.0 and what reads it: B5, V-FT, D.
-    #[serde(rename = "wav2vec2")]
-    Wav2Vec2(Box<FineTunedConfig>),
-    /// A VGG16 over pictures, B4.
-    #[serde(rename = "vgg16")]
-    Vgg16(Vgg16NetworkConfig),
-}
 
 /// A configuration that makes no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -231,131 +206,42 @@ enum Body {
     Waveforms(Box<dyn WaveformModule>),
 }
 
-impl NetworkConfig {
-    /// The network for such inputs, with weights that are a function of `seed`.
-    ///
-    /// # Errors
-    /// When the configuration contradicts itself or does not fit the input.
-    pub fn build(
-        &self,
-        input: &InputShape,
-        outputs: usize,
-        seed: u64,
-        device: Device,
-    ) -> Result<Network, BuildError> {
-        if outputs == 0 {
-            return Err(BuildError::Outputs);
+/// Returns what the names of parameters begin with that training leaves as they are.
+fn frozen(network: &NetworkConfig) -> Result<Vec<String>, BuildError> {
+    match network {
+        NetworkConfig::Wav2Vec2(config) => {
+            Ok(fine_tuned::frozen(config)?.into_iter().map(str::to_owned).collect())
         }
-        let store = nn::VarStore::new(device);
-        let vars = Vars::new(&store, seed);
-        let body = match self {
-            Self::Cnn(config) => {
-                let shape = self.frames(input)?;
-                Body::frames(shape, Cnn::new(&vars, config, shape, outputs)?)
-            }
-            Self::TwoCnns(config) => {
-                let shape = self.frames(input)?;
-                Body::frames(shape, TwoCnns::new(&vars, config, shape, outputs)?)
-            }
-            Self::ParallelCnn(config) => {
-                let shape = self.frames(input)?;
-                Body::frames(shape, ParallelCnn::new(&vars, config, shape, outputs)?)
-            }
-            Self::EmbeddingCnn(config) => {
-                let shape = self.frames(input)?;
-                Body::frames(shape, EmbeddingCnn::new(&vars, config, shape, outputs)?)
-            }
-            Self::Mlp(config) => {
-                let shape = self.frames(input)?;
-                Body::frames(shape, Mlp::new(&vars, config, shape, outputs)?)
-            }
-            Self::End2You(config) => {
-                self.waveforms(input)?;
-                Body::Waveforms(Box::new(End2You::new(&vars, config, outputs)?))
-            }
-            Self::Wav2Vec2(config) => {
-                self.waveforms(input)?;
-                Body::Waveforms(Box::new(FineTuned::new(&vars, config, outputs)?))
-            }
-            Self::Vgg16(config) => match *input {
-                InputShape::Pictures(shape) => {
-                    let module = Box::new(Vgg16::of_pictures(&vars, config, shape, outputs)?);
-                    Body::Pictures { shape, module }
-                }
-                InputShape::Frames(shape) => {
-                    Body::frames(shape, Vgg16::of_bottleneck(&vars, config, shape, outputs)?)
-                }
-                InputShape::Waveforms => {
-                    return Err(BuildError::Input {
-                        network: self.kind(),
-                        expected: PICTURES,
-                        found: *input,
-                        hint: "put `logmel` and `picture` before it",
-                    });
-                }
-            },
-        };
-        let frozen = self.frozen()?;
-        let elsewhere = match (self, &body) {
-            (Self::Vgg16(config), Body::Frames { .. }) => {
-                config.cut()?.frozen.iter().map(Vgg16Layer::parameters).sum()
-            }
-            _ => {
-                freeze(&store, &frozen.iter().map(String::as_str).collect::<Vec<_>>())?;
-                0
-            }
-        };
-        Ok(Network { store, body, outputs, elsewhere })
+        NetworkConfig::Vgg16(config) => {
+            Ok(vgg16::cut(config)?.frozen.iter().map(Vgg16Layer::prefix).collect())
+        }
+        _ => Ok(vec![]),
     }
+}
 
-    /// Its word in a pipeline.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Cnn(_) => "cnn",
-            Self::TwoCnns(_) => "two-cnns",
-            Self::ParallelCnn(_) => "parallel-cnn",
-            Self::EmbeddingCnn(_) => "embedding-cnn",
-            Self::Mlp(_) => "mlp",
-            Self::End2You(_) => "end2you",
-            Self::Wav2Vec2(_) => "wav2vec2",
-            Self::Vgg16(_) => "vgg16",
-        }
+/// Returns the bands and frames that a network of frames is built for.
+fn frames(network: &NetworkConfig, input: &InputShape) -> Result<[usize; 2], BuildError> {
+    match *input {
+        InputShape::Frames(shape) => Ok(shape),
+        InputShape::Waveforms | InputShape::Pictures(_) => Err(BuildError::Input {
+            network: network.kind(),
+            expected: FRAMES,
+            found: *input,
+            hint: "put an op that makes features before it, as `mfcc` or `logmel`",
+        }),
     }
+}
 
-    /// What the names of parameters begin with that training leaves as they are.
-    fn frozen(&self) -> Result<Vec<String>, BuildError> {
-        match self {
-            Self::Wav2Vec2(config) => Ok(config.frozen()?.into_iter().map(str::to_owned).collect()),
-            Self::Vgg16(config) => Ok(config.cut()?.frozen.iter().map(Vgg16Layer::prefix).collect()),
-            _ => Ok(vec![]),
-        }
-    }
-
-    /// The bands and frames that a network of frames is built for.
-    fn frames(&self, input: &InputShape) -> Result<[usize; 2], BuildError> {
-        match *input {
-            InputShape::Frames(shape) => Ok(shape),
-            InputShape::Waveforms | InputShape::Pictures(_) => Err(BuildError::Input {
-                network: self.kind(),
-                expected: FRAMES,
-                found: *input,
-                hint: "put an op that makes features before it, as `mfcc` or `logmel`",
-            }),
-        }
-    }
-
-    /// Whether a network of waveforms is built for waveforms.
-    fn waveforms(&self, input: &InputShape) -> Result<(), BuildError> {
-        match input {
-            InputShape::Waveforms => Ok(()),
-            InputShape::Frames(_) | InputShape::Pictures(_) => Err(BuildError::Input {
-                network: self.kind(),
-                expected: WAVEFORMS,
-                found: *input,
-                hint: "give it what `audio` makes, without an op for features between them",
-            }),
-        }
+/// Checks that a network of waveforms is built for waveforms.
+fn waveforms(network: &NetworkConfig, input: &InputShape) -> Result<(), BuildError> {
+    match input {
+        InputShape::Waveforms => Ok(()),
+        InputShape::Frames(_) | InputShape::Pictures(_) => Err(BuildError::Input {
+            network: network.kind(),
+            expected: WAVEFORMS,
+            found: *input,
+            hint: "give it what `audio` makes, without an op for features between them",
+        }),
     }
 }
 
@@ -425,6 +311,82 @@ impl Body {
 }
 
 impl Network {
+    /// Builds the network for such inputs, with weights that are a function of `seed`.
+    ///
+    /// # Errors
+    /// When the configuration contradicts itself or does not fit the input.
+    pub fn new(
+        network: &NetworkConfig,
+        input: &InputShape,
+        outputs: usize,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, BuildError> {
+        if outputs == 0 {
+            return Err(BuildError::Outputs);
+        }
+        let store = nn::VarStore::new(device);
+        let vars = Vars::new(&store, seed);
+        let body = match network {
+            NetworkConfig::Cnn(config) => {
+                let shape = frames(network, input)?;
+                Body::frames(shape, Cnn::new(&vars, config, shape, outputs)?)
+            }
+            NetworkConfig::TwoCnns(config) => {
+                let shape = frames(network, input)?;
+                Body::frames(shape, TwoCnns::new(&vars, config, shape, outputs)?)
+            }
+            NetworkConfig::ParallelCnn(config) => {
+                let shape = frames(network, input)?;
+                Body::frames(shape, ParallelCnn::new(&vars, config, shape, outputs)?)
+            }
+            NetworkConfig::EmbeddingCnn(config) => {
+                let shape = frames(network, input)?;
+                Body::frames(shape, EmbeddingCnn::new(&vars, config, shape, outputs)?)
+            }
+            NetworkConfig::Mlp(config) => {
+                let shape = frames(network, input)?;
+                Body::frames(shape, Mlp::new(&vars, config, shape, outputs)?)
+            }
+            NetworkConfig::End2You(config) => {
+                waveforms(network, input)?;
+                Body::Waveforms(Box::new(End2You::new(&vars, config, outputs)?))
+            }
+            NetworkConfig::Wav2Vec2(config) => {
+                waveforms(network, input)?;
+                Body::Waveforms(Box::new(FineTuned::new(&vars, config, outputs)?))
+            }
+            NetworkConfig::Vgg16(config) => match *input {
+                InputShape::Pictures(shape) => {
+                    let module = Box::new(Vgg16::of_pictures(&vars, config, shape, outputs)?);
+                    Body::Pictures { shape, module }
+                }
+                InputShape::Frames(shape) => {
+                    Body::frames(shape, Vgg16::of_bottleneck(&vars, config, shape, outputs)?)
+                }
+                InputShape::Waveforms => {
+                    return Err(BuildError::Input {
+                        network: network.kind(),
+                        expected: PICTURES,
+                        found: *input,
+                        hint: "put `logmel` and `picture` before it",
+                    });
+                }
+            },
+        };
+        let frozen = frozen(network)?;
+        let elsewhere = match (network, &body) {
+            (NetworkConfig::Vgg16(config), Body::Frames { .. }) => {
+                vgg16::cut(config)?.frozen.iter().map(Vgg16Layer::parameters).sum()
+            }
+            _ => {
+                freeze(&store, &frozen.iter().map(String::as_str).collect::<Vec<_>>())?;
+                0
+            }
+        };
+        Ok(Network { store, body, outputs, elsewhere })
+    }
+
     /// Whether frozen parts of it are computed elsewhere, and it reads what they give.
     pub(crate) const fn is_partly_elsewhere(&self) -> bool {
         self.elsewhere > 0

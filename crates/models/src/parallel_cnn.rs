@@ -10,26 +10,14 @@
 //! The published network fed its encoder `[time, batch, bands]` where its library was set to read
 //! `[batch, time, bands]`, so it attended across the utterances of a batch. This one attends over time.
 
+use affekt_spec::network::ParallelCnnConfig;
 use affekt_torch::init::{self, Vars};
-use serde::{Deserialize, Serialize};
 use tch::nn::{Module, ModuleT};
 use tch::{Kind, Tensor, nn};
 
 use crate::BuildError;
-use crate::blocks::CnnConfig;
-use crate::transformer::{Encoder, TransformerConfig};
+use crate::transformer::Encoder;
 use crate::two_cnns::Pair;
-
-/// What a [`ParallelCnn`] is made of. The default is B3 as published.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ParallelCnnConfig {
-    /// Each of the two CNNs.
-    #[serde(flatten)]
-    pub cnn: CnnConfig,
-    /// The encoder beside them, as wide as there are bands.
-    pub transformer: TransformerConfig,
-}
 
 /// B3.
 #[derive(Debug)]

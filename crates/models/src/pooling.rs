@@ -1,42 +1,25 @@
 //! From steps to one vector a clip: the first step, the last, the largest number or the mean of the clip's own.
 
-use serde::{Deserialize, Serialize};
+use affekt_spec::network::Pooling;
 use tch::{Kind, Tensor};
 
 use crate::wav2vec2::Valid;
 
-/// Which of a clip's steps count, and how. Those behind the clip never do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// The first step.
-    First,
-    /// The last step.
-    Last,
-    /// Of every feature, the largest number among the steps.
-    Max,
-    /// The mean of all steps.
-    Mean,
-    /// The mean of all but the last, as in the published code of V-FT (arXiv 2110.06309). Of a single step, that one.
-    MeanButLast,
-}
-
-impl Pooling {
-    /// `[batch, steps, features] -> [batch, features]`, of which `counts` steps are each clip's own; at least one.
-    pub fn of(self, steps: &Tensor, counts: &[i64]) -> Tensor {
-        match self {
-            Self::First => steps.select(1, 0),
-            Self::Last => {
-                let last: Vec<_> = counts.iter().map(|count| count - 1).collect();
-                let last = Tensor::from_slice(&last).to_device(steps.device()).view([-1, 1, 1]);
-                let last = last.expand([-1, -1, steps.size()[2]], /* implicit */ false);
-                steps.gather(1, &last, /* sparse_grad */ false).squeeze_dim(1)
-            }
-            Self::Max => masked(steps, counts, f64::NEG_INFINITY).max_dim(1, /* keepdim */ false).0,
-            Self::Mean => mean(steps, counts),
-            Self::MeanButLast => {
-                mean(steps, &counts.iter().map(|&count| (count - 1).max(1)).collect::<Vec<_>>())
-            }
+/// Returns one vector a clip, `[batch, steps, features] -> [batch, features]`, of which `counts` steps are each clip's own, at least
+/// one. Those behind the clip never count.
+pub fn pooled(pooling: Pooling, steps: &Tensor, counts: &[i64]) -> Tensor {
+    match pooling {
+        Pooling::First => steps.select(1, 0),
+        Pooling::Last => {
+            let last: Vec<_> = counts.iter().map(|count| count - 1).collect();
+            let last = Tensor::from_slice(&last).to_device(steps.device()).view([-1, 1, 1]);
+            let last = last.expand([-1, -1, steps.size()[2]], /* implicit */ false);
+            steps.gather(1, &last, /* sparse_grad */ false).squeeze_dim(1)
+        }
+        Pooling::Max => masked(steps, counts, f64::NEG_INFINITY).max_dim(1, /* keepdim */ false).0,
+        Pooling::Mean => mean(steps, counts),
+        Pooling::MeanButLast => {
+            mean(steps, &counts.iter().map(|&count| (count - 1).max(1)).collect::<Vec<_>>())
         }
     }
 }
@@ -72,7 +55,8 @@ mod tests {
             (Pooling::Mean, [[3.0, 7.0], [-4.0, 3.0]]),
             (Pooling::MeanButLast, [[1.5, 8.0], [-4.0, 3.0]]),
         ] {
-            let found: Vec<Vec<f64>> = pooling.of(&steps, &[3, 1]).to_kind(Kind::Double).try_into().unwrap();
+            let found: Vec<Vec<f64>> =
+                pooled(pooling, &steps, &[3, 1]).to_kind(Kind::Double).try_into().unwrap();
             assert_eq!(found, expected, "{pooling:?}");
         }
     }

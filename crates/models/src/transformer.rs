@@ -7,46 +7,14 @@
 //!
 //! The layers begin with weights of their own, where `torch.nn.TransformerEncoder` begins with copies of one layer.
 
+use affekt_spec::network::{Positions, TransformerConfig};
 use affekt_torch::init::{self, Vars};
-use serde::{Deserialize, Serialize};
 use tch::nn::{Module, ModuleT};
 use tch::{Kind, Tensor, nn};
 
 use crate::BuildError;
 use crate::dropout::dropout;
 use crate::network::checked_dropout;
-
-/// What an [`Encoder`] is made of. The default is that of B3 as published.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TransformerConfig {
-    /// How many layers.
-    pub layers: usize,
-    /// Heads of each self-attention. They divide the width among them.
-    pub heads: usize,
-    /// Units between the two linear layers.
-    pub feed_forward: usize,
-    /// Share of activations, and of attention weights, dropped in training.
-    pub dropout: f64,
-    /// How the encoder is told which frame is which.
-    pub positions: Positions,
-}
-
-/// What is added to the frames to tell their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Positions {
-    /// Nothing, as published: the encoder sees a set of frames.
-    None,
-    /// Sines and cosines of wavelengths from 2π to 10 000 · 2π frames (section 3.5 of the paper).
-    Sinusoidal,
-}
-
-impl Default for TransformerConfig {
-    fn default() -> Self {
-        Self { layers: 4, heads: 4, feed_forward: 512, dropout: 0.4, positions: Positions::None }
-    }
-}
 
 /// A stack of layers.
 #[derive(Debug)]

@@ -6,12 +6,13 @@
 //!           └─ blocks ─┘        1024
 //! ```
 
+use affekt_spec::network::CnnConfig;
 use affekt_torch::init::{self, Vars};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
 use crate::BuildError;
-use crate::blocks::{Blocks, CnnConfig};
+use crate::blocks::Blocks;
 
 /// B2.
 #[derive(Debug)]

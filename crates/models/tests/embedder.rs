@@ -2,8 +2,10 @@
 
 mod small;
 
-use affekt_models::wav2vec2::{CtcHead, EncoderConfig, Padding, Wav2Vec2};
+use affekt_models::wav2vec2::{CtcHead, Wav2Vec2};
 use affekt_models::{Embedder, Embedding};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::Padding;
 use affekt_torch::NamedTensors;
 use affekt_torch::init::Vars;
 use tch::{Device, Kind, Tensor, nn};

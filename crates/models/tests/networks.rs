@@ -1,8 +1,8 @@
 //! What every network must do, whichever it is.
 
-use affekt_models::{
-    BuildError, CnnConfig, InputShape, Inputs, Network, NetworkConfig, NormAxis, ParallelCnnConfig,
-    ParameterCounts, Positions, TransformerConfig, WeightsError,
+use affekt_models::{BuildError, InputShape, Inputs, Network, ParameterCounts, WeightsError};
+use affekt_spec::network::{
+    CnnConfig, NetworkConfig, NormAxis, ParallelCnnConfig, Positions, TransformerConfig,
 };
 use affekt_torch::{Adam, AdamConfig, Checkpoint, NamedTensors};
 use tch::{Device, Kind, Tensor};
@@ -33,7 +33,7 @@ const SMALL: [usize; 2] = [16, 24];
 
 fn build(config: &NetworkConfig, shape: [usize; 2], seed: u64) -> Network {
     affekt_torch::device::set_threads(1); // tests run side by side already
-    config.build(&InputShape::Frames(shape), 7, seed, Device::Cpu).unwrap()
+    Network::new(&config, &InputShape::Frames(shape), 7, seed, Device::Cpu).unwrap()
 }
 
 /// Logits or values of features `[batch, bands, frames]`.
@@ -231,7 +231,7 @@ fn configurations_read_as_in_a_pipeline() {
 #[test]
 fn impossible_networks_are_refused() {
     let error = |config: NetworkConfig, shape, outputs| {
-        config.build(&InputShape::Frames(shape), outputs, 0, Device::Cpu).map(|_| ()).unwrap_err()
+        Network::new(&config, &InputShape::Frames(shape), outputs, 0, Device::Cpu).map(|_| ()).unwrap_err()
     };
     let cnn = CnnConfig::default;
     let pools = vec![2, 4, 4];

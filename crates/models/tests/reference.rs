@@ -4,9 +4,8 @@ mod formula;
 
 use std::collections::BTreeMap;
 
-use affekt_models::{
-    CnnConfig, InputShape, Inputs, Network, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig,
-};
+use affekt_models::{InputShape, Inputs, Network};
+use affekt_spec::network::{CnnConfig, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig};
 use affekt_torch::NamedTensors;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -72,7 +71,8 @@ fn the_single_cnn_entry_by_entry() {
         let config =
             CnnConfig { channels: vec![4, 6, 8], dropout: 0.0, norm_axis: axis, ..CnnConfig::default() };
         let mut network =
-            NetworkConfig::Cnn(config).build(&InputShape::Frames([32, 47]), 7, 0, Device::Cpu).unwrap();
+            Network::new(&NetworkConfig::Cnn(config), &InputShape::Frames([32, 47]), 7, 0, Device::Cpu)
+                .unwrap();
         network.load(&golden.weights.iter().map(|(name, n)| (name.clone(), n.tensor())).collect()).unwrap();
 
         let values: Vec<f32> = (0..3 * 32 * 47)
@@ -131,7 +131,8 @@ fn two_cnns_and_the_transformer_at_their_true_size() {
             "parallel-cnn" => NetworkConfig::ParallelCnn(ParallelCnnConfig { cnn, transformer }),
             other => panic!("an unknown network `{other}`"),
         };
-        let mut network = config.build(&InputShape::Frames([128, *frames]), 7, 0, Device::Cpu).unwrap();
+        let mut network =
+            Network::new(&config, &InputShape::Frames([128, *frames]), 7, 0, Device::Cpu).unwrap();
         network.load(&weights_by_formula(&network)).unwrap();
         let xs = noise(&golden.input, &[2, 128, *frames as i64]).to_kind(Kind::Float) * 2.0;
 

@@ -1,6 +1,7 @@
 //! Spans of masked frames come as often, and as long, as transformers draws them: both ways, for clips of several lengths.
 
-use affekt_models::wav2vec2::{Spans, SpansOver};
+use affekt_models::wav2vec2::Spans;
+use affekt_spec::network::SpansOver;
 use affekt_torch::Random;
 use serde::Deserialize;
 

@@ -4,11 +4,13 @@ mod small;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use affekt_models::wav2vec2::{EncoderConfig, Padding, SpansOver, Wav2Vec2};
-use affekt_models::{
-    BuildError, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
-    InputShape, Inputs, LstmConfig, MlpConfig, MlpNorm, Network, NetworkConfig, OutputActivation, Overrides,
-    ParameterCounts, Pooling, ProjectorConfig,
+use affekt_models::wav2vec2::Wav2Vec2;
+use affekt_models::{BuildError, InputShape, Inputs, Network, ParameterCounts, built_encoder};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::{
+    EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze, LstmConfig,
+    MlpConfig, MlpNorm, NetworkConfig, OutputActivation, Overrides, Padding, Pooling, ProjectorConfig,
+    SpansOver,
 };
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig, Autocast, Checkpoint, NamedTensors};
@@ -80,7 +82,7 @@ fn turn() -> MutexGuard<'static, ()> {
 
 fn build(config: &NetworkConfig, input: InputShape, outputs: usize, seed: u64) -> Network {
     affekt_torch::device::set_threads(1); // tests run side by side already
-    config.build(&input, outputs, seed, Device::Cpu).unwrap()
+    Network::new(&config, &input, outputs, seed, Device::Cpu).unwrap()
 }
 
 /// Numbers like noise in −1..1, the same every time.
@@ -666,7 +668,7 @@ fn configurations_read_as_in_a_pipeline() {
         output_activation: OutputActivation::Sigmoid,
         pooling: Pooling::MeanButLast,
     };
-    assert_eq!(expected.built_encoder().unwrap().mask_time_prob, 0.08);
+    assert_eq!(built_encoder(&expected).unwrap().mask_time_prob, 0.08);
     assert_eq!(read(text).unwrap(), fine_tuned(expected));
     for (text, key) in [
         (r#"{"kind": "embedding-cnn", "chanels": [1]}"#, "chanels"),
@@ -681,8 +683,9 @@ fn configurations_read_as_in_a_pipeline() {
 
 #[test]
 fn impossible_networks_are_refused() {
-    let error =
-        |config: NetworkConfig, input| config.build(&input, OUTPUTS, 0, Device::Cpu).map(|_| ()).unwrap_err();
+    let error = |config: NetworkConfig, input| {
+        Network::new(&config, &input, OUTPUTS, 0, Device::Cpu).map(|_| ()).unwrap_err()
+    };
     let cnn = |config| error(NetworkConfig::EmbeddingCnn(config), InputShape::Frames([149, 32]));
     for (field, config) in [
         ("channels", EmbeddingCnnConfig { channels: vec![], ..EmbeddingCnnConfig::default() }),

@@ -6,10 +6,10 @@ mod small;
 
 use std::collections::BTreeMap;
 
-use affekt_models::wav2vec2::Padding;
-use affekt_models::{
-    EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, InputShape, Inputs,
-    LstmConfig, MlpConfig, MlpNorm, Network, NetworkConfig, OutputActivation, Pooling, ProjectorConfig,
+use affekt_models::{InputShape, Inputs, Network};
+use affekt_spec::network::{
+    EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, LstmConfig, MlpConfig,
+    MlpNorm, NetworkConfig, OutputActivation, Padding, Pooling, ProjectorConfig,
 };
 use affekt_torch::NamedTensors;
 use serde::Deserialize;
@@ -44,7 +44,7 @@ fn outputs_loss_and_gradients() {
     for golden in goldens {
         let case = &golden.case;
         let (config, input, train) = network(&golden);
-        let mut network = config.build(&input, 3, 0, Device::Cpu).unwrap();
+        let mut network = Network::new(&config, &input, 3, 0, Device::Cpu).unwrap();
         network.load(&weights_by_formula(&network)).unwrap();
 
         let inputs = inputs(&golden);

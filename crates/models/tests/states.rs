@@ -8,9 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use affekt_models::states::{
     StatesConfig, StatesNetwork, StatesOutputs, TrunkConfig, Wav2Vec2Trunk, Wav2VecTrunk,
 };
-use affekt_models::wav2vec::{Wav2Vec, Wav2VecConfig};
-use affekt_models::wav2vec2::{EncoderConfig, InputError, Spans, Wav2Vec2};
-use affekt_models::{Accounting, BuildError, ForwardError, Overrides};
+use affekt_models::wav2vec::Wav2Vec;
+use affekt_models::wav2vec2::{InputError, Spans, Wav2Vec2};
+use affekt_models::{Accounting, BuildError, ForwardError};
+use affekt_spec::encoder::{EncoderConfig, Wav2VecConfig};
+use affekt_spec::network::Overrides;
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig, Checkpoint, NamedTensors, Random};
 use tch::{Device, Kind, Tensor, nn};

@@ -1,9 +1,9 @@
 //! What a VGG16 must do: counts, gradients, both ways in, and what it refuses.
 
-use affekt_models::vgg16::{
-    Bottleneck, FreezeBase, Normalisation, Unfreeze, Vgg16Config, Vgg16NetworkConfig, drawn,
-};
-use affekt_models::{BuildError, ForwardError, InputShape, Inputs, Network, NetworkConfig, ParameterCounts};
+use affekt_models::vgg16::{Bottleneck, drawn};
+use affekt_models::{BuildError, ForwardError, InputShape, Inputs, Network, ParameterCounts};
+use affekt_spec::encoder::{Normalisation, Vgg16Config};
+use affekt_spec::network::{FreezeBase, NetworkConfig, Unfreeze, Vgg16NetworkConfig};
 use affekt_torch::{Adam, AdamConfig, Checkpoint};
 use tch::{Device, Kind, Tensor};
 
@@ -19,7 +19,7 @@ fn small() -> Vgg16NetworkConfig {
 
 fn build(config: &Vgg16NetworkConfig, input: InputShape, seed: u64) -> Network {
     affekt_torch::device::set_threads(1); // tests run side by side already
-    NetworkConfig::Vgg16(config.clone()).build(&input, 7, seed, Device::Cpu).unwrap()
+    Network::new(&NetworkConfig::Vgg16(config.clone()), &input, 7, seed, Device::Cpu).unwrap()
 }
 
 fn of_pictures(config: &Vgg16NetworkConfig, seed: u64) -> Network {
@@ -266,7 +266,7 @@ fn configurations_read_as_in_a_pipeline() {
 #[test]
 fn what_cannot_be_built_is_refused_with_advice() {
     let refused = |config: Vgg16NetworkConfig, input| {
-        let network = NetworkConfig::Vgg16(config).build(&input, 7, 0, Device::Cpu);
+        let network = Network::new(&NetworkConfig::Vgg16(config), &input, 7, 0, Device::Cpu);
         network.map(|_| ()).unwrap_err().to_string()
     };
     let pictures = InputShape::Pictures(SMALL_SIZE);
@@ -322,8 +322,8 @@ fn what_cannot_be_built_is_refused_with_advice() {
         let told = refused(config, input);
         assert!(told.starts_with(message), "{told}");
     }
-    let cnn = NetworkConfig::Cnn(affekt_models::CnnConfig::default());
-    let error = cnn.build(&pictures, 7, 0, Device::Cpu).map(|_| ()).unwrap_err();
+    let cnn = NetworkConfig::Cnn(affekt_spec::network::CnnConfig::default());
+    let error = Network::new(&cnn, &pictures, 7, 0, Device::Cpu).map(|_| ()).unwrap_err();
     assert!(matches!(error, BuildError::Input { network: "cnn", expected: "frames", .. }), "{error}");
     let bottleneck = Bottleneck::new(&small().encoder, Some(Unfreeze::Blocks(3)), SMALL_SIZE, 0, Device::Cpu);
     assert_eq!(bottleneck.map(|_| ()).unwrap_err(), BuildError::NothingFrozen);

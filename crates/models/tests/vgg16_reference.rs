@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use affekt_encoders::{Said, read};
-use affekt_models::vgg16::{
-    Bottleneck, FreezeBase, Normalisation, Vgg16Config, Vgg16NetworkConfig, normalised,
-};
-use affekt_models::{InputShape, Inputs, Network, NetworkConfig};
+use affekt_models::vgg16::{Bottleneck, normalised};
+use affekt_models::{InputShape, Inputs, Network};
+use affekt_spec::encoder::{Normalisation, Vgg16Config};
+use affekt_spec::network::{FreezeBase, NetworkConfig, Vgg16NetworkConfig};
 use affekt_torch::NamedTensors;
 use serde::Deserialize;
 use serde_json::json;
@@ -121,7 +121,7 @@ impl Small {
             freeze: FreezeBase::None,
             ..Vgg16NetworkConfig::default()
         });
-        config.build(&InputShape::Pictures(self.shape), self.outputs, 0, Device::Cpu).unwrap()
+        Network::new(&config, &InputShape::Pictures(self.shape), self.outputs, 0, Device::Cpu).unwrap()
     }
 
     fn pictures(&self) -> Tensor {
@@ -235,7 +235,7 @@ fn features_and_logits_at_the_true_size() {
     let _guard = tch::no_grad_guard();
     let shape = [3, 224, 224];
     let config = NetworkConfig::Vgg16(Vgg16NetworkConfig::default());
-    let mut network = config.build(&InputShape::Pictures(shape), 7, 0, Device::Cpu).unwrap();
+    let mut network = Network::new(&config, &InputShape::Pictures(shape), 7, 0, Device::Cpu).unwrap();
     assert_eq!(network.parameter_counts().total, golden.parameters);
     network.load(&by_formula(network.weights())).unwrap();
     let xs = pictures("pictures", &[1, 3, 224, 224]);

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use affekt_models::wav2vec2::{
-    Activation, Choice, ConfigError, CtcHead, Encoded, EncoderConfig, FeatureNorm, InputError, Padding,
-    PretrainingHead, SequenceClassifier, Spans, SpansOver, Wav2Vec2, sample_negatives,
+    Choice, CtcHead, Encoded, InputError, PretrainingHead, SequenceClassifier, Spans, Wav2Vec2,
+    sample_negatives,
 };
+use affekt_spec::encoder::{Activation, ConfigError, EncoderConfig, FeatureNorm};
+use affekt_spec::network::{Padding, SpansOver};
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig, Autocast, Random};
 use tch::{Device, Kind, Tensor, nn};

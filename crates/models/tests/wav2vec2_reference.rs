@@ -5,9 +5,9 @@ mod formula;
 
 use std::collections::BTreeMap;
 
-use affekt_models::wav2vec2::{
-    Choice, CtcHead, EncoderConfig, Padding, PretrainingHead, SequenceClassifier, Wav2Vec2, map_names,
-};
+use affekt_models::wav2vec2::{Choice, CtcHead, PretrainingHead, SequenceClassifier, Wav2Vec2, map_names};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::Padding;
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig};
 use serde::Deserialize;

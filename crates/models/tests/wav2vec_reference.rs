@@ -6,7 +6,8 @@ mod formula;
 use std::collections::BTreeMap;
 
 use affekt_models::states::{StatesConfig, StatesNetwork};
-use affekt_models::wav2vec::{Wav2Vec, Wav2VecConfig};
+use affekt_models::wav2vec::Wav2Vec;
+use affekt_spec::encoder::Wav2VecConfig;
 use affekt_torch::NamedTensors;
 use affekt_torch::init::Vars;
 use serde::Deserialize;

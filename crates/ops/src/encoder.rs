@@ -6,8 +6,9 @@
 use affekt_config::{Diagnostic, Section, Value as Yaml, to_json};
 #[cfg(feature = "host")]
 use affekt_encoders::{Account, ArtefactCard, EncoderCard, Hub, Located, Said, Weights};
-use affekt_encoders::{Architecture, EncoderConfig, Family, Vgg16Config, Wav2VecConfig};
 use affekt_graph::Place;
+use affekt_spec::Words;
+use affekt_spec::encoder::{Architecture, EncoderConfig, Family, Vgg16Config, Wav2VecConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 #[cfg(feature = "host")]
@@ -118,8 +119,8 @@ fn default_architecture(section: &mut Section<'_>) -> Drawn {
 
 /// The published architectures, by name.
 fn architectures() -> Vec<(&'static str, Drawn)> {
-    let second = Architecture::ALL.map(|(name, architecture)| (name, Drawn::Wav2Vec2(architecture)));
-    second.into_iter().chain([("wav2vec-large", Drawn::Wav2VecLarge), ("vgg16", Drawn::Vgg16)]).collect()
+    let second = Architecture::ALL.iter().map(|known| (known.word(), Drawn::Wav2Vec2(*known)));
+    second.chain([("wav2vec-large", Drawn::Wav2VecLarge), ("vgg16", Drawn::Vgg16)]).collect()
 }
 
 /// Of which family a checkpoint is about which `config` says something: what a file of torchaudio cannot tell, or one of a VGG16, if

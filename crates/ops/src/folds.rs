@@ -44,8 +44,9 @@ pub fn params(protocol: &impl Serialize, disjoint: &impl Serialize, permitted: &
 pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> {
     use std::collections::BTreeSet;
 
-    use affekt_corpus::{Permission, Protocol, Rules, Sharing, describe_leaks, what_to_do};
+    use affekt_corpus::{describe_leaks, what_to_do};
     use affekt_graph::Failure;
+    use affekt_spec::protocol::{Permission, Protocol, Rules, Sharing};
     use affekt_table::folds::Folds;
 
     let Params { protocol, disjoint, permitted } = crate::params(job)?;

@@ -5,18 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use affekt_config::{Diagnostic, Diagnostics, Folder, Node as Yaml, Span, TextFile, parse, parse_setting};
-use affekt_corpus::{Permission, Protocol, Rules, Sharing};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 use affekt_graph::{AxisValue, Graph, Node, NodeId, Place, Walk};
 use affekt_ops::{Definition, Grain};
+use affekt_spec::protocol::{Permission, Protocol, Rules};
 use serde_json::Value;
 
 use crate::axes;
 use crate::card_index::CardIndex;
 use crate::draft::{Draft, DraftOutput, Drafts, Grows, Ports, Rule, plain_node};
 use crate::profiles::{Profiles, read_section};
-use crate::protocol::Parting;
+use crate::protocol::{SplitSettings, sharing_permitted};
 use crate::published::{Cited, Published};
 use crate::settings::{self, CorpusUse, Settings};
 use crate::step::{self, Axis};
@@ -314,7 +314,7 @@ fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
                 Diagnostic::error(&step.span, message)
                     .hint("add `dev: split.dev` to its `in`, or train with `stopping: { kind: fixed }`"),
             );
-        } else if !settings.parting.protocol.has_dev() && !relies_on.contains(&Permission::SelectionOnTest) {
+        } else if !settings.split.protocol.has_dev() && !relies_on.contains(&Permission::SelectionOnTest) {
             let message = format!("`{}` stops early by the dev part, and the protocol has none", step.name);
             diagnostics.push(
                 Diagnostic::error(&step.span, message)
@@ -345,7 +345,7 @@ fn check_search(
         let message = format!("`tune` chooses on a dev part, and `{}` reads none", search.step);
         let hint = format!("add `dev: split.dev` to the `in` of `{}`", search.step);
         diagnostics.push(Diagnostic::error(&tune.span, message).hint(hint));
-    } else if !settings.parting.protocol.has_dev() && !on_test {
+    } else if !settings.split.protocol.has_dev() && !on_test {
         let message = "`tune` chooses on the dev part, and the protocol has none";
         diagnostics.push(Diagnostic::error(&tune.span, message).hint("give the protocol a dev part"));
     }
@@ -506,14 +506,14 @@ impl Compiler<'_> {
         let examples = self.drafts.add(number, draft);
 
         let definition = &affekt_ops::folds::DEFINITION;
-        let mut draft = plain(definition, "folds", folds_params(&settings.parting));
+        let mut draft = plain(definition, "folds", folds_params(&settings.split));
         draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
         let folds = self.drafts.add(number, draft);
 
         let multiplicity = Multiplicity {
             examples: output(examples, "examples"),
             folds: output(folds, "folds"),
-            numbers: settings.parting.protocol.fold_numbers(),
+            numbers: settings.split.protocol.fold_numbers(),
         };
         let definition = &affekt_ops::split::DEFINITION;
         let mut draft = plain(definition, "split", Value::Null);
@@ -535,7 +535,7 @@ impl Compiler<'_> {
             let mut params = wired.step.params.clone();
             match wired.step.definition.name {
                 "evaluate" => {
-                    let protocol = &settings.parting.protocol;
+                    let protocol = &settings.split.protocol;
                     params = evaluate_params(overlaid, protocol, all_wired, search.is_some());
                 }
                 "train" if wired.relies_on.contains(&Permission::SelectionOnTest) => {
@@ -543,7 +543,7 @@ impl Compiler<'_> {
                 }
                 _ => {}
             }
-            let seeds = &settings.parting.seeds;
+            let seeds = &settings.split.seeds;
             let among = Among { variant: number, seeds, multiplicity: &multiplicity, points: &points };
             let search = search.filter(|search| search.step == wired.step.name);
             let search = search.map(|search| self.draft_search(search, &params, wired, &among));
@@ -561,8 +561,8 @@ impl Compiler<'_> {
         let variant = Variant {
             id: overlaid.id.clone(),
             params: overlaid.params.iter().cloned().collect(),
-            protocol: settings.parting.protocol,
-            rules: settings.parting.rules,
+            protocol: settings.split.protocol,
+            rules: settings.split.rules,
             corpora: schemes,
             primary: settings.primary,
             published: settings.published,
@@ -699,10 +699,8 @@ fn output(draft: usize, output: &str) -> DraftOutput {
 }
 
 /// What a node of folds depends on: of all that is permitted, only what its rows may share.
-fn folds_params(parting: &Parting) -> Value {
-    let sharing: BTreeSet<Permission> = Sharing::ALL.into_iter().filter_map(Permission::to_share).collect();
-    let permitted: BTreeSet<Permission> = parting.rules.permitted().intersection(&sharing).copied().collect();
-    affekt_ops::folds::params(&parting.protocol, parting.rules.disjoint(), &permitted)
+fn folds_params(split: &SplitSettings) -> Value {
+    affekt_ops::folds::params(&split.protocol, split.rules.disjoint(), &sharing_permitted(&split.rules))
 }
 
 /// The stamps are those that are known now; the folds tell the others.

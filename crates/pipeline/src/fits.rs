@@ -4,10 +4,10 @@
 //! permission, has something learn from them, be it weights, means or the number of an epoch. A port that takes test rows as
 //! freely as others predicts them.
 
-use affekt_corpus::Permission;
 use affekt_domain::Role;
 use affekt_graph::{Node, NodeId, NodeIndex, Walk};
 use affekt_ops::{Definition, InputPort, Kind};
+use affekt_spec::protocol::Permission;
 
 use crate::wiring::needed_for_test_rows;
 

@@ -10,7 +10,7 @@ use affekt_domain::{LabelScheme, Labels};
 use affekt_eval::Measure;
 
 use crate::card_index::CardIndex;
-use crate::protocol::{self, Parting, Permitted};
+use crate::protocol::{self, Permitted, SplitSettings};
 use crate::published::{self, Cited, Published};
 use crate::tuning::{self, Tune};
 
@@ -47,7 +47,7 @@ pub struct CorpusUse {
 /// One variant, read.
 pub struct Settings {
     pub corpora: Vec<(CorpusUse, LabelScheme)>,
-    pub parting: Parting,
+    pub split: SplitSettings,
     pub permitted: Permitted,
     pub pipeline: TextFile,
     pub with: Vec<(Key, Node)>,
@@ -93,7 +93,7 @@ pub fn read(
         Some(read)
     });
     let permitted = protocol::read_permitted(&mut section);
-    let parting = section
+    let split = section
         .required_section("protocol", |section| protocol::read(section, permitted.as_ref(), experiment));
     let pipeline = section.required("use").and_then(|field| {
         let text = field.text()?;
@@ -131,7 +131,7 @@ pub fn read(
     section.close();
     Some(Settings {
         corpora: corpora?,
-        parting: parting?,
+        split: split?,
         permitted: permitted?,
         pipeline: pipeline?,
         with,

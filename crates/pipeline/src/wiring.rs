@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_config::{Diagnostic, Diagnostics, list_names};
-use affekt_corpus::Permission;
 use affekt_domain::Role;
 use affekt_graph::Place;
 use affekt_ops::{Definition, Grain, InputPort, Kind, OutputPort};
+use affekt_spec::protocol::Permission;
 
 use crate::protocol::Permitted;
 use crate::step::{Axis, Reference, Step, Steps};
@@ -435,6 +435,7 @@ fn report_cycle(steps: &[Wired], done: &BTreeSet<String>, diagnostics: &Diagnost
 #[cfg(test)]
 mod tests {
     use affekt_config::{Span, parse};
+    use affekt_spec::Words;
 
     use super::*;
     use crate::step;
@@ -464,11 +465,11 @@ mod tests {
                 if takes(&[]) {
                     open.push((op.name, port.name));
                 }
-                for permission in Permission::ALL.into_iter().filter(|permission| takes(&[*permission])) {
+                for permission in Permission::ALL.iter().copied().filter(|permission| takes(&[*permission])) {
                     by_permission.push((op.name, port.name, permission.name()));
                 }
                 assert_eq!(
-                    takes(&Permission::ALL),
+                    takes(Permission::ALL),
                     takes(&[]) || needed_for_test_rows(op.name, port.name).is_some()
                 );
             }
@@ -479,8 +480,8 @@ mod tests {
             by_permission,
             [("standardise", "enrol", "test-speaker-statistics"), ("train", "dev", "selection-on-test"),]
         );
-        assert!(!takes_test_rows("train", "train", &Permission::ALL));
-        assert!(!takes_test_rows("standardise", "train", &Permission::ALL));
-        assert!(!takes_test_rows("evaluate", "train", &Permission::ALL));
+        assert!(!takes_test_rows("train", "train", Permission::ALL));
+        assert!(!takes_test_rows("standardise", "train", Permission::ALL));
+        assert!(!takes_test_rows("evaluate", "train", Permission::ALL));
     }
 }

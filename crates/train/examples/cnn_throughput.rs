@@ -8,9 +8,8 @@
 use std::error::Error;
 use std::time::Instant;
 
-use affekt_models::{
-    CnnConfig, InputShape, Inputs, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig,
-};
+use affekt_models::{InputShape, Inputs, Network};
+use affekt_spec::network::{CnnConfig, NetworkConfig, NormAxis, ParallelCnnConfig, TransformerConfig};
 use affekt_torch::{Adam, AdamConfig, device};
 use tch::{Device, Kind, Tensor};
 
@@ -42,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let steps: usize = argument(4, "12").parse()?;
 
     device::set_threads(threads);
-    let network = config.build(&InputShape::Frames([128, 94]), 7, 0, Device::Cpu)?;
+    let network = Network::new(&config, &InputShape::Frames([128, 94]), 7, 0, Device::Cpu)?;
     let mut optimiser = Adam::new(network.trainable(), AdamConfig::default());
     let inputs = Inputs::frames(Tensor::randn([batch, 128, 94], (Kind::Float, Device::Cpu)));
     let ys = Tensor::randint(7, [batch], (Kind::Int64, Device::Cpu));

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use affekt_domain::{Epoch, Stage};
-use affekt_models::Accounting;
+use affekt_models::{Accounting, Network};
 use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
 use tch::{Device, Tensor};
 
@@ -54,7 +54,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainError> {
         let Training { config, task, seed, device, .. } = *training;
         let dataset = trained_on.dataset();
-        let mut network = training.network.build(&dataset.input(), task.names().len(), seed, device)?;
+        let mut network = Network::new(training.network, &dataset.input(), task.names().len(), seed, device)?;
         let encoder = training.encoder.map(|checkpoint| network.load_encoder(checkpoint)).transpose()?;
         check_network(training, &mut network)?;
         let adam = AdamConfig {

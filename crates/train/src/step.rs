@@ -159,7 +159,8 @@ mod tests {
     use std::ops::ControlFlow;
 
     use affekt_domain::{Role, Task};
-    use affekt_models::{InputShape, MlpConfig, NetworkConfig};
+    use affekt_models::InputShape;
+    use affekt_spec::network::{MlpConfig, NetworkConfig};
     use affekt_torch::{Checkpoint, Random};
     use tch::{Device, TchError};
 
@@ -305,7 +306,7 @@ mod tests {
     fn used_up_memory_in_predicting_halves_the_batch() {
         let dataset = Noise::new();
         let part = TrainingPart::of(&dataset);
-        let network = network().build(&dataset.input(), 2, 1, Device::Cpu).unwrap();
+        let network = Network::new(&network(), &dataset.input(), 2, 1, Device::Cpu).unwrap();
         let forward = |network: &Network, inputs: &Inputs, train: bool| {
             if inputs.xs.size()[0] > 3 { used_up() } else { network.forward_t(inputs, train) }
         };

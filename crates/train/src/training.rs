@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use affekt_domain::{Epoch, Stage, Task};
 use affekt_features::Standardiser;
-use affekt_models::{Accounting, Network, NetworkConfig, ParameterCounts};
+use affekt_models::{Accounting, Network, ParameterCounts};
+use affekt_spec::network::NetworkConfig;
 use affekt_torch::NamedTensors;
 use tch::Device;
 

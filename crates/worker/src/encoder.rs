@@ -1,9 +1,8 @@
 //! The artefact of `encoder`: a pretrained wav2vec 2.0, wav2vec or VGG16, or the description of one that is to begin at random.
 
 use affekt_graph::{Failure, Object};
-use affekt_models::Family;
-use affekt_models::vgg16::{Vgg16Config, drawn};
-use affekt_models::wav2vec2::EncoderConfig;
+use affekt_models::vgg16::drawn;
+use affekt_spec::encoder::{EncoderConfig, Family, Vgg16Config};
 use affekt_torch::{Checkpoint, NamedTensors};
 use serde::{Deserialize, Serialize};
 

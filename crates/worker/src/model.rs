@@ -3,7 +3,8 @@
 use affekt_domain::{Stage, Task};
 use affekt_features::Standardiser;
 use affekt_graph::{Failure, Object};
-use affekt_models::{InputShape, Network, NetworkConfig, ParameterCounts};
+use affekt_models::{InputShape, Network, ParameterCounts};
+use affekt_spec::network::NetworkConfig;
 use affekt_torch::{Checkpoint, NamedTensors};
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -53,7 +54,7 @@ impl Card {
     /// # Errors
     /// When they are another one's.
     pub fn network(&self, weights: &NamedTensors, device: Device) -> Result<Network, Failure> {
-        let network = self.network.build(&self.input, self.task.names().len(), self.seed, device);
+        let network = Network::new(&self.network, &self.input, self.task.names().len(), self.seed, device);
         let mut network = network.map_err(|error| Failure::because(&error))?;
         network.load(weights).map_err(|error| Failure::because(&error))?;
         Ok(network)

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use affekt_domain::Task;
-use affekt_encoders::{Answers, EncoderConfig, Export, ExportedWeights, Head, Linear, Weights};
+use affekt_encoders::{Answers, Export, ExportedWeights, Head, Linear, Weights};
 use affekt_graph::Object;
 use affekt_ops::exported;
+use affekt_spec::encoder::EncoderConfig;
 use serde_json::Value;
 
 use crate::exit::{Stop, error};

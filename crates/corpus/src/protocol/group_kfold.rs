@@ -3,35 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::{Example, Role};
-use serde::{Deserialize, Serialize};
+use affekt_spec::protocol::{DevFolds, GroupKfold};
 
-use super::{Group, Impossible, Roles, dealing};
+use super::{Assign, Impossible, Roles, dealing, group};
 
-/// Groups are dealt to `folds` parts. Fold *i* tests part *i*, chooses on the next `dev_folds` parts and trains on
-/// the rest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GroupKfold {
-    /// What must stay together.
-    pub group: Group,
-    /// How many folds.
-    pub folds: u32,
-    /// How many parts to choose on: 0 for none, usually 1.
-    pub dev_folds: u32,
-    /// Which of the many ways to deal.
-    pub split_seed: u64,
-}
-
-impl GroupKfold {
-    /// What is wrong with it whatever the examples.
-    pub(super) fn impossible(&self) -> Option<Impossible> {
-        let Self { folds, dev_folds, .. } = *self;
+impl Assign for GroupKfold {
+    fn impossible(&self) -> Option<Impossible> {
+        let Self { folds, dev_folds: DevFolds(dev_folds), .. } = *self;
         (folds < dev_folds.saturating_add(2)).then_some(Impossible::TooFewFolds { folds, dev_folds })
     }
 
-    /// For each fold, the role of each example.
-    pub(super) fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible> {
-        let Self { group, folds, dev_folds, split_seed } = *self;
-        let groups = group.of_all(examples)?;
+    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible> {
+        let Self { group, folds, dev_folds: DevFolds(dev_folds), split_seed } = *self;
+        let groups = group::of_all(group, examples)?;
         let there_are = groups.iter().collect::<BTreeSet<_>>().len();
         if there_are < folds as usize {
             return Err(Impossible::TooFewGroups { group, groups: there_are, folds });

@@ -5,8 +5,7 @@ use std::fmt;
 
 use affekt_config::list_names;
 use affekt_domain::{Example, Role, Utterance};
-
-use super::Group;
+use affekt_spec::protocol::Group;
 
 /// The protocol cannot be followed with these examples.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -3,48 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::{Example, Role};
-use serde::{Deserialize, Serialize};
+use affekt_spec::protocol::{DevPart, Group, LeaveOneGroupOut};
 
-use super::{Group, Impossible, Roles, dev_share};
+use super::{Assign, Impossible, Roles, dev_share, group};
 
-/// One fold a group, which it tests.
-///
-/// A fold's number is that in the session's name where all sessions end in numbers of their own (`IEMOCAP/Ses03` is
-/// tested in fold 3); otherwise folds are numbered from 1 in the order of the groups' names.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LeaveOneGroupOut {
-    /// What is left out.
-    pub group: Group,
-    /// What to choose on.
-    pub dev: DevPart,
-    /// Which of the many ways to take a share of the training speakers. Without effect on other dev parts.
-    pub split_seed: u64,
-}
-
-/// What a fold that tests one group chooses on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DevPart {
-    /// Nothing.
-    None,
-    /// The group after the one that is tested; after the last comes the first.
-    NextGroup,
-    /// About this share of the training part, in whole speakers that are not tested.
-    Share(f64),
-}
-
-impl LeaveOneGroupOut {
-    /// What is wrong with it whatever the examples.
-    pub(super) fn impossible(&self) -> Option<Impossible> {
+impl Assign for LeaveOneGroupOut {
+    fn impossible(&self) -> Option<Impossible> {
         match self.dev {
             DevPart::Share(share) => dev_share::impossible(share),
             DevPart::None | DevPart::NextGroup => None,
         }
     }
 
-    /// For each fold, the role of each example.
-    pub(super) fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible> {
-        let groups = self.group.of_all(examples)?;
+    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible> {
+        let groups = group::of_all(self.group, examples)?;
         let mut folds: Vec<(u32, &str)> = numbered(self.group, groups.iter().map(AsRef::as_ref).collect());
         folds.sort_unstable();
         let needed = if self.dev == DevPart::NextGroup { 3 } else { 2 };

@@ -4,31 +4,17 @@
 use std::collections::BTreeMap;
 
 use affekt_domain::{Digest, Example, Role};
-use serde::{Deserialize, Serialize};
+use affekt_spec::protocol::Random;
 
-use super::{Impossible, Roles, shuffle};
+use super::{Assign, Impossible, Roles, shuffle};
 
-/// One fold at random, stratified by class; not stratified where values are predicted. Recordings with identical audio
-/// share a role.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Random {
-    /// The fraction of the examples to test on, rounded up as scikit-learn does.
-    pub test: f64,
-    /// The fraction of the examples to choose on, likewise; 0 for none.
-    pub dev: f64,
-    /// Which of the many splits.
-    pub split_seed: u64,
-}
-
-impl Random {
-    /// What is wrong with it whatever the examples.
-    pub(super) fn impossible(&self) -> Option<Impossible> {
+impl Assign for Random {
+    fn impossible(&self) -> Option<Impossible> {
         let Self { test, dev, .. } = *self;
         (!(test > 0.0 && dev >= 0.0 && test + dev < 1.0)).then_some(Impossible::Fractions { test, dev })
     }
 
-    /// The role of each example.
-    pub(super) fn roles(&self, examples: &[Example]) -> Result<Roles, Impossible> {
+    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible> {
         let Self { test, dev, split_seed } = *self;
         let n_test = part(test, examples.len());
         let n_dev = part(dev, examples.len());
@@ -56,7 +42,7 @@ impl Random {
                 }
             }
         }
-        Ok(roles)
+        Ok(vec![(1, roles)])
     }
 }
 

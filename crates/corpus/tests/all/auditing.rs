@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use affekt_corpus::{
-    Audit, Group, GroupKfold, Permission, Protocol, Random, Rules, Shared, Sharing, audit, describe_leaks,
-    folds, what_to_do,
-};
+use affekt_corpus::{Audit, Shared, audit, describe_leaks, folds, what_to_do};
 use affekt_domain::{Example, Fold, Role};
+use affekt_spec::Words;
+use affekt_spec::protocol::{DevFolds, Group, GroupKfold, Permission, Protocol, Random, Rules, Sharing};
 
 use crate::support::{example, four_corpora};
 use crate::worlds::{fastest, iemocap};
@@ -16,7 +15,12 @@ const DEV: Role = Role::Dev;
 const TEST: Role = Role::Test;
 
 fn kfold() -> Protocol {
-    Protocol::GroupKfold(GroupKfold { group: Group::Speaker, folds: 5, dev_folds: 1, split_seed: 1 })
+    Protocol::GroupKfold(GroupKfold {
+        group: Group::Speaker,
+        folds: 5,
+        dev_folds: DevFolds(1),
+        split_seed: 1,
+    })
 }
 
 fn random() -> Protocol {
@@ -117,7 +121,7 @@ fn texts_are_kept_apart_where_that_is_asked() {
     let [text] = audit.leaks(&with_texts)[..] else { panic!("{:#?}", audit.shared) };
     assert_eq!(text.to_string(), "text `C/hello` is in train (1 row: C/a1) and test (1 row: C/c2) of fold 1");
     assert_eq!(what_to_do(&[text]), "use a protocol that keeps them apart, or take `text` out of `disjoint`");
-    let all = Rules::new([Sharing::Text], Permission::ALL);
+    let all = Rules::new([Sharing::Text], Permission::ALL.iter().copied());
     assert_eq!(all.forbidden(), BTreeSet::from([Sharing::Text]), "no permission is for texts");
     assert_eq!(
         Rules::new([Sharing::Text], []).disjoint().len(),
@@ -203,8 +207,12 @@ fn every_row_of_a_leak_is_named() {
 
 #[test]
 fn auditing_is_fast() {
-    let sessions =
-        Protocol::GroupKfold(GroupKfold { group: Group::Session, folds: 5, dev_folds: 1, split_seed: 0 });
+    let sessions = Protocol::GroupKfold(GroupKfold {
+        group: Group::Session,
+        folds: 5,
+        dev_folds: DevFolds(1),
+        split_seed: 0,
+    });
     for (protocol, examples) in [(random(), four_corpora()), (kfold(), four_corpora()), (sessions, iemocap())]
     {
         let folds = folds(&protocol, &examples).unwrap();

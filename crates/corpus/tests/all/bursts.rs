@@ -5,10 +5,11 @@ use std::path::Path;
 
 use affekt_config::Diagnostics;
 use affekt_corpus::{
-    Card, CorpusError, Group, GroupKfold, Official, OfficialDev, Protocol, Random, Rules, SyntheticBursts,
-    audit, completeness, find_scheme, folds, generate_bursts, label, remarks, scan,
+    Card, CorpusError, SyntheticBursts, audit, completeness, find_scheme, folds, generate_bursts, label,
+    remarks, scan,
 };
 use affekt_domain::{Example, Role, Target, Task, is_known_speaker};
+use affekt_spec::protocol::{DevFolds, Group, GroupKfold, Official, OfficialDev, Protocol, Random, Rules};
 
 use crate::support::{card, datasets, parse_card, put, read, wav_of_name};
 
@@ -98,8 +99,12 @@ fn other_protocols_are_refused_or_go_without_classes() {
     let random = Protocol::Random(Random { test: 0.2, dev: 0.0, split_seed: 1 });
     let refused = folds(&random, &examples).unwrap_err().to_string();
     assert!(refused.contains("no label") && refused.contains("`kind: official`"), "{refused}");
-    let kfold =
-        Protocol::GroupKfold(GroupKfold { group: Group::Speaker, folds: 2, dev_folds: 0, split_seed: 1 });
+    let kfold = Protocol::GroupKfold(GroupKfold {
+        group: Group::Speaker,
+        folds: 2,
+        dev_folds: DevFolds(0),
+        split_seed: 1,
+    });
     let refused = folds(&kfold, &examples).unwrap_err().to_string();
     assert!(refused.contains("have no speaker"), "{refused}");
     let share = Protocol::Official(Official { dev: OfficialDev::Share(0.2), split_seed: 0 });

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use affekt_config::Diagnostics;
 use affekt_corpus::{
-    BadList, Card, CorpusError, DevPart, Group, LeaveOneGroupOut, Protocol, SyntheticDialogues,
-    SyntheticError, Turn, completeness, find_scheme, folds, generate_dialogues, label, labelled_sessions,
-    scan,
+    BadList, Card, CorpusError, SyntheticDialogues, SyntheticError, Turn, completeness, find_scheme, folds,
+    generate_dialogues, label, labelled_sessions, scan,
 };
 use affekt_domain::{Example, Rating, Role, Sex, Target, Utterance};
+use affekt_spec::protocol::{DevPart, Group, LeaveOneGroupOut, Protocol};
 
 use crate::support::{card, datasets, outside, parse_card, put, read, wav_of_name};
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{
-    DevPart, Group, GroupKfold, Impossible, LeaveOneGroupOut, Official, OfficialDev, Protocol, Random, folds,
-    remarks,
-};
+use affekt_corpus::{Impossible, folds, impossible, remarks};
 use affekt_domain::{Example, Fold, Role, Utterance};
+use affekt_spec::Words;
+use affekt_spec::protocol::{
+    DevFolds, DevPart, Group, GroupKfold, LeaveOneGroupOut, Official, OfficialDev, Protocol, Random,
+};
 
 use crate::support::{example, four_corpora};
 use crate::worlds::{fastest, iemocap, shuffled, world};
@@ -16,7 +17,12 @@ fn random(test: f64, dev: f64) -> Protocol {
 }
 
 fn kfold(folds: u32, dev_folds: u32) -> Protocol {
-    Protocol::GroupKfold(GroupKfold { group: Group::Speaker, folds, dev_folds, split_seed: 7 })
+    Protocol::GroupKfold(GroupKfold {
+        group: Group::Speaker,
+        folds,
+        dev_folds: DevFolds(dev_folds),
+        split_seed: 7,
+    })
 }
 
 fn leave_out(group: Group, dev: DevPart) -> Protocol {
@@ -96,7 +102,7 @@ fn folds_do_not_depend_on_order_but_on_the_seed() {
     }
     let other = Protocol::Random(Random { test: 0.1, dev: 0.1, split_seed: 8 });
     assert_ne!(folds(&random(0.1, 0.1), &examples), folds(&other, &examples));
-    let other = GroupKfold { group: Group::Speaker, folds: 5, dev_folds: 1, split_seed: 8 };
+    let other = GroupKfold { group: Group::Speaker, folds: 5, dev_folds: DevFolds(1), split_seed: 8 };
     assert_ne!(folds(&kfold(5, 1), &examples), folds(&Protocol::GroupKfold(other), &examples));
 }
 
@@ -214,7 +220,7 @@ fn leaving_one_group_out_keeps_groups_whole_and_tests_everything_once() {
     let mut followed = 0;
     for seed in 0..40 {
         let examples = world(seed);
-        for group in Group::ALL {
+        for &group in Group::ALL {
             let n_groups = examples.iter().map(|it| group.of(&it.utterance)).collect::<BTreeSet<_>>().len();
             for dev in [DevPart::None, DevPart::NextGroup, DevPart::Share(0.2)] {
                 let protocol = leave_out(group, dev);
@@ -286,8 +292,8 @@ fn folds_over_any_group_keep_groups_whole() {
     let mut followed = 0;
     for seed in 0..20 {
         let examples = world(seed);
-        for group in Group::ALL {
-            let protocol = GroupKfold { group, folds: 3, dev_folds: 1, split_seed: seed };
+        for &group in Group::ALL {
+            let protocol = GroupKfold { group, folds: 3, dev_folds: DevFolds(1), split_seed: seed };
             let made = match folds(&Protocol::GroupKfold(protocol), &examples) {
                 Ok(made) => made,
                 Err(Impossible::TooFewGroups { .. } | Impossible::ClassNotTrained { .. }) => continue,
@@ -428,7 +434,7 @@ fn groups_that_are_not_there_say_so() {
          `CREMA-D/AudioWAV/1001_DFA_DIS_XX`, `CREMA-D/AudioWAV/1001_DFA_FEA_XX`, …) have no session: group by \
          something else, or leave those corpora out"
     );
-    let sessions = GroupKfold { group: Group::Session, folds: 5, dev_folds: 1, split_seed: 7 };
+    let sessions = GroupKfold { group: Group::Session, folds: 5, dev_folds: DevFolds(1), split_seed: 7 };
     assert_eq!(folds(&Protocol::GroupKfold(sessions), &examples).unwrap_err().to_string(), told);
 
     let tess = without(&["CREMA-D", "RAVDESS", "SAVEE"]);
@@ -450,7 +456,7 @@ fn groups_that_are_not_there_say_so() {
     for share in [0.0, 0.6, f64::NAN] {
         let told = message(Group::Speaker, DevPart::Share(share), &tess);
         assert!(told.ends_with("no share of the training speakers up to a half: try `dev: 0.1`"), "{told}");
-        assert!(leave_out(Group::Speaker, DevPart::Share(share)).impossible().is_some());
+        assert!(impossible(&leave_out(Group::Speaker, DevPart::Share(share))).is_some());
     }
 }
 

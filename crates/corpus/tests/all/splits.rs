@@ -1,29 +1,28 @@
 //! Splits that somebody wrote down: read whatever their spelling, refused with every mistake at its line.
 
 use affekt_config::Diagnostics;
-use affekt_corpus::{Protocol, Rules, SplitFile, audit, folds, remarks};
+use affekt_corpus::{audit, folds, read_split, remarks};
 use affekt_domain::{Example, Fold, Role, Target};
+use affekt_spec::protocol::{Protocol, Rules};
 
 use crate::support::{example, four_corpora};
 use crate::worlds::fastest;
 
 fn read(text: &str) -> Protocol {
-    Protocol::File(
-        SplitFile::parse("splits/mine.csv", text).unwrap_or_else(|problems| panic!("{problems:?}")),
-    )
+    Protocol::File(read_split("splits/mine.csv", text).unwrap_or_else(|problems| panic!("{problems:?}")))
 }
 
 /// What is wrong, as a person reads it.
 fn mistakes(text: &str) -> String {
     let diagnostics = Diagnostics::new();
-    let problems = SplitFile::parse("splits/mine.csv", text).expect_err("there is a mistake");
+    let problems = read_split("splits/mine.csv", text).expect_err("there is a mistake");
     problems.into_iter().for_each(|problem| diagnostics.push(problem));
     diagnostics.to_string()
 }
 
 /// The messages and the lines that they point to.
 fn messages(text: &str) -> Vec<(usize, String)> {
-    let problems = SplitFile::parse("splits/mine.csv", text).expect_err("there is a mistake");
+    let problems = read_split("splits/mine.csv", text).expect_err("there is a mistake");
     problems.into_iter().map(|problem| (problem.span.unwrap().line(), problem.message)).collect()
 }
 

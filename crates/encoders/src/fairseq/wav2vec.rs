@@ -3,7 +3,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::Settings;
-use crate::{EncoderError, Wav2VecConfig};
+use affekt_spec::encoder::Wav2VecConfig;
+
+use crate::EncoderError;
 
 /// The type of such a model.
 pub(super) const MODEL: &str = Wav2VecConfig::MODEL_TYPE;

@@ -1,6 +1,7 @@
 //! transformers', torchaudio's and fairseq's files of the same network are read as the same tensors.
 
-use affekt_encoders::{Activation, Family, Said, Wav2VecConfig, read};
+use affekt_encoders::{Said, read};
+use affekt_spec::encoder::{Activation, Family, Wav2VecConfig};
 use serde_json::{Value, json};
 
 use crate::support::{config, expected, golden, said, tensors};

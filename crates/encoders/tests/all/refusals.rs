@@ -108,7 +108,11 @@ fn settings_that_cannot_be_followed_are_refused() {
     for (field, value, expected) in [
         ("add_adapter", json!(true), "F/config.json: `add_adapter` is true: only false is supported"),
         ("adapter_attn_dim", json!(16), "F/config.json: `adapter_attn_dim` is 16: only null is supported"),
-        ("hidden_act", json!("silu"), "F: `hidden_act`: unknown variant `silu`, expected `gelu` or `relu`"),
+        (
+            "hidden_act",
+            json!("silu"),
+            "F: `hidden_act`: unknown value `silu`: expected one of `gelu`, `relu`",
+        ),
         ("hidden_size", json!("16"), "F: `hidden_size`: invalid type: string \"16\", expected usize"),
         (
             "hidden_size",

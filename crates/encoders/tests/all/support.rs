@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use affekt_encoders::{Encoder, EncoderConfig, Said};
+use affekt_encoders::{Encoder, Said};
+use affekt_spec::encoder::EncoderConfig;
 use serde_json::{Value, json};
 
 pub fn golden(name: &str) -> PathBuf {

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use affekt_encoders::{
-    Answers, ArtefactCard, CARD, Encoder, EncoderConfig, EncoderError, Export, ExportedWeights, Head, Linear,
-    Said, Weights, export, fingerprint, read, tensors, write,
+    Answers, ArtefactCard, CARD, Encoder, EncoderError, Export, ExportedWeights, Head, Linear, Said, Weights,
+    export, fingerprint, read, tensors, write,
 };
+use affekt_spec::encoder::EncoderConfig;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 

@@ -1,10 +1,11 @@
 //! What a network of states is made of.
 
+use affekt_spec::network::{FineTunedConfig, Freeze, Overrides};
 use serde::{Deserialize, Serialize};
 
+use crate::BuildError;
 use crate::wav2vec::Wav2VecConfig;
 use crate::wav2vec2::{ConfigError, EncoderConfig, Padding, Spans, SpansOver};
-use crate::{BuildError, FineTunedConfig, Freeze, Overrides};
 
 /// What a [`super::StatesNetwork`] is made of, encoder and all, so that weights and this are a whole model. The default is that of
 /// P-TAPT.

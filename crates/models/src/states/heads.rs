@@ -1,11 +1,13 @@
 //! What answers for the label: every state for itself, and all of a clip together.
 
+use affekt_spec::network::Pooling;
 use affekt_torch::init::{self, Vars};
 use tch::nn::Module;
 use tch::{Tensor, nn};
 
+use crate::BuildError;
 use crate::bi_lstm::BiLstm;
-use crate::{BuildError, Pooling};
+use crate::pooling::pooled;
 
 /// A linear map, tanh, a linear map.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl ClipHead {
 
     /// `[batch, frames, inputs] -> [batch, classes]`, of which `frames` are each clip's own.
     pub fn forward(&self, states: &Tensor, frames: &[i64]) -> Tensor {
-        let mean = Pooling::Mean.of(&self.lstm.forward(states, frames), frames);
+        let mean = pooled(Pooling::Mean, &self.lstm.forward(states, frames), frames);
         self.head.forward(&mean.relu())
     }
 }

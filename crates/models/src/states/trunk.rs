@@ -7,6 +7,7 @@ use tch::nn::Module;
 use super::config::TrunkConfig;
 use super::masks::masked;
 use crate::conv1d::Conv1d;
+use crate::fine_tuned::{built_encoder, frozen};
 use crate::wav2vec::Wav2Vec;
 use crate::wav2vec2::{Padding, Spans, Wav2Vec2};
 use crate::{BuildError, ForwardError};
@@ -42,7 +43,7 @@ impl Trunk {
                 })
             }
             TrunkConfig::Wav2Vec2(config) => {
-                let mut encoder = Wav2Vec2::new(&encoder, &config.fine_tuned().built_encoder()?)?;
+                let mut encoder = Wav2Vec2::new(&encoder, &built_encoder(&config.fine_tuned())?)?;
                 encoder.draw_spans_over(config.spans_over);
                 Ok(Self::Wav2Vec2 { encoder: Box::new(encoder), padding: config.padding })
             }
@@ -86,7 +87,7 @@ impl TrunkConfig {
     pub(super) fn frozen(&self) -> Result<Vec<&'static str>, BuildError> {
         match self {
             Self::Wav2Vec(_) => Ok(vec!["wav2vec.feature_extractor."]),
-            Self::Wav2Vec2(config) => config.fine_tuned().frozen(),
+            Self::Wav2Vec2(config) => frozen(&config.fine_tuned()),
         }
     }
 

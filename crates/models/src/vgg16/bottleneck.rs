@@ -1,6 +1,7 @@
 //! The frozen convolutions alone. What they give of a picture never changes, so it is computed once and not every epoch.
 
-use affekt_encoders::Vgg16Config;
+use affekt_spec::encoder::Vgg16Config;
+use affekt_spec::network::Unfreeze;
 use affekt_torch::NamedTensors;
 use affekt_torch::init::Vars;
 use tch::nn::Module;
@@ -9,7 +10,7 @@ use tch::{Device, Tensor, nn};
 use super::convolutions::{Convolutions, side};
 use super::network::checked_picture;
 use super::pixels::normalised;
-use super::unfreeze::{Cut, Unfreeze};
+use super::unfreeze::Cut;
 use crate::loading::{Accounting, EncoderError, take_over};
 use crate::network::caught;
 use crate::{BuildError, ForwardError};

@@ -1,6 +1,6 @@
 //! Convolutions of the base, one behind the other: conv 3×3 → ReLU, and a max pool behind a block's last.
 
-use affekt_encoders::Vgg16Layer;
+use affekt_spec::encoder::Vgg16Layer;
 use affekt_torch::init::Vars;
 use tch::Tensor;
 use tch::nn::Module;

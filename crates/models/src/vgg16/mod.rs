@@ -17,10 +17,9 @@ mod network;
 mod pixels;
 mod unfreeze;
 
-pub use affekt_encoders::{Normalisation, Vgg16Config};
+pub use affekt_spec::encoder::{Normalisation, Vgg16Config};
+pub use affekt_spec::network::{FreezeBase, Unfreeze, Vgg16NetworkConfig};
 pub use bottleneck::{Bottleneck, drawn};
-pub use network::{FreezeBase, Vgg16NetworkConfig};
 pub use pixels::normalised;
-pub use unfreeze::Unfreeze;
 
-pub(crate) use network::Vgg16;
+pub(crate) use network::{Vgg16, cut};

@@ -1,64 +1,24 @@
 //! Base and classifier together. There are two ways in: pictures, for the whole of it, or what a [`super::Bottleneck`] has
 //! made of them, for what is behind the convolutions that are frozen.
 
-use affekt_encoders::{Normalisation, Vgg16Config};
+use affekt_spec::encoder::{Normalisation, Vgg16Config};
+use affekt_spec::network::{FreezeBase, Vgg16NetworkConfig};
 use affekt_torch::init::Vars;
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use tch::nn::{Module, ModuleT};
 
 use super::classifier::Classifier;
 use super::convolutions::{Convolutions, side};
 use super::pixels::normalised;
-use super::unfreeze::{Cut, Unfreeze};
+use super::unfreeze::Cut;
 use crate::BuildError;
 
-/// What a VGG16 is made of, base and all, so that weights and this are a whole model. The default is B4 with its base frozen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Vgg16NetworkConfig {
-    /// The base as its checkpoint has it.
-    pub encoder: Vgg16Config,
-    /// Units of each hidden layer of the classifier.
-    pub hidden: Vec<usize>,
-    /// Share of units dropped behind the first of them in training.
-    pub dropout: f64,
-    /// What training leaves as it is.
-    pub freeze: FreezeBase,
-    /// What of it is trained after all.
-    pub unfreeze: Option<Unfreeze>,
-}
-
-/// What training leaves as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FreezeBase {
-    /// Nothing.
-    None,
-    /// The base.
-    Base,
-}
-
-impl Default for Vgg16NetworkConfig {
-    fn default() -> Self {
-        Self {
-            encoder: Vgg16Config::default(),
-            hidden: vec![512, 192],
-            dropout: 0.5,
-            freeze: FreezeBase::Base,
-            unfreeze: None,
-        }
-    }
-}
-
-impl Vgg16NetworkConfig {
-    /// What of the base is frozen, and what trained.
-    pub(crate) fn cut(&self) -> Result<Cut, BuildError> {
-        match (self.freeze, self.unfreeze) {
-            (FreezeBase::Base, unfreeze) => Cut::of(&self.encoder, unfreeze),
-            (FreezeBase::None, None) => Cut::nothing(&self.encoder),
-            (FreezeBase::None, Some(_)) => Err(BuildError::NothingFrozen),
-        }
+/// Returns what of the base is frozen, and what trained.
+pub(crate) fn cut(config: &Vgg16NetworkConfig) -> Result<Cut, BuildError> {
+    match (config.freeze, config.unfreeze) {
+        (FreezeBase::Base, unfreeze) => Cut::of(&config.encoder, unfreeze),
+        (FreezeBase::None, None) => Cut::nothing(&config.encoder),
+        (FreezeBase::None, Some(_)) => Err(BuildError::NothingFrozen),
     }
 }
 
@@ -89,7 +49,7 @@ impl Vgg16 {
         shape: [usize; 3],
         outputs: usize,
     ) -> Result<Self, BuildError> {
-        let Cut { frozen, trained } = config.cut()?;
+        let Cut { frozen, trained } = cut(config)?;
         let layers = [frozen, trained].concat();
         let size = checked_picture(&config.encoder, shape)?;
         let entry = Entry::Pictures(config.encoder.normalisation);
@@ -103,7 +63,7 @@ impl Vgg16 {
         shape: [usize; 2],
         outputs: usize,
     ) -> Result<Self, BuildError> {
-        let Cut { frozen, trained } = config.cut()?;
+        let Cut { frozen, trained } = cut(config)?;
         let refused = |why: String| Err(BuildError::Bottleneck { shape, why });
         let Some(last) = frozen.last() else {
             return refused("nothing of the base is frozen: give the network pictures".to_owned());

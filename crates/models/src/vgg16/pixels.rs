@@ -1,6 +1,6 @@
 //! What is done to pixels before the first convolution, as in the training of whatever weights it has.
 
-use affekt_encoders::Normalisation;
+use affekt_spec::encoder::Normalisation;
 use tch::{Device, Kind, Tensor};
 
 /// Mean of red, green and blue over ImageNet in 0..1, and their deviations: those of torchvision's

@@ -1,19 +1,9 @@
 //! How much of a frozen base is trained after all, and so where it is cut.
 
-use affekt_encoders::{Vgg16Config, Vgg16Layer};
-use serde::{Deserialize, Serialize};
+use affekt_spec::encoder::{Vgg16Config, Vgg16Layer};
+use affekt_spec::network::Unfreeze;
 
 use crate::BuildError;
-
-/// What of a frozen base is trained after all: `{ layers: 2 }`, `{ blocks: 1 }`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Unfreeze {
-    /// So many of the last convolutions.
-    Layers(usize),
-    /// So many of the last blocks.
-    Blocks(usize),
-}
 
 /// A base in two.
 #[derive(Debug)]

@@ -14,5 +14,5 @@ mod feature_encoder;
 mod model;
 mod norm;
 
-pub use affekt_encoders::Wav2VecConfig;
+pub use affekt_spec::encoder::Wav2VecConfig;
 pub use model::Wav2Vec;

@@ -1,7 +1,7 @@
-//! The configuration of an encoder is `affekt_encoders`', which reads and writes checkpoints without libtorch. What it says
+//! The configuration of an encoder is `affekt_spec`', which reads and writes checkpoints without libtorch. What it says
 //! is computed here.
 
-pub use affekt_encoders::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
+pub use affekt_spec::encoder::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
 use tch::Tensor;
 
 /// The function of every number.

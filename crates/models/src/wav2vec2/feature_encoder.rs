@@ -1,25 +1,13 @@
 //! The feature encoder: convolutions without padding, from samples to a frame every 20 ms.
 
+use affekt_spec::network::Padding;
 use affekt_torch::init::Vars;
-use serde::{Deserialize, Serialize};
 use tch::nn::Module;
 use tch::{Device, Tensor};
 
 use super::config::{Activation, EncoderConfig, FeatureNorm, activate};
 use super::init::LayerNorm;
 use super::valid::Valid;
-
-/// What the group norm of BASE and LARGE does with padding. The other architectures have none, and everything else
-/// ignores padding always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Padding {
-    /// Means and variances are those of each clip: it gives what it gives alone.
-    #[default]
-    Ignored,
-    /// They are those of the padded row, as in transformers: what a clip gives depends on the longest of its batch.
-    Reference,
-}
 
 /// Convolutions, each followed by an activation, some by a norm before it.
 #[derive(Debug)]

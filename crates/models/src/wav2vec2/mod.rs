@@ -29,15 +29,15 @@ mod spec_augment;
 mod transformer;
 mod valid;
 
+pub(crate) use affekt_spec::network::{Padding, SpansOver};
 pub use checkpoint::{MisShaped, NameMap, map_names};
 pub use cluster_heads::ClusterHeads;
 pub(crate) use config::activate;
 pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
-pub use feature_encoder::Padding;
 pub use heads::{CtcHead, SequenceClassifier};
 pub(crate) use model::checked_samples;
 pub use model::{Encoded, InputError, Wav2Vec2};
 pub use pretraining::{PretrainingHead, PretrainingLoss, sample_negatives};
 pub use quantiser::Choice;
-pub use spans::{Spans, SpansOver};
+pub use spans::Spans;
 pub(crate) use valid::Valid;

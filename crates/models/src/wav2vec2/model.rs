@@ -4,12 +4,12 @@ use affekt_torch::init::Vars;
 use tch::Tensor;
 
 use super::config::{ConfigError, EncoderConfig};
-use super::feature_encoder::{FeatureEncoder, Padding};
+use super::feature_encoder::FeatureEncoder;
 use super::projection::Projection;
-use super::spans::SpansOver;
 use super::spec_augment::SpecAugment;
 use super::transformer::Transformer;
 use super::valid::Valid;
+use super::{Padding, SpansOver};
 
 /// The encoder of transformers' `Wav2Vec2Model`, under its names.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Spans by chance: how many and where as in `_compute_mask_indices` of transformers. At least the given number, else as
 //! many as the share asks for, rounded by chance; they begin anywhere where they fit, each elsewhere, and may overlap.
 
+use affekt_spec::network::SpansOver;
 use affekt_torch::Random;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -18,18 +19,6 @@ pub struct Spans {
     pub length: usize,
     /// Spans at least.
     pub least: usize,
-}
-
-/// Where spans are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SpansOver {
-    /// Within each clip: as many as its own length asks for. What transformers does when it is given an attention mask.
-    #[default]
-    Clips,
-    /// Over the padded rows, as many in each; then those parts go that lie in the padding, so that short clips are masked as
-    /// much as long ones in the mean, but some hardly and some not at all.
-    Rows,
 }
 
 impl Spans {

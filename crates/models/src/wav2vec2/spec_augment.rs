@@ -5,9 +5,9 @@ use affekt_torch::Random;
 use affekt_torch::init::Vars;
 use tch::{Device, Kind, Tensor};
 
-use super::EncoderConfig;
-use super::spans::{Spans, SpansOver};
+use super::spans::Spans;
 use super::valid::Valid;
+use super::{EncoderConfig, SpansOver};
 
 #[derive(Debug)]
 pub struct SpecAugment {

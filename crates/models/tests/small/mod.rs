@@ -1,6 +1,6 @@
 //! Encoders that are quick to compute, without chance but for masks.
 
-use affekt_models::wav2vec2::{EncoderConfig, FeatureNorm};
+use affekt_spec::encoder::{EncoderConfig, FeatureNorm};
 
 /// BASE's architecture.
 pub fn post_norm() -> EncoderConfig {

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use affekt_encoders::{ArtefactCard, EncoderConfig, Hub, Normalisation, Vgg16Config, Wav2VecConfig, tensors};
+use affekt_encoders::{ArtefactCard, Hub, tensors};
 use affekt_graph::{Job, Ops};
 use affekt_ops::HostOps;
 use affekt_ops::encoder::EncoderPlaces;
+use affekt_spec::encoder::{EncoderConfig, Normalisation, Vgg16Config, Wav2VecConfig};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Unwatched, params, source};
@@ -109,7 +110,7 @@ fn an_encoder_can_be_drawn() {
     let config = EncoderConfig {
         num_hidden_layers: 2,
         hidden_size: 32,
-        ..affekt_encoders::Architecture::LargeLv60k.config()
+        ..affekt_spec::encoder::Architecture::LargeLv60k.config()
     };
     assert_eq!(card.config, config.into());
     assert!(card.normalise);

@@ -1,8 +1,10 @@
 //! Wav2vec 2.0's own pretraining, gone on with on a task's recordings: TAPT (arXiv 2110.06309). Contrastive and diversity loss
 //! as transformers' `Wav2Vec2ForPreTraining`.
 
-use affekt_models::wav2vec2::{Choice, EncoderConfig, PretrainingHead, SpansOver, sample_negatives};
+use affekt_models::wav2vec2::{Choice, PretrainingHead, sample_negatives};
 use affekt_models::{Accounting, BuildError, caught};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::SpansOver;
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};

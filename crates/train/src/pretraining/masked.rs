@@ -1,7 +1,9 @@
 //! An encoder whose frames are masked, for a head to be asked about them.
 
-use affekt_models::wav2vec2::{Encoded, EncoderConfig, Padding, Spans, SpansOver, Wav2Vec2};
+use affekt_models::wav2vec2::{Encoded, Spans, Wav2Vec2};
 use affekt_models::{Accounting, BuildError, ForwardError, freeze, normalised, take_over};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::{Padding, SpansOver};
 use affekt_torch::init::Vars;
 use affekt_torch::{NamedTensors, Random};
 use tch::{Device, Tensor, nn};

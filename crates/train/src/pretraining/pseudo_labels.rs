@@ -1,7 +1,9 @@
 //! Telling the clusters of masked frames: the third step of P-TAPT (arXiv 2110.06309), after HuBERT's idea (arXiv 2106.07447).
 
-use affekt_models::wav2vec2::{ClusterHeads, EncoderConfig, SpansOver};
+use affekt_models::wav2vec2::ClusterHeads;
 use affekt_models::{Accounting, caught};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::SpansOver;
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use affekt_domain::{Role, Task};
 use affekt_features::Standardiser;
-use affekt_models::{CnnConfig, InputShape, NetworkConfig, NormAxis};
+use affekt_models::InputShape;
+use affekt_spec::network::{CnnConfig, NetworkConfig, NormAxis};
 use affekt_torch::{Checkpoint, Random};
 use affekt_train::{
     Dataset, DevPart, Part, PartRole, Paused, Progress, Resume, Target, TrainConfig, TrainError, Trained,

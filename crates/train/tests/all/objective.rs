@@ -1,7 +1,8 @@
 //! What is minimised: class weights and clipped gradients.
 
 use affekt_domain::Role;
-use affekt_models::{CnnConfig, InputShape, Inputs, MlpConfig, NetworkConfig, NormAxis};
+use affekt_models::{InputShape, Inputs, Network};
+use affekt_spec::network::{CnnConfig, MlpConfig, NetworkConfig, NormAxis};
 use affekt_train::{
     BatchLimit, ClassWeights, DevPart, Optimiser, Stopping, TrainConfig, Trained, TrainingPart, predict,
 };
@@ -51,7 +52,8 @@ fn losses_are_weighted_by_class() {
         assert_eq!(part.rows().len(), 45);
         let standardiser = standardiser(&part);
         let mut network =
-            case.network.build(&InputShape::Frames([BANDS, FRAMES]), 3, case.seed, Device::Cpu).unwrap();
+            Network::new(&case.network, &InputShape::Frames([BANDS, FRAMES]), 3, case.seed, Device::Cpu)
+                .unwrap();
         let mut values = Vec::new();
         for &row in part.rows() {
             let mut row = case.dataset.rows[row].0.clone();

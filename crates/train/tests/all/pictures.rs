@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use affekt_domain::{Role, Task};
 use affekt_features::{Scale, Standardiser};
-use affekt_models::vgg16::{FreezeBase, Vgg16Config, Vgg16NetworkConfig};
-use affekt_models::{CnnConfig, InputShape, NetworkConfig};
+use affekt_models::{InputShape, Network};
+use affekt_spec::encoder::Vgg16Config;
+use affekt_spec::network::{CnnConfig, FreezeBase, NetworkConfig, Vgg16NetworkConfig};
 use affekt_torch::Random;
 use affekt_train::{
     Augment, BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Flip, Progress, Resume, StateOutcome,
@@ -213,7 +214,7 @@ fn dev_pictures_are_as_they_are() {
     let stripes = Stripes::new();
     let trained = run(Some(TURNED), None, usize::MAX).unwrap();
     assert!(bytes(&trained) != bytes(&run(None, None, usize::MAX).unwrap()), "nothing was turned");
-    let mut network = vgg16().build(&stripes.input(), 2, 1, Device::Cpu).unwrap();
+    let mut network = Network::new(&vgg16(), &stripes.input(), 2, 1, Device::Cpu).unwrap();
     network.load(&trained.weights).unwrap();
     let dev = DevPart::of(&stripes);
     let outputs = predict(&network, &dev, None, BatchLimit::rows(64)).unwrap();

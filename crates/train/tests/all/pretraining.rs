@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use affekt_domain::Role;
 use affekt_models::InputShape;
-use affekt_models::wav2vec2::{EncoderConfig, SpansOver};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::SpansOver;
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::pretraining::{
     Contrastive, ContrastiveConfig, FrameLabels, Learner, PaddedClips, PretrainConfig, Pretrained,

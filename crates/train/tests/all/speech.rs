@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use affekt_domain::{Monitor, Role, Task};
-use affekt_models::{InputShape, NetworkConfig};
+use affekt_models::{InputShape, Network};
+use affekt_spec::network::NetworkConfig;
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::{
     BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Loss, Precision, Progress, Resume, StateOutcome,
@@ -180,7 +181,7 @@ fn interrupted_after_any_step_of_bucketed_pieces_it_ends_with_the_same_bytes() {
 #[test]
 fn a_prediction_does_not_depend_on_its_batch_and_comes_in_order() {
     let clips = Clips::new();
-    let network = network("none").build(&InputShape::Waveforms, 2, 1, Device::Cpu).unwrap();
+    let network = Network::new(&network("none"), &InputShape::Waveforms, 2, 1, Device::Cpu).unwrap();
     let test = TestPart::of(&clips);
     let alone = predict(&network, &test, None, BatchLimit::rows(1)).unwrap();
     assert_eq!(alone.len(), 10);
@@ -230,7 +231,7 @@ fn a_loss_that_is_not_finite_names_the_utterances_of_the_batch() {
 
 #[test]
 fn an_encoder_begins_as_its_checkpoint_and_stays_so_where_it_is_frozen() {
-    let other = network("none").build(&InputShape::Waveforms, 2, 99, Device::Cpu).unwrap();
+    let other = Network::new(&network("none"), &InputShape::Waveforms, 2, 99, Device::Cpu).unwrap();
     let mut encoder = other.weights();
     encoder.insert("lm_head.bias".into(), Tensor::from_slice(&[1_f32]));
     encoder.retain(|name, _| name.starts_with("wav2vec2.") || name.starts_with("lm_head."));

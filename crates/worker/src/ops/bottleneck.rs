@@ -2,9 +2,10 @@
 
 use affekt_domain::Digest;
 use affekt_graph::{Context, Failure, Job, Object};
-use affekt_models::vgg16::{Bottleneck, Unfreeze};
+use affekt_models::vgg16::Bottleneck;
 use affekt_ops::bottleneck::Params;
 use affekt_ops::table;
+use affekt_spec::network::Unfreeze;
 use affekt_table::features::FeatureWriter;
 use affekt_table::pictures::Pictures;
 use affekt_torch::{TorchError, filled_bytes};

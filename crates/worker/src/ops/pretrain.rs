@@ -2,10 +2,9 @@
 
 use affekt_domain::Role;
 use affekt_graph::{Context, Failure, Job};
-use affekt_models::Overrides;
-use affekt_models::wav2vec2::SpansOver;
 use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::table;
+use affekt_spec::network::{Overrides, SpansOver};
 use affekt_table::rows;
 use affekt_torch::NamedTensors;
 use affekt_train::pretraining::{

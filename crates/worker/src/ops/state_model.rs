@@ -3,10 +3,11 @@
 use affekt_domain::{Role, Task};
 use affekt_graph::{Context, Failure, Job, Object};
 use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2Vec2Trunk, Wav2VecTrunk};
-use affekt_models::wav2vec2::{EncoderConfig, Spans};
-use affekt_models::{Family, Overrides};
+use affekt_models::wav2vec2::Spans;
 use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::table;
+use affekt_spec::encoder::{EncoderConfig, Family};
+use affekt_spec::network::Overrides;
 use affekt_table::rows;
 use affekt_torch::{Checkpoint, NamedTensors};
 use affekt_train::pretraining::{FrameTeacher, Learner, PretrainConfig};
@@ -124,7 +125,7 @@ fn network(params: &NetworkParams, encoder: &EncoderCard) -> Result<StatesConfig
 /// A wav2vec with masks as published, but for what is given.
 fn wav2vec(
     params: &NetworkParams,
-    encoder: affekt_models::wav2vec::Wav2VecConfig,
+    encoder: affekt_spec::encoder::Wav2VecConfig,
 ) -> Result<Wav2VecTrunk, Failure> {
     let published = Wav2VecTrunk::default();
     let Overrides {

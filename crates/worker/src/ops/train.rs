@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use affekt_domain::{Role, Stage};
 use affekt_graph::{Context, Failure, Job, Object};
-use affekt_models::NetworkConfig;
 use affekt_ops::choose::Chosen;
 use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::{standardise, table};
+use affekt_spec::network::NetworkConfig;
 use affekt_table::rows::{self, Rows};
 use affekt_torch::NamedTensors;
 use affekt_train::{DevPart, Progress, Refit, Resume, StateOutcome, TrainConfig, Training, TrainingPart};

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use affekt_graph::{Context, Failure, Job, Object};
-use affekt_models::NetworkConfig;
 use affekt_ops::table;
+use affekt_spec::network::NetworkConfig;
 use affekt_train::{TrainConfig, train_until};
 use serde::Deserialize;
 use tch::Device;

@@ -1,13 +1,13 @@
 //! The planner writes parameters in its own words, without libtorch: they must be the worker's.
 
 use affekt_domain::Monitor;
-use affekt_models::vgg16::{FreezeBase, Unfreeze, Vgg16NetworkConfig};
-use affekt_models::{
-    CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
-    LstmConfig, MlpConfig, MlpNorm, NetworkConfig, NormAxis, OutputActivation, Overrides, ParallelCnnConfig,
-    Pooling, Positions, ProjectorConfig, TransformerConfig, wav2vec2,
-};
 use affekt_ops::train::DEFINITION;
+use affekt_spec::network::{
+    CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
+    FreezeBase, LstmConfig, MlpConfig, MlpNorm, NetworkConfig, NormAxis, OutputActivation, Overrides,
+    Padding, ParallelCnnConfig, Pooling, Positions, ProjectorConfig, SpansOver, TransformerConfig, Unfreeze,
+    Vgg16NetworkConfig,
+};
 use affekt_train::{
     Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimiser, Precision, Refit, Schedule, Stages,
     Steps, Stopping, TrainConfig,
@@ -219,13 +219,13 @@ fn they_agree_on_networks_of_waveforms() {
         layer: EncoderLayer::Nth(12),
         freeze: Freeze::FeatureEncoderAndProjection,
         freeze_mask_embedding: true,
-        spans_over: wav2vec2::SpansOver::Rows,
+        spans_over: SpansOver::Rows,
         frame_activation: FrameActivation::Relu,
         projector: Some(ProjectorConfig { width: 8 }),
         lstm: Some(LstmConfig { layers: 2, hidden: 4 }),
         output_activation: OutputActivation::Sigmoid,
         pooling: Pooling::MeanButLast,
-        padding: wav2vec2::Padding::Reference,
+        padding: Padding::Reference,
         overrides: Overrides {
             layerdrop: Some(0.0),
             mask_time_prob: Some(0.08),

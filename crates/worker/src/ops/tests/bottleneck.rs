@@ -1,8 +1,10 @@
 //! A VGG16 whose base is frozen: what `bottleneck` gives of pictures, and a network that is trained on it.
 
-use affekt_models::vgg16::{Unfreeze, Vgg16Config, drawn};
-use affekt_models::{InputShape, NetworkConfig};
+use affekt_models::InputShape;
+use affekt_models::vgg16::drawn;
 use affekt_ops::{bottleneck, predict, train};
+use affekt_spec::encoder::Vgg16Config;
+use affekt_spec::network::{NetworkConfig, Unfreeze};
 use affekt_table::features::Features;
 use affekt_table::pictures::PictureWriter;
 use affekt_table::waveforms::WaveformWriter;

@@ -1,9 +1,9 @@
 //! The steps of P-TAPT, one after the other, and what they refuse.
 
-use affekt_models::Overrides;
 use affekt_models::states::StatesConfig;
-use affekt_models::wav2vec2::{EncoderConfig, SpansOver};
 use affekt_ops::{kmeans, pretrain, state_model, states, train};
+use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::{Overrides, SpansOver};
 use affekt_table::pseudo_labels::PseudoLabels;
 use affekt_table::rows::{self, Row, Rows};
 use affekt_table::states::States;

@@ -1,8 +1,9 @@
 //! Ops on waveforms: an encoder that is frozen, one that is fine-tuned, and what an exported network says.
 
-use affekt_models::wav2vec2::{CtcHead, EncoderConfig, Wav2Vec2};
+use affekt_models::wav2vec2::{CtcHead, Wav2Vec2};
 use affekt_ops::exported::{self, Exported, Weights};
 use affekt_ops::{embed, infer, predict, train};
+use affekt_spec::encoder::EncoderConfig;
 use affekt_table::features::Features;
 use affekt_table::waveforms::WaveformWriter;
 use affekt_torch::Checkpoint;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Permission, Sharing};
+use super::{Permission, Sharing};
 
 /// What must not stand in two roles of a fold, and what is permitted nevertheless.
 ///

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::ConfigError;
+use super::ConfigError;
 
 /// All fields, by name.
 pub(crate) fn of(config: &impl Serialize) -> Map<String, Value> {
@@ -40,5 +40,10 @@ pub(crate) fn set<T: Serialize + DeserializeOwned>(
         Some(before) => *before = value.clone(),
         None => return Err(wrong("no field of this name is known".into())),
     }
-    T::deserialize(Value::Object(fields)).map_err(|error| wrong(error.to_string()))
+    // The field that is wrong is the one that was set: it is named once.
+    let named = format!("`{field}`: ");
+    T::deserialize(Value::Object(fields)).map_err(|error| {
+        let why = error.to_string();
+        wrong(why.strip_prefix(&named).map_or(why.clone(), str::to_owned))
+    })
 }

@@ -4,79 +4,68 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::{Activation, ConfigError, MAX_SIZE};
-use crate::fields;
+use super::fields;
+use super::wav2vec2::{Activation, ConfigError, MAX_SIZE};
+use crate::Spec;
 
 /// The fields of fairseq's `Wav2VecConfig` that say what is computed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Spec)]
 pub struct Wav2VecConfig {
     /// The architecture. Only `wav2vec`.
+    #[spec(default = Self::MODEL_TYPE.into())]
     pub model_type: String,
     /// Channels, kernel and stride of each convolution of the feature encoder.
+    #[spec(default = [(10, 5), (8, 4), (4, 2), (4, 2), (4, 2), (1, 1), (1, 1)] .map(|(kernel, stride)| [512, kernel, stride]) .to_vec())]
     pub conv_feature_layers: Vec<[usize; 3]>,
     /// Those of the aggregator, every stride 1.
+    #[spec(default = (2..=13).map(|kernel| [512, kernel, 1]).collect())]
     pub conv_aggregator_layers: Vec<[usize; 3]>,
     /// What follows every norm.
+    #[spec(default = Activation::Relu)]
     pub activation: Activation,
     /// Whether the feature encoder ends in log(|x| + 1).
+    #[spec(default = true)]
     pub log_compression: bool,
     /// Whether convolutions of the feature encoder that keep the number of channels are passed around.
+    #[spec(default = false)]
     pub skip_connections_feat: bool,
     /// Whether all those of the aggregator are; by a linear map where the number of channels changes.
+    #[spec(default = true)]
     pub skip_connections_agg: bool,
     /// A sum with what was passed around is scaled by the square root of this.
+    #[spec(default = 0.5)]
     pub residual_scale: f64,
     /// Whether zeros stand before the first frame in the aggregator, or that frame again.
+    #[spec(default = false)]
     pub agg_zero_pad: bool,
     /// Whether the aggregator's convolutions have no biases. The feature encoder's never have.
+    #[spec(default = false)]
     pub no_conv_bias: bool,
     /// Whether norms have neither weights nor biases.
+    #[spec(default = false)]
     pub non_affine_group_norm: bool,
     /// Share dropped within the aggregator.
+    #[spec(default = 0.0)]
     pub dropout: f64,
     /// Share dropped of what it reads.
+    #[spec(default = 0.0)]
     pub dropout_features: f64,
     /// Share dropped of what it gives.
+    #[spec(default = 0.0)]
     pub dropout_agg: f64,
-}
-
-impl Default for Wav2VecConfig {
-    /// [`Wav2VecConfig::large`].
-    fn default() -> Self {
-        Self::large()
-    }
 }
 
 impl Wav2VecConfig {
     /// fairseq's `wav2vec_large`: 512 channels throughout, a frame every 10 ms at 16 kHz.
     #[must_use]
     pub fn large() -> Self {
-        Self {
-            model_type: Self::MODEL_TYPE.into(),
-            conv_feature_layers: [(10, 5), (8, 4), (4, 2), (4, 2), (4, 2), (1, 1), (1, 1)]
-                .map(|(kernel, stride)| [512, kernel, stride])
-                .to_vec(),
-            conv_aggregator_layers: (2..=13).map(|kernel| [512, kernel, 1]).collect(),
-            activation: Activation::Relu,
-            log_compression: true,
-            skip_connections_feat: false,
-            skip_connections_agg: true,
-            residual_scale: 0.5,
-            agg_zero_pad: false,
-            no_conv_bias: false,
-            non_affine_group_norm: false,
-            dropout: 0.0,
-            dropout_features: 0.0,
-            dropout_agg: 0.0,
-        }
+        Self::default()
     }
 
     /// What its `model_type` says.
-    pub(crate) const MODEL_TYPE: &str = "wav2vec";
+    pub const MODEL_TYPE: &str = "wav2vec";
 
     /// This configuration with some fields set.
     ///
@@ -205,7 +194,7 @@ mod tests {
             (json!({ "hidden_size": 16 }), "`hidden_size`: no field of this name is known"),
             (
                 json!({ "activation": "tanh" }),
-                "`activation`: unknown variant `tanh`, expected `gelu` or `relu`",
+                "`activation`: unknown value `tanh`: expected one of `gelu`, `relu`",
             ),
         ] {
             let told = told(fields);

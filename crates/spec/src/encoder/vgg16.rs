@@ -10,31 +10,31 @@
 //! torchvision numbers convolutions, ReLUs and pools in one row, `features.0` to `features.30`; only convolutions have
 //! tensors. What it calls `classifier` tells ImageNet's classes apart and is not read.
 
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-
-use crate::config::{ConfigError, MAX_SIZE};
-use crate::fields;
+use super::fields;
+use super::wav2vec2::{ConfigError, MAX_SIZE};
+use crate::Spec;
 
 /// What is computed, and what pictures go through first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Eq, Spec)]
 pub struct Vgg16Config {
     /// The architecture. Only `vgg16`.
+    #[spec(default = Self::MODEL_TYPE.into())]
     pub model_type: String,
     /// Channels of each block.
+    #[spec(default = vec![64, 128, 256, 512, 512])]
     pub channels: Vec<usize>,
     /// How many convolutions each has.
+    #[spec(default = vec![2, 2, 3, 3, 3])]
     pub convolutions: Vec<usize>,
     /// What is done to pixels before they enter, as in training: no file says it.
+    #[spec(default = Normalisation::Torchvision)]
     pub normalisation: Normalisation,
 }
 
 /// What is done to the pixels of a picture, red, green and blue of 0..255.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Normalisation {
     /// Scaled to 0..1, then brought to mean 0 and variance 1 over ImageNet, colour by colour: torchvision's
     /// `ImageClassification` transforms.
@@ -65,21 +65,9 @@ const COLOURS: usize = 3;
 /// Side of every convolution's kernel.
 const KERNEL: usize = 3;
 
-impl Default for Vgg16Config {
-    /// VGG16, for weights that torchvision trained.
-    fn default() -> Self {
-        Self {
-            model_type: Self::MODEL_TYPE.into(),
-            channels: vec![64, 128, 256, 512, 512],
-            convolutions: vec![2, 2, 3, 3, 3],
-            normalisation: Normalisation::Torchvision,
-        }
-    }
-}
-
 impl Vgg16Config {
     /// What its `model_type` says.
-    pub(crate) const MODEL_TYPE: &str = "vgg16";
+    pub const MODEL_TYPE: &str = "vgg16";
 
     /// This configuration with some fields set.
     ///
@@ -144,50 +132,15 @@ impl Vgg16Layer {
     }
 
     /// The shapes of its weight and bias.
-    pub(crate) const fn shapes(&self) -> ([usize; 4], [usize; 1]) {
+    pub const fn shapes(&self) -> ([usize; 4], [usize; 1]) {
         ([self.outputs, self.inputs, KERNEL, KERNEL], [self.outputs])
-    }
-}
-
-/// The fields that torchvision's names and shapes tell: two numbers behind a convolution stands the next of its block, three
-/// behind it that of the next. `None` where they are no such network's.
-pub(crate) fn told<'w>(tensors: impl Iterator<Item = (&'w str, &'w [usize])>) -> Option<Map<String, Value>> {
-    let mut outputs = BTreeMap::new();
-    for (name, shape) in tensors {
-        let Some((number, part)) = name.strip_prefix("features.").and_then(|rest| rest.split_once('.'))
-        else {
-            continue;
-        };
-        let number: usize = number.parse().ok()?;
-        match (part, shape) {
-            ("weight", &[channels, _, _, _]) => _ = outputs.insert(number, channels),
-            ("bias", _) => {}
-            // A batch norm, or a layer of another architecture.
-            _ => return None,
-        }
-    }
-    let (mut channels, mut convolutions, mut next) = (Vec::new(), Vec::<usize>::new(), 0);
-    for (number, outputs) in outputs {
-        match convolutions.last_mut() {
-            Some(convolutions) if number + 1 == next => *convolutions += 1,
-            _ if number == next => {
-                channels.push(outputs);
-                convolutions.push(1);
-            }
-            _ => return None,
-        }
-        next = number + 3;
-    }
-    let told =
-        json!({ "model_type": Vgg16Config::MODEL_TYPE, "channels": channels, "convolutions": convolutions });
-    match told {
-        Value::Object(told) if !channels.is_empty() => Some(told),
-        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -206,28 +159,6 @@ mod tests {
     }
 
     #[test]
-    fn shapes_tell_blocks() {
-        let config =
-            Vgg16Config { channels: vec![4, 8, 8], convolutions: vec![1, 3, 2], ..Vgg16Config::default() };
-        let mut tensors = Vec::new();
-        for layer in config.layers() {
-            let (weight, bias) = layer.shapes();
-            tensors.push((format!("{}weight", layer.prefix()), weight.to_vec()));
-            tensors.push((format!("{}bias", layer.prefix()), bias.to_vec()));
-        }
-        tensors.push(("classifier.0.weight".to_owned(), vec![4096, 25_088]));
-        let fields = |tensors: &[(String, Vec<usize>)]| {
-            told(tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))
-        };
-        assert_eq!(Vgg16Config::default().with(&fields(&tensors).unwrap()).unwrap(), config);
-        // Of VGG16 with batch norms, of another row, of something without pictures.
-        tensors.push(("features.1.running_mean".to_owned(), vec![4]));
-        assert_eq!(fields(&tensors), None);
-        assert_eq!(fields(&[("features.2.weight".to_owned(), vec![64, 3, 3, 3])]), None);
-        assert_eq!(fields(&[("classifier.0.weight".to_owned(), vec![4096, 25_088])]), None);
-    }
-
-    #[test]
     fn what_cannot_be_built_is_refused_by_name() {
         for (fields, message) in [
             (json!({ "model_type": "vgg19" }), "`model_type` is vgg19: only vgg16 is supported"),
@@ -238,7 +169,7 @@ mod tests {
             (json!({ "convolutions": [2, 2, 0, 3, 3] }), "`convolutions` is 0: expected between 1 and"),
             (
                 json!({ "normalisation": "caffe" }),
-                "`normalisation`: unknown variant `caffe`, expected `torchvision` or `keras`",
+                "`normalisation`: unknown value `caffe`: expected one of `torchvision`, `keras`",
             ),
             (json!({ "hidden": 512 }), "`hidden`: no field of this name is known"),
         ] {

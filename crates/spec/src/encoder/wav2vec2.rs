@@ -5,101 +5,139 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::fields;
+use super::fields;
+use crate::Spec;
 
 /// The fields of transformers' `Wav2Vec2Config` that say what is computed and how it was pretrained, with the defaults
 /// of transformers 5.17.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Spec)]
 pub struct EncoderConfig {
     /// The architecture. Only `wav2vec2`.
+    #[spec(default = "wav2vec2".into())]
     pub model_type: String,
     /// Classes of the CTC head, with the blank.
+    #[spec(default = 32)]
     pub vocab_size: usize,
     /// Width of the transformer.
+    #[spec(default = 768)]
     pub hidden_size: usize,
     /// Layers of the transformer.
+    #[spec(default = 12)]
     pub num_hidden_layers: usize,
     /// Heads of each self-attention.
+    #[spec(default = 12)]
     pub num_attention_heads: usize,
     /// Units between a layer's two linear maps.
+    #[spec(default = 3072)]
     pub intermediate_size: usize,
     /// What follows the first of them.
+    #[spec(default = Activation::Gelu)]
     pub hidden_act: Activation,
     /// Share dropped of what is embedded and of both branches of a layer.
+    #[spec(default = 0.1)]
     pub hidden_dropout: f64,
     /// Share dropped of the units between a layer's linear maps.
+    #[spec(default = 0.1)]
     pub activation_dropout: f64,
     /// Share of attention weights dropped.
+    #[spec(default = 0.1)]
     pub attention_dropout: f64,
     /// Share dropped of the projected features.
+    #[spec(default = 0.0)]
     pub feat_proj_dropout: f64,
     /// Share dropped of the features that pretraining quantises.
+    #[spec(default = 0.0)]
     pub feat_quantizer_dropout: f64,
     /// Share dropped of what the CTC head reads.
+    #[spec(default = 0.1)]
     pub final_dropout: f64,
     /// Share of layers passed over in a training step.
+    #[spec(default = 0.1)]
     pub layerdrop: f64,
     /// Standard deviation that weights of linear maps begin with.
+    #[spec(default = 0.02)]
     pub initializer_range: f64,
     /// What the layer norms of projection and transformer add to variances.
+    #[spec(default = 1e-5)]
     pub layer_norm_eps: f64,
     /// What the feature encoder normalises by.
+    #[spec(default = FeatureNorm::Group)]
     pub feat_extract_norm: FeatureNorm,
     /// What follows each convolution.
+    #[spec(default = Activation::Gelu)]
     pub feat_extract_activation: Activation,
     /// Channels of each convolution of the feature encoder.
+    #[spec(default = vec![512; 7])]
     pub conv_dim: Vec<usize>,
     /// Their strides.
+    #[spec(default = PUBLISHED_STRIDES.to_vec())]
     pub conv_stride: Vec<usize>,
     /// Their kernels.
+    #[spec(default = PUBLISHED_KERNELS.to_vec())]
     pub conv_kernel: Vec<usize>,
     /// Whether they have biases.
+    #[spec(default = false)]
     pub conv_bias: bool,
     /// Kernel, in frames, of the convolution that tells positions.
+    #[spec(default = 128)]
     pub num_conv_pos_embeddings: usize,
     /// Its groups.
+    #[spec(default = 16)]
     pub num_conv_pos_embedding_groups: usize,
     /// Whether layers normalise before their branches (LV60K, XLSR-53) or after them (BASE, LARGE).
+    #[spec(default = false)]
     pub do_stable_layer_norm: bool,
     /// Whether frames and features are masked in training at all.
+    #[spec(default = true)]
     pub apply_spec_augment: bool,
     /// About the share of frames masked in training, if spans did not overlap.
+    #[spec(default = 0.05)]
     pub mask_time_prob: f64,
     /// Frames of a span.
+    #[spec(default = 10)]
     pub mask_time_length: usize,
     /// Spans at least.
+    #[spec(default = 2)]
     pub mask_time_min_masks: usize,
     /// About the share of features masked in training.
+    #[spec(default = 0.0)]
     pub mask_feature_prob: f64,
     /// Features of a span.
+    #[spec(default = 10)]
     pub mask_feature_length: usize,
     /// Spans at least.
+    #[spec(default = 0)]
     pub mask_feature_min_masks: usize,
     /// Entries of each codebook of the quantiser.
+    #[spec(default = 320)]
     pub num_codevectors_per_group: usize,
     /// Its codebooks.
+    #[spec(default = 2)]
     pub num_codevector_groups: usize,
     /// Width of what it gives, all codebooks together.
+    #[spec(default = 256)]
     pub codevector_dim: usize,
     /// Width in which pretraining compares.
+    #[spec(default = 256)]
     pub proj_codevector_dim: usize,
     /// Temperature of the contrastive loss.
+    #[spec(default = 0.1)]
     pub contrastive_logits_temperature: f64,
     /// Distractors of the contrastive loss.
+    #[spec(default = 100)]
     pub num_negatives: usize,
     /// Weight of the diversity loss.
+    #[spec(default = 0.1)]
     pub diversity_loss_weight: f64,
     /// Width of the sequence classifier's projector.
+    #[spec(default = 256)]
     pub classifier_proj_size: usize,
 }
 
 /// A function between layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Activation {
     /// x Φ(x), by the error function.
     Gelu,
@@ -108,8 +146,7 @@ pub enum Activation {
 }
 
 /// What the feature encoder normalises by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum FeatureNorm {
     /// After the first convolution, each channel over the clip.
     Group,
@@ -118,16 +155,17 @@ pub enum FeatureNorm {
 }
 
 /// The published architectures, by the names that experiments use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Architecture {
     /// BASE (Baevski et al., arXiv 2006.11477): 12 layers, 768 wide.
     Base,
     /// LARGE, trained on LibriSpeech: 24 layers, 1024 wide, otherwise as BASE.
     Large,
     /// LARGE trained on Libri-Light: layer norms throughout, before each branch, and biased convolutions.
+    #[spec(name = "large-lv60k")]
     LargeLv60k,
     /// XLSR-53, trained on 53 languages (arXiv 2006.13979): the architecture of LARGE-LV60K.
+    #[spec(name = "xlsr-53")]
     Xlsr53,
 }
 
@@ -219,70 +257,14 @@ pub enum ConfigError {
 }
 
 /// Larger than any width, kernel or number of layers that was ever trained: products of three of them fit into 64 bits.
-pub(crate) const MAX_SIZE: usize = 1 << 20;
-
-impl Default for EncoderConfig {
-    /// [`Architecture::Base`].
-    fn default() -> Self {
-        Self {
-            model_type: "wav2vec2".into(),
-            vocab_size: 32,
-            hidden_size: 768,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            intermediate_size: 3072,
-            hidden_act: Activation::Gelu,
-            hidden_dropout: 0.1,
-            activation_dropout: 0.1,
-            attention_dropout: 0.1,
-            feat_proj_dropout: 0.0,
-            feat_quantizer_dropout: 0.0,
-            final_dropout: 0.1,
-            layerdrop: 0.1,
-            initializer_range: 0.02,
-            layer_norm_eps: 1e-5,
-            feat_extract_norm: FeatureNorm::Group,
-            feat_extract_activation: Activation::Gelu,
-            conv_dim: vec![512; 7],
-            conv_stride: PUBLISHED_STRIDES.to_vec(),
-            conv_kernel: PUBLISHED_KERNELS.to_vec(),
-            conv_bias: false,
-            num_conv_pos_embeddings: 128,
-            num_conv_pos_embedding_groups: 16,
-            do_stable_layer_norm: false,
-            apply_spec_augment: true,
-            mask_time_prob: 0.05,
-            mask_time_length: 10,
-            mask_time_min_masks: 2,
-            mask_feature_prob: 0.0,
-            mask_feature_length: 10,
-            mask_feature_min_masks: 0,
-            num_codevectors_per_group: 320,
-            num_codevector_groups: 2,
-            codevector_dim: 256,
-            proj_codevector_dim: 256,
-            contrastive_logits_temperature: 0.1,
-            num_negatives: 100,
-            diversity_loss_weight: 0.1,
-            classifier_proj_size: 256,
-        }
-    }
-}
+pub const MAX_SIZE: usize = 1 << 20;
 
 /// Kernels of the feature encoder in every published checkpoint.
-pub(crate) const PUBLISHED_KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
+pub const PUBLISHED_KERNELS: [usize; 7] = [10, 3, 3, 3, 3, 2, 2];
 /// Their strides: 20 ms a frame at 16 kHz.
-pub(crate) const PUBLISHED_STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
+pub const PUBLISHED_STRIDES: [usize; 7] = [5, 2, 2, 2, 2, 2, 2];
 
 impl Architecture {
-    /// All of them, by name.
-    pub const ALL: [(&str, Self); 4] = [
-        ("base", Self::Base),
-        ("large", Self::Large),
-        ("large-lv60k", Self::LargeLv60k),
-        ("xlsr-53", Self::Xlsr53),
-    ];
-
     /// Its configuration. Dropouts and masks are transformers' defaults.
     #[must_use]
     pub fn config(self) -> EncoderConfig {
@@ -322,7 +304,7 @@ impl EncoderConfig {
     ///
     /// # Errors
     /// When it is of another kind of model or asks for what is not supported.
-    pub(crate) fn told(fields: &Map<String, Value>) -> Result<Map<String, Value>, ConfigError> {
+    pub fn told(fields: &Map<String, Value>) -> Result<Map<String, Value>, ConfigError> {
         match fields.get("model_type") {
             Some(Value::String(kind)) if kind == "wav2vec2" => {}
             Some(Value::String(kind)) => return Err(ConfigError::ModelType(kind.clone())),
@@ -369,7 +351,8 @@ impl EncoderConfig {
     }
 
     /// Channels that the feature encoder gives, and the projection reads.
-    pub(crate) fn features(&self) -> usize {
+    #[must_use]
+    pub fn features(&self) -> usize {
         self.conv_dim.last().copied().unwrap_or(0)
     }
 
@@ -478,6 +461,7 @@ impl EncoderConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Words;
 
     fn read(text: &str) -> Result<EncoderConfig, ConfigError> {
         let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else { panic!("{text}") };
@@ -487,8 +471,8 @@ mod tests {
 
     #[test]
     fn frames_of_the_published_sizes() {
-        for (name, architecture) in Architecture::ALL {
-            let config = architecture.config();
+        for architecture in Architecture::ALL {
+            let (name, config) = (architecture.word(), architecture.config());
             config.check().unwrap();
             assert_eq!(config.samples_of_a_frame(), 400, "{name}");
             for (samples, frames) in
@@ -518,11 +502,11 @@ mod tests {
         for (text, message) in [
             (
                 r#"{"hidden_act": "swish"}"#,
-                "`hidden_act`: unknown variant `swish`, expected `gelu` or `relu`",
+                "`hidden_act`: unknown value `swish`: expected one of `gelu`, `relu`",
             ),
             (
                 r#"{"feat_extract_norm": "batch"}"#,
-                "`feat_extract_norm`: unknown variant `batch`, expected `group` or `layer`",
+                "`feat_extract_norm`: unknown value `batch`: expected one of `group`, `layer`",
             ),
             (r#"{"model_type": "wavlm"}"#, "it is a model of type `wavlm`: only `wav2vec2` is supported"),
             (r#"{"add_adapter": true}"#, "`add_adapter` is true: only false is supported"),

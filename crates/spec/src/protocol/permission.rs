@@ -1,12 +1,9 @@
 //! What an experiment may do that honest evaluation forbids, if it says so itself.
 
-use serde::{Deserialize, Serialize};
-
-use crate::Sharing;
+use crate::{Spec, Words};
 
 /// A word of an experiment's `unsafe:` list. What is permitted and done stands as a stamp at every table of results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Spec)]
 pub enum Permission {
     /// Speakers may stand in several roles of a fold.
     SharedSpeakers,
@@ -19,22 +16,13 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::SharedSpeakers, Self::SharedAudio, Self::SelectionOnTest, Self::TestSpeakerStatistics];
-
-    /// Its name, as written in files.
+    /// Returns its name, as written in files.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SharedSpeakers => "shared-speakers",
-            Self::SharedAudio => "shared-audio",
-            Self::SelectionOnTest => "selection-on-test",
-            Self::TestSpeakerStatistics => "test-speaker-statistics",
-        }
+    pub fn name(self) -> &'static str {
+        self.word()
     }
 
-    /// What stands at every table where it was made use of.
+    /// Returns what stands at every table where it was made use of.
     #[must_use]
     pub const fn stamp(self) -> &'static str {
         match self {
@@ -45,7 +33,7 @@ impl Permission {
         }
     }
 
-    /// What lets roles share this; `None` where nothing does.
+    /// Returns what lets roles share this; `None` where nothing does.
     #[must_use]
     pub const fn to_share(what: Sharing) -> Option<Self> {
         match what {
@@ -53,5 +41,24 @@ impl Permission {
             Sharing::Audio => Some(Self::SharedAudio),
             Sharing::Text => None,
         }
+    }
+}
+
+/// What two roles can share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Spec)]
+pub enum Sharing {
+    /// A speaker.
+    Speaker,
+    /// Identical audio.
+    Audio,
+    /// What was said.
+    Text,
+}
+
+impl Sharing {
+    /// Returns its name, as written in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.word()
     }
 }

@@ -4,7 +4,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ConfigError, EncoderConfig, Vgg16Config, Wav2VecConfig, fields};
+use super::{ConfigError, EncoderConfig, Vgg16Config, Wav2VecConfig, fields};
 
 /// The configuration of an encoder, whatever its family.
 #[derive(Debug, Clone, PartialEq, Serialize)]

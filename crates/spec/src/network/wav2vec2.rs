@@ -1,0 +1,177 @@
+//! A wav2vec 2.0 encoder and what reads its frames: systems B5 and D, and V-FT. Which encoder, and whether waveforms are normalised
+//! for it, flows into the port `encoder`.
+
+use super::parts::{LstmConfig, OutputActivation, Pooling};
+use crate::Spec;
+use crate::encoder::EncoderConfig;
+
+/// An encoder, fine-tuned or frozen, with the layers behind it. The default is B5.
+#[derive(Debug, Clone, PartialEq, Spec)]
+pub struct FineTunedConfig {
+    /// The encoder as its checkpoint has it.
+    #[spec(stored)]
+    pub encoder: EncoderConfig,
+    /// What of the encoder's own settings is otherwise here.
+    #[spec(default = Overrides::default())]
+    pub overrides: Overrides,
+    /// Whether every waveform is brought to mean 0 and variance 1 first, as the encoder was pretrained: LV60K and XLSR-53
+    /// are, BASE and LARGE are not.
+    #[spec(stored)]
+    pub normalise: bool,
+    /// What the encoder's group norm does with padding.
+    #[spec(default = Padding::Ignored)]
+    pub padding: Padding,
+    /// Which layer is read. Those above are neither built nor saved.
+    #[spec(default = EncoderLayer::Last)]
+    pub layer: EncoderLayer,
+    /// What training leaves as it is.
+    #[spec(default = Freeze::None)]
+    pub freeze: Freeze,
+    /// Whether the vector that stands for masked frames stays as it is, too.
+    #[spec(default = false)]
+    pub freeze_mask_embedding: bool,
+    /// Where the spans of masked frames are drawn in training: over rows in V-FT.
+    #[spec(default = SpansOver::Clips)]
+    pub spans_over: SpansOver,
+    /// What the frames go through.
+    #[spec(default = FrameActivation::None)]
+    pub frame_activation: FrameActivation,
+    /// A linear map of every frame.
+    pub projector: Option<ProjectorConfig>,
+    /// What reads the frames in their order.
+    pub lstm: Option<LstmConfig>,
+    /// What the outputs of every frame go through.
+    #[spec(default = OutputActivation::None)]
+    pub output_activation: OutputActivation,
+    /// How the outputs of every frame become those of the clip.
+    #[spec(default = Pooling::Mean)]
+    pub pooling: Pooling,
+}
+
+/// Settings of an encoder that say how it is trained, and not which one it is, under transformers' names. What is not given
+/// stays as its checkpoint has it.
+#[derive(Debug, Clone, PartialEq, Spec)]
+pub struct Overrides {
+    /// Share dropped of what is embedded and of both branches of a layer.
+    #[spec(range = 0.0..1.0, omit)]
+    pub hidden_dropout: Option<f64>,
+    /// Share dropped of the units between a layer's linear maps.
+    #[spec(range = 0.0..1.0, omit)]
+    pub activation_dropout: Option<f64>,
+    /// Share of attention weights dropped.
+    #[spec(range = 0.0..1.0, omit)]
+    pub attention_dropout: Option<f64>,
+    /// Share dropped of the projected features.
+    #[spec(range = 0.0..1.0, omit)]
+    pub feat_proj_dropout: Option<f64>,
+    /// Share of layers passed over in a training step.
+    #[spec(range = 0.0..1.0, omit)]
+    pub layerdrop: Option<f64>,
+    /// Whether frames and features are masked in training at all.
+    #[spec(omit)]
+    pub apply_spec_augment: Option<bool>,
+    /// About the share of frames masked in training, if spans did not overlap.
+    #[spec(range = 0.0..1.0, omit)]
+    pub mask_time_prob: Option<f64>,
+    /// Length of a span.
+    #[spec(range = 0..=100_000, omit, unit = "frames")]
+    pub mask_time_length: Option<usize>,
+    /// Spans at least.
+    #[spec(range = 0..=100_000, omit)]
+    pub mask_time_min_masks: Option<usize>,
+    /// About the share of features masked in training.
+    #[spec(range = 0.0..1.0, omit)]
+    pub mask_feature_prob: Option<f64>,
+    /// Length of a span.
+    #[spec(range = 0..=100_000, omit, unit = "features")]
+    pub mask_feature_length: Option<usize>,
+    /// Spans at least.
+    #[spec(range = 0..=100_000, omit)]
+    pub mask_feature_min_masks: Option<usize>,
+}
+
+/// A layer of the encoder's transformer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum EncoderLayer {
+    /// The last one, and the norm behind it where layers normalise first.
+    Last,
+    /// This one, counted from 1, without a norm behind it.
+    #[spec(value, range = 1..=1000)]
+    Nth(usize),
+}
+
+/// What training leaves as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum Freeze {
+    /// Nothing.
+    None,
+    /// The convolutions.
+    FeatureEncoder,
+    /// The convolutions and the map to the transformer's width.
+    FeatureEncoderAndProjection,
+    /// The encoder.
+    All,
+}
+
+/// What the encoder's frames go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum FrameActivation {
+    /// Nothing.
+    None,
+    /// max(x, 0).
+    Relu,
+}
+
+/// A linear map of every frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub struct ProjectorConfig {
+    /// Width of what it gives.
+    #[spec(default = 256, range = 1..=65_536, unit = "units")]
+    pub width: usize,
+}
+
+/// What an encoder's group norm does with padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Spec)]
+pub enum Padding {
+    /// Excludes it from means and variances: a clip gives what it gives alone.
+    #[default]
+    #[spec(name = "excluded", key = "ignored")]
+    Ignored,
+    /// Includes it, as transformers does: what a clip gives depends on the longest of its batch.
+    Reference,
+}
+
+/// Where the spans of masked frames are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Spec)]
+pub enum SpansOver {
+    /// Within each clip: as many as its own length asks for. What transformers does when it is given an attention mask.
+    #[default]
+    Clips,
+    /// Over the padded rows, as many in each; then those parts go that lie in the padding, so that short clips are masked as
+    /// much as long ones in the mean, but some hardly and some not at all.
+    Rows,
+}
+
+impl Overrides {
+    /// Returns an encoder's configuration with what is given set.
+    #[must_use]
+    pub fn of(&self, encoder: &EncoderConfig) -> EncoderConfig {
+        fn set<T: Copy>(setting: &mut T, given: Option<T>) {
+            *setting = given.unwrap_or(*setting);
+        }
+        let mut encoder = encoder.clone();
+        set(&mut encoder.hidden_dropout, self.hidden_dropout);
+        set(&mut encoder.activation_dropout, self.activation_dropout);
+        set(&mut encoder.attention_dropout, self.attention_dropout);
+        set(&mut encoder.feat_proj_dropout, self.feat_proj_dropout);
+        set(&mut encoder.layerdrop, self.layerdrop);
+        set(&mut encoder.apply_spec_augment, self.apply_spec_augment);
+        set(&mut encoder.mask_time_prob, self.mask_time_prob);
+        set(&mut encoder.mask_time_length, self.mask_time_length);
+        set(&mut encoder.mask_time_min_masks, self.mask_time_min_masks);
+        set(&mut encoder.mask_feature_prob, self.mask_feature_prob);
+        set(&mut encoder.mask_feature_length, self.mask_feature_length);
+        set(&mut encoder.mask_feature_min_masks, self.mask_feature_min_masks);
+        encoder
+    }
+}

@@ -1,0 +1,118 @@
+//! What can be written, as data: reference pages, `describe` and JSON Schemas are made of it.
+
+use serde_json::Value;
+
+use crate::Limits;
+
+/// What can be written at a place.
+#[derive(Debug, Clone)]
+pub enum Schema {
+    /// A whole number.
+    Integer(Limits),
+    /// A number.
+    Number(Limits),
+    /// `true` or `false`.
+    Boolean,
+    /// Text.
+    Text,
+    /// One of some words.
+    Words(Vec<Word>),
+    /// A list.
+    List {
+        /// What its items are.
+        items: Box<Schema>,
+        /// How many there are, where that is fixed.
+        length: Option<usize>,
+    },
+    /// A mapping with these keys.
+    Section {
+        /// What it is about.
+        about: &'static str,
+        /// The keys.
+        fields: Vec<FieldSchema>,
+    },
+    /// A mapping in which one key tells which others there are.
+    Tagged {
+        /// What it is about.
+        about: &'static str,
+        /// The key that tells.
+        tag: &'static str,
+        /// What is meant where that key is missing.
+        default: Option<&'static str>,
+        /// Whether a variant without keys of its own can be written as its name alone.
+        bare: bool,
+        /// The variants.
+        variants: Vec<VariantSchema>,
+    },
+    /// A mapping with keys that the person chooses.
+    Map {
+        /// What the keys are.
+        keys: &'static str,
+        /// What the values are.
+        values: Box<Schema>,
+    },
+    /// One of these.
+    OneOf(Vec<Schema>),
+    /// Anything; `about` says what is meant.
+    Any {
+        /// What is meant.
+        about: &'static str,
+    },
+}
+
+/// A key of a mapping.
+#[derive(Debug, Clone)]
+pub struct FieldSchema {
+    /// The key.
+    pub name: &'static str,
+    /// Older names of the key.
+    pub aliases: &'static [&'static str],
+    /// What it is, from its doc comment.
+    pub about: &'static str,
+    /// What can be written.
+    pub schema: Schema,
+    /// The value where it is not written; `None` where it must be.
+    pub default: Option<Value>,
+    /// The unit.
+    pub unit: Option<&'static str>,
+    /// Whether changing it changes no computing time.
+    pub is_free: bool,
+}
+
+/// A word and what it means.
+#[derive(Debug, Clone)]
+pub struct Word {
+    /// The word.
+    pub name: &'static str,
+    /// Older words for the same.
+    pub aliases: &'static [&'static str],
+    /// What it means, from its doc comment.
+    pub about: &'static str,
+}
+
+/// A variant of a mapping with a tag.
+#[derive(Debug, Clone)]
+pub struct VariantSchema {
+    /// The value of the tag.
+    pub word: Word,
+    /// The other keys.
+    pub fields: Vec<FieldSchema>,
+}
+
+impl Schema {
+    /// Returns the keys of a mapping, to change what is documented of them.
+    pub fn section_mut(&mut self) -> Option<&mut Vec<FieldSchema>> {
+        match self {
+            Self::Section { fields, .. } => Some(fields),
+            Self::OneOf(schemas) => schemas.iter_mut().find_map(Self::section_mut),
+            _ => None,
+        }
+    }
+}
+
+/// Documents another default of a key.
+pub fn set_default(fields: &mut [FieldSchema], name: &str, default: Value) {
+    if let Some(field) = fields.iter_mut().find(|field| field.name == name) {
+        field.default = Some(default);
+    }
+}

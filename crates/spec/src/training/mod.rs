@@ -1,0 +1,15 @@
+//! Training: how networks are fitted and encoders pretrained. What is computed is in `affekt-train`.
+
+mod augment;
+mod batching;
+mod objective;
+mod optimisation;
+mod schedule;
+mod supervised;
+
+pub use augment::{Augment, Flip};
+pub use batching::{Batching, Crop, CropAt};
+pub use objective::{ContrastiveObjective, Objective, PaddedClips, PretrainConfig, PseudoLabelsObjective};
+pub use optimisation::{Optimisation, Optimiser, Precision};
+pub use schedule::{Schedule, Stages, Steps};
+pub use supervised::{ClassWeights, Loss, Refit, Stopping, TrainConfig};

@@ -1,0 +1,98 @@
+//! Training without labels: what the sections `objective` and `training` of `pretrain` say.
+
+use super::optimisation::Optimisation;
+use crate::Spec;
+use crate::network::{Overrides, SpansOver};
+
+/// An encoder is trained on batches of waveforms, step by step.
+#[derive(Debug, Clone, PartialEq, Spec)]
+pub struct PretrainConfig {
+    /// Number of optimiser steps.
+    #[spec(range = 1..=100_000_000, unit = "steps", free)]
+    pub steps: u64,
+    /// The steps.
+    #[spec(flatten, defaults(lr = 1e-4, batch_size = 64), omits("accumulate", "clip_norm"))]
+    pub optimisation: Optimisation,
+    /// The share of the training part, drawn at random, that is not trained on but chooses the epoch whose weights are
+    /// kept: that of the smallest loss. With 0 those of the last step are.
+    #[spec(default = 0.0, range = 0.0..1.0)]
+    pub held_out: f64,
+}
+
+/// What an encoder is asked while it is pretrained.
+#[derive(Debug, Clone, PartialEq, Spec)]
+#[spec(tag = "kind")]
+pub enum Objective {
+    /// wav2vec 2.0's own pretraining, continued (TAPT): which quantised frame a masked one is, among negatives.
+    Contrastive(ContrastiveObjective),
+    /// Which clusters masked frames are in (P-TAPT, arXiv 2110.06309).
+    PseudoLabels(PseudoLabelsObjective),
+}
+
+/// The contrastive objective of wav2vec 2.0 (Baevski et al., arXiv 2006.11477).
+#[derive(Debug, Clone, PartialEq, Spec)]
+pub struct ContrastiveObjective {
+    /// Negatives of each masked frame.
+    #[spec(default = 100, range = 1..=10_000)]
+    pub negatives: usize,
+    /// Temperature of the quantiser's Gumbel softmax.
+    #[spec(default = 2.0, range = 1e-3..=100.0)]
+    pub temperature: f64,
+    /// What an encoder makes of the padding behind the shorter clips of a batch.
+    #[spec(default = PaddedClips::Unmasked)]
+    pub padding: PaddedClips,
+    /// Where the spans of masked frames are drawn.
+    #[spec(default = SpansOver::Clips)]
+    pub spans_over: SpansOver,
+    /// Whether the convolutions stay as they are.
+    #[spec(default = false)]
+    pub freeze_feature_encoder: bool,
+    /// What of the encoder's own settings is otherwise here.
+    #[spec(default = Overrides::default())]
+    pub overrides: Overrides,
+}
+
+/// The pseudo-label objective of P-TAPT.
+#[derive(Debug, Clone, PartialEq, Spec)]
+pub struct PseudoLabelsObjective {
+    /// Units of each head between its linear maps.
+    #[spec(default = 256, range = 1..=65_536, unit = "units")]
+    pub hidden: usize,
+    /// Where the spans of masked frames are drawn.
+    #[spec(default = SpansOver::Rows)]
+    pub spans_over: SpansOver,
+    /// Whether the convolutions and the projection stay as they are.
+    #[spec(default = true)]
+    pub freeze_feature_encoder: bool,
+    /// What of the encoder's own settings is otherwise here.
+    #[spec(default = Overrides::default())]
+    pub overrides: Overrides,
+}
+
+/// What an encoder makes of the padding behind the shorter clips of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum PaddedClips {
+    /// Silence that it attends to like the rest, without an attention mask, as the published TAPT.
+    #[spec(key = "heard")]
+    Unmasked,
+    /// Nothing: an attention mask excludes it.
+    #[spec(key = "ignored")]
+    Masked,
+}
+
+impl Objective {
+    /// Returns the word that pipelines say under `kind`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Contrastive(_) => "contrastive",
+            Self::PseudoLabels(_) => "pseudo-labels",
+        }
+    }
+
+    /// Returns whether it reads pseudo-labels.
+    #[must_use]
+    pub const fn reads_labels(&self) -> bool {
+        matches!(self, Self::PseudoLabels(_))
+    }
+}
