@@ -28,6 +28,6 @@ pub use rating::Rating;
 pub use role::Role;
 pub use speaker::{is_known_speaker, unknown_speaker};
 pub use stage::Stage;
-pub use target::{Misfit, Target, Task, predicted_class};
+pub use target::{Misfit, Target, Task, first_highest, predicted_class};
 pub use trials::{Rung, Trial, TrialOutcome, Trials};
 pub use utterance::{Example, Problem, Sex, Utterance};

@@ -112,6 +112,12 @@ impl Task {
     }
 }
 
+/// Returns the place of the first of the highest outputs; `None` where there are none.
+#[must_use]
+pub fn first_highest(outputs: &[f32]) -> Option<usize> {
+    (0..outputs.len()).reduce(|best, place| if outputs[place] > outputs[best] { place } else { best })
+}
+
 /// The class that a network's outputs, one logit a class, speak for: the first of the highest. `None` where there are
 /// no classes, or more or fewer outputs than classes.
 #[must_use]
@@ -119,13 +125,7 @@ pub fn predicted_class<'c>(classes: &'c [String], outputs: &[f32]) -> Option<&'c
     if classes.len() != outputs.len() {
         return None;
     }
-    let mut best = 0;
-    for (class, output) in outputs.iter().enumerate() {
-        if *output > outputs[best] {
-            best = class;
-        }
-    }
-    classes.get(best).map(String::as_str)
+    classes.get(first_highest(outputs)?).map(String::as_str)
 }
 
 impl Target {

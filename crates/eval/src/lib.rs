@@ -2,7 +2,7 @@
 //!
 //! [`evaluate`] takes the predictions of one variant and returns what `metrics.json` says about it; [`compare`]
 //! takes those of several and says which differences other speakers would bear out; [`side_by_side`] sorts those of any
-//! runs into what may be ranked together.
+//! runs into what may be ranked together. [`score_classes`] and [`score_values`] score one part by itself.
 //! Every figure is computed from sums made once, per fold, seed and speaker: confusion matrices of classes, moments of
 //! numbers.
 //!
@@ -28,6 +28,7 @@ mod mcnemar;
 mod measure;
 mod metrics;
 mod moments;
+mod part;
 mod rows;
 mod scored;
 mod scores;
@@ -49,6 +50,7 @@ pub use metrics::{
     CellMetrics, ClassDetail, DEV_PART, Description, Detail, Metrics, OutputMetrics, Overall, VariantMetrics,
     evaluate,
 };
+pub use part::{score_classes, score_values};
 pub use scored::Cluster;
 pub use scores::ClassScores;
 pub use sessions::{OverSeeds, SeedScores, Sessions};

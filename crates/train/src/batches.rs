@@ -24,6 +24,50 @@ pub struct Loader<'a> {
     pub device: Device,
 }
 
+/// Some rows on a device.
+#[derive(Debug)]
+pub struct Batch {
+    /// Their numbers in the dataset.
+    pub rows: Vec<usize>,
+    /// Of waveforms, where the piece that is taken of each begins, in samples.
+    pub starts: Vec<usize>,
+    /// What a network reads of them.
+    pub inputs: Inputs,
+    /// What is to be said of each, `[rows]` or `[rows, outputs]`.
+    pub targets: Tensor,
+    /// Which frames are masked, `[rows, frames]` on the CPU, where the learner draws that itself.
+    pub masked: Option<Tensor>,
+}
+
+impl Batch {
+    /// Divides it into at most so many micro-batches of equal size, but for the last.
+    pub fn micro_batches(&self, count: usize) -> impl Iterator<Item = Result<Self, TrainError>> {
+        let (rows, size) = (self.rows.len(), self.rows.len().div_ceil(count).max(1));
+        (0..rows).step_by(size).map(move |start| self.narrow(start, size.min(rows - start)))
+    }
+
+    /// Takes some of its rows, without the padding that only the others need. Masks keep their columns.
+    fn narrow(&self, start: usize, count: usize) -> Result<Self, TrainError> {
+        let narrowed = |tensor: &Tensor| tensor.f_narrow(0, start as i64, count as i64);
+        let xs = narrowed(&self.inputs.xs)?;
+        let inputs = match &self.inputs.lengths {
+            None => Inputs { xs, lengths: None },
+            Some(lengths) => {
+                let lengths = lengths[start..start + count].to_vec();
+                let longest = lengths.iter().copied().max().unwrap_or(0);
+                Inputs::waveforms(xs.f_narrow(1, 0, longest as i64)?, lengths)
+            }
+        };
+        Ok(Self {
+            rows: self.rows[start..start + count].to_vec(),
+            starts: self.starts.get(start..start + count).unwrap_or_default().to_vec(),
+            inputs,
+            targets: narrowed(&self.targets)?,
+            masked: self.masked.as_ref().map(narrowed).transpose()?,
+        })
+    }
+}
+
 /// How many batches are made while one is being used.
 const AHEAD: usize = 2;
 
@@ -43,6 +87,18 @@ pub fn ahead<T: Send>(
 }
 
 impl Loader<'_> {
+    /// Gathers these rows, with their targets. Clips that have to be of one length are cut to the shortest.
+    pub fn batch(&self, rows: &[usize], one_length: bool) -> Result<Batch, TrainError> {
+        let (inputs, starts) = match self.dataset.input() {
+            InputShape::Waveforms => {
+                let pieces = if one_length { self.pieces_of_one_length(rows) } else { self.pieces(rows) };
+                (self.clips(rows, &pieces)?, pieces.iter().map(|piece| piece.start).collect())
+            }
+            InputShape::Frames(_) | InputShape::Pictures(_) => (self.inputs(rows)?, Vec::new()),
+        };
+        Ok(Batch { rows: rows.to_vec(), starts, inputs, targets: self.targets(rows)?, masked: None })
+    }
+
     /// What a network reads of these rows.
     pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
         match self.dataset.input() {
@@ -67,7 +123,7 @@ impl Loader<'_> {
     }
 
     /// What is to be said of these rows: classes `[rows]` or values `[rows, outputs]`.
-    pub fn targets(&self, rows: &[usize]) -> Result<Tensor, TrainError> {
+    fn targets(&self, rows: &[usize]) -> Result<Tensor, TrainError> {
         let (mut classes, mut values) = (Vec::new(), Vec::new());
         for &row in rows {
             match self.dataset.target(row) {
@@ -122,12 +178,12 @@ impl Loader<'_> {
     }
 
     /// What is taken of the waveforms of these rows, in samples.
-    pub fn pieces(&self, rows: &[usize]) -> Vec<Range<usize>> {
+    fn pieces(&self, rows: &[usize]) -> Vec<Range<usize>> {
         self.taken(rows, usize::MAX)
     }
 
     /// The same, all as long as the shortest of them.
-    pub fn pieces_of_one_length(&self, rows: &[usize]) -> Vec<Range<usize>> {
+    fn pieces_of_one_length(&self, rows: &[usize]) -> Vec<Range<usize>> {
         let shortest = self.pieces(rows).iter().map(ExactSizeIterator::len).min().unwrap_or(0);
         self.taken(rows, shortest)
     }
@@ -147,7 +203,7 @@ impl Loader<'_> {
     }
 
     /// Pieces of the waveforms of these rows: `[rows, samples of the longest]`, zeros behind the others.
-    pub fn clips(&self, rows: &[usize], pieces: &[Range<usize>]) -> Result<Inputs, TrainError> {
+    fn clips(&self, rows: &[usize], pieces: &[Range<usize>]) -> Result<Inputs, TrainError> {
         let of_row = |(&row, piece): (&usize, &Range<usize>)| &self.dataset.values(row)[piece.clone()];
         let clips: Vec<&[f32]> = rows.iter().zip(pieces).map(of_row).collect();
         let lengths: Vec<usize> = clips.iter().map(|clip| clip.len()).collect();

@@ -7,7 +7,7 @@ use affekt_torch::NamedTensors;
 use tch::Tensor;
 
 use crate::batch_sampler::{BatchSampler, TrainLength};
-use crate::step::indivisible;
+use crate::supervised::indivisible;
 use crate::training::refit_part;
 use crate::{
     Batching, ClassWeights, Dataset, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError,

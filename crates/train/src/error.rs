@@ -92,6 +92,9 @@ pub enum TrainError {
         /// The frame.
         frame: usize,
     },
+    /// A learner's batch came without its masks.
+    #[error("a batch was not prepared: its frames have no masks")]
+    NotPrepared,
     /// A class that the network does not have.
     #[error("row {row} has class {class}, outside 0..{classes}")]
     Class {
@@ -174,7 +177,7 @@ pub enum TrainError {
     #[error("every parameter of the network is frozen: leave some for training")]
     AllFrozen,
     /// Memory is used up.
-    #[error("memory is used up by {rows} rows at once: {why}; {source}")]
+    #[error("out of memory with a batch of {rows}: {why}; {source}")]
     OutOfMemory {
         /// How many rows were computed at once.
         rows: usize,
@@ -270,9 +273,9 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// Whether the training itself went astray: a loss or a weight is not finite any more.
+    /// Returns whether the training itself diverged: a loss or a weight is not finite any more.
     #[must_use]
-    pub const fn is_astray(&self) -> bool {
+    pub const fn is_diverged(&self) -> bool {
         matches!(self, Self::NotFinite { .. } | Self::DevNotFinite { .. } | Self::WeightsNotFinite { .. })
     }
 }

@@ -7,7 +7,7 @@ use crate::{Dataset, TrainError};
 /// They are read so many at a time.
 const AT_ONCE: usize = 32;
 
-/// The losses of an epoch.
+/// Sums up the losses of an epoch.
 pub struct Losses<'e> {
     dataset: &'e dyn Dataset,
     epoch: u32,
@@ -35,7 +35,7 @@ struct Unread {
 }
 
 /// The mean loss of rows that were computed together, and their weight.
-pub type PartLoss = (Tensor, f64);
+pub type MeanLoss = (Tensor, f64);
 
 impl<'e> Losses<'e> {
     /// Those of an epoch of these batches, of which some were read already.
@@ -43,9 +43,9 @@ impl<'e> Losses<'e> {
         Self { dataset, epoch, batches, unread: Vec::new(), read }
     }
 
-    /// Takes those of a batch's parts.
-    pub fn push(&mut self, batch: usize, lr: f64, parts: Vec<PartLoss>) -> Result<(), TrainError> {
-        self.unread.extend(parts.into_iter().map(|(loss, weight)| Unread { loss, weight, batch, lr }));
+    /// Takes those of a batch's micro-batches.
+    pub fn push(&mut self, batch: usize, lr: f64, of_batch: Vec<MeanLoss>) -> Result<(), TrainError> {
+        self.unread.extend(of_batch.into_iter().map(|(loss, weight)| Unread { loss, weight, batch, lr }));
         if self.unread.len() >= AT_ONCE { self.flush().map(|_| ()) } else { Ok(()) }
     }
 

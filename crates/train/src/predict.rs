@@ -5,7 +5,9 @@ use affekt_models::{InputShape, Network};
 
 use crate::batches::{Loader, ahead};
 use crate::check::{check_lengths, check_standardiser};
-use crate::step::{Forward, is_out_of_memory};
+use crate::step::is_out_of_memory;
+use crate::supervised::Forward;
+use crate::validation::EvaluationProgress;
 use crate::{Batching, Part, PartRole, TrainConfig, TrainError};
 
 /// How much is predicted at once. What is predicted does not depend on it, but for rounding.
@@ -35,7 +37,8 @@ impl BatchLimit {
 }
 
 /// The outputs of every row of a part, in the order of [`Part::rows`]: logits of classes, or values. A row's do not depend
-/// on the rows beside it, but for rounding. Where memory is used up by a batch, its halves are tried.
+/// on the rows beside it, but for rounding. Where memory is used up by a batch, its halves are tried. `progress` hears after each
+/// batch how many are done and how many there are.
 ///
 /// # Errors
 /// When the examples do not fit the network, or libtorch refuses.
@@ -44,8 +47,13 @@ pub fn predict<R: PartRole>(
     part: &Part<R>,
     standardiser: Option<&Standardiser>,
     limit: BatchLimit,
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Vec<f32>>, TrainError> {
-    predict_with(&Network::forward_t, network, part, standardiser, limit)
+    let progress = &mut |done, total| {
+        progress(done, total);
+        Ok(())
+    };
+    predict_with(&Network::forward_t, network, part, standardiser, limit, progress)
 }
 
 /// The same with the network applied by `forward`.
@@ -55,6 +63,7 @@ pub fn predict_with<R: PartRole>(
     part: &Part<R>,
     standardiser: Option<&Standardiser>,
     limit: BatchLimit,
+    progress: &mut EvaluationProgress,
 ) -> Result<Vec<Vec<f32>>, TrainError> {
     let dataset = part.dataset();
     if dataset.input() != network.input() {
@@ -66,8 +75,10 @@ pub fn predict_with<R: PartRole>(
     let device = network.device();
     let loader = Loader { dataset, standardiser, window: None, augmentation: None, device };
     let mut outputs = vec![Vec::new(); dataset.len()];
+    let batches = batches(part, limit);
+    let mut done = 0;
     ahead(
-        &batches(part, limit),
+        &batches,
         |rows| loader.inputs(rows),
         |rows, inputs| {
             let of_rows = match forward(network, &inputs, false) {
@@ -77,7 +88,8 @@ pub fn predict_with<R: PartRole>(
             for (&row, of_row) in rows.iter().zip(of_rows) {
                 outputs[row] = of_row;
             }
-            Ok(())
+            done += 1;
+            progress(done, batches.len())
         },
     )?;
     Ok(part.rows().iter().map(|&row| std::mem::take(&mut outputs[row])).collect())

@@ -1,118 +1,111 @@
-//! A stage of a training under way: epoch by epoch, to where stopping says.
-
-use std::ops::ControlFlow;
+//! The training loop: a stage of a training, epoch by epoch, to where stopping says.
 
 use affekt_domain::{Epoch, Stage};
-use affekt_models::{Accounting, Network};
-use affekt_torch::{Adam, AdamConfig, NamedTensors, Random};
+use affekt_features::Standardiser;
+use affekt_models::replace;
+use affekt_torch::{NamedTensors, Random};
 use tch::{Device, Tensor};
 
 use crate::augment::Augmentation;
 use crate::batch_sampler::{BatchSampler, TrainLength};
 use crate::batches::{Loader, ahead};
-use crate::check::{check_network, not_finite};
+use crate::check::not_finite;
 use crate::crop::Window;
+use crate::learner::Learner;
 use crate::losses::{Losses, Sums};
-use crate::objective::Objective;
-use crate::predict::{BatchLimit, predict_with};
+use crate::progress::{Listener, Progress};
 use crate::scores::DevScores;
-use crate::state::{Begun, State, StateFile};
-use crate::step::{Batch, Forward, Stepper};
-use crate::training::{Progress, Trained, Training, refit_part};
-use crate::{Optimiser, Refit, StateOutcome, Stopping, TrainError, TrainingPart};
+use crate::state::{Partial, State, StateFile, StateOutcome};
+use crate::step::Stepper;
+use crate::validation::Validation;
+use crate::{CropAt, Dataset, Stopping, TrainConfig, TrainError};
 
-/// Who hears of progress.
-pub type Listener<'l> = dyn FnMut(Progress) -> ControlFlow<()> + 'l;
+/// What a stage depends on beside its learner.
+#[derive(Clone, Copy)]
+pub struct StageSettings<'a> {
+    pub stage: Stage,
+    pub config: &'a TrainConfig,
+    pub seed: u64,
+    pub dataset: &'a dyn Dataset,
+    /// The dataset's rows that are trained on.
+    pub rows: &'a [usize],
+    pub length: TrainLength,
+    /// What is done to every row first.
+    pub standardiser: Option<&'a Standardiser>,
+    pub device: Device,
+    /// Whether the kept epoch's weights are copied. Else they are those of the last epoch, and stay where they are.
+    pub copies_kept: bool,
+}
 
 /// A stage of a training under way.
-pub struct Run<'a> {
-    training: &'a Training<'a>,
-    stage: Stage,
-    trained_on: &'a TrainingPart<'a>,
-    /// Epochs of this stage, at the most.
-    max_epochs: u32,
+pub struct Run<'a, L: Learner + ?Sized> {
+    settings: StageSettings<'a>,
+    learner: &'a mut L,
+    validation: Option<&'a dyn Validation<L>>,
     sampler: BatchSampler,
-    stepper: Stepper<'a>,
-    encoder: Option<Accounting>,
+    stepper: Stepper,
     /// The epochs of all stages.
     history: Vec<Epoch>,
     /// How much of the next epoch was done before the training was resumed.
-    begun: Begun,
-    /// The number of this stage's epoch whose weights are `best`.
+    partial: Partial,
+    /// The number of this stage's epoch whose weights are kept; 0 before its first.
     kept: u32,
+    /// Those weights, where they are copied.
     best: NamedTensors,
 }
 
-impl<'a> Run<'a> {
-    /// The stage's beginning, whose networks are applied by `forward`.
+impl<'a, L: Learner + ?Sized> Run<'a, L> {
+    /// Begins a stage, whose epochs are judged by `validation` where there is one.
     pub fn new(
-        training: &'a Training<'a>,
-        forward: &'a Forward<'a>,
-        stage: Stage,
-        trained_on: &'a TrainingPart<'a>,
-        max_epochs: u32,
+        settings: StageSettings<'a>,
+        learner: &'a mut L,
+        validation: Option<&'a dyn Validation<L>>,
     ) -> Result<Self, TrainError> {
-        let Training { config, task, seed, device, .. } = *training;
-        let dataset = trained_on.dataset();
-        let mut network = Network::new(training.network, &dataset.input(), task.names().len(), seed, device)?;
-        let encoder = training.encoder.map(|checkpoint| network.load_encoder(checkpoint)).transpose()?;
-        check_network(training, &mut network)?;
-        let adam = AdamConfig {
-            learning_rate: config.lr,
-            weight_decay: config.weight_decay,
-            decoupled: config.optimiser == Optimiser::AdamW,
-            ..AdamConfig::default()
-        };
-        let stepper = Stepper {
-            config,
-            dataset,
-            forward,
-            parameters: network.trainable().into_values().collect(),
-            optimiser: Adam::new(network.trainable(), adam),
-            network,
-            objective: Objective::new(training, trained_on)?,
-            parts: config.accumulate,
-        };
+        let StageSettings { config, seed, dataset, rows, length, .. } = settings;
         Ok(Self {
-            training,
-            stage,
-            trained_on,
-            max_epochs,
-            sampler: BatchSampler::new(
-                config,
-                seed,
-                dataset,
-                trained_on.rows(),
-                TrainLength::Epochs(max_epochs),
-            ),
-            stepper,
-            encoder,
+            sampler: BatchSampler::new(config, seed, dataset, rows, length),
+            stepper: Stepper::new(config, learner)?,
+            settings,
+            learner,
+            validation,
             history: Vec::new(),
-            begun: Begun::default(),
+            partial: Partial::default(),
             kept: 0,
             best: NamedTensors::new(),
         })
     }
 
-    /// From the seed once more, for as many epochs as were best.
-    pub fn anew(self) -> Result<Self, TrainError> {
-        let Self { training, stepper: Stepper { forward, parts, .. }, .. } = self;
-        let mut new = Self::new(training, forward, Stage::Refit, refit_part(training)?, self.kept)?;
-        new.stepper.parts = parts;
-        Ok(Self { history: self.history, ..new })
+    /// Takes over what an earlier stage came to: its epochs, and the micro-batches that its memory allowed.
+    pub fn follow(&mut self, history: Vec<Epoch>, micro_batches: usize) {
+        self.history = history;
+        self.stepper.micro_batches = micro_batches;
     }
 
-    /// Whether another stage follows.
-    pub fn is_searching(&self) -> bool {
-        self.stage == Stage::Search && self.training.config.refit != Refit::None
+    /// Goes on from a saved state of this stage.
+    pub fn restore(&mut self, state: State) -> Result<(), TrainError> {
+        replace(&self.learner.weights(), &state.network)?;
+        self.stepper.optimiser.load_state(&state.optimiser)?;
+        self.stepper.micro_batches = state.micro_batches;
+        self.best = state.best;
+        self.kept = state.kept;
+        self.history = state.history;
+        self.partial = state.partial;
+        Ok(())
     }
 
-    /// The epochs that are left of this stage.
+    /// Goes on from what `file` holds of this stage, if it holds something. Says what was found.
+    pub fn resume(&mut self, file: Option<&StateFile>) -> Result<StateOutcome, TrainError> {
+        let (state, outcome) = StateFile::open(file);
+        state.map_or(Ok(()), |state| self.restore(state))?;
+        Ok(outcome)
+    }
+
+    /// Trains for the epochs that are left of this stage.
     pub fn go_on(&mut self, file: &mut Option<StateFile>, progress: &mut Listener) -> Result<(), TrainError> {
-        self.go_on_until(self.max_epochs, file, progress)
+        self.go_on_until(self.sampler.epochs(), file, progress)
     }
 
-    /// Those of them up to an epoch.
+    /// Trains for those of them up to an epoch.
     pub fn go_on_until(
         &mut self,
         last: u32,
@@ -122,12 +115,15 @@ impl<'a> Run<'a> {
         while !self.is_over() && self.done() < last {
             let number = self.done() + 1;
             let train_loss = self.epoch(number, file, progress)?;
-            self.check_weights(number)?;
-            let dev = self.evaluate(number)?;
+            let learning_rate = self.last_learning_rate(number);
+            if let Some(name) = not_finite(self.learner.trainable())? {
+                return Err(TrainError::WeightsNotFinite { name, epoch: number, lr: learning_rate });
+            }
+            let dev = self.validate(number, progress)?;
             let mut epoch = Epoch {
-                stage: self.stage,
+                stage: self.settings.stage,
                 number,
-                learning_rate: self.learning_rate(number, self.sampler.before(number + 1) - 1),
+                learning_rate,
                 train_loss,
                 dev_loss: dev.map(|dev| dev.loss),
                 dev_accuracy: dev.and_then(|dev| dev.accuracy),
@@ -140,10 +136,12 @@ impl<'a> Run<'a> {
             self.history.push(epoch);
             if epoch.kept {
                 self.kept = number;
-                self.best = copy(&self.stepper.network.weights())?;
+                if self.settings.copies_kept {
+                    self.best = copy(&self.learner.weights())?;
+                }
             }
             if let Some(file) = file {
-                file.write_if_due(|| Ok(self.state(Begun::default())))?;
+                file.write_if_due(|| Ok(self.state(Partial::default())))?;
             }
             if progress(Progress::Epoch(&epoch)).is_break() {
                 return Err(TrainError::Cancelled(number));
@@ -152,29 +150,29 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// How many epochs of this stage are done.
+    /// Returns how many epochs of this stage are done.
     fn done(&self) -> u32 {
-        self.history.iter().filter(|epoch| epoch.stage == self.stage).count() as u32
+        self.history.iter().filter(|epoch| epoch.stage == self.settings.stage).count() as u32
     }
 
     fn is_over(&self) -> bool {
         let done = self.done();
-        let patience_over = match (self.stage, self.training.config.stopping) {
+        let patience_over = match (self.settings.stage, self.settings.config.stopping) {
             (Stage::Search, Stopping::Early { patience, .. }) => {
                 done > self.kept && done - self.kept >= patience
             }
             _ => false,
         };
-        done >= self.max_epochs || patience_over
+        done >= self.sampler.epochs() || patience_over
     }
 
     fn is_kept(&self, epoch: &Epoch) -> bool {
-        epoch.stage == self.stage && epoch.number == self.kept
+        epoch.stage == self.settings.stage && epoch.number == self.kept
     }
 
-    /// Whether to keep `new`'s weights rather than `old`'s.
+    /// Returns whether to keep `new`'s weights rather than `old`'s.
     fn is_better(&self, new: &Epoch, old: &Epoch) -> bool {
-        match (self.stage, self.training.config.stopping) {
+        match (self.settings.stage, self.settings.config.stopping) {
             (Stage::Refit, _) | (_, Stopping::Fixed) => true,
             (_, Stopping::Early { monitor, .. }) => {
                 monitor.of(new).zip(monitor.of(old)).is_some_and(|(new, old)| monitor.is_better(new, old))
@@ -182,134 +180,108 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What a step of an epoch learns with; steps are counted from 0 through all epochs.
+    /// Returns what a step of an epoch learns with; steps are counted from 0 through all epochs.
     fn learning_rate(&self, epoch: u32, step: u64) -> f64 {
-        let config = self.training.config;
+        let config = self.settings.config;
         config.lr * config.schedule.factor(step, self.sampler.total(), epoch - 1)
     }
 
-    /// One pass over the training part, or what is left of it. Gives the mean loss.
+    fn last_learning_rate(&self, epoch: u32) -> f64 {
+        self.learning_rate(epoch, self.sampler.before(epoch + 1) - 1)
+    }
+
+    /// Makes one pass over the rows, or what is left of it. Returns the mean loss; 0 where no batch held anything to learn from.
     fn epoch(
         &mut self,
         number: u32,
         file: &mut Option<StateFile>,
         progress: &mut Listener,
     ) -> Result<f64, TrainError> {
-        let Training { config, seed, standardiser, device, .. } = *self.training;
-        let Self { stage, max_epochs, .. } = *self;
-        let begun = std::mem::take(&mut self.begun);
-        let dataset = self.trained_on.dataset();
-        let window = config.crop.map(|crop| {
-            let samples = crop.samples(dataset.rate_hz().unwrap_or(0));
-            Window { samples, at: crop.at, hop: 1, seed, epoch: number }
-        });
+        let StageSettings { stage, config, seed, dataset, standardiser, device, .. } = self.settings;
+        let partial = std::mem::take(&mut self.partial);
+        let window = window(config, seed, dataset, &*self.learner, number);
         let augmentation = config.augment.map(|augment| Augmentation { augment, seed, epoch: number });
         let loader = Loader { dataset, standardiser, window, augmentation, device };
-        let make =
-            |rows: &[usize]| Ok(Batch { inputs: loader.inputs(rows)?, targets: loader.targets(rows)? });
+        let one_length = self.learner.wants_one_length();
         let batches = self.sampler.epoch(number);
-        let total = batches.len();
-        let mut done = begun.batches;
-        let mut losses = Losses::new(dataset, number, &batches, begun.losses);
+        let (before, steps) = (self.sampler.before(number), self.sampler.total());
+        let (max_epochs, total) = (self.sampler.epochs(), batches.len());
+        let mut done = partial.batches;
+        let mut losses = Losses::new(dataset, number, &batches, partial.losses);
         let left = batches.get(done..).unwrap_or_default();
-        ahead(left, make, |rows, Batch { inputs, targets }| {
-            let batch = Batch { inputs: loader.distorted(rows, inputs)?, targets };
-            let lr = self.learning_rate(number, self.sampler.before(number) + done as u64);
-            let parts = self.stepper.parts;
-            // Order, pieces, distortions and dropout are functions of seed, epoch and step, not of what came before: that is
-            // what lets a resumed run go on as if nothing had happened.
-            let bits = Random::new(seed, &format!("step {number} {done}")).bits();
-            let of_parts = self.stepper.step(rows, &batch, bits, lr)?;
-            losses.push(done, lr, of_parts)?;
-            done += 1;
-            if self.stepper.parts > parts {
-                let parts = self.stepper.parts;
-                // Whether to go on is asked below.
-                let _ = progress(Progress::OutOfMemory { stage, epoch: number, batch: done, parts });
-            }
-            if let Some(file) = file {
-                file.write_if_due(|| Ok(self.state(Begun { batches: done, losses: losses.flush()? })))?;
-            }
-            let life = Progress::Batch { stage, epoch: number, max_epochs, done, total, loss: losses.mean() };
-            if progress(life).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
-        })?;
+        ahead(
+            left,
+            |rows| loader.batch(rows, one_length),
+            |rows, mut batch| {
+                batch.inputs = loader.distorted(rows, batch.inputs)?;
+                let lr = self.learning_rate(number, before + done as u64);
+                let micro_batches = self.stepper.micro_batches;
+                // Order, pieces, masks, distortions and dropout are functions of seed, epoch and step, not of what came before:
+                // that is what lets a resumed run go on as if nothing had happened.
+                let random = || Random::new(seed, &format!("step {number} {done}"));
+                losses.push(done, lr, self.stepper.step(&*self.learner, &mut batch, random, lr)?)?;
+                done += 1;
+                if self.stepper.micro_batches > micro_batches {
+                    let micro_batches = self.stepper.micro_batches;
+                    // Whether to go on is asked below.
+                    let _ =
+                        progress(Progress::OutOfMemory { stage, epoch: number, batch: done, micro_batches });
+                }
+                if let Some(file) = file {
+                    file.write_if_due(|| Ok(self.state(Partial { batches: done, losses: losses.flush()? })))?;
+                }
+                let (step, loss) = (before + done as u64, losses.mean());
+                let life =
+                    Progress::Batch { stage, epoch: number, max_epochs, done, total, step, steps, loss };
+                if progress(life).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
+            },
+        )?;
         let Sums { loss, weight } = losses.flush()?;
-        Ok(loss / weight)
+        Ok(if weight > 0.0 { loss / weight } else { 0.0 })
     }
 
-    /// Complains of weights that are not finite.
-    fn check_weights(&self, epoch: u32) -> Result<(), TrainError> {
-        let Some(name) = not_finite(self.stepper.network.trainable())? else { return Ok(()) };
-        let lr = self.learning_rate(epoch, self.sampler.before(epoch + 1) - 1);
-        Err(TrainError::WeightsNotFinite { name, epoch, lr })
+    /// Scores the weights after an epoch, where something judges them.
+    fn validate(&self, epoch: u32, progress: &mut Listener) -> Result<Option<DevScores>, TrainError> {
+        let Some(validation) = self.validation else { return Ok(None) };
+        let stage = self.settings.stage;
+        let scores = validation.scores(&*self.learner, epoch, &mut |done, total| match progress(
+            Progress::Evaluation { stage, epoch, done, total },
+        )
+        .is_break()
+        {
+            true => Err(TrainError::Cancelled(epoch)),
+            false => Ok(()),
+        });
+        scores.map(Some)
     }
 
-    /// Figures on the dev part, where there is one. Training anew has none: there is nothing left to choose.
-    fn evaluate(&self, epoch: u32) -> Result<Option<DevScores>, TrainError> {
-        let Training { config, task, standardiser, selected_on, .. } = *self.training;
-        let Some(part) = selected_on.filter(|_| self.stage == Stage::Search) else { return Ok(None) };
-        let limit = BatchLimit::of_training(config);
-        let Stepper { forward, network, objective, .. } = &self.stepper;
-        let outputs = predict_with(forward, network, part, standardiser, limit)?;
-        let scores = DevScores::new(task, config.loss, &outputs, part.targets(), objective.class_weights());
-        if scores.loss.is_finite() {
-            return Ok(Some(scores));
-        }
-        let not_finite = |outputs: &&Vec<f32>| outputs.iter().any(|value| !value.is_finite());
-        let of_rows = part.rows().iter().zip(&outputs).filter(|(_, outputs)| not_finite(outputs));
-        let name = |row: usize| part.dataset().name(row).to_owned();
-        Err(TrainError::DevNotFinite {
-            loss: scores.loss,
-            epoch,
-            lr: config.lr,
-            utterances: of_rows.map(|(&row, _)| name(row)).collect(),
-        })
-    }
-
-    /// Goes on from a saved state, in its stage. Says where that is.
-    pub fn restore(&mut self, state: State) -> Result<StateOutcome, TrainError> {
-        if state.stage != self.stage {
-            let refitted_on = refit_part(self.training)?;
-            let forward = self.stepper.forward;
-            *self = Self::new(self.training, forward, state.stage, refitted_on, state.max_epochs)?;
-        }
-        self.stepper.network.load(&state.network)?;
-        self.stepper.optimiser.load_state(&state.optimiser)?;
-        self.stepper.parts = state.parts;
-        self.best = state.best;
-        self.kept = state.kept;
-        self.history = state.history;
-        self.begun = state.begun;
-        Ok(StateOutcome::Resumed { epochs: self.history.len() as u32, batches: self.begun.batches })
-    }
-
-    /// All that what is left depends on, after as much of an epoch as has begun.
-    pub fn state(&self, begun: Begun) -> State {
+    /// Returns all that what is left depends on, after as much of an epoch as is done.
+    pub fn state(&self, partial: Partial) -> State {
         let clone =
             |tensors: &NamedTensors| tensors.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect();
         State {
-            stage: self.stage,
+            stage: self.settings.stage,
             history: self.history.clone(),
-            begun,
-            max_epochs: self.max_epochs,
+            partial,
+            max_epochs: self.sampler.epochs(),
             kept: self.kept,
-            parts: self.stepper.parts,
-            network: self.stepper.network.weights(),
+            micro_batches: self.stepper.micro_batches,
+            network: self.learner.weights(),
             best: clone(&self.best),
             optimiser: self.stepper.optimiser.state(),
         }
     }
 
-    /// The epochs of all stages, with the one marked whose weights are kept.
+    /// Returns the epochs of all stages, with the one marked whose weights are kept.
     pub fn history(&self) -> Vec<Epoch> {
         self.history.iter().map(|epoch| Epoch { kept: self.is_kept(epoch), ..*epoch }).collect()
     }
 
-    /// The epoch that a training which went astray did not come to the end of.
-    pub fn astray(&self) -> Epoch {
+    /// Returns the epoch that a training which diverged did not come to the end of.
+    pub fn diverged_epoch(&self) -> Epoch {
         let number = self.done() + 1;
         Epoch {
-            stage: self.stage,
+            stage: self.settings.stage,
             number,
             learning_rate: self.learning_rate(number, self.sampler.before(number)),
             train_loss: f64::NAN,
@@ -321,26 +293,53 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What came out.
-    pub fn finish(self, state: StateOutcome) -> Result<Trained, TrainError> {
-        let history = self.history();
-        let on_cpu = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_to_device(Device::Cpu)?));
-        Ok(Trained {
-            weights: self.best.into_iter().map(on_cpu).collect::<Result<_, TrainError>>()?,
-            history,
-            stage: self.stage,
-            kept_epoch: self.kept,
-            trained_rows: self.trained_on.rows().len(),
-            parameters: self.stepper.network.parameter_counts(),
-            encoder: self.encoder,
-            parts: self.stepper.parts,
-            state,
-        })
+    /// Ends the stage.
+    pub fn finish(self) -> Finished {
+        Finished {
+            history: self.history(),
+            kept: self.kept,
+            best: self.best,
+            micro_batches: self.stepper.micro_batches,
+        }
     }
 }
 
-/// The same tensors elsewhere.
-pub fn copy(tensors: &NamedTensors) -> Result<NamedTensors, TrainError> {
+/// What a stage came to.
+pub struct Finished {
+    /// The epochs of all stages, with the one marked whose weights are kept.
+    pub history: Vec<Epoch>,
+    /// Its number in this stage.
+    pub kept: u32,
+    /// Its weights, where they were copied; else they are the learner's.
+    pub best: NamedTensors,
+    /// In how many micro-batches batches were computed at last.
+    pub micro_batches: usize,
+}
+
+/// Returns which pieces of waveforms an epoch takes, where not all of each. Clips that are only cut to the shortest of their batch
+/// begin anywhere.
+pub fn window<L: Learner + ?Sized>(
+    config: &TrainConfig,
+    seed: u64,
+    dataset: &dyn Dataset,
+    learner: &L,
+    epoch: u32,
+) -> Option<Window> {
+    let hop = learner.hop();
+    match config.crop {
+        Some(crop) => {
+            let samples = crop.samples(dataset.rate_hz().unwrap_or(0));
+            Some(Window { samples, at: crop.at, hop, seed, epoch })
+        }
+        None if learner.wants_one_length() => {
+            Some(Window { samples: usize::MAX, at: CropAt::Random, hop, seed, epoch })
+        }
+        None => None,
+    }
+}
+
+/// Returns the same tensors elsewhere.
+fn copy(tensors: &NamedTensors) -> Result<NamedTensors, TrainError> {
     let copy = |(name, tensor): (&String, &Tensor)| {
         let mut new = tensor.f_empty_like()?;
         new.f_copy_(tensor)?;

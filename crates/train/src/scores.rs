@@ -1,6 +1,7 @@
 //! How good an epoch is on the dev part.
 
-use affekt_domain::Task;
+use affekt_domain::{Task, first_highest};
+use affekt_eval::{Measure, score_classes, score_values};
 
 use crate::{Loss, Target};
 
@@ -42,62 +43,35 @@ impl DevScores {
 
     fn of_classes(count: usize, logits: &[Vec<f32>], truth: &[usize], weights: Option<&[f64]>) -> Self {
         let (mut loss, mut weight) = (0.0, 0.0);
-        let (mut right, mut support) = (vec![0_u32; count], vec![0_u32; count]);
         for (logits, &class) in logits.iter().zip(truth) {
             let of_class = weights.map_or(1.0, |weights| weights[class]);
             loss += of_class * cross_entropy(logits, class);
             weight += of_class;
-            support[class] += 1;
-            right[class] += u32::from(argmax(logits) == class);
         }
-        let recalls: Vec<f64> = right
-            .iter()
-            .zip(&support)
-            .filter(|(_, support)| **support > 0)
-            .map(|(right, support)| f64::from(*right) / f64::from(*support))
-            .collect();
-        let accuracy = f64::from(right.iter().sum::<u32>()) / logits.len() as f64;
-        let uar = recalls.iter().sum::<f64>() / recalls.len() as f64;
-        Self { loss: loss / weight, accuracy: Some(accuracy), uar: Some(uar), ccc: None }
+        let said = logits.iter().map(|logits| first_highest(logits).unwrap_or(0));
+        let scores = score_classes(count, truth.iter().copied().zip(said));
+        let score = |measure| scores.get(measure).copied();
+        Self { loss: loss / weight, accuracy: score(Measure::Wa), uar: score(Measure::Uar), ccc: None }
     }
 
     fn of_values(count: usize, loss: Loss, outputs: &[Vec<f32>], truth: &[&[f32]]) -> Self {
-        let column = |output: usize| {
-            outputs
-                .iter()
-                .zip(truth)
-                .map(move |(row, truth)| (f64::from(row[output]), f64::from(truth[output])))
-        };
-        let mean = |of: &dyn Fn(usize) -> f64| (0..count).map(of).sum::<f64>() / count as f64;
-        let rows = outputs.len() as f64;
-        let ccc = mean(&|output| concordance(&column(output).collect::<Vec<_>>()));
+        let rows = truth.iter().zip(outputs).map(|(&truth, said)| (truth, said.as_slice()));
+        let scores = score_values(count, rows);
+        // Of a single row there is no concordance: the worst is taken that says nothing.
+        let score = |measure| scores.get(measure).copied().unwrap_or(0.0);
+        let ccc = score(Measure::Ccc);
         let loss = match loss {
-            Loss::Mse => mean(&|output| column(output).map(|(x, y)| (x - y).powi(2)).sum::<f64>() / rows),
+            Loss::Mse => score(Measure::Mse),
             Loss::Ccc | Loss::CrossEntropy => 1.0 - ccc,
         };
         Self { loss, accuracy: None, uar: None, ccc: Some(ccc) }
     }
 }
 
-/// The concordance correlation coefficient (Lin, 1989) of pairs, with the moments of a whole population; 0 where both
-/// sides are constant and equal.
-fn concordance(pairs: &[(f64, f64)]) -> f64 {
-    let mean = |of: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / pairs.len() as f64;
-    let (x_mean, y_mean) = (mean(&|(x, _)| *x), mean(&|(_, y)| *y));
-    let covariance = mean(&|(x, y)| (x - x_mean) * (y - y_mean));
-    let spread = mean(&|(x, y)| (x - x_mean).powi(2) + (y - y_mean).powi(2)) + (x_mean - y_mean).powi(2);
-    if spread == 0.0 { 0.0 } else { 2.0 * covariance / spread }
-}
-
 fn cross_entropy(logits: &[f32], class: usize) -> f64 {
     let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let sum: f64 = logits.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
     largest + sum.ln() - f64::from(logits[class])
-}
-
-/// The first of the largest.
-fn argmax(logits: &[f32]) -> usize {
-    logits.iter().enumerate().fold(0, |best, (i, logit)| if *logit > logits[best] { i } else { best })
 }
 
 #[cfg(test)]
@@ -149,7 +123,11 @@ mod tests {
         let scores = of(Loss::Mse);
         assert!((scores.loss - (1.0 + 4.0) / 6.0).abs() < 1e-12, "{scores:?}");
         assert_eq!((scores.accuracy, scores.uar), (None, None));
-        assert_eq!(concordance(&[(0.5, 0.5), (0.5, 0.5)]), 0.0);
+        let of_one = |truth: &[f32]| {
+            let truth = [Target::Values(truth)].into_iter();
+            DevScores::new(&Task::Outputs(names(1)), Loss::Ccc, &[vec![0.5]], truth, None)
+        };
+        assert_eq!((of_one(&[0.5]).ccc, of_one(&[0.7]).loss), (Some(0.0), 1.0));
     }
 
     #[test]

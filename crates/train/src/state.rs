@@ -46,13 +46,13 @@ pub struct State {
     /// The epochs so far, of all stages.
     pub history: Vec<Epoch>,
     /// How much of the next one is done.
-    pub begun: Begun,
+    pub partial: Partial,
     /// Epochs of the stage, at the most.
     pub max_epochs: u32,
     /// The number of the stage's epoch whose weights are `best`; 0 before its first.
     pub kept: u32,
-    /// In how many parts batches are computed.
-    pub parts: usize,
+    /// In how many micro-batches batches are computed.
+    pub micro_batches: usize,
     /// The weights after the last step.
     pub network: NamedTensors,
     /// The weights to keep; none before the stage's first epoch.
@@ -69,14 +69,14 @@ impl State {
             tensors.extend(group.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
         }
         tensors.insert(HISTORY.to_owned(), history_tensor(&self.history));
-        let Begun { batches, losses } = self.begun;
+        let Partial { batches, losses } = self.partial;
         tensors.insert(LOSSES.to_owned(), Tensor::from_slice(&[losses.loss, losses.weight]));
         let metadata = [
             (SETTINGS, settings.to_owned()),
             (STAGE, self.stage.name().to_owned()),
             (KEPT, self.kept.to_string()),
             (MAX_EPOCHS, self.max_epochs.to_string()),
-            (PARTS, self.parts.to_string()),
+            (MICRO_BATCHES, self.micro_batches.to_string()),
             (BATCHES, batches.to_string()),
         ];
         let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
@@ -97,7 +97,7 @@ impl State {
 
 /// The part of an epoch that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Begun {
+pub struct Partial {
     /// How many batches.
     pub batches: usize,
     /// What their losses come to.
@@ -119,8 +119,20 @@ impl<'a> StateFile<'a> {
         Self { resume, settings, written: Instant::now(), pause: resume.every }
     }
 
+    /// Reads the state to go on from, where there is a file that holds one, and says what was found.
+    pub fn open(file: Option<&Self>) -> (Option<State>, StateOutcome) {
+        match file.and_then(Self::read) {
+            None => (None, StateOutcome::Fresh),
+            Some(Err(why)) => (None, StateOutcome::Ignored(why)),
+            Some(Ok(state)) => {
+                let (epochs, batches) = (state.history.len() as u32, state.partial.batches);
+                (Some(state), StateOutcome::Resumed { epochs, batches })
+            }
+        }
+    }
+
     /// The state in the file, if there is one: `Err` says why it is of no use.
-    pub fn read(&self) -> Option<Result<State, String>> {
+    fn read(&self) -> Option<Result<State, String>> {
         let path = self.path();
         let explain =
             |why: &dyn std::fmt::Display| format!("{}: {why}; training starts over", path.display());
@@ -164,7 +176,7 @@ const SETTINGS: &str = "settings";
 const STAGE: &str = "stage";
 const KEPT: &str = "kept";
 const MAX_EPOCHS: &str = "max_epochs";
-const PARTS: &str = "parts";
+const MICRO_BATCHES: &str = "parts";
 const BATCHES: &str = "batches";
 
 fn unpack(file: Checkpoint) -> Option<State> {
@@ -172,10 +184,10 @@ fn unpack(file: Checkpoint) -> Option<State> {
     let mut state = State {
         stage: Stage::from_name(file.metadata.get(STAGE)?)?,
         history: history(file.tensors.get(HISTORY)?)?,
-        begun: Begun { batches: number(BATCHES)? as usize, losses: sums(file.tensors.get(LOSSES)?)? },
+        partial: Partial { batches: number(BATCHES)? as usize, losses: sums(file.tensors.get(LOSSES)?)? },
         kept: number(KEPT)?,
         max_epochs: number(MAX_EPOCHS)?,
-        parts: number(PARTS)? as usize,
+        micro_batches: number(MICRO_BATCHES)? as usize,
         network: NamedTensors::new(),
         best: NamedTensors::new(),
         optimiser: NamedTensors::new(),
@@ -194,7 +206,7 @@ fn unpack(file: Checkpoint) -> Option<State> {
             return None;
         }
     }
-    (state.parts > 0).then_some(state)
+    (state.micro_batches > 0).then_some(state)
 }
 
 fn sums(tensor: &Tensor) -> Option<Sums> {

@@ -1,56 +1,69 @@
 //! One step: the gradients of a batch, and what the optimiser makes of them.
 //!
-//! A batch may be computed in parts whose gradients add up to those of the whole: because `accumulate` asks for it, or
-//! because memory was used up, in which case there are twice as many parts from then on, for the rest of the training.
+//! A batch may be computed in micro-batches whose gradients add up to those of the whole: because `accumulate` asks for it, or
+//! because memory was used up, in which case there are twice as many from then on, for the rest of the training.
 
-use affekt_models::{ForwardError, Inputs, Network};
-use affekt_torch::{Adam, Autocast, clip_gradients};
+use affekt_models::ForwardError;
+use affekt_torch::{Adam, AdamConfig, Autocast, Random, clip_gradients};
 use tch::{Kind, Tensor};
 
-use crate::losses::PartLoss;
-use crate::objective::Objective;
-use crate::{Dataset, Loss, Precision, TrainConfig, TrainError};
-
-/// How a network is applied: [`Network::forward_t`], but where tests use memory up.
-pub type Forward<'f> = dyn Fn(&Network, &Inputs, bool) -> Result<Tensor, ForwardError> + 'f;
+use crate::batches::Batch;
+use crate::learner::{Learner, LossWeights};
+use crate::losses::MeanLoss;
+use crate::{Optimiser, Precision, TrainConfig, TrainError};
 
 /// What makes steps.
-pub struct Stepper<'a> {
-    pub config: &'a TrainConfig,
-    pub dataset: &'a dyn Dataset,
-    pub forward: &'a Forward<'a>,
-    pub network: Network,
-    /// The network's tensors that have gradients.
-    pub parameters: Vec<Tensor>,
+pub struct Stepper {
+    precision: Precision,
+    clip_norm: Option<f64>,
+    /// The learner's tensors that have gradients.
+    parameters: Vec<Tensor>,
     pub optimiser: Adam,
-    pub objective: Objective,
-    /// In how many parts batches are computed.
-    pub parts: usize,
+    /// In how many micro-batches batches are computed.
+    pub micro_batches: usize,
 }
 
-/// Some rows on the device.
-pub struct Batch {
-    pub inputs: Inputs,
-    pub targets: Tensor,
-}
+impl Stepper {
+    /// Returns one that has made no step.
+    pub fn new<L: Learner + ?Sized>(config: &TrainConfig, learner: &L) -> Result<Self, TrainError> {
+        let trainable = learner.trainable();
+        if trainable.is_empty() {
+            return Err(TrainError::AllFrozen);
+        }
+        let adam = AdamConfig {
+            learning_rate: config.lr,
+            weight_decay: config.weight_decay,
+            decoupled: config.optimiser == Optimiser::AdamW,
+            ..AdamConfig::default()
+        };
+        Ok(Self {
+            precision: config.precision,
+            clip_norm: config.clip_norm,
+            optimiser: Adam::new(learner.trainable(), adam),
+            parameters: trainable.into_values().collect(),
+            micro_batches: config.accumulate,
+        })
+    }
 
-impl Stepper<'_> {
-    /// Makes a step with the random numbers of `seed`. Gives the losses of the batch's parts.
-    pub fn step(
+    /// Makes a step with the random numbers of `random`, which begins anew where the batch has to be divided. Returns the losses
+    /// of the micro-batches; none where there was nothing to learn from, and then nothing is changed.
+    pub fn step<L: Learner + ?Sized>(
         &mut self,
-        rows: &[usize],
-        batch: &Batch,
-        seed: u64,
+        learner: &L,
+        batch: &mut Batch,
+        random: impl Fn() -> Random,
         lr: f64,
-    ) -> Result<Vec<PartLoss>, TrainError> {
+    ) -> Result<Vec<MeanLoss>, TrainError> {
         let losses = loop {
-            tch::manual_seed(seed as i64);
-            match self.gradients(rows, batch) {
-                Err(error) if is_out_of_memory(&error) => self.divide(rows.len(), error)?,
+            match self.gradients(learner, batch, &mut random()) {
+                Err(error) if is_out_of_memory(&error) => self.divide(learner, batch.rows.len(), error)?,
                 losses => break losses?,
             }
         };
-        if let Some(max_norm) = self.config.clip_norm {
+        if losses.is_empty() {
+            return Ok(losses);
+        }
+        if let Some(max_norm) = self.clip_norm {
             clip_gradients(&self.parameters, max_norm)?;
         }
         self.optimiser.config.learning_rate = lr;
@@ -58,89 +71,109 @@ impl Stepper<'_> {
         Ok(losses)
     }
 
-    /// Adds up the gradients of a batch's parts.
-    fn gradients(&self, rows: &[usize], batch: &Batch) -> Result<Vec<PartLoss>, TrainError> {
-        if self.parts == 1 {
-            return Ok(vec![self.part(rows, &batch.inputs, &batch.targets, 1.0)?]);
+    /// Adds up the gradients of a batch's micro-batches.
+    fn gradients<L: Learner + ?Sized>(
+        &self,
+        learner: &L,
+        batch: &mut Batch,
+        random: &mut Random,
+    ) -> Result<Vec<MeanLoss>, TrainError> {
+        tch::manual_seed(random.bits() as i64);
+        learner.prepare(batch, random)?;
+        let whole = learner.loss_weights(batch)?;
+        if self.micro_batches == 1 {
+            let loss = self.micro_batch(learner, batch, &whole, random)?;
+            return Ok(loss.into_iter().collect());
         }
-        let weight = self.objective.weight(self.dataset, rows);
-        let size = rows.len().div_ceil(self.parts);
         let mut losses = Vec::new();
-        for (number, rows) in rows.chunks(size).enumerate() {
-            let (start, count) = (number * size, rows.len());
-            let share = self.objective.weight(self.dataset, rows) / weight;
-            let targets = batch.targets.f_narrow(0, start as i64, count as i64)?;
-            losses.push(self.part(rows, &narrowed(&batch.inputs, start, count)?, &targets, share)?);
+        for micro_batch in batch.micro_batches(self.micro_batches) {
+            losses.extend(self.micro_batch(learner, &micro_batch?, &whole, random)?);
         }
         Ok(losses)
     }
 
-    /// The loss of some rows of a batch. Adds its gradient, times the rows' share of the batch.
-    fn part(
+    /// Returns the loss of some rows of a batch, whose loss weighs `whole`, and adds its gradient.
+    fn micro_batch<L: Learner + ?Sized>(
         &self,
-        rows: &[usize],
-        inputs: &Inputs,
-        targets: &Tensor,
-        share: f64,
-    ) -> Result<PartLoss, TrainError> {
-        let outputs = {
-            let _guard = match self.config.precision {
-                Precision::Fp32 => None,
-                Precision::Bf16 => Some(Autocast::new(inputs.xs.device(), Kind::BFloat16)?),
-            };
-            (self.forward)(&self.network, inputs, true)?
-        };
-        let loss = self.objective.of(&outputs, targets)?;
-        if share == 1.0 {
-            loss.f_backward()?;
-        } else {
-            loss.f_mul_scalar(share)?.f_backward()?;
+        learner: &L,
+        rows: &Batch,
+        whole: &LossWeights,
+        random: &mut Random,
+    ) -> Result<Option<MeanLoss>, TrainError> {
+        let weights = learner.loss_weights(rows)?;
+        if weights.epoch == 0.0 {
+            return Ok(None);
         }
-        Ok((loss.f_detach()?, self.objective.weight(self.dataset, rows)))
+        let terms = {
+            let _guard = autocast(self.precision, rows)?;
+            learner.loss(rows, random, /* train */ true)?
+        };
+        let shares: Vec<f64> =
+            weights.terms.iter().zip(&whole.terms).map(|(own, whole)| own / whole).collect();
+        weighted_sum(&terms, &shares)?.f_backward()?;
+        // Means of micro-batches, weighted, give the mean of the batch, whatever each term weighs by.
+        let share = weights.epoch / whole.epoch;
+        let factors: Vec<f64> = shares.into_iter().map(|of_term| of_term / share).collect();
+        let detached = terms.iter().map(Tensor::f_detach).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some((weighted_sum(&detached, &factors)?, weights.epoch)))
     }
 
-    /// Twice as many parts from now on, because memory was used up by a batch of so many rows.
-    fn divide(&mut self, rows: usize, error: TrainError) -> Result<(), TrainError> {
-        let most = rows.div_ceil(self.parts);
-        let refused = |why: &str| {
-            Err(TrainError::OutOfMemory { rows: most, why: why.to_owned(), source: Box::new(error) })
-        };
-        if most == 1 {
-            return refused("try `gradient_checkpointing`, `precision: bf16` or a `crop`");
+    /// Takes twice as many micro-batches from now on, because memory was used up by a batch of so many rows.
+    fn divide<L: Learner + ?Sized>(
+        &mut self,
+        learner: &L,
+        rows: usize,
+        error: TrainError,
+    ) -> Result<(), TrainError> {
+        let most = rows.div_ceil(self.micro_batches);
+        if most == 1 || learner.indivisible().is_some() {
+            return Err(out_of_memory(learner, most, error));
         }
-        if let Some(why) = indivisible(&self.network, self.config.loss) {
-            return refused(&format!(
-                "{why}: try a smaller `batch_size`, `gradient_checkpointing` or `precision: bf16`"
-            ));
-        }
-        self.parts *= 2;
+        self.micro_batches *= 2;
         // Those that the failed attempt left.
         self.optimiser.forget_gradients()?;
         Ok(())
     }
 }
 
-/// Why a batch cannot be computed in parts.
-pub fn indivisible(network: &Network, loss: Loss) -> Option<&'static str> {
-    if network.has_batch_norm() {
-        Some("a batch cannot be computed in parts, for batch norm normalises over all of it")
-    } else if loss == Loss::Ccc {
-        Some("a batch cannot be computed in parts, for the loss `ccc` is not a sum over its rows")
-    } else {
-        None
+/// Explains that memory is used up by a batch of so many rows, which cannot be divided.
+pub fn out_of_memory<L: Learner + ?Sized>(learner: &L, rows: usize, error: TrainError) -> TrainError {
+    let why = match learner.indivisible() {
+        Some(why) if rows > 1 => format!(
+            "{why}: try a smaller `batch_size`, `gradient_checkpointing`, `precision: bf16` or a shorter `crop`"
+        ),
+        _ => "try `gradient_checkpointing`, `precision: bf16` or a `crop`".to_owned(),
+    };
+    TrainError::OutOfMemory { rows, why, source: Box::new(error) }
+}
+
+/// Has libtorch compute in a training's precision while what is returned is held.
+pub fn autocast(precision: Precision, batch: &Batch) -> Result<Option<Autocast>, TrainError> {
+    Ok(match precision {
+        Precision::Fp32 => None,
+        Precision::Bf16 => Some(Autocast::new(batch.inputs.xs.device(), Kind::BFloat16)?),
+    })
+}
+
+/// Returns the loss of a whole batch: the sum of its terms.
+pub fn loss_of(terms: &[Tensor]) -> Result<Tensor, TrainError> {
+    weighted_sum(terms, &vec![1.0; terms.len()])
+}
+
+/// Returns the sum of scalars, each times a factor; to multiply by 1 would not be free.
+fn weighted_sum(terms: &[Tensor], factors: &[f64]) -> Result<Tensor, TrainError> {
+    let mut sum: Option<Tensor> = None;
+    for (term, &factor) in terms.iter().zip(factors) {
+        let term = if factor == 1.0 { term.shallow_clone() } else { term.f_mul_scalar(factor)? };
+        sum = Some(match sum {
+            None => term,
+            Some(sum) => sum.f_add(&term)?,
+        });
     }
+    Ok(sum.unwrap_or_else(|| Tensor::from(0_f32)))
 }
 
-/// Some rows of a batch, without the padding that only the others need.
-fn narrowed(inputs: &Inputs, start: usize, count: usize) -> Result<Inputs, TrainError> {
-    let xs = inputs.xs.f_narrow(0, start as i64, count as i64)?;
-    let Some(lengths) = &inputs.lengths else { return Ok(Inputs { xs, lengths: None }) };
-    let lengths = lengths[start..start + count].to_vec();
-    let longest = lengths.iter().copied().max().unwrap_or(0);
-    Ok(Inputs::waveforms(xs.f_narrow(1, 0, longest as i64)?, lengths))
-}
-
-/// Whether libtorch said that there is no memory, on whatever device.
+/// Returns whether libtorch said that there is no memory, on whatever device.
 pub fn is_out_of_memory(error: &TrainError) -> bool {
     let (TrainError::Torch(error) | TrainError::Forward(ForwardError::Torch(error))) = error else {
         return false;
@@ -159,15 +192,16 @@ mod tests {
     use std::ops::ControlFlow;
 
     use affekt_domain::{Role, Task};
-    use affekt_models::InputShape;
+    use affekt_models::{InputShape, Inputs, Network};
     use affekt_spec::network::{MlpConfig, NetworkConfig};
-    use affekt_torch::{Checkpoint, Random};
+    use affekt_torch::Checkpoint;
     use tch::{Device, TchError};
 
     use super::*;
     use crate::predict::predict_with;
+    use crate::supervised::Forward;
     use crate::training::train_with;
-    use crate::{BatchLimit, Progress, Stopping, Target, Trained, Training, TrainingPart};
+    use crate::{BatchLimit, Dataset, Progress, Stopping, Target, Trained, Training, TrainingPart};
 
     /// 20 rows of noise in two classes.
     struct Noise(Vec<Vec<f32>>);
@@ -231,8 +265,8 @@ mod tests {
         };
         let mut seen = Vec::new();
         let trained = train_with(forward, &training, &mut |progress| {
-            if let Progress::OutOfMemory { batch, parts, .. } = progress {
-                seen.push((batch, parts));
+            if let Progress::OutOfMemory { batch, micro_batches, .. } = progress {
+                seen.push((batch, micro_batches));
             }
             ControlFlow::Continue(())
         });
@@ -249,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn used_up_memory_makes_more_parts_of_the_same_batches() {
+    fn used_up_memory_makes_more_micro_batches_of_the_same_batches() {
         // Of ten rows none can be computed at once, of five the first five can: their gradients must be forgotten.
         let fives = Cell::new(0);
         let forward = |network: &Network, inputs: &Inputs, train: bool| {
@@ -263,7 +297,7 @@ mod tests {
         };
         let (trained, seen) = run(&forward, &config(1));
         let trained = trained.unwrap();
-        assert_eq!((trained.parts, seen), (4, vec![(1, 4)]));
+        assert_eq!((trained.micro_batches, seen), (4, vec![(1, 4)]));
         assert_eq!(fives.get(), 2, "what was learnt was not remembered");
         let (asked_for, _) = run(&Network::forward_t, &config(4));
         assert!(bytes(trained) == bytes(asked_for.unwrap()));
@@ -277,7 +311,7 @@ mod tests {
             if calls.get() == 2 { used_up() } else { network.forward_t(inputs, train) }
         };
         let (trained, seen) = run(&forward, &config(1));
-        assert_eq!((trained.unwrap().parts, seen), (2, vec![(2, 2)]));
+        assert_eq!((trained.unwrap().micro_batches, seen), (2, vec![(2, 2)]));
         assert_eq!(calls.get(), 1 + 1 + 2 + 2 * 2, "a step, a failure, the step again, two more steps");
     }
 
@@ -292,7 +326,7 @@ mod tests {
         assert_eq!(*rows.borrow(), [10, 5, 3, 2, 1]);
         assert_eq!(
             error,
-            "memory is used up by 1 rows at once: try `gradient_checkpointing`, `precision: bf16` or a `crop`; \
+            "out of memory with a batch of 1: try `gradient_checkpointing`, `precision: bf16` or a `crop`; \
              the network: libtorch: CUDA out of memory. Tried to allocate 20.00 MiB."
         );
         let broken = |_: &Network, _: &Inputs, _: bool| {
@@ -311,8 +345,10 @@ mod tests {
             if inputs.xs.size()[0] > 3 { used_up() } else { network.forward_t(inputs, train) }
         };
         let limit = BatchLimit::rows(9);
-        let predicted = predict_with(&forward, &network, &part, None, limit).unwrap();
-        let alone = predict_with(&Network::forward_t, &network, &part, None, BatchLimit::rows(1)).unwrap();
+        let predicted = predict_with(&forward, &network, &part, None, limit, &mut |_, _| Ok(())).unwrap();
+        let alone =
+            predict_with(&Network::forward_t, &network, &part, None, BatchLimit::rows(1), &mut |_, _| Ok(()))
+                .unwrap();
         let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
         assert!(predicted.len() == 20 && predicted.iter().zip(&alone).all(|(a, b)| close(a, b)));
     }

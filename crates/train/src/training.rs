@@ -1,6 +1,5 @@
 //! What a training depends on, and what comes out of it.
 
-use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use affekt_domain::{Epoch, Stage, Task};
@@ -8,12 +7,15 @@ use affekt_features::Standardiser;
 use affekt_models::{Accounting, Network, ParameterCounts};
 use affekt_spec::network::NetworkConfig;
 use affekt_torch::NamedTensors;
-use tch::Device;
+use tch::{Device, Tensor};
 
+use crate::batch_sampler::TrainLength;
 use crate::check::check;
-use crate::run::Run;
+use crate::progress::Listener;
+use crate::run::{Run, StageSettings};
 use crate::state::StateFile;
-use crate::step::Forward;
+use crate::supervised::{Forward, Supervised};
+use crate::validation::Validation;
 use crate::{DevPart, Refit, Resume, StateOutcome, TrainConfig, TrainError, TrainingPart};
 
 /// All that a trained network depends on.
@@ -60,43 +62,10 @@ pub struct Trained {
     pub parameters: ParameterCounts,
     /// What became of the tensors of [`Training::encoder`].
     pub encoder: Option<Accounting>,
-    /// In how many parts batches were computed at last: more than `accumulate` where memory was used up.
-    pub parts: usize,
+    /// In how many micro-batches batches were computed at last: more than `accumulate` where memory was used up.
+    pub micro_batches: usize,
     /// What was found in the [`Resume`] folder.
     pub state: StateOutcome,
-}
-
-/// A sign of life.
-#[derive(Debug, Clone, Copy)]
-pub enum Progress<'a> {
-    /// A batch is done.
-    Batch {
-        /// The stage.
-        stage: Stage,
-        /// The epoch, from 1.
-        epoch: u32,
-        /// Epochs of this stage, at the most.
-        max_epochs: u32,
-        /// Batches done in this epoch.
-        done: usize,
-        /// Batches in an epoch.
-        total: usize,
-        /// The epoch's mean loss so far, a few batches late: reading it makes a GPU wait.
-        loss: Option<f64>,
-    },
-    /// Memory was used up. Batches are computed in more parts from this one on.
-    OutOfMemory {
-        /// The stage.
-        stage: Stage,
-        /// The epoch, from 1.
-        epoch: u32,
-        /// The batch, from 1.
-        batch: usize,
-        /// In how many parts.
-        parts: usize,
-    },
-    /// An epoch is done, and its state kept if that was due. `kept` says that it is the best so far.
-    Epoch(&'a Epoch),
 }
 
 /// Trains a network. `progress` hears of every batch and epoch and may break off.
@@ -107,10 +76,7 @@ pub enum Progress<'a> {
 /// When the parts, settings and network do not go together, the loss stops being finite, `progress` breaks
 /// off, the resume state cannot be written, or libtorch refuses. An unusable resume state is no error:
 /// [`Trained::state`] tells of it.
-pub fn train(
-    training: &Training,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Trained, TrainError> {
+pub fn train(training: &Training, progress: &mut Listener) -> Result<Trained, TrainError> {
     train_with(&Network::forward_t, training, progress)
 }
 
@@ -118,24 +84,65 @@ pub fn train(
 pub fn train_with(
     forward: &Forward,
     training: &Training,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    progress: &mut Listener,
 ) -> Result<Trained, TrainError> {
     check(training)?;
     let _alone = alone();
-    let mut run =
-        Run::new(training, forward, Stage::Search, training.trained_on, training.config.max_epochs)?;
     let mut file = training.resume.map(|resume| StateFile::new(resume, settings(training)));
-    let state = match file.as_ref().and_then(StateFile::read) {
-        None => StateOutcome::Fresh,
-        Some(Err(why)) => StateOutcome::Ignored(why),
-        Some(Ok(state)) => run.restore(state)?,
-    };
+    let (resumed, outcome) = StateFile::open(file.as_ref());
+    let max_epochs = training.config.max_epochs;
+    let (mut stage, epochs) =
+        resumed.as_ref().map_or((Stage::Search, max_epochs), |state| (state.stage, state.max_epochs));
+    let mut learner = Supervised::new(training, forward, part(training, stage)?)?;
+    let mut run = begin(training, &mut learner, stage, epochs)?;
+    resumed.map_or(Ok(()), |state| run.restore(state))?;
     run.go_on(&mut file, progress)?;
-    if run.is_searching() {
-        run = run.anew()?;
+    let mut finished = run.finish();
+    if stage == Stage::Search && training.config.refit != Refit::None {
+        stage = Stage::Refit;
+        // From the seed once more, for as many epochs as were best.
+        learner = Supervised::new(training, forward, part(training, stage)?)?;
+        let mut run = begin(training, &mut learner, stage, finished.kept)?;
+        run.follow(finished.history, finished.micro_batches);
         run.go_on(&mut file, progress)?;
+        finished = run.finish();
     }
-    run.finish(state)
+    let on_cpu = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_to_device(Device::Cpu)?));
+    Ok(Trained {
+        weights: finished.best.into_iter().map(on_cpu).collect::<Result<_, TrainError>>()?,
+        history: finished.history,
+        stage,
+        kept_epoch: finished.kept,
+        trained_rows: part(training, stage)?.rows().len(),
+        parameters: learner.network.parameter_counts(),
+        encoder: learner.encoder,
+        micro_batches: finished.micro_batches,
+        state: outcome,
+    })
+}
+
+/// Begins a stage of so many epochs at the most. Training anew has no dev part: there is nothing left to choose.
+pub fn begin<'t: 'r, 'r>(
+    training: &'t Training<'t>,
+    learner: &'r mut Supervised<'t>,
+    stage: Stage,
+    max_epochs: u32,
+) -> Result<Run<'r, Supervised<'t>>, TrainError> {
+    let Training { config, seed, standardiser, device, .. } = *training;
+    let part = part(training, stage)?;
+    let settings = StageSettings {
+        stage,
+        config,
+        seed,
+        dataset: part.dataset(),
+        rows: part.rows(),
+        length: TrainLength::Epochs(max_epochs),
+        standardiser,
+        device,
+        copies_kept: true,
+    };
+    let dev = training.selected_on.filter(|_| stage == Stage::Search);
+    Run::new(settings, learner, dev.map(|dev| dev as &dyn Validation<Supervised<'t>>))
 }
 
 /// Held by whoever draws from libtorch's generator.
@@ -144,7 +151,15 @@ pub fn alone() -> MutexGuard<'static, ()> {
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What training anew reads.
+/// Returns what a stage is fitted on.
+pub fn part<'a>(training: &'a Training<'a>, stage: Stage) -> Result<&'a TrainingPart<'a>, TrainError> {
+    match stage {
+        Stage::Search => Ok(training.trained_on),
+        Stage::Refit => refit_part(training),
+    }
+}
+
+/// Returns what training anew is fitted on.
 pub fn refit_part<'a>(training: &'a Training<'a>) -> Result<&'a TrainingPart<'a>, TrainError> {
     match training.config.refit {
         Refit::BestEpochsWithDev => training.refitted_on.ok_or(TrainError::NoRefitPart),

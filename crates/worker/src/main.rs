@@ -5,8 +5,7 @@
 
 #![allow(clippy::print_stderr, reason = "started by hand, it speaks to a person")]
 
-mod encoder;
-mod model;
+mod artefact;
 mod ops;
 
 use std::collections::BTreeMap;

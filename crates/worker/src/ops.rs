@@ -1,34 +1,36 @@
 //! The ops that need libtorch: one file each.
 
 mod bottleneck;
+mod cached;
 mod embed;
 mod feature_dataset;
 mod infer;
-mod kept;
 mod kmeans;
 mod labels;
 mod predict;
 mod pretrain;
+mod pretraining;
+mod progress;
 mod state_model;
 mod states;
-mod stepping;
 mod train;
 mod trial;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use affekt_domain::Digest;
 use affekt_graph::{Context, Failure, Job, Node, Ops};
 use affekt_torch::device::{DeviceChoice, set_threads};
-use affekt_train::TrainError;
+use affekt_train::{Resume, TrainError};
 use tch::Device;
 
 /// The worker's ops, and what they keep from one job for the next.
 #[derive(Debug, Default)]
 pub struct WorkerOps {
-    base: bottleneck::Kept,
-    embedder: embed::Kept,
-    model: infer::Kept,
+    base: bottleneck::Cached,
+    embedder: embed::Cached,
+    model: infer::Cached,
 }
 
 impl WorkerOps {
@@ -92,6 +94,14 @@ fn device(job: &Job) -> Result<Device, Failure> {
         _ => DeviceChoice::Cpu,
     };
     choice.resolve().map_err(|error| Failure::because(&error))
+}
+
+/// How often a training writes down where it is.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+
+/// Where a job keeps the state to resume from, if anywhere.
+fn resume(job: &Job) -> Option<Resume> {
+    job.state.clone().map(|folder| Resume { folder, every: CHECKPOINT_EVERY })
 }
 
 fn failed(error: &TrainError) -> Failure {

@@ -1,9 +1,10 @@
 //! How to pretrain: what a pipeline's `pretraining` section says.
 
+use affekt_domain::Monitor;
 use serde::{Deserialize, Serialize};
 
 use crate::check::check_numbers;
-use crate::{Batching, Crop, Optimiser, Precision, Schedule, TrainConfig, TrainError};
+use crate::{Batching, Crop, Optimiser, Precision, Schedule, Stopping, TrainConfig, TrainError};
 
 /// Adam on batches of waveforms, for a number of steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,15 +38,26 @@ pub struct PretrainConfig {
 }
 
 impl PretrainConfig {
-    /// What training epoch by epoch calls the same.
-    pub(super) fn batches(&self) -> TrainConfig {
+    /// Returns what the training loop calls the same: epochs are judged by the loss of what is held out, where something is,
+    /// and none ends the training before its last step.
+    pub(super) fn of_loop(&self, is_held_out: bool) -> TrainConfig {
         TrainConfig {
             lr: self.lr,
+            optimiser: self.optimiser,
             weight_decay: self.weight_decay,
             batch_size: self.batch_size,
             drop_last: self.drop_last,
             batching: self.batching,
             crop: self.crop,
+            precision: self.precision,
+            gradient_checkpointing: self.gradient_checkpointing,
+            schedule: self.schedule,
+            stopping: match is_held_out {
+                true => Stopping::Early { monitor: Monitor::DevLoss, patience: u32::MAX },
+                false => Stopping::Fixed,
+            },
+            accumulate: 1,
+            clip_norm: None,
             ..TrainConfig::default()
         }
     }
@@ -53,7 +65,7 @@ impl PretrainConfig {
     /// Complains of the first number that makes no pretraining.
     pub(super) fn check(&self) -> Result<(), TrainError> {
         let bad = |name, value: String, expected| Err(TrainError::Config { name, value, expected });
-        check_numbers(&self.batches())?;
+        check_numbers(&self.of_loop(false))?;
         if self.steps == 0 {
             return bad("steps", "0".into(), "at least 1");
         }

@@ -7,11 +7,11 @@ use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::SpansOver;
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
-use super::learner::{Clips, Learner, Learnt};
+use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
-use crate::TrainError;
+use crate::{Batch, Learner, LossWeights, TrainError};
 
 /// What is asked of masked frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,26 +95,29 @@ impl Learner for Contrastive {
         self.encoder.tensors()
     }
 
-    fn settings(&self) -> serde_json::Value {
-        serde_json::json!({ "contrastive": self.config })
-    }
-
-    fn least_samples(&self) -> usize {
-        self.encoder.config().samples_of_a_frame()
-    }
-
     fn hop(&self) -> usize {
         self.encoder.hop()
     }
 
-    fn loss(&self, clips: &Clips, random: &mut Random, train: bool) -> Result<Option<Learnt>, TrainError> {
-        let (waveforms, lengths) = clips.inputs.clips()?;
+    fn indivisible(&self) -> Option<&'static str> {
+        Some("a batch cannot be computed in parts, for the diversity loss is over the codewords of all of it")
+    }
+
+    fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
+        self.encoder.mask(batch, random)
+    }
+
+    /// The loss is a mean over masked frames.
+    fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
+        let count = self.encoder.masked(batch)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        Ok(LossWeights::of_one(count as f64))
+    }
+
+    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+        let (waveforms, lengths) = batch.inputs.clips()?;
         let samples = waveforms.size()[1] as usize;
-        let masked = self.encoder.mask(lengths, samples, random);
+        let masked = self.encoder.masked(batch)?;
         let count = masked.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-        if count == 0 {
-            return Ok(None);
-        }
         let negatives = sample_negatives(&masked, self.config.negatives, random);
         let heard = match self.config.padding {
             PaddedClips::Heard => vec![samples; lengths.len()],
@@ -130,6 +133,16 @@ impl Learner for Contrastive {
             };
             Ok(self.head.forward_t(&encoded, &masked, &negatives, choice, train).loss / count as f64)
         })?;
-        Ok(Some(Learnt { loss, weight: count as f64 }))
+        Ok(vec![loss])
+    }
+}
+
+impl PretrainingLearner for Contrastive {
+    fn settings(&self) -> serde_json::Value {
+        serde_json::json!({ "contrastive": self.config })
+    }
+
+    fn least_samples(&self) -> usize {
+        self.encoder.config().samples_of_a_frame()
     }
 }

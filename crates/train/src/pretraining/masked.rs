@@ -9,6 +9,7 @@ use affekt_torch::{NamedTensors, Random};
 use tch::{Device, Tensor, nn};
 
 use crate::TrainError;
+use crate::batches::Batch;
 
 /// An encoder in a store of its own, which a head is put beside.
 #[derive(Debug)]
@@ -82,10 +83,21 @@ impl MaskedEncoder {
         self.config.conv_stride.iter().product()
     }
 
-    /// Which frames are masked of clips of these lengths, in rows of so many samples: `[clips, frames]`, on the CPU.
-    pub fn mask(&self, lengths: &[usize], samples: usize, random: &mut Random) -> Tensor {
+    /// Draws which frames of a batch of clips are masked.
+    pub fn mask(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
+        let (waveforms, lengths) = batch.inputs.clips()?;
         let of_clips: Vec<i64> = lengths.iter().map(|&length| self.config.frames(length) as i64).collect();
-        self.spans.mask(&of_clips, self.config.frames(samples) as i64, self.spans_over, random)
+        let frames = self.config.frames(waveforms.size()[1] as usize) as i64;
+        batch.masked = Some(self.spans.mask(&of_clips, frames, self.spans_over, random));
+        Ok(())
+    }
+
+    /// Returns which frames of a prepared batch are masked: `[clips, frames]`, on the CPU. Masks are never behind a clip's end, so
+    /// that those of a micro-batch lose nothing with the padding.
+    pub fn masked(&self, batch: &Batch) -> Result<Tensor, TrainError> {
+        let frames = self.config.frames(batch.inputs.xs.size()[1] as usize) as i64;
+        let masked = batch.masked.as_ref().ok_or(TrainError::NotPrepared)?;
+        Ok(masked.f_narrow(1, 0, frames)?.f_contiguous()?)
     }
 
     /// Waveforms `[clips, samples]` encoded, of which rows hold clips of these `lengths` and the encoder hears `heard`.

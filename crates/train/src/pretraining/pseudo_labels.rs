@@ -8,9 +8,9 @@ use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
 
-use super::learner::{Clips, Learner, Learnt};
+use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
-use crate::TrainError;
+use crate::{Batch, Learner, LossWeights, TrainError};
 
 /// What is asked of masked frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,13 +75,13 @@ impl<'l> PseudoLabels<'l> {
         self.encoder.load(checkpoint)
     }
 
-    /// The masked frames that have labels, as they lie one behind the other in the batch, and their clusters in each
-    /// clustering.
-    fn asked(&self, clips: &Clips, masked: &Tensor) -> Result<(Vec<i64>, Vec<Vec<i64>>), TrainError> {
-        let masked = Vec::<Vec<bool>>::try_from(masked)?;
+    /// Returns the masked frames that have labels, as they lie one behind the other in a prepared batch, and their clusters
+    /// in each clustering.
+    fn asked(&self, batch: &Batch) -> Result<(Vec<i64>, Vec<Vec<i64>>), TrainError> {
+        let masked = Vec::<Vec<bool>>::try_from(self.encoder.masked(batch)?)?;
         let (mut frames, mut clusters) = (Vec::new(), vec![Vec::new(); self.config.clusters.len()]);
         for (clip, masked) in masked.iter().enumerate() {
-            let (row, first) = (clips.rows[clip], clips.starts[clip] / self.hop());
+            let (row, first) = (batch.rows[clip], batch.starts[clip] / self.hop());
             let labelled = self.labels.of(row, 0).len().saturating_sub(first);
             for frame in (0..masked.len().min(labelled)).filter(|&frame| masked[frame]) {
                 frames.push((clip * masked.len() + frame) as i64);
@@ -100,27 +100,25 @@ impl Learner for PseudoLabels<'_> {
         self.encoder.tensors()
     }
 
-    fn settings(&self) -> serde_json::Value {
-        serde_json::json!({ "pseudo-labels": self.config })
-    }
-
-    fn least_samples(&self) -> usize {
-        self.encoder.config().samples_of_a_frame()
-    }
-
     fn hop(&self) -> usize {
         self.encoder.hop()
     }
 
-    /// The sum over clusterings of the mean cross-entropy over masked frames that have labels.
-    fn loss(&self, clips: &Clips, random: &mut Random, train: bool) -> Result<Option<Learnt>, TrainError> {
-        let (waveforms, lengths) = clips.inputs.clips()?;
+    fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
+        self.encoder.mask(batch, random)
+    }
+
+    /// The loss is a mean over masked frames that have labels.
+    fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
+        Ok(LossWeights::of_one(self.asked(batch)?.0.len() as f64))
+    }
+
+    /// Computes the sum over clusterings of the mean cross-entropy over masked frames that have labels.
+    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+        let (waveforms, lengths) = batch.inputs.clips()?;
         let device = waveforms.device();
-        let masked = self.encoder.mask(lengths, waveforms.size()[1] as usize, random);
-        let (frames, clusters) = self.asked(clips, &masked)?;
-        if frames.is_empty() {
-            return Ok(None);
-        }
+        let masked = self.encoder.masked(batch)?;
+        let (frames, clusters) = self.asked(batch)?;
         let chosen = Tensor::f_from_slice(&frames)?.f_to_device(device)?;
         let loss = caught(|| {
             let encoded = self.encoder.encode(waveforms, lengths, lengths, &masked, train)?;
@@ -133,6 +131,16 @@ impl Learner for PseudoLabels<'_> {
             let losses: Vec<Tensor> = logits.iter().zip(&clusters).map(of_clustering).collect();
             Ok(Tensor::stack(&losses, 0).sum(Kind::Float))
         })?;
-        Ok(Some(Learnt { loss, weight: frames.len() as f64 }))
+        Ok(vec![loss])
+    }
+}
+
+impl PretrainingLearner for PseudoLabels<'_> {
+    fn settings(&self) -> serde_json::Value {
+        serde_json::json!({ "pseudo-labels": self.config })
+    }
+
+    fn least_samples(&self) -> usize {
+        self.encoder.config().samples_of_a_frame()
     }
 }

@@ -108,7 +108,19 @@ impl Case {
         self.run_with(&mut |_| ControlFlow::Continue(()))
     }
 
+    /// Trains; `progress` hears of batches and epochs, and of nothing that happens between them.
     pub fn run_with(
+        &self,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Trained, TrainError> {
+        self.run_heard(&mut |heard| match heard {
+            Progress::Evaluation { .. } => ControlFlow::Continue(()),
+            other => progress(other),
+        })
+    }
+
+    /// Trains; `progress` hears of everything.
+    pub fn run_heard(
         &self,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Trained, TrainError> {

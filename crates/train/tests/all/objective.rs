@@ -69,7 +69,8 @@ fn losses_are_weighted_by_class() {
         // The dev loss is that of the trained weights, with the training part's class weights.
         network.load(&trained.weights).unwrap();
         let dev = DevPart::of(&case.dataset);
-        let logits = predict(&network, &dev, Some(&standardiser), BatchLimit::rows(32)).unwrap();
+        let logits =
+            predict(&network, &dev, Some(&standardiser), BatchLimit::rows(32), &mut |_, _| {}).unwrap();
         let expected = weighted(&logits, &classes(&dev), weights);
         assert!(
             (epoch.dev_loss.unwrap() - expected).abs() < 1e-5,
@@ -130,7 +131,7 @@ fn gradients_of_parts_add_up_to_those_of_the_batch() {
         Case { network: without_batch_norm(), config, ..Case::new() }.run().unwrap()
     };
     let (whole, parts) = (run(1), run(3));
-    assert_eq!((whole.parts, parts.parts), (1, 3));
+    assert_eq!((whole.micro_batches, parts.micro_batches), (1, 3));
     assert!(bytes(&whole) != bytes(&parts), "nothing was computed in parts");
     for (name, tensor) in &whole.weights {
         let difference = (tensor - &parts.weights[name]).abs().max().double_value(&[]);

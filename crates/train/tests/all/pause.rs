@@ -53,7 +53,7 @@ fn killed_on_the_way_it_ends_the_same() {
 }
 
 #[test]
-fn what_goes_astray_says_so_in_its_history() {
+fn what_diverges_says_so_in_its_history() {
     let mut case = Case::new();
     case.config.lr = 1e30;
     let paused = until(&case, 4, None);

@@ -217,7 +217,7 @@ fn dev_pictures_are_as_they_are() {
     let mut network = Network::new(&vgg16(), &stripes.input(), 2, 1, Device::Cpu).unwrap();
     network.load(&trained.weights).unwrap();
     let dev = DevPart::of(&stripes);
-    let outputs = predict(&network, &dev, None, BatchLimit::rows(64)).unwrap();
+    let outputs = predict(&network, &dev, None, BatchLimit::rows(64), &mut |_, _| {}).unwrap();
     let loss = |(row, outputs): (&usize, &Vec<f32>)| {
         let exponents: Vec<f64> = outputs.iter().map(|logit| f64::from(*logit).exp()).collect();
         -(exponents[row % 2] / exponents.iter().sum::<f64>()).ln()

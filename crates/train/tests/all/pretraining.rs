@@ -4,19 +4,20 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use affekt_domain::Role;
-use affekt_models::InputShape;
+use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2Vec2Trunk};
 use affekt_spec::encoder::EncoderConfig;
-use affekt_spec::network::SpansOver;
+use affekt_spec::network::{Overrides, SpansOver};
+use affekt_models::InputShape;
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::pretraining::{
-    Contrastive, ContrastiveConfig, FrameLabels, Learner, PaddedClips, PretrainConfig, Pretrained,
-    Pretraining, PseudoLabels, PseudoLabelsConfig, StepsDone, pretrain,
+    Contrastive, ContrastiveConfig, FrameLabels, FrameTeacher, PaddedClips, PretrainConfig, Pretrained,
+    Pretraining, PretrainingLearner, PseudoLabels, PseudoLabelsConfig, pretrain,
 };
 use affekt_train::{
-    Batching, Crop, CropAt, Dataset, Optimiser, Precision, Resume, Schedule, StateOutcome, Target,
-    TrainError, TrainingPart,
+    Batch, Batching, ClassWeights, Crop, CropAt, Dataset, Learner, LossWeights, Optimiser, Precision,
+    Progress, Resume, Schedule, StateOutcome, Target, TrainError, TrainingPart,
 };
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 const RATE_HZ: u32 = 1000;
 
@@ -152,21 +153,27 @@ fn pseudo_labels(labels: &Tone) -> PseudoLabels<'_> {
     PseudoLabels::new(&config, labels, false, 1, Device::Cpu).unwrap()
 }
 
-fn run(learner: &mut dyn Learner, config: &PretrainConfig) -> Pretrained {
+fn run(learner: &mut impl PretrainingLearner, config: &PretrainConfig) -> Pretrained {
     run_with(learner, config, None, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 fn run_with(
-    learner: &mut dyn Learner,
+    learner: &mut impl PretrainingLearner,
     config: &PretrainConfig,
     resume: Option<&Resume>,
-    progress: &mut dyn FnMut(StepsDone) -> ControlFlow<()>,
+    after_step: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Pretrained, TrainError> {
     affekt_torch::device::set_threads(1);
     let tones = Tones::new();
     let trained_on = TrainingPart::of(&tones);
     let pretraining = Pretraining { config, seed: 1, trained_on: &trained_on, device: Device::Cpu, resume };
-    pretrain(&pretraining, learner, progress)
+    pretrain(&pretraining, learner, &mut |progress| match progress {
+        Progress::Batch { step, steps, .. } => {
+            assert_eq!(steps, config.steps);
+            after_step(step)
+        }
+        _ => ControlFlow::Continue(()),
+    })
 }
 
 fn copies(tensors: NamedTensors) -> NamedTensors {
@@ -251,15 +258,18 @@ fn frames_of_a_piece_have_the_labels_of_their_places() {
     let loss = |start: usize| {
         let xs = Tensor::zeros([1, (FRAME + 4 * HOP) as i64], (Kind::Float, Device::Cpu));
         let inputs = affekt_models::Inputs::waveforms(xs, vec![FRAME + 4 * HOP]);
-        let clips = affekt_train::pretraining::Clips {
-            rows: &[0],
-            starts: &[start],
-            inputs: &inputs,
-            targets: &Tensor::from_slice(&[0_i64]),
+        let mut batch = Batch {
+            rows: vec![0],
+            starts: vec![start],
+            inputs,
+            targets: Tensor::from_slice(&[0_i64]),
+            masked: None,
         };
-        let learnt = learner.loss(&clips, &mut Random::new(1, "x"), false).unwrap().unwrap();
-        assert_eq!(learnt.weight, 5.0);
-        learnt.loss.double_value(&[])
+        let mut random = Random::new(1, "x");
+        learner.prepare(&mut batch, &mut random).unwrap();
+        assert_eq!(learner.loss_weights(&batch).unwrap(), LossWeights::of_one(5.0));
+        let [loss] = &learner.loss(&batch, &mut random, false).unwrap()[..] else { panic!("one term") };
+        loss.double_value(&[])
     };
     let partition = (59.0 + 7_f64.exp()).ln();
     // Frames 8 to 12 hold one of cluster 12; frames 7 to 11 none.
@@ -290,15 +300,15 @@ fn a_pretraining_that_was_killed_ends_as_one_that_was_not() {
     let folder = tempfile::tempdir().unwrap();
     let resume = Resume { folder: folder.path().into(), every: Duration::ZERO };
     for stop in [3, 9] {
-        let killed = run_with(&mut contrastive(), &config, Some(&resume), &mut |life| {
-            if life.done == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let killed = run_with(&mut contrastive(), &config, Some(&resume), &mut |done| {
+            if done == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert!(matches!(killed, Err(TrainError::Cancelled(_))));
     }
     let mut resumed = contrastive();
     let mut seen = Vec::new();
-    let finished = run_with(&mut resumed, &config, Some(&resume), &mut |life| {
-        seen.push(life.done);
+    let finished = run_with(&mut resumed, &config, Some(&resume), &mut |done| {
+        seen.push(done);
         ControlFlow::Continue(())
     });
     let finished = finished.unwrap();
@@ -307,7 +317,7 @@ fn a_pretraining_that_was_killed_ends_as_one_that_was_not() {
     assert_eq!(finished.history, expected.history);
     assert_eq!(changed(&whole.weights(), &resumed.weights()), Vec::<String>::new());
     // Another one's state is passed over.
-    let quiet = &mut |_: StepsDone| ControlFlow::Continue(());
+    let quiet = &mut |_: u64| ControlFlow::Continue(());
     let other = run_with(&mut pseudo_labels(&labels), &config, Some(&resume), quiet).unwrap();
     assert!(matches!(other.state, StateOutcome::Ignored(_)));
 }
@@ -324,6 +334,135 @@ fn what_is_held_out_chooses_the_weights() {
         pretrained.history.iter().filter(|epoch| epoch.kept).map(|epoch| epoch.dev_loss.unwrap()).collect();
     assert_eq!(kept, [best]);
     assert!(best < losses[0], "{losses:?}");
+}
+
+/// A learner that has memory for so many clips at once.
+struct Cramped<L> {
+    learner: L,
+    most: usize,
+}
+
+impl<L: Learner> Learner for Cramped<L> {
+    fn tensors(&self) -> NamedTensors {
+        self.learner.tensors()
+    }
+    fn hop(&self) -> usize {
+        self.learner.hop()
+    }
+    fn wants_one_length(&self) -> bool {
+        self.learner.wants_one_length()
+    }
+    fn indivisible(&self) -> Option<&'static str> {
+        self.learner.indivisible()
+    }
+    fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
+        self.learner.prepare(batch, random)
+    }
+    fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
+        self.learner.loss_weights(batch)
+    }
+    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+        if batch.rows.len() > self.most {
+            let said = TchError::Torch("CUDA out of memory. Tried to allocate 20.00 MiB.".to_owned());
+            return Err(TrainError::Torch(said.into()));
+        }
+        self.learner.loss(batch, random, train)
+    }
+}
+
+impl<L: PretrainingLearner> PretrainingLearner for Cramped<L> {
+    fn settings(&self) -> serde_json::Value {
+        self.learner.settings()
+    }
+    fn least_samples(&self) -> usize {
+        self.learner.least_samples()
+    }
+}
+
+/// Pretrains with memory for all clips of a batch, and for three of eight: the same weights, but for rounding.
+fn divided_is_the_same<L: PretrainingLearner>(learner: impl Fn() -> L) {
+    let norm = |tensors: &NamedTensors, others: &NamedTensors| {
+        let square = |name: &String| (&tensors[name] - &others[name]).square().sum(Kind::Double);
+        tensors.keys().map(square).map(|square| square.double_value(&[])).sum::<f64>().sqrt()
+    };
+    let config = PretrainConfig { held_out: 0.25, ..config(6) };
+    let before = copies(learner().weights());
+    let mut whole = learner();
+    let at_once = run(&mut whole, &config);
+    let mut cramped = Cramped { learner: learner(), most: 3 };
+    let divided = run(&mut cramped, &config);
+    assert_eq!((at_once.micro_batches, divided.micro_batches), (1, 4));
+    let (whole, divided_weights) = (whole.weights(), cramped.weights());
+    let (learnt, apart) = (norm(&whole, &before), norm(&whole, &divided_weights));
+    assert!(learnt > 0.01 && apart < 1e-3 * learnt, "{apart} apart after {learnt}");
+    for (a, b) in at_once.history.iter().zip(&divided.history) {
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-4 * a.abs();
+        assert!(close(a.train_loss, b.train_loss), "{a:?} {b:?}");
+        // What is held out is divided by halves, which weighs the teacher's frames by clips.
+        assert!((a.dev_loss.unwrap() / b.dev_loss.unwrap() - 1.0).abs() < 0.01, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn used_up_memory_divides_batches_of_pseudo_labels_and_the_weights_stay_the_same() {
+    let labels = Tones::new().labels();
+    let still = EncoderConfig {
+        hidden_dropout: 0.0,
+        activation_dropout: 0.0,
+        attention_dropout: 0.0,
+        feat_proj_dropout: 0.0,
+        layerdrop: 0.0,
+        ..encoder()
+    };
+    divided_is_the_same(|| {
+        let config = PseudoLabelsConfig {
+            encoder: still.clone(),
+            normalise: false,
+            clusters: vec![3, 2],
+            hidden: 8,
+            spans_over: SpansOver::Rows,
+            freeze_feature_encoder: false,
+        };
+        PseudoLabels::new(&config, &labels, false, 1, Device::Cpu).unwrap()
+    });
+}
+
+#[test]
+fn used_up_memory_divides_batches_of_a_frame_level_teacher_and_the_weights_stay_the_same() {
+    let tones = Tones::new();
+    let trained_on = TrainingPart::of(&tones);
+    let overrides = Overrides {
+        hidden_dropout: Some(0.0),
+        activation_dropout: Some(0.0),
+        attention_dropout: Some(0.0),
+        feat_proj_dropout: Some(0.0),
+        layerdrop: Some(0.0),
+        apply_spec_augment: Some(false),
+        ..Overrides::default()
+    };
+    let trunk = Wav2Vec2Trunk { encoder: encoder(), overrides, ..Wav2Vec2Trunk::default() };
+    let config = StatesConfig {
+        trunk: TrunkConfig::Wav2Vec2(Box::new(trunk)),
+        head_width: 4,
+        lstm_hidden: 4,
+        ..StatesConfig::default()
+    };
+    divided_is_the_same(|| {
+        let network = StatesNetwork::new(&config, 3, 1, Device::Cpu).unwrap();
+        FrameTeacher::new(network, &ClassWeights::InverseFrequency, &trained_on).unwrap()
+    });
+}
+
+#[test]
+fn a_loss_over_the_whole_batch_is_not_divided() {
+    let mut cramped = Cramped { learner: contrastive(), most: 3 };
+    let error = run_with(&mut cramped, &config(1), None, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "out of memory with a batch of 8: a batch cannot be computed in parts, for the diversity loss is over the codewords \
+         of all of it: try a smaller `batch_size`, `gradient_checkpointing`, `precision: bf16` or a shorter `crop`; libtorch: \
+         CUDA out of memory. Tried to allocate 20.00 MiB."
+    );
 }
 
 #[test]

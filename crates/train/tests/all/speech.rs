@@ -183,11 +183,12 @@ fn a_prediction_does_not_depend_on_its_batch_and_comes_in_order() {
     let clips = Clips::new();
     let network = Network::new(&network("none"), &InputShape::Waveforms, 2, 1, Device::Cpu).unwrap();
     let test = TestPart::of(&clips);
-    let alone = predict(&network, &test, None, BatchLimit::rows(1)).unwrap();
+    let alone = predict(&network, &test, None, BatchLimit::rows(1), &mut |_, _| {}).unwrap();
     assert_eq!(alone.len(), 10);
     let together = [BatchLimit::rows(7), BatchLimit { rows: 99, seconds: 2.5 }];
     for limit in together {
-        for (alone, other) in alone.iter().zip(predict(&network, &test, None, limit).unwrap()) {
+        for (alone, other) in alone.iter().zip(predict(&network, &test, None, limit, &mut |_, _| {}).unwrap())
+        {
             let close = alone.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-5);
             assert!(close, "{limit:?}: {alone:?} {other:?}");
         }

@@ -29,8 +29,7 @@ fn learns_and_predicts_what_it_has_not_seen() {
 
     let part = TrainingPart::of(&case.dataset);
     let standardiser = standardiser(&part);
-    let mut network =
-        Network::new(&case.network, &InputShape::Frames([BANDS, FRAMES]), 3, 99, Device::Cpu).unwrap();
+    let mut network = Network::new(&case.network, &InputShape::Frames([BANDS, FRAMES]), 3, 99, Device::Cpu).unwrap();
     network.load(&trained.weights).unwrap();
     let right = |part: &dyn Fn(usize) -> Vec<Vec<f32>>, classes: Vec<i64>| {
         let logits = part(7);
@@ -40,10 +39,14 @@ fn learns_and_predicts_what_it_has_not_seen() {
         logits.iter().zip(&classes).filter(|(logits, class)| best(logits) == **class).count()
     };
     let test = TestPart::of(&case.dataset);
-    let on_test = |batch| predict(&network, &test, Some(&standardiser), BatchLimit::rows(batch)).unwrap();
+    let on_test = |batch| {
+        predict(&network, &test, Some(&standardiser), BatchLimit::rows(batch), &mut |_, _| {}).unwrap()
+    };
     assert!(right(&on_test, classes(&test)) >= 18);
     let dev = DevPart::of(&case.dataset);
-    let on_dev = |batch| predict(&network, &dev, Some(&standardiser), BatchLimit::rows(batch)).unwrap();
+    let on_dev = |batch| {
+        predict(&network, &dev, Some(&standardiser), BatchLimit::rows(batch), &mut |_, _| {}).unwrap()
+    };
     let accuracy = right(&on_dev, classes(&dev)) as f64 / 20.0;
     assert_eq!(Some(accuracy), kept.dev_accuracy, "the kept weights are those of the kept epoch");
 }
@@ -209,15 +212,13 @@ fn damaged_features_are_refused() {
     let mut dataset = Bands::new();
     dataset.rows[4].0.pop();
     let test = TestPart::of(&dataset);
-    let network =
-        Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
-    let error = predict(&network, &test, None, BatchLimit::rows(32)).unwrap_err().to_string();
+    let network = Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
+    let error = predict(&network, &test, None, BatchLimit::rows(32), &mut |_, _| {}).unwrap_err().to_string();
     assert!(error.starts_with("row 4 has 95 values where 96 are expected"), "{error}");
 
     let other =
-        Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES + 1]), 3, 1, Device::Cpu)
-            .unwrap();
-    let error = predict(&other, &test, None, BatchLimit::rows(32)).unwrap_err().to_string();
+        Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES + 1]), 3, 1, Device::Cpu).unwrap();
+    let error = predict(&other, &test, None, BatchLimit::rows(32), &mut |_, _| {}).unwrap_err().to_string();
     assert!(
         error.starts_with("the examples are 8 bands × 12 frames and the network wants 8 bands × 13 frames"),
         "{error}"
@@ -236,14 +237,19 @@ fn standardising_in_front_of_the_network_or_beforehand_is_the_same() {
             *value = (*value - bands[i / FRAMES].mean) / bands[i / FRAMES].std;
         }
     }
-    let network =
-        Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
-    let before = predict(&network, &TrainingPart::of(&ready), None, BatchLimit::rows(32)).unwrap();
-    assert_eq!(predict(&network, &part, Some(&per_band), BatchLimit::rows(32)).unwrap(), before);
+    let network = Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
+    let before =
+        predict(&network, &TrainingPart::of(&ready), None, BatchLimit::rows(32), &mut |_, _| {}).unwrap();
+    assert_eq!(
+        predict(&network, &part, Some(&per_band), BatchLimit::rows(32), &mut |_, _| {}).unwrap(),
+        before
+    );
 
     let of_one = part.rows().iter().map(|&row| ("C/1", dataset.values(row)));
     let by_speaker = Standardiser::speaker(of_one, [BANDS, FRAMES]).unwrap();
-    let error = predict(&network, &part, Some(&by_speaker), BatchLimit::rows(32)).unwrap_err().to_string();
+    let error = predict(&network, &part, Some(&by_speaker), BatchLimit::rows(32), &mut |_, _| {})
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("row 1 cannot be standardised: no statistics of speaker `C/2`"), "{error}");
 }
 
@@ -256,7 +262,7 @@ fn progress_counts_batches_and_epochs() {
             seen.push(match progress {
                 Progress::Batch { epoch, done, total, .. } => format!("{epoch}: {done}/{total}"),
                 Progress::Epoch(epoch) => format!("{}: done", epoch.number),
-                Progress::OutOfMemory { .. } => panic!("there is memory"),
+                other => panic!("{other:?}"),
             });
             ControlFlow::Continue(())
         })
@@ -265,6 +271,28 @@ fn progress_counts_batches_and_epochs() {
         "1: 1/4", "1: 2/4", "1: 3/4", "1: 4/4", "1: done", "2: 1/4", "2: 2/4", "2: 3/4", "2: 4/4", "2: done",
     ];
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn evaluating_the_dev_part_reports_progress_and_can_be_broken_off() {
+    let config = TrainConfig { max_epochs: 1, batch_size: 6, ..Case::new().config };
+    let case = Case { config, ..Case::new() };
+    let mut seen = Vec::new();
+    case.run_heard(&mut |progress| {
+        if let Progress::Evaluation { epoch, done, total, .. } = progress {
+            seen.push((epoch, done, total));
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    // Twenty rows, six at a time.
+    assert_eq!(seen, [(1, 1, 4), (1, 2, 4), (1, 3, 4), (1, 4, 4)]);
+    let error = case.run_heard(&mut |progress| match progress {
+        Progress::Evaluation { done: 2, .. } => ControlFlow::Break(()),
+        Progress::Epoch(_) => panic!("it was broken off"),
+        _ => ControlFlow::Continue(()),
+    });
+    assert!(matches!(error, Err(TrainError::Cancelled(1))));
 }
 
 #[test]

@@ -11,19 +11,20 @@ use affekt_table::pictures::Pictures;
 use affekt_torch::{TorchError, filled_bytes};
 use tch::Device;
 
-use crate::encoder;
+use crate::artefact;
+use crate::artefact::encoder::EncoderCard;
 
 /// The convolutions that were used last, by the artefact of their base, what of it they leave out and the shape of their pictures: the next
 /// shard is for the same ones.
-pub type Kept = super::kept::Kept<(Digest, Option<Unfreeze>, [usize; 3]), Bottleneck>;
+pub type Cached = super::cached::Cached<(Digest, Option<Unfreeze>, [usize; 3]), Bottleneck>;
 
-pub fn run(job: &Job, device: Device, kept: &Kept, context: &mut dyn Context) -> Result<(), Failure> {
+pub fn run(job: &Job, device: Device, cached: &Cached, context: &mut dyn Context) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
     let unfreeze = serde_json::from_value(params.unfreeze).map_err(|error| Failure::because(&error))?;
     let encoder = job.open_one("encoder")?;
     let object = job.open_one("pictures")?;
     let pictures = Pictures::open(table::open(&object)?).map_err(|error| table::failure(&object, error))?;
-    kept.with(
+    cached.with(
         (encoder.digest(), unfreeze, pictures.shape()),
         |_| load(&encoder, unfreeze, pictures.shape(), device),
         |base| write(job, params.batch_size, base, &object, &pictures, context),
@@ -36,7 +37,7 @@ fn load(
     shape: [usize; 3],
     device: Device,
 ) -> Result<Bottleneck, Failure> {
-    let (card, weights) = encoder::read(encoder)?;
+    let (card, weights) = artefact::read::<EncoderCard>(encoder)?;
     let config = card.vgg16("bottleneck")?;
     let mut base = Bottleneck::new(config, unfreeze, shape, card.seed, device)
         .map_err(|error| Failure::because(&error))?;

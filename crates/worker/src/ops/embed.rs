@@ -10,16 +10,17 @@ use affekt_table::waveforms::Waveforms;
 use affekt_torch::filled;
 use tch::{Device, Tensor};
 
-use crate::encoder;
+use crate::artefact;
+use crate::artefact::encoder::EncoderCard;
 
 /// The encoder that was used last, by its artefact and what is taken from it: the next shard is for the same one.
-pub type Kept = super::kept::Kept<(Digest, Output), Embedder>;
+pub type Cached = super::cached::Cached<(Digest, Output), Embedder>;
 
-pub fn run(job: &Job, device: Device, kept: &Kept, context: &mut dyn Context) -> Result<(), Failure> {
+pub fn run(job: &Job, device: Device, cached: &Cached, context: &mut dyn Context) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
     let encoder = job.open_one("encoder")?;
     let key = (encoder.digest(), params.output);
-    kept.with(
+    cached.with(
         key,
         |_| load(&encoder, params.output, device),
         |embedder| embed(job, params, embedder, context),
@@ -27,7 +28,7 @@ pub fn run(job: &Job, device: Device, kept: &Kept, context: &mut dyn Context) ->
 }
 
 fn load(encoder: &Object, output: Output, device: Device) -> Result<Embedder, Failure> {
-    let (card, weights) = encoder::read(encoder)?;
+    let (card, weights) = artefact::read::<EncoderCard>(encoder)?;
     let config = card.wav2vec2("embed")?;
     let mut embedder = Embedder::new(config, embedding(output), card.normalise, card.seed, device)
         .map_err(|error| Failure::because(&error))?;

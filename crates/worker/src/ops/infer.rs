@@ -13,10 +13,11 @@ use affekt_train::{BatchLimit, Dataset, Target, TestPart};
 use tch::Device;
 
 use super::feature_dataset::{input_shape, rate_hz};
-use crate::model::Card;
+use crate::artefact;
+use crate::artefact::model::Card;
 
 /// The network that was used last, by its folder: the next piece of a stream is for the same one.
-pub type Kept = super::kept::Kept<PathBuf, Model>;
+pub type Cached = super::cached::Cached<PathBuf, Model>;
 
 /// A network with its card.
 #[derive(Debug)]
@@ -28,24 +29,29 @@ pub struct Model {
 /// As many rows go through the network at once as the job holds; this is for memory.
 const BATCH: usize = 32;
 
-pub fn run(job: &Job, device: Device, kept: &Kept) -> Result<(), Failure> {
+pub fn run(job: &Job, device: Device, cached: &Cached) -> Result<(), Failure> {
     let Params { folder } = affekt_ops::params(job)?;
     let features = FeatureSet::open(&job.open("features")?)?;
     let rows: Vec<At> = features.rows().collect();
     rows.iter().try_for_each(|&at| features.verify(at))?;
     let recordings = Recordings { input: input_shape(&features)?, features: &features, rows };
     let part = TestPart::of(&recordings);
-    let outputs: Outputs = kept.with(
+    let outputs: Outputs = cached.with(
         folder,
         |folder| load(folder, device),
         |Model { card, network }| {
-            affekt_train::predict(network, &part, card.standardise.as_ref(), BatchLimit::rows(BATCH))
-                .map_err(|error| super::failed(&error))
+            affekt_train::predict(
+                network,
+                &part,
+                card.standardise.as_ref(),
+                BatchLimit::rows(BATCH),
+                &mut |_, _| {},
+            )
+            .map_err(|error| super::failed(&error))
         },
     )?;
     let bytes = serde_json::to_vec(&outputs).map_err(|error| Failure::because(&error))?;
-    let path = job.output("outputs")?;
-    std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))
+    artefact::write_bytes(job, "outputs", &bytes)
 }
 
 fn load(folder: &Path, device: Device) -> Result<Model, Failure> {

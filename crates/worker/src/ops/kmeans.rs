@@ -12,13 +12,14 @@ use affekt_table::TableError;
 use affekt_table::pseudo_labels::PseudoLabelWriter;
 use affekt_table::rows::{self, Rows};
 use affekt_table::states::States;
-use affekt_torch::{Checkpoint, NamedTensors};
+use affekt_torch::Checkpoint;
 use affekt_train::kmeans::{Clustering, KmeansConfig, KmeansError, Points, assign, kmeans};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use super::CHECKPOINT_EVERY;
 use super::feature_dataset::check_only;
-use super::train::CHECKPOINT_EVERY;
+use crate::artefact::{self, CARD, to_bytes};
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
@@ -52,11 +53,11 @@ fn cluster(
         seed: params.seed,
     };
     let kept = job.state.as_ref().map(|folder| folder.join(format!("clusters-{clusters}.safetensors")));
-    let begun = kept.as_deref().and_then(|path| Kept::read(path, &config));
+    let partial = kept.as_deref().and_then(|path| PartialClustering::read(path, &config));
     let all = params.clusters.len() as u64 * u64::from(params.iterations);
     let mut written = Instant::now();
     let mut unwritten = None;
-    let clustered = kmeans(frames, &config, device, begun, &mut |clustering| {
+    let clustered = kmeans(frames, &config, device, partial, &mut |clustering| {
         if context.cancelled() {
             return ControlFlow::Break(());
         }
@@ -64,7 +65,7 @@ fn cluster(
         let note = format!("{clusters} clusters, iteration {iteration}/{}", params.iterations);
         context.progress((done * params.iterations as usize + iteration) as u64, all, &note);
         if let Some(path) = kept.as_ref().filter(|_| written.elapsed() >= CHECKPOINT_EVERY) {
-            if let Err(failure) = Kept::write(path, &config, clustering) {
+            if let Err(failure) = PartialClustering::write(path, &config, clustering) {
                 unwritten = Some(failure);
                 return ControlFlow::Break(());
             }
@@ -139,7 +140,7 @@ impl Points for Frames<'_> {
 
 /// A clustering under way, as it is kept in case of a kill.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct PartialClustering {
     config: KmeansConfig,
     width: usize,
     counts: Vec<u64>,
@@ -147,10 +148,9 @@ struct Kept {
     refilled: u64,
 }
 
-const CARD: &str = "card";
 const CENTROIDS: &str = "centroids";
 
-impl Kept {
+impl PartialClustering {
     /// What is kept, where it is of the same clustering. What cannot be read is begun anew.
     fn read(path: &Path, config: &KmeansConfig) -> Option<Clustering> {
         let file = Checkpoint::from_bytes(&std::fs::read(path).ok()?).ok()?;
@@ -182,12 +182,6 @@ fn centroids(clustering: &Clustering) -> Tensor {
     Tensor::from_slice(&clustering.centroids).view([-1, clustering.width as i64])
 }
 
-fn to_bytes(card: &impl Serialize, tensors: NamedTensors) -> Result<Vec<u8>, Failure> {
-    let card = serde_json::to_string(card).map_err(|error| Failure::because(&error))?;
-    let metadata = [(CARD.to_owned(), card)].into_iter().collect();
-    Checkpoint { tensors, metadata }.to_bytes().map_err(|error| Failure::because(&error))
-}
-
 /// Writes the centroids, `centroids.<clusters>` `[clusters, width]`, and how they came about.
 fn write_clusters(
     job: &Job,
@@ -216,8 +210,7 @@ fn write_clusters(
     let named = clusterings
         .iter()
         .map(|clustering| (format!("{CENTROIDS}.{}", clustering.counts.len()), centroids(clustering)));
-    let path = job.output("clusters")?;
-    std::fs::write(path, to_bytes(&card, named.collect())?).map_err(|error| Failure::unwritten(path, &error))
+    artefact::write(job, "clusters", &card, named.collect())
 }
 
 /// Writes the cluster of every frame in every clustering.

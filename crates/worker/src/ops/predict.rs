@@ -13,17 +13,17 @@ use tch::Device;
 
 use super::failed;
 use super::feature_dataset::FeatureDataset;
-use crate::model;
+use crate::artefact;
+use crate::artefact::model::Card;
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let Params { batch_size } = affekt_ops::params(job)?;
-    let (card, weights) = model::read(&job.open_one("model")?)?;
+    let (card, weights) = artefact::read::<Card>(&job.open_one("model")?)?;
     let network = card.network(&weights, device)?;
     let features = FeatureSet::open(&job.open("features")?)?;
     let mut predictions = Predictions { task: card.task.clone(), rows: Vec::new() };
     let objects = job.open("rows")?;
     for (done, object) in objects.iter().enumerate() {
-        context.progress(done as u64, objects.len() as u64, "parts");
         let rows = table::read_predictable(object)?;
         if rows.task != card.task {
             return Err(Failure::Failed { message: "the rows have other classes than the model".into() });
@@ -35,9 +35,13 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         }
         let dataset = FeatureDataset::new(&features, &[&rows])?;
         let standardiser = card.standardise.as_ref();
+        let role = rows.role.name();
+        let progress = &mut |batches: usize, of: usize| {
+            context.progress(done as u64, objects.len() as u64, &format!("{role} batch {batches}/{of}"));
+        };
         let outputs = match rows.role {
-            Role::Dev => outputs(&network, &DevPart::of(&dataset), standardiser, batch_size)?,
-            _ => outputs(&network, &TestPart::of(&dataset), standardiser, batch_size)?,
+            Role::Dev => outputs(&network, &DevPart::of(&dataset), standardiser, batch_size, progress)?,
+            _ => outputs(&network, &TestPart::of(&dataset), standardiser, batch_size, progress)?,
         };
         predictions.rows.extend(rows.rows.into_iter().zip(outputs).map(|(row, outputs)| Prediction {
             variant: String::new(),
@@ -62,7 +66,8 @@ fn outputs<R: PartRole>(
     part: &Part<'_, R>,
     standardiser: Option<&Standardiser>,
     batch_size: usize,
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Vec<f32>>, Failure> {
     let limit = BatchLimit::rows(batch_size);
-    affekt_train::predict(network, part, standardiser, limit).map_err(|error| failed(&error))
+    affekt_train::predict(network, part, standardiser, limit, progress).map_err(|error| failed(&error))
 }

@@ -8,17 +8,18 @@ use affekt_spec::network::{Overrides, SpansOver};
 use affekt_table::rows;
 use affekt_torch::NamedTensors;
 use affekt_train::pretraining::{
-    Contrastive, ContrastiveConfig, Learner, PaddedClips, PretrainConfig, PseudoLabels, PseudoLabelsConfig,
+    Contrastive, ContrastiveConfig, PaddedClips, PretrainConfig, PseudoLabels, PseudoLabelsConfig,
 };
-use affekt_train::{TrainError, TrainingPart};
+use affekt_train::{Learner, TrainError, TrainingPart};
 use serde::Deserialize;
-use tch::{Device, Tensor};
+use tch::Device;
 
 use super::failed;
 use super::feature_dataset::FeatureDataset;
 use super::labels::LabelledFrames;
-use super::stepping::step_by_step;
-use crate::encoder;
+use super::pretraining::pretrain_learner;
+use crate::artefact;
+use crate::artefact::encoder::EncoderCard;
 
 /// The parameters, of which the planner only knows the words.
 #[derive(Deserialize)]
@@ -61,7 +62,7 @@ impl Objective {
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let Params { objective, training, seed } = affekt_ops::params(job)?;
-    let (card, checkpoint) = encoder::read(&job.open_one("encoder")?)?;
+    let (card, checkpoint): (EncoderCard, _) = artefact::read(&job.open_one("encoder")?)?;
     let encoder = card.wav2vec2("pretrain")?;
     let checkpoint = card.pretrained.then_some(&checkpoint);
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
@@ -73,9 +74,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     // An encoder that nobody trained begins with the weights that it has everywhere else.
     let first_weights = if card.pretrained { seed } else { card.seed };
     let gradient_checkpointing = training.gradient_checkpointing;
-    let go_on = |learner: &mut dyn Learner, context: &mut dyn Context| {
-        learn(job, &training, seed, &TrainingPart::of(&dataset), device, learner, context)
-    };
+    let trained_on = TrainingPart::of(&dataset);
     let weights = match &objective {
         Objective::Contrastive {
             negatives,
@@ -102,7 +101,8 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             let learner = Contrastive::new(&config, gradient_checkpointing, first_weights, device);
             let mut learner = learner.map_err(because)?;
             checkpoint.map(|checkpoint| learner.load_checkpoint(checkpoint)).transpose().map_err(because)?;
-            go_on(&mut learner, context)?
+            pretrain_learner(job, &training, seed, &trained_on, device, &mut learner, context)?;
+            learner.weights()
         }
         Objective::PseudoLabels { hidden, spans_over, freeze_feature_encoder, overrides } => {
             let labels =
@@ -119,32 +119,19 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             let learner = PseudoLabels::new(&config, &labels, gradient_checkpointing, first_weights, device);
             let mut learner = learner.map_err(because)?;
             checkpoint.map(|checkpoint| learner.load_checkpoint(checkpoint)).transpose().map_err(because)?;
-            go_on(&mut learner, context)?
+            pretrain_learner(job, &training, seed, &trained_on, device, &mut learner, context)?;
+            learner.weights()
         }
     };
     let card = card.pretrained_further(objective.name(), train_rows.fold);
-    let path = job.output("encoder")?;
-    std::fs::write(path, encoder::to_bytes(&card, weights)?).map_err(|error| Failure::unwritten(path, &error))
+    artefact::write(job, "encoder", &card, of_encoder(weights))
 }
 
-/// Pretrains, and writes the history. The weights are those to keep, under transformers' names.
-fn learn(
-    job: &Job,
-    config: &PretrainConfig,
-    seed: u64,
-    trained_on: &TrainingPart<'_>,
-    device: Device,
-    learner: &mut dyn Learner,
-    context: &mut dyn Context,
-) -> Result<NamedTensors, Failure> {
-    step_by_step(job, config, seed, trained_on, device, learner, context)?;
-    let on_cpu = |(name, tensor): (String, Tensor)| {
-        let name = name.strip_prefix("wav2vec2.").map(str::to_owned).unwrap_or(name);
-        (name, tensor.to_device(Device::Cpu))
-    };
-    // The heads that tell clusters belong to these clusters alone.
-    let is_kept = |name: &String| !name.starts_with("heads.");
-    Ok(learner.weights().into_iter().filter(|(name, _)| is_kept(name)).map(on_cpu).collect())
+/// Returns the weights to keep, under transformers' names. The heads that tell clusters belong to these clusters alone.
+fn of_encoder(weights: NamedTensors) -> NamedTensors {
+    let kept = weights.into_iter().filter(|(name, _)| !name.starts_with("heads."));
+    kept.map(|(name, tensor)| (name.strip_prefix("wav2vec2.").map(str::to_owned).unwrap_or(name), tensor))
+        .collect()
 }
 
 fn refused(why: &str) -> Failure {

@@ -1,7 +1,7 @@
-//! `state-model`: a network learns to tell the training rows' labels, for the states that it has of frames.
+//! `state-model`: a frame-level teacher learns to tell the training rows' labels, for the states that it has of frames.
 
 use affekt_domain::{Role, Task};
-use affekt_graph::{Context, Failure, Job, Object};
+use affekt_graph::{Context, Failure, Job};
 use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2Vec2Trunk, Wav2VecTrunk};
 use affekt_models::wav2vec2::Spans;
 use affekt_ops::feature_set::FeatureSet;
@@ -9,16 +9,17 @@ use affekt_ops::table;
 use affekt_spec::encoder::{EncoderConfig, Family};
 use affekt_spec::network::Overrides;
 use affekt_table::rows;
-use affekt_torch::{Checkpoint, NamedTensors};
-use affekt_train::pretraining::{FrameTeacher, Learner, PretrainConfig};
-use affekt_train::{ClassWeights, TrainingPart};
-use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use affekt_train::pretraining::{FrameTeacher, PretrainConfig};
+use affekt_train::{ClassWeights, Learner, TrainingPart};
+use serde::Deserialize;
+use tch::Device;
 
 use super::failed;
 use super::feature_dataset::FeatureDataset;
-use super::stepping::step_by_step;
-use crate::encoder::{self, EncoderCard};
+use super::pretraining::pretrain_learner;
+use crate::artefact::encoder::EncoderCard;
+use crate::artefact::frame_teacher::Card;
+use crate::artefact::{self, Card as _};
 
 /// The parameters, of which the planner only knows the words.
 #[derive(Deserialize)]
@@ -42,25 +43,9 @@ pub struct NetworkParams {
     pub stride: Option<usize>,
 }
 
-/// What stands beside the weights of a network of states.
-#[derive(Serialize, Deserialize)]
-struct Card {
-    version: u32,
-    network: StatesConfig,
-    classes: Vec<String>,
-    fold: u32,
-    seed: u64,
-    /// Rows that it learnt from, and rows of the training part that chose its weights.
-    training_rows: usize,
-    held_out_rows: usize,
-}
-
-const VERSION: u32 = 1;
-const CARD: &str = "card";
-
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
-    let (encoder, checkpoint) = encoder::read(&job.open_one("encoder")?)?;
+    let (encoder, checkpoint): (EncoderCard, _) = artefact::read(&job.open_one("encoder")?)?;
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     encoder.check_fold(train_rows.fold)?;
     let Task::Classes(classes) = &train_rows.task else {
@@ -85,9 +70,9 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     let learner = FrameTeacher::new(built, &params.class_weights, &trained_on);
     let mut learner = learner.map_err(|error| failed(&error))?;
     let trained =
-        step_by_step(job, &params.training, params.seed, &trained_on, device, &mut learner, context)?;
+        pretrain_learner(job, &params.training, params.seed, &trained_on, device, &mut learner, context)?;
     let card = Card {
-        version: VERSION,
+        version: Card::VERSION,
         network: config,
         classes: classes.to_vec(),
         fold: train_rows.fold,
@@ -95,7 +80,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         training_rows: trained.trained_rows,
         held_out_rows: trained.held_out_rows,
     };
-    write(job, &card, learner.weights())
+    artefact::write(job, "model", &card, learner.weights())
 }
 
 /// The network around an encoder.
@@ -165,33 +150,4 @@ fn wav2vec(
         kernel: params.kernel.unwrap_or(published.kernel),
         stride: params.stride.unwrap_or(published.stride),
     })
-}
-
-fn write(job: &Job, card: &Card, weights: NamedTensors) -> Result<(), Failure> {
-    let on_cpu = |(name, tensor): (String, Tensor)| (name, tensor.to_device(Device::Cpu));
-    let tensors = weights.into_iter().map(on_cpu).collect();
-    let card = serde_json::to_string(card).map_err(|error| Failure::because(&error))?;
-    let metadata = [(CARD.to_owned(), card)].into_iter().collect();
-    let bytes = Checkpoint { tensors, metadata }.to_bytes().map_err(|error| Failure::because(&error))?;
-    let path = job.output("model")?;
-    std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))
-}
-
-/// The network of states in an artefact, on a device, and the fold whose training rows it has heard.
-pub fn read(object: &Object, device: Device) -> Result<(StatesNetwork, u32), Failure> {
-    let failed = |message: String| Failure::Failed { message };
-    let checkpoint = Checkpoint::from_bytes(object.all()?).map_err(|error| Failure::because(&error))?;
-    let card =
-        checkpoint.metadata.get(CARD).ok_or_else(|| failed("the model of states has no card".into()))?;
-    let card: Card = serde_json::from_str(card).map_err(|error| Failure::because(&error))?;
-    if card.version != VERSION {
-        let found = card.version;
-        return Err(failed(format!(
-            "the card of the model of states has version {found}, expected {VERSION}"
-        )));
-    }
-    let network = StatesNetwork::new(&card.network, card.classes.len(), card.seed, device);
-    let mut network = network.map_err(|error| Failure::because(&error))?;
-    network.load(&checkpoint.tensors).map_err(|error| Failure::because(&error))?;
-    Ok((network, card.fold))
 }

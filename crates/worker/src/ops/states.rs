@@ -1,4 +1,4 @@
-//! `states`: what a model of states makes of every frame of the training rows.
+//! `states`: what a frame-level teacher makes of every frame of the training rows.
 
 use affekt_domain::Role;
 use affekt_graph::{Context, Failure, Job};
@@ -11,15 +11,15 @@ use affekt_train::Dataset;
 use tch::{Device, Kind, Tensor};
 
 use super::feature_dataset::FeatureDataset;
-use super::state_model;
+use crate::artefact::frame_teacher;
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
-    let (network, fold) = state_model::read(&job.open_one("model")?, device)?;
+    let (network, fold) = frame_teacher::read(&job.open_one("model")?, device)?;
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     if fold != train_rows.fold {
         let own = train_rows.fold;
-        let message = format!("a model of states of fold {fold} must not be used in fold {own}");
+        let message = format!("a frame-level teacher of fold {fold} must not be used in fold {own}");
         return Err(Failure::Failed { message });
     }
     let features = FeatureSet::open(&job.open("waveforms")?)?;

@@ -1,9 +1,6 @@
 //! `train`: a network is fitted to the training rows, its epoch chosen on the dev rows.
 
-use std::ops::ControlFlow;
-use std::time::Duration;
-
-use affekt_domain::{Role, Stage};
+use affekt_domain::Role;
 use affekt_graph::{Context, Failure, Job, Object};
 use affekt_ops::choose::Chosen;
 use affekt_ops::feature_set::FeatureSet;
@@ -11,17 +8,16 @@ use affekt_ops::{standardise, table};
 use affekt_spec::network::NetworkConfig;
 use affekt_table::rows::{self, Rows};
 use affekt_torch::NamedTensors;
-use affekt_train::{DevPart, Progress, Refit, Resume, StateOutcome, TrainConfig, Training, TrainingPart};
+use affekt_train::{DevPart, Refit, TrainConfig, Training, TrainingPart};
 use serde::Deserialize;
 use tch::Device;
 
-use super::failed;
 use super::feature_dataset::FeatureDataset;
-use crate::encoder::{self, EncoderCard};
-use crate::model::{self, Card};
-
-/// How often a training writes down where it is.
-pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+use super::progress::TrainingProgress;
+use super::{failed, resume};
+use crate::artefact::encoder::EncoderCard;
+use crate::artefact::model::Card;
+use crate::artefact::{self, Card as _};
 
 /// The parameters, of which the planner only knows the words.
 #[derive(Deserialize)]
@@ -44,15 +40,12 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         params = Params { select_on_test: params.select_on_test, ..chosen };
     }
     let (card, trained) = with_training(job, params, device, |training, fold, encoder| {
-        let mut epochs = u64::from(training.config.max_epochs);
-        let trained = affekt_train::train(training, &mut |progress| {
-            tell(&progress, &mut epochs, context);
-            ControlFlow::Continue(())
-        });
+        let mut progress = TrainingProgress::in_epochs(context);
+        let trained = affekt_train::train(training, &mut |heard| progress.hear(&heard));
         let trained = trained.map_err(|error| failed(&error))?;
-        tell_state(&trained.state, epochs, context);
+        progress.tell_outcome(&trained.state);
         let card = Card {
-            version: model::VERSION,
+            version: Card::VERSION,
             network: training.network.clone(),
             task: training.task.clone(),
             input: training.trained_on.dataset().input(),
@@ -68,17 +61,8 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         };
         Ok((card, trained))
     })?;
-    let bytes = model::to_bytes(&card, trained.weights)?;
-    let path = job.output("model")?;
-    std::fs::write(path, bytes).map_err(|error| Failure::unwritten(path, &error))?;
+    artefact::write(job, "model", &card, trained.weights)?;
     affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
-}
-
-/// Says that a checkpoint was of no use, where one was there.
-pub fn tell_state(state: &StateOutcome, epochs: u64, context: &mut dyn Context) {
-    if let StateOutcome::Ignored(why) = state {
-        context.progress(epochs, epochs, &format!("an unusable checkpoint was passed over: {why}"));
-    }
 }
 
 /// Calls `run` with the training that a job of `train` or `trial` describes, its fold, and the card of its encoder.
@@ -89,8 +73,8 @@ pub fn with_training<T>(
     run: impl FnOnce(&Training<'_>, u32, Option<&EncoderCard>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let seed = job.seed.ok_or_else(|| Failure::Failed { message: "training needs a seed".into() })?;
-    let encoder = job.open("encoder")?.first().map(encoder::read).transpose()?;
-    let encoder = encoder.map(|encoder| begun(&mut params.network, encoder)).transpose()?;
+    let encoder = job.open("encoder")?.first().map(artefact::read::<EncoderCard>).transpose()?;
+    let encoder = encoder.map(|encoder| begin_with(&mut params.network, encoder)).transpose()?;
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     if let Some((card, _)) = &encoder {
         card.check_fold(train_rows.fold)?;
@@ -125,7 +109,7 @@ pub fn with_training<T>(
         return Err(Failure::Failed { message });
     }
     let standardiser = standardiser.map(|fitted| fitted.standardiser);
-    let resume = job.state.clone().map(|folder| Resume { folder, every: CHECKPOINT_EVERY });
+    let resume = resume(job);
     let training = Training {
         network: &params.network,
         config: &params.training,
@@ -144,7 +128,7 @@ pub fn with_training<T>(
 
 /// Gives a network the configuration of its encoder, and the weights that it begins with. A wav2vec 2.0 without any begins at random,
 /// as the rest of the network; a VGG16 as its card says, for what is frozen of it may have been computed already.
-fn begun(
+fn begin_with(
     network: &mut NetworkConfig,
     (card, weights): (EncoderCard, NamedTensors),
 ) -> Result<(EncoderCard, Option<NamedTensors>), Failure> {
@@ -169,36 +153,4 @@ fn selecting(object: &Object, on_test: bool) -> Result<Rows, Failure> {
         return Ok(Rows { role: Role::Dev, ..table::read_predictable(object)? });
     }
     table::read(object, |file| rows::read(file, Role::Dev))
-}
-
-/// Passes on how far a training is.
-pub fn tell(progress: &Progress<'_>, epochs: &mut u64, context: &mut dyn Context) {
-    match *progress {
-        Progress::Batch { stage, epoch, max_epochs, done, total, loss } => {
-            *epochs = u64::from(max_epochs);
-            let loss = loss.map_or_else(String::new, |loss| format!(", loss {loss:.3}"));
-            let note = format!("{}epoch {epoch}, batch {done}/{total}{loss}", prefix(stage));
-            context.progress(u64::from(epoch - 1), *epochs, &note);
-        }
-        Progress::OutOfMemory { stage, epoch, batch, parts } => {
-            let stage = prefix(stage);
-            let note =
-                format!("{stage}epoch {epoch}, batch {batch}: memory is used up; now in {parts} parts");
-            context.progress(u64::from(epoch - 1), *epochs, &note);
-        }
-        Progress::Epoch(epoch) => {
-            let dev = epoch.dev_loss.map_or_else(String::new, |loss| format!(", dev loss {loss:.3}"));
-            let stage = prefix(epoch.stage);
-            let note = format!("{stage}epoch {}, loss {:.3}{dev}", epoch.number, epoch.train_loss);
-            context.progress(u64::from(epoch.number), *epochs, &note);
-        }
-    }
-}
-
-/// What stands before a training's progress.
-fn prefix(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Search => "",
-        Stage::Refit => "refit, ",
-    }
 }

@@ -122,7 +122,7 @@ fn a_network_is_trained_on_what_the_frozen_base_gave() {
             ("train", bench.rows(Role::Train, 1, 0)),
         ];
         let made = bench.run(&train::DEFINITION, params, inputs).unwrap();
-        let (card, weights) = model::read(&open(&made["model"])).unwrap();
+        let (card, weights) = artefact::read::<Card>(&open(&made["model"])).unwrap();
         let NetworkConfig::Vgg16(network) = &card.network else { panic!("{:?}", card.network) };
         assert_eq!((&network.encoder, card.input), (&config(), InputShape::Frames(shape)));
         let classifier = 24 * 8 + 8 + 8 * 4 + 4 + 4 * 2 + 2;

@@ -16,7 +16,7 @@ use affekt_ops::{Definition, table};
 use affekt_table::rows::{self, Row, Rows};
 
 use super::*;
-use crate::model::{self, Card};
+use crate::artefact::{self, model::Card};
 
 /// What the planner makes of a node, and what it complains of.
 fn planned(op: &Definition, text: &str) -> (serde_json::Value, String) {

@@ -42,7 +42,7 @@ fn train(
     ports.extend(inputs);
     let made = bench.run(&DEFINITION, params, ports)?;
     let history = table::read(&open(&made["history"]), affekt_table::history::read)?;
-    Ok((model::read(&open(&made["model"]))?.0, history))
+    Ok((artefact::read(&open(&made["model"]))?.0, history))
 }
 
 #[test]

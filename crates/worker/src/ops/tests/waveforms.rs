@@ -124,10 +124,10 @@ fn an_encoder_is_fine_tuned_and_exported_and_says_the_same() {
     let bench = Bench::new();
     let waveforms = waveforms(&bench, 800, 37);
     let model = fine_tuned(&bench, &waveforms, true).unwrap();
-    let (card, weights) = model::read(&open(&model)).unwrap();
+    let (card, weights) = artefact::read::<Card>(&open(&model)).unwrap();
     assert_eq!(card.encoder.as_ref().map(|encoder| encoder.pretrained), Some(true));
     let random = fine_tuned(&bench, &waveforms, false).unwrap();
-    let (other, others) = model::read(&open(&random)).unwrap();
+    let (other, others) = artefact::read::<Card>(&open(&random)).unwrap();
     assert_eq!(other.encoder.map(|encoder| encoder.pretrained), Some(false));
     let beginning = "wav2vec2.feature_extractor.conv_layers.0.conv.weight";
     assert!((&weights[beginning] - &others[beginning]).abs().max().double_value(&[]) > 1e-2);

@@ -6,31 +6,31 @@ use affekt_graph::Failure;
 
 /// The last thing of its sort, and what it was made from.
 #[derive(Debug)]
-pub struct Kept<K, T>(Mutex<Option<(K, T)>>);
+pub struct Cached<K, T>(Mutex<Option<(K, T)>>);
 
-impl<K, T> Default for Kept<K, T> {
+impl<K, T> Default for Cached<K, T> {
     fn default() -> Self {
         Self(Mutex::new(None))
     }
 }
 
-impl<K: PartialEq, T> Kept<K, T> {
-    /// Calls `work` with what `make` makes from `key`: that which is kept, where it was made from an equal one.
+impl<K: PartialEq, T> Cached<K, T> {
+    /// Calls `work` with what `make` makes from `key`: that which is cached, where it was made from an equal one.
     pub fn with<R>(
         &self,
         key: K,
         make: impl FnOnce(&K) -> Result<T, Failure>,
         work: impl FnOnce(&T) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made_from, made) = match kept.take().filter(|(made_from, _)| *made_from == key) {
-            Some(kept) => kept,
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (made_from, made) = match cached.take().filter(|(made_from, _)| *made_from == key) {
+            Some(cached) => cached,
             None => {
                 let made = make(&key)?;
                 (key, made)
             }
         };
-        let (_, made) = kept.insert((made_from, made));
+        let (_, made) = cached.insert((made_from, made));
         work(made)
     }
 
@@ -46,17 +46,17 @@ mod tests {
 
     #[test]
     fn the_last_one_is_made_once() {
-        let kept = Kept::<i32, i32>::default();
+        let cached = Cached::<i32, i32>::default();
         let made = std::cell::Cell::new(0);
         let make = |key: &i32| {
             made.set(made.get() + 1);
             if *key == 0 { Err(Failure::Cancelled) } else { Ok(key * 10) }
         };
-        let with = |key| kept.with(key, make, |value| Ok(*value));
+        let with = |key| cached.with(key, make, |value| Ok(*value));
         assert_eq!((with(1), with(1), made.get()), (Ok(10), Ok(10), 1));
         assert_eq!((with(2), with(1), made.get()), (Ok(20), Ok(10), 3));
         assert_eq!((with(0), with(1), made.get()), (Err(Failure::Cancelled), Ok(10), 5));
-        kept.forget();
+        cached.forget();
         assert_eq!((with(1), made.get()), (Ok(10), 6));
     }
 }

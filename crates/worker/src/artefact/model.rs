@@ -2,25 +2,19 @@
 
 use affekt_domain::{Stage, Task};
 use affekt_features::Standardiser;
-use affekt_graph::{Failure, Object};
+use affekt_graph::Failure;
 use affekt_models::{InputShape, Network, ParameterCounts};
 use affekt_spec::network::NetworkConfig;
-use affekt_torch::{Checkpoint, NamedTensors};
+use affekt_torch::NamedTensors;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use crate::encoder::Origin;
-
-/// The version of the card's format.
-pub const VERSION: u32 = 3;
-
-/// Where the card stands in the file's metadata.
-const CARD: &str = "card";
+use super::encoder::Origin;
 
 /// Everything beside the weights that a trained network needs, and how it came about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Card {
-    /// The format's version: [`VERSION`].
+    /// The format's version.
     pub version: u32,
     /// The network.
     pub network: NetworkConfig,
@@ -48,8 +42,17 @@ pub struct Card {
     pub kept_epoch: u32,
 }
 
+impl super::Card for Card {
+    const OF: &'static str = "model";
+    const VERSION: u32 = 3;
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+}
+
 impl Card {
-    /// The network with these weights.
+    /// Builds the network with these weights.
     ///
     /// # Errors
     /// When they are another one's.
@@ -59,24 +62,4 @@ impl Card {
         network.load(weights).map_err(|error| Failure::because(&error))?;
         Ok(network)
     }
-}
-
-/// The file's bytes. Equal weights and cards give equal bytes.
-pub fn to_bytes(card: &Card, weights: NamedTensors) -> Result<Vec<u8>, Failure> {
-    let card = serde_json::to_string(card).map_err(|error| Failure::because(&error))?;
-    let metadata = [(CARD.to_owned(), card)].into_iter().collect();
-    Checkpoint { tensors: weights, metadata }.to_bytes().map_err(|error| Failure::because(&error))
-}
-
-/// Reads the file back.
-pub fn read(object: &Object) -> Result<(Card, NamedTensors), Failure> {
-    let checkpoint = Checkpoint::from_bytes(object.all()?).map_err(|error| Failure::because(&error))?;
-    let card = checkpoint.metadata.get(CARD);
-    let card = card.ok_or_else(|| Failure::Failed { message: "the model has no card".into() })?;
-    let card: Card = serde_json::from_str(card).map_err(|error| Failure::because(&error))?;
-    if card.version != VERSION {
-        let message = format!("the model's card has version {}, expected {VERSION}", card.version);
-        return Err(Failure::Failed { message });
-    }
-    Ok((card, checkpoint.tensors))
 }

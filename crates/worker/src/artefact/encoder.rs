@@ -1,13 +1,11 @@
 //! The artefact of `encoder`: a pretrained wav2vec 2.0, wav2vec or VGG16, or the description of one that is to begin at random.
+//! Tensors have their canonical names, those of heads too.
 
-use affekt_graph::{Failure, Object};
+use affekt_graph::Failure;
 use affekt_models::vgg16::drawn;
 use affekt_spec::encoder::{EncoderConfig, Family, Vgg16Config};
-use affekt_torch::{Checkpoint, NamedTensors};
+use affekt_torch::NamedTensors;
 use serde::{Deserialize, Serialize};
-
-/// The version of the card's format that is read here.
-const VERSION: u32 = 1;
 
 /// What stands beside the weights.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,6 +47,15 @@ pub struct Origin {
     pub name: String,
     /// Whether it was pretrained.
     pub pretrained: bool,
+}
+
+impl super::Card for EncoderCard {
+    const OF: &'static str = "encoder";
+    const VERSION: u32 = 1;
+
+    fn version(&self) -> u32 {
+        self.version
+    }
 }
 
 impl EncoderCard {
@@ -114,24 +121,4 @@ impl EncoderCard {
             ..self
         }
     }
-}
-
-/// The artefact's bytes. Equal weights and cards give equal bytes.
-pub fn to_bytes(card: &EncoderCard, weights: NamedTensors) -> Result<Vec<u8>, Failure> {
-    let card = serde_json::to_string(card).map_err(|error| Failure::because(&error))?;
-    let metadata = [("card".to_owned(), card)].into_iter().collect();
-    Checkpoint { tensors: weights, metadata }.to_bytes().map_err(|error| Failure::because(&error))
-}
-
-/// Reads an encoder: its card and its tensors under their canonical names, those of heads too.
-pub fn read(object: &Object) -> Result<(EncoderCard, NamedTensors), Failure> {
-    let failed = |message: String| Failure::Failed { message };
-    let checkpoint = Checkpoint::from_bytes(object.all()?).map_err(|error| Failure::because(&error))?;
-    let card = checkpoint.metadata.get("card").ok_or_else(|| failed("the encoder has no card".into()))?;
-    let card: EncoderCard = serde_json::from_str(card).map_err(|error| Failure::because(&error))?;
-    if card.version != VERSION {
-        let found = card.version;
-        return Err(failed(format!("the encoder's card has version {found}, expected {VERSION}")));
-    }
-    Ok((card, checkpoint.tensors))
 }

@@ -1,0 +1,81 @@
+//! What a step learns: a network, and the loss that it minimises.
+
+use affekt_torch::{NamedTensors, Random};
+use tch::Tensor;
+
+use crate::TrainError;
+use crate::batches::Batch;
+
+/// Says what a step of the training loop is. The loop draws batches, divides them where memory is short, applies the optimiser
+/// and resumes; a learner computes losses.
+///
+/// A loss is a sum of terms, and each term a mean over rows, frames or whatever it weighs. Means over parts of a batch,
+/// each times its share of the term's weight, add up to the mean over the batch: so can its gradient be accumulated.
+pub trait Learner {
+    /// Returns all its tensors, its own and not copies. Those that learn require gradients.
+    fn tensors(&self) -> NamedTensors;
+
+    /// Returns all its tensors, without gradients.
+    fn weights(&self) -> NamedTensors {
+        self.tensors().into_iter().map(|(name, tensor)| (name, tensor.detach())).collect()
+    }
+
+    /// Returns the tensors that learn.
+    fn trainable(&self) -> NamedTensors {
+        self.tensors().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect()
+    }
+
+    /// Returns how many samples one frame begins after the other. Random pieces of waveforms begin at multiples of it.
+    fn hop(&self) -> usize {
+        1
+    }
+
+    /// Returns whether all clips of a batch have to be of one length: they are then cut to its shortest.
+    fn wants_one_length(&self) -> bool {
+        false
+    }
+
+    /// Returns why a batch cannot be computed in micro-batches, where it cannot.
+    fn indivisible(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Draws what is drawn for a whole batch (masks), before it is divided.
+    ///
+    /// # Errors
+    /// When the batch does not fit, or libtorch refuses.
+    fn prepare(&self, _batch: &mut Batch, _random: &mut Random) -> Result<(), TrainError> {
+        Ok(())
+    }
+
+    /// Returns what the terms of a prepared batch's loss are means over.
+    ///
+    /// # Errors
+    /// When the batch does not fit.
+    fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError>;
+
+    /// Computes the terms of a prepared batch's loss, scalars in f32, in the order of [`LossWeights::terms`]; with
+    /// gradients where libtorch records them. Not asked where there is nothing to learn from. Random numbers come from
+    /// `random`, or from libtorch's generator, which is seeded before. Where `train` is false the loss is to choose weights by.
+    ///
+    /// # Errors
+    /// When the batch does not fit, or libtorch refuses.
+    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError>;
+}
+
+/// What the terms of a loss are means over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LossWeights {
+    /// How much the whole loss weighs in the mean loss of an epoch; 0 where there is nothing to learn from.
+    pub epoch: f64,
+    /// How much each term weighs: rows, frames, or the sum of their classes' weights.
+    pub terms: Vec<f64>,
+}
+
+impl LossWeights {
+    /// Returns those of a loss of one term.
+    #[must_use]
+    pub fn of_one(weight: f64) -> Self {
+        Self { epoch: weight, terms: vec![weight] }
+    }
+}

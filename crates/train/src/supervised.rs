@@ -1,0 +1,100 @@
+//! Learning what the labels say: a network, whose outputs are held against the rows' targets.
+
+use affekt_models::{Accounting, ForwardError, Inputs, Network};
+use affekt_torch::{NamedTensors, Random};
+use tch::Tensor;
+
+use crate::batches::Batch;
+use crate::check::check_network;
+use crate::learner::{Learner, LossWeights};
+use crate::objective::Objective;
+use crate::predict::{BatchLimit, predict_with};
+use crate::scores::DevScores;
+use crate::validation::{EvaluationProgress, Validation};
+use crate::{Dataset, DevPart, Loss, TrainError, Training, TrainingPart};
+
+/// How a network is applied: [`Network::forward_t`], but where tests use up the memory.
+pub type Forward<'f> = dyn Fn(&Network, &Inputs, bool) -> Result<Tensor, ForwardError> + 'f;
+
+/// A network that learns a part's targets.
+pub struct Supervised<'a> {
+    training: &'a Training<'a>,
+    forward: &'a Forward<'a>,
+    dataset: &'a dyn Dataset,
+    /// The network.
+    pub network: Network,
+    objective: Objective,
+    /// What became of the tensors of [`Training::encoder`].
+    pub encoder: Option<Accounting>,
+}
+
+impl<'a> Supervised<'a> {
+    /// Builds the network, whose weights are a function of the training's seed and encoder, for a stage that is fitted on `part`.
+    pub fn new(
+        training: &'a Training<'a>,
+        forward: &'a Forward<'a>,
+        part: &TrainingPart<'a>,
+    ) -> Result<Self, TrainError> {
+        let Training { task, seed, device, .. } = *training;
+        let dataset = part.dataset();
+        let mut network = Network::new(training.network, &dataset.input(), task.names().len(), seed, device)?;
+        let encoder = training.encoder.map(|checkpoint| network.load_encoder(checkpoint)).transpose()?;
+        check_network(training, &mut network)?;
+        Ok(Self { training, forward, dataset, network, objective: Objective::new(training, part)?, encoder })
+    }
+}
+
+impl Learner for Supervised<'_> {
+    fn tensors(&self) -> NamedTensors {
+        let mut tensors = self.network.weights();
+        tensors.extend(self.network.trainable());
+        tensors
+    }
+
+    fn indivisible(&self) -> Option<&'static str> {
+        indivisible(&self.network, self.training.config.loss)
+    }
+
+    fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
+        Ok(LossWeights::of_one(self.objective.weight(self.dataset, &batch.rows)))
+    }
+
+    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+        let outputs = (self.forward)(&self.network, &batch.inputs, train)?;
+        Ok(vec![self.objective.of(&outputs, &batch.targets)?])
+    }
+}
+
+/// Returns why a batch cannot be computed in micro-batches.
+pub fn indivisible(network: &Network, loss: Loss) -> Option<&'static str> {
+    if network.has_batch_norm() {
+        Some("a batch cannot be computed in parts, for batch norm normalises over all of it")
+    } else if loss == Loss::Ccc {
+        Some("a batch cannot be computed in parts, for the loss `ccc` is not a sum over its rows")
+    } else {
+        None
+    }
+}
+
+impl Validation<Supervised<'_>> for DevPart<'_> {
+    /// Predicts the part and scores it.
+    fn scores(
+        &self,
+        learner: &Supervised,
+        epoch: u32,
+        progress: &mut EvaluationProgress,
+    ) -> Result<DevScores, TrainError> {
+        let Supervised { training, forward, network, objective, .. } = learner;
+        let Training { config, task, standardiser, .. } = **training;
+        let limit = BatchLimit::of_training(config);
+        let outputs = predict_with(*forward, network, self, standardiser, limit, progress)?;
+        let scores = DevScores::new(task, config.loss, &outputs, self.targets(), objective.class_weights());
+        if scores.loss.is_finite() {
+            return Ok(scores);
+        }
+        let not_finite = |outputs: &&Vec<f32>| outputs.iter().any(|value| !value.is_finite());
+        let of_rows = self.rows().iter().zip(&outputs).filter(|(_, outputs)| not_finite(outputs));
+        let utterances = of_rows.map(|(&row, _)| self.dataset().name(row).to_owned()).collect();
+        Err(TrainError::DevNotFinite { loss: scores.loss, epoch, lr: config.lr, utterances })
+    }
+}
