@@ -79,6 +79,12 @@ impl From<anyhow::Error> for Stop {
     }
 }
 
+impl From<affekt_atomic::AtomicError> for Stop {
+    fn from(error: affekt_atomic::AtomicError) -> Self {
+        Self::failed(format!("error: failed to write {error}"))
+    }
+}
+
 impl From<affekt_graph::StoreError> for Stop {
     fn from(error: affekt_graph::StoreError) -> Self {
         Self::failed(format!("error: {error}"))

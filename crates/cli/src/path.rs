@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use affekt_atomic::make_folder_atomically;
 use affekt_graph::{Node, NodeIndex, Work, hash_bytes};
 
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed};
@@ -69,14 +70,14 @@ fn shards(
     let Some(shards) = shards.filter(|shards| !shards.is_empty()) else { return Ok(None) };
     let digest = hash_bytes(format!("{shards:?}").as_bytes());
     let folder = context.store.root().join("folders").join(digest.short());
+    let fill = |unfinished: &Path| {
+        let link = |(number, shard)| symlink(shard, unfinished.join(format!("{number:04}.arrow")));
+        shards.iter().enumerate().try_for_each(link)
+    };
     let made = || -> std::io::Result<PathBuf> {
         if !folder.is_dir() {
-            let aside = folder.with_extension(std::process::id().to_string());
-            fs::create_dir_all(&aside)?;
-            for (number, shard) in shards.iter().enumerate() {
-                symlink(shard, aside.join(format!("{number:04}.arrow")))?;
-            }
-            fs::rename(&aside, &folder)?;
+            fs::create_dir_all(folder.parent().unwrap_or(Path::new(".")))?;
+            make_folder_atomically(&folder, fill)?;
         }
         folder.canonicalize()
     };

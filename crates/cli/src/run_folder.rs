@@ -1,15 +1,14 @@
 //! The folder of a run: `runs/<experiment>/<run id>/`, and the link `latest` beside it.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use affekt_atomic::{link_atomically, write_atomically};
 use affekt_eval::{Metrics, VariantMetrics};
 use affekt_graph::{Failure, NodeId, State, Walk};
 use affekt_table::TableError;
 use affekt_table::predictions::{self, Predictions};
-use affekt_table::write_atomically;
 use jiff::Timestamp;
 
 use crate::context::ExperimentContext;
@@ -141,11 +140,7 @@ impl RunFolder {
 
     /// Points `latest` here.
     pub fn finish(&self) -> Result<(), Stop> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let aside = folder.join(format!(".latest-{}", std::process::id()));
-        let _ = fs::remove_file(&aside);
-        symlink(&self.id, &aside)
-            .and_then(|()| fs::rename(&aside, folder.join("latest")))
+        link_atomically(Path::new(&self.id), &self.path.with_file_name("latest"))
             .map_err(|cause| error("failed to link the latest run", &cause))
     }
 }
@@ -188,8 +183,6 @@ impl Finished<'_> {
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), Stop> {
-    write_atomically(path, |aside| {
-        fs::write(aside, text).map_err(|cause| TableError::Io { path: aside.to_owned(), cause })
-    })
-    .map_err(|cause: TableError| error(&format!("failed to write {}", path.display()), &cause))
+    write_atomically(path, |unfinished| fs::write(unfinished, text))
+        .map_err(|cause| error(&format!("failed to write {}", path.display()), &cause))
 }

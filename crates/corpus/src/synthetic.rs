@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use affekt_atomic::{AtomicError, make_folder_atomically};
 use affekt_audio::voice::{Delivery, Emotion, Speaker, synthesise};
 use affekt_audio::{AudioError, write_wav_i16};
 use rayon::prelude::*;
@@ -57,6 +58,12 @@ pub enum SyntheticError {
     Audio(#[from] AudioError),
 }
 
+impl From<AtomicError> for SyntheticError {
+    fn from(AtomicError { path, source }: AtomicError) -> Self {
+        Self::Io { path, source }
+    }
+}
+
 impl SyntheticError {
     /// What an error of the file system at `path` becomes.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
@@ -105,14 +112,7 @@ pub(crate) fn whole_or_not_at_all(
         return Err(SyntheticError::Exists(corpus));
     }
     fs::create_dir_all(folder).map_err(SyntheticError::at(folder))?;
-    // On the same disc as the corpus, so that one rename makes all of it appear at once.
-    let unfinished = tempfile::Builder::new()
-        .prefix(".unfinished-")
-        .tempdir_in(folder)
-        .map_err(SyntheticError::at(folder))?;
-    let whole = unfinished.path().join(name);
-    fill(&whole)?;
-    fs::rename(&whole, &corpus).map_err(SyntheticError::at(&corpus))?;
+    make_folder_atomically(&corpus, fill)?;
     Ok(corpus)
 }
 

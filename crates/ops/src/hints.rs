@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use affekt_atomic::write_atomically;
 use affekt_corpus::{AudioFacts, Found};
 use affekt_domain::Digest;
-use affekt_table::{TableError, write_atomically};
+use affekt_table::TableError;
 use serde::{Deserialize, Serialize};
 
 /// The memory, in one file of the store.

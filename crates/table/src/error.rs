@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use affekt_atomic::AtomicError;
 use arrow_schema::ArrowError;
 
 /// A table cannot be read or written.
@@ -45,6 +46,12 @@ pub enum TableError {
     /// The rows handed in do not fit the table's schema.
     #[error("these rows cannot be written: {0}")]
     Unwritable(String),
+}
+
+impl From<AtomicError> for TableError {
+    fn from(AtomicError { path, source }: AtomicError) -> Self {
+        Self::Io { path, cause: source }
+    }
 }
 
 impl TableError {

@@ -1,4 +1,4 @@
-//! The Arrow schemas on disk, one file each; safe reading, atomic writing.
+//! The Arrow schemas on disk, one file each; safe reading.
 //!
 //! Every table is an Arrow IPC file whose schema metadata names its kind (`affekt.kind`) and the version of the
 //! format (`affekt.version`). The same rows always give the same bytes. Small tables (a manifest, folds,
@@ -7,7 +7,6 @@
 //!
 //! Errors say what is wrong with a table, not which file it is: who opened it knows its name.
 
-mod atomic;
 mod bytes;
 mod columns;
 mod error;
@@ -32,7 +31,6 @@ pub mod rows;
 pub mod states;
 pub mod waveforms;
 
-pub use atomic::write_atomically;
 pub use bytes::{Bytes, Mapped};
 pub use error::TableError;
 pub use file::{TableFile, VERSION};

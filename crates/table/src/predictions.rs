@@ -106,7 +106,7 @@ pub fn read(file: &TableFile) -> Result<Predictions, TableError> {
                 outputs: outputs.required(row)?,
             })
         };
-        let rows = columns.rows().map(row).collect::<Result<Vec<_>, _>>()?;
+        let rows = columns.rows().map(row).collect::<Result<Vec<_>, TableError>>()?;
         check_predicted(columns, &task, &rows)?;
         Ok(rows)
     })?;

@@ -1,10 +1,11 @@
 //! The state to resume from: everything that the rest of a training depends on, after any step.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use affekt_atomic::write_atomically;
 use affekt_domain::{Epoch, Stage};
 use affekt_torch::{Checkpoint, NamedTensors};
 use tch::{Kind, Tensor};
@@ -153,7 +154,9 @@ impl<'a> StateFile<'a> {
         }
         let start = Instant::now();
         let bytes = state()?.into_bytes(&self.settings)?;
-        replace(&self.path(), &bytes).map_err(|source| TrainError::State { path: self.path(), source })?;
+        let written = fs::create_dir_all(&self.resume.folder)
+            .and_then(|()| write_atomically(&self.path(), |unfinished| fs::write(unfinished, &bytes)));
+        written.map_err(|source| TrainError::State { path: self.path(), source })?;
         self.written = Instant::now();
         if !self.resume.every.is_zero() {
             // Of a large encoder it is gigabytes.
@@ -250,16 +253,4 @@ fn history(tensor: &Tensor) -> Option<Vec<Epoch>> {
         kept: false,
     };
     Some(values.chunks_exact(COLUMNS).map(epoch).collect())
-}
-
-/// Puts `bytes` in the place of the file: written beside it, forced to the disk, renamed.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(folder)?.sync_all()
 }

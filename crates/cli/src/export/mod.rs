@@ -7,6 +7,7 @@ mod weights;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use affekt_atomic::make_folder_atomically;
 use affekt_domain::Task;
 use affekt_ops::exported::{self, Exported};
 
@@ -58,31 +59,29 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
     let failed = |cause: &std::io::Error| error(&format!("failed to write {}", folder.display()), cause);
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|cause| failed(&cause))?;
-    let made =
-        tempfile::Builder::new().prefix(".export-").tempdir_in(parent).map_err(|cause| failed(&cause))?;
-    for read in files {
-        fs::copy(read.object.path(), made.path().join(read.file)).map_err(|cause| failed(&cause))?;
-    }
     let card = affekt_ops::train::card(&model)?;
     let task: Task = serde_json::from_value(card["task"].clone())
         .map_err(|cause| error("failed to read the model's card", &cause))?;
     let about = card::about(&context, &viewed, name, &steps, &card, &task)?;
-    let page = (format!("{}: {name}", context.experiment.name), about);
-    let weights = weights::write(&card, &task, &model, page, made.path())?;
-    let exported = Exported {
-        version: exported::VERSION,
-        experiment: context.experiment.name.clone(),
-        node: name.clone(),
-        steps,
-        card,
-        weights,
-    };
-    let json =
-        serde_json::to_string_pretty(&exported).map_err(|cause| error("failed to write JSON", &cause))?;
-    fs::write(made.path().join(exported::FILE), json).map_err(|cause| failed(&cause))?;
     // Over a folder that is there and empty, too.
-    fs::rename(made.path(), folder).map_err(|cause| failed(&cause))?;
-    let _ = made.keep();
+    make_folder_atomically(folder, |made| {
+        for read in files {
+            fs::copy(read.object.path(), made.join(read.file)).map_err(|cause| failed(&cause))?;
+        }
+        let page = (format!("{}: {name}", context.experiment.name), about);
+        let weights = weights::write(&card, &task, &model, page, made)?;
+        let exported = Exported {
+            version: exported::VERSION,
+            experiment: context.experiment.name.clone(),
+            node: name.clone(),
+            steps,
+            card,
+            weights,
+        };
+        let json =
+            serde_json::to_string_pretty(&exported).map_err(|cause| error("failed to write JSON", &cause))?;
+        fs::write(made.join(exported::FILE), json).map_err(|cause| failed(&cause))
+    })?;
     out!("{}", folder.display());
     Ok(Exit::Done)
 }

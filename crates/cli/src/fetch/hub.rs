@@ -6,9 +6,9 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use affekt_atomic::{link_atomically, write_atomically};
 use affekt_encoders::hub::{self, CONFIG, PREPROCESSOR, WEIGHTS};
 use affekt_encoders::{EncoderCard, Hub, Repository};
 
@@ -273,7 +273,7 @@ fn link(hub: &Hub, repository: &Repository, commit: &str, files: &[RemoteFile]) 
     for file in files.iter().rev() {
         let name = folder.join(&file.name);
         let blob = Path::new("../../blobs").join(&file.etag);
-        replace(&name, |beside| symlink(&blob, beside))?;
+        link_atomically(&blob, &name)?;
     }
     Ok(())
 }
@@ -284,16 +284,7 @@ fn write_reference(hub: &Hub, repository: &Repository, name: &str, commit: &str)
     }
     let folder = hub.folder(repository).join("refs");
     fs::create_dir_all(&folder)?;
-    replace(&folder.join(name), |beside| fs::write(beside, commit))
-}
-
-/// Makes something beside its place and moves it there, so that nobody sees it unfinished.
-fn replace(path: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let beside = PathBuf::from(beside);
-    make(&beside)?;
-    fs::rename(&beside, path)
+    write_atomically(&folder.join(name), |unfinished| fs::write(unfinished, commit))
 }
 
 fn cannot_write(hub: &Hub, error: &io::Error) -> Stop {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use affekt_domain::{Role, Target};
 use affekt_table::{
     TableError, TableFile, examples, folds, history, manifest, predictions, problems, ratings, rows,
-    write_atomically,
 };
 use tempfile::TempDir;
 
@@ -165,7 +164,7 @@ fn rows_that_contradict_themselves_are_not_written() {
 fn tables_can_be_written_atomically() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictions.arrow");
-    write_atomically(&path, |path| predictions::write(path, &three_predictions())).unwrap();
+    affekt_atomic::write_atomically(&path, |path| predictions::write(path, &three_predictions())).unwrap();
     assert_eq!(predictions::read(&TableFile::open_path(&path).unwrap()).unwrap(), three_predictions());
 }
 

@@ -1,9 +1,10 @@
 //! `kmeans`: the frames of the training rows are put into clusters.
 
 use std::ops::{ControlFlow, Range};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
+use affekt_atomic::write_atomically;
 use affekt_domain::Role;
 use affekt_graph::{Context, Failure, Job, Object};
 use affekt_ops::kmeans::{Params, Seeding};
@@ -170,9 +171,8 @@ impl PartialClustering {
             refilled: clustering.refilled,
         };
         let tensors = [(CENTROIDS.to_owned(), centroids(clustering))].into_iter().collect();
-        let new: PathBuf = path.with_extension("new");
         let bytes = to_bytes(&kept, tensors)?;
-        let written = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, path));
+        let written = write_atomically(path, |unfinished| std::fs::write(unfinished, &bytes));
         written.map_err(|error| Failure::unwritten(path, &error))
     }
 }
