@@ -1,4 +1,4 @@
-//! Which rows make a batch, and in what order the batches come: a function of seed and epoch.
+//! Draws batches: which rows make one, and in what order they come, are functions of seed and epoch.
 
 use affekt_torch::Random;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub enum TrainLength {
     Steps(u64),
 }
 
-/// The batches of a stage's epochs.
+/// Draws the batches of a stage's epochs.
 pub struct BatchSampler {
     batching: Batching,
     batch_size: usize,
@@ -53,7 +53,7 @@ pub struct BatchSampler {
 }
 
 impl BatchSampler {
-    /// The order of training rows. Everything was checked.
+    /// Returns a sampler of training rows. Everything was checked.
     pub fn new(
         config: &TrainConfig,
         seed: u64,
@@ -95,12 +95,12 @@ impl BatchSampler {
         order
     }
 
-    /// How many epochs there are, the last of which may be a part of one.
+    /// Returns how many epochs there are, the last of which may be a part of one.
     pub fn epochs(&self) -> u32 {
         self.before.len() as u32 - 1
     }
 
-    /// The batches of an epoch, from 1.
+    /// Returns the batches of an epoch, from 1.
     pub fn epoch(&self, epoch: u32) -> Vec<Vec<usize>> {
         let mut random = Random::new(self.seed, &format!("epoch {epoch}"));
         let mut rows = self.rows.clone();
@@ -128,7 +128,7 @@ impl BatchSampler {
         self.up_to_the_end(epoch, batches)
     }
 
-    /// What of an epoch's batches comes before the training's last step.
+    /// Keeps what of an epoch's batches comes before the training's last step.
     fn up_to_the_end(&self, epoch: u32, mut batches: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
         let epoch = epoch as usize;
         if let (Some(before), Some(after)) = (self.before.get(epoch - 1), self.before.get(epoch)) {
@@ -137,7 +137,7 @@ impl BatchSampler {
         batches
     }
 
-    /// Batches of as many rows as fit.
+    /// Makes batches of as many rows as fit.
     fn filled(&self, sorted: &[usize]) -> Vec<Vec<usize>> {
         let mut batches: Vec<Vec<usize>> = Vec::new();
         let mut longest = 0;
@@ -154,7 +154,7 @@ impl BatchSampler {
         batches
     }
 
-    /// How many batches an epoch has.
+    /// Returns how many batches an epoch has.
     fn count(&self, epoch: u32) -> u64 {
         let count = match self.batching {
             Batching::Bucketed { seconds: Some(_), .. } => self.epoch(epoch).len(),
@@ -164,12 +164,12 @@ impl BatchSampler {
         count as u64
     }
 
-    /// How many batches come before an epoch, from 1.
+    /// Returns how many batches come before an epoch, from 1.
     pub fn before(&self, epoch: u32) -> u64 {
         self.before.get(epoch as usize - 1).copied().unwrap_or_else(|| self.total())
     }
 
-    /// How many batches there are in all epochs.
+    /// Returns how many batches there are in all epochs.
     pub fn total(&self) -> u64 {
         self.before.last().copied().unwrap_or(0)
     }

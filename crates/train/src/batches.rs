@@ -1,4 +1,4 @@
-//! Gathering rows into tensors.
+//! Gathers rows into tensors.
 
 use std::ops::Range;
 use std::sync::mpsc;
@@ -99,7 +99,7 @@ impl Loader<'_> {
         Ok(Batch { rows: rows.to_vec(), starts, inputs, targets: self.targets(rows)?, masked: None })
     }
 
-    /// What a network reads of these rows.
+    /// Gathers what a network reads of these rows.
     pub fn inputs(&self, rows: &[usize]) -> Result<Inputs, TrainError> {
         match self.dataset.input() {
             InputShape::Frames(shape) => Ok(Inputs::frames(self.frames(rows, shape)?)),
@@ -108,7 +108,7 @@ impl Loader<'_> {
         }
     }
 
-    /// What a network is to read in place of these rows' pictures, turned and zoomed. Where the network computes: a thread
+    /// Turns and zooms these rows' pictures, as the augmentation draws. Where the network computes: a thread
     /// beside it would start libtorch's threads once more.
     pub fn distorted(&self, rows: &[usize], inputs: Inputs) -> Result<Inputs, TrainError> {
         if !self.augmentation.is_some_and(|augmentation| augmentation.augment.resamples()) {
@@ -122,7 +122,7 @@ impl Loader<'_> {
         self.augmentation.map(|augmentation| augmentation.of(self.dataset.name(row), self.dataset.copy(row)))
     }
 
-    /// What is to be said of these rows: classes `[rows]` or values `[rows, outputs]`.
+    /// Gathers the targets of these rows: classes `[rows]` or values `[rows, outputs]`.
     fn targets(&self, rows: &[usize]) -> Result<Tensor, TrainError> {
         let (mut classes, mut values) = (Vec::new(), Vec::new());
         for &row in rows {
@@ -137,7 +137,7 @@ impl Loader<'_> {
         self.send(Tensor::f_from_slice(&values)?.f_view([rows.len() as i64, -1])?)
     }
 
-    /// `[rows, bands, frames]`
+    /// Gathers features `[rows, bands, frames]`, standardised.
     fn frames(&self, rows: &[usize], shape: [usize; 2]) -> Result<Tensor, TrainError> {
         let [bands, frames] = shape;
         let size = bands * frames;
@@ -156,7 +156,7 @@ impl Loader<'_> {
         self.send(xs)
     }
 
-    /// Bytes `[rows, channels, height, width]`, mirrored where that was drawn.
+    /// Gathers pixels, bytes `[rows, channels, height, width]`, mirrored where that was drawn.
     fn pictures(&self, rows: &[usize], shape: [usize; 3]) -> Result<Tensor, TrainError> {
         let [channels, height, width] = shape;
         let size = channels * height * width;
@@ -177,12 +177,12 @@ impl Loader<'_> {
         self.send(xs)
     }
 
-    /// What is taken of the waveforms of these rows, in samples.
+    /// Returns which samples are taken of the waveforms of these rows.
     fn pieces(&self, rows: &[usize]) -> Vec<Range<usize>> {
         self.taken(rows, usize::MAX)
     }
 
-    /// The same, all as long as the shortest of them.
+    /// Returns the same, all as long as the shortest of them.
     fn pieces_of_one_length(&self, rows: &[usize]) -> Vec<Range<usize>> {
         let shortest = self.pieces(rows).iter().map(ExactSizeIterator::len).min().unwrap_or(0);
         self.taken(rows, shortest)
@@ -202,7 +202,7 @@ impl Loader<'_> {
         rows.iter().map(of_row).collect()
     }
 
-    /// Pieces of the waveforms of these rows: `[rows, samples of the longest]`, zeros behind the others.
+    /// Gathers pieces of the waveforms of these rows: `[rows, samples of the longest]`, zeros behind the others.
     fn clips(&self, rows: &[usize], pieces: &[Range<usize>]) -> Result<Inputs, TrainError> {
         let of_row = |(&row, piece): (&usize, &Range<usize>)| &self.dataset.values(row)[piece.clone()];
         let clips: Vec<&[f32]> = rows.iter().zip(pieces).map(of_row).collect();
@@ -219,7 +219,7 @@ impl Loader<'_> {
         Ok(Inputs::waveforms(self.send(xs)?, lengths))
     }
 
-    /// To the device, without waiting. The page-locked copy comes from libtorch's pool, which gives its memory
+    /// Sends a tensor to the device, without waiting. The page-locked copy comes from libtorch's pool, which gives its memory
     /// out again only when the transfer is over. All threads queue on the device's one default stream, so whoever
     /// uses the batch comes after its transfer.
     fn send(&self, tensor: Tensor) -> Result<Tensor, TrainError> {

@@ -1,4 +1,4 @@
-//! Whether a training's parts, settings and network go together, before anything is computed.
+//! Checks that a training's parts, settings and network go together, before anything is computed.
 
 use affekt_domain::{Monitor, Task};
 use affekt_features::Standardiser;
@@ -14,7 +14,7 @@ use crate::{
     Training,
 };
 
-/// Complains of the first thing that makes no training.
+/// Refuses the first thing that makes no training.
 pub fn check(training: &Training) -> Result<(), TrainError> {
     let config = training.config;
     let dataset = training.trained_on.dataset();
@@ -41,7 +41,7 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
     }
 }
 
-/// Complains of what a network cannot do, and has it compute activations anew where that is asked for.
+/// Refuses what a network cannot do, and has it compute activations anew where that is asked for.
 pub fn check_network(training: &Training, network: &mut Network) -> Result<(), TrainError> {
     let config = training.config;
     if config.accumulate > 1
@@ -69,7 +69,7 @@ pub fn check_network(training: &Training, network: &mut Network) -> Result<(), T
     training.selected_on.map_or(Ok(()), |part| check_lengths(part, network))
 }
 
-/// Complains of a waveform that is too short for the network.
+/// Refuses a waveform that is too short for the network.
 pub fn check_lengths<R: PartRole>(part: &Part<R>, network: &Network) -> Result<(), TrainError> {
     if network.input() != InputShape::Waveforms {
         return Ok(());
@@ -82,7 +82,7 @@ pub fn check_lengths<R: PartRole>(part: &Part<R>, network: &Network) -> Result<(
     })
 }
 
-/// Complains of the first number that is none of its setting's.
+/// Refuses the first number that is out of its setting's range.
 pub fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
     if !(config.lr > 0.0 && config.lr.is_finite()) {
         return bad("lr", config.lr.to_string(), "a number above 0");
@@ -166,7 +166,7 @@ fn check_loss(config: &TrainConfig, task: &Task) -> Result<(), TrainError> {
     }
 }
 
-/// Complains of a standardiser where there are no bands.
+/// Refuses a standardiser where there are no bands.
 pub fn check_standardiser(
     dataset: &dyn Dataset,
     standardiser: Option<&Standardiser>,
@@ -178,7 +178,7 @@ pub fn check_standardiser(
     }
 }
 
-/// Waveforms have a rate. What is about waveforms, or about pictures, is about nothing else.
+/// Refuses waveforms without a rate, and settings about waveforms or pictures where the rows are none.
 fn check_inputs(training: &Training) -> Result<(), TrainError> {
     let Training { config, standardiser, .. } = *training;
     let dataset = training.trained_on.dataset();
@@ -203,7 +203,7 @@ fn check_inputs(training: &Training) -> Result<(), TrainError> {
     }
 }
 
-/// The name of a tensor that holds what is not finite, where one does: the loss of a last step was that of the weights before it.
+/// Returns the name of a tensor that holds what is not finite, where one does: the loss of a last step was that of the weights before it.
 pub fn not_finite(tensors: NamedTensors) -> Result<Option<String>, TrainError> {
     let (names, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().unzip();
     let finite = |tensor: &Tensor| tensor.f_isfinite()?.f_all();

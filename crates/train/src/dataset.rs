@@ -1,61 +1,60 @@
-//! What is learnt from, chosen on and predicted: rows of features, waveforms or pictures, and the parts that their roles make.
+//! Datasets: rows of features, waveforms or pictures with their targets, and the parts that their roles make.
 
 use std::marker::PhantomData;
 
 use affekt_domain::Role;
 use affekt_models::InputShape;
 
-/// Matrices, waveforms or pictures with what is to be said of them, read where they lie (a mapped file, usually), by a thread beside
-/// the one that computes.
+/// Lends rows with their targets where they lie (a mapped file, usually), to a thread beside the one that computes.
 pub trait Dataset: Sync {
-    /// How many rows there are, of all roles.
+    /// Returns how many rows there are, of all roles.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What every row is.
+    /// Returns what every row is.
     fn input(&self) -> InputShape;
 
-    /// Of waveforms, how many samples make a second.
+    /// Returns the sampling rate of waveforms, in Hz; `None` of anything else.
     fn rate_hz(&self) -> Option<u32> {
         None
     }
 
-    /// A row's values: of features, band by band, `bands × frames` of them; of a waveform, its samples. Not asked of pictures.
+    /// Returns a row's values: of features, band by band, `bands × frames` of them; of a waveform, its samples. Not asked of pictures.
     fn values(&self, row: usize) -> &[f32];
 
-    /// Of pictures, a row's pixels: channel by channel, each row by row from the top.
+    /// Returns a picture's pixels: channel by channel, each row by row from the top.
     fn pixels(&self, _row: usize) -> &[u8] {
         &[]
     }
 
-    /// What is to be said of a row. Asked of training and dev rows alone.
+    /// Returns a row's target. Asked of training and dev rows alone.
     fn target(&self, row: usize) -> Target<'_>;
 
-    /// What people call a row: its utterance.
+    /// Returns the name of a row's utterance.
     fn name(&self, row: usize) -> &str;
 
-    /// Which copy of its utterance a row is: 0 for the recording itself.
+    /// Returns which copy of its utterance a row is: 0 for the recording itself.
     fn copy(&self, _row: usize) -> usize {
         0
     }
 
-    /// Who is heard in a row.
+    /// Returns the speaker of a row.
     fn speaker(&self, row: usize) -> &str;
 
-    /// A row's role in the fold, or `None` where it takes no part (as noisy copies of dev rows do not).
+    /// Returns a row's role in the fold, or `None` where it takes no part (as noisy copies of dev rows do not).
     fn role(&self, row: usize) -> Option<Role>;
 }
 
-/// What is to be said of a row.
+/// What a network is to predict of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target<'a> {
-    /// That it is of this class, from 0.
+    /// A class, from 0.
     Class(i64),
-    /// These numbers.
+    /// Numbers, one for each output.
     Values(&'a [f32]),
 }
 
@@ -101,26 +100,26 @@ pub type DevPart<'a> = Part<'a, Dev>;
 pub type TestPart<'a> = Part<'a, Test>;
 
 impl<'a, R: PartRole> Part<'a, R> {
-    /// The rows of `examples` that have this role, in their order.
+    /// Picks the rows of a dataset that have this role, in their order.
     #[must_use]
     pub fn of(dataset: &'a dyn Dataset) -> Self {
         let rows = (0..dataset.len()).filter(|&row| dataset.role(row) == Some(R::ROLE)).collect();
         Self { dataset, rows, role: PhantomData }
     }
 
-    /// The numbers of its rows in the examples.
+    /// Returns the numbers of its rows in the dataset.
     #[must_use]
     pub fn rows(&self) -> &[usize] {
         &self.rows
     }
 
-    /// The examples it is a part of.
+    /// Returns the dataset it is a part of.
     #[must_use]
     pub fn dataset(&self) -> &'a dyn Dataset {
         self.dataset
     }
 
-    /// What is to be said of its rows.
+    /// Returns the targets of its rows.
     pub fn targets(&self) -> impl Iterator<Item = Target<'a>> {
         self.rows.iter().map(|&row| self.dataset.target(row))
     }

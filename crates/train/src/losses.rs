@@ -1,4 +1,4 @@
-//! The losses of an epoch, left on the device until some have gathered: to read one is to wait for the device.
+//! Sums up the losses of an epoch. They are left on the device until some have gathered: to read one is to wait for the device.
 
 use tch::Tensor;
 
@@ -38,18 +38,18 @@ struct Unread {
 pub type MeanLoss = (Tensor, f64);
 
 impl<'e> Losses<'e> {
-    /// Those of an epoch of these batches, of which some were read already.
+    /// Returns the sums of an epoch of these batches, of which some were read already.
     pub fn new(dataset: &'e dyn Dataset, epoch: u32, batches: &'e [Vec<usize>], read: Sums) -> Self {
         Self { dataset, epoch, batches, unread: Vec::new(), read }
     }
 
-    /// Takes those of a batch's micro-batches.
+    /// Adds the losses of a batch's micro-batches.
     pub fn push(&mut self, batch: usize, lr: f64, of_batch: Vec<MeanLoss>) -> Result<(), TrainError> {
         self.unread.extend(of_batch.into_iter().map(|(loss, weight)| Unread { loss, weight, batch, lr }));
         if self.unread.len() >= AT_ONCE { self.flush().map(|_| ()) } else { Ok(()) }
     }
 
-    /// Reads what is unread.
+    /// Reads the losses that are still on the device.
     pub fn flush(&mut self) -> Result<Sums, TrainError> {
         if self.unread.is_empty() {
             return Ok(self.read);
@@ -74,7 +74,7 @@ impl<'e> Losses<'e> {
         Ok(self.read)
     }
 
-    /// The mean of those that were read.
+    /// Returns the mean of the losses that were read.
     pub fn mean(&self) -> Option<f64> {
         (self.read.weight > 0.0).then(|| self.read.loss / self.read.weight)
     }

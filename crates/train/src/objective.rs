@@ -1,10 +1,10 @@
-//! What is minimised, as libtorch computes it.
+//! Computes what is minimised.
 
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use crate::{Dataset, Loss, Target, TrainError, Training, TrainingPart};
 
-/// The loss of a training on its device.
+/// Computes the loss of a training, on its device.
 pub struct Objective {
     loss: Loss,
     /// Weights of the classes, and the same on the device.
@@ -12,7 +12,7 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// That of a stage which is fitted on `part`.
+    /// Returns the objective of a stage which is fitted on `part`.
     pub fn new(training: &Training, part: &TrainingPart) -> Result<Self, TrainError> {
         let weights = training.config.class_weights.resolve(part.targets(), training.task.names().len())?;
         let on_device = |weights: Vec<f64>| {
@@ -24,7 +24,7 @@ impl Objective {
         Ok(Self { loss: training.config.loss, weights })
     }
 
-    /// The mean loss of some rows: outputs `[rows, outputs]`, targets `[rows]` or `[rows, outputs]`, to `[]` in f32.
+    /// Returns the mean loss of some rows: outputs `[rows, outputs]`, targets `[rows]` or `[rows, outputs]`, to `[]` in f32.
     pub fn of(&self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor, TrainError> {
         let outputs = outputs.f_to_kind(Kind::Float)?;
         Ok(match self.loss {
@@ -37,7 +37,7 @@ impl Objective {
         })
     }
 
-    /// How much some rows weigh in a mean of losses.
+    /// Returns how much some rows weigh in a mean of losses.
     pub fn weight(&self, dataset: &dyn Dataset, rows: &[usize]) -> f64 {
         let Some((weights, _)) = &self.weights else { return rows.len() as f64 };
         let of_row = |&row: &usize| match dataset.target(row) {
@@ -47,13 +47,13 @@ impl Objective {
         rows.iter().map(of_row).sum()
     }
 
-    /// The weights of the classes, where they are not alike.
+    /// Returns the weights of the classes, where they are not alike.
     pub fn class_weights(&self) -> Option<&[f64]> {
         self.weights.as_ref().map(|(weights, _)| weights.as_slice())
     }
 }
 
-/// 1 − 2 cov(x, y) / (var x + var y + (mean x − mean y)²), with the moments of the batch as a whole population, averaged over
+/// Returns 1 − 2 cov(x, y) / (var x + var y + (mean x − mean y)²), with the moments of the batch as a whole population, averaged over
 /// outputs. `[rows, outputs]` both, to `[]`. Where x and y are constant and equal the quotient is 0 / 0, and 0 is taken,
 /// with a gradient of 0.
 fn concordance_loss(xs: &Tensor, ys: &Tensor) -> Result<Tensor, TchError> {

@@ -1,4 +1,4 @@
-//! From a trained network to its outputs.
+//! Applies a trained network to a part.
 
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
@@ -20,13 +20,13 @@ pub struct BatchLimit {
 }
 
 impl BatchLimit {
-    /// So many rows, and of waveforms 160 seconds: 16 clips of ten.
+    /// Returns a limit of so many rows, and of waveforms 160 seconds: 16 clips of ten.
     #[must_use]
     pub const fn rows(rows: usize) -> Self {
         Self { rows, seconds: 160.0 }
     }
 
-    /// That of the dev part in a training.
+    /// Returns the limit of the dev part in a training.
     pub(crate) fn of_training(config: &TrainConfig) -> Self {
         let limit = Self::rows(config.batch_size);
         match config.batching {
@@ -36,7 +36,7 @@ impl BatchLimit {
     }
 }
 
-/// The outputs of every row of a part, in the order of [`Part::rows`]: logits of classes, or values. A row's do not depend
+/// Returns the outputs of every row of a part, in the order of [`Part::rows`]: logits of classes, or values. A row's do not depend
 /// on the rows beside it, but for rounding. Where memory is used up by a batch, its halves are tried. `progress` hears after each
 /// batch how many are done and how many there are.
 ///
@@ -56,7 +56,7 @@ pub fn predict<R: PartRole>(
     predict_with(&Network::forward_t, network, part, standardiser, limit, progress)
 }
 
-/// The same with the network applied by `forward`.
+/// Does the same with the network applied by `forward`.
 pub fn predict_with<R: PartRole>(
     forward: &Forward,
     network: &Network,
@@ -95,7 +95,7 @@ pub fn predict_with<R: PartRole>(
     Ok(part.rows().iter().map(|&row| std::mem::take(&mut outputs[row])).collect())
 }
 
-/// What a network says of rows for which memory was used up: half of them, then the others.
+/// Applies a network to rows for which memory was used up: half of them, then the others.
 fn halves(
     forward: &Forward,
     network: &Network,
@@ -116,8 +116,8 @@ fn halves(
     Ok(outputs)
 }
 
-/// The rows of a part: features and pictures in order, waveforms by length, so that little is padding, the longest first, so that memory
-/// is used up at once or never.
+/// Divides the rows of a part into batches: features and pictures in order, waveforms by length, so that little is padding, the
+/// longest first, so that memory is used up at once or never.
 fn batches<R: PartRole>(part: &Part<R>, limit: BatchLimit) -> Vec<Vec<usize>> {
     let (dataset, most) = (part.dataset(), limit.rows.max(1));
     if dataset.input() != InputShape::Waveforms {

@@ -1,4 +1,4 @@
-//! How good an epoch is on the dev part.
+//! Scores an epoch on the dev part. Accuracy, recall and concordance are those of reports.
 
 use affekt_domain::{Task, first_highest};
 use affekt_eval::{Measure, score_classes, score_values};
@@ -19,7 +19,7 @@ pub struct DevScores {
 }
 
 impl DevScores {
-    /// The figures of these outputs, given the truth about each row, which fits the task. Where classes have weights, the
+    /// Scores these outputs, given the truth about each row, which fits the task. Where classes have weights, the
     /// loss is weighted; the other figures are not.
     pub fn new<'a>(
         task: &Task,

@@ -1,4 +1,4 @@
-//! The state to resume from: everything that the rest of a training depends on, after any step.
+//! Keeps the state to resume from: everything that the rest of a training depends on, after any step.
 
 use std::fs;
 use std::io;
@@ -63,7 +63,7 @@ pub struct State {
 }
 
 impl State {
-    /// The file's bytes, for a training with these settings. Equal states give equal bytes.
+    /// Returns the file's bytes, for a training with these settings. Equal states give equal bytes.
     pub fn into_bytes(self, settings: &str) -> Result<Vec<u8>, TrainError> {
         let mut tensors = NamedTensors::new();
         for (prefix, group) in [(NETWORK, self.network), (BEST, self.best), (OPTIMISER, self.optimiser)] {
@@ -84,7 +84,7 @@ impl State {
         Ok(Checkpoint { tensors, metadata }.to_bytes()?)
     }
 
-    /// Reads them back. `Err` says why they are of no use to a training with these settings.
+    /// Reads a state back. `Err` says why they are of no use to a training with these settings.
     pub fn from_bytes(bytes: &[u8], settings: &str) -> Result<Self, String> {
         match Checkpoint::from_bytes(bytes) {
             Err(error) => Err(error.to_string()),
@@ -132,7 +132,7 @@ impl<'a> StateFile<'a> {
         }
     }
 
-    /// The state in the file, if there is one: `Err` says why it is of no use.
+    /// Reads the state in the file, if there is one: `Err` says why it is of no use.
     fn read(&self) -> Option<Result<State, String>> {
         let path = self.path();
         let explain =
@@ -221,7 +221,7 @@ fn sums(tensor: &Tensor) -> Option<Sums> {
 
 const COLUMNS: usize = 8;
 
-/// The epochs as `[epochs, COLUMNS]` in f64, which keeps every bit; what is missing is NaN, a stage its number.
+/// Returns the epochs as `[epochs, COLUMNS]` in f64, which keeps every bit; what is missing is NaN, a stage its number.
 fn history_tensor(history: &[Epoch]) -> Tensor {
     let values: Vec<f64> = history
         .iter()

@@ -1,4 +1,4 @@
-//! What a training depends on, and what comes out of it.
+//! Trains a network: what that depends on, its stages, and what comes out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -80,7 +80,7 @@ pub fn train(training: &Training, progress: &mut Listener) -> Result<Trained, Tr
     train_with(&Network::forward_t, training, progress)
 }
 
-/// The same with networks that are applied by `forward`.
+/// Does the same with networks that are applied by `forward`.
 pub fn train_with(
     forward: &Forward,
     training: &Training,
@@ -145,7 +145,7 @@ pub fn begin<'t: 'r, 'r>(
     Run::new(settings, learner, dev.map(|dev| dev as &dyn Validation<Supervised<'t>>))
 }
 
-/// Held by whoever draws from libtorch's generator.
+/// Locks libtorch's generator for whoever draws from it.
 pub fn alone() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
@@ -167,7 +167,7 @@ pub fn refit_part<'a>(training: &'a Training<'a>) -> Result<&'a TrainingPart<'a>
     }
 }
 
-/// What a state must agree on to be this training's own.
+/// Returns what a state must agree on to be this training's own.
 pub fn settings(training: &Training) -> String {
     serde_json::json!({
         "network": training.network,
@@ -186,7 +186,7 @@ pub fn settings(training: &Training) -> String {
     .to_string()
 }
 
-/// What beside the settings decides the bits of what is computed.
+/// Returns what beside the settings decides the bits of what is computed.
 pub fn environment(device: Device) -> serde_json::Value {
     serde_json::json!({
         "cuda": device.is_cuda(),
