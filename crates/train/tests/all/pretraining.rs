@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use affekt_domain::Role;
+use affekt_models::InputShape;
 use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2Vec2Trunk};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::{Overrides, SpansOver};
-use affekt_models::InputShape;
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::pretraining::{
     Contrastive, ContrastiveConfig, FrameLabels, FrameTeacher, PaddedClips, PretrainConfig, Pretrained,

@@ -29,7 +29,8 @@ fn learns_and_predicts_what_it_has_not_seen() {
 
     let part = TrainingPart::of(&case.dataset);
     let standardiser = standardiser(&part);
-    let mut network = Network::new(&case.network, &InputShape::Frames([BANDS, FRAMES]), 3, 99, Device::Cpu).unwrap();
+    let mut network =
+        Network::new(&case.network, &InputShape::Frames([BANDS, FRAMES]), 3, 99, Device::Cpu).unwrap();
     network.load(&trained.weights).unwrap();
     let right = |part: &dyn Fn(usize) -> Vec<Vec<f32>>, classes: Vec<i64>| {
         let logits = part(7);
@@ -212,12 +213,14 @@ fn damaged_features_are_refused() {
     let mut dataset = Bands::new();
     dataset.rows[4].0.pop();
     let test = TestPart::of(&dataset);
-    let network = Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
+    let network =
+        Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
     let error = predict(&network, &test, None, BatchLimit::rows(32), &mut |_, _| {}).unwrap_err().to_string();
     assert!(error.starts_with("row 4 has 95 values where 96 are expected"), "{error}");
 
     let other =
-        Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES + 1]), 3, 1, Device::Cpu).unwrap();
+        Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES + 1]), 3, 1, Device::Cpu)
+            .unwrap();
     let error = predict(&other, &test, None, BatchLimit::rows(32), &mut |_, _| {}).unwrap_err().to_string();
     assert!(
         error.starts_with("the examples are 8 bands × 12 frames and the network wants 8 bands × 13 frames"),
@@ -237,7 +240,8 @@ fn standardising_in_front_of_the_network_or_beforehand_is_the_same() {
             *value = (*value - bands[i / FRAMES].mean) / bands[i / FRAMES].std;
         }
     }
-    let network = Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
+    let network =
+        Network::new(&Case::new().network, &InputShape::Frames([BANDS, FRAMES]), 3, 1, Device::Cpu).unwrap();
     let before =
         predict(&network, &TrainingPart::of(&ready), None, BatchLimit::rows(32), &mut |_, _| {}).unwrap();
     assert_eq!(
