@@ -2,17 +2,16 @@
 //!
 //! A signal is cut into blocks. Each block's spectrum is multiplied by that of a zero-phase low-pass filter and
 //! cut off (or extended with zeros) to as many bins as give the new rate; the inverse transforms are added where
-//! filter tails overlap. The filter is a Kaiser-windowed sinc with soxr's specification: flat to 91.3 % of the
+//! filter tails overlap. The filter ([`LowPass`]) has soxr's specification: flat to 91.3 % of the
 //! lower Nyquist frequency, and 126 dB down (21 bits) from that frequency on. That specification is
 //! why this is our own: general resamplers that pass everything up to the Nyquist frequency differ from librosa
 //! by 1 to 2 % of a speech signal, and by tens of decibels in the top mel bands.
 
 use std::collections::BTreeMap;
-use std::f64::consts::PI;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
+use affekt_fft::{Complex, Fft};
+use affekt_lowpass::LowPass;
 
 use crate::error::RateError;
 
@@ -64,12 +63,11 @@ impl Resampler {
         let divisor = greatest_common_divisor(from, to);
         let (up, down) = (to / divisor, from / divisor);
 
-        let filter = Filter::between(from, to);
-        let reach_out = (filter.reach * up).div_ceil(down);
-        let (fft_in, fft_out) = transform_sizes(up, down, filter.reach);
+        let filter = LowPass::between(from, to);
+        let reach_out = (filter.reach() * up).div_ceil(down);
+        let (fft_in, fft_out) = transform_sizes(up, down, filter.reach());
         let block_in = (fft_in - 2 * (reach_out * down).div_ceil(up)) / down * down;
 
-        let mut planner = FftPlanner::new();
         let kept = fft_in.min(fft_out).div_ceil(2);
         let response = filter.response(fft_in).take(kept).map(|gain| (gain / fft_in as f64) as f32).collect();
         Ok(Self {
@@ -78,8 +76,8 @@ impl Resampler {
             block_in,
             reach_out,
             response,
-            forward: planner.plan_fft_forward(fft_in),
-            inverse: planner.plan_fft_inverse(fft_out),
+            forward: affekt_fft::forward(fft_in),
+            inverse: affekt_fft::inverse(fft_out),
         })
     }
 
@@ -145,60 +143,6 @@ impl Resampler {
 }
 
 const ZERO: Complex<f32> = Complex { re: 0.0, im: 0.0 };
-
-/// A low-pass filter: a sinc in a Kaiser window.
-struct Filter {
-    /// Taps to each side of the middle one.
-    reach: usize,
-    /// In cycles per input sample, times 2.
-    cutoff: f64,
-}
-
-impl Filter {
-    /// Where soxr's high quality begins to attenuate, as a part of the lower Nyquist frequency.
-    const PASS: f64 = 0.913;
-    /// soxr's 20 bits and one to spare, in dB.
-    const ATTENUATION_DB: f64 = 21.0 * 6.020_6;
-
-    fn between(from: usize, to: usize) -> Self {
-        let nyquist = (to as f64 / from as f64).min(1.0);
-        let transition = (1.0 - Self::PASS) * nyquist;
-        // Kaiser's formula for the length.
-        let taps = (Self::ATTENUATION_DB - 7.95) / (2.285 * PI * transition);
-        Self { reach: (taps / 2.0).ceil() as usize, cutoff: nyquist * (1.0 + Self::PASS) / 2.0 }
-    }
-
-    /// The gains at the bins of a transform of `size` samples.
-    fn response(&self, size: usize) -> impl Iterator<Item = f64> {
-        let beta = 0.1102 * (Self::ATTENUATION_DB - 8.7);
-        let mut taps = vec![Complex::new(0.0, 0.0); size];
-        for tap in 0..=self.reach {
-            let x = PI * self.cutoff * tap as f64;
-            let sinc = if tap == 0 { 1.0 } else { x.sin() / x };
-            let edge = tap as f64 / (self.reach + 1) as f64;
-            let value = sinc * bessel_i0(beta * (1.0 - edge * edge).sqrt());
-            taps[tap].re = value;
-            taps[(size - tap) % size].re = value;
-        }
-        let sum: f64 = taps.iter().map(|tap| tap.re).sum();
-        FftPlanner::new().plan_fft_forward(size).process(&mut taps);
-        taps.into_iter().map(move |bin| bin.re / sum)
-    }
-}
-
-/// The modified Bessel function of the first kind, order 0, by its power series.
-fn bessel_i0(x: f64) -> f64 {
-    let mut sum = 1.0;
-    let mut term = 1.0;
-    for k in 1.. {
-        term *= (x / (2.0 * f64::from(k))).powi(2);
-        sum += term;
-        if term < sum * 1e-17 {
-            break;
-        }
-    }
-    sum
-}
 
 /// Sizes in the ratio of the rates, of small prime factors where the ratio allows, long enough that most of a
 /// block is new samples.

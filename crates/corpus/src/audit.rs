@@ -6,7 +6,6 @@ use std::fmt;
 use affekt_domain::{Digest, Example, Fold, Role};
 use affekt_spec::Words;
 use affekt_spec::protocol::{Permission, Rules, Sharing};
-use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// How many rows are named on each side of what need not be named whole. All are counted.
@@ -132,20 +131,9 @@ impl Audit {
     }
 }
 
-/// The tables of an audit could not be joined.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot join the audit's tables: fewer folds at a time need less memory")]
-pub struct AuditError(#[from] PolarsError);
-
 /// Audits the folds. Of what is shared and `named_whole`, every row is named; of the rest the first ten on each side.
-///
-/// # Errors
-/// When the tables cannot be joined: more rows than memory.
-pub fn audit(
-    folds: &[Fold],
-    examples: &[Example],
-    named_whole: &BTreeSet<Sharing>,
-) -> Result<Audit, AuditError> {
+#[must_use]
+pub fn audit(folds: &[Fold], examples: &[Example], named_whole: &BTreeSet<Sharing>) -> Audit {
     let index_of: HashMap<&str, u32> =
         examples.iter().zip(0..).map(|(example, index)| (example.utterance.id.as_str(), index)).collect();
     let mut rows = Rows::default();
@@ -168,19 +156,19 @@ pub fn audit(
     let mut shared = Vec::new();
     for &what in Sharing::ALL {
         let most = if named_whole.contains(&what) { usize::MAX } else { ROWS_NAMED };
-        shared.extend(find_shared(what, most, folds, &rows, examples)?);
+        shared.extend(find_shared(what, most, folds, &rows, examples));
     }
     shared.sort_by(|a, b| key(a).cmp(&key(b)));
-    Ok(Audit {
+    Audit {
         version: 1,
         digest: digest(folds),
-        parts: parts(folds, &rows, examples)?,
+        parts: parts(folds, &rows, examples),
         shared,
         never_tested: times_tested.iter().filter(|times| **times == 0).count(),
         tested_again: times_tested.iter().filter(|times| **times > 1).count(),
         unknown: unknown.into_iter().collect(),
         unknown_speakers: unknown_speakers.len(),
-    })
+    }
 }
 
 /// The rows of all folds, column by column. Folds and examples are indices, roles are those of [`Role::ALL`].
@@ -198,19 +186,31 @@ impl Rows {
         self.example.push(example);
     }
 
-    /// The rows whose examples have a value, as a table of `key`, `role` and `example`. The key packs `place` of
-    /// fold and role with the value: grouping by one number costs a fraction of grouping by several columns.
-    fn keyed(&self, values: &Values, place: impl Fn(u32, u32) -> u32) -> PolarsResult<DataFrame> {
-        let (mut key, mut role, mut example) = (Vec::new(), Vec::new(), Vec::new());
-        for row in 0..self.example.len() {
-            if let Some(value) = values.of_examples[self.example[row] as usize] {
-                key.push(pack(place(self.fold[row], self.role[row]), value));
-                role.push(self.role[row]);
-                example.push(self.example[row]);
+    /// Returns the rows whose examples have a value, in order of their keys, then of role and example. The key packs
+    /// `place` of fold and role with the value: one number is compared faster than several.
+    fn keyed(&self, values: &Values, place: impl Fn(u32, u32) -> u32) -> Vec<KeyedRow> {
+        let mut rows = Vec::with_capacity(self.example.len());
+        for ((fold, role), example) in self.fold.iter().zip(&self.role).zip(&self.example) {
+            if let Some(value) = values.of_examples[*example as usize] {
+                rows.push(KeyedRow { key: pack(place(*fold, *role), value), role: *role, example: *example });
             }
         }
-        df!("key" => key, "role" => role, "example" => example)
+        rows.sort_unstable();
+        rows
     }
+}
+
+/// A row of a fold under the key that it is grouped by.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct KeyedRow {
+    key: u64,
+    role: u32,
+    example: u32,
+}
+
+/// Groups rows in order of their keys. No group is empty.
+fn groups(rows: &[KeyedRow]) -> impl Iterator<Item = &[KeyedRow]> {
+    rows.chunk_by(|a, b| a.key == b.key)
 }
 
 fn pack(place: u32, value: u32) -> u64 {
@@ -221,7 +221,7 @@ fn unpack(key: u64) -> (u32, u32) {
     ((key >> 32) as u32, key as u32)
 }
 
-/// Names by number: tables of numbers are joined faster than tables of names.
+/// Names by number: numbers are compared faster than names.
 struct Values {
     names: Vec<String>,
     of_examples: Vec<Option<u32>>,
@@ -251,47 +251,24 @@ impl Values {
     }
 }
 
-/// The rows of a group. No group is empty.
-fn members(group: &GroupsIndicator<'_>) -> Vec<usize> {
-    match group {
-        GroupsIndicator::Idx((_, rows)) => rows.iter().map(|row| *row as usize).collect(),
-        GroupsIndicator::Slice([first, len]) => (*first as usize..(*first + *len) as usize).collect(),
-    }
-}
-
-/// What several roles of a fold have, with the rows concerned, of which `most` are named on each side.
-fn find_shared(
-    what: Sharing,
-    most: usize,
-    folds: &[Fold],
-    rows: &Rows,
-    examples: &[Example],
-) -> PolarsResult<Vec<Shared>> {
+/// Returns what several roles of a fold have, with the rows concerned, of which `most` are named on each side.
+fn find_shared(what: Sharing, most: usize, folds: &[Fold], rows: &Rows, examples: &[Example]) -> Vec<Shared> {
     let mut values = Values::new(examples.iter().map(|example| of(what, example)));
     values.forget_singles();
-    let table = rows.keyed(&values, |fold, _| fold)?;
-    let (keys, roles) = (table.column("key")?.u64()?, table.column("role")?.u32()?);
-    let indices = table.column("example")?.u32()?;
-
-    let mut by_key: BTreeMap<u64, BTreeMap<u32, Vec<&str>>> = BTreeMap::new();
-    for group in table.group_by(["key"])?.get_groups().iter() {
-        let rows = members(&group);
-        let role_of = |row: &usize| roles.get(*row);
-        let is_shared = rows.iter().any(|row| role_of(row) != role_of(&rows[0]));
-        for row in rows.into_iter().filter(|_| is_shared) {
-            let (Some(key), Some(role), Some(index)) = (keys.get(row), roles.get(row), indices.get(row))
-            else {
-                continue;
-            };
-            let utterance = examples[index as usize].utterance.id.as_str();
-            by_key.entry(key).or_default().entry(role).or_default().push(utterance);
-        }
-    }
     let mut shared = Vec::new();
-    for (key, mut by_role) in by_key {
-        let (fold, value) = unpack(key);
-        by_role.values_mut().for_each(|names| names.sort_unstable());
-        let sides: Vec<Side> = by_role.iter().map(|(role, names)| Side::new(*role, names, most)).collect();
+    for group in groups(&rows.keyed(&values, |fold, _| fold)) {
+        // A group is in order of its roles.
+        if group[0].role == group[group.len() - 1].role {
+            continue;
+        }
+        let (fold, value) = unpack(group[0].key);
+        let sides = group.chunk_by(|a, b| a.role == b.role).map(|side| {
+            let mut names: Vec<&str> =
+                side.iter().map(|row| examples[row.example as usize].utterance.id.as_str()).collect();
+            names.sort_unstable();
+            Side::new(side[0].role, &names, most)
+        });
+        let sides: Vec<Side> = sides.collect();
         for (nth, first) in sides.iter().enumerate() {
             shared.extend(sides[nth + 1..].iter().map(|second| Shared {
                 fold: folds[fold as usize].number(),
@@ -301,29 +278,25 @@ fn find_shared(
             }));
         }
     }
-    Ok(shared)
+    shared
 }
 
-/// What each role of each fold holds.
-fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> PolarsResult<Vec<Part>> {
+/// Returns what each role of each fold holds.
+fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> Vec<Part> {
     let roles = Role::ALL.len() as u32;
     // For each fold and role, how many rows have each value.
-    let count =
-        |value: &dyn Fn(&Example) -> Option<&str>| -> PolarsResult<BTreeMap<u32, BTreeMap<String, usize>>> {
-            let values = Values::new(examples.iter().map(|example| value(example).map(str::to_owned)));
-            let table = rows.keyed(&values, |fold, role| fold * roles + role)?;
-            let keys = table.column("key")?.u64()?;
-            let mut by_place: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-            for group in table.group_by(["key"])?.get_groups().iter() {
-                let rows = members(&group);
-                let Some((place, value)) = keys.get(rows[0]).map(unpack) else { continue };
-                by_place.entry(place).or_default().insert(values.names[value as usize].clone(), rows.len());
-            }
-            Ok(by_place)
-        };
-    let corpora = count(&|example| Some(&example.utterance.corpus))?;
-    let mut classes = count(&|example| example.class())?;
-    let speakers = count(&|example| example.utterance.known_speaker())?;
+    let count = |value: &dyn Fn(&Example) -> Option<&str>| {
+        let values = Values::new(examples.iter().map(|example| value(example).map(str::to_owned)));
+        let mut by_place: BTreeMap<u32, BTreeMap<String, usize>> = BTreeMap::new();
+        for group in groups(&rows.keyed(&values, |fold, role| fold * roles + role)) {
+            let (place, value) = unpack(group[0].key);
+            by_place.entry(place).or_default().insert(values.names[value as usize].clone(), group.len());
+        }
+        by_place
+    };
+    let corpora = count(&|example| Some(&example.utterance.corpus));
+    let mut classes = count(&|example| example.class());
+    let speakers = count(&|example| example.utterance.known_speaker());
     let part = |(place, corpora): (u32, BTreeMap<String, usize>)| Part {
         fold: folds[(place / roles) as usize].number(),
         role: Role::ALL[(place % roles) as usize],
@@ -332,7 +305,7 @@ fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> PolarsResult<Vec<
         classes: classes.remove(&place).unwrap_or_default(),
         corpora,
     };
-    Ok(corpora.into_iter().map(part).collect())
+    corpora.into_iter().map(part).collect()
 }
 
 fn key(shared: &Shared) -> (u32, Sharing, &str, [Role; 2]) {

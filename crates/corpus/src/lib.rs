@@ -30,7 +30,7 @@ mod tables;
 mod wildcard;
 
 pub use affekt_config::lookup::LookupError;
-pub use audit::{Audit, AuditError, Part, Shared, Side, audit};
+pub use audit::{Audit, Part, Shared, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
 pub use completeness::{Completeness, Count, completeness, labelled_sessions};
 pub use grammar::{Fields, Grammar};

@@ -3,8 +3,7 @@
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
+use affekt_fft::{Complex, Fft};
 
 use crate::error::{FeatureError, at_least};
 
@@ -30,7 +29,7 @@ impl PowerSpectrogram {
         }
         // Periodic: the window's period is n_fft, not n_fft - 1.
         let window = (0..n_fft).map(|n| (0.5 - 0.5 * (TAU * n as f64 / n_fft as f64).cos()) as f32).collect();
-        Ok(Self { n_fft, hop_length, window, fft: FftPlanner::new().plan_fft_forward(n_fft) })
+        Ok(Self { n_fft, hop_length, window, fft: affekt_fft::forward(n_fft) })
     }
 
     /// Frames that `n_samples` samples give.
