@@ -488,7 +488,7 @@ fn a_checkpoint_may_be_one_file() {
     assert!(fs::read(&target).unwrap() == weights());
     assert!(ended.stderr.contains("licence: MIT"), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains(&format!("what came has SHA-256 {}", sha256(&weights()))),
+        ended.stderr.contains(&format!("the downloaded file has SHA-256 {}", sha256(&weights()))),
         "{}",
         ended.stderr
     );

@@ -87,7 +87,7 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     for variant in &context.experiment.variants {
         let at = walk.graph().find(&variant.examples);
         let Some(State::Done { record: Some(record), .. }) = at.map(|at| &walk.states()[at]) else {
-            return Err(Stop::failed("error: the examples could not be had"));
+            return Err(Stop::failed("error: failed to build the examples"));
         };
         let digest = record.outputs[0].digest;
         let object = context.store.object(digest).map_err(affekt_graph::Failure::from)?;
@@ -172,17 +172,17 @@ fn names<'r>(rows: &[(&'r String, &'r String)]) -> [BTreeSet<&'r str>; 2] {
 
 /// A line for what one port of a node reads. Nodes that differ in their seeds alone read the same, and share it.
 fn print_fits(fits: &[FitAudit]) {
-    let mut told: Vec<(&FitAudit, usize)> = Vec::new();
+    let mut distinct: Vec<(&FitAudit, usize)> = Vec::new();
     for fit in fits {
         let same =
             |(known, _): &&mut (&FitAudit, usize)| known.node.name() == fit.node.name() && known.on == fit.on;
-        match told.iter_mut().find(same) {
+        match distinct.iter_mut().find(same) {
             Some((_, count)) => *count += 1,
-            None => told.push((fit, 1)),
+            None => distinct.push((fit, 1)),
         }
     }
     out!("fitted:");
-    for (fit, count) in told {
+    for (fit, count) in distinct {
         let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
         out!("  {}{more}", fit.node);
         for on in &fit.on {

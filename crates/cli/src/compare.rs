@@ -63,7 +63,7 @@ pub fn compare(arguments: &Arguments) -> Result<Exit, Stop> {
     let entries: Vec<Entry> = runs.iter().flat_map(Run::entries).collect();
     let baseline = arguments.baseline.as_deref().map(|asked| baseline(&runs, asked)).transpose()?;
     let side = side_by_side(&entries, baseline.as_deref())
-        .map_err(|cause| error("the runs cannot be compared", &cause))?;
+        .map_err(|cause| error("failed to compare the runs", &cause))?;
     if arguments.json {
         let runs = runs.iter().map(|run| (run.name.as_str(), run.folder.as_path())).collect();
         return print_json(&Printed { side: &side, runs });
@@ -72,7 +72,7 @@ pub fn compare(arguments: &Arguments) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-/// Reads every run once. All folders that are none are told of at once.
+/// Reads every run once. All folders that are none are reported at once.
 fn read_all(given: &[PathBuf]) -> Result<Vec<Run>, Stop> {
     let mut wrong = Vec::new();
     let mut folders: Vec<(PathBuf, PathBuf)> = Vec::new();

@@ -16,7 +16,7 @@ use crate::worker;
 
 /// After how long without progress a node in a worker is taken for hung and killed. One batch of the slowest network
 /// on the slowest machine takes far less.
-const SILENCE: Duration = Duration::from_secs(900);
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -157,7 +157,7 @@ pub fn run_only<'l>(context: &'l ExperimentContext, name: &str) -> Result<Walk<'
     let options = RunOptions {
         resources: Resources { cpu: cores(), gpu: 0, memory_mib: memory_mib() },
         keep_going: false,
-        silence: SILENCE,
+        silence: PROGRESS_TIMEOUT,
         worker: &|| Err("this needs no worker".to_owned()),
         logs: context.store.root().join("tmp"),
         provenance: provenance(),
@@ -193,7 +193,7 @@ fn walk_to_the_end<'l>(
             memory_mib: memory_mib(),
         },
         keep_going: limits.keep_going,
-        silence: SILENCE,
+        silence: PROGRESS_TIMEOUT,
         worker: &worker,
         logs: folder.path().join("logs"),
         provenance: provenance(),
@@ -225,7 +225,7 @@ fn provenance() -> BTreeMap<String, String> {
     provenance
 }
 
-/// The machine's memory in MiB; 0 where it cannot be told, which sets no limit.
+/// Returns the machine's memory in MiB; 0 where it is unknown, which sets no limit.
 fn memory_mib() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));

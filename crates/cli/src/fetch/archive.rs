@@ -1,4 +1,4 @@
-//! Archives, unpacked without trusting them.
+//! Unpacks archives without trusting them.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,8 +8,8 @@ use zip::ZipArchive;
 
 use super::download::size;
 
-/// Unpacks the files of a ZIP archive that `wanted` says yes to into `folder`, which is made; how many. `limit` is how
-/// many bytes they may have together.
+/// Unpacks the files of a ZIP archive that `wanted` selects into `folder`; returns how many. `limit` is the largest number of
+/// bytes that they may have together.
 ///
 /// # Errors
 /// In words: damage, files that would land outside the folder, links, more bytes than the limit, a full disk.
@@ -41,7 +41,7 @@ pub fn unpack(
         let path = folder.join(path);
         let written = write(&mut entry.by_ref().take(claimed.saturating_add(1)), &path);
         let written =
-            written.map_err(|error| format!("cannot unpack `{name}` to {}: {error}", path.display()))?;
+            written.map_err(|error| format!("failed to unpack `{name}` to {}: {error}", path.display()))?;
         if written != claimed {
             return Err(damaged(&format!("`{name}` has not the {claimed} bytes that it claims")));
         }
@@ -122,7 +122,7 @@ mod tests {
         let at = bytes.windows(8).position(|window| window == b"12345678").unwrap();
         bytes[at] = b'0';
         fs::write(&path, bytes).unwrap();
-        assert!(world.unpack(8).unwrap_err().contains("cannot unpack `a.wav`"));
+        assert!(world.unpack(8).unwrap_err().contains("failed to unpack `a.wav`"));
         fs::write(&path, b"no archive").unwrap();
         assert!(world.unpack(8).unwrap_err().starts_with("W/a.zip is damaged"));
     }

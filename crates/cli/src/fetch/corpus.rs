@@ -1,6 +1,6 @@
-//! Corpora from where their cards say, into one folder each.
+//! Downloads corpora from where their cards say, into one folder each.
 //!
-//! What comes in is collected in `<data>/.fetch/<Name>` and gets its place among the data when it is all there.
+//! Files are collected in `<data>/.fetch/<Name>`, which moves to its place when it is complete.
 
 use std::fs;
 use std::io;
@@ -22,13 +22,13 @@ use crate::exit::Stop;
 use crate::out::out;
 use crate::place;
 
-/// How many files are asked for at once, where a corpus comes file by file: most of the time goes by in waiting.
-const AT_ONCE: usize = 6;
+/// How many files are downloaded at a time, where a corpus comes file by file: most of the time is latency.
+const CONCURRENT_DOWNLOADS: usize = 6;
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Brings a corpus, or says that it is there.
+/// Downloads a corpus, or says that it is there.
 pub fn fetch(client: &Client, data: &Path, card: &Card) -> Result<(), Stop> {
     let Some(origin) = &card.fetch else { return Err(super::by_hand(card)) };
     let work = data.join(".fetch").join(&card.name);
@@ -36,7 +36,7 @@ pub fn fetch(client: &Client, data: &Path, card: &Card) -> Result<(), Stop> {
         return Ok(());
     }
     let cannot_write =
-        |error: io::Error| Stop::failed(format!("error: cannot write in {}: {error}", data.display()));
+        |error: io::Error| Stop::failed(format!("error: failed to write in {}: {error}", data.display()));
     let _lock =
         lock::take(&work.join("lock"), &|text| eprintln!("{}: {text}", card.name)).map_err(cannot_write)?;
     if is_there(data, card)? {
@@ -45,7 +45,7 @@ pub fn fetch(client: &Client, data: &Path, card: &Card) -> Result<(), Stop> {
     super::introduce(&card.title, &card.licence, &card.citation);
     let failed = |text: String| Stop::failed(format!("error: {}: {text}", card.name));
     let folder = work.join("whole");
-    bring(client, card, origin, &work, &folder).map_err(failed)?;
+    download_into(client, card, origin, &work, &folder).map_err(failed)?;
     let recordings = scan(card, &folder).map_err(|error| failed(error.to_string()))?.found.len();
     let target = data.join(card.folder_name());
     fs::rename(&folder, &target).map_err(cannot_write)?;
@@ -75,33 +75,39 @@ fn is_there(data: &Path, card: &Card) -> Result<bool, Stop> {
     Ok(true)
 }
 
-/// Collects the corpus' recordings in `folder`.
-fn bring(client: &Client, card: &Card, origin: &Origin, work: &Path, folder: &Path) -> Result<(), String> {
+/// Downloads the corpus' recordings into `folder`.
+fn download_into(
+    client: &Client,
+    card: &Card,
+    origin: &Origin,
+    work: &Path,
+    folder: &Path,
+) -> Result<(), String> {
     match &origin.source {
         Source::Archive { url, md5, unpacked } => {
             space::check(work, origin.bytes.saturating_add(*unpacked))?;
             let zip = work.join("archive.zip");
             let md5 = md5.clone().map(Checksum::Md5);
-            bring_archive(client, card, url, md5.as_ref(), &zip)?;
+            download_archive(client, card, url, md5.as_ref(), &zip)?;
             // What an interrupted run unpacked may end within a file.
             remove_folder(folder)?;
             let progress = DownloadProgress::new(&format!("{} unpacked", card.name), Some(*unpacked));
             let (wanted, there) = (|name: &str| is_recording(card, name), |bytes| progress.set(bytes));
             archive::unpack(&zip, folder, unpacked.saturating_mul(2), &wanted, &there)?;
-            fs::remove_file(&zip).map_err(|error| format!("cannot remove {}: {error}", zip.display()))
+            fs::remove_file(&zip).map_err(|error| format!("failed to remove {}: {error}", zip.display()))
         }
         Source::GitTree { tree, folders, files, lfs } => {
             let files = git_tree(client, tree, folders, files, *lfs)?;
-            bring_files(client, card, origin, files, folder)
+            download_files(client, card, origin, files, folder)
         }
         Source::Dataverse { server, dataset } => {
             let files = dataverse(client, server, dataset)?;
-            bring_files(client, card, origin, files, folder)
+            download_files(client, card, origin, files, folder)
         }
     }
 }
 
-fn bring_archive(
+fn download_archive(
     client: &Client,
     card: &Card,
     url: &str,
@@ -117,8 +123,8 @@ fn bring_archive(
     download(client, &request, zip, &|bytes| progress.set(bytes), &|text| progress.warn(text))?;
     if checksum.is_none() {
         let sha256 = fs::File::open(zip).and_then(|mut file| sha256(&mut file));
-        let sha256 = sha256.map_err(|error| format!("cannot read {}: {error}", zip.display()))?;
-        progress.warn(&format!("{name}: the card names no checksum; what came has SHA-256 {sha256}"));
+        let sha256 = sha256.map_err(|error| format!("failed to read {}: {error}", zip.display()))?;
+        progress.warn(&format!("{name}: the card names no checksum; the downloaded file has SHA-256 {sha256}"));
     }
     Ok(())
 }
@@ -130,8 +136,8 @@ fn is_recording(card: &Card, path: &str) -> bool {
     !is_hidden && !card.ignore.iter().any(|ignore| ignore.is_match(path)) && card.grammar.read(stem).is_some()
 }
 
-/// Brings the recordings among the files, some at once. Those that an earlier run brought are there.
-fn bring_files(
+/// Downloads the recordings among the files, several at a time. Files of an earlier run are kept.
+fn download_files(
     client: &Client,
     card: &Card,
     origin: &Origin,
@@ -171,9 +177,9 @@ fn bring_files(
                 let before = counted.swap(bytes, Ordering::Relaxed);
                 done.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
             };
-            // Whoever listened is gone only when the whole fetch is.
-            let tell = |text: &str| drop(say.send(text.to_owned()));
-            if let Err(error) = download(client, &request, &folder.join(&file.path), &progress, &tell) {
+            // The receiver outlives the downloads.
+            let warn = |text: &str| drop(say.send(text.to_owned()));
+            if let Err(error) = download(client, &request, &folder.join(&file.path), &progress, &warn) {
                 stop.store(true, Ordering::Relaxed);
                 return Err(error);
             }
@@ -181,7 +187,7 @@ fn bring_files(
         Ok(())
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE)
+        let workers: Vec<_> = (0..CONCURRENT_DOWNLOADS)
             .map(|_| {
                 let say = say.clone();
                 scope.spawn(|| work(say))
@@ -204,7 +210,7 @@ fn bring_files(
 fn remove_folder(folder: &Path) -> Result<(), String> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", folder.display()))
+            Err(format!("failed to remove {}: {error}", folder.display()))
         }
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! A checkpoint that is one file on the web, into the folder where PyTorch keeps such files.
+//! Downloads a checkpoint that is one file on the web, into the folder where PyTorch keeps such files.
 
 use std::fs;
 
@@ -12,13 +12,13 @@ use super::{lock, space};
 use crate::exit::Stop;
 use crate::out::out;
 
-/// Brings the file at `url`, or says that it is there.
+/// Downloads the file at `url`, or says that it is there.
 pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Result<(), Stop> {
     let name = &card.name;
     let target = hub.file(url);
     let failed = |text: String| Stop::failed(format!("error: {name}: {text}"));
     let locked = target.with_added_extension("lock");
-    let cannot_write = |error| failed(format!("cannot write {}: {error}", target.display()));
+    let cannot_write = |error| failed(format!("failed to write {}: {error}", target.display()));
     let _lock = lock::take(&locked, &|text| eprintln!("{name}: {text}")).map_err(cannot_write)?;
     if target.is_file() {
         out!("{name} is there: {}", target.display());
@@ -33,7 +33,7 @@ pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Resul
     let mut file = fs::File::open(&target).map_err(cannot_write)?;
     let bytes = file.metadata().map_err(cannot_write)?.len();
     let sha256 = sha256(&mut file).map_err(cannot_write)?;
-    eprintln!("{name}: {}; the card names no checksum, and what came has SHA-256 {sha256}", size(bytes));
+    eprintln!("{name}: {}; the card names no checksum, and the downloaded file has SHA-256 {sha256}", size(bytes));
     out!("{}", target.display());
     Ok(())
 }

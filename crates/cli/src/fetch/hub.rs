@@ -1,4 +1,4 @@
-//! Checkpoints from the Hugging Face Hub, into the folders where `transformers` looks for them too.
+//! Downloads checkpoints from the Hugging Face Hub, into the folders where `transformers` looks for them too.
 //!
 //! A file is asked for at `<endpoint>/<repository>/resolve/<revision>/<file>`. The answer's headers tell the commit
 //! (`X-Repo-Commit`), the content (`X-Linked-ETag`: SHA-256, else `ETag`: git's SHA-1) and the size.
@@ -27,7 +27,7 @@ const LARGEST_TEXT: u64 = 100_000_000;
 
 /// What to fetch from the Hub.
 pub struct Checkpoint<'c> {
-    /// What the person called it.
+    /// What the user called it.
     pub name: &'c str,
     /// Where it is.
     pub repository: &'c Repository,
@@ -47,7 +47,7 @@ struct RemoteFile {
     bytes: Option<u64>,
 }
 
-/// Brings a checkpoint, or says that it is there.
+/// Downloads a checkpoint, or says that it is there.
 pub fn fetch(client: &Client, hub: &Hub, checkpoint: &Checkpoint) -> Result<(), Stop> {
     let Checkpoint { name, repository, revision, card } = checkpoint;
     let present = hub.snapshot(repository, revision).filter(|folder| hub::weights(folder).is_ok());
@@ -183,7 +183,7 @@ impl<'s> Server<'s> {
         self.client.with_retries(&say, get).map_err(|error| self.failure(&error))
     }
 
-    /// Brings a file's content among the blobs.
+    /// Downloads a file's content among the blobs.
     fn fetch(&self, hub: &Hub, file: &RemoteFile) -> Result<(), Stop> {
         let locked = hub.locks(self.repository).join(format!("{}.lock", file.etag));
         let _lock = lock::take(&locked, &|text| eprintln!("{}: {text}", file.name))

@@ -10,7 +10,7 @@ use affekt_domain::Task;
 use affekt_graph::Pool;
 use serde_json::{Map, Value, json};
 
-use self::model::{Clip, Model, SILENCE};
+use self::model::{Clip, Model, PROGRESS_TIMEOUT};
 use self::windows::Windows;
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
@@ -60,7 +60,7 @@ pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
     let device = device::parse(&arguments.device)?;
     worker::check()?;
     let worker = worker::when_needed(device);
-    let model = Model::open(&arguments.model, Pool::new(&worker, SILENCE), device, cores())?;
+    let model = Model::open(&arguments.model, Pool::new(&worker, PROGRESS_TIMEOUT), device, cores())?;
     let mut exit = Exit::Done;
     let mut waiting = Vec::new();
     for path in &arguments.audio {

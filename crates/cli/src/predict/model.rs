@@ -41,8 +41,8 @@ pub struct Model<'p> {
     _scratch: tempfile::TempDir,
 }
 
-/// A worker that says nothing for so long is taken for hung. The first batch also loads the weights.
-pub const SILENCE: Duration = Duration::from_secs(300);
+/// After so long without progress a worker is killed. The first batch also loads the weights.
+pub const PROGRESS_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl<'p> Model<'p> {
     /// Opens the exported model in `folder`, to be run by the workers of `pool`.

@@ -97,7 +97,7 @@ pub(super) fn fetch(
         .spawn()
         .map_err(|error| {
             let hint = "install Python 3.7 or newer with pip, or set LIBTORCH to a libtorch of your own";
-            SetupError::new(format!("cannot start `python3`, which fetches libtorch: {error}"), hint)
+            SetupError::new(format!("failed to start `python3`, which fetches libtorch: {error}"), hint)
         })?;
     let broken = |what: &str| SetupError::new(format!("fetching libtorch: {what}"), "run it again");
     let (Some(mut orders), Some(events), Some(complaints)) =
