@@ -63,7 +63,7 @@ pub struct Drafts {
 }
 
 impl Drafts {
-    /// Adds a draft for a variant, unless there is an equal one. Returns its number.
+    /// Adds a draft for a variant, unless there is an equal one, and returns its number.
     pub fn add(&mut self, variant: usize, draft: Draft) -> usize {
         let signature = signature(&draft);
         let next = self.drafts.len();
@@ -75,7 +75,10 @@ impl Drafts {
         number
     }
 
-    /// The graph, and the name of each draft's node.
+    /// Makes the graph, and returns the id of each draft's node.
+    ///
+    /// # Errors
+    /// When the drafts make no graph.
     pub fn name(self, variants: &[String]) -> Result<(Graph, Vec<NodeId>), GraphError> {
         let ids: Vec<NodeId> = self
             .drafts
@@ -178,7 +181,7 @@ fn signature(draft: &Draft) -> String {
     )
 }
 
-/// A node of an op, which reads nothing yet and runs in one core.
+/// Makes a node of an op, which reads nothing yet and runs on one core.
 pub fn plain_node(definition: &'static Definition, name: &str, params: serde_json::Value) -> Node {
     Node {
         id: NodeId::from(name),

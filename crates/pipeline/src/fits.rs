@@ -37,7 +37,7 @@ pub struct FittedOn {
     pub needed_for_test_rows: Option<Permission>,
 }
 
-/// The nodes of a graph that fit something, in its order. What has not grown yet is not among them.
+/// Lists the nodes of a graph that fit something, in its order. What has not grown yet is not among them.
 #[must_use]
 pub fn fits(walk: &Walk<'_>) -> Vec<Fit> {
     let fit = |node: &Node| {

@@ -14,7 +14,7 @@ pub enum Read {
 }
 
 impl Reads {
-    /// The nodes that are named.
+    /// Lists the nodes that are named.
     pub fn nodes(&self) -> Vec<NodeId> {
         let node = |read: &Read| match read {
             Read::Alike(source) | Read::Common(source) => source.node().clone(),
@@ -22,7 +22,7 @@ impl Reads {
         self.0.iter().flat_map(|(_, from)| from).map(node).collect()
     }
 
-    /// The inputs of one node, given how the node of its fold or shard is called in a step that grows alike.
+    /// Makes the inputs of one node, given how the node of its fold or shard is called in a step that grows alike.
     pub fn inputs(&self, alike: impl Fn(&NodeId) -> NodeId) -> Vec<Input> {
         let source = |read: &Read| match read {
             Read::Alike(Source::Output(OutputRef { node, output })) => Source::output(&alike(node), output),

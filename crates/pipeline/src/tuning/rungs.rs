@@ -22,7 +22,7 @@ const CHOOSE: &str = "choose";
 /// What a search's nodes give to others.
 pub const OUTPUTS: [&str; 2] = ["chosen", "trials"];
 
-/// The ids of what the search called `tune` may yield.
+/// Lists the ids of what the search called `tune` may yield.
 pub fn yields(tune: &NodeId) -> Vec<NodeId> {
     vec![
         tune.with(axes::RUNG, AxisValue::Every),
@@ -64,14 +64,14 @@ struct Reached {
 }
 
 impl Stage {
-    /// The beginning of a search: `template` is a trial under the name of the search.
+    /// Begins a search: `template` is a trial under the name of the search.
     pub fn first(search: &Arc<Search>, template: Node) -> Self {
         let new = |&trial: &usize| Reached { trial, rungs: Vec::new(), node: None, is_finished: false };
         let before = search.brackets.iter().map(|(_, trials)| trials.iter().map(new).collect()).collect();
         Self { search: Arc::clone(search), template, rung: 0, before, ended: Vec::new() }
     }
 
-    /// The node that grows to this rung.
+    /// Makes the node that grows to this rung.
     pub fn into_node(self) -> Node {
         let id = match self.rung {
             0 => self.template.id.clone(),
