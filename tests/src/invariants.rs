@@ -78,6 +78,7 @@ fn the_runner_is_not_linked_to_libtorch() {
     };
     assert!(linked(&crate::binaries::worker()), "`ldd` shows libtorch where it is");
     assert!(!linked(&crate::binaries::xtask()));
+    assert!(!linked(&crate::binaries::affekt()));
 }
 
 #[test]

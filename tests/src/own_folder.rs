@@ -55,8 +55,10 @@ fn a_new_folder_runs_to_its_report() {
     let mut run = affekt(&lab, &words);
     run.current_dir(lab.path("mine"));
     let ended = Ended::of(run).expect(0);
-    let report = fs::read_to_string(lab.path("mine").join(ended.stdout.trim())).unwrap();
-    assert!(report.contains("affekt run experiments/first.yaml"), "the report says how it was made");
+    let page = lab.path("mine").join(ended.stdout.trim());
+    assert!(page.is_file());
+    let report = fs::read_to_string(page.with_extension("md")).unwrap();
+    assert!(report.contains("affekt run experiments/first.yaml --device"), "the report says how it was made");
     assert!(lab.path("mine/.affekt").is_dir());
 }
 

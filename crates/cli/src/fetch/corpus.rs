@@ -124,7 +124,8 @@ fn download_archive(
     if checksum.is_none() {
         let sha256 = fs::File::open(zip).and_then(|mut file| sha256(&mut file));
         let sha256 = sha256.map_err(|error| format!("failed to read {}: {error}", zip.display()))?;
-        progress.warn(&format!("{name}: the card names no checksum; the downloaded file has SHA-256 {sha256}"));
+        progress
+            .warn(&format!("{name}: the card names no checksum; the downloaded file has SHA-256 {sha256}"));
     }
     Ok(())
 }

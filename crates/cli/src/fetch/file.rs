@@ -33,7 +33,10 @@ pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Resul
     let mut file = fs::File::open(&target).map_err(cannot_write)?;
     let bytes = file.metadata().map_err(cannot_write)?.len();
     let sha256 = sha256(&mut file).map_err(cannot_write)?;
-    eprintln!("{name}: {}; the card names no checksum, and the downloaded file has SHA-256 {sha256}", size(bytes));
+    eprintln!(
+        "{name}: {}; the card names no checksum, and the downloaded file has SHA-256 {sha256}",
+        size(bytes)
+    );
     out!("{}", target.display());
     Ok(())
 }
