@@ -8,9 +8,8 @@ use affekt_config::Diagnostics;
 use affekt_corpus::SyntheticDialogues;
 use affekt_encoders::Hub;
 use affekt_graph::{LastRun, NodeIndex, Object, State, Store, Walk, hash_bytes};
-use affekt_ops::encoder::EncoderPlaces;
-use affekt_ops::{CorpusFolder, HostOps};
 use affekt_pipeline::{Compiled, Environment, Synthetic, compile};
+use affekt_runner::{CorpusFolder, EncoderPlaces, RunnerOps};
 
 use crate::device::{self, Device};
 use crate::exit::{Exit, Stop, error};
@@ -49,7 +48,7 @@ pub struct ExperimentArguments {
 /// An experiment with all that its nodes need.
 pub struct ExperimentContext {
     pub experiment: Compiled,
-    pub ops: HostOps,
+    pub ops: RunnerOps,
     pub store: Store,
     pub device: Device,
     /// Corpora that were asked for and are missing.
@@ -114,7 +113,7 @@ impl ExperimentContext {
             hub: Hub::of_environment(),
             folder: arguments.file.parent().map(Path::to_owned),
         };
-        let ops = HostOps::new(folders, store.root(), arguments.paranoid).with_encoders(encoders);
+        let ops = RunnerOps::new(folders, store.root(), arguments.paranoid).with_encoders(encoders);
         let runs = arguments.runs.join(&experiment.name);
         let Environment { without, without_variants, .. } = environment;
         Ok(Self { experiment, ops, store, device, without, without_variants, runs })

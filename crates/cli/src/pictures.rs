@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use affekt_domain::{Example, Task};
 use affekt_features::interleaved;
 use affekt_graph::{Node, State};
+use affekt_ops::Kind;
 use affekt_report::Picture;
 use affekt_table::pictures::Pictures;
 
@@ -17,7 +18,8 @@ pub fn of_each_class(finished: &Finished<'_>, examples: &[Example], task: &Task)
     let mut tables: Vec<Pictures> = Vec::new();
     let mut drawn_by: Option<&Node> = None;
     for (node, state) in finished.walk.graph().nodes().values().zip(finished.walk.states().values()) {
-        let is_picture = node.op == affekt_ops::picture::DEFINITION.name;
+        let outputs = affekt_ops::find(&node.op).map_or(&[][..], |definition| definition.outputs);
+        let is_picture = outputs.iter().any(|output| output.kind == Kind::SpectrogramImages);
         let is_alike = drawn_by.is_none_or(|other| other.params == node.params);
         if is_picture && is_alike && matches!(state, State::Done { record: Some(_), .. }) {
             drawn_by = Some(node);

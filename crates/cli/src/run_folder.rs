@@ -7,6 +7,7 @@ use std::time::Instant;
 use affekt_atomic::{link_atomically, write_atomically};
 use affekt_eval::{Metrics, VariantMetrics};
 use affekt_graph::{Failure, NodeId, State, Walk};
+use affekt_ops::Purpose;
 use affekt_table::TableError;
 use affekt_table::predictions::{self, Predictions};
 use jiff::Timestamp;
@@ -127,9 +128,10 @@ impl RunFolder {
 
     /// Puts what goes to the organisers of a competition into `submissions/`, a file a node.
     fn write_submissions(&self, finished: &Finished<'_>) -> Result<(), Stop> {
-        let definition = &affekt_ops::submission::DEFINITION;
         let folder = self.path.join("submissions");
-        for node in finished.walk.graph().nodes().values().filter(|node| node.op == definition.name) {
+        for node in finished.walk.graph().nodes().values() {
+            let is_submission = |op: &&affekt_ops::Definition| op.purpose == Purpose::Submit;
+            let Some(definition) = affekt_ops::find(&node.op).filter(is_submission) else { continue };
             let object = finished.object(&node.id, definition.outputs[0].name)?;
             fs::create_dir_all(&folder)
                 .and_then(|()| fs::copy(object.path(), folder.join(format!("{}.csv", node.id))))

@@ -16,38 +16,20 @@ use std::time::{Duration, Instant};
 use affekt_domain::Digest;
 use affekt_graph::{LastRun, Node, NodeIndex, Place, Record, State, Walk, Work, hash_bytes};
 use affekt_pipeline::CorpusUse;
+use affekt_spec::View;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::context::ExperimentContext;
 use crate::device::Device;
 
-/// Pointers to the parameters that hold the number of steps.
-const STEPS: [&str; 2] = ["/training/max_epochs", "/training/steps"];
-/// Parameters that a step takes no longer for.
-const WITHOUT_COST: [&str; 11] = [
-    "epochs",
-    "max_epochs",
-    "steps",
-    "lr",
-    "weight_decay",
-    "schedule",
-    "class_weights",
-    "clip_norm",
-    "seed",
-    "split_seed",
-    "fill_seed",
-];
 /// How many of the latest timings of comparable nodes count.
 const LATEST: usize = 9;
 
 /// Returns how many steps a node's parameters ask for; `None` where it trains nothing.
 pub fn steps(node: &Node) -> Option<u64> {
-    // A trial goes on from one epoch to another.
-    if let [Some(from), Some(until)] = ["from", "until"].map(|key| node.params["epochs"][key].as_u64()) {
-        return Some(until - from.min(until));
-    }
-    STEPS.into_iter().find_map(|pointer| node.params.pointer(pointer)?.as_u64())
+    let (_, params) = affekt_ops::of_node(node)?;
+    params.facts().steps
 }
 
 /// What nodes have in common that are expected to take equally long.
@@ -215,22 +197,16 @@ impl Signatures {
         above.sort();
         above.dedup();
         // A synthetic corpus has another size than the corpus.
-        let corpus = node.params["corpus"].as_str().and_then(|name| self.corpora.get(name));
+        let params = affekt_ops::of_node(node).map(|(_, params)| params);
+        let corpus = params.as_ref().and_then(|params| params.facts().corpus);
+        let corpus = corpus.and_then(|name| self.corpora.get(name));
         let synthetic = corpus.and_then(|corpus| corpus.synthetic.as_ref()).map(|made| format!("{made:?}"));
-        let own = json!([node.op, without_free_parameters(&node.params), node.numerics, synthetic, above]);
+        // Of a rule that is given no parameters of its own, whatever it has.
+        let cost = params.as_ref().map_or_else(|| node.params.clone(), |params| params.view(View::Cost));
+        let own = json!([node.op, cost, node.numerics, synthetic, above]);
         let signature = CostSignature(hash_bytes(own.to_string().as_bytes()));
         self.known.borrow_mut().insert(at, signature);
         signature
-    }
-}
-
-fn without_free_parameters(params: &Value) -> Value {
-    match params {
-        Value::Object(entries) => {
-            let kept = entries.iter().filter(|(name, _)| !WITHOUT_COST.contains(&name.as_str()));
-            kept.map(|(name, value)| (name.clone(), without_free_parameters(value))).collect()
-        }
-        other => other.clone(),
     }
 }
 

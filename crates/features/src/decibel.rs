@@ -1,10 +1,9 @@
 //! Power on a logarithmic scale.
 
-use serde::{Deserialize, Serialize};
+use affekt_spec::Spec;
 
 /// The power that is 0 dB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Reference {
     /// The largest power there is (`ref=np.max`): nothing is above 0 dB, however loud a recording is.
     Max,

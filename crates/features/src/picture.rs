@@ -3,6 +3,7 @@
 //! A fixed range of decibels, not each clip's own, is laid over the colour map, so that equal colours are equal levels in
 //! every picture.
 
+use affekt_spec::Spec;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FeatureError, at_least};
@@ -22,8 +23,7 @@ pub struct PictureConfig {
 }
 
 /// A colour map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Colours {
     /// matplotlib's, from black over violet and red to a light yellow.
     Magma,

@@ -1,30 +1,39 @@
 //! `audio`: recordings become mono waveforms of one rate and, where asked, of one length.
 
-use affekt_config::{Section, Value as Yaml};
 use affekt_domain::Digest;
-use affekt_graph::Place;
+use affekt_spec::{
+    Field, FieldSchema, JsonError, JsonMap, Limits, Schema, Section, Spec, SpecFields, View, Word, from_json,
+};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Kind;
-use crate::definition::{Definition, Grain, OutputPort, plain};
+use crate::operation::{Grain, InputPort, Operation, OutputPort};
 
 /// The parameters.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Spec)]
 pub struct Params {
-    /// The rate in Hz.
+    /// Sampling rate.
+    #[spec(default = 16_000, range = 1_000..=192_000, unit = "Hz")]
     pub rate_hz: u32,
-    /// The length in seconds: longer recordings are cut, shorter ones filled. Without one they stay as long as they are.
+    /// Length: longer recordings are cut, shorter ones filled. `whole` leaves them as long as they are.
+    #[spec(default = Some(3.0), range = 0.01..=600.0, none = "whole", noun = "a number of seconds", unit = "s")]
     pub seconds: Option<f64>,
     /// What shorter recordings are filled with.
+    #[spec(inline)]
     pub fill: Fill,
+    /// The recordings of one shard, of a shard's node.
+    #[spec(hidden)]
+    pub recordings: Recordings,
 }
 
 /// What follows the end of a recording that is too short.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fill {
     /// Silence.
+    #[default]
     Zeros,
     /// Samples drawn at random from the recording.
     OwnSamples {
@@ -33,112 +42,94 @@ pub enum Fill {
     },
 }
 
-/// The recordings of one shard: part of a shard node's parameters, and so of its key.
-#[derive(Serialize, Deserialize)]
-pub struct Shard {
-    /// Utterance and digest of the decoded audio.
-    pub recordings: Vec<(String, Digest)>,
-}
+/// The recordings of one shard: utterance and digest of the decoded audio.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Recordings(pub Vec<(String, Digest)>);
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "audio",
-    version: 1,
-    about: "recordings become mono waveforms of one rate and length",
-    inputs: &[],
-    outputs: &[OutputPort::new("waveforms", Kind::Waveforms)],
-    params: read,
-    grain: Grain::Shard,
-    place: Place::Runner,
-    seeded: false,
-    source: false,
-};
+/// The operation.
+pub struct Audio;
 
-fn read(section: &mut Section<'_>) -> Value {
-    let rate_hz = section.integer("rate_hz", 16_000, 1_000..=192_000);
-    let seconds = read_seconds(section);
-    let fill = match section.one_of("fill", "zeros", &[("zeros", "zeros"), ("own-samples", "own-samples")]) {
-        "own-samples" => Fill::OwnSamples { seed: section.integer("fill_seed", 0, 0..) },
-        _ => Fill::Zeros,
-    };
-    plain(&Params { rate_hz, seconds, fill })
-}
+impl Operation for Audio {
+    type Params = Params;
 
-/// A number of seconds, or `whole`.
-fn read_seconds(section: &mut Section<'_>) -> Option<f64> {
-    let Some(field) = section.optional("seconds") else { return Some(3.0) };
-    match &field.node.value {
-        Yaml::Text(text) if text == "whole" => None,
-        Yaml::Text(_) => {
-            field.expected("a number of seconds, or `whole`");
-            Some(3.0)
-        }
-        _ => field.float(0.01..=600.0).or(Some(3.0)),
+    const NAME: &'static str = "audio";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "recordings become mono waveforms of one rate and length";
+    const INPUTS: &'static [InputPort] = &[];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("waveforms", Kind::Waveforms)];
+    const GRAIN: Grain = Grain::Shard;
+
+    fn of_shard(params: &Params, recordings: &[(String, Digest)]) -> Params {
+        Params { recordings: Recordings(recordings.to_vec()), ..params.clone() }
     }
 }
 
-/// The parameters of the node for a shard of these recordings.
-#[must_use]
-pub fn shard_params(params: &Value, recordings: &[(String, Digest)]) -> Value {
-    let mut params = params.clone();
-    params["recordings"] = json!(recordings);
-    params
+impl Spec for Fill {
+    fn schema(_: &Limits) -> Schema {
+        Schema::Section { about: "", fields: Self::fields() }
+    }
+
+    fn read(field: Field<'_>, _: &Limits) -> Option<Self> {
+        field.section("`fill`", Self::read_fields)
+    }
 }
 
-#[cfg(feature = "host")]
-impl Params {
-    /// The samples that are made of those of a recording, mono and at its own rate.
-    ///
-    /// # Errors
-    /// When its rate cannot be brought to this one.
-    pub fn waveform(
-        &self,
-        mono: &[f32],
-        rate: u32,
-        utterance: &str,
-    ) -> Result<Vec<f32>, affekt_audio::RateError> {
-        let samples = affekt_audio::resample(mono, rate, self.rate_hz)?;
-        let Some(seconds) = self.seconds else { return Ok(samples) };
-        let length = (seconds * f64::from(self.rate_hz)).round() as usize;
-        Ok(match self.fill {
-            Fill::Zeros => affekt_audio::fit(samples, length),
-            Fill::OwnSamples { seed } => affekt_audio::fit_with_own_samples(samples, length, seed, utterance),
+/// In YAML the keys `fill` and `fill_seed` of `audio` itself.
+impl SpecFields for Fill {
+    fn fields() -> Vec<FieldSchema> {
+        let word = |name, about| Word { name, aliases: &[], about };
+        let words = Schema::Words(vec![
+            word("zeros", "Silence."),
+            word("own-samples", "Samples drawn at random from the recording."),
+        ]);
+        let seed = Limits { low: std::ops::Bound::Included(0.0), ..Limits::NONE };
+        let field = |name, about, schema, default| FieldSchema {
+            name,
+            aliases: &[],
+            about,
+            schema,
+            default: Some(default),
+            unit: None,
+            is_free: false,
+        };
+        vec![
+            field("fill", "What shorter recordings are filled with.", words, json!("zeros")),
+            field(
+                "fill_seed",
+                "What samples are drawn by, beside the utterance, with `own-samples`.",
+                Schema::Integer(seed),
+                json!(0),
+            ),
+        ]
+    }
+
+    fn read_fields(section: &mut Section<'_>) -> Option<Self> {
+        let own_samples = section.one_of("fill", false, &[("zeros", false), ("own-samples", true)]);
+        Some(match own_samples {
+            true => Self::OwnSamples { seed: section.integer("fill_seed", 0, 0..) },
+            false => Self::Zeros,
         })
     }
+
+    fn view_fields(&self, _: View, map: &mut JsonMap) {
+        map.insert("fill".to_owned(), json!(self));
+    }
+
+    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("fill", self)
+    }
+
+    fn take(map: &mut JsonMap) -> Result<Self, JsonError> {
+        map.remove("fill").map_or(Ok(Self::Zeros), from_json)
+    }
 }
 
-#[cfg(feature = "host")]
-pub(crate) fn run(
-    job: &affekt_graph::Job,
-    context: &mut dyn affekt_graph::Context,
-    host: &crate::HostOps,
-) -> Result<(), affekt_graph::Failure> {
-    use affekt_graph::Failure;
-    use affekt_table::waveforms::WaveformWriter;
-
-    let params: Params = crate::params(job)?;
-    let shard: Shard = crate::params(job)?;
-    let failed = |error: &dyn std::error::Error| Failure::because(error);
-    let mut writer =
-        WaveformWriter::create(job.output("waveforms")?, params.rate_hz).map_err(crate::table::unwritten)?;
-    for (done, (utterance, digest)) in shard.recordings.iter().enumerate() {
-        if context.cancelled() {
-            return Err(Failure::Cancelled);
-        }
-        context.progress(done as u64, shard.recordings.len() as u64, "recordings");
-        let path = host.locate(*digest).ok_or_else(|| Failure::Failed {
-            message: format!("the recording of `{utterance}` is gone since the corpus was read; run again"),
-        })?;
-        let decoded = affekt_audio::decode(&path).map_err(|error| failed(&error))?;
-        if affekt_audio::digest(&decoded) != *digest {
-            host.changed(*digest)?;
-            let path = path.display();
-            let message = format!("{path} changed since the corpus was read; run again");
-            return Err(Failure::Failed { message });
-        }
-        let samples = params.waveform(&decoded.mono(), decoded.rate(), utterance);
-        let samples = samples.map_err(|error| failed(&error))?;
-        writer.push(utterance, 0, &samples).map_err(crate::table::unwritten)?;
+impl Spec for Recordings {
+    fn schema(_: &Limits) -> Schema {
+        Schema::Any { about: "The recordings of a shard." }
     }
-    writer.finish().map_err(crate::table::unwritten)
+
+    fn read(_: Field<'_>, _: &Limits) -> Option<Self> {
+        None
+    }
 }

@@ -1,40 +1,43 @@
-//! `bottleneck`: pictures become what the frozen convolutions of a VGG16 give of them. They never change, so they are computed once and
-//! not in every epoch of every training.
+//! `bottleneck`: spectrogram images become what the frozen convolutions of a VGG16 give of them. They never change, so they are
+//! computed once and not in every epoch of every training.
 
-use affekt_config::Section;
 use affekt_graph::Place;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use affekt_spec::Spec;
+use affekt_spec::network::Unfreeze;
 
-use crate::definition::{Definition, Grain, InputPort, OutputPort, plain};
-use crate::{Kind, network};
+use crate::Kind;
+use crate::operation::{Facts, Grain, InputPort, Operation, OutputPort};
 
 /// The parameters.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Spec)]
 pub struct Params {
-    /// What of the base is trained and no part of this, in the words of the network that trains it.
-    pub unfreeze: Value,
-    /// How many pictures go through the convolutions at a time. Changes nothing beyond float rounding.
+    /// What of the base is trained and no part of this, as the network that trains it says.
+    #[spec(none = "none")]
+    pub unfreeze: Option<Unfreeze>,
+    /// Images that go through the convolutions at a time. Changes nothing beyond float rounding.
+    #[spec(default = 16, range = 1..=4096)]
     pub batch_size: usize,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "bottleneck",
-    version: 1,
-    about: "pictures become what the frozen convolutions of a VGG16 give of them",
-    inputs: &[InputPort::one("pictures", &[Kind::Pictures]), InputPort::one("encoder", &[Kind::Encoder])],
-    outputs: &[OutputPort::new("features", Kind::Features)],
-    params: read,
-    grain: Grain::Shard,
-    place: Place::Worker,
-    seeded: false,
-    source: false,
-};
+/// The operation.
+pub struct Bottleneck;
 
-fn read(section: &mut Section<'_>) -> Value {
-    plain(&Params {
-        unfreeze: network::unfreeze(section),
-        batch_size: section.integer("batch_size", 16, 1..=4096),
-    })
+impl Operation for Bottleneck {
+    type Params = Params;
+
+    const NAME: &'static str = "bottleneck";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str =
+        "spectrogram images become what the frozen convolutions of a VGG16 give of them";
+    const INPUTS: &'static [InputPort] = &[
+        InputPort::one("pictures", &[Kind::SpectrogramImages]),
+        InputPort::one("encoder", &[Kind::Encoder]),
+    ];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("features", Kind::Features)];
+    const GRAIN: Grain = Grain::Shard;
+    const PLACE: Place = Place::Worker;
+
+    fn facts(params: &Params) -> Facts<'_> {
+        Facts { bottleneck: Some(params.unfreeze), ..Facts::default() }
+    }
 }

@@ -1,21 +1,28 @@
 //! `embed`: waveforms of one length become what a frozen encoder makes of them, a matrix each.
 
-use affekt_config::Section;
 use affekt_graph::Place;
+use affekt_spec::{
+    Field, FieldSchema, JsonError, JsonMap, Limits, Schema, Section, Spec, SpecFields, View, Word,
+    take_required,
+};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::json;
 
 use crate::Kind;
-use crate::definition::{Definition, Grain, InputPort, OutputPort, plain};
+use crate::operation::{Grain, InputPort, Operation, OutputPort};
 
 /// The parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Spec)]
 pub struct Params {
     /// What is taken from the encoder.
+    #[spec(inline, required)]
     pub output: Output,
     /// What is done to each matrix then.
+    #[spec(default = Scale::None)]
     pub scale: Scale,
-    /// How many waveforms go through the encoder at a time. Changes nothing beyond float rounding.
+    /// Waveforms that go through the encoder at a time. Changes nothing beyond float rounding.
+    #[spec(default = 8, range = 1..=4096)]
     pub batch_size: usize,
 }
 
@@ -32,8 +39,7 @@ pub enum Output {
 }
 
 /// What is done to a matrix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Scale {
     /// Nothing.
     None,
@@ -41,32 +47,82 @@ pub enum Scale {
     MinMax,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "embed",
-    version: 1,
-    about: "waveforms of one length become what a frozen encoder makes of them",
-    inputs: &[InputPort::one("waveforms", &[Kind::Waveforms]), InputPort::one("encoder", &[Kind::Encoder])],
-    outputs: &[OutputPort::new("features", Kind::Features)],
-    params: read,
-    grain: Grain::Shard,
-    place: Place::Worker,
-    seeded: false,
-    source: false,
-};
+/// The operation.
+pub struct Embed;
 
-fn read(section: &mut Section<'_>) -> Value {
-    let outputs =
-        [("ctc-logits", Output::CtcLogits), ("last-layer", Output::LastLayer), ("layer", Output::Layer(0))];
-    let output = match section.required_one_of("output", &outputs) {
-        Some(Output::Layer(_)) => {
-            Output::Layer(section.required_integer("layer", 0_usize..=1000).unwrap_or_default())
-        }
-        chosen => chosen.unwrap_or(Output::LastLayer),
-    };
-    plain(&Params {
-        output,
-        scale: section.one_of("scale", Scale::None, &[("none", Scale::None), ("min-max", Scale::MinMax)]),
-        batch_size: section.integer("batch_size", 8, 1..=4096),
-    })
+impl Operation for Embed {
+    type Params = Params;
+
+    const NAME: &'static str = "embed";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "waveforms of one length become what a frozen encoder makes of them";
+    const INPUTS: &'static [InputPort] =
+        &[InputPort::one("waveforms", &[Kind::Waveforms]), InputPort::one("encoder", &[Kind::Encoder])];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("features", Kind::Features)];
+    const GRAIN: Grain = Grain::Shard;
+    const PLACE: Place = Place::Worker;
+}
+
+impl Spec for Output {
+    fn schema(_: &Limits) -> Schema {
+        Schema::Section { about: "", fields: Self::fields() }
+    }
+
+    fn read(field: Field<'_>, _: &Limits) -> Option<Self> {
+        field.section("`output`", Self::read_fields)
+    }
+}
+
+/// In YAML the keys `output` and `layer` of `embed` itself.
+impl SpecFields for Output {
+    fn fields() -> Vec<FieldSchema> {
+        let word = |name, about| Word { name, aliases: &[], about };
+        let words = Schema::Words(vec![
+            word(
+                "ctc-logits",
+                "The logits of its head for connectionist temporal classification, `[frames, characters]`.",
+            ),
+            word("last-layer", "The output of its last layer, `[frames, width]`."),
+            word("layer", "That of the transformer's layer `layer`, from 1; 0 is what enters the first."),
+        ]);
+        let layers = Limits {
+            low: std::ops::Bound::Included(0.0),
+            high: std::ops::Bound::Included(1000.0),
+            ..Limits::NONE
+        };
+        let field = |name, about, schema, default| FieldSchema {
+            name,
+            aliases: &[],
+            about,
+            schema,
+            default,
+            unit: None,
+            is_free: false,
+        };
+        vec![
+            field("output", "What is taken from the encoder.", words, None),
+            field("layer", "Which layer, with `output: layer`.", Schema::Integer(layers), Some(json!(null))),
+        ]
+    }
+
+    fn read_fields(section: &mut Section<'_>) -> Option<Self> {
+        let outputs =
+            [("ctc-logits", Self::CtcLogits), ("last-layer", Self::LastLayer), ("layer", Self::Layer(0))];
+        Some(match section.required_one_of("output", &outputs)? {
+            Self::Layer(_) => Self::Layer(section.required_integer("layer", 0_usize..=1000)?),
+            chosen => chosen,
+        })
+    }
+
+    fn view_fields(&self, _: View, map: &mut JsonMap) {
+        map.insert("output".to_owned(), json!(self));
+    }
+
+    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("output", self)
+    }
+
+    fn take(map: &mut JsonMap) -> Result<Self, JsonError> {
+        take_required(map, "output")
+    }
 }

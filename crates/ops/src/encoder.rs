@@ -3,28 +3,21 @@
 //!
 //! A source: its fingerprint is made of the bytes of the checkpoint's files, never of where they lie.
 
-use affekt_config::{Diagnostic, Section, Value as Yaml, to_json};
-#[cfg(feature = "host")]
-use affekt_encoders::{Account, ArtefactCard, EncoderCard, Hub, Located, Said, Weights};
-use affekt_graph::Place;
-use affekt_spec::Words;
+use affekt_config::{Diagnostic, Value as Yaml, to_json};
 use affekt_spec::encoder::{Architecture, EncoderConfig, Family, Vgg16Config, Wav2VecConfig};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-#[cfg(feature = "host")]
-use {
-    affekt_config::Folder,
-    affekt_domain::Digest,
-    affekt_graph::{Failure, Job},
-    std::collections::BTreeMap,
-    std::path::{Path, PathBuf},
+use affekt_spec::{
+    Field, FieldSchema, JsonError, JsonMap, Limits, Schema, Section, Spec, SpecFields, View, Word, Words,
+    take_or, take_required,
 };
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::Kind;
-use crate::definition::{Definition, Grain, OutputPort, plain};
+use crate::operation::{InputPort, Operation, OutputPort};
 
 /// The parameters.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Params {
     /// What it is made from.
     pub from: From,
@@ -41,53 +34,157 @@ pub enum From {
         /// The name of its card, its repository on the Hub, or its path.
         name: String,
         /// Fields of transformers' `config.json`, or of a VGG16's configuration, that its files cannot tell.
-        config: Map<String, Value>,
+        config: ConfigFields,
     },
     /// Nothing: weights are drawn before the first training step.
     Random {
         /// All of its configuration, of which `model_type` says the family.
-        config: Map<String, Value>,
+        config: ConfigFields,
         /// What the weights are drawn from.
         seed: u64,
     },
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "encoder",
-    version: 1,
-    about: "a checkpoint of wav2vec 2.0, wav2vec or VGG16, in whatever format, becomes an encoder",
-    inputs: &[],
-    outputs: &[OutputPort::new("encoder", Kind::Encoder), OutputPort::new("account", Kind::Account)],
-    params: read,
-    grain: Grain::Whole,
-    place: Place::Runner,
-    seeded: false,
-    source: true,
-};
+/// Fields of an encoder's configuration by the names of the program that published it, each checked against the family's.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ConfigFields(pub Map<String, Value>);
+
+/// The operation.
+pub struct EncoderOp;
+
+impl Operation for EncoderOp {
+    type Params = Params;
+
+    const NAME: &'static str = "encoder";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str =
+        "a checkpoint of wav2vec 2.0, wav2vec or VGG16, in whatever format, becomes an encoder";
+    const INPUTS: &'static [InputPort] = &[];
+    const OUTPUTS: &'static [OutputPort] =
+        &[OutputPort::new("encoder", Kind::Encoder), OutputPort::new("account", Kind::KeyMappingReport)];
+    const SOURCE: bool = true;
+}
+
+impl Spec for Params {
+    fn schema(_: &Limits) -> Schema {
+        Schema::Section { about: "", fields: Self::fields() }
+    }
+
+    fn read(field: Field<'_>, _: &Limits) -> Option<Self> {
+        affekt_spec::read_section(field)
+    }
+
+    fn view(&self, view: View) -> Value {
+        affekt_spec::view_section(self, view)
+    }
+}
+
+impl SpecFields for Params {
+    fn fields() -> Vec<FieldSchema> {
+        let field = |name, about, schema, default| FieldSchema {
+            name,
+            aliases: &[],
+            about,
+            schema,
+            default,
+            unit: None,
+            is_free: false,
+        };
+        let word = |name, about| Word { name, aliases: &[], about };
+        let architectures = architectures().into_iter().map(|(name, _)| word(name, "")).collect();
+        let seed = Limits { low: std::ops::Bound::Included(0.0), ..Limits::NONE };
+        let config = Schema::Map {
+            keys: "fields of transformers' `config.json`, of fairseq's `Wav2VecConfig`, or of a VGG16",
+            values: Box::new(Schema::Any { about: "A value of the field's type." }),
+        };
+        let normalise = Schema::OneOf(vec![
+            Schema::Boolean,
+            Schema::Words(vec![word("checkpoint", "As the checkpoint says.")]),
+        ]);
+        vec![
+            field(
+                "from",
+                "The name of a card, a repository on the Hub (`owner/name`), a path, or `random`.",
+                Schema::Text,
+                None,
+            ),
+            field(
+                "normalise",
+                "Whether waveforms are brought to zero mean and unit variance before they enter.",
+                normalise,
+                Some(json!("checkpoint")),
+            ),
+            field(
+                "architecture",
+                "What is drawn, with `from: random`.",
+                Schema::Words(architectures),
+                Some(json!("base")),
+            ),
+            field(
+                "config",
+                "Fields that are otherwise, or that the checkpoint's files cannot tell.",
+                config,
+                Some(json!({})),
+            ),
+            field(
+                "seed",
+                "What weights are drawn from, with `from: random`.",
+                Schema::Integer(seed),
+                Some(json!(0)),
+            ),
+        ]
+    }
+
+    fn read_fields(section: &mut Section<'_>) -> Option<Self> {
+        let name = section.required_text("from").unwrap_or_default();
+        let normalise = read_normalise(section);
+        let from = if name == RANDOM {
+            let default = default_architecture(section);
+            let architecture = section.one_of("architecture", default, &architectures());
+            let config = changed(section, &architecture.config());
+            if normalise == Some(true) && config.vgg16().is_some() {
+                let message = "`normalise` is about waveforms, and a VGG16 reads images";
+                let hint = "how its pixels are normalised stands under `config`: `normalisation: torchvision` or `keras`";
+                section.diagnostics().push(Diagnostic::error(section.span(), message).hint(hint));
+            }
+            let seed = section.integer("seed", 0_u32, 0..).into();
+            From::Random { config: ConfigFields(config.fields()), seed }
+        } else {
+            let known = family_of_checkpoint(section);
+            From::Checkpoint { name, config: ConfigFields(read_config(section, &known)) }
+        };
+        Some(Self { from, normalise })
+    }
+
+    fn view_fields(&self, _: View, map: &mut JsonMap) {
+        map.insert("from".to_owned(), json!(self.from));
+        map.insert("normalise".to_owned(), json!(self.normalise));
+    }
+
+    fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("from", &self.from)?;
+        map.serialize_entry("normalise", &self.normalise)
+    }
+
+    fn take(map: &mut JsonMap) -> Result<Self, JsonError> {
+        Ok(Self { from: take_required(map, "from")?, normalise: take_or(map, "normalise", || None)? })
+    }
+}
+
+impl Serialize for Params {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        affekt_spec::serialize_section(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Params {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        affekt_spec::deserialize_section(deserializer)
+    }
+}
 
 /// What `from` says where there is no checkpoint.
 const RANDOM: &str = "random";
-
-fn read(section: &mut Section<'_>) -> Value {
-    let name = section.required_text("from").unwrap_or_default();
-    let normalise = read_normalise(section);
-    let from = if name == RANDOM {
-        let default = default_architecture(section);
-        let architecture = section.one_of("architecture", default, &architectures());
-        let config = changed(section, &architecture.config());
-        if normalise == Some(true) && config.vgg16().is_some() {
-            let message = "`normalise` is about waveforms, and a VGG16 reads pictures";
-            let hint = "how its pixels are normalised stands under `config`: `normalisation: torchvision` or `keras`";
-            section.diagnostics().push(Diagnostic::error(section.span(), message).hint(hint));
-        }
-        From::Random { config: config.fields(), seed: section.integer("seed", 0_u32, 0..).into() }
-    } else {
-        let known = family_of_checkpoint(section);
-        From::Checkpoint { name, config: read_fields(section, &known) }
-    };
-    plain(&Params { from, normalise })
-}
 
 /// What may be drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -150,7 +247,7 @@ fn read_normalise(section: &mut Section<'_>) -> Option<bool> {
 
 /// The architecture with the fields under `config` set.
 fn changed(section: &mut Section<'_>, architecture: &Family) -> Family {
-    let fields = read_fields(section, architecture);
+    let fields = read_config(section, architecture);
     architecture.with(&fields).unwrap_or_else(|error| {
         let span = section.node("config").map_or_else(|| section.span(), |node| &node.span);
         section.diagnostics().error(span, error.to_string());
@@ -159,7 +256,7 @@ fn changed(section: &mut Section<'_>, architecture: &Family) -> Family {
 }
 
 /// The fields that stand under `config`: of transformers' `config.json`, of fairseq's `Wav2VecConfig`, or of a VGG16.
-fn read_fields(section: &mut Section<'_>, known: &Family) -> Map<String, Value> {
+fn read_config(section: &mut Section<'_>, known: &Family) -> Map<String, Value> {
     let Some(field) = section.optional("config") else { return Map::new() };
     let Yaml::Map(entries) = &field.node.value else {
         field.expected(match known {
@@ -184,85 +281,4 @@ fn read_fields(section: &mut Section<'_>, known: &Family) -> Map<String, Value> 
         }
     }
     fields
-}
-
-/// Where checkpoints are looked for.
-#[cfg(feature = "host")]
-#[derive(Debug, Clone)]
-pub struct EncoderPlaces {
-    /// Folders with cards, in `encoders/`; the first that has one counts.
-    pub datasets: Vec<Folder>,
-    /// The Hub's files on this machine.
-    pub hub: Hub,
-    /// What relative paths begin at, if not where the program was started.
-    pub folder: Option<PathBuf>,
-}
-
-#[cfg(feature = "host")]
-impl Default for EncoderPlaces {
-    /// Without cards.
-    fn default() -> Self {
-        Self { datasets: Vec::new(), hub: Hub::of_environment(), folder: None }
-    }
-}
-
-#[cfg(feature = "host")]
-impl EncoderPlaces {
-    /// The checkpoint called `name`.
-    pub(crate) fn locate(&self, name: &str) -> Result<Located, Failure> {
-        let is_known = EncoderCard::names(&self.datasets).contains(&name.to_lowercase());
-        let beside = self.folder.as_ref().map(|folder| folder.join(name));
-        let beside = beside.filter(|path| !is_known && path.exists());
-        let wanted = beside.as_deref().and_then(Path::to_str).unwrap_or(name);
-        affekt_encoders::locate(wanted, &self.datasets, &self.hub).map_err(|error| Failure::because(&error))
-    }
-}
-
-/// The digest of what the files of a checkpoint hold.
-#[cfg(feature = "host")]
-pub(crate) fn digest(path: &Path) -> Result<Digest, Failure> {
-    let digest = affekt_encoders::fingerprint(path).map_err(|error| Failure::because(&error))?;
-    Ok(Digest::from_bytes(digest))
-}
-
-/// Writes the artefact of a checkpoint, and what became of every tensor in it.
-#[cfg(feature = "host")]
-pub(crate) fn run_checkpoint(
-    job: &Job,
-    located: &Located,
-    config: &Map<String, Value>,
-    normalise: Option<bool>,
-) -> Result<(), Failure> {
-    let said = Said { config: config.clone(), normalise };
-    let encoder = affekt_encoders::read(&located.path, &said).map_err(|error| Failure::because(&error))?;
-    let card = ArtefactCard::of(&encoder, located.card.as_ref());
-    write(job, &card, &encoder.tensors, &encoder.account)
-}
-
-/// Writes the artefact of an encoder whose weights are yet to be drawn. Without a word about it, waveforms are normalised for a
-/// wav2vec 2.0, as transformers does by default, and not for a wav2vec, as fairseq. A VGG16 reads none.
-#[cfg(feature = "host")]
-pub(crate) fn run_random(
-    job: &Job,
-    config: &Map<String, Value>,
-    seed: u64,
-    normalise: Option<bool>,
-) -> Result<(), Failure> {
-    let config = Family::of(config).map_err(|error| Failure::because(&error))?;
-    let normalise = normalise.unwrap_or(config.wav2vec2().is_some());
-    let card = ArtefactCard::untrained(config, normalise, seed);
-    let account = Account { notes: vec![card.origin.clone()], ..Account::default() };
-    write(job, &card, &BTreeMap::new(), &account)
-}
-
-#[cfg(feature = "host")]
-fn write(
-    job: &Job,
-    card: &ArtefactCard,
-    tensors: &BTreeMap<String, Weights>,
-    account: &Account,
-) -> Result<(), Failure> {
-    let written = affekt_encoders::write(job.output("encoder")?, card, tensors);
-    written.map_err(|error| Failure::because(&error))?;
-    crate::write_json(job.output("account")?, account)
 }

@@ -3,99 +3,43 @@
 use std::collections::BTreeMap;
 
 use affekt_domain::LabelScheme;
-#[cfg(feature = "host")]
-use affekt_domain::Task;
-use affekt_graph::Place;
+use affekt_spec::{Field, Limits, Schema, Spec};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Kind;
-use crate::definition::{Definition, Grain, InputPort, OutputPort, no_params, plain};
+use crate::operation::{Author, InputPort, Operation, OutputPort};
 
 /// The parameters, given by the experiment's `labels`.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Spec)]
 pub struct Params {
-    /// Corpus → its scheme, rules and all.
-    pub schemes: BTreeMap<String, LabelScheme>,
+    /// The scheme of each corpus, rules and all.
+    pub schemes: Schemes,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "examples",
-    version: 4,
-    about: "the manifests of all corpora, labelled by their schemes",
-    inputs: &[InputPort::many("manifests", &[Kind::Manifest])],
-    outputs: &[OutputPort::new("examples", Kind::Examples)],
-    params: no_params,
-    grain: Grain::Whole,
-    place: Place::Runner,
-    seeded: false,
-    source: false,
-};
+/// Corpus → its label scheme.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Schemes(pub BTreeMap<String, LabelScheme>);
 
-/// The parameters of the node for these schemes.
-#[must_use]
-pub fn params(schemes: BTreeMap<String, LabelScheme>) -> Value {
-    plain(&Params { schemes })
+/// The operation.
+pub struct Examples;
+
+impl Operation for Examples {
+    type Params = Params;
+
+    const NAME: &'static str = "examples";
+    const VERSION: u32 = 4;
+    const ABOUT: &'static str = "the manifests of all corpora, labelled by their schemes";
+    const INPUTS: &'static [InputPort] = &[InputPort::many("manifests", &[Kind::Manifest])];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("examples", Kind::Examples)];
+    const AUTHOR: Author = Author::Experiment;
 }
 
-#[cfg(feature = "host")]
-pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), affekt_graph::Failure> {
-    use affekt_graph::Failure;
-    use affekt_table::examples::Examples;
+impl Spec for Schemes {
+    fn schema(_: &Limits) -> Schema {
+        Schema::Any { about: "The label scheme of each corpus." }
+    }
 
-    let Params { schemes } = crate::params(job)?;
-    let mut examples = Vec::new();
-    let mut tasks: Vec<Task> = Vec::new();
-    for manifest in job.open("manifests")? {
-        let utterances = crate::table::read(&manifest, affekt_table::manifest::read)?;
-        let Some(corpus) = utterances.first().map(|utterance| utterance.corpus.clone()) else { continue };
-        let scheme = schemes.get(&corpus).ok_or_else(|| Failure::Failed {
-            message: format!("there is no label scheme for corpus {corpus}"),
-        })?;
-        let labelled = affekt_corpus::label(scheme, utterances);
-        tasks.push(labelled.task);
-        examples.extend(labelled.examples);
+    fn read(_: Field<'_>, _: &Limits) -> Option<Self> {
+        None
     }
-    if examples.iter().all(|example| example.target.is_none()) {
-        let message = "no utterance has a class or values under these label schemes";
-        return Err(Failure::Failed { message: message.into() });
-    }
-    let is_native = |scheme: &LabelScheme| scheme.class_rules().is_some_and(|rules| rules.classes.is_none());
-    let mut task = one_task(tasks)?;
-    if let Task::Classes(classes) = &mut task
-        && schemes.values().any(is_native)
-    {
-        classes.sort();
-    }
-    let mut names: Vec<&str> = schemes.values().map(|scheme| scheme.name.as_str()).collect();
-    names.dedup();
-    let mut notes: Vec<&str> = schemes.values().filter_map(|scheme| scheme.note.as_deref()).collect();
-    notes.dedup();
-    let note = (!notes.is_empty()).then(|| notes.join(" "));
-    let table = Examples { scheme: names.join(", "), task, note, examples };
-    affekt_table::examples::write(job.output("examples")?, &table).map_err(crate::table::unwritten)
-}
-
-/// One task for all corpora. Schemes with fixed classes or targets all name the same ones; native ones add theirs.
-#[cfg(feature = "host")]
-fn one_task(tasks: Vec<Task>) -> Result<Task, affekt_graph::Failure> {
-    let mut tasks = tasks.into_iter();
-    let mut all = tasks.next().unwrap_or(Task::Classes(Vec::new()));
-    for task in tasks {
-        match (&mut all, task) {
-            (Task::Classes(all), Task::Classes(more)) => {
-                let new: Vec<String> = more.into_iter().filter(|class| !all.contains(class)).collect();
-                all.extend(new);
-            }
-            (Task::Outputs(all), Task::Outputs(same)) if *all == same => {}
-            (all, other) => {
-                let (names, others) = (all.names().join(", "), other.names().join(", "));
-                let message =
-                    format!("corpora are labelled with {names} and with {others}: use one label scheme");
-                return Err(affekt_graph::Failure::Failed { message });
-            }
-        }
-    }
-    Ok(all)
 }

@@ -26,16 +26,16 @@ pub enum Kind {
     Waveforms,
     /// Fixed-shape features.
     Features,
-    /// Pictures of features.
-    Pictures,
+    /// SpectrogramImages of features.
+    SpectrogramImages,
     /// Means and deviations of features.
     Standardiser,
     /// A pretrained encoder of speech.
     Encoder,
     /// What became of every tensor of a checkpoint.
-    Account,
+    KeyMappingReport,
     /// A network that gives states of frames, and what it was fitted with.
-    StateModel,
+    FrameTeacher,
     /// States of the frames of training rows.
     States,
     /// The centres of clusters of states.
@@ -74,11 +74,11 @@ impl fmt::Display for Kind {
             Self::Rows(role) => write!(f, "rows of role {}", role.name()),
             Self::Waveforms => f.write_str("waveforms"),
             Self::Features => f.write_str("features"),
-            Self::Pictures => f.write_str("pictures"),
+            Self::SpectrogramImages => f.write_str("spectrogram images"),
             Self::Standardiser => f.write_str("a standardiser"),
             Self::Encoder => f.write_str("an encoder"),
-            Self::Account => f.write_str("an account of a checkpoint"),
-            Self::StateModel => f.write_str("a model of states"),
+            Self::KeyMappingReport => f.write_str("a key mapping report"),
+            Self::FrameTeacher => f.write_str("a frame-level teacher"),
             Self::States => f.write_str("states of training rows"),
             Self::Clusters => f.write_str("clusters"),
             Self::PseudoLabels => f.write_str("pseudo-labels of training rows"),

@@ -1,75 +1,67 @@
 //! `kmeans`: the frames of the training rows are put into clusters, for one or several numbers of them.
 
-use affekt_config::Section;
 use affekt_graph::Place;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use affekt_spec::{Field, Limits, Spec};
 
-use crate::definition::{Definition, Grain, InputPort, OutputPort, plain};
+use crate::operation::{InputPort, Operation, OutputPort, Purpose};
 use crate::{Kind, kind};
 
 /// The parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Spec)]
 pub struct Params {
-    /// How many clusters each clustering has.
+    /// Number of clusters of each clustering, no number twice.
+    #[spec(range = 2..=65_536, read = read_clusters)]
     pub clusters: Vec<u32>,
     /// How often centres are moved.
+    #[spec(default = 20, range = 1..=10_000)]
     pub iterations: u32,
     /// Where centres begin.
+    #[spec(default = Seeding::Random)]
     pub seeding: Seeding,
     /// What that is drawn from.
+    #[spec(default = 0, range = 0..=u32::MAX, free)]
     pub seed: u64,
 }
 
 /// Where centres begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Seeding {
     /// At frames drawn at random.
     Random,
     /// At frames far from one another (Arthur and Vassilvitskii, 2007).
-    #[serde(rename = "k-means++")]
+    #[spec(name = "k-means++")]
     PlusPlus,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "kmeans",
-    version: 1,
-    about: "the frames of the training rows are put into clusters",
-    inputs: &[InputPort::one("states", &[Kind::States]), InputPort::one("train", &[kind::TRAIN])],
-    outputs: &[OutputPort::new("labels", Kind::PseudoLabels), OutputPort::new("clusters", Kind::Clusters)],
-    params: read,
-    grain: Grain::Whole,
-    place: Place::Worker,
-    seeded: false,
-    source: false,
-};
+/// The operation.
+pub struct Kmeans;
 
-/// As many as 16 bits number.
-const MOST: u32 = 65_536;
+impl Operation for Kmeans {
+    type Params = Params;
 
-fn read(section: &mut Section<'_>) -> Value {
+    const NAME: &'static str = "kmeans";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "the frames of the training rows are put into clusters";
+    const INPUTS: &'static [InputPort] =
+        &[InputPort::one("states", &[Kind::States]), InputPort::one("train", &[kind::TRAIN])];
+    const OUTPUTS: &'static [OutputPort] =
+        &[OutputPort::new("labels", Kind::PseudoLabels), OutputPort::new("clusters", Kind::Clusters)];
+    const PLACE: Place = Place::Worker;
+    const PURPOSE: Purpose = Purpose::Pretrain;
+}
+
+fn read_clusters(field: Field<'_>, limits: &Limits) -> Option<Vec<u32>> {
     let mut clusters: Vec<u32> = Vec::new();
-    if let Some(field) = section.required("clusters") {
-        for field in field.list() {
-            match field.integer(2..=MOST) {
-                Some(count) if clusters.contains(&count) => {
-                    let message = format!("{count} clusters are asked for twice");
-                    section.diagnostics().error(&field.node.span, message);
-                }
-                count => clusters.extend(count),
+    for item in field.list() {
+        match u32::read(item, limits) {
+            Some(count) if clusters.contains(&count) => {
+                field.diagnostics().error(&item.node.span, format!("{count} clusters are asked for twice"));
             }
-        }
-        if clusters.is_empty() {
-            section.diagnostics().error(section.span(), "`clusters` lists no number of clusters");
+            count => clusters.extend(count),
         }
     }
-    let seedings = [("random", Seeding::Random), ("k-means++", Seeding::PlusPlus)];
-    plain(&Params {
-        clusters,
-        iterations: section.integer("iterations", 20, 1..=10_000),
-        seeding: section.one_of("seeding", Seeding::Random, &seedings),
-        seed: section.integer("seed", 0_u32, 0..).into(),
-    })
+    if clusters.is_empty() {
+        field.diagnostics().error(&field.node.span, "`clusters` lists no number of clusters");
+    }
+    Some(clusters)
 }

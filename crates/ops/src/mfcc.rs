@@ -1,57 +1,45 @@
 //! `mfcc`: waveforms become mel-frequency cepstral coefficients in librosa's definition.
 
-use affekt_config::Section;
-use affekt_graph::Place;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use affekt_spec::{Section, Spec};
 
 use crate::Kind;
-use crate::definition::{Definition, Grain, InputPort, OutputPort, plain};
+use crate::operation::{Grain, InputPort, Operation, OutputPort};
 
 /// The parameters, by librosa's names. The sampling rate is that of the waveforms.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Spec)]
+#[spec(check = default_coefficients)]
 pub struct Params {
-    /// Length of the window and of the Fourier transform, in samples.
+    /// Length of the window and of the Fourier transform.
+    #[spec(default = 2048, range = 16..=65_536, unit = "samples")]
     pub n_fft: usize,
-    /// Step from frame to frame, in samples.
+    /// Step from frame to frame.
+    #[spec(default = 512, range = 1..=65_536, unit = "samples")]
     pub hop_length: usize,
-    /// Mel bands.
+    /// Number of mel bands.
+    #[spec(default = 128, range = 1..=1024)]
     pub n_mels: usize,
-    /// Coefficients kept.
+    /// Number of coefficients kept; all of `n_mels`, if not said.
+    #[spec(default = 128, range = 1..=1024)]
     pub n_mfcc: usize,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "mfcc",
-    version: 1,
-    about: "waveforms become mel-frequency cepstral coefficients in librosa's definition",
-    inputs: &[InputPort::one("waveforms", &[Kind::Waveforms])],
-    outputs: &[OutputPort::new("features", Kind::Features)],
-    params: read,
-    grain: Grain::Shard,
-    place: Place::Runner,
-    seeded: false,
-    source: false,
-};
+/// The operation.
+pub struct Mfcc;
 
-fn read(section: &mut Section<'_>) -> Value {
-    let n_fft = section.integer("n_fft", 2048, 16..=65_536);
-    let hop_length = section.integer("hop_length", 512, 1..=65_536);
-    let n_mels = section.integer("n_mels", 128, 1..=1024);
-    let n_mfcc = section.integer("n_mfcc", n_mels, 1..=n_mels);
-    plain(&Params { n_fft, hop_length, n_mels, n_mfcc })
+impl Operation for Mfcc {
+    type Params = Params;
+
+    const NAME: &'static str = "mfcc";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str =
+        "waveforms become mel-frequency cepstral coefficients in librosa's definition";
+    const INPUTS: &'static [InputPort] = &[InputPort::one("waveforms", &[Kind::Waveforms])];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("features", Kind::Features)];
+    const GRAIN: Grain = Grain::Shard;
 }
 
-#[cfg(feature = "host")]
-pub(crate) fn run(
-    job: &affekt_graph::Job,
-    context: &mut dyn affekt_graph::Context,
-) -> Result<(), affekt_graph::Failure> {
-    use affekt_features::{Mfcc, MfccConfig};
-
-    let Params { n_fft, hop_length, n_mels, n_mfcc } = crate::params(job)?;
-    crate::waveforms::write_features(job, context, |rate_hz| {
-        Mfcc::new(&MfccConfig { rate_hz, n_fft, hop_length, n_mels, n_mfcc })
-    })
+/// There are at most as many coefficients as bands, and as many where nothing is said.
+fn default_coefficients(read: &mut Params, section: &mut Section<'_>) {
+    let written = section.field("n_mfcc").and_then(|field| field.integer(1..=read.n_mels));
+    read.n_mfcc = written.unwrap_or(read.n_mels);
 }

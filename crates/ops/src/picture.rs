@@ -1,51 +1,51 @@
-//! `picture`: spectrograms are drawn as pictures, over one range of decibels and one colour map.
+//! `spectrogram-image`: spectrograms are drawn as images, over one range of decibels and one colour map.
 
-use affekt_config::Section;
 use affekt_features::Colours;
-use affekt_graph::Place;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use affekt_spec::{Field, Limits, Spec};
 
 use crate::Kind;
-use crate::definition::{Definition, Grain, InputPort, OutputPort, plain};
+use crate::operation::{Grain, InputPort, Operation, OutputPort};
 
 /// The parameters.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Spec)]
 pub struct Params {
-    /// Height and width in pixels.
+    /// Height and width.
+    #[spec(default = 224, range = 8..=2048, unit = "pixels")]
     pub size: usize,
     /// The decibels that get the first colour and the last; what lies beyond gets the same.
+    #[spec(
+        default = [-80.0, 0.0],
+        range = -1000.0..=1000.0,
+        noun = "the decibels of the first and the last colour, such as [-80, 0]",
+        read = read_range,
+        unit = "dB"
+    )]
     pub range_db: [f64; 2],
     /// The colours between.
+    #[spec(default = Colours::Magma)]
     pub colours: Colours,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "picture",
-    version: 1,
-    about: "spectrograms are drawn as pictures, over one range of decibels and one colour map",
-    inputs: &[InputPort::one("features", &[Kind::Features])],
-    outputs: &[OutputPort::new("pictures", Kind::Pictures)],
-    params: read,
-    grain: Grain::Shard,
-    place: Place::Runner,
-    seeded: false,
-    source: false,
-};
+/// The operation.
+pub struct SpectrogramImage;
 
-fn read(section: &mut Section<'_>) -> Value {
-    let size = section.integer("size", 224, 8..=2048);
-    let range_db = read_range(section).unwrap_or([-80.0, 0.0]);
-    let colours = section.one_of("colours", Colours::Magma, &[("magma", Colours::Magma)]);
-    plain(&Params { size, range_db, colours })
+impl Operation for SpectrogramImage {
+    type Params = Params;
+
+    const NAME: &'static str = "picture";
+    const ALIASES: &'static [&'static str] = &["spectrogram-image"];
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str =
+        "spectrograms are drawn as images, over one range of decibels and one colour map";
+    const INPUTS: &'static [InputPort] = &[InputPort::one("features", &[Kind::Features])];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("pictures", Kind::SpectrogramImages)];
+    const GRAIN: Grain = Grain::Shard;
 }
 
-fn read_range(section: &mut Section<'_>) -> Option<[f64; 2]> {
-    let field = section.field("range_db")?;
+fn read_range(field: Field<'_>, limits: &Limits) -> Option<[f64; 2]> {
     let range = field.list();
     let [lowest, highest] = range.as_slice() else {
-        field.expected("the decibels of the first and the last colour, such as [-80, 0]");
+        field.expected(limits.noun.unwrap_or_default());
         return None;
     };
     let lowest = lowest.float(-1000.0..=999.0)?;
@@ -54,42 +54,3 @@ fn read_range(section: &mut Section<'_>) -> Option<[f64; 2]> {
 
 /// In decibels.
 const LEAST_RANGE: f64 = 1.0;
-
-#[cfg(feature = "host")]
-pub(crate) fn run(
-    job: &affekt_graph::Job,
-    context: &mut dyn affekt_graph::Context,
-) -> Result<(), affekt_graph::Failure> {
-    use affekt_features::{Picture, PictureConfig};
-    use affekt_graph::Failure;
-    use affekt_table::features::Features;
-    use affekt_table::pictures::PictureWriter;
-
-    use crate::table::{failure, open, unwritten};
-
-    let Params { size, range_db, colours } = crate::params(job)?;
-    let object = job.open_one("features")?;
-    let failed = |error| failure(&object, error);
-    let features = Features::open(open(&object)?).map_err(failed)?;
-    let &[bands, frames] = features.shape() else {
-        let message = format!(
-            "features of shape {:?} cannot be drawn: expected bands and frames, as `logmel` gives them",
-            features.shape()
-        );
-        return Err(Failure::Failed { message });
-    };
-    let config = PictureConfig { size, range_db: range_db.map(|db| db as f32), colours };
-    let picture = Picture::new(&config, [bands, frames]).map_err(|error| Failure::because(&error))?;
-    let mut writer = PictureWriter::create(job.output("pictures")?, picture.shape()).map_err(unwritten)?;
-    for row in 0..features.len() {
-        if context.cancelled() {
-            return Err(Failure::Cancelled);
-        }
-        context.progress(row as u64, features.len() as u64, "recordings");
-        let utterance = features.utterance(row).map_err(failed)?;
-        let copy = features.copy(row).map_err(failed)?;
-        let pixels = picture.draw(features.frames(row).map_err(failed)?);
-        writer.push(utterance, copy, &pixels).map_err(unwritten)?;
-    }
-    writer.finish().map_err(unwritten)
-}

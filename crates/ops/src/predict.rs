@@ -1,38 +1,34 @@
 //! `predict`: what a trained network says about dev and test rows.
 
-use affekt_config::Section;
 use affekt_graph::Place;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use affekt_spec::Spec;
 
-use crate::definition::{Definition, Grain, InputPort, OutputPort, plain};
+use crate::operation::{InputPort, Operation, OutputPort, Purpose};
 use crate::{Kind, kind};
 
 /// The parameters.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Spec)]
 pub struct Params {
-    /// How many utterances go through the network at a time. Changes no prediction beyond float rounding.
+    /// Utterances that go through the network at a time. Changes no prediction beyond float rounding.
+    #[spec(default = 64, range = 1..=65_536)]
     pub batch_size: usize,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "predict",
-    version: 4,
-    about: "what a trained network says about dev and test rows",
-    inputs: &[
-        InputPort::one("model", &[Kind::Model]),
-        InputPort::many("features", &[Kind::Features, Kind::Waveforms, Kind::Pictures]),
-        InputPort::many("rows", &[kind::DEV, kind::TEST]),
-    ],
-    outputs: &[OutputPort::new("predictions", Kind::Predictions)],
-    params: read,
-    grain: Grain::Whole,
-    place: Place::Worker,
-    seeded: false,
-    source: false,
-};
+/// The operation.
+pub struct Predict;
 
-fn read(section: &mut Section<'_>) -> Value {
-    plain(&Params { batch_size: section.integer("batch_size", 64, 1..=65_536) })
+impl Operation for Predict {
+    type Params = Params;
+
+    const NAME: &'static str = "predict";
+    const VERSION: u32 = 4;
+    const ABOUT: &'static str = "what a trained network says about dev and test rows";
+    const INPUTS: &'static [InputPort] = &[
+        InputPort::one("model", &[Kind::Model]),
+        InputPort::many("features", &[Kind::Features, Kind::Waveforms, Kind::SpectrogramImages]),
+        InputPort::many("rows", &[kind::DEV, kind::TEST]),
+    ];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("predictions", Kind::Predictions)];
+    const PLACE: Place = Place::Worker;
+    const PURPOSE: Purpose = Purpose::Predict;
 }

@@ -1,27 +1,27 @@
 //! `standardise`: what brings features to zero mean and unit deviation, fitted for one fold.
 
-use affekt_config::Section;
 use affekt_features::Standardiser;
-use affekt_graph::{Failure, Object, Place};
+use affekt_graph::{Failure, Object};
+use affekt_spec::protocol::Permission;
+use affekt_spec::{Spec, Words};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::definition::{Definition, Grain, InputPort, OutputPort, plain};
+use crate::operation::{InputPort, MistakeAt, Operation, OutputPort, PortMistake, Purpose};
 use crate::{Kind, kind};
 
 /// The version of the artefact's format.
 pub const VERSION: u32 = 1;
 
 /// The parameters.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Spec)]
 pub struct Params {
     /// What gets its own mean and deviation.
+    #[spec(default = By::Global)]
     pub by: By,
 }
 
 /// What gets its own mean and deviation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum By {
     /// All values of the training rows together, augmented copies too: what training sees.
     Global,
@@ -45,28 +45,39 @@ pub struct Fitted {
     pub standardiser: Standardiser,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "standardise",
-    version: 1,
-    about: "means and deviations of features, fitted to a fold's training rows",
-    inputs: &[
+/// The operation.
+pub struct Standardise;
+
+impl Operation for Standardise {
+    type Params = Params;
+
+    const NAME: &'static str = "standardise";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "means and deviations of features, fitted to a fold's training rows";
+    const INPUTS: &'static [InputPort] = &[
         InputPort::many("features", &[Kind::Features]),
         InputPort::one("train", &[kind::TRAIN]),
-        InputPort::any("enrol", &[kind::DEV, kind::TEST]),
-    ],
-    outputs: &[OutputPort::new("standardiser", Kind::Standardiser)],
-    params: read_params,
-    grain: Grain::Whole,
-    place: Place::Runner,
-    seeded: false,
-    source: false,
-};
+        InputPort::any("enrol", &[kind::DEV, kind::TEST]).test_rows_by(Permission::TestSpeakerStatistics),
+    ];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("standardiser", Kind::Standardiser)];
+    const PURPOSE: Purpose = Purpose::Fit;
 
-fn read_params(section: &mut Section<'_>) -> Value {
-    let choices =
-        [("global", By::Global), ("band", By::Band), ("speaker", By::Speaker), ("utterance", By::Utterance)];
-    plain(&Params { by: section.one_of("by", By::Global, &choices) })
+    /// Statistics by speaker need recordings of the speakers that are not trained on; others have no use for them.
+    fn check_ports(params: &Params, node: &str, ports: &[&str]) -> Option<PortMistake> {
+        match (params.by, ports.contains(&"enrol")) {
+            (By::Speaker, false) => Some(PortMistake {
+                at: MistakeAt::Parameter("by"),
+                message: format!("`{node}` knows nothing of speakers that are not trained on"),
+                hint: "add `enrol: [split.dev, split.test]` to its `in`: their own recordings, without labels",
+            }),
+            (By::Speaker, true) | (_, false) => None,
+            (other, true) => Some(PortMistake {
+                at: MistakeAt::Port("enrol"),
+                message: format!("`enrol` is for statistics by speaker, and these are by {}", other.word()),
+                hint: "leave `enrol` out, or say `by: speaker`",
+            }),
+        }
+    }
 }
 
 /// Reads the artefact.
@@ -81,70 +92,4 @@ pub fn read(object: &Object) -> Result<Fitted, Failure> {
         return Err(Failure::Failed { message });
     }
     Ok(fitted)
-}
-
-#[cfg(feature = "host")]
-pub(crate) fn run(job: &affekt_graph::Job) -> Result<(), Failure> {
-    use std::collections::BTreeSet;
-
-    use affekt_domain::Role;
-    use affekt_table::rows::{self, Row};
-
-    use crate::feature_set::FeatureSet;
-
-    let Params { by } = crate::params(job)?;
-    let train = crate::table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
-    let enrolled = job.open("enrol")?;
-    if !enrolled.is_empty() && by != By::Speaker {
-        let by = plain(&by);
-        let by = by.as_str().unwrap_or_default();
-        let message = format!(
-            "`enrol` holds speakers that training does not hear, and nothing is fitted to them `by: {by}`: \
-             leave `enrol` out, or standardise `by: speaker`"
-        );
-        return Err(Failure::Failed { message });
-    }
-    let mut others = Vec::new();
-    for object in &enrolled {
-        let rows = crate::table::read_predictable(object)?;
-        if rows.fold != train.fold {
-            let message = format!(
-                "the training rows are of fold {} and those enrolled of fold {}",
-                train.fold, rows.fold
-            );
-            return Err(Failure::Failed { message });
-        }
-        others.extend(rows.rows);
-    }
-    let known: BTreeSet<&str> = train.rows.iter().map(|row| row.speaker.as_str()).collect();
-    others.retain(|row| !known.contains(row.speaker.as_str()));
-
-    let features = FeatureSet::open(&job.open("features")?)?;
-    let shape = features.shape()?;
-    let with_copies = || -> Result<Vec<&[f32]>, Failure> {
-        let mut frames = Vec::new();
-        for row in &train.rows {
-            for &at in features.copies(&row.utterance)? {
-                frames.push(features.values(at)?);
-            }
-        }
-        Ok(frames)
-    };
-    let original = |row: &Row| features.original(&row.utterance).and_then(|at| features.values(at));
-    let fitted = match by {
-        By::Global => Standardiser::global(&with_copies()?, shape),
-        By::Band => Standardiser::band(&with_copies()?, shape),
-        By::Speaker => {
-            let rows = train.rows.iter().chain(&others);
-            let recordings: Vec<(&str, &[f32])> =
-                rows.map(|row| Ok((row.speaker.as_str(), original(row)?))).collect::<Result<_, Failure>>()?;
-            Standardiser::speaker(recordings, shape)
-        }
-        By::Utterance => Ok(Standardiser::Utterance),
-    };
-    let standardiser = fitted.map_err(|error| Failure::because(&error))?;
-    crate::write_json(
-        job.output("standardiser")?,
-        &Fitted { version: VERSION, fold: train.fold, standardiser },
-    )
 }

@@ -1,23 +1,21 @@
-//! `states`: what a model of states makes of every frame of the training rows.
+//! `states`: the states that a frame-level teacher has of every frame of the training rows.
 
-use affekt_config::Section;
 use affekt_graph::Place;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use affekt_spec::Spec;
 
-use crate::definition::{Definition, Grain, InputPort, OutputPort, plain};
+use crate::operation::{InputPort, Operation, OutputPort, Purpose};
 use crate::{Kind, kind};
 
 /// The parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub struct Params {
-    /// What numbers they are kept in.
+    /// What numbers states are kept in.
+    #[spec(default = Precision::Fp16)]
     pub precision: Precision,
 }
 
 /// What numbers states are kept in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Precision {
     /// Half the room, 11 bits of precision.
     Fp16,
@@ -25,25 +23,22 @@ pub enum Precision {
     Fp32,
 }
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "states",
-    version: 1,
-    about: "what a model of states makes of every frame of the training rows",
-    inputs: &[
+/// The operation.
+pub struct States;
+
+impl Operation for States {
+    type Params = Params;
+
+    const NAME: &'static str = "states";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str =
+        "the states that a frame-level teacher has of every frame of the training rows";
+    const INPUTS: &'static [InputPort] = &[
         InputPort::many("waveforms", &[Kind::Waveforms]),
         InputPort::one("train", &[kind::TRAIN]),
-        InputPort::one("model", &[Kind::StateModel]),
-    ],
-    outputs: &[OutputPort::new("states", Kind::States)],
-    params: read,
-    grain: Grain::Whole,
-    place: Place::Worker,
-    seeded: false,
-    source: false,
-};
-
-fn read(section: &mut Section<'_>) -> Value {
-    let precisions = [("fp16", Precision::Fp16), ("fp32", Precision::Fp32)];
-    plain(&Params { precision: section.one_of("precision", Precision::Fp16, &precisions) })
+        InputPort::one("model", &[Kind::FrameTeacher]),
+    ];
+    const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("states", Kind::States)];
+    const PLACE: Place = Place::Worker;
+    const PURPOSE: Purpose = Purpose::Pretrain;
 }

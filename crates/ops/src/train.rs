@@ -1,43 +1,67 @@
 //! `train`: a network is fitted to the training rows, its epoch chosen on the dev rows.
 
-use affekt_config::Section;
 use affekt_graph::Place;
-use serde_json::{Value, json};
+use affekt_spec::Spec;
+use affekt_spec::network::NetworkConfig;
+use affekt_spec::protocol::Permission;
+use affekt_spec::training::TrainConfig;
+use serde_json::Value;
 
-use crate::definition::{Definition, Grain, InputPort, OutputPort};
-use crate::{Kind, kind, network, training};
+use crate::operation::{Facts, InputPort, Operation, OutputPort, Purpose};
+use crate::{Kind, kind};
 
 /// What networks are trained on.
-pub(crate) const FEATURES: &[Kind] = &[Kind::Features, Kind::Waveforms, Kind::Pictures];
+pub(crate) const FEATURES: &[Kind] = &[Kind::Features, Kind::Waveforms, Kind::SpectrogramImages];
 
-/// The op.
-pub const DEFINITION: Definition = Definition {
-    name: "train",
-    version: 4,
-    about: "a network is fitted to the training rows, its epoch chosen on the dev rows",
-    inputs: &[
+/// The parameters.
+#[derive(Debug, Clone, PartialEq, Spec)]
+pub struct Params {
+    /// Which network.
+    pub network: NetworkConfig,
+    /// How it is trained.
+    pub training: TrainConfig,
+    /// Whether the rows that choose the epoch are test rows: only ever set by an experiment's permission.
+    #[spec(hidden)]
+    pub select_on_test: bool,
+}
+
+/// The operation.
+pub struct Train;
+
+impl Operation for Train {
+    type Params = Params;
+
+    const NAME: &'static str = "train";
+    const VERSION: u32 = 4;
+    const ABOUT: &'static str = "a network is fitted to the training rows, its epoch chosen on the dev rows";
+    const INPUTS: &'static [InputPort] = &[
         InputPort::many("features", FEATURES),
         InputPort::one("train", &[kind::TRAIN]),
-        InputPort::optional("dev", &[kind::DEV]),
+        InputPort::optional("dev", &[kind::DEV]).test_rows_by(Permission::SelectionOnTest),
         InputPort::optional("standardise", &[Kind::Standardiser]),
         InputPort::optional("encoder", &[Kind::Encoder]),
         // Settings that a search chose, in the place of its own.
         InputPort::optional("chosen", &[Kind::Chosen]),
-    ],
-    outputs: &[OutputPort::new("model", Kind::Model), OutputPort::new("history", Kind::History)],
-    params: read,
-    grain: Grain::Whole,
-    place: Place::Worker,
-    seeded: true,
-    source: false,
-};
+    ];
+    const OUTPUTS: &'static [OutputPort] =
+        &[OutputPort::new("model", Kind::Model), OutputPort::new("history", Kind::History)];
+    const PLACE: Place = Place::Worker;
+    const SEEDED: bool = true;
+    const PURPOSE: Purpose = Purpose::Train;
 
-/// The parameters, in the words of `TrainConfig`, which only exists where libtorch is. A test of the worker holds the
-/// two together.
-fn read(section: &mut Section<'_>) -> Value {
-    let network = section.required_section("network", |section| network::read(section));
-    let training = section.required_section("training", |section| Some(training::read(section)));
-    json!({ "network": network, "training": training })
+    fn facts(params: &Params) -> Facts<'_> {
+        Facts {
+            network: Some(&params.network),
+            training: Some(&params.training),
+            steps: Some(params.training.max_epochs.into()),
+            ..Facts::default()
+        }
+    }
+
+    fn relying_on(params: &Params, permission: Permission) -> Params {
+        let select_on_test = params.select_on_test || permission == Permission::SelectionOnTest;
+        Params { select_on_test, ..params.clone() }
+    }
 }
 
 /// The card of a trained network: what stands beside the weights in its file (see the worker's half).

@@ -2,20 +2,21 @@
 //! same before its last convolution and before the one before that.
 
 use affekt_config::{Diagnostic, Diagnostics};
-use affekt_ops::{bottleneck, train};
-use serde_json::Value;
+use affekt_spec::network::{FreezeBase, NetworkConfig, Unfreeze};
 
 use crate::wiring::Wired;
 
-/// Complains of trainings that unfreeze something else than the `bottleneck` that they read leaves out, or have another encoder.
+/// Complains of trainings that unfreeze something else than the frozen base that they read leaves out, or have another encoder.
 pub fn check(steps: &[Wired], diagnostics: &Diagnostics) -> bool {
     let mut is_sound = true;
-    for wired in steps.iter().filter(|wired| wired.step.definition.name == train::DEFINITION.name) {
+    for wired in steps {
+        let facts = wired.step.params.facts();
+        let Some(network) = facts.network.filter(|_| facts.training.is_some()) else { continue };
         for source in wired.port("features") {
             let base = steps.iter().find(|other| other.step.name == source.node);
-            let is_bottleneck = |base: &&Wired| base.step.definition.name == bottleneck::DEFINITION.name;
-            let Some(base) = base.filter(is_bottleneck) else { continue };
-            for (message, hint) in disagreements(wired, base) {
+            let Some(base) = base else { continue };
+            let Some(cut) = base.step.params.facts().bottleneck else { continue };
+            for (message, hint) in disagreements(wired, network, base, cut) {
                 diagnostics.push(Diagnostic::error(&wired.step.span, message).hint(hint));
                 is_sound = false;
             }
@@ -24,17 +25,28 @@ pub fn check(steps: &[Wired], diagnostics: &Diagnostics) -> bool {
     is_sound
 }
 
-fn disagreements(training: &Wired, base: &Wired) -> Vec<(String, &'static str)> {
+fn disagreements(
+    training: &Wired,
+    network: &NetworkConfig,
+    base: &Wired,
+    cut: Option<Unfreeze>,
+) -> Vec<(String, &'static str)> {
     let (name, other) = (&training.step.name, &base.step.name);
-    let network = &training.step.params["network"];
     let mut found = Vec::new();
-    if network["freeze"] != "base" {
-        let message = format!("`{name}` freezes nothing, and reads what the frozen base of `{other}` gives");
-        found.push((message, "let it read the pictures, or leave `freeze: base`"));
-    } else if network["unfreeze"] != base.step.params["unfreeze"] {
-        let [own, others] = [&network["unfreeze"], &base.step.params["unfreeze"]].map(words);
-        let message = format!("`{name}` unfreezes {own}, and `{other}`, which it reads, leaves out {others}");
-        found.push((message, "give both the same `unfreeze`"));
+    match network {
+        NetworkConfig::Vgg16(network) if network.freeze == FreezeBase::Base => {
+            if network.unfreeze != cut {
+                let [own, others] = [network.unfreeze, cut].map(words);
+                let message =
+                    format!("`{name}` unfreezes {own}, and `{other}`, which it reads, leaves out {others}");
+                found.push((message, "give both the same `unfreeze`"));
+            }
+        }
+        _ => {
+            let message =
+                format!("`{name}` freezes nothing, and reads what the frozen base of `{other}` gives");
+            found.push((message, "let it read the pictures, or leave `freeze: base`"));
+        }
     }
     if training.port("encoder") != base.port("encoder") {
         let message = format!("`{name}` and `{other}`, which it reads, have other encoders");
@@ -43,7 +55,10 @@ fn disagreements(training: &Wired, base: &Wired) -> Vec<(String, &'static str)> 
     found
 }
 
-fn words(unfreeze: &Value) -> String {
-    let one_of = |what: &str| unfreeze[what].as_u64().map(|count| format!("the last {count} {what}"));
-    one_of("layers").or_else(|| one_of("blocks")).unwrap_or_else(|| "nothing".to_owned())
+fn words(unfreeze: Option<Unfreeze>) -> String {
+    match unfreeze {
+        Some(Unfreeze::Layers(count)) => format!("the last {count} layers"),
+        Some(Unfreeze::Blocks(count)) => format!("the last {count} blocks"),
+        None => "nothing".to_owned(),
+    }
 }

@@ -9,7 +9,7 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use affekt_graph::{AxisValue, Graph, GraphError, Input, Node, NodeId, OutputRef, Resources, Source, Work};
-use affekt_ops::Definition;
+use affekt_ops::{Definition, Params};
 
 use crate::axes;
 use crate::folds::PerFold;
@@ -36,10 +36,12 @@ pub struct Grows {
 
 /// One node a what.
 pub enum Rule {
-    PerShard(&'static Definition),
+    PerShard(Arc<dyn Params>),
     PerFold {
         /// The folds, where the protocol alone says which there are.
         numbers: Option<Vec<u32>>,
+        /// The parameters, where those of a fold's node depend on the fold.
+        params: Option<Arc<dyn Params>>,
         /// Where each fold's node grows in turn: what is searched for there, by trials such as the draft's node.
         search: Option<Arc<Search>>,
     },
@@ -126,9 +128,9 @@ impl Drafts {
                     node.outputs = tuning::OUTPUTS.map(str::to_owned).to_vec();
                 }
                 node.work = Work::Grow(match rule {
-                    Rule::PerShard(definition) => Arc::new(PerShard { definition, template, reads }),
-                    Rule::PerFold { numbers, search } => {
-                        Arc::new(PerFold { numbers, template, search, reads })
+                    Rule::PerShard(params) => Arc::new(PerShard { params, template, reads }),
+                    Rule::PerFold { numbers, params, search } => {
+                        Arc::new(PerFold { numbers, template, params, search, reads })
                     }
                 });
             }
@@ -162,7 +164,7 @@ fn signature(draft: &Draft) -> String {
     let node = &draft.node;
     let grows = draft.grows.as_ref().map(|Grows { rule, looks_at }| match rule {
         Rule::PerShard(_) => format!("once a shard of {looks_at:?}"),
-        Rule::PerFold { numbers, search } => {
+        Rule::PerFold { numbers, search, .. } => {
             format!("once a fold of {numbers:?} {looks_at:?} {search:?}")
         }
     });

@@ -8,8 +8,17 @@ use affekt_config::{Diagnostic, Diagnostics, Folder, Node as Yaml, Span, TextFil
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 use affekt_graph::{AxisValue, Graph, Node, NodeId, Place, Walk};
-use affekt_ops::{Definition, Grain};
+use affekt_ops::compare::Compare;
+use affekt_ops::evaluate::Evaluate;
+use affekt_ops::examples::{Examples, Schemes};
+use affekt_ops::folds::Folds;
+use affekt_ops::ingest::Ingest;
+use affekt_ops::split::Split;
+use affekt_ops::trial::Trial;
+use affekt_ops::{Definition, Grain, Operation, Params, Purpose};
 use affekt_spec::protocol::{Permission, Protocol, Rules};
+use affekt_spec::training::{Refit, Stopping};
+use affekt_spec::{Settings, Spec, View};
 use serde_json::Value;
 
 use crate::axes;
@@ -18,7 +27,7 @@ use crate::draft::{Draft, DraftOutput, Drafts, Grows, Ports, Rule, plain_node};
 use crate::profiles::{Profiles, read_section};
 use crate::protocol::{SplitSettings, sharing_permitted};
 use crate::published::{Cited, Published};
-use crate::settings::{self, CorpusUse, Settings};
+use crate::settings::{self, CorpusUse, Settings as ExperimentSettings};
 use crate::step::{self, Axis};
 use crate::tuning::{self, Search};
 use crate::variants::{Overlaid, lay, overlay};
@@ -294,7 +303,7 @@ impl Pipelines {
     }
 }
 
-fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnostics) {
+fn check_settings(settings: &ExperimentSettings, variant: &Overlaid, diagnostics: &Diagnostics) {
     // Where none could be read, that has been said.
     if settings.corpora.is_empty() && !diagnostics.has_errors() {
         diagnostics.error(&variant.root.span, "no corpus is left to use");
@@ -302,10 +311,11 @@ fn check_settings(settings: &Settings, variant: &Overlaid, diagnostics: &Diagnos
 }
 
 /// What chooses by a dev part needs one.
-fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
+fn check_dev(settings: &ExperimentSettings, wired: &[Wired], diagnostics: &Diagnostics) {
     for wired in wired {
         let Wired { step, relies_on, .. } = wired;
-        if step.params["training"]["stopping"]["kind"] != "early" {
+        let Some(training) = step.params.facts().training else { continue };
+        if training.stopping == Stopping::Fixed {
             continue;
         }
         if wired.port("dev").is_empty() {
@@ -322,7 +332,7 @@ fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
             );
         }
         let chooses_on_test = relies_on.contains(&Permission::SelectionOnTest);
-        if chooses_on_test && step.params["training"]["refit"] == "best-epochs-with-dev" {
+        if chooses_on_test && training.refit == Refit::BestEpochsWithDev {
             let message = format!("`{}` would train anew on the test rows that chose its epoch", step.name);
             diagnostics.push(Diagnostic::error(&step.span, message).hint(
                 "say `refit: best-epochs`, which trains on training rows alone, or choose on a dev part",
@@ -335,7 +345,7 @@ fn check_dev(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
 fn check_search(
     tune: &tuning::Tune,
     search: &Search,
-    settings: &Settings,
+    settings: &ExperimentSettings,
     wired: &[Wired],
     diagnostics: &Diagnostics,
 ) {
@@ -353,7 +363,7 @@ fn check_search(
 
 /// A permission is a confession: one that is not needed would be a false one. Whether speakers or audio are shared is
 /// for the data to say.
-fn check_permissions(settings: &Settings, wired: &[Wired], diagnostics: &Diagnostics) {
+fn check_permissions(settings: &ExperimentSettings, wired: &[Wired], diagnostics: &Diagnostics) {
     for permission in [Permission::SelectionOnTest, Permission::TestSpeakerStatistics] {
         let Some(span) = settings.permitted.get(&permission) else { continue };
         if !wired.iter().any(|wired| wired.relies_on.contains(&permission)) {
@@ -463,17 +473,17 @@ struct Multiplicity {
 }
 
 impl Multiplicity {
-    fn per_shard(&self, definition: &'static Definition) -> Grows {
+    fn per_shard(&self, params: Arc<dyn Params>) -> Grows {
         let looks_at = vec![("examples".into(), vec![self.examples.clone()])];
-        Grows { rule: Rule::PerShard(definition), looks_at }
+        Grows { rule: Rule::PerShard(params), looks_at }
     }
 
-    fn per_fold(&self, search: Option<Arc<Search>>) -> Grows {
+    fn per_fold(&self, params: Option<Arc<dyn Params>>, search: Option<Arc<Search>>) -> Grows {
         let looks_at = match self.numbers {
             Some(_) => Vec::new(),
             None => vec![("folds".into(), vec![self.folds.clone()])],
         };
-        Grows { rule: Rule::PerFold { numbers: self.numbers.clone(), search }, looks_at }
+        Grows { rule: Rule::PerFold { numbers: self.numbers.clone(), params, search }, looks_at }
     }
 }
 
@@ -482,15 +492,15 @@ impl Compiler<'_> {
         &mut self,
         number: usize,
         overlaid: &Overlaid,
-        settings: Settings,
+        settings: ExperimentSettings,
         all_wired: &[Wired],
         search: Option<&Arc<Search>>,
     ) -> Drafted {
         let mut ingests = BTreeMap::new();
         for (corpus, _) in &settings.corpora {
             let name = corpus.card.folder_name();
-            let definition = &affekt_ops::ingest::DEFINITION;
-            let mut draft = plain(definition, "ingest", affekt_ops::ingest::params(name));
+            let params = affekt_ops::ingest::Params { corpus: name.to_owned() };
+            let mut draft = plain::<Ingest>("ingest", &params);
             draft.axes = vec![(axes::CORPUS, name.into())];
             ingests.insert(name.to_owned(), self.drafts.add(number, draft));
         }
@@ -499,14 +509,13 @@ impl Compiler<'_> {
             .iter()
             .map(|(corpus, scheme)| (corpus.card.folder_name().to_owned(), scheme.clone()))
             .collect();
-        let definition = &affekt_ops::examples::DEFINITION;
-        let mut draft = plain(definition, "examples", affekt_ops::examples::params(schemes.clone()));
+        let params = affekt_ops::examples::Params { schemes: Schemes(schemes.clone()) };
+        let mut draft = plain::<Examples>("examples", &params);
         let manifests = ingests.values().map(|ingest| output(*ingest, "manifest")).collect();
         draft.inputs = vec![("manifests".into(), manifests)];
         let examples = self.drafts.add(number, draft);
 
-        let definition = &affekt_ops::folds::DEFINITION;
-        let mut draft = plain(definition, "folds", folds_params(&settings.split));
+        let mut draft = plain::<Folds>("folds", &folds_params(&settings.split));
         draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
         let folds = self.drafts.add(number, draft);
 
@@ -515,13 +524,14 @@ impl Compiler<'_> {
             folds: output(folds, "folds"),
             numbers: settings.split.protocol.fold_numbers(),
         };
-        let definition = &affekt_ops::split::DEFINITION;
-        let mut draft = plain(definition, "split", Value::Null);
+        // Each fold's node gets its own number.
+        let mut draft = plain_draft(&Split::DEFINITION, "split", Value::Null);
         draft.inputs = vec![
             ("examples".into(), vec![output(examples, "examples")]),
             ("folds".into(), vec![output(folds, "folds")]),
         ];
-        draft.grows = Some(multiplicity.per_fold(None));
+        let of_folds: Arc<dyn Params> = affekt_ops::with::<Split>(affekt_ops::split::Params { fold: 0 });
+        draft.grows = Some(multiplicity.per_fold(Some(of_folds), None));
         let split = self.drafts.add(number, draft);
 
         let given = [("examples", examples), ("folds", folds), ("split", split)];
@@ -532,16 +542,19 @@ impl Compiler<'_> {
         let (mut evaluate, mut tune) = (None, None);
         let mut trainings = Vec::new();
         for wired in all_wired {
-            let mut params = wired.step.params.clone();
-            match wired.step.definition.name {
-                "evaluate" => {
-                    let protocol = &settings.split.protocol;
-                    params = evaluate_params(overlaid, protocol, all_wired, search.is_some());
-                }
-                "train" if wired.relies_on.contains(&Permission::SelectionOnTest) => {
-                    params["select_on_test"] = true.into();
-                }
-                _ => {}
+            let definition = wired.step.definition;
+            let mut params = Arc::clone(&wired.step.params);
+            for permission in &wired.relies_on {
+                params = params.relying_on(*permission);
+            }
+            if definition.purpose == Purpose::Evaluate {
+                let protocol = &settings.split.protocol;
+                params = affekt_ops::with::<Evaluate>(evaluate_params(
+                    overlaid,
+                    protocol,
+                    all_wired,
+                    search.is_some(),
+                ));
             }
             let seeds = &settings.split.seeds;
             let among = Among { variant: number, seeds, multiplicity: &multiplicity, points: &points };
@@ -550,9 +563,9 @@ impl Compiler<'_> {
             tune = tune.or(search);
             let of_step = self.draft_step(&params, wired, search, &among);
             for (seed, draft) in &of_step {
-                match (wired.step.definition.name, seed) {
-                    ("evaluate", _) => evaluate = Some(*draft),
-                    ("train", Some(seed)) => trainings.push((*draft, *seed)),
+                match (definition.purpose, seed) {
+                    (Purpose::Evaluate, _) => evaluate = Some(*draft),
+                    (Purpose::Train, Some(seed)) => trainings.push((*draft, *seed)),
                     _ => {}
                 }
             }
@@ -581,7 +594,7 @@ impl Compiler<'_> {
 
     fn draft_step(
         &mut self,
-        params: &Value,
+        params: &Arc<dyn Params>,
         wired: &Wired,
         search: Option<usize>,
         among: &Among<'_>,
@@ -594,13 +607,13 @@ impl Compiler<'_> {
         };
         let mut drafted = Vec::new();
         for seed in seeds {
-            let mut draft = plain(definition, &step.name, params.clone());
+            let mut draft = plain_draft(definition, &step.name, params.view(View::Key));
             draft.axes = seed.iter().map(|seed| (axes::SEED, AxisValue::Number(*seed))).collect();
             draft.node.seed = seed.filter(|_| definition.seeded);
             draft.node.resources = step.resources;
             self.place(&mut draft.node);
             draft.inputs = among.inputs(wired, seed);
-            if definition.name == affekt_ops::evaluate::DEFINITION.name {
+            if definition.purpose == Purpose::Evaluate {
                 draft.inputs.retain(|(port, _)| port != "folds");
                 draft.inputs.push(("folds".into(), vec![among.multiplicity.folds.clone()]));
             }
@@ -609,9 +622,9 @@ impl Compiler<'_> {
                 draft.inputs.push((CHOSEN.into(), vec![output(search, CHOSEN)]));
             }
             if definition.grain == Grain::Shard {
-                draft.grows = Some(among.multiplicity.per_shard(definition));
+                draft.grows = Some(among.multiplicity.per_shard(Arc::clone(params)));
             } else if step.axes.contains(&Axis::Fold) {
-                draft.grows = Some(among.multiplicity.per_fold(None));
+                draft.grows = Some(among.multiplicity.per_fold(Some(Arc::clone(params)), None));
             }
             drafted.push((seed, self.drafts.add(among.variant, draft)));
         }
@@ -622,17 +635,17 @@ impl Compiler<'_> {
     fn draft_search(
         &mut self,
         search: &Arc<Search>,
-        params: &Value,
+        params: &Arc<dyn Params>,
         wired: &Wired,
         among: &Among<'_>,
     ) -> usize {
-        let mut draft = plain(&affekt_ops::trial::DEFINITION, tuning::TUNE, params.clone());
+        let mut draft = plain_draft(&Trial::DEFINITION, tuning::TUNE, params.view(View::Key));
         draft.node.seed = Some(search.seed);
         draft.node.resources = wired.step.resources;
         self.place(&mut draft.node);
         draft.inputs = among.inputs(wired, among.seeds.first().copied());
         draft.inputs.retain(|(port, _)| port != CHOSEN);
-        draft.grows = Some(among.multiplicity.per_fold(Some(Arc::clone(search))));
+        draft.grows = Some(among.multiplicity.per_fold(None, Some(Arc::clone(search))));
         self.drafts.add(among.variant, draft)
     }
 
@@ -654,15 +667,15 @@ impl Compiler<'_> {
         if evaluated.len() < 2 {
             return None;
         }
-        let params = affekt_ops::compare::params(&affekt_ops::compare::Params {
+        let params = affekt_ops::compare::Params {
             primary: first.variant.primary.name().to_owned(),
             baseline: first.baseline.as_ref().map(|(baseline, _)| baseline.clone()),
-        });
+        };
         let predictions: Vec<DraftOutput> =
             evaluated.iter().map(|(_, evaluate, _)| output(*evaluate, "predictions")).collect();
         let mut added = None;
         for (number, ..) in &evaluated {
-            let mut draft = plain(&affekt_ops::compare::DEFINITION, "compare", params.clone());
+            let mut draft = plain::<Compare>("compare", &params);
             draft.inputs = vec![("predictions".into(), predictions.clone())];
             added = Some(self.drafts.add(*number, draft));
         }
@@ -688,8 +701,13 @@ impl Compiler<'_> {
     }
 }
 
-/// A draft of an op's node.
-fn plain(definition: &'static Definition, name: &str, params: Value) -> Draft {
+/// A draft of an operation's node with these parameters.
+fn plain<O: Operation>(name: &str, params: &O::Params) -> Draft {
+    plain_draft(&O::DEFINITION, name, params.view(View::Key))
+}
+
+/// A draft of an operation's node.
+fn plain_draft(definition: &'static Definition, name: &str, params: Value) -> Draft {
     let node = plain_node(definition, name, params);
     Draft { name: name.to_owned(), axes: Vec::new(), node, inputs: Vec::new(), grows: None }
 }
@@ -699,22 +717,33 @@ fn output(draft: usize, output: &str) -> DraftOutput {
 }
 
 /// What a node of folds depends on: of all that is permitted, only what its rows may share.
-fn folds_params(split: &SplitSettings) -> Value {
-    affekt_ops::folds::params(&split.protocol, split.rules.disjoint(), &sharing_permitted(&split.rules))
+fn folds_params(split: &SplitSettings) -> affekt_ops::folds::Params {
+    affekt_ops::folds::Params {
+        protocol: split.protocol.clone(),
+        disjoint: split.rules.disjoint().clone(),
+        permitted: sharing_permitted(&split.rules),
+    }
 }
 
 /// The stamps are those that are known now; the folds tell the others.
-fn evaluate_params(overlaid: &Overlaid, protocol: &Protocol, wired: &[Wired], is_tuned: bool) -> Value {
-    let kind = serde_json::to_value(protocol).unwrap_or_default();
+fn evaluate_params(
+    overlaid: &Overlaid,
+    protocol: &Protocol,
+    wired: &[Wired],
+    is_tuned: bool,
+) -> affekt_ops::evaluate::Params {
     let relied_on: BTreeSet<Permission> = wired.iter().flat_map(|wired| &wired.relies_on).copied().collect();
     let mut stamps = protocol.stamps();
     stamps.extend(relied_on.iter().map(|permission| permission.stamp().to_owned()));
-    affekt_ops::evaluate::params(&affekt_ops::evaluate::Params {
+    let stops_early = |wired: &Wired| {
+        let training = wired.step.params.facts().training;
+        training.is_some_and(|training| training.stopping != Stopping::Fixed)
+    };
+    affekt_ops::evaluate::Params {
         variant: overlaid.id.clone(),
-        params: overlaid.params.iter().cloned().collect(),
-        protocol: kind["kind"].as_str().unwrap_or_default().to_owned(),
+        params: Settings(overlaid.params.iter().cloned().collect()),
+        protocol: protocol.kind().to_owned(),
         stamps,
-        selected_on_dev: is_tuned
-            || wired.iter().any(|wired| wired.step.params["training"]["stopping"]["kind"] == "early"),
-    })
+        selected_on_dev: is_tuned || wired.iter().any(stops_early),
+    }
 }

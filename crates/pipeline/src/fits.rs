@@ -6,10 +6,8 @@
 
 use affekt_domain::Role;
 use affekt_graph::{Node, NodeId, NodeIndex, Walk};
-use affekt_ops::{Definition, InputPort, Kind};
+use affekt_ops::{InputPort, Kind};
 use affekt_spec::protocol::Permission;
-
-use crate::wiring::needed_for_test_rows;
 
 /// A node that fits something.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +50,7 @@ fn fitted_on(node: &Node, walk: &Walk<'_>) -> Vec<FittedOn> {
     let mut on = Vec::new();
     for input in &node.inputs {
         let port = definition.inputs.iter().find(|port| port.name == input.port);
-        let Some(port) = port.filter(|port| learns(definition, port)) else { continue };
+        let Some(port) = port.filter(|port| learns(port)) else { continue };
         // What has not grown yet is not there.
         let outputs = input.from.iter().flat_map(|source| walk.outputs(source).unwrap_or_default());
         let rows = outputs.filter_map(|(node, output)| rows(node, output, walk));
@@ -61,16 +59,15 @@ fn fitted_on(node: &Node, walk: &Walk<'_>) -> Vec<FittedOn> {
             role,
             fold,
             folds,
-            needed_for_test_rows: needed_for_test_rows(definition.name, port.name),
+            needed_for_test_rows: port.test_rows,
         }));
     }
     on
 }
 
-fn learns(definition: &Definition, port: &InputPort) -> bool {
+fn learns(port: &InputPort) -> bool {
     let takes = |role: Role| port.kinds.contains(&Kind::Rows(role));
-    Role::ALL.into_iter().any(takes)
-        && (!takes(Role::Test) || needed_for_test_rows(definition.name, port.name).is_some())
+    Role::ALL.into_iter().any(takes) && (!takes(Role::Test) || port.test_rows.is_some())
 }
 
 /// The role of the rows, their fold, and the node that made the folds.
@@ -80,7 +77,8 @@ fn rows(node: NodeIndex, output: &str, walk: &Walk<'_>) -> Option<(Role, u32, No
     let Kind::Rows(role) = outputs.iter().find(|known| known.name == output)?.kind else {
         return None;
     };
-    let fold = split.params["fold"].as_u64()?.try_into().ok()?;
+    let (_, params) = affekt_ops::of_node(split)?;
+    let fold = params.facts().fold?;
     let folds = split.inputs.iter().find(|input| input.port == "folds")?.from.first()?;
     Some((role, fold, folds.node().clone()))
 }
@@ -93,7 +91,7 @@ mod tests {
     fn every_port_that_learns_is_seen_and_none_that_predicts() {
         let mut learning = Vec::new();
         for op in affekt_ops::ALL {
-            let ports = op.inputs.iter().filter(|port| learns(op, port));
+            let ports = op.inputs.iter().filter(|port| learns(port));
             learning.extend(ports.map(|port| (op.name, port.name)));
         }
         for known in [

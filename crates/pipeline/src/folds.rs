@@ -7,6 +7,8 @@
 use std::sync::Arc;
 
 use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object, Work};
+use affekt_ops::Params;
+use affekt_spec::View;
 
 use crate::axes;
 use crate::reads::Reads;
@@ -18,6 +20,8 @@ pub struct PerFold {
     pub numbers: Option<Vec<u32>>,
     /// A fold's node, but for its inputs and its fold: `train[fold=*,seed=1]`.
     pub template: Node,
+    /// Its parameters, where those of a fold's node depend on the fold.
+    pub params: Option<Arc<dyn Params>>,
     /// Where a fold's node grows in turn: the search of which the template is a trial.
     pub search: Option<Arc<Search>>,
     /// What it reads: of steps that run once a fold too, the output of its own fold.
@@ -60,8 +64,8 @@ impl PerFold {
         let of_fold = |step: &NodeId| step.with(axes::FOLD, number);
         node.id = of_fold(&self.template.id);
         node.work = Work::Op;
-        if node.op == affekt_ops::split::DEFINITION.name {
-            node.params = affekt_ops::split::params(number);
+        if let Some(params) = &self.params {
+            node.params = params.of_fold(number).view(View::Key);
         }
         node.inputs = self.reads.inputs(of_fold);
         match &self.search {
@@ -119,6 +123,7 @@ mod tests {
         PerFold {
             numbers,
             template: template(variant_step(AxisValue::Every), "train"),
+            params: None,
             search: None,
             reads: Reads(vec![
                 ("features".into(), vec![Read::Common(features)]),
@@ -179,6 +184,7 @@ mod tests {
             let rule = PerFold {
                 numbers: Some(vec![1, 2]),
                 template: template(id(name, AxisValue::Every), "train"),
+                params: None,
                 search: None,
                 reads: Reads(reads),
             };

@@ -4,10 +4,12 @@
 //! that adding or removing a recording moves no other shard's borders, whatever the size of the corpus.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use affekt_domain::{Digest, Utterance};
 use affekt_graph::{AxisValue, Failure, Grow, Growth, Node, NodeId, Object, Work, hash_bytes};
-use affekt_ops::Definition;
+use affekt_ops::Params;
+use affekt_spec::View;
 
 use crate::axes;
 use crate::reads::Reads;
@@ -17,8 +19,8 @@ const MEAN_SHARD: u64 = 256;
 
 /// The rule of a step that runs once a shard.
 pub struct PerShard {
-    /// The step's op.
-    pub definition: &'static Definition,
+    /// The step's parameters.
+    pub params: Arc<dyn Params>,
     /// A shard's node, but for its name, its inputs and its recordings.
     pub template: Node,
     /// What it reads: of steps that run once a shard too, the output of the shard of its own number.
@@ -50,9 +52,7 @@ impl PerShard {
         let of_shard = |step: &NodeId| step.with(axes::SHARD, number as u64);
         node.id = of_shard(&self.template.id);
         node.work = Work::Op;
-        if self.definition.inputs.is_empty() {
-            node.params = affekt_ops::audio::shard_params(&node.params, recordings);
-        }
+        node.params = self.params.of_shard(recordings).view(View::Key);
         node.inputs = self.reads.inputs(of_shard);
         node
     }

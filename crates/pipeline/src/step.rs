@@ -9,10 +9,11 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use affekt_config::{Diagnostic, Diagnostics, Field, Key, Node, Section, Span, Value, set};
 use affekt_graph::Resources;
-use affekt_ops::Definition;
+use affekt_ops::{Author, Definition, MistakeAt, Params};
 
 use crate::{axes, profiles};
 
@@ -21,7 +22,7 @@ pub struct Step {
     pub name: String,
     pub span: Span,
     pub definition: &'static Definition,
-    pub params: serde_json::Value,
+    pub params: Arc<dyn Params>,
     /// Port (or `None` where only names are given) → references.
     pub inputs: Vec<StepInput>,
     pub axes: BTreeSet<Axis>,
@@ -194,61 +195,42 @@ fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<Step> 
         })
     });
     let definition = find_op(op, name, diagnostics)?;
-    let params = (definition.params)(&mut section);
+    let params = (definition.read)(&mut section);
     section.close();
-    if definition.name == affekt_ops::standardise::DEFINITION.name {
-        check_enrolment(key, node, &params, &inputs, diagnostics);
-    }
+    let params = params.unwrap_or_else(affekt_ops::unread);
+    check_ports(key, node, params.as_ref(), &inputs, diagnostics);
     let resources = resources.unwrap_or_default();
     Some(Step { name: key.name.clone(), span: key.span.clone(), definition, params, inputs, axes, resources })
 }
 
-/// Ops whose nodes every experiment has: their parameters are its settings, and no pipeline writes them.
-pub const OF_EXPERIMENTS: [&str; 7] = ["ingest", "examples", "folds", "split", "compare", "trial", "choose"];
-
 fn find_op(op: Field<'_>, name: &str, diagnostics: &Diagnostics) -> Option<&'static Definition> {
-    if OF_EXPERIMENTS.contains(&name) {
+    let found = affekt_ops::find(name).filter(|found| found.author != Author::Command);
+    let Some(definition) = found else {
+        let all = affekt_ops::ALL.iter().filter(|definition| definition.author == Author::Pipeline);
+        let names: Vec<&str> = all.map(|definition| definition.word()).collect();
+        diagnostics.push(Diagnostic::unknown(&op.node.span, "op", name, "there are", &names));
+        return None;
+    };
+    if definition.author == Author::Experiment {
         let message =
             format!("op `{name}` is not for pipelines: every experiment has it, by its own settings");
         diagnostics.push(Diagnostic::error(&op.node.span, message).hint("leave the node out"));
         return None;
     }
-    let found = affekt_ops::find(name);
-    if found.is_none() {
-        let names = affekt_ops::ALL.iter().map(|definition| definition.name);
-        let names: Vec<&str> = names.filter(|name| !OF_EXPERIMENTS.contains(name)).collect();
-        diagnostics.push(Diagnostic::unknown(&op.node.span, "op", name, "there are", &names));
-    }
-    found
+    Some(definition)
 }
 
-/// Statistics by speaker need recordings of the speakers that are not trained on; others have no use for them.
-fn check_enrolment(
-    key: &Key,
-    node: &Node,
-    params: &serde_json::Value,
-    inputs: &[StepInput],
-    diagnostics: &Diagnostics,
-) {
-    let enrol = inputs.iter().filter_map(|input| input.port.as_ref()).find(|(port, _)| port == "enrol");
-    let by = node.get("by").map_or(&key.span, |by| &by.span);
-    match (params["by"].as_str(), enrol) {
-        (Some("speaker"), None) => diagnostics.push(
-            Diagnostic::error(
-                by,
-                format!("`{}` knows nothing of speakers that are not trained on", key.name),
-            )
-            .hint("add `enrol: [split.dev, split.test]` to its `in`: their own recordings, without labels"),
-        ),
-        (Some(other), Some((_, span))) if other != "speaker" => diagnostics.push(
-            Diagnostic::error(
-                span,
-                format!("`enrol` is for statistics by speaker, and these are by {other}"),
-            )
-            .hint("leave `enrol` out, or say `by: speaker`"),
-        ),
-        _ => {}
-    }
+/// Complains of ports that do not go with the parameters.
+fn check_ports(key: &Key, node: &Node, params: &dyn Params, inputs: &[StepInput], diagnostics: &Diagnostics) {
+    let ports: Vec<&(String, Span)> = inputs.iter().filter_map(|input| input.port.as_ref()).collect();
+    let names: Vec<&str> = ports.iter().map(|(port, _)| port.as_str()).collect();
+    let Some(mistake) = params.check_ports(&key.name, &names) else { return };
+    let span = match mistake.at {
+        MistakeAt::Parameter(name) => node.get(name).map(|node| &node.span),
+        MistakeAt::Port(name) => ports.iter().find(|(port, _)| port == name).map(|(_, span)| span),
+    };
+    let error = Diagnostic::error(span.unwrap_or(&key.span), mistake.message);
+    diagnostics.push(error.hint(mistake.hint));
 }
 
 fn read_axes(section: &mut Section<'_>) -> BTreeSet<Axis> {

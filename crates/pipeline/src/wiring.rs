@@ -5,30 +5,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use affekt_config::{Diagnostic, Diagnostics, list_names};
 use affekt_domain::Role;
 use affekt_graph::Place;
-use affekt_ops::{Definition, Grain, InputPort, Kind, OutputPort};
+use affekt_ops::examples::Examples;
+use affekt_ops::folds::Folds;
+use affekt_ops::split::Split;
+use affekt_ops::{Author, Definition, Grain, InputPort, Kind, Operation, OutputPort, Purpose};
+use affekt_spec::network::InputKind;
 use affekt_spec::protocol::Permission;
 
 use crate::protocol::Permitted;
 use crate::step::{Axis, Reference, Step, Steps};
+use crate::tuning;
 
 /// What every pipeline finds there: made from the experiment's corpora, labels and protocol.
-pub const GIVEN: &[(&str, &Definition, &[Axis])] = &[
-    ("examples", &affekt_ops::examples::DEFINITION, &[]),
-    ("folds", &affekt_ops::folds::DEFINITION, &[]),
-    ("split", &affekt_ops::split::DEFINITION, &[Axis::Fold]),
+pub static GIVEN: &[(&str, &Definition, &[Axis])] = &[
+    ("examples", &Examples::DEFINITION, &[]),
+    ("folds", &Folds::DEFINITION, &[]),
+    ("split", &Split::DEFINITION, &[Axis::Fold]),
 ];
 
-/// Names of nodes that are there beside those, and that no pipeline reads.
-const RESERVED: [&str; 5] = ["ingest", "compare", "tune", "trial", "choose"];
-
-/// What it takes for test rows to flow into a port from which they change what is fitted or how features are scaled.
-/// Every other port either takes them because it predicts or evaluates, or refuses them by their kind.
-pub fn needed_for_test_rows(op: &str, port: &str) -> Option<Permission> {
-    match (op, port) {
-        ("train" | "trial", "dev") => Some(Permission::SelectionOnTest),
-        ("standardise", "enrol") => Some(Permission::TestSpeakerStatistics),
-        _ => None,
-    }
+/// Whether a node's name is taken: by what every pipeline finds there, by operations that experiments add, and by searches.
+fn is_reserved(name: &str) -> bool {
+    let own = affekt_ops::ALL.iter().filter(|definition| definition.author == Author::Experiment);
+    GIVEN.iter().any(|(given, ..)| *given == name)
+        || own.into_iter().any(|definition| definition.name == name)
+        || name == tuning::TUNE
 }
 
 /// A step whose references are resolved: one list a port of its op, in the op's order.
@@ -81,8 +81,7 @@ pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> O
         .collect();
     for step in &steps {
         let name = Named { definition: step.definition, axes: step.axes.clone() };
-        let given = GIVEN.iter().map(|(given, ..)| given);
-        if given.chain(&RESERVED).any(|given| *given == step.name) {
+        if is_reserved(&step.name) {
             let message = format!("`{}` is given and cannot be a node's name", step.name);
             diagnostics.push(Diagnostic::error(&step.span, message).hint("call it something else"));
             is_sound = false;
@@ -100,7 +99,8 @@ pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> O
             None => is_sound = false,
         }
     }
-    let reporting: Vec<&Wired> = wired.iter().filter(|w| w.step.definition.name == "evaluate").collect();
+    let reporting: Vec<&Wired> =
+        wired.iter().filter(|w| w.step.definition.purpose == Purpose::Evaluate).collect();
     if let [first, second, ..] = reporting[..] {
         let message = format!("`{}` evaluates, as `{}` does already", second.step.name, first.step.name);
         let one = Diagnostic::error(&second.step.span, message).related(&first.step.span, "the first");
@@ -114,15 +114,12 @@ pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> O
     in_order(wired, diagnostics).map(leading_to_ends)
 }
 
-/// What an experiment is made for.
-const ENDS: [&str; 2] = [affekt_ops::evaluate::DEFINITION.name, affekt_ops::submission::DEFINITION.name];
-
 /// The steps that figures and submissions are made from: a pipeline may offer features for an experiment to choose from,
 /// and what is not chosen is not computed. All of them where there is no such end.
 fn leading_to_ends(steps: Vec<Wired>) -> Vec<Wired> {
     let mut wanted: BTreeSet<String> = BTreeSet::new();
     for Wired { step, inputs, .. } in steps.iter().rev() {
-        if ENDS.contains(&step.definition.name) || wanted.contains(&step.name) {
+        if step.definition.purpose.is_end() || wanted.contains(&step.name) {
             wanted.insert(step.name.clone());
             wanted.extend(inputs.iter().flatten().map(|wire| wire.node.clone()));
         }
@@ -212,7 +209,7 @@ fn wire_step(step: &Step, pipeline: &Pipeline<'_>, diagnostics: &Diagnostics) ->
         diagnostics.push(Diagnostic::error(&step.span, message).hint("leave out `per`"));
         is_sound = false;
     }
-    if ENDS.contains(&step.definition.name) && !step.axes.is_empty() {
+    if step.definition.purpose.is_end() && !step.axes.is_empty() {
         let message = format!("`{}` is of all folds and seeds together", step.name);
         diagnostics.push(Diagnostic::error(&step.span, message).hint("leave out `per`"));
         is_sound = false;
@@ -225,6 +222,15 @@ fn wire_step(step: &Step, pipeline: &Pipeline<'_>, diagnostics: &Diagnostics) ->
     is_sound.then_some(inputs)
 }
 
+/// The artefacts that a network's input flows in.
+const fn kind_of(input: InputKind) -> Kind {
+    match input {
+        InputKind::Features => Kind::Features,
+        InputKind::Waveforms => Kind::Waveforms,
+        InputKind::Images => Kind::SpectrogramImages,
+    }
+}
+
 /// Whether a training is given what its network reads, and an encoder where it has one.
 fn reads_what_its_network_needs(
     step: &Step,
@@ -232,7 +238,8 @@ fn reads_what_its_network_needs(
     named: &BTreeMap<String, Named>,
     diagnostics: &Diagnostics,
 ) -> bool {
-    let Some(reads) = affekt_ops::network::reads(&step.params["network"]) else { return true };
+    let Some(network) = step.params.facts().network else { return true };
+    let kinds: Vec<Kind> = network.reads().iter().copied().map(kind_of).collect();
     let wires = |port: &'static str| {
         let ports = step.definition.inputs.iter().zip(inputs);
         ports.filter(move |(known, _)| known.name == port).flat_map(|(_, wires)| wires)
@@ -241,12 +248,12 @@ fn reads_what_its_network_needs(
         let outputs = named[&wire.node].definition.outputs;
         outputs.iter().find(|output| output.name == wire.output).map(|output| output.kind)
     };
-    let fits = |kind: Kind| reads.kinds.contains(&kind);
+    let fits = |kind: Kind| kinds.contains(&kind);
     let mut is_sound = true;
     let wrong = wires("features").find_map(|wire| Some((wire, kind(wire).filter(|kind| !fits(*kind))?)));
     if let Some((wrong, other)) = wrong {
-        let needed: Vec<String> = reads.kinds.iter().map(Kind::to_string).collect();
-        let (name, needed) = (reads.name, needed.join(" or "));
+        let needed: Vec<String> = kinds.iter().map(Kind::to_string).collect();
+        let (name, needed) = (network.kind(), needed.join(" or "));
         let message = format!(
             "the network of `{}`, `{name}`, reads {needed}, and `{}` gives {other}",
             step.name, wrong.node
@@ -256,25 +263,27 @@ fn reads_what_its_network_needs(
             .filter(|(_, source)| source.definition.outputs.iter().any(|output| fits(output.kind)))
             .map(|(name, _)| name.as_str())
             .collect();
-        let hint = match (fitting.is_empty(), reads.kinds[0]) {
+        let hint = match (fitting.is_empty(), kinds[0]) {
             (false, _) => format!("{} would fit", list_names(&fitting)),
             (true, Kind::Waveforms) => "an `audio` would fit".to_owned(),
-            (true, Kind::Pictures) => "put `picture` behind a `logmel` before it".to_owned(),
+            (true, Kind::SpectrogramImages) => {
+                "put `spectrogram-image` behind a `logmel` before it".to_owned()
+            }
             (true, _) => "put an op that makes features before it, such as `mfcc` or `logmel`".to_owned(),
         };
         diagnostics.push(Diagnostic::error(&step.span, message).hint(hint));
         is_sound = false;
     }
     let has_encoder = wires("encoder").next().is_some();
-    if has_encoder != reads.encoder {
-        let (message, hint) = if reads.encoder {
+    if has_encoder != network.has_encoder() {
+        let (message, hint) = if network.has_encoder() {
             (
-                format!("the network of `{}`, `{}`, reads an encoder", step.name, reads.name),
+                format!("the network of `{}`, `{}`, reads an encoder", step.name, network.kind()),
                 "add `encoder: …` to its `in`, a node of op `encoder`",
             )
         } else {
             (
-                format!("the network of `{}`, `{}`, has no use for an encoder", step.name, reads.name),
+                format!("the network of `{}`, `{}`, has no use for an encoder", step.name, network.kind()),
                 "leave `encoder` out of its `in`",
             )
         };
@@ -312,7 +321,7 @@ fn resolve(
         return None;
     };
     let relies_on = match output.kind {
-        Kind::Rows(Role::Test) => needed_for_test_rows(step.definition.name, port.name),
+        Kind::Rows(Role::Test) => port.test_rows,
         _ => None,
     };
     let is_permitted = relies_on.map(|needed| permitted.contains_key(&needed));
@@ -458,7 +467,7 @@ mod tests {
         let mut open = Vec::new();
         let mut by_permission = Vec::new();
         // Pipelines write none of the others: trials read what the training reads that they are of.
-        let written = |op: &&&Definition| !step::OF_EXPERIMENTS.contains(&op.name);
+        let written = |op: &&&Definition| op.author == Author::Pipeline;
         for op in affekt_ops::ALL.iter().filter(written) {
             for port in op.inputs.iter().filter(|port| matches!(port.kinds[0], Kind::Rows(_))) {
                 let takes = |permitted: &[Permission]| takes_test_rows(op.name, port.name, permitted);
@@ -468,10 +477,7 @@ mod tests {
                 for permission in Permission::ALL.iter().copied().filter(|permission| takes(&[*permission])) {
                     by_permission.push((op.name, port.name, permission.name()));
                 }
-                assert_eq!(
-                    takes(Permission::ALL),
-                    takes(&[]) || needed_for_test_rows(op.name, port.name).is_some()
-                );
+                assert_eq!(takes(Permission::ALL), takes(&[]) || port.test_rows.is_some());
             }
         }
         assert_eq!(open, [("predict", "rows")], "what predicts test rows, and nothing else");

@@ -92,7 +92,7 @@ impl SpecField {
     }
 
     fn is_given(&self) -> bool {
-        self.attributes.hidden || self.attributes.stored
+        self.attributes.hidden || self.attributes.stored || self.attributes.given
     }
 
     /// Statements that push the field's documentation onto `fields`.

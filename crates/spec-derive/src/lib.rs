@@ -25,6 +25,7 @@
 //! | `alias = "…"` | an older name, accepted in YAML (may be repeated) |
 //! | `omit` | left out of keys where it has its default |
 //! | `hidden` | given by the program: never read from YAML, left out of keys where it has its default |
+//! | `given` | given by the program: never read from YAML, always in keys |
 //! | `stored` | given by the program: never read from YAML and never in a key, only in stored JSON |
 //! | `free` | changing it changes no computing time |
 //! | `flatten` | the fields of a struct among those of this one, in YAML and in JSON |
@@ -35,7 +36,8 @@
 //! | `read = path` | reads the value: `fn(Field<'_>, &Limits) -> Option<T>` |
 //!
 //! # Attributes of a struct
-//! `check = path`: `fn(&Self, &mut Section<'_>)`, reports what is wrong with several fields together.
+//! `check = path`: `fn(&mut Self, &mut Section<'_>)`, reports what is wrong with several fields together, and sets those whose default
+//! depends on others.
 //!
 //! # Attributes of an enum
 //! An enum of unit variants is a word. `tag = "kind"` makes it a mapping with that key; then `default = "…"` names the variant

@@ -22,7 +22,7 @@ pub fn expand(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
     let serialized = fields.iter().map(|field| field.serialize(&own(field)));
     let taken = fields.iter().map(fields::SpecField::take);
     let names: Vec<_> = fields.iter().map(fields::SpecField::ident).collect();
-    let check = attributes.check.map(|check| quote!(#check(&read, section);));
+    let check = attributes.check.map(|check| quote!(#check(&mut read, section);));
     let defaults: Option<Vec<TokenStream>> = fields.iter().map(fields::SpecField::default).collect();
     let default = defaults.map(|defaults| {
         quote! {
@@ -46,7 +46,8 @@ pub fn expand(input: &DeriveInput, data: &DataStruct) -> Result<TokenStream> {
             #[allow(unused_variables)]
             fn read_fields(section: &mut ::affekt_spec::Section<'_>) -> ::core::option::Option<Self> {
                 #(#read)*
-                let read = Self { #(#unwrapped),* };
+                #[allow(unused_mut)]
+                let mut read = Self { #(#unwrapped),* };
                 #check
                 ::core::option::Option::Some(read)
             }

@@ -38,6 +38,7 @@ pub mod network;
 pub mod protocol;
 mod read;
 mod schema;
+mod settings;
 mod spec;
 pub mod training;
 mod values;
@@ -54,4 +55,5 @@ pub use read::{
 pub use schema::{FieldSchema, Schema, VariantSchema, Word, set_default};
 pub use serde;
 pub use serde_json::{Value, json};
+pub use settings::Settings;
 pub use spec::{Limits, Spec, SpecFields, SpecTagged, View, Words};

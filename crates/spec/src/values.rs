@@ -1,6 +1,6 @@
 //! The plain values: numbers, text, lists and what may be missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use affekt_config::{Field, Node, Value as Yaml};
@@ -119,6 +119,20 @@ impl Spec for [f64; 2] {
         };
         let low = low.float((limits.low, limits.high))?;
         Some([low, high.float((std::ops::Bound::Included(low), limits.high))?])
+    }
+}
+
+impl<T: Spec + Ord> Spec for BTreeSet<T> {
+    fn schema(limits: &Limits) -> Schema {
+        Schema::List { items: Box::new(T::schema(limits)), length: None }
+    }
+
+    fn read(field: Field<'_>, limits: &Limits) -> Option<Self> {
+        Some(field.list().into_iter().filter_map(|item| T::read(item, limits)).collect())
+    }
+
+    fn view(&self, view: View) -> Value {
+        view_items(self, view)
     }
 }
 

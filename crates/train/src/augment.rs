@@ -5,41 +5,11 @@
 //! outside is the picture's mirror image (`reflect`). But turning and zooming are one step: pixels are interpolated, and
 //! mirrored beyond the edges, once. A picture of bytes stays one, for values are rounded.
 
+use affekt_spec::training::{Augment, Flip};
 use affekt_torch::Random;
-use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
-
-/// What becomes of training pictures. Dev and test pictures are always as they are.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Augment {
-    /// Which of them are mirrored.
-    pub flip: Flip,
-    /// They are turned by up to so many degrees, either way.
-    pub rotation: f64,
-    /// They show up to this share more or less of themselves in height and width: 0.1 is from 0.9 (larger) to 1.1 (smaller).
-    pub zoom: f64,
-}
-
-/// How pictures are mirrored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Flip {
-    /// Not at all.
-    #[default]
-    None,
-    /// Left and right change places in every other picture, at random: time goes backwards.
-    Horizontal,
-}
-
-impl Augment {
-    /// Whether pixels are interpolated.
-    pub fn resamples(self) -> bool {
-        self.rotation > 0.0 || self.zoom > 0.0
-    }
-}
 
 /// What becomes of the pictures of one epoch.
 #[derive(Debug, Clone, Copy)]

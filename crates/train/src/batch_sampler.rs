@@ -1,32 +1,8 @@
 //! Draws batches: which rows make one, and in what order they come, are functions of seed and epoch.
 
 use affekt_torch::Random;
-use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, TrainConfig};
-
-/// How batches are put together.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Batching {
-    /// `batch_size` rows at random.
-    #[default]
-    Shuffled,
-    /// Waveforms of about the same length, so that little is padding; the batches in random order.
-    Bucketed {
-        /// As many as fit into so many seconds, padding counted, and at least one; without it, `batch_size` of them.
-        #[serde(default)]
-        seconds: Option<f64>,
-        /// Rows are sorted by their length times a number within 1 ± this, so that each epoch has other batches.
-        #[serde(default = "default_noise")]
-        noise: f64,
-    },
-}
-
-/// What [`Batching::Bucketed`] takes where `noise` is not given.
-pub const fn default_noise() -> f64 {
-    0.1
-}
+use crate::{Batching, Dataset, TrainConfig};
 
 /// How long a training is.
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +38,8 @@ impl BatchSampler {
         length: TrainLength,
     ) -> Self {
         let rate_hz = dataset.rate_hz().unwrap_or(0);
-        let most = config.crop.map_or(usize::MAX, |crop| crop.samples(rate_hz));
-        let (lengths, samples) = match config.batching {
+        let most = config.optimisation.crop.map_or(usize::MAX, |crop| crop.samples(rate_hz));
+        let (lengths, samples) = match config.optimisation.batching {
             Batching::Shuffled => (Vec::new(), 0),
             Batching::Bucketed { seconds, .. } => (
                 (0..dataset.len()).map(|row| dataset.values(row).len().min(most)).collect(),
@@ -71,9 +47,9 @@ impl BatchSampler {
             ),
         };
         let mut order = Self {
-            batching: config.batching,
-            batch_size: config.batch_size,
-            drop_last: config.drop_last,
+            batching: config.optimisation.batching,
+            batch_size: config.optimisation.batch_size,
+            drop_last: config.optimisation.drop_last,
             seed,
             rows: rows.to_vec(),
             lengths,
@@ -180,6 +156,8 @@ mod tests {
     use affekt_domain::Role;
     use affekt_models::InputShape;
 
+    use affekt_spec::training::Optimisation;
+
     use super::*;
     use crate::Target;
 
@@ -219,7 +197,10 @@ mod tests {
     }
 
     fn config(batching: Batching) -> TrainConfig {
-        TrainConfig { batching, batch_size: 8, ..TrainConfig::default() }
+        TrainConfig {
+            optimisation: Optimisation { batching, batch_size: 8, ..Optimisation::default() },
+            ..TrainConfig::default()
+        }
     }
 
     /// What share of the batches is padding.
@@ -270,7 +251,11 @@ mod tests {
             assert!(padded <= 400 || batch.len() == 1, "{batch:?}");
         }
         let crop = Some(crate::Crop { seconds: 1.0, at: crate::CropAt::Start });
-        let cropped = order(&TrainConfig { crop, ..config(FILLED) }).epoch(1);
+        let cropped = order(&TrainConfig {
+            optimisation: Optimisation { crop, ..config(FILLED).optimisation },
+            ..config(FILLED)
+        })
+        .epoch(1);
         assert_eq!(cropped.iter().filter(|batch| batch.len() >= 40).count(), 2);
         let tiny = Batching::Bucketed { seconds: Some(0.01), noise: 0.0 };
         assert_eq!(order(&config(tiny)).epoch(1).len(), 100);
@@ -279,7 +264,10 @@ mod tests {
     #[test]
     fn dropping_the_last_drops_at_random() {
         for batching in [Batching::Shuffled, BUCKETED] {
-            let order = order(&TrainConfig { drop_last: true, ..config(batching) });
+            let order = order(&TrainConfig {
+                optimisation: Optimisation { drop_last: true, ..config(batching).optimisation },
+                ..config(batching)
+            });
             let mut dropped = Vec::new();
             for epoch in 1..=3 {
                 let batches = order.epoch(epoch);

@@ -29,11 +29,14 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
     }
     check_part(training.trained_on, training.task)?;
     let rows = training.trained_on.rows();
-    if config.drop_last && rows.len() < config.batch_size {
-        return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.batch_size });
+    if config.optimisation.drop_last && rows.len() < config.optimisation.batch_size {
+        return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.optimisation.batch_size });
     }
     let length = TrainLength::Epochs(config.max_epochs);
-    config.schedule.check(BatchSampler::new(config, training.seed, dataset, rows, length).total())?;
+    crate::schedule::check(
+        &config.optimisation.schedule,
+        BatchSampler::new(config, training.seed, dataset, rows, length).total(),
+    )?;
     match (training.selected_on, config.stopping) {
         (Some(part), _) => check_part(part, training.task),
         (None, Stopping::Early { .. }) => Err(TrainError::NoDevPart),
@@ -44,22 +47,26 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
 /// Refuses what a network cannot do, and has it compute activations anew where that is asked for.
 pub fn check_network(training: &Training, network: &mut Network) -> Result<(), TrainError> {
     let config = training.config;
-    if config.accumulate > 1
+    if config.optimisation.gradient_accumulation_steps > 1
         && let Some(why) = indivisible(network, config.loss)
     {
-        return Err(TrainError::Indivisible { accumulate: config.accumulate, why });
+        return Err(TrainError::Indivisible {
+            accumulate: config.optimisation.gradient_accumulation_steps,
+            why,
+        });
     }
-    if config.gradient_checkpointing && !network.checkpoint_gradients() {
+    if config.optimisation.gradient_checkpointing && !network.checkpoint_gradients() {
         return bad("gradient_checkpointing", "true".into(), "`false`: this network cannot");
     }
     if network.trainable().is_empty() {
         return Err(TrainError::AllFrozen);
     }
     let most = config
+        .optimisation
         .crop
         .map_or(usize::MAX, |crop| crop.samples(training.trained_on.dataset().rate_hz().unwrap_or(0)));
     if most < network.least_samples() {
-        let seconds = config.crop.map_or(0.0, |crop| crop.seconds);
+        let seconds = config.optimisation.crop.map_or(0.0, |crop| crop.seconds);
         return bad("crop.seconds", seconds.to_string(), "what makes a frame of the network at least");
     }
     let parts = [Some(training.trained_on), training.refitted_on];
@@ -84,25 +91,29 @@ pub fn check_lengths<R: PartRole>(part: &Part<R>, network: &Network) -> Result<(
 
 /// Refuses the first number that is out of its setting's range.
 pub fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
-    if !(config.lr > 0.0 && config.lr.is_finite()) {
-        return bad("lr", config.lr.to_string(), "a number above 0");
+    if !(config.optimisation.lr > 0.0 && config.optimisation.lr.is_finite()) {
+        return bad("lr", config.optimisation.lr.to_string(), "a number above 0");
     }
-    if !(config.weight_decay >= 0.0 && config.weight_decay.is_finite()) {
-        return bad("weight_decay", config.weight_decay.to_string(), "a number from 0");
+    if !(config.optimisation.weight_decay >= 0.0 && config.optimisation.weight_decay.is_finite()) {
+        return bad("weight_decay", config.optimisation.weight_decay.to_string(), "a number from 0");
     }
-    if config.batch_size == 0 {
+    if config.optimisation.batch_size == 0 {
         return bad("batch_size", "0".into(), "at least 1");
     }
     if config.max_epochs == 0 {
         return bad("max_epochs", "0".into(), "at least 1");
     }
-    if !(1..=config.batch_size).contains(&config.accumulate) {
-        return bad("accumulate", config.accumulate.to_string(), "from 1 to `batch_size`");
+    if !(1..=config.optimisation.batch_size).contains(&config.optimisation.gradient_accumulation_steps) {
+        return bad(
+            "accumulate",
+            config.optimisation.gradient_accumulation_steps.to_string(),
+            "from 1 to `batch_size`",
+        );
     }
-    if let Some(norm) = config.clip_norm.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
+    if let Some(norm) = config.optimisation.clip_norm.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
         return bad("clip_norm", norm.to_string(), "a number above 0");
     }
-    if let Some(crop) = config.crop
+    if let Some(crop) = config.optimisation.crop
         && !(crop.seconds > 0.0 && crop.seconds.is_finite())
     {
         return bad("crop.seconds", crop.seconds.to_string(), "a number above 0");
@@ -115,14 +126,14 @@ pub fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
             return bad("augment.zoom", augment.zoom.to_string(), "a share from 0, below 1");
         }
     }
-    if let Batching::Bucketed { seconds, noise } = config.batching {
+    if let Batching::Bucketed { seconds, noise } = config.optimisation.batching {
         if let Some(seconds) = seconds.filter(|seconds| !(*seconds > 0.0 && seconds.is_finite())) {
             return bad("batching.seconds", seconds.to_string(), "a number above 0");
         }
         if !(0.0..1.0).contains(&noise) {
             return bad("batching.noise", noise.to_string(), "a number from 0, below 1");
         }
-        if seconds.is_some() && config.drop_last {
+        if seconds.is_some() && config.optimisation.drop_last {
             return bad("drop_last", "true".into(), "`false` where batches are filled by seconds");
         }
     }
@@ -191,14 +202,18 @@ fn check_inputs(training: &Training) -> Result<(), TrainError> {
             bad("rate_hz", "missing".into(), "how many samples of the waveforms make a second")
         }
         InputShape::Waveforms => Ok(()),
-        InputShape::Frames(_) | InputShape::Pictures(_) if config.crop.is_some() => {
+        InputShape::Frames(_) | InputShape::Pictures(_) if config.optimisation.crop.is_some() => {
             bad("crop", "given".into(), "nothing, for the examples are no waveforms")
         }
-        InputShape::Frames(_) | InputShape::Pictures(_) if config.batching != Batching::Shuffled => bad(
-            "batching",
-            "bucketed".into(),
-            "`shuffled`, for the examples are no waveforms and of one length",
-        ),
+        InputShape::Frames(_) | InputShape::Pictures(_)
+            if config.optimisation.batching != Batching::Shuffled =>
+        {
+            bad(
+                "batching",
+                "bucketed".into(),
+                "`shuffled`, for the examples are no waveforms and of one length",
+            )
+        }
         InputShape::Frames(_) | InputShape::Pictures(_) => Ok(()),
     }
 }

@@ -2,37 +2,8 @@
 
 use std::ops::Range;
 
+use affekt_spec::training::CropAt;
 use affekt_torch::Random;
-use serde::{Deserialize, Serialize};
-
-/// How much of a waveform is trained on. Dev and test recordings are always whole.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Crop {
-    /// At most so many seconds.
-    pub seconds: f64,
-    /// Which.
-    #[serde(default)]
-    pub at: CropAt,
-}
-
-/// Where a piece begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CropAt {
-    /// At the recording's start.
-    #[default]
-    Start,
-    /// Anywhere where all of it fits, elsewhere in each epoch: a function of seed, epoch and utterance.
-    Random,
-}
-
-impl Crop {
-    /// The most samples that a row has at this rate.
-    pub fn samples(self, rate_hz: u32) -> usize {
-        (self.seconds * f64::from(rate_hz)).round() as usize
-    }
-}
 
 /// The pieces of one epoch.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,6 @@ mod augment;
 mod batch_sampler;
 mod batches;
 mod check;
-mod config;
 mod crop;
 mod dataset;
 mod error;
@@ -34,18 +33,16 @@ mod training;
 mod validation;
 mod weights;
 
-pub use augment::{Augment, Flip};
-pub use batch_sampler::Batching;
+pub use affekt_spec::training::{
+    Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimisation, Optimiser, Precision, Refit,
+    Schedule, Stages, Steps, Stopping, TrainConfig,
+};
 pub use batches::Batch;
-pub use config::{Loss, Optimiser, Precision, Refit, Stopping, TrainConfig};
-pub use crop::{Crop, CropAt};
 pub use dataset::{Dataset, Dev, DevPart, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
 pub use error::TrainError;
 pub use learner::{Learner, LossWeights};
 pub use pause::{Paused, train_until};
 pub use predict::{BatchLimit, predict};
 pub use progress::{Listener, Progress};
-pub use schedule::{Schedule, Stages, Steps};
 pub use state::{Resume, StateOutcome};
 pub use training::{Trained, Training, train};
-pub use weights::ClassWeights;

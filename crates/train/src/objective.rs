@@ -14,7 +14,11 @@ pub struct Objective {
 impl Objective {
     /// Returns the objective of a stage which is fitted on `part`.
     pub fn new(training: &Training, part: &TrainingPart) -> Result<Self, TrainError> {
-        let weights = training.config.class_weights.resolve(part.targets(), training.task.names().len())?;
+        let weights = crate::weights::resolve(
+            &training.config.class_weights,
+            part.targets(),
+            training.task.names().len(),
+        )?;
         let on_device = |weights: Vec<f64>| {
             let tensor = Tensor::f_from_slice(&weights)?;
             Ok((weights, tensor.f_to_device_(training.device, Kind::Float, false, false)?))

@@ -28,8 +28,8 @@ impl BatchLimit {
 
     /// Returns the limit of the dev part in a training.
     pub(crate) fn of_training(config: &TrainConfig) -> Self {
-        let limit = Self::rows(config.batch_size);
-        match config.batching {
+        let limit = Self::rows(config.optimisation.batch_size);
+        match config.optimisation.batching {
             Batching::Bucketed { seconds: Some(seconds), .. } => Self { seconds, ..limit },
             _ => limit,
         }

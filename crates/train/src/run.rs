@@ -183,7 +183,7 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
     /// Returns what a step of an epoch learns with; steps are counted from 0 through all epochs.
     fn learning_rate(&self, epoch: u32, step: u64) -> f64 {
         let config = self.settings.config;
-        config.lr * config.schedule.factor(step, self.sampler.total(), epoch - 1)
+        config.optimisation.lr * config.optimisation.schedule.factor(step, self.sampler.total(), epoch - 1)
     }
 
     fn last_learning_rate(&self, epoch: u32) -> f64 {
@@ -326,7 +326,7 @@ pub fn window<L: Learner + ?Sized>(
     epoch: u32,
 ) -> Option<Window> {
     let hop = learner.hop();
-    match config.crop {
+    match config.optimisation.crop {
         Some(crop) => {
             let samples = crop.samples(dataset.rate_hz().unwrap_or(0));
             Some(Window { samples, at: crop.at, hop, seed, epoch })

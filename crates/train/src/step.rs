@@ -31,17 +31,17 @@ impl Stepper {
             return Err(TrainError::AllFrozen);
         }
         let adam = AdamConfig {
-            learning_rate: config.lr,
-            weight_decay: config.weight_decay,
-            decoupled: config.optimiser == Optimiser::AdamW,
+            learning_rate: config.optimisation.lr,
+            weight_decay: config.optimisation.weight_decay,
+            decoupled: config.optimisation.optimiser == Optimiser::AdamW,
             ..AdamConfig::default()
         };
         Ok(Self {
-            precision: config.precision,
-            clip_norm: config.clip_norm,
+            precision: config.optimisation.precision,
+            clip_norm: config.optimisation.clip_norm,
             optimiser: Adam::new(learner.trainable(), adam),
             parameters: trainable.into_values().collect(),
-            micro_batches: config.accumulate,
+            micro_batches: config.optimisation.gradient_accumulation_steps,
         })
     }
 
@@ -197,6 +197,8 @@ mod tests {
     use affekt_torch::Checkpoint;
     use tch::{Device, TchError};
 
+    use affekt_spec::training::Optimisation;
+
     use super::*;
     use crate::predict::predict_with;
     use crate::supervised::Forward;
@@ -243,7 +245,16 @@ mod tests {
 
     fn config(accumulate: usize) -> TrainConfig {
         let stopping = Stopping::Fixed;
-        TrainConfig { batch_size: 10, max_epochs: 2, accumulate, stopping, ..TrainConfig::default() }
+        TrainConfig {
+            max_epochs: 2,
+            stopping,
+            optimisation: Optimisation {
+                batch_size: 10,
+                gradient_accumulation_steps: accumulate,
+                ..Optimisation::default()
+            },
+            ..TrainConfig::default()
+        }
     }
 
     /// Trains, and lists where memory was used up.

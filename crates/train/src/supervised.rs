@@ -95,6 +95,6 @@ impl Validation<Supervised<'_>> for DevPart<'_> {
         let not_finite = |outputs: &&Vec<f32>| outputs.iter().any(|value| !value.is_finite());
         let of_rows = self.rows().iter().zip(&outputs).filter(|(_, outputs)| not_finite(outputs));
         let utterances = of_rows.map(|(&row, _)| self.dataset().name(row).to_owned()).collect();
-        Err(TrainError::DevNotFinite { loss: scores.loss, epoch, lr: config.lr, utterances })
+        Err(TrainError::DevNotFinite { loss: scores.loss, epoch, lr: config.optimisation.lr, utterances })
     }
 }

@@ -21,6 +21,17 @@ use std::time::Duration;
 
 use affekt_domain::Digest;
 use affekt_graph::{Context, Failure, Job, Node, Ops};
+use affekt_ops::Operation;
+use affekt_ops::bottleneck::Bottleneck;
+use affekt_ops::embed::Embed;
+use affekt_ops::infer::Infer;
+use affekt_ops::kmeans::Kmeans;
+use affekt_ops::predict::Predict;
+use affekt_ops::pretrain::Pretrain;
+use affekt_ops::state_model::FrameTeacher;
+use affekt_ops::states::States;
+use affekt_ops::train::Train;
+use affekt_ops::trial::Trial;
 use affekt_torch::device::{DeviceChoice, set_threads};
 use affekt_train::{Resume, TrainError};
 use tch::Device;
@@ -33,26 +44,40 @@ pub struct WorkerOps {
     model: infer::Cached,
 }
 
+/// The body of an operation.
+type Body = fn(&Job, Device, &WorkerOps, &mut dyn Context) -> Result<(), Failure>;
+
+/// All bodies, by the operation's name.
+const BODIES: &[(&str, Body)] = &[
+    (Bottleneck::NAME, |job, device, ops, context| bottleneck::run(job, device, &ops.base, context)),
+    (Embed::NAME, |job, device, ops, context| embed::run(job, device, &ops.embedder, context)),
+    (FrameTeacher::NAME, |job, device, _, context| state_model::run(job, device, context)),
+    (States::NAME, |job, device, _, context| states::run(job, device, context)),
+    (Kmeans::NAME, |job, device, _, context| kmeans::run(job, device, context)),
+    (Pretrain::NAME, |job, device, _, context| pretrain::run(job, device, context)),
+    (Train::NAME, |job, device, _, context| train::run(job, device, context)),
+    (Trial::NAME, |job, device, _, context| trial::run(job, device, context)),
+    (Predict::NAME, |job, device, _, context| predict::run(job, device, context)),
+    (Infer::NAME, |job, device, ops, _| infer::run(job, device, &ops.model)),
+];
+
 impl WorkerOps {
-    /// The ops it runs, with their versions.
+    /// Returns the operations it runs, with their versions.
     #[must_use]
     pub fn versions() -> BTreeMap<String, u32> {
-        use affekt_ops::{
-            bottleneck, embed, infer, kmeans, predict, pretrain, state_model, states, train, trial,
-        };
-        let ops = [
-            &bottleneck::DEFINITION,
-            &embed::DEFINITION,
-            &state_model::DEFINITION,
-            &states::DEFINITION,
-            &kmeans::DEFINITION,
-            &pretrain::DEFINITION,
-            &train::DEFINITION,
-            &trial::DEFINITION,
-            &predict::DEFINITION,
-            &infer::DEFINITION,
-        ];
-        ops.into_iter().map(|op| (op.name.to_owned(), op.version)).collect()
+        let definitions = BODIES.iter().filter_map(|(name, _)| affekt_ops::find(name));
+        definitions.map(|definition| (definition.name.to_owned(), definition.version)).collect()
+    }
+
+    /// Gives up what was kept for another operation than this: shards come one after the other, and when they are over, their
+    /// encoder only takes room.
+    fn forget_others(&self, op: &str) {
+        if op != Embed::NAME {
+            self.embedder.forget();
+        }
+        if op != Bottleneck::NAME {
+            self.base.forget();
+        }
     }
 }
 
@@ -63,26 +88,12 @@ impl Ops for WorkerOps {
 
     fn run(&self, job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
         let device = device(job)?;
-        // Shards come one after the other; when they are over, their encoder only takes room.
-        if job.op != "embed" {
-            self.embedder.forget();
-        }
-        if job.op != "bottleneck" {
-            self.base.forget();
-        }
-        match job.op.as_str() {
-            "bottleneck" => bottleneck::run(job, device, &self.base, context),
-            "embed" => embed::run(job, device, &self.embedder, context),
-            "state-model" => state_model::run(job, device, context),
-            "states" => states::run(job, device, context),
-            "kmeans" => kmeans::run(job, device, context),
-            "pretrain" => pretrain::run(job, device, context),
-            "train" => train::run(job, device, context),
-            "trial" => trial::run(job, device, context),
-            "predict" => predict::run(job, device, context),
-            "infer" => infer::run(job, device, &self.model),
-            other => Err(Failure::Failed { message: format!("the worker has no op `{other}`") }),
-        }
+        self.forget_others(&job.op);
+        let body = BODIES.iter().find(|(name, _)| *name == job.op).map(|(_, body)| body);
+        let body = body.ok_or_else(|| Failure::Failed {
+            message: format!("the worker has no operation `{}`", job.op),
+        })?;
+        body(job, device, self, context)
     }
 }
 

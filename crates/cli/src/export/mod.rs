@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use affekt_atomic::make_folder_atomically;
 use affekt_domain::Task;
+use affekt_graph::{Node, Work};
+use affekt_ops::Purpose;
 use affekt_ops::exported::{self, Exported};
 
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed};
@@ -34,7 +36,7 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
     let viewed = context.view(None)?;
     let at = viewed.position(name)?;
     let node = &viewed.walk.graph().nodes()[at];
-    if node.op != affekt_ops::train::DEFINITION.name {
+    if !is_training(node) {
         return Err(Stop::wrong(format!(
             "error: `{name}` is no training but `{}`\nhint: {}",
             node.op,
@@ -88,14 +90,17 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
 
 /// The experiment's trainings, as far as they are known.
 fn trainings(viewed: &Viewed<'_>) -> String {
-    let is_training = |node: &&affekt_graph::Node| {
-        node.op == affekt_ops::train::DEFINITION.name && matches!(node.work, affekt_graph::Work::Op)
-    };
-    let nodes = viewed.walk.graph().nodes().values().filter(is_training);
+    let is_one = |node: &&Node| is_training(node) && matches!(node.work, Work::Op);
+    let nodes = viewed.walk.graph().nodes().values().filter(is_one);
     let ids: Vec<&str> = nodes.map(|node| node.id.as_str()).take(8).collect();
     if ids.is_empty() {
         "run the experiment first".to_owned()
     } else {
         format!("trainings are {}", affekt_config::list_names(&ids))
     }
+}
+
+/// Whether a node trains the network that is evaluated.
+fn is_training(node: &Node) -> bool {
+    affekt_ops::find(&node.op).is_some_and(|definition| definition.purpose == Purpose::Train)
 }

@@ -1,7 +1,9 @@
 //! What a recording goes through on its way to a network: read off the graph that the network was trained in.
 
 use affekt_graph::{NodeIndex, Object, Source, Work};
+use affekt_ops::audio::Audio;
 use affekt_ops::exported::{Step, StepFile};
+use affekt_ops::{Operation, Purpose};
 
 use crate::context::Viewed;
 use crate::exit::Stop;
@@ -31,7 +33,7 @@ pub fn steps(viewed: &Viewed<'_>, at: NodeIndex) -> Result<(Vec<Step>, Vec<Read>
         };
         next = source(viewed, at, first.name);
         // Noisy copies are for training: a recording goes by as it is.
-        if definition.name == affekt_ops::awgn::DEFINITION.name {
+        if definition.purpose == Purpose::Augment {
             continue;
         }
         let mut step =
@@ -54,7 +56,7 @@ pub fn steps(viewed: &Viewed<'_>, at: NodeIndex) -> Result<(Vec<Step>, Vec<Read>
     }
     steps.reverse();
     match steps.first() {
-        Some(step) if step.op == affekt_ops::audio::DEFINITION.name => Ok((steps, files)),
+        Some(step) if step.op == Audio::NAME => Ok((steps, files)),
         _ => Err(Stop::failed(
             "error: what this network reads is not made from recordings here: it cannot be exported",
         )),

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use affekt_domain::Task;
 use affekt_graph::{Item, Job, Ops, Place, Pool, Port, Silent, Store};
+use affekt_ops::Operation;
+use affekt_ops::audio::{self, Audio};
 use affekt_ops::exported::{Exported, Step};
-use affekt_ops::{Definition, HostOps, audio, infer};
+use affekt_ops::infer::{self, Infer};
+use affekt_runner::RunnerOps;
+use affekt_spec::{Spec, View};
 use affekt_table::waveforms::WaveformWriter;
 
 use crate::device::Device;
@@ -30,7 +34,7 @@ pub struct Model<'p> {
     folder: PathBuf,
     pool: Pool<'p>,
     numerics: BTreeMap<String, String>,
-    host: HostOps,
+    runner: RunnerOps,
     store: Store,
     audio: audio::Params,
     /// The steps after `audio`, each with the files on its other ports.
@@ -54,7 +58,7 @@ impl<'p> Model<'p> {
         let exported = Exported::read(&folder).map_err(|failure| not_one(&failure))?;
         let task = serde_json::from_value(exported.card["task"].clone()).map_err(|cause| not_one(&cause))?;
         let mut steps = exported.steps.into_iter();
-        let first = steps.next().filter(|step| step.op == audio::DEFINITION.name);
+        let first = steps.next().filter(|step| step.op == Audio::NAME);
         let first = first.ok_or_else(|| not_one(&"its first step is not `audio`"))?;
         let audio = serde_json::from_value(first.params).map_err(|cause| not_one(&cause))?;
         let scratch = tempfile::Builder::new().prefix("affekt-predict-").tempdir();
@@ -68,7 +72,7 @@ impl<'p> Model<'p> {
             folder,
             pool,
             numerics,
-            host: HostOps::new(Vec::new(), store.root(), false),
+            runner: RunnerOps::new(Vec::new(), store.root(), false),
             store,
             audio,
             steps: Vec::new(),
@@ -101,7 +105,8 @@ impl<'p> Model<'p> {
             let mut writer =
                 WaveformWriter::create(path, self.audio.rate_hz).map_err(|cause| failed(&cause))?;
             for (number, Clip { name, samples, rate }) in clips.iter().enumerate() {
-                let samples = self.audio.waveform(samples, *rate, name).map_err(|cause| failed(&cause))?;
+                let samples = affekt_runner::waveform(&self.audio, samples, *rate, name)
+                    .map_err(|cause| failed(&cause))?;
                 writer.push(&number.to_string(), 0, &samples).map_err(|cause| failed(&cause))?;
             }
             writer.finish().map_err(|cause| failed(&cause))
@@ -111,9 +116,8 @@ impl<'p> Model<'p> {
             self.forget(&item);
             item = made?;
         }
-        let Definition { name, version, .. } = infer::DEFINITION;
-        let params = serde_json::json!(infer::Params { folder: self.folder.clone() });
-        let made = self.run(name, version, params, &item, Vec::new());
+        let params = infer::Params { folder: self.folder.clone() }.view(View::Key);
+        let made = self.run(Infer::NAME, Infer::VERSION, params, &item, Vec::new());
         self.forget(&item);
         let made = made?;
         let bytes = fs::read(&made.path).map_err(|cause| error("failed to read outputs", &cause))?;
@@ -130,9 +134,7 @@ impl<'p> Model<'p> {
         item: &Item,
         mut inputs: Vec<Port>,
     ) -> Result<Item, Stop> {
-        let definition =
-            if op == infer::DEFINITION.name { Some(&infer::DEFINITION) } else { affekt_ops::find(op) };
-        let Some(definition) = definition.filter(|definition| definition.version == version) else {
+        let Some(definition) = affekt_ops::find(op).filter(|definition| definition.version == version) else {
             return Err(Stop::wrong(format!(
                 "error: not a model of this program: a step is `{op}` in version {version}\n\
                  hint: export it again"
@@ -154,7 +156,7 @@ impl<'p> Model<'p> {
             };
             let log = self.store.root().join("tmp").join("worker.log");
             let done = match definition.place {
-                Place::Runner => self.host.run(&job, &mut Silent),
+                Place::Runner => self.runner.run(&job, &mut Silent),
                 Place::Worker => self.pool.run(&job, &log, &mut Silent).map(drop),
             };
             Ok(done?)

@@ -1,12 +1,14 @@
 //! Which settings are tried, decided when the experiment is read: each is read by the training's own op, so that what it
 //! refuses is refused before anything runs.
 
-use std::collections::BTreeMap;
-
 use affekt_config::{Diagnostic, Diagnostics, Key, Node, list_names, to_json};
-use affekt_domain::{Monitor, SplitMix64};
-use affekt_ops::choose::Judge;
-use serde_json::Value;
+use affekt_domain::SplitMix64;
+use affekt_ops::Purpose;
+use affekt_ops::choose::TuningObjective;
+use affekt_ops::train::{self, Train};
+use affekt_spec::protocol::Permission;
+use affekt_spec::training::Stopping;
+use affekt_spec::{Settings as SettingsByPath, View};
 
 use super::hyperband::Bracket;
 use super::section::Tune;
@@ -22,11 +24,13 @@ pub struct Search {
     /// How settings were picked.
     pub by: &'static str,
     /// What trials are judged by.
-    pub judged_by: Judge,
+    pub objective: TuningObjective,
     /// As far as any trial goes.
     pub max_epochs: u32,
     /// The seed of every trial.
     pub seed: u64,
+    /// Whether the rows that trials are judged on are test rows.
+    pub select_on_test: bool,
     /// What is tried side by side: each bracket with the positions of its trials.
     pub brackets: Vec<(Bracket, Vec<usize>)>,
     /// Everything that is tried.
@@ -39,9 +43,9 @@ pub struct Proposal {
     /// Its number, from 1.
     pub number: u32,
     /// The settings.
-    pub settings: BTreeMap<String, Value>,
+    pub settings: SettingsByPath,
     /// What they make of the training's parameters.
-    pub params: Value,
+    pub params: train::Params,
 }
 
 /// Settings before they are read.
@@ -61,10 +65,11 @@ pub fn lay_out(
     wired: &[Wired],
     diagnostics: &Diagnostics,
 ) -> Option<Search> {
-    let step = &tuned(tune, wired, diagnostics)?.step;
-    let training = &step.params["training"];
-    let judged_by = judge(tune, step, diagnostics)?;
-    let max_epochs = tune.max_epochs.or_else(|| training["max_epochs"].as_u64()?.try_into().ok())?;
+    let tuned = tuned(tune, wired, diagnostics)?;
+    let step = &tuned.step;
+    let select_on_test = tuned.relies_on.contains(&Permission::SelectionOnTest);
+    let objective = objective(tune, step, diagnostics)?;
+    let max_epochs = tune.max_epochs.or_else(|| Some(step.params.facts().training?.max_epochs))?;
     let there_are = count(&tune.space);
     let mut proposed = Proposed::new(tune, there_are);
     let (mut brackets, mut trials) = (Vec::new(), Vec::new());
@@ -73,7 +78,8 @@ pub fn lay_out(
         let mut positions = Vec::new();
         for settings in proposed.by_ref().take(wanted) {
             let params = params(reading, &settings, step, wired, diagnostics)?;
-            let settings = settings.iter().map(|(key, value)| (key.name.clone(), to_json(value))).collect();
+            let settings = settings.iter().map(|(key, value)| (key.name.clone(), to_json(value)));
+            let settings = SettingsByPath(settings.collect());
             positions.push(trials.len());
             trials.push(Proposal { number: trials.len() as u32 + 1, settings, params });
         }
@@ -83,12 +89,12 @@ pub fn lay_out(
         }
     }
     let (step, by, seed) = (step.name.clone(), tune.name(), tune.seed);
-    Some(Search { step, by, judged_by, max_epochs, seed, brackets, trials })
+    Some(Search { step, by, objective, max_epochs, seed, select_on_test, brackets, trials })
 }
 
 /// The training that is tuned.
 fn tuned<'w>(tune: &Tune, wired: &'w [Wired], diagnostics: &Diagnostics) -> Option<&'w Wired> {
-    let trains = || wired.iter().filter(|wired| wired.step.definition.name == "train");
+    let trains = || wired.iter().filter(|wired| wired.step.definition.purpose == Purpose::Train);
     let names: Vec<&str> = trains().map(|wired| wired.step.name.as_str()).collect();
     match &tune.step {
         Some((name, span)) => {
@@ -110,16 +116,18 @@ fn tuned<'w>(tune: &Tune, wired: &'w [Wired], diagnostics: &Diagnostics) -> Opti
     }
 }
 
-fn judge(tune: &Tune, step: &Step, diagnostics: &Diagnostics) -> Option<Judge> {
-    let stopping = &step.params["training"]["stopping"];
-    let own = Monitor::ALL.iter().find(|(name, _)| stopping["monitor"] == *name).map(|(_, own)| *own);
-    let last_epoch = stopping["kind"] == "fixed";
+fn objective(tune: &Tune, step: &Step, diagnostics: &Diagnostics) -> Option<TuningObjective> {
+    let stopping = step.params.facts().training?.stopping;
+    let own = match stopping {
+        Stopping::Early { monitor, .. } => Some(monitor),
+        Stopping::Fixed => None,
+    };
     let Some(monitor) = tune.monitor.or(own) else {
         let message = format!("`{}` stops by no figure, so what are its trials judged by?", step.name);
         diagnostics.push(Diagnostic::error(&tune.span, message).hint("say `monitor: dev-loss`"));
         return None;
     };
-    Some(Judge { monitor, last_epoch })
+    Some(TuningObjective { monitor, last_epoch: stopping == Stopping::Fixed })
 }
 
 /// What the training's parameters are with these settings. Nothing else may depend on them.
@@ -129,7 +137,7 @@ fn params(
     tuned: &Step,
     wired: &[Wired],
     diagnostics: &Diagnostics,
-) -> Option<Value> {
+) -> Option<train::Params> {
     let Reading { pipeline, with, profile } = reading;
     let others = |settings: &[(Key, Node)]| {
         let is_tried = |key: &Key| settings.iter().any(|(tried, _)| tried == key);
@@ -161,7 +169,8 @@ fn params(
         }
         return None;
     }
-    steps.read.into_iter().find(|step| step.name == tuned.name).map(|step| step.params)
+    let step = steps.read.into_iter().find(|step| step.name == tuned.name)?;
+    step.params.of::<Train>().cloned()
 }
 
 /// Whether a step is what it was, but for the parameters of the one that is tuned.
@@ -176,8 +185,8 @@ fn is_alike(a: &Step, b: &Step, tuned: &Step) -> bool {
             })
             .collect()
     };
-    std::ptr::eq(a.definition, b.definition)
-        && (a.params == b.params || b.name == tuned.name)
+    a.definition.name == b.definition.name
+        && (a.params.view(View::Key) == b.params.view(View::Key) || b.name == tuned.name)
         && references(a) == references(b)
         && a.axes == b.axes
         && a.resources == b.resources

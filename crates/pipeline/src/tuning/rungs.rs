@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use affekt_graph::{AxisValue, Failure, Grow, Growth, Input, Node, NodeId, Object, Source, Work};
-use affekt_ops::choose::{self, Tried};
+use affekt_ops::Operation;
+use affekt_ops::choose::{self, Choose, SearchTrial};
 use affekt_ops::trial;
+use affekt_spec::{Spec, View};
 use affekt_table::history;
 
 use super::proposals::Search;
@@ -84,7 +86,7 @@ impl Stage {
             inputs: vec![Input { port: "histories".into(), from: histories }],
             outputs: OUTPUTS.map(str::to_owned).to_vec(),
             work: Work::Grow(Arc::new(self)),
-            ..plain_node(&choose::DEFINITION, "", serde_json::Value::Null)
+            ..plain_node(&Choose::DEFINITION, "", serde_json::Value::Null)
         }
     }
 
@@ -94,11 +96,9 @@ impl Stage {
         let from = reached.rungs.last().copied().unwrap_or(0);
         let mut node = self.template.clone();
         node.id = trial_id(&self.template.id, proposal.number.into(), until.into());
-        let select_on_test = node.params["select_on_test"].clone();
-        node.params = trial::params(&proposal.params, from, until, self.search.max_epochs);
-        if !select_on_test.is_null() {
-            node.params["select_on_test"] = select_on_test;
-        }
+        let mut params = trial::Params::of(&proposal.params, from, until, self.search.max_epochs);
+        params.training.select_on_test = self.search.select_on_test;
+        node.params = params.view(View::Key);
         let state = reached.node.iter().map(|node| Source::output(node, "state")).collect();
         node.inputs.push(Input { port: "state".into(), from: state });
         node
@@ -112,7 +112,7 @@ impl Stage {
         };
         let tried = |reached: &Reached| {
             let proposal = &self.search.trials[reached.trial];
-            Tried {
+            SearchTrial {
                 trial: proposal.number,
                 bracket: bracket_of(reached.trial),
                 settings: proposal.settings.clone(),
@@ -121,16 +121,16 @@ impl Stage {
                 is_finished: reached.is_finished,
             }
         };
-        let params = choose::params(&choose::Params {
+        let params = choose::Params {
             search: self.search.by.to_owned(),
-            judged_by: self.search.judged_by,
+            objective: self.search.objective,
             trials: ended.iter().map(tried).collect(),
-        });
+        };
         let histories = ended.iter().filter_map(Reached::history).collect();
         Node {
             id: self.template.id.renamed(CHOOSE),
             inputs: vec![Input { port: "histories".into(), from: histories }],
-            ..plain_node(&choose::DEFINITION, CHOOSE, params)
+            ..plain_node(&Choose::DEFINITION, CHOOSE, params.view(View::Key))
         }
     }
 
@@ -144,7 +144,7 @@ impl Stage {
         if self.rung == 0 {
             return before.clone();
         }
-        let mut best = self.search.judged_by.ranking(figures);
+        let mut best = self.search.objective.ranking(figures);
         best.retain(|&at| figures[at].is_some());
         best.truncate(rung.trials);
         let (on, out): (Vec<_>, Vec<_>) = before.iter().enumerate().partition(|(at, _)| best.contains(at));
@@ -173,7 +173,7 @@ impl Grow for Stage {
                 };
                 let epochs = affekt_ops::table::read(object, history::read)?;
                 let until = trial.rungs.last().copied().unwrap_or(0);
-                figures.push(search.judged_by.standing(&epochs, until).map(|(_, figure)| figure));
+                figures.push(search.objective.standing(&epochs, until).map(|(_, figure)| figure));
             }
             let mut on = self.survivors(bracket, &figures, &mut ended);
             if let Some(rung) = plan.rungs.get(self.rung) {
@@ -221,7 +221,10 @@ mod tests {
 
     use affekt_domain::{Epoch, Monitor};
     use affekt_graph::Store;
-    use affekt_ops::choose::Judge;
+    use affekt_ops::choose::TuningObjective;
+    use affekt_spec::Settings;
+    use affekt_spec::network::{CnnConfig, NetworkConfig};
+    use affekt_spec::training::TrainConfig;
 
     use super::*;
     use crate::tuning::hyperband;
@@ -248,17 +251,23 @@ mod tests {
                 (bracket, trials)
             });
             let brackets = filled.filter(|(_, trials)| !trials.is_empty()).collect();
-            let proposal = |number: usize| Proposal {
-                number: number as u32,
-                settings: BTreeMap::from([("lr".to_owned(), number.into())]),
-                params: serde_json::json!({ "training": { "lr": number } }),
+            let proposal = |number: usize| {
+                let mut training = TrainConfig::default();
+                training.optimisation.lr = number as f64;
+                let network = NetworkConfig::Cnn(CnnConfig::default());
+                Proposal {
+                    number: number as u32,
+                    settings: Settings(BTreeMap::from([("lr".to_owned(), number.into())])),
+                    params: affekt_ops::train::Params { network, training, select_on_test: false },
+                }
             };
             Arc::new(Search {
                 step: "train".into(),
                 by: "hyperband",
-                judged_by: Judge { monitor: Monitor::DevLoss, last_epoch: false },
+                objective: TuningObjective { monitor: Monitor::DevLoss, last_epoch: false },
                 max_epochs,
                 seed: 0,
+                select_on_test: false,
                 brackets,
                 trials: (1..=self.losses.len()).map(proposal).collect(),
             })
@@ -266,7 +275,7 @@ mod tests {
 
         /// The history of the trial that a node's name and parameters tell of.
         fn history(&self, node: &Node) -> Object {
-            let loss = self.losses[node.params["training"]["lr"].as_u64().unwrap() as usize - 1];
+            let loss = self.losses[node.params["training"]["lr"].as_f64().unwrap() as usize - 1];
             let until = node.params["epochs"]["until"].as_u64().unwrap() as u32;
             let epoch = |number| Epoch {
                 stage: affekt_domain::Stage::Search,
@@ -287,7 +296,7 @@ mod tests {
 
         /// The names of what each rung yields, and the choice.
         fn grown(&self, search: &Arc<Search>) -> (Vec<Vec<String>>, choose::Params) {
-            let mut template = plain_node(&trial::DEFINITION, "tune", serde_json::json!({}));
+            let mut template = plain_node(&trial::Trial::DEFINITION, "tune", serde_json::json!({}));
             template.id = template.id.with(axes::VARIANT, "a").with(axes::FOLD, 1_u32);
             let mut grower = Stage::first(search, template).into_node();
             let (mut known, mut rungs): (Vec<Node>, Vec<Vec<String>>) = Default::default();
@@ -305,7 +314,7 @@ mod tests {
                 let (last, trials) = growth.nodes.split_last().unwrap();
                 rungs.push(trials.iter().map(|node| node.id.to_string()).collect());
                 known.extend(trials.iter().cloned());
-                if last.op == choose::DEFINITION.name {
+                if last.op == Choose::NAME {
                     assert_eq!(growth.ports["chosen"], [Source::output(&last.id, "chosen")]);
                     assert_eq!(last.inputs[0].from.len(), search.trials.len(), "every trial is told of");
                     return (rungs, serde_json::from_value(last.params.clone()).unwrap());

@@ -74,7 +74,7 @@ fn a_network_goes_on_where_its_bottleneck_ends() {
         (
             "features: bottleneck, encoder: base",
             "features: audio, encoder: base",
-            "the network of `train`, `vgg16`, reads pictures or features, and `audio` gives waveforms",
+            "the network of `train`, `vgg16`, reads spectrogram images or features, and `audio` gives waveforms",
         ),
         (
             "features: bottleneck, encoder: base",

@@ -80,7 +80,7 @@ impl Spec for Unfreeze {
     }
 }
 
-fn check_unfreeze(read: &Vgg16NetworkConfig, section: &mut Section<'_>) {
+fn check_unfreeze(read: &mut Vgg16NetworkConfig, section: &mut Section<'_>) {
     if read.freeze == FreezeBase::None && read.unfreeze.is_some() {
         let span = section.node("unfreeze").map_or_else(|| section.span(), |node| &node.span);
         let mistake =

@@ -92,3 +92,30 @@ impl Spec for Steps {
         }
     }
 }
+
+impl Schedule {
+    /// What `lr` is multiplied by at `step` (from 0) of `total`, which is one of `epoch` (from 0).
+    #[must_use]
+    pub fn factor(&self, step: u64, total: u64, epoch: u32) -> f64 {
+        match *self {
+            Self::Constant => 1.0,
+            Self::Linear(stages) => stages.factor(step, total, |done| 1.0 - done),
+            Self::Cosine(stages) => {
+                stages.factor(step, total, |done| 0.5 * (1.0 + (std::f64::consts::PI * done).cos()))
+            }
+            Self::Step { every, factor } => factor.powf(f64::from(epoch / every.max(1))),
+        }
+    }
+}
+
+impl Stages {
+    fn factor(&self, step: u64, total: u64, fall: impl Fn(f64) -> f64) -> f64 {
+        let (warmup, hold) = (self.warmup.of(total), self.hold.of(total));
+        if step < warmup {
+            return (step + 1) as f64 / warmup as f64;
+        }
+        let Some(done) = step.checked_sub(warmup + hold) else { return 1.0 };
+        let falling = total.saturating_sub(warmup + hold).max(1);
+        self.floor + (1.0 - self.floor) * fall((done as f64 / falling as f64).min(1.0))
+    }
+}

@@ -99,7 +99,7 @@ pub enum Refit {
     BestEpochsWithDev,
 }
 
-fn check_refit(read: &TrainConfig, section: &mut Section<'_>) {
+fn check_refit(read: &mut TrainConfig, section: &mut Section<'_>) {
     if read.refit == Refit::None || matches!(read.stopping, Stopping::Early { .. }) {
         return;
     }

@@ -4,7 +4,7 @@
 use affekt_models::wav2vec2::{Choice, PretrainingHead, sample_negatives};
 use affekt_models::{Accounting, BuildError, caught};
 use affekt_spec::encoder::EncoderConfig;
-use affekt_spec::network::SpansOver;
+use affekt_spec::training::{ContrastiveObjective, PaddedClips};
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -13,34 +13,16 @@ use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
 use crate::{Batch, Learner, LossWeights, TrainError};
 
-/// What is asked of masked frames.
+/// A contrastive pretraining of an encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContrastiveConfig {
-    /// The encoder that goes on learning, with its masks, its quantiser and its dropouts.
+    /// The encoder as its checkpoint has it.
     pub encoder: EncoderConfig,
     /// Whether waveforms are brought to mean 0 and variance 1.
     pub normalise: bool,
-    /// From how many other masked frames each is to be told.
-    pub negatives: usize,
-    /// What Gumbel softmax divides by.
-    pub temperature: f64,
-    /// What becomes of the padding behind shorter clips.
-    pub padding: PaddedClips,
-    /// Where spans of masked frames are drawn.
-    pub spans_over: SpansOver,
-    /// Whether the feature encoder keeps its weights.
-    pub freeze_feature_encoder: bool,
-}
-
-/// What an encoder makes of the padding behind the shorter clips of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PaddedClips {
-    /// Silence that it attends to like the rest: what a model is given without an attention mask hears, as the published TAPT.
-    Heard,
-    /// Nothing.
-    Ignored,
+    /// What is asked of masked frames.
+    pub objective: ContrastiveObjective,
 }
 
 /// An encoder with quantiser and projections, on a device.
@@ -62,11 +44,18 @@ impl Contrastive {
         seed: u64,
         device: Device,
     ) -> Result<Self, TrainError> {
-        let ContrastiveConfig { normalise, spans_over, .. } = *config;
-        let encoder =
-            MaskedEncoder::new(&config.encoder, normalise, spans_over, gradient_checkpointing, seed, device)?;
+        let ContrastiveConfig { encoder, normalise, objective } = config;
+        let overridden = objective.overrides.of(encoder);
+        let encoder = MaskedEncoder::new(
+            &overridden,
+            *normalise,
+            objective.spans_over,
+            gradient_checkpointing,
+            seed,
+            device,
+        )?;
         let head = PretrainingHead::new(&encoder.beside(seed), encoder.config()).map_err(BuildError::from)?;
-        if config.freeze_feature_encoder {
+        if objective.freeze_feature_encoder {
             encoder.freeze(&["feature_extractor"])?;
         }
         Ok(Self { config: config.clone(), encoder, head })
@@ -118,17 +107,17 @@ impl Learner for Contrastive {
         let samples = waveforms.size()[1] as usize;
         let masked = self.encoder.masked(batch)?;
         let count = masked.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-        let negatives = sample_negatives(&masked, self.config.negatives, random);
-        let heard = match self.config.padding {
-            PaddedClips::Heard => vec![samples; lengths.len()],
-            PaddedClips::Ignored => lengths.to_vec(),
+        let negatives = sample_negatives(&masked, self.config.objective.negatives, random);
+        let heard = match self.config.objective.padding {
+            PaddedClips::Unmasked => vec![samples; lengths.len()],
+            PaddedClips::Masked => lengths.to_vec(),
         };
         let loss = caught(|| {
             let encoded = self.encoder.encode(waveforms, lengths, &heard, &masked, train)?;
             let shape = masked.size();
             let noise = self.head.gumbel_noise(shape[0], shape[1], waveforms.device());
             let choice = match train {
-                true => Choice::Gumbel { temperature: self.config.temperature, noise: &noise },
+                true => Choice::Gumbel { temperature: self.config.objective.temperature, noise: &noise },
                 false => Choice::Likeliest,
             };
             Ok(self.head.forward_t(&encoded, &masked, &negatives, choice, train).loss / count as f64)

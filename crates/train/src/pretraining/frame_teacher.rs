@@ -28,7 +28,7 @@ impl<'d> FrameTeacher<'d> {
         class_weights: &ClassWeights,
         trained_on: &TrainingPart<'d>,
     ) -> Result<Self, TrainError> {
-        let weights = class_weights.resolve(trained_on.targets(), network.classes())?;
+        let weights = crate::weights::resolve(class_weights, trained_on.targets(), network.classes())?;
         let on_device = |weights: Vec<f64>| {
             let tensor = Tensor::f_from_slice(&weights)?;
             Ok((weights, tensor.f_to_device_(network.device(), Kind::Float, false, false)?))

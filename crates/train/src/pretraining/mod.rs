@@ -13,8 +13,8 @@ mod masked;
 mod pretrain;
 mod pseudo_labels;
 
-pub use config::PretrainConfig;
-pub use contrastive::{Contrastive, ContrastiveConfig, PaddedClips};
+pub use affekt_spec::training::{ContrastiveObjective, PaddedClips, PretrainConfig, PseudoLabelsObjective};
+pub use contrastive::{Contrastive, ContrastiveConfig};
 pub use frame_teacher::FrameTeacher;
 pub use learner::PretrainingLearner;
 pub use pretrain::{Pretrained, Pretraining, pretrain};

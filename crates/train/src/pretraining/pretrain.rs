@@ -5,7 +5,8 @@ use affekt_models::replace;
 use affekt_torch::Random;
 use tch::Device;
 
-use super::config::PretrainConfig;
+use super::PretrainConfig;
+use super::config as settings_of_loop;
 use super::learner::PretrainingLearner;
 use crate::batch_sampler::TrainLength;
 use crate::batches::Loader;
@@ -61,20 +62,20 @@ pub fn pretrain<L: PretrainingLearner>(
     check(pretraining, learner)?;
     let dataset = trained_on.dataset();
     let (mut held_out, rows) = hold_out(trained_on.rows(), config.held_out, seed);
-    if rows.is_empty() || (config.drop_last && rows.len() < config.batch_size) {
-        return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.batch_size });
+    if rows.is_empty() || (config.optimisation.drop_last && rows.len() < config.optimisation.batch_size) {
+        return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.optimisation.batch_size });
     }
     held_out.sort_by_key(|&row| dataset.values(row).len());
     let settings = settings(pretraining, learner);
-    let of_loop = config.of_loop(!held_out.is_empty());
+    let of_loop = settings_of_loop::of_loop(config, !held_out.is_empty());
     let window = window(&of_loop, seed, dataset, learner, /* epoch */ 0);
     let window = window.map(|window| Window { at: CropAt::Start, ..window });
     let validation = HeldOut {
-        batches: held_out.chunks(config.batch_size).map(<[usize]>::to_vec).collect(),
+        batches: held_out.chunks(config.optimisation.batch_size).map(<[usize]>::to_vec).collect(),
         loader: Loader { dataset, standardiser: None, window, augmentation: None, device },
-        precision: config.precision,
+        precision: config.optimisation.precision,
         seed,
-        lr: config.lr,
+        lr: config.optimisation.lr,
     };
     let stage = StageSettings {
         stage: Stage::Search,
@@ -109,7 +110,7 @@ pub fn pretrain<L: PretrainingLearner>(
 /// Complains of the first thing that makes no pretraining.
 fn check(pretraining: &Pretraining, learner: &impl PretrainingLearner) -> Result<(), TrainError> {
     let Pretraining { config, trained_on, .. } = *pretraining;
-    config.check()?;
+    settings_of_loop::check(config)?;
     let dataset = trained_on.dataset();
     let rate_hz = dataset.rate_hz().ok_or(TrainError::NoWaveforms)?;
     let least = learner.least_samples();
@@ -118,8 +119,8 @@ fn check(pretraining: &Pretraining, learner: &impl PretrainingLearner) -> Result
         let (name, found) = (dataset.name(row).to_owned(), dataset.values(row).len());
         return Err(TrainError::TooShort { name, found, expected: least });
     }
-    if config.crop.is_some_and(|crop| crop.samples(rate_hz) < least) {
-        let value = config.crop.map_or(0.0, |crop| crop.seconds).to_string();
+    if config.optimisation.crop.is_some_and(|crop| crop.samples(rate_hz) < least) {
+        let value = config.optimisation.crop.map_or(0.0, |crop| crop.seconds).to_string();
         let expected = "what makes a frame of the network at least";
         return Err(TrainError::Config { name: "crop.seconds", value, expected });
     }

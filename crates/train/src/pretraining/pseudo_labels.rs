@@ -3,7 +3,7 @@
 use affekt_models::wav2vec2::ClusterHeads;
 use affekt_models::{Accounting, caught};
 use affekt_spec::encoder::EncoderConfig;
-use affekt_spec::network::SpansOver;
+use affekt_spec::training::PseudoLabelsObjective;
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -12,22 +12,18 @@ use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
 use crate::{Batch, Learner, LossWeights, TrainError};
 
-/// What is asked of masked frames.
+/// A pretraining of an encoder by pseudo-labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PseudoLabelsConfig {
-    /// The encoder that learns, with its masks and dropouts.
+    /// The encoder as its checkpoint has it.
     pub encoder: EncoderConfig,
     /// Whether waveforms are brought to mean 0 and variance 1.
     pub normalise: bool,
-    /// How many clusters each clustering has.
+    /// Number of clusters of each clustering.
     pub clusters: Vec<usize>,
-    /// How wide each head is inside.
-    pub hidden: usize,
-    /// Where spans of masked frames are drawn.
-    pub spans_over: SpansOver,
-    /// Whether feature encoder and projection keep their weights.
-    pub freeze_feature_encoder: bool,
+    /// What is asked of masked frames.
+    pub objective: PseudoLabelsObjective,
 }
 
 /// The clusters of every row's frames.
@@ -56,12 +52,19 @@ impl<'l> PseudoLabels<'l> {
         seed: u64,
         device: Device,
     ) -> Result<Self, TrainError> {
-        let PseudoLabelsConfig { normalise, spans_over, .. } = *config;
-        let encoder =
-            MaskedEncoder::new(&config.encoder, normalise, spans_over, gradient_checkpointing, seed, device)?;
+        let PseudoLabelsConfig { encoder, normalise, clusters, objective } = config;
+        let overridden = objective.overrides.of(encoder);
+        let encoder = MaskedEncoder::new(
+            &overridden,
+            *normalise,
+            objective.spans_over,
+            gradient_checkpointing,
+            seed,
+            device,
+        )?;
         let width = encoder.config().hidden_size;
-        let heads = ClusterHeads::new(&encoder.beside(seed), width, config.hidden, &config.clusters);
-        if config.freeze_feature_encoder {
+        let heads = ClusterHeads::new(&encoder.beside(seed), width, objective.hidden, clusters);
+        if objective.freeze_feature_encoder {
             encoder.freeze(&["feature_extractor", "feature_projection"])?;
         }
         Ok(Self { config: config.clone(), labels, encoder, heads })

@@ -8,6 +8,7 @@ use affekt_domain::{Role, Task};
 use affekt_features::Standardiser;
 use affekt_models::InputShape;
 use affekt_spec::network::{CnnConfig, NetworkConfig, NormAxis};
+use affekt_spec::training::Optimisation;
 use affekt_torch::{Checkpoint, Random};
 use affekt_train::{
     Dataset, DevPart, Part, PartRole, Paused, Progress, Resume, Target, TrainConfig, TrainError, Trained,
@@ -93,7 +94,11 @@ impl Case {
             dataset: Bands::new(),
             standardised_on: None,
             network: NetworkConfig::Cnn(cnn),
-            config: TrainConfig { lr: 0.01, batch_size: 16, max_epochs: 6, ..TrainConfig::default() },
+            config: TrainConfig {
+                max_epochs: 6,
+                optimisation: Optimisation { lr: 0.01, batch_size: 16, ..Optimisation::default() },
+                ..TrainConfig::default()
+            },
             with_dev: true,
             seed: 1,
             resume: None,

@@ -3,6 +3,7 @@
 use affekt_domain::Role;
 use affekt_models::{InputShape, Inputs, Network};
 use affekt_spec::network::{CnnConfig, MlpConfig, NetworkConfig, NormAxis};
+use affekt_spec::training::Optimisation;
 use affekt_train::{
     BatchLimit, ClassWeights, DevPart, Optimiser, Stopping, TrainConfig, Trained, TrainingPart, predict,
 };
@@ -17,7 +18,12 @@ fn one_step(class_weights: ClassWeights) -> Case {
     few.skip(5).for_each(|(_, _, role)| *role = None);
     let cnn =
         CnnConfig { channels: vec![4, 6], pools: vec![2, 2], dropout: 0.0, norm_axis: NormAxis::Channel };
-    let config = TrainConfig { max_epochs: 1, batch_size: 100, class_weights, ..case.config };
+    let config = TrainConfig {
+        max_epochs: 1,
+        class_weights,
+        optimisation: Optimisation { batch_size: 100, ..case.config.optimisation },
+        ..case.config
+    };
     Case { network: NetworkConfig::Cnn(cnn), config, ..case }
 }
 
@@ -105,14 +111,21 @@ fn impossible_weights_are_refused() {
 #[test]
 fn clipping_matters_where_gradients_are_larger() {
     let run = |clip_norm| -> Trained {
-        let config =
-            TrainConfig { clip_norm, stopping: Stopping::Fixed, max_epochs: 2, ..Case::new().config };
+        let config = TrainConfig {
+            stopping: Stopping::Fixed,
+            max_epochs: 2,
+            optimisation: Optimisation { clip_norm, ..Case::new().config.optimisation },
+            ..Case::new().config
+        };
         Case { config, ..Case::new() }.run().unwrap()
     };
     let free = run(None);
     assert_same(&free, &run(Some(1e6)));
     assert!(bytes(&free) != bytes(&run(Some(0.05))));
-    let config = TrainConfig { clip_norm: Some(0.0), ..Case::new().config };
+    let config = TrainConfig {
+        optimisation: Optimisation { clip_norm: Some(0.0), ..Case::new().config.optimisation },
+        ..Case::new().config
+    };
     let error = Case { config, ..Case::new() }.run().unwrap_err().to_string();
     assert_eq!(error, "clip_norm is 0: expected a number above 0");
 }
@@ -127,7 +140,16 @@ fn gradients_of_parts_add_up_to_those_of_the_batch() {
     let run = |accumulate| {
         // 60 rows: batches of 16, 16, 16 and 12, in parts of 6, 6 and 4 or of 4, 4 and 4.
         let class_weights = ClassWeights::Given(vec![0.5, 2.0, 7.0]);
-        let config = TrainConfig { class_weights, accumulate, max_epochs: 2, lr: 1e-3, ..Case::new().config };
+        let config = TrainConfig {
+            class_weights,
+            max_epochs: 2,
+            optimisation: Optimisation {
+                gradient_accumulation_steps: accumulate,
+                lr: 1e-3,
+                ..Case::new().config.optimisation
+            },
+            ..Case::new().config
+        };
         Case { network: without_batch_norm(), config, ..Case::new() }.run().unwrap()
     };
     let (whole, parts) = (run(1), run(3));
@@ -144,7 +166,10 @@ fn gradients_of_parts_add_up_to_those_of_the_batch() {
 
 #[test]
 fn batch_norm_is_not_computed_in_parts() {
-    let config = TrainConfig { accumulate: 2, ..Case::new().config };
+    let config = TrainConfig {
+        optimisation: Optimisation { gradient_accumulation_steps: 2, ..Case::new().config.optimisation },
+        ..Case::new().config
+    };
     let error = Case { config, ..Case::new() }.run().unwrap_err().to_string();
     assert_eq!(
         error,
@@ -155,7 +180,11 @@ fn batch_norm_is_not_computed_in_parts() {
 #[test]
 fn decoupled_decay_is_another() {
     let run = |optimiser| {
-        let config = TrainConfig { optimiser, weight_decay: 0.1, max_epochs: 1, ..Case::new().config };
+        let config = TrainConfig {
+            max_epochs: 1,
+            optimisation: Optimisation { optimiser, weight_decay: 0.1, ..Case::new().config.optimisation },
+            ..Case::new().config
+        };
         Case { config, ..Case::new() }.run().unwrap()
     };
     assert!(bytes(&run(Optimiser::Adam)) != bytes(&run(Optimiser::AdamW)));
@@ -164,10 +193,9 @@ fn decoupled_decay_is_another() {
 #[test]
 fn weights_that_the_last_step_spoils_are_not_kept() {
     let config = TrainConfig {
-        lr: 1e39,
         max_epochs: 1,
-        batch_size: 100,
         stopping: Stopping::Fixed,
+        optimisation: Optimisation { lr: 1e39, batch_size: 100, ..Case::new().config.optimisation },
         ..Case::new().config
     };
     let error = Case { config, with_dev: false, ..Case::new() }.run().unwrap_err().to_string();

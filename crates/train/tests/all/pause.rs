@@ -16,7 +16,7 @@ fn rung_by_rung_is_the_way_in_one_go() {
     let mut case = Case::new();
     // A schedule that is laid over all epochs, wherever it is paused.
     let stages = Stages { warmup: Steps::Count(5), hold: Steps::Count(0), floor: 0.0 };
-    case.config.schedule = Schedule::Cosine(stages);
+    case.config.optimisation.schedule = Schedule::Cosine(stages);
     let whole = until(&case, 6, None);
     let first = until(&case, 1, None);
     assert_eq!(first.history.len(), 1);
@@ -55,7 +55,7 @@ fn killed_on_the_way_it_ends_the_same() {
 #[test]
 fn what_diverges_says_so_in_its_history() {
     let mut case = Case::new();
-    case.config.lr = 1e30;
+    case.config.optimisation.lr = 1e30;
     let paused = until(&case, 4, None);
     let last: Option<&Epoch> = paused.history.last();
     assert!(last.is_some_and(|epoch| epoch.train_loss.is_nan() && !epoch.kept), "{last:?}");
@@ -65,7 +65,7 @@ fn what_diverges_says_so_in_its_history() {
 fn another_trainings_state_is_refused() {
     let first = until(&Case::new(), 1, None);
     let mut other = Case::new();
-    other.config.lr = 0.02;
+    other.config.optimisation.lr = 0.02;
     let error = other.run_until(2, Some(&first.state), &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -8,6 +8,7 @@ use affekt_features::{Scale, Standardiser};
 use affekt_models::{InputShape, Network};
 use affekt_spec::encoder::Vgg16Config;
 use affekt_spec::network::{CnnConfig, FreezeBase, NetworkConfig, Vgg16NetworkConfig};
+use affekt_spec::training::Optimisation;
 use affekt_torch::Random;
 use affekt_train::{
     Augment, BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Flip, Progress, Resume, StateOutcome,
@@ -76,12 +77,24 @@ fn what_is_about_frames_or_waveforms_is_refused() {
     );
     let crop = Some(Crop { seconds: 1.0, at: CropAt::Start });
     assert_eq!(
-        refusal(TrainConfig { crop, ..TrainConfig::default() }, None),
+        refusal(
+            TrainConfig {
+                optimisation: Optimisation { crop, ..Optimisation::default() },
+                ..TrainConfig::default()
+            },
+            None
+        ),
         "crop is given: expected nothing, for the examples are no waveforms"
     );
     let batching = Batching::Bucketed { seconds: None, noise: 0.1 };
     assert_eq!(
-        refusal(TrainConfig { batching, ..TrainConfig::default() }, None),
+        refusal(
+            TrainConfig {
+                optimisation: Optimisation { batching, ..Optimisation::default() },
+                ..TrainConfig::default()
+            },
+            None
+        ),
         "batching is bucketed: expected `shuffled`, for the examples are no waveforms and of one length"
     );
     let network = refusal(TrainConfig { augment: Some(AUGMENT), ..TrainConfig::default() }, None);
@@ -176,7 +189,12 @@ fn vgg16() -> NetworkConfig {
 fn run(augment: Option<Augment>, resume: Option<&Resume>, batches: usize) -> Result<Trained, TrainError> {
     affekt_torch::device::set_threads(1);
     let stripes = Stripes::new();
-    let config = TrainConfig { lr: 3e-3, batch_size: 5, max_epochs: 12, augment, ..TrainConfig::default() };
+    let config = TrainConfig {
+        max_epochs: 12,
+        augment,
+        optimisation: Optimisation { lr: 3e-3, batch_size: 5, ..Optimisation::default() },
+        ..TrainConfig::default()
+    };
     let training = Training {
         network: &vgg16(),
         config: &config,

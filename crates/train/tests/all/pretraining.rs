@@ -8,10 +8,12 @@ use affekt_models::InputShape;
 use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2Vec2Trunk};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::{Overrides, SpansOver};
+use affekt_spec::training::Optimisation;
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::pretraining::{
-    Contrastive, ContrastiveConfig, FrameLabels, FrameTeacher, PaddedClips, PretrainConfig, Pretrained,
-    Pretraining, PretrainingLearner, PseudoLabels, PseudoLabelsConfig, pretrain,
+    Contrastive, ContrastiveConfig, ContrastiveObjective, FrameLabels, FrameTeacher, PretrainConfig,
+    Pretrained, Pretraining, PretrainingLearner, PseudoLabels, PseudoLabelsConfig, PseudoLabelsObjective,
+    pretrain,
 };
 use affekt_train::{
     Batch, Batching, ClassWeights, Crop, CropAt, Dataset, Learner, LossWeights, Optimiser, Precision,
@@ -114,17 +116,20 @@ fn encoder() -> EncoderConfig {
 fn config(steps: u64) -> PretrainConfig {
     PretrainConfig {
         steps,
-        lr: 3e-3,
-        optimiser: Optimiser::Adam,
-        weight_decay: 0.0,
-        batch_size: 8,
-        drop_last: false,
-        batching: Batching::Bucketed { seconds: None, noise: 0.1 },
-        crop: Some(Crop { seconds: 0.7, at: CropAt::Random }),
-        precision: Precision::Fp32,
-        gradient_checkpointing: false,
-        schedule: Schedule::Constant,
         held_out: 0.0,
+        optimisation: Optimisation {
+            lr: 3e-3,
+            optimiser: Optimiser::Adam,
+            weight_decay: 0.0,
+            batch_size: 8,
+            drop_last: false,
+            batching: Batching::Bucketed { seconds: None, noise: 0.1 },
+            crop: Some(Crop { seconds: 0.7, at: CropAt::Random }),
+            precision: Precision::Fp32,
+            gradient_checkpointing: false,
+            schedule: Schedule::Constant,
+            ..Optimisation::default()
+        },
     }
 }
 
@@ -132,11 +137,7 @@ fn contrastive() -> Contrastive {
     let config = ContrastiveConfig {
         encoder: encoder(),
         normalise: false,
-        negatives: 5,
-        temperature: 2.0,
-        padding: PaddedClips::Heard,
-        spans_over: SpansOver::Clips,
-        freeze_feature_encoder: false,
+        objective: ContrastiveObjective { negatives: 5, ..ContrastiveObjective::default() },
     };
     Contrastive::new(&config, false, 1, Device::Cpu).unwrap()
 }
@@ -146,9 +147,12 @@ fn pseudo_labels(labels: &Tone) -> PseudoLabels<'_> {
         encoder: encoder(),
         normalise: false,
         clusters: vec![3, 2],
-        hidden: 8,
-        spans_over: SpansOver::Rows,
-        freeze_feature_encoder: true,
+        objective: PseudoLabelsObjective {
+            hidden: 8,
+            spans_over: SpansOver::Rows,
+            freeze_feature_encoder: true,
+            ..PseudoLabelsObjective::default()
+        },
     };
     PseudoLabels::new(&config, labels, false, 1, Device::Cpu).unwrap()
 }
@@ -240,9 +244,12 @@ fn frames_of_a_piece_have_the_labels_of_their_places() {
         },
         normalise: false,
         clusters: vec![60],
-        hidden: 4,
-        spans_over: SpansOver::Clips,
-        freeze_feature_encoder: false,
+        objective: PseudoLabelsObjective {
+            hidden: 4,
+            spans_over: SpansOver::Clips,
+            freeze_feature_encoder: false,
+            ..PseudoLabelsObjective::default()
+        },
     };
     let learner = PseudoLabels::new(&config, &Counted, false, 1, Device::Cpu).unwrap();
     // All logits are what the output's bias says, so that the loss tells which labels were asked for: 7 more for cluster 12.
@@ -326,7 +333,14 @@ fn a_pretraining_that_was_killed_ends_as_one_that_was_not() {
 fn what_is_held_out_chooses_the_weights() {
     let labels = Tones::new().labels();
     let mut learner = pseudo_labels(&labels);
-    let pretrained = run(&mut learner, &PretrainConfig { held_out: 0.25, lr: 0.02, ..config(40) });
+    let pretrained = run(
+        &mut learner,
+        &PretrainConfig {
+            held_out: 0.25,
+            optimisation: Optimisation { lr: 0.02, ..config(40).optimisation },
+            ..config(40)
+        },
+    );
     assert_eq!((pretrained.trained_rows, pretrained.held_out_rows), (24, 8));
     let losses: Vec<f64> = pretrained.history.iter().map(|epoch| epoch.dev_loss.unwrap()).collect();
     let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
@@ -419,9 +433,12 @@ fn used_up_memory_divides_batches_of_pseudo_labels_and_the_weights_stay_the_same
             encoder: still.clone(),
             normalise: false,
             clusters: vec![3, 2],
-            hidden: 8,
-            spans_over: SpansOver::Rows,
-            freeze_feature_encoder: false,
+            objective: PseudoLabelsObjective {
+                hidden: 8,
+                spans_over: SpansOver::Rows,
+                freeze_feature_encoder: false,
+                ..PseudoLabelsObjective::default()
+            },
         };
         PseudoLabels::new(&config, &labels, false, 1, Device::Cpu).unwrap()
     });
@@ -474,7 +491,10 @@ fn mistakes_are_told() {
     assert_eq!(message(config(0)), "steps is 0: expected at least 1");
     let short = Some(Crop { seconds: 0.02, at: CropAt::Random });
     assert_eq!(
-        message(PretrainConfig { crop: short, ..config(1) }),
+        message(PretrainConfig {
+            optimisation: Optimisation { crop: short, ..config(1).optimisation },
+            ..config(1)
+        }),
         "crop.seconds is 0.02: expected what makes a frame of the network at least"
     );
     assert_eq!(

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use affekt_domain::{Epoch, Monitor, Stage};
+use affekt_spec::training::Optimisation;
 use affekt_train::{
     Refit, Schedule, Stages, StateOutcome, Steps, Stopping, TrainConfig, TrainError, Trained,
 };
@@ -15,9 +16,9 @@ fn searching(refit: Refit) -> Case {
     let stages = Stages { warmup: Steps::Count(4), hold: Steps::Count(0), floor: 0.1 };
     let config = TrainConfig {
         stopping: Stopping::Early { monitor: Monitor::DevUar, patience: 2 },
-        schedule: Schedule::Cosine(stages),
         max_epochs: 30,
         refit,
+        optimisation: Optimisation { schedule: Schedule::Cosine(stages), ..Case::new().config.optimisation },
         ..Case::new().config
     };
     Case { config, ..Case::new() }
@@ -64,7 +65,7 @@ fn it_is_the_fixed_run_of_the_best_number_of_epochs() {
 #[test]
 fn under_a_constant_rate_it_gives_the_search_s_weights_once_more() {
     let mut case = searching(Refit::None);
-    case.config.schedule = Schedule::Constant;
+    case.config.optimisation.schedule = Schedule::Constant;
     let search = case.run().unwrap();
     case.config.refit = Refit::BestEpochs;
     assert!(bytes(&search) == bytes(&case.run().unwrap()));

@@ -1,5 +1,6 @@
 //! Learning rates, worked out by hand.
 
+use affekt_spec::training::Optimisation;
 use affekt_train::{Schedule, Stages, Steps, TrainConfig, TrainError};
 
 use crate::case::Case;
@@ -53,7 +54,11 @@ fn steps_fall_every_so_many_epochs() {
 fn the_history_holds_the_rate_of_each_epoch_s_last_step() {
     let stages = Stages { warmup: Steps::Count(6), hold: Steps::Count(2), floor: 0.0 };
     // Four batches an epoch.
-    let config = TrainConfig { schedule: Schedule::Linear(stages), max_epochs: 3, ..Case::new().config };
+    let config = TrainConfig {
+        max_epochs: 3,
+        optimisation: Optimisation { schedule: Schedule::Linear(stages), ..Case::new().config.optimisation },
+        ..Case::new().config
+    };
     let scheduled = Case { config, ..Case::new() }.run().unwrap();
     let rates: Vec<f64> = scheduled.history.iter().map(|epoch| epoch.learning_rate / 0.01).collect();
     assert_close(&rates, &[4.0 / 6.0, 1.0, 0.25]);
@@ -67,7 +72,10 @@ fn the_history_holds_the_rate_of_each_epoch_s_last_step() {
 #[test]
 fn impossible_schedules_are_refused() {
     let error = |schedule| {
-        let config = TrainConfig { schedule, ..Case::new().config };
+        let config = TrainConfig {
+            optimisation: Optimisation { schedule, ..Case::new().config.optimisation },
+            ..Case::new().config
+        };
         Case { config, ..Case::new() }.run().map(|_| ()).unwrap_err()
     };
     let stages = Stages { warmup: Steps::Count(20), hold: Steps::Share(0.2), floor: 0.0 };

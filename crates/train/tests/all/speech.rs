@@ -7,6 +7,7 @@ use std::time::Duration;
 use affekt_domain::{Monitor, Role, Task};
 use affekt_models::{InputShape, Network};
 use affekt_spec::network::NetworkConfig;
+use affekt_spec::training::Optimisation;
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::{
     BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Loss, Precision, Progress, Resume, StateOutcome,
@@ -92,11 +93,10 @@ fn network(freeze: &str) -> NetworkConfig {
 
 fn config() -> TrainConfig {
     TrainConfig {
-        lr: 0.01,
-        batch_size: 6,
         max_epochs: 2,
         loss: Loss::Ccc,
         stopping: Stopping::Early { monitor: Monitor::DevCcc, patience: 9 },
+        optimisation: Optimisation { lr: 0.01, batch_size: 6, ..Optimisation::default() },
         ..TrainConfig::default()
     }
 }
@@ -152,8 +152,11 @@ fn values_are_learnt_and_chosen_by_their_concordance() {
 #[test]
 fn interrupted_after_any_step_of_bucketed_pieces_it_ends_with_the_same_bytes() {
     let config = TrainConfig {
-        batching: Batching::Bucketed { seconds: Some(3.0), noise: 0.3 },
-        crop: Some(Crop { seconds: 0.6, at: CropAt::Random }),
+        optimisation: Optimisation {
+            batching: Batching::Bucketed { seconds: Some(3.0), noise: 0.3 },
+            crop: Some(Crop { seconds: 0.6, at: CropAt::Random }),
+            ..config().optimisation
+        },
         ..config()
     };
     let straight = Case::new(config.clone()).run().unwrap();
@@ -200,14 +203,27 @@ fn a_prediction_does_not_depend_on_its_batch_and_comes_in_order() {
 fn training_sees_no_more_than_the_piece_and_choosing_all_of_it() {
     let crop = Some(Crop { seconds: 0.25, at: CropAt::Start });
     let behind = |role: Role| {
-        let mut case = Case::new(TrainConfig { crop, ..config() });
+        let mut case = Case::new(TrainConfig {
+            optimisation: Optimisation { crop, ..config().optimisation },
+            ..config()
+        });
         for clip in case.clips.rows.iter_mut().filter(|clip| clip.role == role) {
             clip.samples[250..].fill(f32::NAN);
         }
         case.run()
     };
     let trained = behind(Role::Train).unwrap();
-    assert!(bytes(&trained) == bytes(&Case::new(TrainConfig { crop, ..config() }).run().unwrap()));
+    assert!(
+        bytes(&trained)
+            == bytes(
+                &Case::new(TrainConfig {
+                    optimisation: Optimisation { crop, ..config().optimisation },
+                    ..config()
+                })
+                .run()
+                .unwrap()
+            )
+    );
     let error = behind(Role::Dev).map(|_| ()).unwrap_err();
     let TrainError::DevNotFinite { utterances, .. } = &error else { panic!("{error}") };
     assert_eq!(utterances.len(), 10);
@@ -253,7 +269,15 @@ fn an_encoder_begins_as_its_checkpoint_and_stays_so_where_it_is_frozen() {
 
 #[test]
 fn half_precision_trains_about_the_same() {
-    let run = |precision| Case::new(TrainConfig { precision, loss: Loss::Mse, ..config() }).run().unwrap();
+    let run = |precision| {
+        Case::new(TrainConfig {
+            loss: Loss::Mse,
+            optimisation: Optimisation { precision, ..config().optimisation },
+            ..config()
+        })
+        .run()
+        .unwrap()
+    };
     let (whole, half) = (run(Precision::Fp32), run(Precision::Bf16));
     assert!(bytes(&whole) != bytes(&half));
     let (whole, half) = (whole.history[0].train_loss, half.history[0].train_loss);
@@ -269,7 +293,7 @@ fn impossible_trainings_on_waveforms_are_refused() {
     };
     let short = error(&|case| case.clips.rows[2].samples.truncate(20));
     assert!(short.starts_with("`C/2` has 20 samples and the network needs "), "{short}");
-    let ccc = error(&|case| case.config.accumulate = 2);
+    let ccc = error(&|case| case.config.optimisation.gradient_accumulation_steps = 2);
     assert_eq!(
         ccc,
         "accumulate is 2, and a batch cannot be computed in parts, for the loss `ccc` is not a sum over its rows: expected 1"
@@ -290,8 +314,11 @@ fn impossible_trainings_on_waveforms_are_refused() {
     let nan = error(&|case| case.clips.rows[1].values[0] = f32::NAN);
     assert_eq!(nan, "a value of `C/1` is not finite: look at the corpus' labels");
     let filled = Batching::Bucketed { seconds: Some(3.0), noise: 0.1 };
-    let last = error(&|case| (case.config.batching, case.config.drop_last) = (filled, true));
+    let last = error(&|case| {
+        (case.config.optimisation.batching, case.config.optimisation.drop_last) = (filled, true)
+    });
     assert_eq!(last, "drop_last is true: expected `false` where batches are filled by seconds");
-    let piece = error(&|case| case.config.crop = Some(Crop { seconds: 0.01, at: CropAt::Start }));
+    let piece =
+        error(&|case| case.config.optimisation.crop = Some(Crop { seconds: 0.01, at: CropAt::Start }));
     assert_eq!(piece, "crop.seconds is 0.01: expected what makes a frame of the network at least");
 }

@@ -8,6 +8,7 @@ use affekt_domain::{Monitor, Role};
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
 use affekt_spec::network::{CnnConfig, NetworkConfig};
+use affekt_spec::training::Optimisation;
 use affekt_torch::Checkpoint;
 use affekt_train::{
     BatchLimit, Dataset, DevPart, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig,
@@ -184,7 +185,8 @@ fn a_loss_that_is_not_finite_is_reported_with_its_place() {
     let error = case.run().unwrap_err().to_string();
     assert!(error.starts_with("the dev loss is NaN after epoch 1: try a smaller lr than 1e-2"), "{error}");
 
-    let config = TrainConfig { lr: 1e30, ..case.config };
+    let config =
+        TrainConfig { optimisation: Optimisation { lr: 1e30, ..case.config.optimisation }, ..case.config };
     let error = Case { config, ..Case::new() }.run().unwrap_err();
     let TrainError::NotFinite { epoch: 1, batch, batches: 4, .. } = error else { panic!("{error}") };
     assert!(batch > 1);
@@ -197,8 +199,11 @@ fn impossible_trainings_are_refused() {
         change(&mut case);
         case.run().map(|_| ()).unwrap_err().to_string()
     };
-    assert_eq!(error(&|case| case.config.batch_size = 0), "batch_size is 0: expected at least 1");
-    assert_eq!(error(&|case| case.config.lr = f64::NAN), "lr is NaN: expected a number above 0");
+    assert_eq!(
+        error(&|case| case.config.optimisation.batch_size = 0),
+        "batch_size is 0: expected at least 1"
+    );
+    assert_eq!(error(&|case| case.config.optimisation.lr = f64::NAN), "lr is NaN: expected a number above 0");
     assert_eq!(error(&|case| case.dataset.rows[5].1 = 3), "row 5 has class 3, outside 0..3");
     let no_dev = |case: &mut Case| case.dataset.rows.retain(|(_, _, role)| *role != Some(Role::Dev));
     assert!(error(&no_dev).starts_with("the dev part is empty"));
@@ -279,7 +284,11 @@ fn progress_counts_batches_and_epochs() {
 
 #[test]
 fn evaluating_the_dev_part_reports_progress_and_can_be_broken_off() {
-    let config = TrainConfig { max_epochs: 1, batch_size: 6, ..Case::new().config };
+    let config = TrainConfig {
+        max_epochs: 1,
+        optimisation: Optimisation { batch_size: 6, ..Case::new().config.optimisation },
+        ..Case::new().config
+    };
     let case = Case { config, ..Case::new() };
     let mut seen = Vec::new();
     case.run_heard(&mut |progress| {
@@ -304,7 +313,14 @@ fn settings_read_as_in_a_pipeline() {
     let text = r#"{"lr": 0.01, "stopping": {"kind": "early", "monitor": "dev-uar", "patience": 5}}"#;
     let config: TrainConfig = serde_json::from_str(text).unwrap();
     let stopping = Stopping::Early { monitor: Monitor::DevUar, patience: 5 };
-    assert_eq!(config, TrainConfig { lr: 0.01, stopping, ..TrainConfig::default() });
+    assert_eq!(
+        config,
+        TrainConfig {
+            stopping,
+            optimisation: Optimisation { lr: 0.01, ..Optimisation::default() },
+            ..TrainConfig::default()
+        }
+    );
     let fixed: TrainConfig = serde_json::from_str(r#"{"stopping": {"kind": "fixed"}}"#).unwrap();
     assert_eq!(fixed.stopping, Stopping::Fixed);
     assert!(serde_json::from_str::<TrainConfig>(r#"{"learning_rate": 1}"#).is_err());

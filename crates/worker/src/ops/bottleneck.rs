@@ -20,7 +20,7 @@ pub type Cached = super::cached::Cached<(Digest, Option<Unfreeze>, [usize; 3]), 
 
 pub fn run(job: &Job, device: Device, cached: &Cached, context: &mut dyn Context) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
-    let unfreeze = serde_json::from_value(params.unfreeze).map_err(|error| Failure::because(&error))?;
+    let unfreeze = params.unfreeze;
     let encoder = job.open_one("encoder")?;
     let object = job.open_one("pictures")?;
     let pictures = Pictures::open(table::open(&object)?).map_err(|error| table::failure(&object, error))?;

@@ -20,11 +20,8 @@ pub fn run(job: &Job, device: Device, cached: &Cached, context: &mut dyn Context
     let params: Params = affekt_ops::params(job)?;
     let encoder = job.open_one("encoder")?;
     let key = (encoder.digest(), params.output);
-    cached.with(
-        key,
-        |_| load(&encoder, params.output, device),
-        |embedder| embed(job, params, embedder, context),
-    )
+    let output = params.output;
+    cached.with(key, |_| load(&encoder, output, device), |embedder| embed(job, params, embedder, context))
 }
 
 fn load(encoder: &Object, output: Output, device: Device) -> Result<Embedder, Failure> {

@@ -3,15 +3,13 @@
 use affekt_domain::Role;
 use affekt_graph::{Context, Failure, Job};
 use affekt_ops::feature_set::FeatureSet;
+use affekt_ops::pretrain::Params;
 use affekt_ops::table;
-use affekt_spec::network::{Overrides, SpansOver};
+use affekt_spec::training::Objective;
 use affekt_table::rows;
 use affekt_torch::NamedTensors;
-use affekt_train::pretraining::{
-    Contrastive, ContrastiveConfig, PaddedClips, PretrainConfig, PseudoLabels, PseudoLabelsConfig,
-};
+use affekt_train::pretraining::{Contrastive, ContrastiveConfig, PseudoLabels, PseudoLabelsConfig};
 use affekt_train::{Learner, TrainError, TrainingPart};
-use serde::Deserialize;
 use tch::Device;
 
 use super::failed;
@@ -21,47 +19,8 @@ use super::pretraining::pretrain_learner;
 use crate::artefact;
 use crate::artefact::encoder::EncoderCard;
 
-/// The parameters, of which the planner only knows the words.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Params {
-    pub objective: Objective,
-    pub training: PretrainConfig,
-    pub seed: u64,
-}
-
-/// What an encoder is asked.
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Objective {
-    Contrastive {
-        negatives: usize,
-        temperature: f64,
-        padding: PaddedClips,
-        spans_over: SpansOver,
-        freeze_feature_encoder: bool,
-        overrides: Overrides,
-    },
-    PseudoLabels {
-        hidden: usize,
-        spans_over: SpansOver,
-        freeze_feature_encoder: bool,
-        overrides: Overrides,
-    },
-}
-
-impl Objective {
-    /// What it adds to the name of an encoder.
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Contrastive { .. } => "contrastive",
-            Self::PseudoLabels { .. } => "pseudo-labels",
-        }
-    }
-}
-
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
-    let Params { objective, training, seed } = affekt_ops::params(job)?;
+    let Params { objective, training, seed }: Params = affekt_ops::params(job)?;
     let (card, checkpoint): (EncoderCard, _) = artefact::read(&job.open_one("encoder")?)?;
     let encoder = card.wav2vec2("pretrain")?;
     let checkpoint = card.pretrained.then_some(&checkpoint);
@@ -73,30 +32,19 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     let because = |error: TrainError| failed(&error);
     // An encoder that nobody trained begins with the weights that it has everywhere else.
     let first_weights = if card.pretrained { seed } else { card.seed };
-    let gradient_checkpointing = training.gradient_checkpointing;
+    let gradient_checkpointing = training.optimisation.gradient_checkpointing;
     let trained_on = TrainingPart::of(&dataset);
     let weights = match &objective {
-        Objective::Contrastive {
-            negatives,
-            temperature,
-            padding,
-            spans_over,
-            freeze_feature_encoder,
-            overrides,
-        } => {
+        Objective::Contrastive(objective) => {
             if !labels.is_empty() {
                 return Err(refused(
                     "contrastive pretraining has no use for pseudo-labels: leave out `labels`",
                 ));
             }
             let config = ContrastiveConfig {
-                encoder: overrides.of(encoder),
+                encoder: encoder.clone(),
                 normalise: card.normalise,
-                negatives: *negatives,
-                temperature: *temperature,
-                padding: *padding,
-                spans_over: *spans_over,
-                freeze_feature_encoder: *freeze_feature_encoder,
+                objective: objective.clone(),
             };
             let learner = Contrastive::new(&config, gradient_checkpointing, first_weights, device);
             let mut learner = learner.map_err(because)?;
@@ -104,17 +52,15 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             pretrain_learner(job, &training, seed, &trained_on, device, &mut learner, context)?;
             learner.weights()
         }
-        Objective::PseudoLabels { hidden, spans_over, freeze_feature_encoder, overrides } => {
+        Objective::PseudoLabels(objective) => {
             let labels =
                 labels.first().ok_or_else(|| refused("pretraining by pseudo-labels reads some: `labels`"))?;
             let labels = LabelledFrames::open(labels, &dataset)?;
             let config = PseudoLabelsConfig {
-                encoder: overrides.of(encoder),
+                encoder: encoder.clone(),
                 normalise: card.normalise,
                 clusters: labels.clusters().to_vec(),
-                hidden: *hidden,
-                spans_over: *spans_over,
-                freeze_feature_encoder: *freeze_feature_encoder,
+                objective: objective.clone(),
             };
             let learner = PseudoLabels::new(&config, &labels, gradient_checkpointing, first_weights, device);
             let mut learner = learner.map_err(because)?;

@@ -5,13 +5,13 @@ use affekt_graph::{Context, Failure, Job};
 use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2Vec2Trunk, Wav2VecTrunk};
 use affekt_models::wav2vec2::Spans;
 use affekt_ops::feature_set::FeatureSet;
+use affekt_ops::state_model::Params;
 use affekt_ops::table;
 use affekt_spec::encoder::{EncoderConfig, Family};
-use affekt_spec::network::Overrides;
+use affekt_spec::network::{FrameTeacherConfig, Overrides};
 use affekt_table::rows;
-use affekt_train::pretraining::{FrameTeacher, PretrainConfig};
-use affekt_train::{ClassWeights, Learner, TrainingPart};
-use serde::Deserialize;
+use affekt_train::pretraining::FrameTeacher;
+use affekt_train::{Learner, TrainingPart};
 use tch::Device;
 
 use super::failed;
@@ -20,28 +20,6 @@ use super::pretraining::pretrain_learner;
 use crate::artefact::encoder::EncoderCard;
 use crate::artefact::frame_teacher::Card;
 use crate::artefact::{self, Card as _};
-
-/// The parameters, of which the planner only knows the words.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Params {
-    pub network: NetworkParams,
-    pub class_weights: ClassWeights,
-    pub training: PretrainConfig,
-    pub seed: u64,
-}
-
-/// What is built around the encoder.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NetworkParams {
-    pub overrides: Overrides,
-    pub head: usize,
-    pub lstm: usize,
-    /// Of the convolution behind a wav2vec, where not as published.
-    pub kernel: Option<usize>,
-    pub stride: Option<usize>,
-}
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
@@ -63,7 +41,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     if encoder.pretrained {
         built.load_encoder(&checkpoint).map_err(|error| Failure::because(&error))?;
     }
-    if params.training.gradient_checkpointing && !built.checkpoint_gradients() {
+    if params.training.optimisation.gradient_checkpointing && !built.checkpoint_gradients() {
         let message = "a wav2vec cannot compute its activations anew: leave out `gradient_checkpointing`";
         return Err(Failure::Failed { message: message.into() });
     }
@@ -84,7 +62,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
 }
 
 /// The network around an encoder.
-fn network(params: &NetworkParams, encoder: &EncoderCard) -> Result<StatesConfig, Failure> {
+fn network(params: &FrameTeacherConfig, encoder: &EncoderCard) -> Result<StatesConfig, Failure> {
     let trunk = match &encoder.config {
         Family::Wav2Vec(config) => TrunkConfig::Wav2Vec(wav2vec(params, config.clone())?),
         Family::Wav2Vec2(config) => {
@@ -109,7 +87,7 @@ fn network(params: &NetworkParams, encoder: &EncoderCard) -> Result<StatesConfig
 
 /// A wav2vec with masks as published, but for what is given.
 fn wav2vec(
-    params: &NetworkParams,
+    params: &FrameTeacherConfig,
     encoder: affekt_spec::encoder::Wav2VecConfig,
 ) -> Result<Wav2VecTrunk, Failure> {
     let published = Wav2VecTrunk::default();

@@ -4,12 +4,12 @@ use affekt_domain::Role;
 use affekt_graph::{Context, Failure, Job, Object};
 use affekt_ops::choose::Chosen;
 use affekt_ops::feature_set::FeatureSet;
+use affekt_ops::train::Params;
 use affekt_ops::{standardise, table};
 use affekt_spec::network::NetworkConfig;
 use affekt_table::rows::{self, Rows};
 use affekt_torch::NamedTensors;
-use affekt_train::{DevPart, Refit, TrainConfig, Training, TrainingPart};
-use serde::Deserialize;
+use affekt_train::{DevPart, Refit, Training, TrainingPart};
 use tch::Device;
 
 use super::feature_dataset::FeatureDataset;
@@ -19,24 +19,11 @@ use crate::artefact::encoder::EncoderCard;
 use crate::artefact::model::Card;
 use crate::artefact::{self, Card as _};
 
-/// The parameters, of which the planner only knows the words.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Params {
-    pub network: NetworkConfig,
-    pub training: TrainConfig,
-    /// Whether the rows that choose the epoch are test rows: only ever set by an experiment's
-    /// `unsafe: [selection-on-test]`.
-    #[serde(default)]
-    pub select_on_test: bool,
-}
-
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let mut params: Params = affekt_ops::params(job)?;
     if let Some(chosen) = job.open("chosen")?.first() {
         let Chosen { params: chosen, .. } =
             serde_json::from_slice(chosen.all()?).map_err(|error| Failure::because(&error))?;
-        let chosen: Params = serde_json::from_value(chosen).map_err(|error| Failure::because(&error))?;
         params = Params { select_on_test: params.select_on_test, ..chosen };
     }
     let (card, trained) = with_training(job, params, device, |training, fold, encoder| {

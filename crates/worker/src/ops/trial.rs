@@ -2,40 +2,17 @@
 
 use affekt_graph::{Context, Failure, Job, Object};
 use affekt_ops::table;
-use affekt_spec::network::NetworkConfig;
-use affekt_train::{TrainConfig, train_until};
-use serde::Deserialize;
+use affekt_ops::trial::{Epochs, Params};
+use affekt_train::train_until;
 use tch::Device;
 
 use super::failed;
 use super::progress::TrainingProgress;
-use super::train::{self, with_training};
+use super::train::with_training;
 use crate::artefact;
 
-/// The parameters: those of `train`, and the epochs.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    network: NetworkConfig,
-    training: TrainConfig,
-    #[serde(default)]
-    select_on_test: bool,
-    epochs: Epochs,
-}
-
-/// The epochs of a trial.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Epochs {
-    /// The last one that is done already.
-    from: u32,
-    /// The last one to do.
-    until: u32,
-}
-
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
-    let Params { network, training, select_on_test, epochs: Epochs { from, until } } =
-        affekt_ops::params(job)?;
+    let Params { training: params, epochs: Epochs { from, until } } = affekt_ops::params(job)?;
     let state = job.open("state")?;
     let state = state.first().map(Object::all).transpose()?;
     if state.is_some() != (from > 0) {
@@ -43,7 +20,6 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             format!("a trial from epoch {from} needs the state after that epoch, and no other does");
         return Err(Failure::Failed { message });
     }
-    let params = train::Params { network, training, select_on_test };
     let paused = with_training(job, params, device, |training, _, _| {
         let mut progress = TrainingProgress::in_epochs_between(context, from, until);
         let paused = train_until(training, until, state, &mut |heard| progress.hear(&heard));

@@ -2,7 +2,6 @@
 
 use affekt_models::InputShape;
 use affekt_models::vgg16::drawn;
-use affekt_ops::{bottleneck, predict, train};
 use affekt_spec::encoder::Vgg16Config;
 use affekt_spec::network::{NetworkConfig, Unfreeze};
 use affekt_table::features::Features;
@@ -46,10 +45,10 @@ fn base(bench: &Bench, weights: Option<NamedTensors>) -> Item {
 }
 
 fn bottleneck(bench: &Bench, params: &str, base: Item) -> Result<Item, Failure> {
-    let (params, complaints) = planned(&bottleneck::DEFINITION, params);
+    let (params, complaints) = planned(&Bottleneck::DEFINITION, params);
     assert_eq!(complaints, "");
     let inputs = vec![("pictures", pictures(bench)), ("encoder", base)];
-    Ok(bench.run(&bottleneck::DEFINITION, params, inputs)?.remove("features").unwrap())
+    Ok(bench.run(&Bottleneck::DEFINITION, params, inputs)?.remove("features").unwrap())
 }
 
 /// The shape, and the values of every row.
@@ -114,14 +113,14 @@ fn a_network_is_trained_on_what_the_frozen_base_gave() {
     ] {
         let features = bottleneck(&bench, &format!("unfreeze: {unfreeze}"), base(&bench, None)).unwrap();
         let network = format!("network: {{ kind: vgg16, hidden: [8, 4], dropout: 0, unfreeze: {unfreeze} }}");
-        let (params, complaints) = planned(&train::DEFINITION, &format!("{{ {network}, {training} }}"));
+        let (params, complaints) = planned(&Train::DEFINITION, &format!("{{ {network}, {training} }}"));
         assert_eq!(complaints, "");
         let inputs = vec![
             ("features", features.clone()),
             ("encoder", base(&bench, None)),
             ("train", bench.rows(Role::Train, 1, 0)),
         ];
-        let made = bench.run(&train::DEFINITION, params, inputs).unwrap();
+        let made = bench.run(&Train::DEFINITION, params, inputs).unwrap();
         let (card, weights) = artefact::read::<Card>(&open(&made["model"])).unwrap();
         let NetworkConfig::Vgg16(network) = &card.network else { panic!("{:?}", card.network) };
         assert_eq!((&network.encoder, card.input), (&config(), InputShape::Frames(shape)));
@@ -137,10 +136,10 @@ fn a_network_is_trained_on_what_the_frozen_base_gave() {
             assert!(moved > 0.0 && moved < 0.3, "{moved}");
         }
 
-        let (params, _) = planned(&predict::DEFINITION, "{}");
+        let (params, _) = planned(&Predict::DEFINITION, "{}");
         let rows = bench.rows(Role::Test, 1, 8);
         let inputs = vec![("model", made["model"].clone()), ("features", features), ("rows", rows)];
-        let made = bench.run(&predict::DEFINITION, params, inputs).unwrap();
+        let made = bench.run(&Predict::DEFINITION, params, inputs).unwrap();
         let predictions = table::read(&open(&made["predictions"]), affekt_table::predictions::read).unwrap();
         // Dark from light is not hard.
         for row in &predictions.rows {
@@ -155,11 +154,11 @@ fn a_network_that_is_cut_elsewhere_than_its_features_is_refused_where_shapes_tel
     let bench = Bench::new();
     let features = bottleneck(&bench, "unfreeze: { layers: 1 }", base(&bench, None)).unwrap();
     let text = "{ network: { kind: vgg16, hidden: [8], unfreeze: { blocks: 1 } }, training: { stopping: { kind: fixed } } }";
-    let (params, _) = planned(&train::DEFINITION, text);
+    let (params, _) = planned(&Train::DEFINITION, text);
     let train_on = |features| {
         let rows = bench.rows(Role::Train, 1, 0);
         let inputs = vec![("features", features), ("encoder", base(&bench, None)), ("train", rows)];
-        message(bench.run(&train::DEFINITION, params.clone(), inputs))
+        message(bench.run(&Train::DEFINITION, params.clone(), inputs))
     };
     let refused = train_on(features);
     assert!(refused.contains("give `bottleneck` and the network the same `unfreeze`"), "{refused}");

@@ -1,6 +1,5 @@
 //! The worker's ops as the runner uses them.
 
-mod agreement;
 mod bottleneck;
 mod pictures;
 mod pretraining;
@@ -18,13 +17,14 @@ use affekt_table::rows::{self, Row, Rows};
 use super::*;
 use crate::artefact::{self, model::Card};
 
-/// What the planner makes of a node, and what it complains of.
+/// The parameters of a node, and what is wrong with it.
 fn planned(op: &Definition, text: &str) -> (serde_json::Value, String) {
     let diagnostics = Diagnostics::new();
     let node = parse("node.yaml", text, &diagnostics).unwrap();
     let mut section = Section::open(&node, &diagnostics, "the node").unwrap();
-    let params = (op.params)(&mut section);
+    let params = (op.read)(&mut section);
     section.close();
+    let params = params.map_or(serde_json::Value::Null, |params| params.view(affekt_spec::View::Key));
     (params, diagnostics.to_string())
 }
 

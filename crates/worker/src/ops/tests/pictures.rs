@@ -2,7 +2,6 @@
 
 use affekt_models::InputShape;
 use affekt_ops::feature_set::FeatureSet;
-use affekt_ops::train;
 use affekt_table::pictures::PictureWriter;
 use affekt_train::Dataset;
 
@@ -49,9 +48,9 @@ fn networks_of_frames_refuse_them() {
     let bench = Bench::new();
     let text =
         "{ network: { kind: cnn }, training: { stopping: { kind: fixed }, augment: { flip: horizontal } } }";
-    let (params, complaints) = planned(&train::DEFINITION, text);
+    let (params, complaints) = planned(&Train::DEFINITION, text);
     assert_eq!(complaints, "");
     let inputs = vec![("features", pictures(&bench)), ("train", bench.rows(Role::Train, 1, 0))];
-    let refused = message(bench.run(&train::DEFINITION, params, inputs));
+    let refused = message(bench.run(&Train::DEFINITION, params, inputs));
     assert!(refused.contains("`cnn` reads frames, and the examples are pictures of 3 × 2 × 4"), "{refused}");
 }

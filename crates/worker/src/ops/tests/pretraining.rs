@@ -1,20 +1,14 @@
 //! The steps of P-TAPT, one after the other, and what they refuse.
 
-use affekt_models::states::StatesConfig;
-use affekt_ops::{kmeans, pretrain, state_model, states, train};
 use affekt_spec::encoder::EncoderConfig;
-use affekt_spec::network::{Overrides, SpansOver};
 use affekt_table::pseudo_labels::PseudoLabels;
 use affekt_table::rows::{self, Row, Rows};
 use affekt_table::states::States;
 use affekt_table::waveforms::WaveformWriter;
 use affekt_torch::Checkpoint;
-use affekt_train::pretraining::{PaddedClips, PretrainConfig};
-use affekt_train::{Batching, ClassWeights, Crop, CropAt, Optimiser, Precision, Schedule, Stages, Steps};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::ops::pretrain::{Objective, Params};
 
 const RATE: u32 = 16_000;
 
@@ -91,11 +85,11 @@ fn labelled(bench: &Bench, encoder: Item) -> (Item, BTreeMap<String, Item>) {
     let waveforms = waveforms(bench);
     let rows = bench.rows(Role::Train, 1, 0);
     let inputs = vec![("waveforms", waveforms.clone()), ("train", rows.clone()), ("encoder", encoder)];
-    let model = run(bench, &state_model::DEFINITION, STATE_MODEL, inputs).unwrap();
+    let model = run(bench, &FrameTeacher::DEFINITION, STATE_MODEL, inputs).unwrap();
     let inputs = vec![("waveforms", waveforms), ("train", rows.clone()), ("model", model["model"].clone())];
-    let states = run(bench, &states::DEFINITION, "{}", inputs).unwrap()["states"].clone();
+    let states = run(bench, &affekt_ops::states::States::DEFINITION, "{}", inputs).unwrap()["states"].clone();
     let inputs = vec![("states", states.clone()), ("train", rows)];
-    let clusters = run(bench, &kmeans::DEFINITION, "{ clusters: [2, 3], iterations: 4 }", inputs).unwrap();
+    let clusters = run(bench, &Kmeans::DEFINITION, "{ clusters: [2, 3], iterations: 4 }", inputs).unwrap();
     (states, clusters)
 }
 
@@ -133,18 +127,18 @@ fn from_waveforms_to_an_encoder_that_learnt_their_clusters() {
             ("encoder", encoder(&bench, &second())),
             ("labels", clusters["labels"].clone()),
         ];
-        let further = run(&bench, &pretrain::DEFINITION, LABELLED, inputs).unwrap();
+        let further = run(&bench, &Pretrain::DEFINITION, LABELLED, inputs).unwrap();
         // It is an encoder like any other: it can go on learning, and be fine-tuned.
         let inputs = vec![
             ("waveforms", waveforms(&bench)),
             ("train", rows.clone()),
             ("encoder", further["encoder"].clone()),
         ];
-        let again = run(&bench, &pretrain::DEFINITION, CONTRASTIVE, inputs).unwrap();
+        let again = run(&bench, &Pretrain::DEFINITION, CONTRASTIVE, inputs).unwrap();
         let inputs =
             vec![("features", waveforms(&bench)), ("train", rows), ("encoder", again["encoder"].clone())];
-        let tuned = run(&bench, &train::DEFINITION, TUNED, inputs).unwrap();
-        let card = train::card(&bench.store.object(tuned["model"].digest).unwrap()).unwrap();
+        let tuned = run(&bench, &Train::DEFINITION, TUNED, inputs).unwrap();
+        let card = affekt_ops::train::card(&bench.store.object(tuned["model"].digest).unwrap()).unwrap();
         // Whatever it heard since, it began at random.
         assert_eq!(card["encoder"]["pretrained"], false);
         let expected =
@@ -165,7 +159,7 @@ fn equal_inputs_give_equal_bytes() {
             ("train", bench.rows(Role::Train, 1, 0)),
             ("encoder", encoder(&bench, &second())),
         ];
-        let further = run(&bench, &pretrain::DEFINITION, CONTRASTIVE, inputs).unwrap();
+        let further = run(&bench, &Pretrain::DEFINITION, CONTRASTIVE, inputs).unwrap();
         [&clusters["labels"], &clusters["clusters"], &further["encoder"], &further["history"]]
             .map(|item| item.digest)
     };
@@ -183,7 +177,7 @@ fn what_was_made_in_another_fold_is_refused() {
     // In fold 2 the rows 2 and 3 are trained on, and 0 and 1 may be tested.
     let fold_2 = bench.rows(Role::Train, 2, 2);
     let inputs = vec![("states", states), ("train", fold_2.clone())];
-    let refused = run(&bench, &kmeans::DEFINITION, "{ clusters: [2] }", inputs);
+    let refused = run(&bench, &Kmeans::DEFINITION, "{ clusters: [2] }", inputs);
     assert_eq!(
         message(refused),
         format!("there are states of `{}`, which is no training row of this fold", name(0))
@@ -195,7 +189,7 @@ fn what_was_made_in_another_fold_is_refused() {
             ("encoder", encoder(&bench, &second())),
             ("labels", clusters["labels"].clone()),
         ];
-        message(run(&bench, &pretrain::DEFINITION, LABELLED, inputs))
+        message(run(&bench, &Pretrain::DEFINITION, LABELLED, inputs))
     };
     let expected = format!("there are no pseudo-labels of `{}`: are they another fold's?", name(4));
     assert_eq!(of_labels(fold_2), expected);
@@ -220,91 +214,12 @@ fn what_was_made_in_another_fold_is_refused() {
         ("train", bench.rows(Role::Train, 1, 0)),
         ("encoder", encoder(&bench, &second())),
     ];
-    let further = run(&bench, &pretrain::DEFINITION, CONTRASTIVE, inputs).unwrap();
+    let further = run(&bench, &Pretrain::DEFINITION, CONTRASTIVE, inputs).unwrap();
     let inputs = vec![
         ("features", waveforms(&bench)),
         ("train", bench.rows(Role::Train, 2, 2)),
         ("encoder", further["encoder"].clone()),
     ];
-    let refused = message(run(&bench, &train::DEFINITION, TUNED, inputs));
+    let refused = message(run(&bench, &Train::DEFINITION, TUNED, inputs));
     assert_eq!(refused, "an encoder pretrained in fold 1 must not be used in fold 2");
-}
-
-#[test]
-fn the_planner_and_the_worker_agree() {
-    let read = |text: &str| -> Params {
-        let (params, complaints) = planned(&pretrain::DEFINITION, text);
-        assert_eq!(complaints, "");
-        serde_json::from_value(params).unwrap()
-    };
-    let plain = read("{ objective: { kind: contrastive }, training: { steps: 9 } }");
-    assert_eq!(plain.seed, 0);
-    let expected = PretrainConfig {
-        steps: 9,
-        lr: 1e-4,
-        optimiser: Optimiser::Adam,
-        weight_decay: 0.0,
-        batch_size: 64,
-        drop_last: false,
-        batching: Batching::Shuffled,
-        crop: None,
-        precision: Precision::Fp32,
-        gradient_checkpointing: false,
-        schedule: Schedule::Constant,
-        held_out: 0.0,
-    };
-    assert_eq!(plain.training, expected);
-    let Objective::Contrastive {
-        negatives, temperature, padding, spans_over, freeze_feature_encoder, ..
-    } = plain.objective
-    else {
-        panic!("not what was asked for")
-    };
-    assert_eq!((negatives, temperature, padding), (100, 2.0, PaddedClips::Heard));
-    assert_eq!((spans_over, freeze_feature_encoder), (SpansOver::Clips, false));
-
-    let other = read(
-        "objective: { kind: pseudo-labels, spans_over: clips, freeze_feature_encoder: false, overrides: { layerdrop: 0 } }\n\
-         training: { steps: 9, lr: 1e-3, batching: { kind: bucketed, seconds: 250 }, crop: { seconds: 10, at: random },\n\
-         \x20           schedule: { kind: linear, warmup: 100, hold: 0.05 }, precision: bf16, held_out: 0.2,\n\
-         \x20           gradient_checkpointing: true, optimiser: adamw, weight_decay: 0.1, drop_last: true, batch_size: 8 }\n\
-         seed: 4\n",
-    );
-    assert_eq!(other.seed, 4);
-    let stages = Stages { warmup: Steps::Count(100), hold: Steps::Share(0.05), floor: 0.0 };
-    let expected = PretrainConfig {
-        lr: 1e-3,
-        batch_size: 8,
-        batching: Batching::Bucketed { seconds: Some(250.0), noise: 0.1 },
-        crop: Some(Crop { seconds: 10.0, at: CropAt::Random }),
-        schedule: Schedule::Linear(stages),
-        precision: Precision::Bf16,
-        held_out: 0.2,
-        gradient_checkpointing: true,
-        optimiser: Optimiser::AdamW,
-        weight_decay: 0.1,
-        drop_last: true,
-        ..expected
-    };
-    assert_eq!(other.training, expected);
-    let Objective::PseudoLabels { hidden, spans_over, freeze_feature_encoder, overrides } = other.objective
-    else {
-        panic!("not what was asked for")
-    };
-    assert_eq!((hidden, spans_over, freeze_feature_encoder), (256, SpansOver::Clips, false));
-    assert_eq!(overrides, Overrides { layerdrop: Some(0.0), ..Overrides::default() });
-
-    let (params, complaints) = planned(&state_model::DEFINITION, "training: { steps: 9 }");
-    assert_eq!(complaints, "");
-    let plain: crate::ops::state_model::Params = serde_json::from_value(params).unwrap();
-    assert_eq!((plain.class_weights, plain.training.held_out), (ClassWeights::InverseFrequency, 0.1));
-    let published = StatesConfig::default();
-    assert_eq!((plain.network.head, plain.network.lstm), (published.head_width, published.lstm_hidden));
-
-    let (_, complaints) = planned(&kmeans::DEFINITION, "{ clusters: [64, 64] }");
-    assert!(complaints.contains("64 clusters are asked for twice"), "{complaints}");
-    let (_, complaints) =
-        planned(&pretrain::DEFINITION, "{ objective: { kind: contrastve }, training: { stps: 9 } }");
-    assert!(complaints.contains("did you mean `contrastive`"), "{complaints}");
-    assert!(complaints.contains("did you mean `steps`"), "{complaints}");
 }

@@ -3,8 +3,9 @@
 use affekt_domain::{Epoch, Stage};
 use affekt_features::Standardiser;
 use affekt_ops::standardise::{self, Fitted};
-use affekt_ops::train::DEFINITION;
 use affekt_table::features::FeatureWriter;
+
+use affekt_spec::{Spec, View};
 
 use super::*;
 
@@ -33,14 +34,14 @@ fn train(
     inputs: Vec<(&str, Item)>,
 ) -> Result<(Card, Vec<Epoch>), Failure> {
     let text = format!("{{ network: {NETWORK}, training: {{ batch_size: 4, max_epochs: 3, {training} }} }}");
-    let (mut params, complaints) = planned(&DEFINITION, &text);
+    let (mut params, complaints) = planned(&Train::DEFINITION, &text);
     assert_eq!(complaints, "");
     if select_on_test {
         params["select_on_test"] = true.into();
     }
     let mut ports = vec![("features", features(bench)), ("train", bench.rows(Role::Train, 1, 0))];
     ports.extend(inputs);
-    let made = bench.run(&DEFINITION, params, ports)?;
+    let made = bench.run(&Train::DEFINITION, params, ports)?;
     let history = table::read(&open(&made["history"]), affekt_table::history::read)?;
     Ok((artefact::read(&open(&made["model"]))?.0, history))
 }
@@ -98,16 +99,17 @@ fn trials_go_on_from_each_other_and_what_is_chosen_is_trained() {
     let bench = Bench::new();
     let text =
         format!("{{ network: {NETWORK}, training: {{ batch_size: 4, max_epochs: 9, refit: best-epochs }} }}");
-    let (own, complaints) = planned(&DEFINITION, &text);
+    let (own, complaints) = planned(&Train::DEFINITION, &text);
     assert_eq!(complaints, "");
     let inputs = || {
         let rows = |role, first| bench.rows(role, 1, first);
         vec![("features", features(&bench)), ("train", rows(Role::Train, 0)), ("dev", rows(Role::Dev, 4))]
     };
     let trial = |from, until, state: Option<&Item>| {
-        let params = affekt_ops::trial::params(&own, from, until, 4);
+        let own: affekt_ops::train::Params = serde_json::from_value(own.clone()).unwrap();
+        let params = affekt_ops::trial::Params::of(&own, from, until, 4).view(View::Key);
         let state = state.map(|state| ("state", state.clone()));
-        bench.run(&affekt_ops::trial::DEFINITION, params, inputs().into_iter().chain(state).collect())
+        bench.run(&Trial::DEFINITION, params, inputs().into_iter().chain(state).collect())
     };
     let whole = trial(0, 4, None).unwrap();
     let first = trial(0, 1, None).unwrap();
@@ -118,13 +120,13 @@ fn trials_go_on_from_each_other_and_what_is_chosen_is_trained() {
     let refused = message(trial(1, 4, None));
     assert_eq!(refused, "a trial from epoch 1 needs the state after that epoch, and no other does");
 
-    let (other, _) = planned(&DEFINITION, &text.replace("[2], pools", "[3], pools"));
+    let (other, _) = planned(&Train::DEFINITION, &text.replace("[2], pools", "[3], pools"));
     let path = bench.path("chosen");
     std::fs::write(&path, serde_json::json!({ "version": 1, "settings": {}, "params": other }).to_string())
         .unwrap();
     let chosen = bench.adopt(&path);
     let with_chosen = inputs().into_iter().chain([("chosen", chosen)]).collect();
-    let made = bench.run(&DEFINITION, own, with_chosen).unwrap();
-    let same = bench.run(&DEFINITION, other, inputs()).unwrap();
+    let made = bench.run(&Train::DEFINITION, own, with_chosen).unwrap();
+    let same = bench.run(&Train::DEFINITION, other, inputs()).unwrap();
     assert_eq!(made["model"].digest, same["model"].digest);
 }

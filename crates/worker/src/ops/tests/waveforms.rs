@@ -2,7 +2,6 @@
 
 use affekt_models::wav2vec2::{CtcHead, Wav2Vec2};
 use affekt_ops::exported::{self, Exported, Weights};
-use affekt_ops::{embed, infer, predict, train};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_table::features::Features;
 use affekt_table::waveforms::WaveformWriter;
@@ -69,9 +68,9 @@ fn embedded(
     params: &str,
     inputs: Vec<(&str, Item)>,
 ) -> Result<(Vec<usize>, Vec<Vec<f32>>), Failure> {
-    let (params, complaints) = planned(&embed::DEFINITION, params);
+    let (params, complaints) = planned(&Embed::DEFINITION, params);
     assert_eq!(complaints, "");
-    let made = bench.run(&embed::DEFINITION, params, inputs)?;
+    let made = bench.run(&Embed::DEFINITION, params, inputs)?;
     let features = Features::open(table::open(&open(&made["features"]))?).unwrap();
     let rows = (0..features.len()).map(|row| features.frames(row).unwrap().to_vec()).collect();
     Ok((features.shape().to_vec(), rows))
@@ -109,14 +108,14 @@ const TRAIN: &str = "{ network: { kind: wav2vec2, lstm: { layers: 1, hidden: 8 }
 
 /// A fine-tuned network.
 fn fine_tuned(bench: &Bench, waveforms: &Item, pretrained: bool) -> Result<Item, Failure> {
-    let (params, complaints) = planned(&train::DEFINITION, TRAIN);
+    let (params, complaints) = planned(&Train::DEFINITION, TRAIN);
     assert_eq!(complaints, "");
     let inputs = vec![
         ("features", waveforms.clone()),
         ("encoder", encoder(bench, pretrained)),
         ("train", bench.rows(Role::Train, 1, 0)),
     ];
-    Ok(bench.run(&train::DEFINITION, params, inputs)?["model"].clone())
+    Ok(bench.run(&Train::DEFINITION, params, inputs)?["model"].clone())
 }
 
 #[test]
@@ -132,10 +131,10 @@ fn an_encoder_is_fine_tuned_and_exported_and_says_the_same() {
     let beginning = "wav2vec2.feature_extractor.conv_layers.0.conv.weight";
     assert!((&weights[beginning] - &others[beginning]).abs().max().double_value(&[]) > 1e-2);
 
-    let (params, _) = planned(&predict::DEFINITION, "{}");
+    let (params, _) = planned(&Predict::DEFINITION, "{}");
     let rows = bench.rows(Role::Test, 1, 8);
     let inputs = vec![("model", model.clone()), ("features", waveforms.clone()), ("rows", rows)];
-    let made = bench.run(&predict::DEFINITION, params, inputs).unwrap();
+    let made = bench.run(&Predict::DEFINITION, params, inputs).unwrap();
     let predictions = table::read(&open(&made["predictions"]), affekt_table::predictions::read).unwrap();
     assert_eq!(predictions.rows.len(), 4);
 
@@ -163,9 +162,10 @@ fn an_encoder_is_fine_tuned_and_exported_and_says_the_same() {
         weights: vec![weights("encoder.safetensors", "wav2vec2."), weights("head.safetensors", "")],
     };
     std::fs::write(folder.join(exported::FILE), serde_json::to_vec(&exported).unwrap()).unwrap();
-    let params = json!(infer::Params { folder });
-    let made = bench.run(&infer::DEFINITION, params, vec![("features", waveforms)]).unwrap();
-    let outputs: infer::Outputs = serde_json::from_slice(open(&made["outputs"]).all().unwrap()).unwrap();
+    let params = json!(affekt_ops::infer::Params { folder });
+    let made = bench.run(&Infer::DEFINITION, params, vec![("features", waveforms)]).unwrap();
+    let outputs: affekt_ops::infer::Outputs =
+        serde_json::from_slice(open(&made["outputs"]).all().unwrap()).unwrap();
     assert_eq!(outputs.len(), 12);
     for (row, outputs) in predictions.rows.iter().zip(&outputs[8..]) {
         let apart = row.outputs.iter().zip(outputs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -192,7 +192,7 @@ fn a_wav2vec_is_refused_where_wav2vec_2_is_read() {
     let inputs = vec![("waveforms", waveforms.clone()), encoder.clone()];
     assert_eq!(message(embedded(&bench, "output: last-layer", inputs)), expected("embed"));
     let inputs = vec![("features", waveforms), encoder, ("train", bench.rows(Role::Train, 1, 0))];
-    let refused = message(bench.run(&train::DEFINITION, planned(&train::DEFINITION, TRAIN).0, inputs));
+    let refused = message(bench.run(&Train::DEFINITION, planned(&Train::DEFINITION, TRAIN).0, inputs));
     assert_eq!(refused, expected("train"));
 }
 
@@ -208,6 +208,6 @@ fn an_encoder_that_is_another_one_is_refused() {
         ("encoder", bench.adopt(&path)),
         ("train", bench.rows(Role::Train, 1, 0)),
     ];
-    let refused = message(bench.run(&train::DEFINITION, planned(&train::DEFINITION, TRAIN).0, inputs));
+    let refused = message(bench.run(&Train::DEFINITION, planned(&Train::DEFINITION, TRAIN).0, inputs));
     assert!(refused.contains("is missing"), "{refused}");
 }

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use affekt_encoders::{ArtefactCard, Hub, tensors};
 use affekt_graph::{Job, Ops};
-use affekt_ops::HostOps;
-use affekt_ops::encoder::EncoderPlaces;
+use affekt_runner::{EncoderPlaces, RunnerOps};
 use affekt_spec::encoder::{EncoderConfig, Normalisation, Vgg16Config, Wav2VecConfig};
 use serde_json::{Value, json};
 
@@ -17,7 +16,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 /// Ops that find checkpoints in `folder` and nowhere else.
-fn ops(bench: &Bench, folder: &Path) -> HostOps {
+fn ops(bench: &Bench, folder: &Path) -> RunnerOps {
     let hub = Hub::of(|_| Some(bench.path("no-hub").into_os_string()));
     let datasets = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets").into()];
     bench.ops().with_encoders(EncoderPlaces { datasets, hub, folder: Some(folder.to_owned()) })
@@ -92,10 +91,7 @@ fn what_is_not_here_is_told_how_to_get() {
     let told =
         ops(&bench, folder.path()).fingerprint(&source(&job), false, &mut Unwatched::default()).unwrap_err();
     let told = told.to_string();
-    assert!(
-        told.contains("looked in ") && told.contains("`cargo xtask fetch wav2vec2-base` gets it"),
-        "{told}"
-    );
+    assert!(told.contains("looked in ") && told.contains("`fetch wav2vec2-base` downloads it"), "{told}");
 }
 
 #[test]
@@ -232,5 +228,5 @@ fn a_vgg16_is_read_and_can_be_drawn() {
         assert_eq!((card.config, card.pretrained, card.seed), (keras.clone().into(), false, Some(7)));
     }
     let told = params("encoder", "from: random\narchitecture: vgg16\nnormalise: true").unwrap_err();
-    assert!(told.contains("a VGG16 reads pictures"), "{told}");
+    assert!(told.contains("a VGG16 reads images"), "{told}");
 }

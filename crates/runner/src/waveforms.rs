@@ -5,7 +5,7 @@ use affekt_graph::{Context, Failure, Job, Object};
 use affekt_table::features::FeatureWriter;
 use affekt_table::waveforms::Waveforms;
 
-use crate::table::{failure, open, unwritten};
+use affekt_ops::table::{failure, open, unwritten};
 
 /// The waveforms on the port of that name.
 pub(crate) struct WaveformPort {

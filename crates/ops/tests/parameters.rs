@@ -1,28 +1,35 @@
-//! The planner writes parameters in its own words, without libtorch: they must be the worker's.
+//! Parameters as people write them: defaults, settings and mistakes of training, networks and pretraining.
 
+use affekt_config::{Diagnostics, Section, parse};
 use affekt_domain::Monitor;
-use affekt_ops::train::DEFINITION;
-use affekt_spec::network::{
-    CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
-    FreezeBase, LstmConfig, MlpConfig, MlpNorm, NetworkConfig, NormAxis, OutputActivation, Overrides,
-    Padding, ParallelCnnConfig, Pooling, Positions, ProjectorConfig, SpansOver, TransformerConfig, Unfreeze,
-    Vgg16NetworkConfig,
-};
-use affekt_train::{
-    Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimiser, Precision, Refit, Schedule, Stages,
-    Steps, Stopping, TrainConfig,
-};
+use affekt_ops::Operation;
+use affekt_ops::kmeans::Kmeans;
+use affekt_ops::pretrain::{self, Pretrain};
+use affekt_ops::state_model::FrameTeacher;
+use affekt_ops::train::{self, Train};
+use affekt_spec::network::*;
+use affekt_spec::training::*;
+use affekt_spec::{Spec, View};
 
-use super::super::train::Params;
-
-fn planned(text: &str) -> (serde_json::Value, String) {
-    super::planned(&DEFINITION, text)
+fn planned<O: Operation>(text: &str) -> (Option<O::Params>, String) {
+    let diagnostics = Diagnostics::new();
+    let node = parse("node.yaml", text, &diagnostics).unwrap();
+    let mut section = Section::open(&node, &diagnostics, "the node").unwrap();
+    let params = (O::DEFINITION.read)(&mut section);
+    section.close();
+    let params = params.map(|params| params.of::<O>().unwrap().clone());
+    if let Some(params) = &params {
+        // What is in a key says all of it, and serde reads it back.
+        let key = params.view(View::Key);
+        assert_eq!(serde_json::from_value::<O::Params>(key.clone()).unwrap().view(View::Key), key);
+    }
+    (params, diagnostics.to_string())
 }
 
-fn read(text: &str) -> Params {
-    let (params, complaints) = planned(text);
+fn read(text: &str) -> train::Params {
+    let (params, complaints) = planned::<Train>(text);
     assert_eq!(complaints, "");
-    serde_json::from_value(params).unwrap()
+    params.unwrap()
 }
 
 fn network(text: &str) -> NetworkConfig {
@@ -34,7 +41,7 @@ fn training(text: &str) -> TrainConfig {
 }
 
 #[test]
-fn the_planner_and_the_worker_agree() {
+fn defaults_and_settings_of_training() {
     let plain = read("{ network: { kind: cnn }, training: {} }");
     assert_eq!(plain.network, NetworkConfig::Cnn(CnnConfig::default()));
     assert_eq!(plain.training, TrainConfig::default());
@@ -48,14 +55,17 @@ fn the_planner_and_the_worker_agree() {
     );
     let stages = Stages { warmup: Steps::Count(100), hold: Steps::Share(0.05), floor: 0.1 };
     let expected = TrainConfig {
-        lr: 1e-2,
-        weight_decay: 0.1,
-        batch_size: 8,
         max_epochs: 3,
         stopping: Stopping::Fixed,
         class_weights: ClassWeights::Given(vec![2.0, 0.5]),
-        clip_norm: Some(2.0),
-        schedule: Schedule::Linear(stages),
+        optimisation: Optimisation {
+            lr: 1e-2,
+            weight_decay: 0.1,
+            batch_size: 8,
+            clip_norm: Some(2.0),
+            schedule: Schedule::Linear(stages),
+            ..Optimisation::default()
+        },
         ..TrainConfig::default()
     };
     assert_eq!(other.training, expected);
@@ -71,7 +81,7 @@ fn the_planner_and_the_worker_agree() {
         ("step, every: 5", Schedule::Step { every: 5, factor: 0.1 }),
     ];
     for (text, expected) in schedules {
-        assert_eq!(training(&format!("schedule: {{ kind: {text} }}")).schedule, expected);
+        assert_eq!(training(&format!("schedule: {{ kind: {text} }}")).optimisation.schedule, expected);
     }
     for (text, expected) in [
         ("none", ClassWeights::None),
@@ -108,39 +118,46 @@ fn settings_of_training_that_make_no_sense_are_said() {
         ("clip_norm: 0", "expected a number between 1e-6 and 1000000"),
         ("select_on_test: true", "unknown key `select_on_test`"),
     ] {
-        let (_, found) = planned(&format!("{{ network: {{ kind: cnn }}, training: {{ {training} }} }}"));
+        let (_, found) =
+            planned::<Train>(&format!("{{ network: {{ kind: cnn }}, training: {{ {training} }} }}"));
         assert!(found.contains(complaint), "{training}: {found}");
     }
     // Only the compiler of an experiment may say so, never a pipeline.
-    let (_, found) = planned("{ network: { kind: cnn }, training: {}, select_on_test: true }");
+    let (_, found) = planned::<Train>("{ network: { kind: cnn }, training: {}, select_on_test: true }");
     assert!(found.contains("unknown key `select_on_test`"), "{found}");
 }
 
 #[test]
-fn they_agree_on_training_at_size() {
+fn parameters_of_training_at_size() {
     let all = training(
         "optimiser: adamw, loss: ccc, drop_last: true, accumulate: 4, precision: bf16, gradient_checkpointing: true, \
          batching: { kind: bucketed, seconds: 250 }, crop: { seconds: 10, at: random }",
     );
     let expected = TrainConfig {
-        optimiser: Optimiser::AdamW,
         loss: Loss::Ccc,
-        drop_last: true,
-        accumulate: 4,
-        precision: Precision::Bf16,
-        gradient_checkpointing: true,
-        batching: Batching::Bucketed { seconds: Some(250.0), noise: 0.1 },
-        crop: Some(Crop { seconds: 10.0, at: CropAt::Random }),
+        optimisation: Optimisation {
+            optimiser: Optimiser::AdamW,
+            drop_last: true,
+            gradient_accumulation_steps: 4,
+            precision: Precision::Bf16,
+            gradient_checkpointing: true,
+            batching: Batching::Bucketed { seconds: Some(250.0), noise: 0.1 },
+            crop: Some(Crop { seconds: 10.0, at: CropAt::Random }),
+            ..Optimisation::default()
+        },
         ..TrainConfig::default()
     };
     assert_eq!(all, expected);
     assert_eq!(training("batching: shuffled, crop: none"), TrainConfig::default());
     assert_eq!(training("batching: { kind: shuffled }"), TrainConfig::default());
     assert_eq!(
-        training("batching: { kind: bucketed }").batching,
+        training("batching: { kind: bucketed }").optimisation.batching,
         Batching::Bucketed { seconds: None, noise: 0.1 }
     );
-    assert_eq!(training("crop: { seconds: 3 }").crop, Some(Crop { seconds: 3.0, at: CropAt::Start }));
+    assert_eq!(
+        training("crop: { seconds: 3 }").optimisation.crop,
+        Some(Crop { seconds: 3.0, at: CropAt::Start })
+    );
     assert_eq!(training("loss: mse").loss, Loss::Mse);
     let of_pictures = training("augment: { flip: horizontal, rotation: 18, zoom: 0.1 }").augment;
     assert_eq!(of_pictures, Some(Augment { flip: Flip::Horizontal, rotation: 18.0, zoom: 0.1 }));
@@ -162,18 +179,18 @@ fn they_agree_on_training_at_size() {
         ("accumulate: 0", "expected"),
         ("precision: fp16", "`bf16`"),
     ] {
-        let (_, found) = planned(&format!("{{ network: {{ kind: cnn }}, training: {{ {text} }} }}"));
+        let (_, found) = planned::<Train>(&format!("{{ network: {{ kind: cnn }}, training: {{ {text} }} }}"));
         assert!(found.contains(complaint), "{text}: {found}");
     }
 }
 
 #[test]
-fn they_agree_on_networks() {
+fn parameters_of_networks() {
     assert_eq!(network("{ kind: two-cnns }"), NetworkConfig::TwoCnns(CnnConfig::default()));
     let published = NetworkConfig::ParallelCnn(ParallelCnnConfig::default());
     assert_eq!(network("{ kind: parallel-cnn }"), published);
     // A section that is left out and an empty one are the same node.
-    let node = |network: &str| planned(&format!("{{ network: {network}, training: {{}} }}"));
+    let node = |network: &str| planned::<Train>(&format!("{{ network: {network}, training: {{}} }}"));
     assert_eq!(node("{ kind: parallel-cnn }"), node("{ kind: parallel-cnn, transformer: {} }"));
 
     let shared = "channels: [8], pools: [2], dropout: 0.1, norm_axis: channel";
@@ -186,12 +203,12 @@ fn they_agree_on_networks() {
         network(&format!("{{ kind: parallel-cnn, {shared}, transformer: {{ {text} }} }}")),
         NetworkConfig::ParallelCnn(ParallelCnnConfig { cnn, transformer })
     );
-    let (_, complaints) = planned("{ network: { kind: two-cnns, transformer: {} }, training: {} }");
+    let (_, complaints) = planned::<Train>("{ network: { kind: two-cnns, transformer: {} }, training: {} }");
     assert!(complaints.contains("unknown key `transformer`"), "{complaints}");
 }
 
 #[test]
-fn they_agree_on_networks_of_embeddings_and_functionals() {
+fn parameters_of_networks_of_embeddings_and_functionals() {
     assert_eq!(
         network("{ kind: embedding-cnn }"),
         NetworkConfig::EmbeddingCnn(EmbeddingCnnConfig::default())
@@ -209,7 +226,7 @@ fn they_agree_on_networks_of_embeddings_and_functionals() {
 }
 
 #[test]
-fn they_agree_on_networks_of_waveforms() {
+fn parameters_of_networks_of_waveforms() {
     assert_eq!(network("{ kind: wav2vec2 }"), NetworkConfig::Wav2Vec2(Box::default()));
     let text = "{ kind: wav2vec2, layer: 12, freeze: feature-encoder-and-projection, freeze_mask_embedding: true, spans_over: rows, \
                 frame_activation: relu, projector: { width: 8 }, lstm: { hidden: 4 }, output_activation: sigmoid, \
@@ -236,7 +253,8 @@ fn they_agree_on_networks_of_waveforms() {
         ..FineTunedConfig::default()
     };
     assert_eq!(network(text), NetworkConfig::Wav2Vec2(Box::new(expected)));
-    let (_, found) = planned("{ network: { kind: wav2vec2, layer: first, encoder: {} }, training: {} }");
+    let (_, found) =
+        planned::<Train>("{ network: { kind: wav2vec2, layer: first, encoder: {} }, training: {} }");
     assert!(found.contains("`last`") && found.contains("unknown key `encoder`"), "{found}");
 
     assert_eq!(network("{ kind: end2you }"), NetworkConfig::End2You(End2YouConfig::default()));
@@ -254,7 +272,7 @@ fn they_agree_on_networks_of_waveforms() {
 }
 
 #[test]
-fn they_agree_on_networks_of_pictures() {
+fn parameters_of_networks_of_pictures() {
     assert_eq!(network("{ kind: vgg16 }"), NetworkConfig::Vgg16(Vgg16NetworkConfig::default()));
     let text = "{ kind: vgg16, hidden: [64, 32, 16], dropout: 0.2, freeze: base, unfreeze: { blocks: 2 } }";
     let config = Vgg16NetworkConfig {
@@ -278,7 +296,86 @@ fn they_agree_on_networks_of_pictures() {
         ("unfreeze: { layer: 1 }", "did you mean `layers`"),
         ("encoder: {}", "unknown key `encoder`"),
     ] {
-        let (_, found) = planned(&format!("{{ network: {{ kind: vgg16, {text} }}, training: {{}} }}"));
+        let (_, found) =
+            planned::<Train>(&format!("{{ network: {{ kind: vgg16, {text} }}, training: {{}} }}"));
         assert!(found.contains(complaint), "{text}: {found}");
     }
+}
+
+#[test]
+fn defaults_and_settings_of_pretraining() {
+    let read = |text: &str| -> pretrain::Params {
+        let (params, complaints) = planned::<Pretrain>(text);
+        assert_eq!(complaints, "");
+        params.unwrap()
+    };
+    let plain = read("{ objective: { kind: contrastive }, training: { steps: 9 } }");
+    assert_eq!(plain.seed, 0);
+    let expected = PretrainConfig {
+        steps: 9,
+        held_out: 0.0,
+        optimisation: Optimisation {
+            lr: 1e-4,
+            optimiser: Optimiser::Adam,
+            weight_decay: 0.0,
+            batch_size: 64,
+            drop_last: false,
+            batching: Batching::Shuffled,
+            crop: None,
+            precision: Precision::Fp32,
+            gradient_checkpointing: false,
+            schedule: Schedule::Constant,
+            ..Optimisation::default()
+        },
+    };
+    assert_eq!(plain.training, expected);
+    let Objective::Contrastive(asked) = plain.objective else { panic!("not what was asked for") };
+    assert_eq!((asked.negatives, asked.temperature, asked.padding), (100, 2.0, PaddedClips::Unmasked));
+    assert_eq!((asked.spans_over, asked.freeze_feature_encoder), (SpansOver::Clips, false));
+
+    let other = read(
+        "objective: { kind: pseudo-labels, spans_over: clips, freeze_feature_encoder: false, overrides: { layerdrop: 0 } }\n\
+         training: { steps: 9, lr: 1e-3, batching: { kind: bucketed, seconds: 250 }, crop: { seconds: 10, at: random },\n\
+         \x20           schedule: { kind: linear, warmup: 100, hold: 0.05 }, precision: bf16, held_out: 0.2,\n\
+         \x20           gradient_checkpointing: true, optimiser: adamw, weight_decay: 0.1, drop_last: true, batch_size: 8 }\n\
+         seed: 4\n",
+    );
+    assert_eq!(other.seed, 4);
+    let stages = Stages { warmup: Steps::Count(100), hold: Steps::Share(0.05), floor: 0.0 };
+    let expected = PretrainConfig {
+        held_out: 0.2,
+        optimisation: Optimisation {
+            lr: 1e-3,
+            batch_size: 8,
+            batching: Batching::Bucketed { seconds: Some(250.0), noise: 0.1 },
+            crop: Some(Crop { seconds: 10.0, at: CropAt::Random }),
+            schedule: Schedule::Linear(stages),
+            precision: Precision::Bf16,
+            gradient_checkpointing: true,
+            optimiser: Optimiser::AdamW,
+            weight_decay: 0.1,
+            drop_last: true,
+            ..expected.optimisation
+        },
+        ..expected
+    };
+    assert_eq!(other.training, expected);
+    let Objective::PseudoLabels(asked) = other.objective else { panic!("not what was asked for") };
+    assert_eq!(
+        (asked.hidden, asked.spans_over, asked.freeze_feature_encoder),
+        (256, SpansOver::Clips, false)
+    );
+    assert_eq!(asked.overrides, Overrides { layerdrop: Some(0.0), ..Overrides::default() });
+
+    let (params, complaints) = planned::<FrameTeacher>("training: { steps: 9 }");
+    assert_eq!(complaints, "");
+    let plain = params.unwrap();
+    assert_eq!((plain.class_weights, plain.training.held_out), (ClassWeights::InverseFrequency, 0.1));
+    assert_eq!((plain.network.head, plain.network.lstm), (128, 256));
+
+    let (_, complaints) = planned::<Kmeans>("{ clusters: [64, 64] }");
+    assert!(complaints.contains("64 clusters are asked for twice"), "{complaints}");
+    let (_, complaints) = planned::<Pretrain>("{ objective: { kind: contrastve }, training: { stps: 9 } }");
+    assert!(complaints.contains("did you mean `contrastive`"), "{complaints}");
+    assert!(complaints.contains("did you mean `steps`"), "{complaints}");
 }

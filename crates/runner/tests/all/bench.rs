@@ -8,7 +8,7 @@ use affekt_audio::write_wav_i16;
 use affekt_config::{Diagnostics, Section, parse};
 use affekt_corpus::Card;
 use affekt_graph::{Context, Failure, Item, Job, Node, NodeId, Ops, Port, Resources, Store, Work};
-use affekt_ops::{CorpusFolder, HostOps};
+use affekt_runner::{CorpusFolder, RunnerOps};
 use affekt_table::TableFile;
 use serde_json::Value;
 
@@ -76,8 +76,8 @@ impl Bench {
         affekt_ops::table::open(&self.store.object(item.digest).unwrap()).unwrap()
     }
 
-    pub fn ops(&self) -> HostOps {
-        HostOps::new(self.corpora.clone(), self.store.root(), false)
+    pub fn ops(&self) -> RunnerOps {
+        RunnerOps::new(self.corpora.clone(), self.store.root(), false)
     }
 
     pub fn job(&self, op: &str, params: Value, inputs: &Inputs) -> Job {
@@ -131,7 +131,12 @@ pub fn params(op: &str, yaml: &str) -> Result<Value, String> {
     let diagnostics = Diagnostics::new();
     let yaml = parse("op.yaml", yaml, &diagnostics).unwrap();
     let mut section = Section::open(&yaml, &diagnostics, "the op").unwrap();
-    let params = (affekt_ops::find(op).unwrap().params)(&mut section);
+    let params = (affekt_ops::find(op).unwrap().read)(&mut section);
     section.close();
-    if diagnostics.is_empty() { Ok(params) } else { Err(diagnostics.to_string()) }
+    let params = params.filter(|_| diagnostics.is_empty());
+    if let Some(params) = params {
+        Ok(params.view(affekt_spec::View::Key))
+    } else {
+        Err(diagnostics.to_string())
+    }
 }

@@ -1,5 +1,4 @@
 //! Ops of the runner, from stored objects to stored objects.
-#![cfg(feature = "host")]
 
 mod bench;
 mod corpora;

@@ -145,7 +145,7 @@ fn mistakes_in_parameters() {
         ("awgn", "snr_db: [30, 15]", "expected a number between 30 and 200, found `15`"),
         ("awgn", "copies: -1", "expected a whole number between 0 and 100, found `-1`"),
         ("logmel", "reference: mean", "unknown reference `mean`"),
-        ("logmel", "top_db: all", "expected a number of decibels or `none`, found `all`"),
+        ("logmel", "top_db: all", "expected a number of decibels, or `none`, found `all`"),
         ("logmel", "top_db: 0", "expected a number between 1 and 1000, found `0`"),
         ("audio", "fill: noise", "unknown fill `noise`"),
         ("audio", "fill_seed: 3", "unknown key `fill_seed`"),

@@ -6,6 +6,7 @@ use affekt_domain::{Fold, Prediction, Role, Target, Task};
 use affekt_eval::{Comparison, Measure, Outcome, VariantMetrics};
 use affekt_graph::Item;
 use affekt_ops::{compare, evaluate};
+use affekt_spec::{Settings, Spec, View};
 use affekt_table::folds::{self, Folds};
 use affekt_table::predictions::{self, Predictions};
 use affekt_table::rows::{Row, Rows};
@@ -29,13 +30,14 @@ impl Bench {
     }
 
     fn evaluated(&self, id: &str, stamps: &[&str], inputs: &Inputs) -> BTreeMap<String, Item> {
-        let params = evaluate::params(&evaluate::Params {
+        let params = evaluate::Params {
             variant: id.into(),
-            params: BTreeMap::new(),
+            params: Settings::default(),
             protocol: "random".into(),
             stamps: stamps.iter().map(|&stamp| stamp.to_owned()).collect(),
             selected_on_dev: true,
-        });
+        }
+        .view(View::Key);
         self.run("evaluate", params, inputs).unwrap()
     }
 }
@@ -89,13 +91,14 @@ fn figures_of_the_dev_part_say_so() {
     let dev = rows(|i| i > 5).into_iter().map(|row| Prediction { role: Role::Dev, ..row });
     let all = bench.predictions(blind.chain(dev).collect());
     let stamps = |selected_on_dev: bool| {
-        let params = evaluate::params(&evaluate::Params {
+        let params = evaluate::Params {
             variant: "v".into(),
-            params: BTreeMap::new(),
+            params: Settings::default(),
             protocol: "official".into(),
             stamps: Vec::new(),
             selected_on_dev,
-        });
+        }
+        .view(View::Key);
         let outputs = bench.run("evaluate", params, &[("predictions", &[&all])]).unwrap();
         let metrics: VariantMetrics = json(&outputs["metrics"]);
         assert_eq!((metrics.part, metrics.withheld), (Role::Dev, 12));
@@ -146,7 +149,7 @@ fn numbers_are_evaluated_and_compared() {
     assert_eq!((mean.fitted_on, mean.scores.get(Measure::Ccc)), (Role::Train, Some(&0.0)));
 
     let shifted = evaluated("shifted", &stored(|truth| truth + 0.5));
-    let params = compare::params(&compare::Params { primary: "uar".into(), baseline: None });
+    let params = compare::Params { primary: "uar".into(), baseline: None }.view(View::Key);
     let tables = [&exact["predictions"], &shifted["predictions"]];
     let comparison: Comparison =
         json(&bench.run("compare", params, &[("predictions", &tables)]).unwrap()["comparison"]);
@@ -163,7 +166,7 @@ fn finished_predictions_are_compared() {
     };
     let (good, bad) = (finished("good", rows(|_| true)), finished("bad", rows(|i| i > 5)));
     let params = |primary: &str, baseline: Option<&str>| {
-        compare::params(&compare::Params { primary: primary.into(), baseline: baseline.map(str::to_owned) })
+        compare::Params { primary: primary.into(), baseline: baseline.map(str::to_owned) }.view(View::Key)
     };
     let run = |params, items: &[&Item]| bench.run("compare", params, &[("predictions", items)]);
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use affekt_atomic::write_atomically;
 use affekt_corpus::{AudioFacts, Found};
 use affekt_domain::Digest;
+use affekt_ops::Operation;
 use affekt_table::TableError;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ struct Seen {
 #[derive(Deserialize)]
 struct Line(u32, Seen, Option<AudioFacts>);
 
-const VERSION: u32 = crate::ingest::DEFINITION.version;
+const VERSION: u32 = affekt_ops::ingest::Ingest::VERSION;
 
 impl Hints {
     /// Reads the memory at `path`; an empty one where there is none. Lines that cannot be read are passed over.

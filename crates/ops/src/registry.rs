@@ -1,0 +1,57 @@
+//! The registry: all operations.
+
+use std::sync::Arc;
+
+use affekt_graph::Node;
+
+use crate::operation::{Definition, Operation, Params};
+use crate::{
+    audio::Audio, awgn::Awgn, bottleneck::Bottleneck, choose::Choose, compare::Compare, embed::Embed,
+    encoder::EncoderOp, evaluate::Evaluate, examples::Examples, folds::Folds, functionals::Functionals,
+    infer::Infer, ingest::Ingest, kmeans::Kmeans, logmel::LogMel, mfcc::Mfcc, picture::SpectrogramImage,
+    predict::Predict, pretrain::Pretrain, split::Split, standardise::Standardise, state_model::FrameTeacher,
+    states::States, submission::Submission, train::Train, trial::Trial,
+};
+
+/// All operations, in the order in which data passes through them.
+pub static ALL: &[&Definition] = &[
+    &Ingest::DEFINITION,
+    &Examples::DEFINITION,
+    &Folds::DEFINITION,
+    &Split::DEFINITION,
+    &Audio::DEFINITION,
+    &Awgn::DEFINITION,
+    &LogMel::DEFINITION,
+    &Mfcc::DEFINITION,
+    &SpectrogramImage::DEFINITION,
+    &Functionals::DEFINITION,
+    &EncoderOp::DEFINITION,
+    &Embed::DEFINITION,
+    &Bottleneck::DEFINITION,
+    &Standardise::DEFINITION,
+    &FrameTeacher::DEFINITION,
+    &States::DEFINITION,
+    &Kmeans::DEFINITION,
+    &Pretrain::DEFINITION,
+    &Trial::DEFINITION,
+    &Choose::DEFINITION,
+    &Train::DEFINITION,
+    &Predict::DEFINITION,
+    &Evaluate::DEFINITION,
+    &Compare::DEFINITION,
+    &Submission::DEFINITION,
+    &Infer::DEFINITION,
+];
+
+/// Returns the operation called `name`, now or in older files.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Definition> {
+    ALL.iter().copied().find(|definition| definition.name == name || definition.aliases.contains(&name))
+}
+
+/// Returns the operation of a node and its parameters; `None` where it is no operation's, or yet to get them.
+#[must_use]
+pub fn of_node(node: &Node) -> Option<(&'static Definition, Arc<dyn Params>)> {
+    let definition = find(&node.op)?;
+    Some((definition, (definition.parse)(&node.params).ok()?))
+}

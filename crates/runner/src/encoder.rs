@@ -1,0 +1,85 @@
+//! Body of `encoder`: checkpoints become artefacts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use affekt_config::Folder;
+use affekt_domain::Digest;
+use affekt_encoders::{Account, ArtefactCard, EncoderCard, Hub, Located, Said, Weights};
+use affekt_graph::{Failure, Job};
+use affekt_ops::encoder::ConfigFields;
+use affekt_spec::encoder::Family;
+
+/// Where checkpoints are looked for.
+#[derive(Debug, Clone)]
+pub struct EncoderPlaces {
+    /// Folders with cards, in `encoders/`; the first that has one counts.
+    pub datasets: Vec<Folder>,
+    /// The Hub's files on this machine.
+    pub hub: Hub,
+    /// What relative paths begin at, if not where the program was started.
+    pub folder: Option<PathBuf>,
+}
+
+impl Default for EncoderPlaces {
+    /// Without cards.
+    fn default() -> Self {
+        Self { datasets: Vec::new(), hub: Hub::of_environment(), folder: None }
+    }
+}
+
+impl EncoderPlaces {
+    /// The checkpoint called `name`.
+    pub fn locate(&self, name: &str) -> Result<Located, Failure> {
+        let is_known = EncoderCard::names(&self.datasets).contains(&name.to_lowercase());
+        let beside = self.folder.as_ref().map(|folder| folder.join(name));
+        let beside = beside.filter(|path| !is_known && path.exists());
+        let wanted = beside.as_deref().and_then(Path::to_str).unwrap_or(name);
+        affekt_encoders::locate(wanted, &self.datasets, &self.hub).map_err(|error| Failure::because(&error))
+    }
+}
+
+/// The digest of what the files of a checkpoint hold.
+pub fn digest(path: &Path) -> Result<Digest, Failure> {
+    let digest = affekt_encoders::fingerprint(path).map_err(|error| Failure::because(&error))?;
+    Ok(Digest::from_bytes(digest))
+}
+
+/// Writes the artefact of a checkpoint, and what became of every tensor in it.
+pub fn run_checkpoint(
+    job: &Job,
+    located: &Located,
+    config: &ConfigFields,
+    normalise: Option<bool>,
+) -> Result<(), Failure> {
+    let said = Said { config: config.0.clone(), normalise };
+    let encoder = affekt_encoders::read(&located.path, &said).map_err(|error| Failure::because(&error))?;
+    let card = ArtefactCard::of(&encoder, located.card.as_ref());
+    write(job, &card, &encoder.tensors, &encoder.account)
+}
+
+/// Writes the artefact of an encoder whose weights are yet to be drawn. Without a word about it, waveforms are normalised for a
+/// wav2vec 2.0, as transformers does by default, and not for a wav2vec, as fairseq. A VGG16 reads none.
+pub fn run_random(
+    job: &Job,
+    config: &ConfigFields,
+    seed: u64,
+    normalise: Option<bool>,
+) -> Result<(), Failure> {
+    let config = Family::of(&config.0).map_err(|error| Failure::because(&error))?;
+    let normalise = normalise.unwrap_or(config.wav2vec2().is_some());
+    let card = ArtefactCard::untrained(config, normalise, seed);
+    let account = Account { notes: vec![card.origin.clone()], ..Account::default() };
+    write(job, &card, &BTreeMap::new(), &account)
+}
+
+fn write(
+    job: &Job,
+    card: &ArtefactCard,
+    tensors: &BTreeMap<String, Weights>,
+    account: &Account,
+) -> Result<(), Failure> {
+    let written = affekt_encoders::write(job.output("encoder")?, card, tensors);
+    written.map_err(|error| Failure::because(&error))?;
+    crate::json::write(job.output("account")?, account)
+}
