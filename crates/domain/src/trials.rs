@@ -38,7 +38,7 @@ pub struct Trial {
     pub epochs: u32,
     /// The epoch of its best figure, from 1; 0 where it has none.
     pub best_epoch: u32,
-    /// Its best figure; `None` where that is no number, as of a training that went astray.
+    /// Its best figure; `None` where that is no number, as of a training that diverged.
     pub value: Option<f64>,
     /// What it had reached each time that trials were weighed against each other, in order.
     #[serde(default)]

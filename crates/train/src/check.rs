@@ -7,7 +7,6 @@ use affekt_torch::NamedTensors;
 use tch::Tensor;
 
 use crate::batch_sampler::{BatchSampler, TrainLength};
-use crate::supervised::indivisible;
 use crate::training::refit_part;
 use crate::{
     Batching, ClassWeights, Dataset, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError,
@@ -47,19 +46,8 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
 /// Refuses what a network cannot do, and has it compute activations anew where that is asked for.
 pub fn check_network(training: &Training, network: &mut Network) -> Result<(), TrainError> {
     let config = training.config;
-    if config.optimisation.gradient_accumulation_steps > 1
-        && let Some(why) = indivisible(network, config.loss)
-    {
-        return Err(TrainError::Indivisible {
-            accumulate: config.optimisation.gradient_accumulation_steps,
-            why,
-        });
-    }
     if config.optimisation.gradient_checkpointing && !network.checkpoint_gradients() {
         return bad("gradient_checkpointing", "true".into(), "`false`: this network cannot");
-    }
-    if network.trainable().is_empty() {
-        return Err(TrainError::AllFrozen);
     }
     let most = config
         .optimisation

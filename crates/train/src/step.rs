@@ -26,6 +26,12 @@ pub struct Stepper {
 impl Stepper {
     /// Returns one that has made no step.
     pub fn new<L: Learner + ?Sized>(config: &TrainConfig, learner: &L) -> Result<Self, TrainError> {
+        let accumulate = config.optimisation.gradient_accumulation_steps;
+        if accumulate > 1
+            && let Some(why) = learner.indivisible()
+        {
+            return Err(TrainError::Indivisible { accumulate, why });
+        }
         let trainable = learner.trainable();
         if trainable.is_empty() {
             return Err(TrainError::AllFrozen);
@@ -41,7 +47,7 @@ impl Stepper {
             clip_norm: config.optimisation.clip_norm,
             optimiser: Adam::new(learner.trainable(), adam),
             parameters: trainable.into_values().collect(),
-            micro_batches: config.optimisation.gradient_accumulation_steps,
+            micro_batches: accumulate,
         })
     }
 

@@ -52,7 +52,13 @@ impl Learner for Supervised<'_> {
     }
 
     fn indivisible(&self) -> Option<&'static str> {
-        indivisible(&self.network, self.training.config.loss)
+        if self.network.has_batch_norm() {
+            Some("a batch cannot be computed in parts, for batch norm normalises over all of it")
+        } else if self.training.config.loss == Loss::Ccc {
+            Some("a batch cannot be computed in parts, for the loss `ccc` is not a sum over its rows")
+        } else {
+            None
+        }
     }
 
     fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
@@ -62,17 +68,6 @@ impl Learner for Supervised<'_> {
     fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
         let outputs = (self.forward)(&self.network, &batch.inputs, train)?;
         Ok(vec![self.objective.of(&outputs, &batch.targets)?])
-    }
-}
-
-/// Returns why a batch cannot be computed in micro-batches.
-pub fn indivisible(network: &Network, loss: Loss) -> Option<&'static str> {
-    if network.has_batch_norm() {
-        Some("a batch cannot be computed in parts, for batch norm normalises over all of it")
-    } else if loss == Loss::Ccc {
-        Some("a batch cannot be computed in parts, for the loss `ccc` is not a sum over its rows")
-    } else {
-        None
     }
 }
 

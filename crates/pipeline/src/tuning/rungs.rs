@@ -230,7 +230,7 @@ mod tests {
     use crate::tuning::hyperband;
     use crate::tuning::proposals::Proposal;
 
-    /// Trials of which the number n reaches a loss of `losses[n - 1]`, or goes astray.
+    /// Trials of which the number n reaches a loss of `losses[n - 1]`, or diverges.
     struct Bench {
         store: Store,
         losses: Vec<f64>,
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_astray_does_not_go_on() {
+    fn what_diverged_does_not_go_on() {
         let bench = Bench::new(&[f64::NAN, 0.3, f64::NAN]);
         let (rungs, choice) = bench.grown(&bench.search(hyperband::brackets(3, 3), 3));
         assert_eq!(trials(&rungs[1]), [2]);

@@ -52,7 +52,7 @@ fn trials(fold: u32, number: u32, monitor: Monitor) -> Trials {
             }
         })
         .collect();
-    // One went astray at once.
+    // One diverged at once.
     trials[1].value = None;
     trials[1].rungs[0].value = None;
     let mut all = Trials { version: 1, monitor, search: "hyperband".into(), chosen: 0, trials };
