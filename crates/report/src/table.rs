@@ -208,12 +208,9 @@ impl Table {
         let rows = || self.groups.iter().flat_map(|group| group.rows.iter().map(move |row| (group, row)));
         let has_groups = !self.grouped_by.is_empty();
         let has_details = rows().any(|(_, row)| !row.details.is_empty());
-        let mut text = String::new();
-        let mut line = |fields: Vec<&str>| {
-            let fields: Vec<String> = fields.into_iter().map(quoted).collect();
-            text.push_str(&fields.join(","));
-            text.push_str("\r\n");
-        };
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        let mut line =
+            |fields: Vec<&str>| writer.write_record(fields).expect("all lines have the same fields");
 
         let mut fields: Vec<&str> = Vec::new();
         fields.extend(self.variant.is_some().then_some("Variant"));
@@ -240,15 +237,8 @@ impl Table {
             fields.extend(self.has_notes.then(|| row.note.as_deref().unwrap_or_default()));
             line(fields);
         }
-        text
-    }
-}
-
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
+        let bytes = writer.into_inner().expect("a buffer takes everything");
+        String::from_utf8(bytes).expect("texts with commas between them are text")
     }
 }
 
