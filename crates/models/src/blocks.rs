@@ -11,6 +11,7 @@
 //! that way, so both axes are offered.
 
 use affekt_spec::network::{CnnConfig, NormAxis};
+use affekt_torch::Conv2d;
 use affekt_torch::init::{self, Vars};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
@@ -66,7 +67,7 @@ impl ModuleT for Blocks {
 /// conv 3×3 → batch norm → ReLU → max pool → dropout.
 #[derive(Debug)]
 struct Block {
-    conv: nn::Conv2D,
+    conv: Conv2d,
     norm: Norm,
     pool: i64,
     dropout: f64,

@@ -1,5 +1,6 @@
 //! Convolutions over time that begin as `torch.nn.Conv1d` does.
 
+use affekt_torch::Convolution;
 use affekt_torch::init::Vars;
 use tch::Tensor;
 use tch::nn::Module;
@@ -10,7 +11,7 @@ pub struct Conv1d {
     /// `[outputs, inputs, kernel]`
     weight: Tensor,
     bias: Option<Tensor>,
-    stride: i64,
+    convolution: Convolution,
 }
 
 impl Conv1d {
@@ -22,7 +23,7 @@ impl Conv1d {
         Self {
             weight: vars.uniform("weight", &[outputs, inputs, kernel], -bound, bound),
             bias: bias.then(|| vars.uniform("bias", &[outputs], -bound, bound)),
-            stride: stride as i64,
+            convolution: Convolution { stride: stride as i64, ..Convolution::default() },
         }
     }
 }
@@ -30,13 +31,6 @@ impl Conv1d {
 impl Module for Conv1d {
     /// `[batch, inputs, length] -> [batch, outputs, 1 + (length − kernel) / stride]`
     fn forward(&self, xs: &Tensor) -> Tensor {
-        xs.conv1d(
-            &self.weight,
-            self.bias.as_ref(),
-            self.stride,
-            /* padding */ 0,
-            /* dilation */ 1,
-            /* groups */ 1,
-        )
+        self.convolution.forward(xs, &self.weight, self.bias.as_ref())
     }
 }

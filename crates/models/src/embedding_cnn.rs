@@ -10,6 +10,7 @@
 //! outputs are logits, and cross-entropy is both.
 
 use affekt_spec::network::EmbeddingCnnConfig;
+use affekt_torch::Conv2d;
 use affekt_torch::init::{self, Vars};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
@@ -86,7 +87,7 @@ impl ModuleT for EmbeddingCnn {
 /// conv 3×3 → batch norm → ReLU, and a max pool behind some.
 #[derive(Debug)]
 struct Convolution {
-    conv: nn::Conv2D,
+    conv: Conv2d,
     norm: nn::BatchNorm,
     pool: Option<i64>,
 }

@@ -13,6 +13,7 @@
 //! move its statistics.
 
 use affekt_spec::network::{End2YouConfig, Pooling};
+use affekt_torch::Convolution;
 use affekt_torch::init::{self, Vars};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
@@ -117,6 +118,7 @@ impl WaveformModule for End2You {
 struct Block {
     weight: Tensor,
     bias: Tensor,
+    convolution: Convolution,
     norm: nn::BatchNorm,
     pool: i64,
 }
@@ -126,10 +128,12 @@ impl Block {
         let conv = vars / "conv";
         // Kaiming's uniform weights (He et al., arXiv 1502.01852), no bias at first.
         let bound = (6.0 / (inputs * kernel) as f32).sqrt();
+        let convolution = Convolution { padding: padding(kernel) as i64, ..Convolution::default() };
         let (inputs, channels, kernel) = (inputs as i64, channels as i64, kernel as i64);
         Self {
             weight: conv.uniform("weight", &[channels, inputs, kernel], -bound, bound),
             bias: conv.constant("bias", &[channels], 0.0),
+            convolution,
             norm: init::batch_norm1d(&(vars / "norm"), channels),
             pool: pool as i64,
         }
@@ -139,15 +143,7 @@ impl Block {
 impl ModuleT for Block {
     /// `[chunks, inputs, samples] -> [chunks, channels, about samples / pool]`
     fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        let padding = padding(self.weight.size()[2] as usize) as i64;
-        let xs = xs.conv1d(
-            &self.weight,
-            Some(&self.bias),
-            /* stride */ 1,
-            padding,
-            /* dilation */ 1,
-            /* groups */ 1,
-        );
+        let xs = self.convolution.forward(xs, &self.weight, Some(&self.bias));
         let xs = self.norm.forward_t(&xs, train);
         // Leaky ReLU keeps the order of its inputs: behind the pool it gives the same, of a tenth of the numbers.
         xs.max_pool1d(

@@ -97,7 +97,8 @@ impl Drop for Restored {
     }
 }
 
-fn setting(device: Device) -> Option<Kind> {
+/// What holds in this thread on devices such as this one.
+pub(crate) fn setting(device: Device) -> Option<Kind> {
     let number = shim::autocast(device);
     HALVES.into_iter().find(|kind| element_type(*kind) == number)
 }

@@ -7,7 +7,7 @@ use std::ops::Div;
 
 use tch::{Device, Tensor, nn};
 
-use crate::Random;
+use crate::{Conv2d, Convolution, Random};
 
 /// A place in a variable store, and the seed of what is put there. A parameter's first value is a function of
 /// the seed and its name alone: the same on every device, whatever else the network holds.
@@ -94,11 +94,13 @@ pub fn linear(vars: &Vars, inputs: i64, outputs: i64) -> nn::Linear {
 /// `torch.nn.Conv2d(inputs, outputs, kernel, padding="same")`, for odd kernels.
 /// `[batch, inputs, height, width] -> [batch, outputs, height, width]`
 #[must_use]
-pub fn conv2d_same(vars: &Vars, inputs: i64, outputs: i64, kernel: i64) -> nn::Conv2D {
-    let config = nn::ConvConfig { padding: kernel / 2, ws_init: ZERO, bs_init: ZERO, ..Default::default() };
-    let layer = nn::conv2d(&vars.path, inputs, outputs, kernel, config);
-    vars.fill(&layer.ws, layer.bs.as_ref());
-    layer
+pub fn conv2d_same(vars: &Vars, inputs: i64, outputs: i64, kernel: i64) -> Conv2d {
+    let bound = ((inputs * kernel * kernel) as f32).sqrt().recip();
+    Conv2d {
+        weight: vars.uniform("weight", &[outputs, inputs, kernel, kernel], -bound, bound),
+        bias: vars.uniform("bias", &[outputs], -bound, bound),
+        convolution: Convolution { padding: kernel / 2, ..Convolution::default() },
+    }
 }
 
 /// `torch.nn.BatchNorm1d(features)`. `[batch, features]` or `[batch, features, length]`
@@ -175,8 +177,8 @@ mod tests {
         let conv = conv2d_same(&(&vars / "conv"), 32, 64, 3);
         let linear = linear(&(&vars / "linear"), 512, 700);
         for (tensor, fan_in) in [
-            (&conv.ws, 288.0_f64),
-            (conv.bs.as_ref().unwrap(), 288.0),
+            (&conv.weight, 288.0_f64),
+            (&conv.bias, 288.0),
             (&linear.ws, 512.0),
             (linear.bs.as_ref().unwrap(), 512.0),
         ] {

@@ -1,5 +1,6 @@
 //! What tch lacks: PyTorch's initialisation, an optimiser whose state can be saved, checkpoints with equal
-//! bytes, device choice, gradient checkpointing, autocast, determinism, libtorch's random state, how much memory was
+//! bytes, device choice, gradient checkpointing, autocast with proven
+//! convolutions, determinism, libtorch's random state, how much memory was
 //! needed.
 //!
 //! A program calls [`device::load_cuda`] first thing in `main`. A crate that ends in a binary or test linked
@@ -10,12 +11,14 @@ mod adam;
 mod autocast;
 pub mod checkpoint;
 mod clip;
+mod convolution;
 mod determinism;
 pub mod device;
 mod error;
 mod filled;
 mod generator;
 mod gradient_checkpoint;
+mod half_precision;
 pub mod init;
 mod inner_products;
 mod memory;
@@ -27,11 +30,15 @@ pub use adam::{Adam, AdamConfig, AdamStateError};
 pub use autocast::{Autocast, AutocastError, without_autocast};
 pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
+pub use convolution::{Conv2d, Convolution};
 pub use determinism::{deterministic, set_deterministic};
 pub use error::{TorchError, first_line};
 pub use filled::{filled, filled_bytes};
 pub use generator::{generator_state, set_generator_state};
 pub use gradient_checkpoint::gradient_checkpoint;
+pub use half_precision::{
+    ConvolutionKernel, forget_fp32_convolutions, fp32_convolutions, with_convolution_kernel,
+};
 pub use inner_products::inner_products;
 pub use memory::keep_freed_memory;
 pub use memory_use::{MemoryError, MemoryUse, forget_memory_peak, memory_use};

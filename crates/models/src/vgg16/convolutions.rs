@@ -1,9 +1,13 @@
 //! Convolutions of the base, one behind the other: conv 3×3 → ReLU, and a max pool behind a block's last.
 
 use affekt_spec::encoder::Vgg16Layer;
+use affekt_torch::Convolution;
 use affekt_torch::init::Vars;
 use tch::Tensor;
 use tch::nn::Module;
+
+/// Keeps height and width.
+const SAME: Convolution = Convolution { stride: 1, padding: 1, dilation: 1, groups: 1 };
 
 /// Some convolutions of a base.
 #[derive(Debug)]
@@ -38,14 +42,7 @@ impl Module for Convolutions {
     /// `[batch, channels, height, width]`, the channels of the first one's input to those of the last one's output.
     fn forward(&self, xs: &Tensor) -> Tensor {
         self.0.iter().fold(xs.shallow_clone(), |xs, Convolution { weight, bias, pools }| {
-            let mut xs = xs.conv2d(
-                weight,
-                Some(bias),
-                1,
-                /* padding */ 1,
-                /* dilation */ 1,
-                /* groups */ 1,
-            );
+            let mut xs = SAME.forward(&xs, weight, Some(bias));
             if *pools {
                 xs = xs.max_pool2d(2, 2, /* padding */ 0, /* dilation */ 1, /* ceil */ false);
             }

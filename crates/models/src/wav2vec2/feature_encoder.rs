@@ -1,6 +1,7 @@
 //! The feature encoder: convolutions without padding, from samples to a frame every 20 ms.
 
 use affekt_spec::network::Padding;
+use affekt_torch::Convolution;
 use affekt_torch::init::Vars;
 use tch::nn::Module;
 use tch::{Device, Tensor};
@@ -34,7 +35,7 @@ impl FeatureEncoder {
 struct ConvLayer {
     weight: Tensor,
     bias: Option<Tensor>,
-    stride: i64,
+    convolution: Convolution,
     norm: Norm,
     activation: Activation,
 }
@@ -65,7 +66,7 @@ impl ConvLayer {
                 (2.0 / fan_in).sqrt(),
             ),
             bias: config.conv_bias.then(|| conv.uniform("bias", &features, -bound, bound)),
-            stride: config.conv_stride[index] as i64,
+            convolution: Convolution { stride: config.conv_stride[index] as i64, ..Convolution::default() },
             norm: match config.feat_extract_norm {
                 FeatureNorm::Layer => Norm::Layer(LayerNorm::new(&norm, outputs, EPSILON)),
                 FeatureNorm::Group if index == 0 => Norm::Group {
@@ -80,14 +81,7 @@ impl ConvLayer {
 
     /// `[batch, inputs, length] -> [batch, outputs, frames]`
     fn forward(&self, xs: &Tensor, valid: &Valid, padding: Padding) -> Tensor {
-        let xs = xs.conv1d(
-            &self.weight,
-            self.bias.as_ref(),
-            self.stride,
-            /* padding */ 0,
-            /* dilation */ 1,
-            /* groups */ 1,
-        );
+        let xs = self.convolution.forward(xs, &self.weight, self.bias.as_ref());
         let xs = match &self.norm {
             Norm::None => xs,
             Norm::Layer(norm) => norm.forward(&xs.transpose(1, 2)).transpose(1, 2),

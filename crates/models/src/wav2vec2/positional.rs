@@ -1,5 +1,6 @@
 //! Positions: a convolution over many frames tells each what is around it. Its result is added to the frames.
 
+use affekt_torch::Convolution;
 use affekt_torch::init::Vars;
 use tch::Tensor;
 use tch::nn::Module;
@@ -15,7 +16,7 @@ pub struct PositionalConv {
     /// `[width, width / groups, kernel]`
     weight_v: Tensor,
     bias: Tensor,
-    groups: i64,
+    convolution: Convolution,
     activation: Activation,
 }
 
@@ -29,7 +30,8 @@ impl PositionalConv {
         let weight_g = vars.constant("weight_g", &[1, 1, kernel], 1.0);
         tch::no_grad(|| weight_g.shallow_clone().copy_(&lengths(&weight_v)));
         let bias = vars.constant("bias", &[width], 0.0);
-        Self { weight_g, weight_v, bias, groups, activation: config.feat_extract_activation }
+        let convolution = Convolution { padding: kernel / 2, groups, ..Convolution::default() };
+        Self { weight_g, weight_v, bias, convolution, activation: config.feat_extract_activation }
     }
 }
 
@@ -42,15 +44,7 @@ impl Module for PositionalConv {
     /// `[batch, frames, width]`, the same out.
     fn forward(&self, xs: &Tensor) -> Tensor {
         let weight = &self.weight_v * (&self.weight_g / lengths(&self.weight_v));
-        let half = self.weight_g.size()[2] / 2;
-        let ys = xs.transpose(1, 2).conv1d(
-            &weight,
-            Some(&self.bias),
-            /* stride */ 1,
-            half,
-            /* dilation */ 1,
-            self.groups,
-        );
+        let ys = self.convolution.forward(&xs.transpose(1, 2), &weight, Some(&self.bias));
         // An even kernel gives a frame too many; the last one goes.
         activate(self.activation, &ys.narrow(2, 0, xs.size()[1])).transpose(1, 2)
     }
