@@ -1,22 +1,18 @@
 //! Convolutions of the base, one behind the other: conv 3×3 → ReLU, and a max pool behind a block's last.
 
 use affekt_spec::encoder::Vgg16Layer;
-use affekt_torch::Convolution;
 use affekt_torch::init::Vars;
+use affekt_torch::{Conv2d, Convolution};
 use tch::Tensor;
 use tch::nn::Module;
 
-/// Keeps height and width.
-const SAME: Convolution = Convolution { stride: 1, padding: 1, dilation: 1, groups: 1 };
-
 /// Some convolutions of a base.
 #[derive(Debug)]
-pub struct Convolutions(Vec<Convolution>);
+pub struct Convolutions(Vec<Layer>);
 
 #[derive(Debug)]
-struct Convolution {
-    weight: Tensor,
-    bias: Tensor,
+struct Layer {
+    conv: Conv2d,
     pools: bool,
 }
 
@@ -28,11 +24,12 @@ impl Convolutions {
             let vars = &(vars / "features") / &layer.number.to_string();
             let (inputs, outputs) = (layer.inputs as i64, layer.outputs as i64);
             let deviation = (2.0 / (9.0 * outputs as f32)).sqrt();
-            Convolution {
+            let conv = Conv2d {
                 weight: vars.normal("weight", &[outputs, inputs, 3, 3], deviation),
                 bias: vars.constant("bias", &[outputs], 0.0),
-                pools: layer.is_last,
-            }
+                convolution: Convolution { padding: 1, ..Convolution::default() },
+            };
+            Layer { conv, pools: layer.is_last }
         };
         Self(layers.iter().map(convolution).collect())
     }
@@ -41,8 +38,8 @@ impl Convolutions {
 impl Module for Convolutions {
     /// `[batch, channels, height, width]`, the channels of the first one's input to those of the last one's output.
     fn forward(&self, xs: &Tensor) -> Tensor {
-        self.0.iter().fold(xs.shallow_clone(), |xs, Convolution { weight, bias, pools }| {
-            let mut xs = SAME.forward(&xs, weight, Some(bias));
+        self.0.iter().fold(xs.shallow_clone(), |xs, Layer { conv, pools }| {
+            let mut xs = conv.forward(&xs);
             if *pools {
                 xs = xs.max_pool2d(2, 2, /* padding */ 0, /* dilation */ 1, /* ceil */ false);
             }

@@ -8,12 +8,14 @@ use affekt_domain::{Monitor, Role, Task};
 use affekt_models::{InputShape, Network};
 use affekt_spec::network::NetworkConfig;
 use affekt_spec::training::Optimisation;
-use affekt_torch::{NamedTensors, Random};
+use affekt_torch::{
+    Convolution, NamedTensors, Random, forget_fp32_convolutions, fp32_convolutions, with_convolution_kernel,
+};
 use affekt_train::{
     BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Loss, Precision, Progress, Resume, StateOutcome,
     Stopping, Target, TestPart, TrainConfig, TrainError, Trained, Training, TrainingPart, predict, train,
 };
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::case::{assert_same, bytes};
 
@@ -282,6 +284,28 @@ fn half_precision_trains_about_the_same() {
     assert!(bytes(&whole) != bytes(&half));
     let (whole, half) = (whole.history[0].train_loss, half.history[0].train_loss);
     assert!((whole / half - 1.0).abs() < 0.05, "{whole} {half}");
+}
+
+#[test]
+fn a_convolution_that_is_wrong_in_half_precision_trains_in_f32() {
+    let run = |precision| {
+        forget_fp32_convolutions();
+        let config = TrainConfig { precision, loss: Loss::Mse, ..config() };
+        let trained = with_convolution_kernel(amx, || Case::new(config).run().unwrap());
+        (trained.history[0].train_loss, fp32_convolutions())
+    };
+    let (whole, half) = (run(Precision::Fp32), run(Precision::Bf16));
+    assert_eq!(whole.1, [""; 0]);
+    assert_eq!(half.1, ["conv1d of 8 to 8 channels, kernel 8, stride 4"]);
+    assert!((whole.0 / half.0 - 1.0).abs() < 0.05, "{} {}", whole.0, half.0);
+}
+
+/// libtorch's kernels but for one that computes garbage in half precision, as oneDNN's does on processors with AMX.
+#[allow(clippy::disallowed_methods, reason = "it stands for libtorch's kernel")]
+fn amx(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    let Convolution { stride, padding, dilation, groups } = *convolution;
+    let ys = xs.conv1d(weight, bias, stride, padding, dilation, groups);
+    if ys.kind() == Kind::BFloat16 && weight.size() == [8, 8, 8] { -ys } else { ys }
 }
 
 #[test]
