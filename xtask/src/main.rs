@@ -5,6 +5,7 @@ mod bench;
 mod checkout;
 mod ci;
 mod dist;
+mod test;
 
 use std::process::ExitCode;
 
@@ -26,11 +27,7 @@ enum Command {
     /// Make a folder to copy to a cluster: both programs and libtorch
     Dist(dist::Arguments),
     /// Run every test
-    Test {
-        /// Arguments for `cargo test`
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
+    Test(test::Arguments),
     /// Run what CI runs: formatting, lints, tests
     Ci,
 }
@@ -40,7 +37,7 @@ fn main() -> ExitCode {
         Command::Program(command) => return affekt_cli::execute(&command),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Dist(arguments) => dist::dist(&arguments),
-        Command::Test { rest } => ci::test(&rest),
+        Command::Test(arguments) => test::test(&arguments),
         Command::Ci => ci::ci(),
     })
 }

@@ -1,11 +1,11 @@
 //! The convolutions of the shipped networks, at their true sizes, are right in half precision on this processor.
 
 use affekt_models::states::{StatesConfig, StatesNetwork};
-use affekt_models::vgg16::Vgg16NetworkConfig;
 use affekt_models::wav2vec2::{Architecture, EncoderConfig};
-use affekt_models::{
-    CnnConfig, EmbeddingCnnConfig, End2YouConfig, FineTunedConfig, InputShape, Inputs, NetworkConfig,
-    ParallelCnnConfig,
+use affekt_models::{InputShape, Inputs, Network};
+use affekt_spec::network::{
+    CnnConfig, EmbeddingCnnConfig, End2YouConfig, FineTunedConfig, NetworkConfig, ParallelCnnConfig,
+    Vgg16NetworkConfig,
 };
 use affekt_torch::{Autocast, fp32_convolutions};
 use tch::{Device, Kind, Tensor};
@@ -31,7 +31,7 @@ fn shipped_networks_convolve_in_half_precision() {
     let _no_grad = tch::no_grad_guard();
     let noise = |shape: &[i64]| Tensor::rand(shape, (Kind::Float, Device::Cpu)) - 0.5;
     for (config, input) in networks {
-        let network = config.build(&input, 4, 1, Device::Cpu).unwrap();
+        let network = Network::new(&config, &input, 4, 1, Device::Cpu).unwrap();
         let inputs = match input {
             InputShape::Frames([bands, frames]) => Inputs::frames(noise(&[2, bands as i64, frames as i64])),
             InputShape::Pictures(shape) => {

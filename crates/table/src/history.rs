@@ -8,18 +8,23 @@ use arrow_array::types::{Float64Type, UInt32Type};
 use arrow_array::{Array, BooleanArray, Float64Array};
 use arrow_schema::DataType;
 
-use crate::columns::{numbers, optional, read_rows, required, texts};
+use crate::columns::{json_list, numbers, optional, read_rows, required, texts};
 use crate::writer::{schema, write_rows};
 use crate::{TableError, TableFile};
 
 /// The kind of these tables.
 pub const KIND: &str = "history";
 
-/// Writes a history to the file `path`.
+/// The metadata that lists convolutions which were not computed in half precision as asked for. Left out where there are
+/// none.
+const FP32_CONVOLUTIONS_KEY: &str = "fp32_convolutions";
+
+/// Writes a history to the file `path`, and which convolutions were computed in f32 because their kernels in half
+/// precision are wrong.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
+pub fn write(path: &Path, epochs: &[Epoch], fp32_convolutions: &[String]) -> Result<(), TableError> {
     let fields = vec![
         required("stage", DataType::Utf8),
         required("epoch", DataType::UInt32),
@@ -31,7 +36,9 @@ pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
         optional("dev_ccc", DataType::Float64),
         required("kept", DataType::Boolean),
     ];
-    write_rows(path, &schema(KIND, fields, &[]), epochs, |rows| {
+    let metadata = [(FP32_CONVOLUTIONS_KEY, json_list(fp32_convolutions))];
+    let metadata = if fp32_convolutions.is_empty() { &[][..] } else { &metadata };
+    write_rows(path, &schema(KIND, fields, metadata), epochs, |rows| {
         Ok(vec![
             texts(rows.iter().map(|row| row.stage.name())),
             numbers::<UInt32Type>(rows.iter().map(|row| row.number)),
@@ -44,6 +51,17 @@ pub fn write(path: &Path, epochs: &[Epoch]) -> Result<(), TableError> {
             Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.kept)))),
         ])
     })
+}
+
+/// Lists the convolutions that a training computed in f32 because their kernels in half precision are wrong.
+///
+/// # Errors
+/// When the list is damaged.
+pub fn fp32_convolutions(file: &TableFile) -> Result<Vec<String>, TableError> {
+    match file.metadata(FP32_CONVOLUTIONS_KEY) {
+        None => Ok(Vec::new()),
+        Some(_) => file.required_json(FP32_CONVOLUTIONS_KEY),
+    }
 }
 
 /// Reads a history.

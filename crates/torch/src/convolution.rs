@@ -31,7 +31,6 @@ impl Convolution {
     ///
     /// # Panics
     /// When the shapes do not fit together.
-    #[must_use]
     pub fn forward(&self, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
         half_precision::convolve(self, xs, weight, bias)
     }

@@ -203,7 +203,7 @@ fn channels_last(xs: &Tensor) -> Tensor {
 }
 
 /// libtorch's own kernels: oneDNN's, where it has any.
-#[allow(clippy::disallowed_methods, reason = "this is where they are proven")]
+#[expect(clippy::disallowed_methods, reason = "this is where they are proven")]
 fn libtorch(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let Convolution { stride, padding, dilation, groups } = *convolution;
     if xs.dim() == 3 {

@@ -27,7 +27,7 @@ fn no_numbers(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: Opt
     if ys.kind() == Kind::BFloat16 { ys * f64::NAN } else { ys }
 }
 
-#[allow(clippy::disallowed_methods, reason = "it stands for libtorch's kernel")]
+#[expect(clippy::disallowed_methods, reason = "it stands for libtorch's kernel")]
 fn right(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let Convolution { stride, padding, dilation, groups } = *convolution;
     if xs.dim() == 3 {
@@ -123,7 +123,7 @@ fn gradients_flow_through_a_convolution_in_f32() {
     let gradients = |xs: &Tensor, weight: &Tensor| {
         Convolution::default().forward(xs, weight, None).square().sum(Kind::Float).backward();
         let found = [xs.grad().copy(), weight.grad().copy()];
-        [xs, weight].map(|tensor| tensor.grad().zero_());
+        let _zeros = [xs, weight].map(|tensor| tensor.grad().zero_());
         found
     };
     let expected = gradients(&xs, &weight);

@@ -4,6 +4,7 @@ mod bottleneck;
 mod cached;
 mod embed;
 mod feature_dataset;
+mod fp32_convolutions;
 mod infer;
 mod kmeans;
 mod labels;
@@ -35,6 +36,8 @@ use affekt_ops::trial::Trial;
 use affekt_torch::device::{DeviceChoice, set_threads};
 use affekt_train::{Resume, TrainError};
 use tch::Device;
+
+use self::fp32_convolutions::Reporting;
 
 /// The worker's ops, and what they keep from one job for the next.
 #[derive(Debug, Default)]
@@ -93,7 +96,10 @@ impl Ops for WorkerOps {
         let body = body.ok_or_else(|| Failure::Failed {
             message: format!("the worker has no operation `{}`", job.op),
         })?;
-        body(job, device, self, context)
+        let mut context = Reporting::new(context);
+        let result = body(job, device, self, &mut context);
+        context.report();
+        result
     }
 }
 

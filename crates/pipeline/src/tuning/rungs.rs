@@ -290,7 +290,7 @@ mod tests {
             };
             let scratch = self.store.scratch().unwrap();
             let path = scratch.path().join("history");
-            history::write(&path, &(1..=until).map(epoch).collect::<Vec<_>>()).unwrap();
+            history::write(&path, &(1..=until).map(epoch).collect::<Vec<_>>(), &[]).unwrap();
             self.store.object(self.store.adopt("history", &path).unwrap().digest).unwrap()
         }
 

@@ -43,8 +43,13 @@ fn rows_come_back() {
     assert_eq!(predictions::read(&file).unwrap(), three_predictions());
     let (_folder, file) = written(|path| predictions::write(path, &three_measurements()));
     assert_eq!(predictions::read(&file).unwrap(), three_measurements());
-    let (_folder, file) = written(|path| history::write(path, &epochs()));
-    assert_eq!(history::read(&file).unwrap(), epochs());
+    let convolutions = ["conv1d of 8 to 8 channels, kernel 8, stride 4".to_owned()];
+    for convolutions in [&[][..], &convolutions] {
+        let (_folder, file) = written(|path| history::write(path, &epochs(), convolutions));
+        assert_eq!(history::read(&file).unwrap(), epochs());
+        assert_eq!(history::fp32_convolutions(&file).unwrap(), convolutions);
+        assert_eq!(file.metadata("fp32_convolutions").is_some(), !convolutions.is_empty());
+    }
 }
 
 #[test]
@@ -96,7 +101,7 @@ fn no_arrow_file_is_refused() {
     assert_eq!(refusal(&[7; 500]), "not an Arrow IPC file: it does not begin with `ARROW1`");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut");
-    history::write(&path, &epochs()).unwrap();
+    history::write(&path, &epochs(), &[]).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let cut = "not an Arrow IPC file: it does not end with `ARROW1`: it was cut off, or never finished";
     assert_eq!(refusal(&bytes[..bytes.len() - 1]), cut);
@@ -108,7 +113,7 @@ fn no_arrow_file_is_refused() {
 fn a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table");
-    history::write(&path, &epochs()).unwrap();
+    history::write(&path, &epochs(), &[]).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     // The version's text stands behind its key in the schema, which a file holds twice.
     let key = b"affekt.version\0";

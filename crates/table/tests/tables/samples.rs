@@ -39,7 +39,7 @@ pub const KINDS: [(&str, Write); 18] = [
     ("pseudo-labels", |path| write_pseudo_labels(path, 70)),
     ("predictions", |path| predictions::write(path, &three_predictions())),
     ("predictions", |path| predictions::write(path, &three_measurements())),
-    ("history", |path| history::write(path, &epochs())),
+    ("history", |path| history::write(path, &epochs(), &[])),
 ];
 
 pub fn utterances() -> Vec<Utterance> {

@@ -2,7 +2,12 @@
 //!
 //! ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2): the nearest centroid is the one of the largest x·c − ‖c‖²/2. The inner products of
 //! a chunk with all centroids are one matrix product.
+//!
+//! A matrix product may give one point different products with equal centroids, for the last bit depends on the column
+//! (MKL's kernels for AVX2 do so). Whichever of them is found to be nearest, the point gets the lowest id among its equals.
 
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 
 use affekt_torch::inner_products;
@@ -19,6 +24,8 @@ pub struct Centroids<'a> {
     width: usize,
     /// ‖c‖²/2 of each.
     half_squares: Vec<f32>,
+    /// For each, the lowest id of those that are equal to it.
+    lowest_equals: Vec<u16>,
     on_gpu: Option<OnGpu>,
 }
 
@@ -71,7 +78,7 @@ impl<'a> Centroids<'a> {
             Device::Cpu => None,
             _ => Some(OnGpu::new(values, width, &half_squares, device)?),
         };
-        Ok(Self { values, width, half_squares, on_gpu })
+        Ok(Self { values, width, half_squares, lowest_equals: lowest_equals(values, width), on_gpu })
     }
 
     /// Hands every chunk of `points` to `each`, in their order, until that breaks off.
@@ -97,6 +104,7 @@ impl<'a> Centroids<'a> {
                 None => self.on_cpu(rows, &mut products[..count * self.half_squares.len()], ids, share)?,
                 Some(on_gpu) => on_gpu.nearest(rows, width, ids)?,
             }
+            ids.iter_mut().for_each(|id| *id = self.lowest_equals[usize::from(*id)]);
             if each(&Chunk { rows, ids }).is_break() {
                 return Err(KmeansError::Cancelled);
             }
@@ -145,6 +153,26 @@ impl OnGpu {
         let nearest = Vec::<i64>::try_from(nearest.f_to_device(Device::Cpu)?)?;
         ids.iter_mut().zip(nearest).for_each(|(id, nearest)| *id = nearest as u16);
         Ok(())
+    }
+}
+
+/// For each of some centroids, `[k, width]`, the lowest id of those that are equal to it.
+fn lowest_equals(values: &[f32], width: usize) -> Vec<u16> {
+    let mut lowest = HashMap::new();
+    let ids = values.chunks_exact(width).enumerate();
+    ids.map(|(id, centroid)| *lowest.entry(Row(centroid)).or_insert(id as u16)).collect()
+}
+
+/// A centroid that is looked up by its values.
+#[derive(PartialEq)]
+struct Row<'a>(&'a [f32]);
+
+impl Eq for Row<'_> {}
+
+impl Hash for Row<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // 0 and −0 are equal.
+        self.0.iter().for_each(|value| state.write_u32((value + 0.0).to_bits()));
     }
 }
 
@@ -217,6 +245,13 @@ mod tests {
         let on_gpu = OnGpu::new::<Infallible>(&values, 9, &centroids.half_squares, Device::Cpu).unwrap();
         centroids.on_gpu = Some(on_gpu);
         assert_eq!(ids(&centroids), expected);
+    }
+
+    #[test]
+    fn equal_centroids_have_the_lowest_id() {
+        let values = [1.0, 0.0, 2.0, 0.0, 1.0, -0.0, 1.0, f32::MIN_POSITIVE, 2.0, 0.0];
+        assert_eq!(lowest_equals(&values, 2), [0, 1, 0, 3, 1]);
+        assert_eq!(lowest_equals(&values, 5), [0, 1]);
     }
 
     #[test]

@@ -290,7 +290,11 @@ fn half_precision_trains_about_the_same() {
 fn a_convolution_that_is_wrong_in_half_precision_trains_in_f32() {
     let run = |precision| {
         forget_fp32_convolutions();
-        let config = TrainConfig { precision, loss: Loss::Mse, ..config() };
+        let config = TrainConfig {
+            loss: Loss::Mse,
+            optimisation: Optimisation { precision, ..config().optimisation },
+            ..config()
+        };
         let trained = with_convolution_kernel(amx, || Case::new(config).run().unwrap());
         (trained.history[0].train_loss, fp32_convolutions())
     };
@@ -301,7 +305,7 @@ fn a_convolution_that_is_wrong_in_half_precision_trains_in_f32() {
 }
 
 /// libtorch's kernels but for one that computes garbage in half precision, as oneDNN's does on processors with AMX.
-#[allow(clippy::disallowed_methods, reason = "it stands for libtorch's kernel")]
+#[expect(clippy::disallowed_methods, reason = "it stands for libtorch's kernel")]
 fn amx(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let Convolution { stride, padding, dilation, groups } = *convolution;
     let ys = xs.conv1d(weight, bias, stride, padding, dilation, groups);

@@ -2,6 +2,7 @@
 
 use affekt_graph::{Context, Failure, Job};
 use affekt_table::history;
+use affekt_torch::fp32_convolutions;
 use affekt_train::TrainingPart;
 use affekt_train::pretraining::{PretrainConfig, Pretrained, Pretraining, PretrainingLearner, pretrain};
 use tch::Device;
@@ -25,6 +26,7 @@ pub fn pretrain_learner(
     let pretrained = pretrain(&pretraining, learner, &mut |heard| progress.hear(&heard));
     let pretrained = pretrained.map_err(|error| failed(&error))?;
     progress.tell_outcome(&pretrained.state);
-    history::write(job.output("history")?, &pretrained.history).map_err(affekt_ops::table::unwritten)?;
+    history::write(job.output("history")?, &pretrained.history, &fp32_convolutions())
+        .map_err(affekt_ops::table::unwritten)?;
     Ok(pretrained)
 }

@@ -7,8 +7,9 @@ use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::train::Params;
 use affekt_ops::{standardise, table};
 use affekt_spec::network::NetworkConfig;
+use affekt_table::history;
 use affekt_table::rows::{self, Rows};
-use affekt_torch::NamedTensors;
+use affekt_torch::{NamedTensors, fp32_convolutions};
 use affekt_train::{DevPart, Refit, Training, TrainingPart};
 use tch::Device;
 
@@ -49,7 +50,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         Ok((card, trained))
     })?;
     artefact::write(job, "model", &card, trained.weights)?;
-    affekt_table::history::write(job.output("history")?, &trained.history).map_err(table::unwritten)
+    history::write(job.output("history")?, &trained.history, &fp32_convolutions()).map_err(table::unwritten)
 }
 
 /// Calls `run` with the training that a job of `train` or `trial` describes, its fold, and the card of its encoder.

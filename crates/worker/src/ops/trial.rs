@@ -3,6 +3,8 @@
 use affekt_graph::{Context, Failure, Job, Object};
 use affekt_ops::table;
 use affekt_ops::trial::{Epochs, Params};
+use affekt_table::history;
+use affekt_torch::fp32_convolutions;
 use affekt_train::train_until;
 use tch::Device;
 
@@ -27,6 +29,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         progress.tell_outcome(&paused.resumed);
         Ok(paused)
     })?;
-    affekt_table::history::write(job.output("history")?, &paused.history).map_err(table::unwritten)?;
+    history::write(job.output("history")?, &paused.history, &fp32_convolutions())
+        .map_err(table::unwritten)?;
     artefact::write_bytes(job, "state", &paused.state)
 }

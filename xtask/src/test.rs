@@ -1,0 +1,75 @@
+//! `test`: every test; or, as older processors would run them, those that compute with libtorch.
+
+use affekt_cli::exit::{Exit, Stop};
+use affekt_cli::libtorch;
+use clap::Args;
+
+use crate::checkout::cargo;
+
+/// What to test.
+#[derive(Args, Default)]
+pub struct Arguments {
+    /// Run what computes with libtorch as processors do that know less: without AMX, without bf16, without AVX-512
+    #[arg(long)]
+    processors: bool,
+    /// Arguments for `cargo test`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
+}
+
+/// A processor that this one can stand for: no kernel is chosen that needs more. Each library reads its variable when it
+/// starts, and takes it for the most, not for what is there.
+struct Processor {
+    name: &'static str,
+    /// oneDNN: convolutions, recurrent layers, products in half precision.
+    onednn: &'static str,
+    /// MKL: products in f32.
+    mkl: &'static str,
+    /// libtorch's own kernels, where they are not to be the best that there are.
+    aten: Option<&'static str>,
+}
+
+/// From the newest to the oldest.
+const PROCESSORS: [Processor; 3] = [
+    Processor { name: "AVX-512 with bf16", onednn: "AVX512_CORE_BF16", mkl: "AVX512", aten: None },
+    Processor { name: "AVX-512", onednn: "AVX512_CORE", mkl: "AVX512", aten: None },
+    Processor { name: "AVX2", onednn: "AVX2", mkl: "AVX2", aten: Some("avx2") },
+];
+
+/// The packages that compute with libtorch, in this process or in workers.
+const NUMERIC: [&str; 5] = ["affekt-torch", "affekt-models", "affekt-train", "affekt-worker", "affekt-tests"];
+
+/// Runs every test, or those of [`NUMERIC`] once for each of [`PROCESSORS`].
+pub fn test(arguments: &Arguments) -> Result<Exit, Stop> {
+    libtorch::require(false)?;
+    // The end-to-end tests start the runner and the worker as a user would.
+    // One by one, as `run` builds them: built together they would share features.
+    for package in ["affekt-cli", "xtask", "affekt-worker"] {
+        step(&["build", "--quiet", "--package", package], &[])?;
+    }
+    let rest = arguments.rest.iter().map(String::as_str);
+    if !arguments.processors {
+        let all: Vec<_> = ["test", "--workspace"].into_iter().chain(rest).collect();
+        return step(&all, &[]);
+    }
+    let numeric = NUMERIC.iter().flat_map(|package| ["--package", package]);
+    let numeric: Vec<_> = ["test"].into_iter().chain(numeric).chain(rest).collect();
+    for Processor { name, onednn, mkl, aten } in PROCESSORS {
+        eprintln!("as a processor with {name}");
+        let mut limits = vec![("ONEDNN_MAX_CPU_ISA", onednn), ("MKL_ENABLE_INSTRUCTIONS", mkl)];
+        limits.extend(aten.map(|aten| ("ATEN_CPU_CAPABILITY", aten)));
+        step(&numeric, &limits)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Runs cargo with these environment variables beside those that are set.
+pub fn step(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Exit, Stop> {
+    eprintln!("cargo {}", arguments.join(" "));
+    let status = cargo().args(arguments).envs(environment.iter().copied()).status();
+    match status {
+        Ok(status) if status.success() => Ok(Exit::Done),
+        Ok(_) => Err(Stop::failed(format!("error: `cargo {}` failed", arguments.join(" ")))),
+        Err(error) => Err(Stop::failed(format!("error: failed to start cargo: {error}"))),
+    }
+}
