@@ -25,7 +25,7 @@ fn a_leak_ends_the_run_and_names_every_row() {
     let run = with_triplets().run("tiny", &[]).expect(1);
     let told = &run.ended.stderr;
     assert!(
-        told.contains("the folds share what they must not: use a protocol that keeps them apart"),
+        told.contains("the folds share what they must not: use a protocol that separates them"),
         "{told}"
     );
     assert!(told.contains("`unsafe: [shared-audio]`"), "{told}");

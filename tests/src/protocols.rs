@@ -173,5 +173,5 @@ fn a_split_that_was_written_down() {
     lab.write("split.csv", &rows.replacen(",2,test", ",2,tset", 1).replacen(",7,train", ",seven,train", 1));
     let told = lab.xtask(&["plan", "tiny.yaml"]).expect(2).stderr;
     assert!(told.contains("error: unknown role `tset`\n --> split.csv:2:1\n"), "{told}");
-    assert!(told.contains("error: `seven` is no fold\n --> split.csv:3:1\n"), "{told}");
+    assert!(told.contains("error: `seven` is not a fold\n --> split.csv:3:1\n"), "{told}");
 }

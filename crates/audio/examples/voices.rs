@@ -1,4 +1,4 @@
-//! A folder of synthetic emotional speech under RAVDESS' names.
+//! Writes a folder of synthetic emotional speech with RAVDESS' file names.
 //!
 //! ```text
 //! cargo run -p affekt-audio --example voices -- FOLDER [--speakers N] [--sentences N] [--takes N] [--rate HZ]

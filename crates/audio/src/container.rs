@@ -1,12 +1,12 @@
-//! What the first bytes and the chunk sizes of a file say, before a decoder sees it.
+//! Detection of containers from their first bytes, and correction of chunk sizes, before decoding.
 //!
-//! Names lie (TESS holds AIFF data called `.wav`), and so do sizes: an interrupted copy promises more than
-//! it holds, a recorder that wrote to a pipe promises 4 GB. The decoder stops at the last whole packet of
-//! what was promised, so the promise is settled first: it gets every frame that is there.
+//! File names can be wrong (TESS has AIFF data called `.wav`), and so can sizes: an interrupted copy declares more
+//! than it holds, a recorder that wrote to a pipe declares 4 GiB. The decoder stops at the last complete packet of
+//! the declared size, so the size is corrected first, and every frame that is present is decoded.
 
 use std::iter;
 
-/// The containers that are read.
+/// The supported containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
     Wav,
@@ -14,12 +14,12 @@ pub(crate) enum Container {
     Flac,
     Ogg,
     Mp3,
-    /// ID3 tags in front of MP3 (usually) or FLAC data.
+    /// ID3 tags before MP3 (usually) or FLAC data.
     Tagged,
 }
 
 impl Container {
-    /// What `bytes` begin with.
+    /// Detects the container from the first bytes.
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Some(Self::Wav),
@@ -40,13 +40,13 @@ impl Container {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chunk {
     pub(crate) tag: [u8; 4],
-    /// Where its body begins.
+    /// Offset of the body.
     pub(crate) body: usize,
-    /// The length of its body in bytes, as promised.
+    /// Declared length of the body in bytes.
     pub(crate) length: u32,
 }
 
-/// The chunks of a WAV (little-endian) or AIFF (big-endian) file, in order.
+/// Iterates over the chunks of a WAV (little-endian) or AIFF (big-endian) file.
 pub(crate) fn chunks(bytes: &[u8], big_endian: bool) -> impl Iterator<Item = Chunk> {
     let mut start = 12;
     iter::from_fn(move || {
@@ -59,8 +59,8 @@ pub(crate) fn chunks(bytes: &[u8], big_endian: bool) -> impl Iterator<Item = Chu
     })
 }
 
-/// Makes the sizes in a WAV or AIFF file agree with its length. Where the sample data ends early, returns how many
-/// blocks (for PCM: frames) were promised.
+/// Makes the sizes in a WAV or AIFF file agree with its length. If the sample data ends early, returns the declared
+/// number of blocks (for PCM: frames).
 pub(crate) fn settle_sizes(bytes: &mut [u8], container: Container) -> Option<u64> {
     let big_endian = match container {
         Container::Wav => false,
@@ -80,7 +80,7 @@ pub(crate) fn settle_sizes(bytes: &mut [u8], container: Container) -> Option<u64
 
     let present = u32::try_from(bytes.len() - data.body).unwrap_or(u32::MAX);
     let parent_end = u64::from(read_u32(bytes, 4, big_endian)?) + 8;
-    // A recorder that never came back to its header leaves the sizes from before the first sample.
+    // A recorder that never updated its header leaves the sizes from before the first sample.
     let was_left_open = container == Container::Wav && data.length == 0 && parent_end <= data.body as u64;
     if was_left_open || data.length > present || data.body as u64 + u64::from(data.length) > parent_end {
         let whole = u32::try_from(bytes.len() - 8).unwrap_or(u32::MAX);
@@ -96,15 +96,15 @@ pub(crate) fn settle_sizes(bytes: &mut [u8], container: Container) -> Option<u64
     promised_frames.or_else(|| u64::from(data.length).checked_div(u64::from(block_bytes)))
 }
 
-/// Writers that cannot seek back put a size near 2 or 4 GB: they promise nothing.
+/// Sizes from here on are placeholders: writers that cannot seek back write a size near 2 or 4 GiB.
 const STREAMED_BYTES: u32 = 0x7fff_0000;
 
-/// The little-endian number at `at`.
+/// Reads the little-endian number at `at`.
 pub(crate) fn read_u16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
-/// The number at `at`.
+/// Reads the number at `at`.
 pub(crate) fn read_u32(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
     let bytes = bytes.get(at..at + 4)?.try_into().ok()?;
     Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
@@ -115,7 +115,8 @@ fn write_u32(bytes: &mut [u8], at: usize, value: u32, big_endian: bool) {
     bytes[at..at + 4].copy_from_slice(&value);
 }
 
-/// Whether an OGG file's last page is marked as the last: it was not cut off between pages.
+/// Returns whether the last page of an OGG file is marked as the last, that is, the file was not truncated between
+/// pages.
 pub(crate) fn ogg_ends(bytes: &[u8]) -> bool {
     const END_OF_STREAM: u8 = 4;
     bytes

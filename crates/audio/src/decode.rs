@@ -1,4 +1,4 @@
-//! A file of any format becomes samples.
+//! Decoding of audio files of any supported format.
 
 use std::fs;
 use std::io::{Cursor, ErrorKind};
@@ -16,16 +16,15 @@ use crate::container::{Container, ogg_ends, settle_sizes};
 use crate::error::{AudioError, AudioFault, RateError};
 use crate::{Decoded, Truncated, pcm16};
 
-/// Decodes a WAV (PCM, float, ADPCM, A-law, µ-law), AIFF or AIFF-C, FLAC, OGG Vorbis or MP3 file, told apart
-/// by content. Lengths are exact: the padding that MP3 and Vorbis encoders add is cut off.
+/// Decodes a WAV (PCM, float, ADPCM, A-law, µ-law), AIFF or AIFF-C, FLAC, OGG Vorbis or MP3 file, detected by content.
+/// Lengths are exact: the padding of MP3 and Vorbis encoders is removed.
 ///
 /// # Errors
-/// When the file gives no samples at all. One that ends early gives what it holds, and
-/// [`Decoded::truncated`] says so.
+/// Fails if no samples can be decoded. A file that ends early is decoded as far as possible and marked by
+/// [`Decoded::truncated`].
 pub fn decode(path: &Path) -> Result<Decoded, AudioError> {
     let bytes = fs::read(path).map_err(|error| AudioError::new(path, error))?;
-    // Decoders of other people's formats meet bytes that nobody thought of: a bug there is one bad file,
-    // not the end of a run.
+    // Decoders of third-party formats get arbitrary bytes: a panic there is one bad file, not the end of a run.
     catch_unwind(AssertUnwindSafe(|| decode_bytes(bytes)))
         .unwrap_or_else(|_| Err(AudioFault::Damaged("its decoder gave up".into())))
         .map_err(|fault| AudioError::new(path, fault))
@@ -62,7 +61,7 @@ fn decode_bytes(mut bytes: Vec<u8>) -> Result<Decoded, AudioFault> {
     Ok(decoded)
 }
 
-/// What was decoded, marked where it is less than what was promised.
+/// Returns what was decoded, marked as truncated if it is less than the header declares.
 fn compared(mut decoded: Decoded, promised_frames: Option<u64>) -> Result<Decoded, AudioFault> {
     let missing = promised_frames.filter(|promised| *promised > decoded.frames() as u64);
     match missing {
@@ -84,7 +83,7 @@ fn open(bytes: Vec<u8>) -> Result<Box<dyn FormatReader>, AudioFault> {
         .map_err(fault)
 }
 
-/// All of a track that can be decoded, and whether something in it could not.
+/// Decodes as much of a track as possible; also returns whether part of it could not be decoded.
 fn decode_track(
     format: &mut dyn FormatReader,
     track_id: u32,
@@ -109,7 +108,7 @@ fn decode_track(
         };
         let buffer = match decoder.decode(&packet) {
             Ok(buffer) => buffer,
-            // The next packet may be whole again.
+            // The next packet may be intact.
             Err(error @ Error::DecodeError(_)) => {
                 trouble = Some(error);
                 continue;
@@ -137,7 +136,7 @@ fn decode_track(
     let (rate, channels) = match (spec, trouble) {
         (Some(spec), _) => spec,
         (None, Some(error)) => return Err(fault(error)),
-        // Not one packet: whether that is what was promised is for the caller to see.
+        // Not a single packet: the caller compares that with the declared length.
         (None, None) => (params.sample_rate.unwrap_or(0), 1),
     };
     let rate = RateError::check(rate)?;
@@ -145,7 +144,7 @@ fn decode_track(
     Ok((Decoded { samples, rate, channels, truncated: None }, damaged))
 }
 
-/// A header's promise is believed for an allocation up to here (64 MB).
+/// The largest declared size that is allocated in advance (64 MiB).
 const MAX_RESERVED_SAMPLES: u64 = 1 << 24;
 
 fn fault(error: Error) -> AudioFault {

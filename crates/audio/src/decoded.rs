@@ -1,8 +1,8 @@
-//! Samples as the file holds them.
+//! Decoded audio at the file's own rate.
 
 use std::borrow::Cow;
 
-/// The content of an audio file at its own rate: at least one frame of at least one channel.
+/// Decoded audio at the file's own rate: at least one frame of at least one channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
     pub(crate) samples: Vec<f32>,
@@ -11,45 +11,45 @@ pub struct Decoded {
     pub(crate) truncated: Option<Truncated>,
 }
 
-/// The file ends, or is damaged, before what its header promises; what could be decoded was.
+/// Marks audio that ends, or is damaged, before the end declared in the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truncated {
-    /// How many frames the header promises, where the format says.
+    /// The number of frames declared in the header, if the format has it.
     pub expected_frames: Option<u64>,
 }
 
 impl Decoded {
-    /// Interleaved samples; full scale is `-1.0..=1.0` for integer formats.
+    /// Returns the interleaved samples; full scale is `-1.0..=1.0` for integer formats.
     #[must_use]
     pub fn samples(&self) -> &[f32] {
         &self.samples
     }
 
-    /// Sampling rate in Hz.
+    /// Returns the sampling rate in Hz.
     #[must_use]
     pub const fn rate(&self) -> u32 {
         self.rate
     }
 
-    /// Number of channels.
+    /// Returns the number of channels.
     #[must_use]
     pub const fn channels(&self) -> u16 {
         self.channels
     }
 
-    /// Samples per channel.
+    /// Returns the number of samples per channel.
     #[must_use]
     pub const fn frames(&self) -> usize {
         self.samples.len() / self.channels as usize
     }
 
-    /// Whether frames are missing.
+    /// Returns whether, and how, the audio is truncated.
     #[must_use]
     pub const fn truncated(&self) -> Option<Truncated> {
         self.truncated
     }
 
-    /// The average of the channels.
+    /// Returns the average of the channels.
     #[must_use]
     pub fn mono(&self) -> Cow<'_, [f32]> {
         match self.channels {

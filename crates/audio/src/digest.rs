@@ -1,11 +1,11 @@
-//! The digest that names decoded audio.
+//! Digests of decoded audio.
 
 use affekt_domain::Digest;
 
 use crate::Decoded;
 
-/// BLAKE3 over the rate, the channels and every sample: the same for a WAV and its FLAC, since both decode
-/// to the same f32 values (integers of up to 24 bits are exact in f32).
+/// Computes BLAKE3 over the rate, the channels and every sample. A WAV file and its FLAC copy have the same digest,
+/// since both decode to the same f32 values (integers of up to 24 bits are exact in f32).
 #[must_use]
 pub fn digest(decoded: &Decoded) -> Digest {
     let mut hasher = blake3::Hasher::new();
@@ -21,10 +21,10 @@ pub fn digest(decoded: &Decoded) -> Digest {
     Digest::from_bytes(*hasher.finalize().as_bytes())
 }
 
-/// Samples hashed at once: enough for BLAKE3's widest SIMD.
+/// Samples hashed at once, enough for BLAKE3's widest SIMD.
 const CHUNK: usize = 16 * 1024;
 
-/// One pattern of bits per value: float formats can hold a negative zero and many NaNs.
+/// Maps equal values to one bit pattern: float formats can hold a negative zero and many NaNs.
 fn canonical(sample: f32) -> u32 {
     match sample {
         0.0 => 0,

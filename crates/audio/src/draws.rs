@@ -1,9 +1,9 @@
-//! Random draws that belong to one utterance.
+//! Random draws for single utterances.
 
 use affekt_domain::SplitMix64;
 
-/// The stream of draws of copy `copy` of `utterance`, for one `purpose`. It depends on nothing else: not on which
-/// other recordings there are, nor on the order in which they are worked on.
+/// Returns the random stream of copy `copy` of `utterance` for one `purpose`. It depends on nothing else, in
+/// particular not on other recordings or the order in which they are processed.
 pub(crate) fn draws(purpose: &str, seed: u64, utterance: &str, copy: u32) -> SplitMix64 {
     let mut hasher = blake3::Hasher::new_derive_key(purpose);
     hasher.update(&seed.to_le_bytes());
@@ -14,7 +14,7 @@ pub(crate) fn draws(purpose: &str, seed: u64, utterance: &str, copy: u32) -> Spl
     SplitMix64(u64::from_le_bytes(state))
 }
 
-/// Uniform in `[0, 1)`, one of 2⁵³ values.
+/// Draws a uniform number in `[0, 1)`, one of 2⁵³ values.
 pub(crate) fn uniform(random: &mut SplitMix64) -> f64 {
     (random.bits() >> 11) as f64 / (1_u64 << 53) as f64
 }

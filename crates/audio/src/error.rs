@@ -1,19 +1,19 @@
-//! What can be wrong with an audio file.
+//! Errors of reading audio files. Their text is stored in the `problems` of a corpus: changing it changes artefacts.
 
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-/// The rates, in Hz, that the crate reads and resamples between.
+/// The supported sampling rates in Hz.
 pub(crate) const RATES_HZ: RangeInclusive<u32> = 1_000..=768_000;
 
-/// A file that gives no samples.
+/// An error for a file from which no samples can be decoded.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}`: {fault}", path.display())]
 pub struct AudioError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The cause.
     pub fault: AudioFault,
 }
 
@@ -23,39 +23,39 @@ impl AudioError {
     }
 }
 
-/// What is wrong with an audio file.
+/// The cause of an [`AudioError`].
 #[derive(Debug, thiserror::Error)]
 pub enum AudioFault {
-    /// The file system refused.
+    /// A file operation failed.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// Zero bytes.
+    /// The file is empty.
     #[error("the file is empty; fetch it again")]
     Empty,
-    /// The first bytes belong to no format that is read.
+    /// The first bytes are of no supported format.
     #[error(
         "not an audio file: it begins with {0}; expected WAV, AIFF, FLAC, OGG or MP3 data (names do not matter)"
     )]
     NotAudio(String),
-    /// A known container with content that is not read.
+    /// A supported container with unsupported content.
     #[error("cannot be read ({0}); convert it to 16-bit PCM WAV or FLAC")]
     Unsupported(String),
-    /// A known container whose content contradicts itself.
+    /// A supported container with contradictory content.
     #[error("damaged ({0}); fetch it again")]
     Damaged(String),
-    /// A well-formed file of length zero.
+    /// A well-formed file without samples.
     #[error("it holds no samples")]
     NoSamples,
-    /// Its rate is not one that is handled.
+    /// An unsupported sampling rate.
     #[error(transparent)]
     Rate(#[from] RateError),
 }
 
-/// A sampling rate outside what is handled.
+/// An error for an unsupported sampling rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("sampling rate {hz} Hz is out of range: expected {} to {} Hz", RATES_HZ.start(), RATES_HZ.end())]
 pub struct RateError {
-    /// The rate.
+    /// The rate in Hz.
     pub hz: u32,
 }
 

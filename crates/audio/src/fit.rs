@@ -1,18 +1,18 @@
-//! Waveforms of equal length.
+//! Fitting of waveforms to a fixed length.
 
 use crate::draws::draws;
 
-/// The first `length` samples, with zeros after the end of what is shorter.
+/// Truncates or zero-pads a waveform to `length` samples.
 #[must_use]
 pub fn fit(mut samples: Vec<f32>, length: usize) -> Vec<f32> {
     samples.resize(length, 0.0);
     samples
 }
 
-/// The first `length` samples; after the end of what is shorter come samples drawn at random, each alone and with
-/// replacement, from all that there are. Where there are none: zeros.
+/// Truncates a waveform to `length` samples, or extends it with samples drawn from its own, independently and with
+/// replacement. An empty waveform is extended with zeros.
 ///
-/// The draws are a function of `seed` and `utterance` alone.
+/// The draws depend on `seed` and `utterance` only.
 #[must_use]
 pub fn fit_with_own_samples(mut samples: Vec<f32>, length: usize, seed: u64, utterance: &str) -> Vec<f32> {
     let own = samples.len();
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(filled[..1000], ramp);
         let mut drawn = [0_u32; 1000];
         filled[1000..].iter().for_each(|sample| drawn[*sample as usize] += 1);
-        // Every sample is as likely: each count is binomial with mean 100 and standard deviation 10.
+        // Every sample is equally likely: each count is binomial with mean 100 and standard deviation 10.
         assert!(drawn.iter().all(|count| (40..=160).contains(count)), "{drawn:?}");
         let chi_squared: f64 = drawn.iter().map(|count| (f64::from(*count) - 100.0).powi(2) / 100.0).sum();
         assert!((850.0..1150.0).contains(&chi_squared), "{chi_squared} of 999 degrees of freedom");

@@ -1,7 +1,7 @@
-//! An audio file becomes mono f32 samples at a rate; samples are fitted to a length.
+//! Decoding audio files to mono f32 samples at a given rate, and fitting them to a length.
 //!
-//! [`load`] is the usual way in: [`decode`], average the channels, [`resample`]. [`digest`] names what a
-//! file holds, however it is packed. [`noisy_copy`] augments. [`voice`] makes emotional speech for tests,
+//! [`load`] is the usual entry point: [`decode`], average the channels, [`resample`]. [`digest`] identifies decoded
+//! audio, whatever its file format. [`noisy_copy`] augments. [`voice`] synthesises emotional speech for tests,
 //! demonstrations and machines without corpora.
 
 mod container;

@@ -1,4 +1,4 @@
-//! From a file to a mono waveform.
+//! Loading of audio files as mono waveforms.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::error::AudioError;
 use crate::{decode, resample};
 
-/// The file's samples: the average of its channels, at `rate_hz`.
+/// Loads the average of a file's channels, resampled to `rate_hz`.
 ///
 /// # Errors
-/// When the file gives no samples or a rate is out of range.
+/// Fails if no samples can be decoded or a rate is out of range.
 pub fn load(path: &Path, rate_hz: u32) -> Result<Vec<f32>, AudioError> {
     let decoded = decode(path)?;
     if decoded.rate() == rate_hz {

@@ -3,15 +3,15 @@
 use crate::draws::{draws, uniform};
 use crate::gaussian::Gaussian;
 
-/// Copy `copy` of an utterance's waveform: itself plus white Gaussian noise at a signal-to-noise ratio drawn
+/// Returns copy `copy` of an utterance's waveform: `samples` plus white Gaussian noise at a signal-to-noise ratio drawn
 /// uniformly between `snr_db[0]` and `snr_db[1]` decibels.
 ///
-/// The signal's power P is the mean square of all of `samples`, silence and filled zeros included, and the noise has
-/// the standard deviation √(P / 10^(SNR / 10)): the ratio holds in expectation, and the realised one differs by
-/// some hundredths of a decibel in three seconds at 16 kHz. Silence stays silent. Nothing is clipped: samples may
-/// leave ±1.
+/// The signal's power P is the mean square of all `samples`, including silence and padding, and the noise has the
+/// standard deviation √(P / 10^(SNR / 10)): the ratio holds in expectation, and the realised one differs by some
+/// hundredths of a decibel in three seconds at 16 kHz. Silence stays silent. Nothing is clipped: samples may exceed
+/// ±1.
 ///
-/// Ratio and noise are functions of `seed`, `utterance` and `copy` alone.
+/// Ratio and noise depend on `seed`, `utterance` and `copy` only.
 #[must_use]
 pub fn noisy_copy(samples: &[f32], snr_db: [f64; 2], seed: u64, utterance: &str, copy: u32) -> Vec<f32> {
     let mut random = draws("affekt additive white gaussian noise 1", seed, utterance, copy);
@@ -25,7 +25,7 @@ pub fn noisy_copy(samples: &[f32], snr_db: [f64; 2], seed: u64, utterance: &str,
         .collect()
 }
 
-/// The mean square; 0 of no samples.
+/// Returns the mean square; 0 for no samples.
 fn power(samples: &[f32]) -> f64 {
     let energy: f64 = samples.iter().map(|sample| f64::from(*sample) * f64::from(*sample)).sum();
     energy / samples.len().max(1) as f64

@@ -1,4 +1,4 @@
-//! Change of sampling rate by FFT, after the filter of soxr's high quality (librosa's default).
+//! Resampling by FFT with the filter of soxr's high quality (librosa's default).
 //!
 //! A signal is cut into blocks. Each block's spectrum is multiplied by that of a zero-phase low-pass filter and
 //! cut off (or extended with zeros) to as many bins as give the new rate; the inverse transforms are added where
@@ -15,10 +15,10 @@ use affekt_lowpass::LowPass;
 
 use crate::error::RateError;
 
-/// `mono` at `to_hz`, which is ⌈n · to / from⌉ samples, without delay. Plans are kept for the next call.
+/// Resamples `mono` to `to_hz`, giving ⌈n · to / from⌉ samples without delay. Caches the plan for the next call.
 ///
 /// # Errors
-/// When a rate is out of range.
+/// Fails if a rate is out of range.
 pub fn resample(mono: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>, RateError> {
     static PLANS: Mutex<BTreeMap<(u32, u32), Arc<Resampler>>> = Mutex::new(BTreeMap::new());
     if from_hz == to_hz {
@@ -38,26 +38,26 @@ pub fn resample(mono: &[f32], from_hz: u32, to_hz: u32) -> Result<Vec<f32>, Rate
     Ok(plan.process(mono))
 }
 
-/// A plan for one pair of rates.
+/// The resampling between two rates; prepared once.
 pub struct Resampler {
     /// Output samples per input sample, in lowest terms: `up / down`.
     up: usize,
     down: usize,
     /// New input samples per block, a multiple of `down`.
     block_in: usize,
-    /// How far the filter reaches to each side, in output samples.
+    /// Half length of the filter, in output samples.
     reach_out: usize,
-    /// The filter's (real) response at the frequencies that are kept, divided by the forward transform's size.
+    /// The real response of the filter at the bins that are kept, divided by the size of the forward transform.
     response: Vec<f32>,
     forward: Arc<dyn Fft<f32>>,
     inverse: Arc<dyn Fft<f32>>,
 }
 
 impl Resampler {
-    /// Plans for `from_hz` → `to_hz`.
+    /// Prepares resampling from `from_hz` to `to_hz`.
     ///
     /// # Errors
-    /// When a rate is out of range.
+    /// Fails if a rate is out of range.
     pub fn new(from_hz: u32, to_hz: u32) -> Result<Self, RateError> {
         let (from, to) = (RateError::check(from_hz)? as usize, RateError::check(to_hz)? as usize);
         let divisor = greatest_common_divisor(from, to);
@@ -81,7 +81,7 @@ impl Resampler {
         })
     }
 
-    /// `samples` at the new rate: ⌈n · to / from⌉ of them.
+    /// Resamples `samples`, giving ⌈n · to / from⌉ of them.
     #[must_use]
     pub fn process(&self, samples: &[f32]) -> Vec<f32> {
         let mut output = vec![0.0; (samples.len() * self.up).div_ceil(self.down)];
@@ -92,8 +92,8 @@ impl Resampler {
         let mut scratch = vec![ZERO; scratch_length];
         let step_out = self.block_in / self.down * self.up;
 
-        // A filter with a real impulse response leaves real and imaginary parts apart: two blocks go through
-        // each complex transform.
+        // A filter with a real impulse response keeps real and imaginary parts separate: two blocks share each complex
+        // transform.
         for (number, pair) in samples.chunks(2 * self.block_in).enumerate() {
             let (first, second) = pair.split_at(pair.len().min(self.block_in));
             block.fill(ZERO);
@@ -112,7 +112,7 @@ impl Resampler {
         output
     }
 
-    /// The spectrum at the new rate: filtered, with bins left out or zeros put in around the middle.
+    /// Computes the filtered spectrum at the new rate, removing or inserting bins in the middle.
     fn filter(&self, spectrum: &[Complex<f32>], filtered: &mut [Complex<f32>]) {
         let kept = self.response.len();
         filtered.fill(ZERO);
@@ -125,8 +125,8 @@ impl Resampler {
         }
     }
 
-    /// Adds a block that begins at `start` to the output. The filter has no phase: what it does before the
-    /// block's start stands at the buffer's end.
+    /// Adds a block that starts at `start` to the output. The filter has zero phase: its response before the block's
+    /// start is at the end of the buffer.
     fn add_block(
         &self,
         block: &[Complex<f32>],

@@ -1,4 +1,4 @@
-//! Samples become a WAV file.
+//! Writing of WAV files.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::error::{AudioError, AudioFault};
 
-/// Writes mono samples as 16-bit PCM; what exceeds full scale is clipped.
+/// Writes mono samples as 16-bit PCM; samples beyond full scale are clipped.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Fails if the file cannot be written.
 pub fn write_wav_i16(path: &Path, samples: &[f32], rate_hz: u32) -> Result<(), AudioError> {
     let write = || {
         let spec = WavSpec {

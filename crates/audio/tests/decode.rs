@@ -1,4 +1,4 @@
-//! Every format of `tests/goldens/audio`, whole, cut off and damaged.
+//! Decoding of every format in `tests/goldens/audio`: complete, truncated and damaged files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn golden(name: &str) -> Vec<u8> {
     fs::read(goldens().join(name)).unwrap()
 }
 
-/// The signal that all the files hold: interleaved, two channels.
+/// Returns the signal in all the files: interleaved, two channels.
 fn signal() -> Vec<f32> {
     let bytes = golden("signal.i16");
     bytes.as_chunks::<2>().0.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 32_768.0).collect()
@@ -161,7 +161,7 @@ fn a_cut_off_compressed_file_is_noticed() {
     assert_eq!(decoded.truncated(), Some(Truncated { expected_frames: None }));
 }
 
-/// The CRC of an OGG page (polynomial 0x04c11db7), computed with its own field set to zero.
+/// Computes the CRC of an OGG page (polynomial 0x04c11db7), with its own field set to zero.
 fn ogg_checksum(page: &mut [u8]) -> u32 {
     page[22..26].fill(0);
     page.iter().fold(0, |crc, byte| {
@@ -232,7 +232,7 @@ fn what_is_no_audio_is_refused_with_a_reason() {
     );
 }
 
-/// Neither a panic nor an endless loop nor a huge allocation, whatever is in the file.
+/// Whatever is in the file, there is no panic, endless loop or huge allocation.
 #[test]
 fn damaged_bytes_give_samples_or_an_error() {
     let mut decoded = 0;

@@ -1,8 +1,8 @@
-//! The noise of augmented copies: white, Gaussian, as loud as it should be, and the same whatever else is done.
+//! The noise of augmented copies is white, Gaussian, of the right level, and independent of other computations.
 
 use affekt_audio::noisy_copy;
 
-/// Three seconds at 16 kHz: a tone that swells and ends, then silence.
+/// Returns three seconds at 16 kHz: a tone that swells and ends, then silence.
 fn signal() -> Vec<f32> {
     (0..48_000)
         .map(|n| {
@@ -27,7 +27,7 @@ fn realised_snr_db(signal: &[f32], noisy: &[f32]) -> f64 {
     10.0 * (signal_power / power(noise(signal, noisy).into_iter())).log10()
 }
 
-/// 960 000 samples of noise of deviation 1 over a signal that is a constant 1 (so 0 dB is its power).
+/// Returns 960 000 samples of noise of deviation 1 over a signal that is a constant 1 (so that its power is 0 dB).
 fn standard_noise() -> Vec<f64> {
     let signal = vec![1.0; 48_000];
     (1..=20).flat_map(|copy| noise(&signal, &noisy_copy(&signal, [0.0, 0.0], 7, "a/1", copy))).collect()
@@ -59,7 +59,7 @@ fn noise_is_gaussian() {
     assert!((169..=327).contains(&tail), "{tail} in the tails");
 }
 
-/// Φ(x), by the series of its integral (A&S 26.2.11); good to 1e-12 within ±6.
+/// Computes Φ(x) by the series of its integral (A&S 26.2.11), exact to 1e-12 within ±6.
 fn normal_distribution(x: f64) -> f64 {
     let mut term = x;
     let mut sum = x;

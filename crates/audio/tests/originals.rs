@@ -1,11 +1,11 @@
-//! Files exactly as their corpora released them, oddities included. Skipped where they are not there.
+//! Decoding of original files of the corpora, including peculiar ones. Skipped if they are not present.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use affekt_audio::{decode, digest, load};
 
-/// `$AFFEKT_TEST_CORPORA/originals`, or the folder beside the repository.
+/// Returns `$AFFEKT_TEST_CORPORA/originals`, or the folder beside the repository.
 #[expect(clippy::print_stderr, reason = "a test that does not run must say so")]
 fn originals() -> Option<PathBuf> {
     let folder = env::var_os("AFFEKT_TEST_CORPORA")

@@ -1,4 +1,4 @@
-//! Resampling against what the mathematics says: a band-limited signal stays the same function of time.
+//! Resampling compared with theory: a band-limited signal remains the same function of time.
 
 use std::f64::consts::TAU;
 

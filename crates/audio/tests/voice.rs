@@ -1,4 +1,4 @@
-//! The synthetic voice is the same for ever, and sounds like what it is told to.
+//! The synthetic voice is reproducible, and has the requested properties.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn level(samples: &[f32]) -> f32 {
     (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
 }
 
-/// Energy of the slope relative to that of the signal: it grows with the mean frequency.
+/// Computes the energy of the slope relative to that of the signal, which grows with the mean frequency.
 fn brightness(samples: &[f32]) -> f32 {
     let slope: Vec<f32> = samples.windows(2).map(|pair| pair[1] - pair[0]).collect();
     level(&slope) / level(samples)

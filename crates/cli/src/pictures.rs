@@ -6,16 +6,16 @@ use affekt_domain::{Example, Task};
 use affekt_features::interleaved;
 use affekt_graph::{Node, State};
 use affekt_ops::Kind;
-use affekt_report::Picture;
-use affekt_table::pictures::Pictures;
+use affekt_report::Image;
+use affekt_table::spectrogram_images::SpectrogramImages;
 
 use crate::run_folder::Finished;
 
 /// A picture of the first utterance of each class that one was drawn of. None where nothing was drawn, or what was is no
 /// longer stored: a report is made of figures.
-pub fn of_each_class(finished: &Finished<'_>, examples: &[Example], task: &Task) -> Vec<Picture> {
+pub fn of_each_class(finished: &Finished<'_>, examples: &[Example], task: &Task) -> Vec<Image> {
     let Task::Classes(classes) = task else { return Vec::new() };
-    let mut tables: Vec<Pictures> = Vec::new();
+    let mut tables: Vec<SpectrogramImages> = Vec::new();
     let mut drawn_by: Option<&Node> = None;
     for (node, state) in finished.walk.graph().nodes().values().zip(finished.walk.states().values()) {
         let outputs = affekt_ops::find(&node.op).map_or(&[][..], |definition| definition.outputs);
@@ -25,7 +25,7 @@ pub fn of_each_class(finished: &Finished<'_>, examples: &[Example], task: &Task)
             drawn_by = Some(node);
             let object = finished.object(&node.id, node.outputs[0].as_str());
             let table = object.ok().and_then(|object| affekt_ops::table::open(&object).ok());
-            tables.extend(table.and_then(|table| Pictures::open(table).ok()));
+            tables.extend(table.and_then(|table| SpectrogramImages::open(table).ok()));
         }
     }
     let told = |example: &'_ Example| Some((example.utterance.id.clone(), example.class()?.to_owned()));
@@ -34,7 +34,11 @@ pub fn of_each_class(finished: &Finished<'_>, examples: &[Example], task: &Task)
 }
 
 /// Of a class, the first utterance's picture.
-fn first_of(class: &String, class_of: &HashMap<String, String>, tables: &[Pictures]) -> Option<Picture> {
+fn first_of(
+    class: &String,
+    class_of: &HashMap<String, String>,
+    tables: &[SpectrogramImages],
+) -> Option<Image> {
     for table in tables {
         for row in (0..table.len()).filter(|&row| matches!(table.copy(row), Ok(0))) {
             let Ok(utterance) = table.utterance(row) else { continue };
@@ -42,7 +46,7 @@ fn first_of(class: &String, class_of: &HashMap<String, String>, tables: &[Pictur
                 let [_, height, width] = table.shape();
                 let pixels = interleaved(table.pixels(row).ok()?);
                 let caption = format!("{class}: {utterance}");
-                return Picture::new(caption, width.try_into().ok()?, height.try_into().ok()?, pixels);
+                return Image::new(caption, width.try_into().ok()?, height.try_into().ok()?, pixels);
             }
         }
     }

@@ -45,7 +45,7 @@ pub fn assemble(
         primary,
         matrix: matrix(finished, &variants),
         sweep: sweep(finished, &variants),
-        pictures: pictures(finished)?,
+        images: images(finished)?,
         run: page::Run {
             id: run.id().to_owned(),
             started: run.started(),
@@ -83,7 +83,7 @@ fn tunings(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Resul
 }
 
 /// What the first variant's networks were shown, where that is pictures.
-fn pictures(finished: &Finished<'_>) -> Result<Vec<page::Picture>, Stop> {
+fn images(finished: &Finished<'_>) -> Result<Vec<page::Image>, Stop> {
     let Some(first) = finished.context.experiment.variants.first() else { return Ok(Vec::new()) };
     let labelled = finished.table(&first.examples, "examples", examples::read)?;
     Ok(pictures::of_each_class(finished, &labelled.examples, &labelled.task))
@@ -109,12 +109,12 @@ fn variant(
         let epochs = finished.table(&training.node, "history", history::read)?;
         histories.push(page::History { fold: training.fold, seed: training.seed, epochs });
     }
-    let mut reservations = reservations(finished, variant);
+    let mut caveats = caveats(finished, variant);
     let parameters = match trainings.first() {
         Some(training) => {
             let card = affekt_ops::train::card(&finished.object(&training.node, "model")?)?;
             if card["encoder"]["pretrained"] == false {
-                reservations.push(UNTRAINED.to_owned());
+                caveats.push(UNTRAINED.to_owned());
             }
             let count = |name: &str| card["parameters"][name].as_u64().unwrap_or(0);
             Some(page::Parameters { total: count("total"), trainable: count("trainable") })
@@ -130,16 +130,16 @@ fn variant(
         tunings: tunings(finished, variant)?,
         histories,
         published: published(variant),
-        parted_by_speaker: is_parted_by_speaker(&variant.protocol),
+        differs_at_most_in_speakers: differs_at_most_in_speakers(&variant.protocol),
         audit: Some(audit_summary(&audit, variant, remarks)),
         parts: parts(&labelled, &parted, &metrics.about.task),
-        reservations,
+        caveats,
         metrics,
     })
 }
 
 /// What else a reader of a variant's figures must know.
-fn reservations(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<String> {
+fn caveats(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<String> {
     let corpora = &finished.context.experiment.corpora;
     let is_synthetic = |name: &String| corpora.get(name).is_some_and(|corpus| corpus.synthetic.is_some());
     let speaks_no_one = variant.corpora.keys().any(is_synthetic);
@@ -261,7 +261,7 @@ fn audit_summary(audit: &Audit, variant: &affekt_pipeline::Variant, remarks: Vec
         disjoint: disjoint.iter().map(|what| what.name().to_owned()).collect(),
         permitted,
         folds: numbers.into_iter().map(fold).collect(),
-        crossings: audit.shared.iter().map(crossing).collect(),
+        overlaps: audit.shared.iter().map(overlap).collect(),
         never_tested: audit.never_tested,
         tested_again: audit.tested_again,
         remarks,
@@ -269,7 +269,7 @@ fn audit_summary(audit: &Audit, variant: &affekt_pipeline::Variant, remarks: Vec
 }
 
 /// Something shared, with as many rows as a line holds.
-fn crossing(shared: &Shared) -> page::Crossing {
+fn overlap(shared: &Shared) -> page::Overlap {
     let side = |side: &Side| {
         let rows = if side.rows == 1 { "row" } else { "rows" };
         let named: Vec<&str> = side.utterances.iter().take(2).map(String::as_str).collect();
@@ -277,7 +277,7 @@ fn crossing(shared: &Shared) -> page::Crossing {
         format!("{} ({} {rows}: {}{more})", side.role.name(), side.rows, named.join(", "))
     };
     let Shared { fold, what, value, sides: [first, second] } = shared;
-    page::Crossing {
+    page::Overlap {
         what: what.name().to_owned(),
         description: format!("`{value}` is in {} and {} of fold {fold}", side(first), side(second)),
     }
@@ -285,7 +285,7 @@ fn crossing(shared: &Shared) -> page::Crossing {
 
 /// How often each class comes, by corpus and role, in the first fold; where numbers are predicted, how many examples there
 /// are.
-fn parts(labelled: &examples::Examples, parted: &folds::Folds, task: &Task) -> Vec<page::Part> {
+fn parts(labelled: &examples::Examples, parted: &folds::Folds, task: &Task) -> Vec<page::ClassCounts> {
     let Some(first) = parted.folds.first() else { return Vec::new() };
     let place = |example: &Example| match task {
         Task::Classes(classes) => {
@@ -302,7 +302,7 @@ fn parts(labelled: &examples::Examples, parted: &folds::Folds, task: &Task) -> V
             of_part.or_insert_with(|| vec![0; places])[place] += 1;
         }
     }
-    let part = |((corpus, role), counts): ((&str, Role), Vec<usize>)| page::Part {
+    let part = |((corpus, role), counts): ((&str, Role), Vec<usize>)| page::ClassCounts {
         corpus: corpus.to_owned(),
         role,
         counts,
@@ -356,7 +356,7 @@ fn remarks(card: &Card, note: Option<String>) -> Vec<String> {
 }
 
 /// Whether what tells test from training is who speaks, and nothing wider.
-fn is_parted_by_speaker(protocol: &Protocol) -> bool {
+fn differs_at_most_in_speakers(protocol: &Protocol) -> bool {
     match protocol {
         Protocol::GroupKfold(kfold) => kfold.group == Group::Speaker,
         Protocol::LeaveOneGroupOut(leave_out) => leave_out.group == Group::Speaker,

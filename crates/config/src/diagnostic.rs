@@ -1,44 +1,44 @@
-//! What is wrong, where, and what to try; and the collection of everything that is wrong.
+//! Diagnostics: what is wrong, where, and what to try; and their collection.
 
 use std::cell::RefCell;
 use std::fmt;
 
 use crate::{Span, list_names, nearest, render};
 
-/// How bad it is.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// The input cannot be used.
     Error,
-    /// The input can be used, and something about it is probably not meant.
+    /// The input can be used, but probably does not mean what was intended.
     Warning,
 }
 
-/// One thing that is wrong.
+/// One mistake in the input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// What is wrong, as a lower-case fragment: ``unknown input `mfc` ``.
     pub message: String,
-    /// Where, if it has a place.
+    /// The place of the mistake, if it has one.
     pub span: Option<Span>,
-    /// What to say beside the marked characters.
+    /// The label of the marked characters.
     pub label: Option<String>,
-    /// A second place that explains the first, and what to say beside it.
+    /// A second place that explains the first, with its label.
     pub related: Option<(Span, String)>,
     /// What to try.
     pub hint: Option<String>,
 }
 
 impl Diagnostic {
-    /// An error at `span`.
+    /// Creates an error at `span`.
     #[must_use]
     pub fn error(span: &Span, message: impl Into<String>) -> Self {
         Self { span: Some(span.clone()), ..Self::error_without_place(message) }
     }
 
-    /// An error that has no place in any text.
+    /// Creates an error that has no place in any text.
     #[must_use]
     pub fn error_without_place(message: impl Into<String>) -> Self {
         Self {
@@ -51,39 +51,39 @@ impl Diagnostic {
         }
     }
 
-    /// A warning at `span`.
+    /// Creates a warning at `span`.
     #[must_use]
     pub fn warning(span: &Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(span, message) }
     }
 
-    /// The error "unknown `kind` `name`", with the nearest of the valid names and all of them in the hint.
+    /// Creates the error "unknown `kind` `name`", with the nearest of the valid names and all of them in the hint.
     /// `all` introduces the list: `valid keys are`, `this pipeline has`.
     #[must_use]
     pub fn unknown<S: AsRef<str>>(span: &Span, kind: &str, name: &str, all: &str, valid: &[S]) -> Self {
         Self::error(span, format!("unknown {kind} `{name}`")).hint(which_of(name, all, valid))
     }
 
-    /// The same with a label beside the marked characters.
+    /// Adds a label for the marked characters.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: Some(label.into()), ..self }
     }
 
-    /// The same with a second place.
+    /// Adds a second place.
     #[must_use]
     pub fn related(self, span: &Span, label: impl Into<String>) -> Self {
         Self { related: Some((span.clone(), label.into())), ..self }
     }
 
-    /// The same with a hint.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
 
-/// "did you mean `mfcc`? this pipeline has `mfcc`, `logmel`".
+/// Formats a hint: "did you mean `mfcc`? this pipeline has `mfcc`, `logmel`".
 pub(crate) fn which_of<S: AsRef<str>>(name: &str, all: &str, valid: &[S]) -> String {
     let names = if valid.is_empty() { "none".to_owned() } else { list_names(valid) };
     match nearest(name, valid.iter().map(AsRef::as_ref)) {
@@ -92,19 +92,19 @@ pub(crate) fn which_of<S: AsRef<str>>(name: &str, all: &str, valid: &[S]) -> Str
     }
 }
 
-/// Everything that is wrong so far. Shared by reference: reading code reports and goes on.
+/// The diagnostics collected so far. Shared by reference, so that reading code reports a mistake and continues.
 #[derive(Debug, Default)]
 pub struct Diagnostics(RefCell<Vec<Diagnostic>>);
 
 impl Diagnostics {
-    /// Nothing wrong yet.
+    /// Creates an empty collection.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds `diagnostic`, unless the very same is there: a text that is read once for each variant
-    /// is wrong only once.
+    /// Adds `diagnostic`, unless an equal one is present: a text that is read once per variant should report each
+    /// mistake once.
     pub fn push(&self, diagnostic: Diagnostic) {
         let mut all = self.0.borrow_mut();
         if !all.contains(&diagnostic) {
@@ -117,19 +117,19 @@ impl Diagnostics {
         self.push(Diagnostic::error(span, message));
     }
 
-    /// Whether nothing was reported.
+    /// Returns whether nothing was reported.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
-    /// Whether an error was reported.
+    /// Returns whether an error was reported.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.0.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// All of them by file, line and column; those without a place come last.
+    /// Returns all diagnostics, ordered by file, line and column; those without a place come last.
     #[must_use]
     pub fn sorted(&self) -> Vec<Diagnostic> {
         let mut all = self.0.borrow().clone();
@@ -140,7 +140,7 @@ impl Diagnostics {
         all
     }
 
-    /// All of them as a person reads them, in order, in colour or plain.
+    /// Formats all diagnostics for a terminal, in order, in colour or plain.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let all: Vec<String> =
@@ -149,7 +149,7 @@ impl Diagnostics {
     }
 }
 
-/// The plain rendering.
+/// Formats without colour.
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(false))

@@ -6,10 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The folder that messages show built-in files in.
+/// The root under which messages show built-in files.
 const ROOT: &str = "<built-in>";
 
-/// Files built into the program: each a path with `/` between its parts, and its text.
+/// Files built into the program, as pairs of a path with `/` as separator and its text.
 pub type BuiltIn = &'static [(&'static str, &'static str)];
 
 /// A folder of text files.
@@ -17,7 +17,7 @@ pub type BuiltIn = &'static [(&'static str, &'static str)];
 pub enum Folder {
     /// A folder on disk, which need not exist.
     Disk(PathBuf),
-    /// The built-in files whose paths begin with `below`.
+    /// The built-in files whose paths start with `below`.
     BuiltIn {
         /// All built-in files.
         files: BuiltIn,
@@ -33,9 +33,9 @@ pub enum TextFile {
     Disk(PathBuf),
     /// A built-in file.
     BuiltIn {
-        /// Its path, with `/` between its parts.
+        /// The path, with `/` as separator.
         path: &'static str,
-        /// Its text.
+        /// The text.
         text: &'static str,
     },
 }
@@ -72,7 +72,7 @@ impl Folder {
         }
     }
 
-    /// Lists the YAML files of the folder, sorted by path; none where there is no such folder.
+    /// Lists the YAML files of the folder, sorted by path; none if the folder does not exist.
     #[must_use]
     pub fn yaml_files(&self) -> Vec<TextFile> {
         let mut files: Vec<TextFile> = match self {
@@ -120,7 +120,7 @@ impl TextFile {
         }
     }
 
-    /// Returns the file's name without its extension; empty where it is no text.
+    /// Returns the name without its extension; empty if it is not UTF-8.
     #[must_use]
     pub fn stem(&self) -> &str {
         self.path().file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
@@ -129,7 +129,7 @@ impl TextFile {
     /// Reads the text.
     ///
     /// # Errors
-    /// Those of reading a file on disk.
+    /// Fails if a file on disk cannot be read.
     pub fn read(&self) -> io::Result<Cow<'static, str>> {
         match self {
             Self::Disk(path) => fs::read_to_string(path).map(Cow::Owned),

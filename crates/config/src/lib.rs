@@ -1,9 +1,9 @@
-//! YAML text → typed values that know their line; mistakes → diagnostics with a label and a hint.
+//! YAML text → typed values with their places; mistakes → diagnostics with a label and a hint.
 //!
-//! A file is [`parse`]d into a tree of [`Node`]s, each with its [`Span`]. Settings from the command line and
-//! from variants are laid over it ([`set`]). A [`Section`] then reads a mapping key by key into Rust values.
-//! Whatever is wrong on the way goes into one [`Diagnostics`], so that a person sees every mistake at once,
-//! each at its file, line and column and with the nearest valid name.
+//! [`parse`] turns a file into a tree of [`Node`]s, each with its [`Span`]. Overrides from the command line and from
+//! variants are applied to it ([`set`]). A [`Section`] then reads a mapping key by key into Rust values. All mistakes
+//! are collected in one [`Diagnostics`], so that the user sees every one of them at once, each with its file, line and
+//! column and the nearest valid name.
 //!
 //! ```
 //! use affekt_config::{Diagnostics, Section, parse};
@@ -31,14 +31,14 @@
 //! ```
 //!
 //! # Why events and not serde
-//! `serde_yaml` is deprecated. Its forks lose the position of every value that passes through `Value` (and
-//! settings, variables and ports known only at run time all do), report duplicate keys at 1:1, and stop at the
-//! first type error. The events of `saphyr-parser` carry the place of everything, so the tree is built here.
+//! `serde_yaml` is deprecated. Its forks lose the position of every value that passes through `Value` (as settings,
+//! variables and ports known only at run time all do), report duplicate keys at 1:1, and stop at the first type error.
+//! The events of `saphyr-parser` carry all positions, so the tree is built here.
 //!
 //! # What YAML means here
-//! YAML 1.2 with the core schema: `no`, `yes` and `on` are text, `1e-4` is a number. Left out, each with a
-//! diagnostic that says what to write instead: anchors and aliases (so no alias bombs), merge keys, tags,
-//! several documents in a file, keys that are not plain names, numbers that are not finite.
+//! YAML 1.2 with the core schema: `no`, `yes` and `on` are text, `1e-4` is a number. Not supported, each with a
+//! diagnostic that says what to write instead: anchors and aliases (hence no alias bombs), merge keys, tags, several
+//! documents in one file, keys that are not plain names, numbers that are not finite.
 
 mod diagnostic;
 mod files;

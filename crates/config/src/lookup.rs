@@ -1,42 +1,42 @@
-//! Lookup of YAML files by their stem, whatever its case, in the first of several folders that has one.
+//! Lookup of YAML files by name (their stem, in any case) in several folders; the first that has one takes precedence.
 
 use std::borrow::Cow;
 use std::io;
 
-use crate::{Folder, TextFile, list_names, nearest};
+use crate::{Folder, TextFile, diagnostic};
 
-/// A file was not found by its name, or is of no use.
+/// An error of looking up a file by name.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
-    /// No folder has a file of that name.
+    /// No folder has a file with that name.
     #[error("unknown {kind} `{name}` in {}: {}", list_folders(folders), which_of(name, names))]
     Unknown {
-        /// What it should have been: `corpus`, `label scheme`.
+        /// The kind of file: `corpus`, `label scheme`.
         kind: &'static str,
-        /// The name that was called.
+        /// The name that was looked up.
         name: String,
-        /// Where it was looked for.
+        /// The folders that were searched.
         folders: Vec<Folder>,
-        /// The names that are there.
+        /// The names that exist.
         names: Vec<String>,
     },
     /// The file cannot be read.
-    #[error("cannot read {file}: check that it is a readable text file")]
+    #[error("failed to read {file}: check that it is a readable text file")]
     Unreadable {
         /// The file.
         file: TextFile,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The file was read and is wrong: the diagnostics say where.
-    #[error("{file} is wrong, see the errors at its lines")]
+    /// The file has mistakes, which are in the diagnostics.
+    #[error("{file} has errors, which are listed by line")]
     Wrong {
         /// The file.
         file: TextFile,
     },
 }
 
-/// Lists the names of the YAML files in all folders: in lower case, sorted, each once.
+/// Returns the names of the YAML files in all folders, in lower case, sorted, without duplicates.
 #[must_use]
 pub fn names(folders: &[Folder]) -> Vec<String> {
     let mut names: Vec<String> =
@@ -47,10 +47,10 @@ pub fn names(folders: &[Folder]) -> Vec<String> {
     names
 }
 
-/// Reads the file called `name` in the first folder that has it. `kind` is what messages call it.
+/// Reads the file called `name` in the first folder that has it. Messages call it a `kind`.
 ///
 /// # Errors
-/// When no folder has it, or it cannot be read.
+/// Fails if no folder has it, or if it cannot be read.
 pub fn read(
     folders: &[Folder],
     kind: &'static str,
@@ -72,9 +72,5 @@ fn list_folders(folders: &[Folder]) -> String {
 }
 
 fn which_of(name: &str, names: &[String]) -> String {
-    match nearest(&name.to_lowercase(), names.iter().map(String::as_str)) {
-        _ if names.is_empty() => "there is none at all".to_owned(),
-        Some(near) => format!("did you mean `{near}`? there are {}", list_names(names)),
-        None => format!("there are {}", list_names(names)),
-    }
+    diagnostic::which_of(&name.to_lowercase(), "there are", names)
 }

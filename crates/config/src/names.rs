@@ -1,10 +1,10 @@
-//! Names beside names: the nearest one, and all of them in a sentence.
+//! Lists of names in messages, and the nearest name to a misspelt one.
 
-/// The candidate that `name` was most likely meant to be, if any is near enough.
+/// Returns the candidate that `name` was most likely meant to be, if any is similar enough.
 #[must_use]
 pub fn nearest<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let wanted = simplified(name);
-    // A third of the letters may be wrong: `mfc` finds `mfcc`, `lr` does not find `op`.
+    // Up to a third of the letters may differ: `mfc` matches `mfcc`, `lr` does not match `op`.
     let allowed = (wanted.chars().count().max(3) / 3).min(4);
     candidates
         .into_iter()
@@ -14,13 +14,13 @@ pub fn nearest<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// The names in backticks, with commas between: `` `a`, `b`, `c` ``.
+/// Formats names in backticks, separated by commas: `` `a`, `b`, `c` ``.
 #[must_use]
 pub fn list_names<S: AsRef<str>>(names: &[S]) -> String {
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// `Hop-Length` and `hop_length` are the same mistake away from anything.
+/// Removes case and separators: `Hop-Length` and `hop_length` are equal.
 fn simplified(name: &str) -> String {
     name.to_lowercase().replace('-', "_")
 }

@@ -1,10 +1,10 @@
-//! Laying settings over a file: `--set protocol.seeds=[1,2]`, variants, sweeps.
+//! Overrides of values in a file: `--set protocol.seeds=[1,2]`, variants, sweeps.
 
 use crate::parse::parse_from;
 use crate::{Diagnostic, Diagnostics, Key, Node, SourceFile, Span, Value};
 
-/// Reads the argument of `--set`: a dotted path, `=`, and a value in YAML. Its spans print as the argument.
-#[must_use]
+/// Parses the argument of `--set`: a dotted path, `=`, and a value in YAML. Spans within it are displayed as the whole
+/// argument. Reports an error and returns `None` if the syntax is wrong.
 pub fn parse_setting(argument: &str, diagnostics: &Diagnostics) -> Option<(Key, Node)> {
     let flag = "--set ";
     let source = SourceFile::argument(&format!("{flag}{argument}"));
@@ -23,14 +23,13 @@ pub fn parse_setting(argument: &str, diagnostics: &Diagnostics) -> Option<(Key, 
     Some((key, parse_from(&source, end + 1, diagnostics)?))
 }
 
-/// Sets the value at a dotted path below `root`, in place of the one that is there or as a new key. Mappings on
-/// the way that do not exist are made: whoever reads the section knows which names are valid and reports others,
-/// with `path` as their place.
+/// Sets the value at a dotted path below `root`, replacing the existing one or adding a key. Missing mappings along the
+/// path are created; whoever reads the section later reports unknown keys, at the place of `path`.
 ///
-/// A key that itself holds dots is found when it is there. Mappings named in `literal` (by their own path) have
-/// such keys throughout: below `with`, `with.finetune.lr` always means the one key `finetune.lr`.
+/// Keys that contain dots themselves are matched if they exist. Mappings listed in `literal` (by path) have only such
+/// keys: below `with`, `with.finetune.lr` always means the key `finetune.lr`.
 ///
-/// A path that leads through something that is no mapping is reported, and nothing is set.
+/// A path through a value that is not a mapping is reported, and nothing is set.
 pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str], diagnostics: &Diagnostics) {
     let mut node = root;
     let mut rest = path.name.as_str();
@@ -64,7 +63,7 @@ pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str], diagnosti
     }
 }
 
-/// The longest beginning of `path`, in whole parts, that is a key; else its first part.
+/// Returns the longest prefix of `path`, in whole components, that is a key; otherwise the first component.
 fn step<'p>(entries: &[(Key, Node)], path: &'p str) -> &'p str {
     entries
         .iter()
@@ -83,7 +82,7 @@ mod tests {
 
     const FILE: &str = "name: x\nprotocol: { seeds: [1], dev: none }\nwith: { finetune.lr: 1e-4 }\nempty:\n";
 
-    /// The file with the settings laid over it, and what was wrong.
+    /// Returns the file with the settings applied, and the diagnostics.
     fn with(settings: &[&str]) -> (String, String) {
         let diagnostics = Diagnostics::new();
         let mut root = parse("experiments/x.yaml", FILE, &diagnostics).unwrap();

@@ -1,4 +1,4 @@
-//! From text to nodes.
+//! Parsing of text into nodes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
 use crate::{Diagnostic, Diagnostics, Key, Node, SourceFile, Span, Value, scalar, syntax};
 
-/// How deep values may nest. No experiment comes near it, and nothing that walks a tree can run out of stack.
+/// The maximum nesting depth. Real files come nowhere near it; it keeps recursive functions within the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Reads a file's text; `path` is shown to the person. `None` when the text is no YAML at all; other mistakes are
-/// reported and stepped over, so that the caller can go on and find more.
+/// Parses a file's text, shown to the user as `path`. Returns `None` if the text is not YAML at all; other mistakes are
+/// reported and skipped, so that the caller can continue and find more.
 #[must_use]
 pub fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Node> {
     let source = SourceFile::file(path, text);
     parse_from(&source, 0, diagnostics)
 }
 
-/// The comment that a file opens with, without its `#`: in an experiment, its question.
+/// Returns the comment at the start of a file, without its `#`: in an experiment, its question.
 #[must_use]
 pub fn header_comment(text: &str) -> Option<String> {
     let lines: Vec<&str> = text
@@ -31,7 +31,7 @@ pub fn header_comment(text: &str) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// Reads the YAML that begins at byte `offset` of `source`.
+/// Parses the YAML that starts at byte `offset` of `source`.
 pub(crate) fn parse_from(source: &Arc<SourceFile>, offset: usize, diagnostics: &Diagnostics) -> Option<Node> {
     let text = &source.text()[offset..];
     let places = Places { source, offset, starts: byte_of_each_char(text) };
@@ -46,14 +46,14 @@ pub(crate) fn parse_from(source: &Arc<SourceFile>, offset: usize, diagnostics: &
 }
 
 pub(crate) fn too_deep(span: &Span) -> Diagnostic {
-    Diagnostic::error(span, format!("more than {MAX_DEPTH} values inside one another"))
+    Diagnostic::error(span, format!("values are nested more than {MAX_DEPTH} levels deep"))
 }
 
-/// Where the parser's characters are among the source's bytes.
+/// Maps the parser's character positions to byte offsets in the source.
 struct Places<'s> {
     source: &'s Arc<SourceFile>,
     offset: usize,
-    /// `None` where every character is one byte.
+    /// `None` if every character is one byte long.
     starts: Option<Vec<usize>>,
 }
 
@@ -82,7 +82,7 @@ struct Reader<'s> {
     events: Parser<'s, StrInput<'s>>,
     places: Places<'s>,
     diagnostics: &'s Diagnostics,
-    /// Where each collection that is being read was opened.
+    /// The places at which the collections being read were opened.
     open: Vec<Span>,
 }
 
@@ -96,7 +96,7 @@ impl<'s> Reader<'s> {
                 Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
                 _ if root.is_some() => {
                     return Err(Diagnostic::error(&span, "a second document in one file")
-                        .hint("keep one document a file: remove the `---` and what follows it")
+                        .hint("keep one document per file: remove the `---` and everything after it")
                         .into());
                 }
                 event => root = Some(self.node(event, span)?),
@@ -123,7 +123,7 @@ impl<'s> Reader<'s> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse(&span, anchor, tag.is_some());
-                // The parser puts a value that is left out at whatever comes next, be it lines below.
+                // The parser locates an omitted value at whatever comes next, possibly lines below.
                 let is_left_out = style == ScalarStyle::Plain && text.is_empty();
                 let span = if is_left_out { span.beginning() } else { span };
                 let value = if style == ScalarStyle::Plain {
@@ -148,7 +148,7 @@ impl<'s> Reader<'s> {
             Event::Alias(_) => {
                 self.diagnostics.push(
                     Diagnostic::error(&span, "aliases are not supported")
-                        .hint("write the value out; text that begins with `*` goes into quotes"),
+                        .hint("write the value out; put text that starts with `*` into quotes"),
                 );
                 let value = Value::Text(span.text().to_owned());
                 Ok(Node { span, value })
@@ -159,7 +159,11 @@ impl<'s> Reader<'s> {
 
     fn ends_early(&self) -> Box<Diagnostic> {
         let end = self.places.source.text().len();
-        Diagnostic::error(&Span::new(self.places.source, end..end), "the text ends within a value").into()
+        Diagnostic::error(
+            &Span::new(self.places.source, end..end),
+            "unexpected end of the text within a value",
+        )
+        .into()
     }
 
     fn nested(&mut self, opened: &Span, read: fn(&mut Self) -> Fallible<(Value, Span)>) -> Fallible<Node> {
@@ -196,7 +200,7 @@ impl<'s> Reader<'s> {
             let mut value = self.node(event, span)?;
             let Some(key) = key else { continue };
             if self.has_no_colon(&key, &value) {
-                let diagnostic = Diagnostic::error(&key.span, format!("key `{}` without a value", key.name));
+                let diagnostic = Diagnostic::error(&key.span, format!("key `{}` has no value", key.name));
                 self.diagnostics.push(match key.name.split_once(':') {
                     Some((name, value)) => {
                         diagnostic.hint(format!("put a space after the colon: `{name}: {value}`"))
@@ -207,7 +211,7 @@ impl<'s> Reader<'s> {
                 self.diagnostics.push(
                     Diagnostic::error(&key.span, format!("duplicate key `{}`", key.name))
                         .related(first, "first given here")
-                        .hint("keep one of the two"),
+                        .hint("remove one of the two"),
                 );
             } else {
                 if value.span.range().is_empty() {
@@ -219,13 +223,12 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// The key, or `None` when it is nothing that can be a key.
+    /// Reads a key; `None` if the node cannot be one.
     fn key(&mut self, event: Event<'s>, span: Span) -> Fallible<Option<Key>> {
         let Event::Scalar(name, style, anchor, tag) = event else {
             let node = self.node(event, span)?;
-            self.diagnostics.push(
-                Diagnostic::error(&node.span, "a key that is no name").hint("a key is a word or a number"),
-            );
+            self.diagnostics
+                .push(Diagnostic::error(&node.span, "invalid key").hint("a key is a word or a number"));
             return Ok(None);
         };
         self.refuse(&span, anchor, tag.is_some());
@@ -241,7 +244,7 @@ impl<'s> Reader<'s> {
         Ok(Some(Key { span, name: name.into_owned() }))
     }
 
-    /// Whether the key stands alone, as in `{ lr:1e-4 }`, where the lack of a space makes all of it one name.
+    /// Returns whether the key stands alone, as in `{ lr:1e-4 }`, where the missing space makes all of it one name.
     fn has_no_colon(&self, key: &Key, value: &Node) -> bool {
         let text = self.places.source.text();
         value.value == Value::Null
@@ -249,7 +252,7 @@ impl<'s> Reader<'s> {
             && !text[key.span.range().end..].trim_start().starts_with(':')
     }
 
-    /// Text that runs on over a line beginning with a dash was to be two items of a list.
+    /// Reports text that continues on a line starting with a dash, which was probably meant to be a list item.
     fn refuse_swallowed_item(&self, span: &Span) {
         let mut start = span.range().start;
         for (number, line) in span.text().split_inclusive('\n').enumerate() {
@@ -257,10 +260,10 @@ impl<'s> Reader<'s> {
             if number > 0 && (content == "-" || content.starts_with("- ")) {
                 let item = start + (line.len() - line.trim_start().len());
                 let place = Span::new(span.source(), item..item + content.len());
-                self.diagnostics.push(
-                    Diagnostic::error(&place, "a list item that runs on from the text above")
-                        .hint("indent all items alike; text over several lines goes into quotes"),
-                );
+                self.diagnostics
+                    .push(Diagnostic::error(&place, "a list item continues the text above").hint(
+                        "give all items the same indentation; put text over several lines into quotes",
+                    ));
             }
             start += line.len();
         }
@@ -270,14 +273,14 @@ impl<'s> Reader<'s> {
         if anchor != 0 {
             self.diagnostics.push(
                 Diagnostic::error(span, "anchors are not supported").hint(
-                    "write the value out where it is needed; text that begins with `&` goes into quotes",
+                    "write the value out where it is needed; put text that starts with `&` into quotes",
                 ),
             );
         }
         if tag {
             self.diagnostics.push(
                 Diagnostic::error(span, "tags are not supported")
-                    .hint("leave the tag out; text that begins with `!` goes into quotes"),
+                    .hint("remove the tag; put text that starts with `!` into quotes"),
             );
         }
     }
@@ -329,11 +332,12 @@ mod tests {
         {
             let diagnostics = Diagnostics::new();
             assert!(parse("f.yaml", &text, &diagnostics).is_none());
-            assert!(diagnostics.to_string().starts_with("error: more than 64 values inside one another"));
+            assert!(diagnostics.to_string().starts_with("error: values are nested more than 64 levels deep"));
         }
     }
 
-    /// Whatever is done to a text, it parses or is reported, and what parses can be written and read again.
+    /// Checks that every mangled text is either parsed or reported, and that what parses can be written and parsed
+    /// again.
     #[test]
     fn mangled_text_is_read_or_reported() {
         let seeds: [Vec<char>; 2] = [

@@ -1,4 +1,4 @@
-//! A diagnostic as a person reads it, with the source line and the characters marked.
+//! Formatting of a diagnostic with the source line and the characters marked.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 
 use crate::{Diagnostic, Severity, Span};
 
-/// The diagnostic in lines, the last one ended.
+/// Formats a diagnostic; the text ends with a line break.
 pub(crate) fn render(diagnostic: &Diagnostic, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let level = match diagnostic.severity {
@@ -46,7 +46,7 @@ fn mark<'a>(kind: AnnotationKind, span: &Span, label: Option<&'a str>) -> Annota
     kind.span(first_line(span)).label(label)
 }
 
-/// A block is marked by its first line: a bar along the whole of it would bury the message.
+/// Returns the first line of a block: marking all of it would bury the message.
 fn first_line(span: &Span) -> Range<usize> {
     let range = span.range();
     let line = span.text().lines().next().unwrap_or("").trim_end();

@@ -1,8 +1,8 @@
-//! What a plain scalar means: the core schema of YAML 1.2.
+//! Resolution of plain scalars by the core schema of YAML 1.2.
 
 use crate::Value;
 
-/// The value of an unquoted scalar, or what is wrong with it.
+/// Returns the value of an unquoted scalar, or why it is invalid.
 pub(crate) fn resolve(text: &str) -> Result<Value, &'static str> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),

@@ -1,8 +1,8 @@
-//! Reading a mapping into Rust values, key by key.
+//! Typed reading of a mapping, key by key.
 //!
-//! Every method reports what is wrong and returns something to go on with, so that code that reads a section
-//! runs straight down and finds every mistake. `None` from a `required_` method, and a default in place of a
-//! value that was wrong, always come with an error in the [`Diagnostics`]; check those before using the result.
+//! Every method reports what is wrong and returns a usable value, so that code which reads a section runs straight
+//! through and finds every mistake. `None` from a `required_` method, and a default in place of a wrong value, always
+//! come with an error in the [`Diagnostics`]; check those before using the result.
 
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds};
@@ -10,7 +10,7 @@ use std::ops::{Bound, RangeBounds};
 use crate::diagnostic::which_of;
 use crate::{Diagnostic, Diagnostics, Key, Node, Span, Value, nearest};
 
-/// A mapping that is being read. Keys that were asked for are the valid ones; [`Section::close`] reports others.
+/// A mapping being read. The keys that were requested are the valid ones; [`Section::close`] reports all others.
 #[derive(Debug)]
 pub struct Section<'a> {
     span: Span,
@@ -18,14 +18,14 @@ pub struct Section<'a> {
     what: String,
     asked: Vec<String>,
     /// Unknown keys that have been reported.
-    told: Vec<String>,
+    reported_unknown: Vec<String>,
     is_open_ended: bool,
     diagnostics: &'a Diagnostics,
 }
 
 impl<'a> Section<'a> {
-    /// Begins to read `node`, called `what` in messages (``node `train` ``). `None`, and an error, when it is not a
-    /// mapping.
+    /// Starts reading `node`, called `what` in messages (``node `train` ``). Reports an error and returns `None` if
+    /// it is not a mapping.
     #[must_use]
     pub fn open(node: &'a Node, diagnostics: &'a Diagnostics, what: &str) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
@@ -43,18 +43,18 @@ impl<'a> Section<'a> {
             entries,
             what,
             asked: Vec::new(),
-            told: Vec::new(),
+            reported_unknown: Vec::new(),
             is_open_ended: false,
             diagnostics,
         })
     }
 
-    /// Ends reading: reports each key that was not asked for.
+    /// Finishes reading and reports each key that was not requested.
     pub fn close(self) {
         if self.is_open_ended {
             return;
         }
-        let is_unknown = |name: &String| !self.asked.contains(name) && !self.told.contains(name);
+        let is_unknown = |name: &String| !self.asked.contains(name) && !self.reported_unknown.contains(name);
         for (key, _) in self.entries.iter().filter(|(key, _)| is_unknown(&key.name)) {
             self.diagnostics.push(
                 Diagnostic::error(&key.span, format!("unknown key `{}` in {}", key.name, self.what))
@@ -63,19 +63,19 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Its key, where it has one; else where it begins.
+    /// Returns the place of the section's key, or its start if it has no key.
     #[must_use]
     pub fn span(&self) -> &Span {
         &self.span
     }
 
-    /// Where problems go.
+    /// Returns the collection that receives diagnostics.
     #[must_use]
     pub fn diagnostics(&self) -> &'a Diagnostics {
         self.diagnostics
     }
 
-    /// The entries not yet asked for. Their keys are free names from here on: none is unknown.
+    /// Returns the entries not requested so far, and accepts their keys, whatever they are.
     pub fn rest(&mut self) -> Vec<(&'a Key, Field<'a>)> {
         self.is_open_ended = true;
         let unread = self.entries.iter().filter(|(key, _)| !self.asked.contains(&key.name));
@@ -84,7 +84,7 @@ impl<'a> Section<'a> {
             .collect()
     }
 
-    /// The value of `key`, if it is there.
+    /// Returns the value of `key`, if present.
     pub fn field(&mut self, key: &str) -> Option<Field<'a>> {
         if !self.asked.iter().any(|asked| asked == key) {
             self.asked.push(key.to_owned());
@@ -106,7 +106,7 @@ impl<'a> Section<'a> {
             let Some((name, node)) = self.entries.iter().find(|(known, _)| known.name == *older) else {
                 continue;
             };
-            self.told.push(name.name.clone());
+            self.reported_unknown.push(name.name.clone());
             if found.is_some() {
                 let message = format!("`{}` is an older name of `{key}`, which is there too", name.name);
                 self.diagnostics.push(Diagnostic::error(&name.span, message).hint("leave out one of them"));
@@ -126,10 +126,10 @@ impl<'a> Section<'a> {
         field
     }
 
-    /// Reports that `missing` is not there. A key that nobody has asked for and that looks like it is the same mistake, reported
-    /// once.
+    /// Reports a missing key. An unrequested key with a similar name is taken for a misspelling, and only that is
+    /// reported.
     pub fn report_missing(&mut self, missing: &str) {
-        let is_unread = |name: &String| !self.asked.contains(name) && !self.told.contains(name);
+        let is_unread = |name: &String| !self.asked.contains(name) && !self.reported_unknown.contains(name);
         let unread = self.entries.iter().map(|(key, _)| key).filter(|key| is_unread(&key.name));
         let near = nearest(missing, unread.clone().map(|key| key.name.as_str()));
         let Some(misspelt) = unread.into_iter().find(|key| Some(key.name.as_str()) == near) else {
@@ -139,100 +139,100 @@ impl<'a> Section<'a> {
         let message = format!("unknown key `{}` in {}", misspelt.name, self.what);
         let hint = format!("did you mean `{missing}`, which it needs?");
         self.diagnostics.push(Diagnostic::error(&misspelt.span, message).hint(hint));
-        self.told.push(misspelt.name.clone());
+        self.reported_unknown.push(misspelt.name.clone());
     }
 
-    /// The value of `key`, if it is there and not null.
+    /// Returns the value of `key`, if present and not null.
     pub fn optional(&mut self, key: &str) -> Option<Field<'a>> {
         self.field(key).filter(|field| field.node.value != Value::Null)
     }
 
-    /// The node of `key`, if it is there, to be read in some other way.
+    /// Returns the node of `key`, if present, without interpreting it.
     pub fn node(&mut self, key: &str) -> Option<&'a Node> {
         self.field(key).map(|field| field.node)
     }
 
-    /// Text, or `default`.
+    /// Reads text, by default `default`.
     pub fn text(&mut self, key: &str, default: &str) -> String {
         self.field(key).and_then(|field| field.text()).unwrap_or(default).to_owned()
     }
 
-    /// Text that must be there.
+    /// Reads required text.
     pub fn required_text(&mut self, key: &str) -> Option<String> {
         self.required(key)?.text().map(str::to_owned)
     }
 
-    /// Text, or `None`.
+    /// Reads optional text.
     pub fn optional_text(&mut self, key: &str) -> Option<String> {
         self.optional(key)?.text().map(str::to_owned)
     }
 
-    /// A whole number within `range`, or `default`.
+    /// Reads an integer within `range`, by default `default`.
     pub fn integer<T: Whole>(&mut self, key: &str, default: T, range: impl RangeBounds<T>) -> T {
         self.field(key).and_then(|field| field.integer(range)).unwrap_or(default)
     }
 
-    /// A whole number within `range` that must be there.
+    /// Reads a required integer within `range`.
     pub fn required_integer<T: Whole>(&mut self, key: &str, range: impl RangeBounds<T>) -> Option<T> {
         self.required(key)?.integer(range)
     }
 
-    /// A whole number within `range`, or `None`.
+    /// Reads an optional integer within `range`.
     pub fn optional_integer<T: Whole>(&mut self, key: &str, range: impl RangeBounds<T>) -> Option<T> {
         self.optional(key)?.integer(range)
     }
 
-    /// A number within `range`, or `default`.
+    /// Reads a number within `range`, by default `default`.
     pub fn float(&mut self, key: &str, default: f64, range: impl RangeBounds<f64>) -> f64 {
         self.field(key).and_then(|field| field.float(range)).unwrap_or(default)
     }
 
-    /// A number within `range` that must be there.
+    /// Reads a required number within `range`.
     pub fn required_float(&mut self, key: &str, range: impl RangeBounds<f64>) -> Option<f64> {
         self.required(key)?.float(range)
     }
 
-    /// A number within `range`, or `None`.
+    /// Reads an optional number within `range`.
     pub fn optional_float(&mut self, key: &str, range: impl RangeBounds<f64>) -> Option<f64> {
         self.optional(key)?.float(range)
     }
 
-    /// `true` or `false`, or `default`.
+    /// Reads `true` or `false`, by default `default`.
     pub fn boolean(&mut self, key: &str, default: bool) -> bool {
         self.field(key).and_then(|field| field.boolean()).unwrap_or(default)
     }
 
-    /// What the word stands for among `choices`, or `default`.
+    /// Reads one of the words in `choices` and returns what it stands for, by default `default`.
     pub fn one_of<T: Copy>(&mut self, key: &str, default: T, choices: &[(&str, T)]) -> T {
         self.field(key).and_then(|field| field.one_of(choices)).unwrap_or(default)
     }
 
-    /// What the word, which must be there, stands for among `choices`.
+    /// Reads one of the words in `choices`, which is required, and returns what it stands for.
     pub fn required_one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         self.required(key)?.one_of(choices)
     }
 
-    /// What the word stands for among `choices`, or `None`.
+    /// Reads one of the words in `choices`, which is optional, and returns what it stands for.
     pub fn optional_one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         self.optional(key)?.one_of(choices)
     }
 
-    /// The items of a list; none if the key is not there.
+    /// Reads the items of a list; empty if the key is missing.
     pub fn list(&mut self, key: &str) -> Vec<Field<'a>> {
         self.field(key).map(|field| field.list()).unwrap_or_default()
     }
 
-    /// The items of a list that must be there.
+    /// Reads the items of a required list.
     pub fn required_list(&mut self, key: &str) -> Option<Vec<Field<'a>>> {
         self.required(key).map(|field| field.list())
     }
 
-    /// What `read` makes of the mapping under `key`, or `None`; closes that section.
+    /// Reads the mapping under `key` with `read`, if present, and closes that section.
     pub fn section<T>(&mut self, key: &str, read: impl FnOnce(&mut Section<'a>) -> Option<T>) -> Option<T> {
         self.optional(key)?.section(&format!("`{key}`"), read)
     }
 
-    /// What `read` makes of the mapping under `key`, which must be there; closes that section.
+    /// Reads the required mapping under `key` with `read` and closes that section.
     pub fn required_section<T>(
         &mut self,
         key: &str,
@@ -242,35 +242,35 @@ impl<'a> Section<'a> {
     }
 }
 
-/// A whole number type: `u32`, `usize`, `i64` …
+/// An integer type: `u32`, `usize`, `i64` …
 pub trait Whole: Copy + PartialOrd + Display + TryFrom<i64> {}
 
 impl<T: Copy + PartialOrd + Display + TryFrom<i64>> Whole for T {}
 
-/// A value that is being read. Each method reports a value of another type, or out of range, at its place.
+/// A value being read. Each method reports a value of the wrong type or out of range at its place.
 #[derive(Debug, Clone, Copy)]
 pub struct Field<'a> {
-    /// The value and its place.
+    /// The value with its place.
     pub node: &'a Node,
-    /// The key it stands under; `None` for an item of a list.
+    /// The key of the value; `None` for an item of a list.
     pub key: Option<&'a Key>,
     diagnostics: &'a Diagnostics,
 }
 
 impl<'a> Field<'a> {
-    /// `node`, its problems to go to `diagnostics`.
+    /// Creates a field whose diagnostics go to `diagnostics`.
     #[must_use]
     pub fn new(node: &'a Node, diagnostics: &'a Diagnostics) -> Self {
         Self { node, key: None, diagnostics }
     }
 
-    /// Where problems go.
+    /// Returns the collection that receives diagnostics.
     #[must_use]
     pub fn diagnostics(self) -> &'a Diagnostics {
         self.diagnostics
     }
 
-    /// Text.
+    /// Reads text.
     #[must_use]
     pub fn text(self) -> Option<&'a str> {
         let text = self.node.as_text();
@@ -284,7 +284,7 @@ impl<'a> Field<'a> {
         text
     }
 
-    /// A whole number within `range`.
+    /// Reads an integer within `range`.
     #[must_use]
     pub fn integer<T: Whole>(self, range: impl RangeBounds<T>) -> Option<T> {
         let number = match self.node.value {
@@ -302,7 +302,7 @@ impl<'a> Field<'a> {
         number
     }
 
-    /// A number within `range`.
+    /// Reads a number within `range`.
     #[must_use]
     pub fn float(self, range: impl RangeBounds<f64>) -> Option<f64> {
         let number = match self.node.value {
@@ -319,7 +319,7 @@ impl<'a> Field<'a> {
         number
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     #[must_use]
     pub fn boolean(self) -> Option<bool> {
         if let Value::Bool(value) = self.node.value {
@@ -334,7 +334,7 @@ impl<'a> Field<'a> {
         None
     }
 
-    /// What the word stands for among `choices`.
+    /// Reads one of the words in `choices` and returns what it stands for.
     #[must_use]
     pub fn one_of<T: Copy>(self, choices: &[(&str, T)]) -> Option<T> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
@@ -393,7 +393,7 @@ impl<'a> Field<'a> {
         items.iter().map(|item| Field::new(item, self.diagnostics)).collect()
     }
 
-    /// The items of a list, or this itself where it is none: what may be given alone.
+    /// Reads the items of a list, or a single value as a list of one.
     #[must_use]
     pub fn one_or_list(self) -> Vec<Field<'a>> {
         match self.node.value {
@@ -402,7 +402,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// What `read` makes of the mapping, called `what` in messages; closes the section.
+    /// Reads the mapping, called `what` in messages, with `read` and closes the section.
     pub fn section<T>(self, what: &str, read: impl FnOnce(&mut Section<'a>) -> Option<T>) -> Option<T> {
         let mut section = Section::open(self.node, self.diagnostics, what)?;
         if let Some(key) = self.key {
@@ -413,7 +413,7 @@ impl<'a> Field<'a> {
         value
     }
 
-    /// Reports that something else was expected here: "expected `what`, found …".
+    /// Reports a value of the wrong kind: "expected `what`, found …".
     pub fn expected(self, what: &str) {
         self.refuse(what, None);
     }
@@ -424,7 +424,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The number in `12_000` or `0,5`, which YAML takes for text.
+/// Returns the number that was meant by `12_000` or `0,5`, which are text in YAML.
 fn number_in(text: &str, is_number: impl Fn(&str) -> bool) -> Option<String> {
     [text.replace('_', ""), text.replace(',', ".")]
         .into_iter()
@@ -468,7 +468,7 @@ fn within<T>(kind: &str, range: &impl RangeBounds<T>, show: impl Fn(&T) -> Strin
     }
 }
 
-/// A bound as a person writes it: `0.5`, `1`, `1e-8`.
+/// Formats a bound compactly: `0.5`, `1`, `1e-8`.
 fn short(number: f64) -> String {
     if number == 0.0 || (1e-4..1e7).contains(&number.abs()) {
         format!("{number}")

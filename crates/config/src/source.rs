@@ -1,10 +1,10 @@
-//! Where a text came from, and a place in it.
+//! Source texts and places within them.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A text that was read: a file, or an argument of the command line.
+/// A source text: a file, or an argument of the command line.
 #[derive(Debug)]
 pub struct SourceFile {
     path: String,
@@ -13,33 +13,33 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// A file, under the path that the person sees. A byte order mark is left out.
+    /// Creates the source of a file, shown under `path`. A byte order mark is removed.
     #[must_use]
     pub fn file(path: &str, text: &str) -> Arc<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Arc::new(Self { path: path.to_owned(), text: text.to_owned(), is_argument: false })
     }
 
-    /// An argument as the person typed it: `--set protocol.seeds=[1,2]`.
+    /// Creates the source of a command-line argument, as typed: `--set protocol.seeds=[1,2]`.
     #[must_use]
     pub fn argument(text: &str) -> Arc<Self> {
         Arc::new(Self { path: "command line".to_owned(), text: text.to_owned(), is_argument: true })
     }
 
-    /// The path as the person sees it; `command line` for an argument.
+    /// Returns the path as shown to the user; `command line` for an argument.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// A stretch of a text. Cheap to clone.
+/// A range of a source text. Cheap to clone.
 #[derive(Clone)]
 pub struct Span {
     source: Arc<SourceFile>,
@@ -48,7 +48,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// The bytes `range` of `source`, moved outwards to whole characters and inwards to the text.
+    /// Creates a span of the bytes `range` of `source`, clamped to the text and widened to whole characters.
     #[must_use]
     pub fn new(source: &Arc<SourceFile>, range: Range<usize>) -> Self {
         let text = source.text();
@@ -57,49 +57,49 @@ impl Span {
         Self { source: Arc::clone(source), start, end }
     }
 
-    /// The text it is a stretch of.
+    /// Returns the source text.
     #[must_use]
     pub fn source(&self) -> &Arc<SourceFile> {
         &self.source
     }
 
-    /// The stretch, in bytes.
+    /// Returns the range in bytes.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.start..self.end
     }
 
-    /// The characters it covers.
+    /// Returns the characters in the range.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.source.text()[self.start..self.end]
     }
 
-    /// The empty stretch at its start.
+    /// Returns the empty span at the start.
     #[must_use]
     pub fn beginning(&self) -> Self {
         Self { end: self.start, ..self.clone() }
     }
 
-    /// Sorts by file, then by place; arguments stay in the order of finding.
+    /// Returns a sort key: by file, then by place; all arguments are equal and keep their order.
     pub(crate) fn order(&self) -> (&str, usize) {
         (self.source.path(), if self.source.is_argument { 0 } else { self.start })
     }
 
-    /// Whether both are stretches of the same text, be it read once or twice.
+    /// Returns whether both are spans of the same text, even if it was read twice.
     #[must_use]
     pub fn is_beside(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.source, &other.source)
             || (self.source.path == other.source.path && self.source.text == other.source.text)
     }
 
-    /// Its line, from 1.
+    /// Returns the line, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
         1 + self.source.text()[..self.start].matches('\n').count()
     }
 
-    /// Its column in characters, from 1.
+    /// Returns the column in characters, from 1.
     #[must_use]
     pub fn column(&self) -> usize {
         let before = &self.source.text()[..self.start];
@@ -107,7 +107,7 @@ impl Span {
     }
 }
 
-/// `pipelines/cnn.yaml:14:12`, or the argument itself.
+/// Formats as `pipelines/cnn.yaml:14:12`, or as the argument itself.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.source.is_argument {

@@ -1,19 +1,19 @@
-//! What the parser's complaints mean to someone who writes YAML by hand: which characters are at fault, and what
-//! to write instead. The parser often stops well after the mistake, so most of this looks back from there.
+//! Explanations of YAML syntax errors for people who write YAML by hand: which characters are wrong, and what to write
+//! instead. The parser often stops well after the mistake, so most functions here search backwards from there.
 
 use std::ops::Range;
 
 use crate::parse::too_deep;
 use crate::{Diagnostic, Span};
 
-/// The diagnostic for the parser's complaint `info` at `place`, inside the collections opened at `open`.
+/// Returns the diagnostic for the parser's error `info` at `place`, within the collections opened at `open`.
 pub(crate) fn explain(info: &str, place: &Span, open: &[Span]) -> Diagnostic {
     let (text, at) = (place.source().text(), place.range().start);
     let in_brackets = |span: &&Span| span.text().starts_with(['[', '{']);
     let here = |message: &str, hint: &str| Diagnostic::error(&one_char(place, at), message).hint(hint);
 
     if info.split_whitespace().any(|word| word == "tab" || word == "tabs") {
-        return Diagnostic::error(&one_char(place, tab_near(text, at)), "a tab where only spaces may stand")
+        return Diagnostic::error(&one_char(place, tab_near(text, at)), "a tab is not allowed here")
             .hint("indent with spaces");
     }
     if let Some(outermost) = open.iter().find(in_brackets)
@@ -31,22 +31,22 @@ pub(crate) fn explain(info: &str, place: &Span, open: &[Span]) -> Diagnostic {
             misaligned(place, info.contains("'-'"), open.last().filter(in_brackets).is_some())
         }
         "block sequence entries are not allowed in this context" => here(
-            "a list item in the line of its key",
-            "begin the list in the next line, or write it in brackets: `[a, b]`",
+            "a list item on the line of its key",
+            "start the list on the next line, or write it in brackets: `[a, b]`",
         ),
         "misplaced bracket" => here(
-            &format!("`{}` closes nothing", char_at(text, at)),
-            "remove it; text that begins with a bracket goes into quotes",
+            &format!("`{}` has no opening bracket", char_at(text, at)),
+            "remove it; put text that starts with a bracket into quotes",
         ),
         "while parsing a flow mapping, did not find expected ',' or '}'"
         | "while parsing a flow sequence, expected ',' or ']'"
         | "illegal placement of ':' indicator" => here(
-            "entries without a comma between them",
-            "put a comma between entries; a value that holds `: ` goes into quotes",
+            "missing comma between entries",
+            "put a comma between entries; put a value that contains `: ` into quotes",
         ),
         "while parsing a node, did not find expected node content" if char_at(text, at) == ',' => here(
             "a comma without a value before it",
-            "remove the comma; text that begins with `,` goes into quotes",
+            "remove the comma; put text that starts with `,` into quotes",
         ),
         "invalid indentation in quoted scalar"
         | "while scanning a quoted scalar, found unexpected end of stream"
@@ -56,29 +56,29 @@ pub(crate) fn explain(info: &str, place: &Span, open: &[Span]) -> Diagnostic {
         }
         "invalid trailing content after double-quoted scalar" => here(
             "text after the closing quote",
-            "put all of the value into one pair of quotes; a quote within them is doubled (`''`) or escaped (`\\\"`)",
+            "put the whole value into one pair of quotes; within them, double a quote (`''`) or escape it (`\\\"`)",
         ),
         _ if info.starts_with("unexpected character") || is_alias(info) => {
             let first = char_at(text, at);
             let first = if first == '`' { "a backtick".to_owned() } else { format!("`{first}`") };
-            here(&format!("text cannot begin with {first}"), "put it into quotes")
+            here(&format!("text cannot start with {first}"), "put it into quotes")
         }
         _ if info.starts_with("while parsing a quoted scalar") => here(
-            "an unknown escape in double quotes",
-            "write `\\\\` for a backslash, or use single quotes, which know no escapes",
+            "unknown escape sequence in double quotes",
+            "write `\\\\` for a backslash, or use single quotes, which have no escape sequences",
         ),
         "while scanning a block scalar, did not find expected comment or line break" => {
-            here("text in the line of `|` or `>`", "begin the text in the next line, or put it into quotes")
+            here("text on the line of `|` or `>`", "start the text on the next line, or put it into quotes")
         }
         "mapping keys are not allowed in this context" => {
-            here("text cannot begin with `?`", "put it into quotes")
+            here("text cannot start with `?`", "put it into quotes")
         }
         "recursion limit exceeded" => too_deep(&one_char(place, at)),
-        _ => Diagnostic::error(&one_char(place, at), format!("this is no YAML: {info}")),
+        _ => Diagnostic::error(&one_char(place, at), format!("invalid YAML: {info}")),
     }
 }
 
-/// The first bracket from `outermost` on that is not closed, or closed by the wrong one.
+/// Reports the first bracket, starting at `outermost`, that is not closed or is closed by one of another kind.
 fn wrong_brackets(outermost: &Span) -> Option<Diagnostic> {
     let text = outermost.source().text();
     match brackets(text, outermost.range().start) {
@@ -100,15 +100,15 @@ fn wrong_brackets(outermost: &Span) -> Option<Diagnostic> {
     }
 }
 
-/// A colon at `place` where none may stand: the second in its line, or in a line that is indented too deep, or
-/// below a line that lacks its own.
+/// Explains a misplaced colon at `place`: the second one on its line, or on a line that is indented too far, or below a
+/// line that lacks its own.
 fn misplaced_colon(place: &Span) -> Diagnostic {
     let (text, at) = (place.source().text(), place.range().start);
     let line = line_around(text, at);
     let before = &text[line.start..at];
     if before.contains(": ") {
-        return Diagnostic::error(&one_char(place, at), "a second `: ` in one line")
-            .hint("a value that holds `: ` goes into quotes");
+        return Diagnostic::error(&one_char(place, at), "a second `: ` on one line")
+            .hint("put a value that contains `: ` into quotes");
     }
     let above = line_above(text, at);
     if !text[above.clone()].contains(": ") {
@@ -117,30 +117,27 @@ fn misplaced_colon(place: &Span) -> Diagnostic {
     let key = Span::new(place.source(), line.start + indentation(before)..at);
     let above = &text[above];
     let message =
-        format!("`{}` is indented deeper than the line above, which has its value already", key.text());
+        format!("`{}` is indented deeper than the line above, which already has a value", key.text());
     Diagnostic::error(&key, message).hint(format!(
-        "begin it in column {}, like `{}`",
+        "start it in column {}, like `{}`",
         indentation(above) + 1,
         above.trim()
     ))
 }
 
-/// A line that does not begin where its neighbours let it.
+/// Explains a line whose indentation does not match its neighbours'.
 fn misaligned(place: &Span, in_list: bool, in_brackets: bool) -> Diagnostic {
     let (text, at) = (place.source().text(), place.range().start);
     let line = line_around(text, at);
     let content = Span::new(place.source(), line.start + indentation(&text[line.clone()])..line.end);
     let (message, hint) = if in_brackets {
-        (
-            "a line within brackets that is not indented",
-            "indent it deeper than the key whose value it belongs to",
-        )
+        ("a line within brackets must be indented", "indent it deeper than the key whose value it belongs to")
     } else if in_list {
-        ("a key among list items", "begin the line with `- `, or align it with the keys of the item above")
+        ("a key among list items", "start the line with `- `, or align it with the keys of the item above")
     } else if content.text().starts_with("- ") {
-        ("a list item among keys", "a list stands below a key of its own")
+        ("a list item among keys", "put the list below a key of its own")
     } else {
-        ("this line is not aligned with any line above", "align it with the keys it belongs to")
+        ("this line is not aligned with any line above", "align it with the keys of its mapping")
     };
     Diagnostic::error(&content, message).hint(hint)
 }
@@ -150,7 +147,7 @@ fn is_alias(info: &str) -> bool {
         || info == "while scanning an anchor or alias, did not find expected alphabetic or numeric character"
 }
 
-/// A line that should have been `key: value`.
+/// Explains a line that should have been `key: value`.
 fn without_colon(place: &Span, line: Range<usize>) -> Diagnostic {
     let text = place.source().text();
     let start = line.start + indentation(&text[line.clone()]);
@@ -164,15 +161,15 @@ fn without_colon(place: &Span, line: Range<usize>) -> Diagnostic {
 }
 
 enum Brackets {
-    /// The bracket here is never closed.
+    /// The bracket at this offset is never closed.
     Open(usize),
-    /// The bracket at the first place is closed by another kind at the second.
+    /// The bracket at the first offset is closed by one of another kind at the second.
     Crossed(usize, usize),
-    /// All are closed.
+    /// All brackets are closed.
     Closed,
 }
 
-/// Follows the bracket at `start` to its end, past quotes and comments.
+/// Scans from the bracket at `start` to its end, skipping quotes and comments.
 fn brackets(text: &str, start: usize) -> Brackets {
     let mut open: Vec<(usize, char)> = Vec::new();
     let mut quote = None;
@@ -218,7 +215,7 @@ fn char_at(text: &str, at: usize) -> char {
     text[at..].chars().next().unwrap_or(' ')
 }
 
-/// The first tab that indents a line from the one at `at` on, else the nearest tab at all.
+/// Returns the offset of the first tab that indents a line at or after `at`, otherwise of the nearest tab.
 fn tab_near(text: &str, at: usize) -> usize {
     let from = line_around(text, at).start;
     let mut start = from;
@@ -231,13 +228,13 @@ fn tab_near(text: &str, at: usize) -> usize {
     text[from..].find('\t').map_or(at, |tab| from + tab)
 }
 
-/// The line around byte `at`, without its end.
+/// Returns the range of the line around byte `at`, without its line break.
 fn line_around(text: &str, at: usize) -> Range<usize> {
     let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     start..text[at..].find('\n').map_or(text.len(), |newline| at + newline)
 }
 
-/// The last line before the one at `at` that holds more than a comment; an empty range if there is none.
+/// Returns the last line before that of `at` which holds more than a comment; an empty range if there is none.
 fn line_above(text: &str, at: usize) -> Range<usize> {
     let mut line = line_around(text, at);
     while line.start > 0 {
@@ -250,13 +247,13 @@ fn line_above(text: &str, at: usize) -> Range<usize> {
     0..0
 }
 
-/// The line around `at` or, where nothing stands in it before `at`, the one above.
+/// Returns the line around `at` or, if it is blank before `at`, the one above.
 fn last_line(text: &str, at: usize) -> Range<usize> {
     let line = line_around(text, at);
     if text[line.start..at].trim().is_empty() { line_above(text, at) } else { line }
 }
 
-/// How many bytes of white space a line begins with.
+/// Returns the number of bytes of leading white space.
 fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }

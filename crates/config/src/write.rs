@@ -1,4 +1,4 @@
-//! Nodes as text: YAML for a person to read and run again, JSON for programs.
+//! Serialisation of nodes: YAML for people, JSON for programs.
 
 use std::fmt::Write;
 
@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::{Node, Value, scalar};
 
-/// The node as YAML that parses to an equal node: one line a key, lists of scalars in brackets, quotes only where
-/// the text would mean something else without.
+/// Formats a node as YAML that parses to an equal node: one key per line, lists of scalars in brackets, quotes only
+/// where they are needed.
 #[must_use]
 pub fn to_yaml(node: &Node) -> String {
     let mut out = String::new();
@@ -21,7 +21,7 @@ pub fn to_yaml(node: &Node) -> String {
     out
 }
 
-/// The node as JSON.
+/// Converts a node to JSON.
 #[must_use]
 pub fn to_json(node: &Node) -> serde_json::Value {
     match &node.value {
@@ -35,7 +35,7 @@ pub fn to_json(node: &Node) -> serde_json::Value {
     }
 }
 
-/// A mapping or a list over several lines, each indented.
+/// Writes a mapping or a list over several indented lines.
 fn block(out: &mut String, node: &Node, indent: usize) {
     let margin = " ".repeat(indent);
     match &node.value {
@@ -66,7 +66,7 @@ fn block(out: &mut String, node: &Node, indent: usize) {
     }
 }
 
-/// Whether it stands on one line: a scalar, a list of scalars, or an empty mapping.
+/// Returns whether the node fits on one line: a scalar, a list of scalars, or an empty mapping.
 fn is_short(node: &Node) -> bool {
     match &node.value {
         Value::Map(entries) => entries.is_empty(),
@@ -80,7 +80,7 @@ fn flow(node: &Node) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Integer(value) => value.to_string(),
-        // Debug keeps the point or the exponent that makes it a float.
+        // Debug formatting keeps the point or the exponent that makes it a float.
         Value::Float(value) => format!("{value:?}"),
         Value::Text(value) => text(value, false),
         Value::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
@@ -92,7 +92,7 @@ fn flow(node: &Node) -> String {
     }
 }
 
-/// Text, in quotes where it would be something else without. A key is a name whatever it looks like.
+/// Formats text, quoted where it would otherwise be read as something else. Keys are names, whatever they look like.
 fn text(value: &str, is_key: bool) -> String {
     let is_text = is_key || matches!(scalar::resolve(value), Ok(Value::Text(_)));
     let is_safe_word = |word: &str| {

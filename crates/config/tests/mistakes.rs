@@ -1,4 +1,4 @@
-//! Every way we know to get YAML wrong, and the whole of what a person is told about it.
+//! Every known kind of mistake in YAML, with the complete diagnostics.
 //!
 //! `mistakes.txt` holds the cases: a file, a line `----`, what is printed; then a line `====`.
 

@@ -1,4 +1,4 @@
-//! Files read key by key: the values, and everything that is wrong in one pass.
+//! Reading of files key by key: the values, and all mistakes in one pass.
 
 use std::ops::Bound;
 
@@ -48,7 +48,7 @@ fn read(node: &Node, diagnostics: &Diagnostics) -> Option<Experiment> {
     Some(Experiment { name: name?, note, rate, seeds, lr, momentum, shuffle, kind, nodes })
 }
 
-/// What is read from the text, and what a person is told.
+/// Returns the values read from the text, and the diagnostics.
 fn experiment(text: &str) -> (Option<Experiment>, String) {
     let diagnostics = Diagnostics::new();
     let experiment = parse("x.yaml", text, &diagnostics).and_then(|node| read(&node, &diagnostics));

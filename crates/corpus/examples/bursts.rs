@@ -1,4 +1,4 @@
-//! A folder of made-up vocal bursts under HUME-VB's names, label files and all: what `--data` takes.
+//! Writes a folder of synthetic vocal bursts with HUME-VB's file names and label files, for `--data`.
 //!
 //! ```text
 //! cargo run -p affekt-corpus --example bursts -- FOLDER

@@ -1,5 +1,6 @@
-//! A folder of made-up dialogues under IEMOCAP's names, evaluations and all: what `--data` takes. With a list of the
-//! true utterances (columns `path,sample_rate,num_frames,label`) those, each as long as it is or cut at some seconds.
+//! Writes a folder of synthetic dialogues with IEMOCAP's file names and evaluations, for `--data`. Given a list of
+//! the real utterances (columns `path,sample_rate,num_frames,label`), it writes those, with their lengths or
+//! truncated.
 //!
 //! ```text
 //! cargo run -p affekt-corpus --example dialogues -- FOLDER

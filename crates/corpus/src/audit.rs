@@ -1,4 +1,4 @@
-//! The leakage audit: looks at folds as they are, without trusting the protocol that made them.
+//! Leakage audit: inspects folds as they are, without trusting the protocol that made them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -11,52 +11,52 @@ use serde::{Deserialize, Serialize};
 /// How many rows are named on each side of what need not be named whole. All are counted.
 const ROWS_NAMED: usize = 10;
 
-/// What was found in the folds of an experiment.
+/// The findings of an audit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
     /// The version of this structure.
     pub version: u32,
     /// The digest of the split: BLAKE3 over its rows, ordered by fold and utterance.
     pub digest: Digest,
-    /// What each role of each fold holds.
-    pub parts: Vec<Part>,
-    /// What stands in two roles of a fold.
+    /// The contents of each role of each fold.
+    pub parts: Vec<AuditedPart>,
+    /// What two roles of a fold have in common.
     pub shared: Vec<Shared>,
-    /// Examples that no fold tests.
+    /// Number of examples that no fold tests.
     pub never_tested: usize,
-    /// Examples that more than one fold tests.
+    /// Number of examples that more than one fold tests.
     pub tested_again: usize,
-    /// Utterances that folds name and the experiment does not have: nothing is known about them.
+    /// Utterances in the folds that the experiment does not have, so that nothing is known about them.
     pub unknown: Vec<String>,
-    /// Examples in the folds of which nobody knows who speaks: whether roles share a speaker cannot be told of them.
+    /// Number of examples in the folds by unknown speakers, for which shared speakers cannot be detected.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unknown_speakers: usize,
 }
 
-/// Most corpora name all their speakers: their audits say nothing of it.
+/// Returns whether a number is zero: most corpora identify all speakers, and their audits omit it.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_none(number: &usize) -> bool {
     *number == 0
 }
 
-/// What a role of a fold holds.
+/// The contents of a role of a fold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Part {
-    /// The fold.
+pub struct AuditedPart {
+    /// The number of the fold.
     pub fold: u32,
     /// The role.
     pub role: Role,
-    /// How many examples.
+    /// Number of examples.
     pub examples: usize,
-    /// How many speakers, of those that are known.
+    /// Number of known speakers.
     pub speakers: usize,
-    /// How many examples of each class: of none where values are predicted, or labels are withheld.
+    /// Number of examples of each class; empty if numbers are predicted or labels are withheld.
     pub classes: BTreeMap<String, usize>,
-    /// How many examples of each corpus.
+    /// Number of examples of each corpus.
     pub corpora: BTreeMap<String, usize>,
 }
 
-/// Returns what the example has of this, as a name that is unique over all corpora.
+/// Returns the example's value of this property, as a name that is unique over all corpora.
 fn of(what: Sharing, example: &Example) -> Option<String> {
     let utterance = &example.utterance;
     match what {
@@ -66,27 +66,27 @@ fn of(what: Sharing, example: &Example) -> Option<String> {
     }
 }
 
-/// Something that stands in two roles of a fold.
+/// A value that two roles of a fold share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shared {
-    /// The fold.
+    /// The number of the fold.
     pub fold: u32,
-    /// What kind of thing.
+    /// The property.
     pub what: Sharing,
-    /// Which: `RAVDESS/07`, a digest, `TESS/back`.
+    /// The value: `RAVDESS/07`, a digest, `TESS/back`.
     pub value: String,
-    /// The two roles and what of them is concerned.
+    /// The two roles and their rows with this value.
     pub sides: [Side; 2],
 }
 
-/// The rows of one role that are concerned.
+/// The rows of one role that have a shared value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     /// The role.
     pub role: Role,
-    /// How many rows.
+    /// Number of rows.
     pub rows: usize,
-    /// They, by name: all of them, or the first ten where nobody asked for all.
+    /// The utterances: all of them, or the first ten if not all were requested.
     pub utterances: Vec<String>,
 }
 
@@ -100,7 +100,7 @@ impl Side {
     }
 }
 
-/// ``speaker `RAVDESS/07` is in train (2 rows: a, b) and test (1 row: c) of fold 1``
+/// Formats as ``speaker `RAVDESS/07` is in train (2 rows: a, b) and test (1 row: c) of fold 1``.
 impl fmt::Display for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = |side: &Side| {
@@ -115,14 +115,14 @@ impl fmt::Display for Shared {
 }
 
 impl Audit {
-    /// What is shared and must not be.
+    /// Returns what is shared but must not be.
     #[must_use]
     pub fn leaks(&self, rules: &Rules) -> Vec<&Shared> {
         let forbidden = rules.forbidden();
         self.shared.iter().filter(|shared| forbidden.contains(&shared.what)).collect()
     }
 
-    /// What was found and has to stand beside every figure from these folds.
+    /// Returns the findings that must be stated beside every figure from these folds.
     #[must_use]
     pub fn stamps(&self) -> Vec<String> {
         let found: BTreeSet<Sharing> = self.shared.iter().map(|shared| shared.what).collect();
@@ -131,12 +131,16 @@ impl Audit {
     }
 }
 
-/// Audits the folds. Of what is shared and `named_whole`, every row is named; of the rest the first ten on each side.
+/// Audits the folds. All rows are listed for the properties in `named_whole`, and the first ten on each side for the
+/// others.
+///
+/// # Errors
+/// Fails if the tables cannot be joined, as when memory does not suffice.
 #[must_use]
 pub fn audit(folds: &[Fold], examples: &[Example], named_whole: &BTreeSet<Sharing>) -> Audit {
     let index_of: HashMap<&str, u32> =
         examples.iter().zip(0..).map(|(example, index)| (example.utterance.id.as_str(), index)).collect();
-    let mut rows = Rows::default();
+    let mut rows = FoldRows::default();
     let mut unknown = BTreeSet::new();
     let mut unknown_speakers = BTreeSet::new();
     let mut times_tested = vec![0_u32; examples.len()];
@@ -171,23 +175,23 @@ pub fn audit(folds: &[Fold], examples: &[Example], named_whole: &BTreeSet<Sharin
     }
 }
 
-/// The rows of all folds, column by column. Folds and examples are indices, roles are those of [`Role::ALL`].
+/// The rows of all folds by column. Folds and examples are indices, roles are those of [`Role::ALL`].
 #[derive(Default)]
-struct Rows {
+struct FoldRows {
     fold: Vec<u32>,
     role: Vec<u32>,
     example: Vec<u32>,
 }
 
-impl Rows {
+impl FoldRows {
     fn push(&mut self, fold: u32, role: Role, example: u32) {
         self.fold.push(fold);
         self.role.push(role as u32);
         self.example.push(example);
     }
 
-    /// Returns the rows whose examples have a value, in order of their keys, then of role and example. The key packs
-    /// `place` of fold and role with the value: one number is compared faster than several.
+    /// Returns the rows whose examples have a value, as a table of `key`, `role` and `example`. The key packs `place`
+    /// of fold and role with the value: grouping by one number costs a fraction of grouping by several columns.
     fn keyed(&self, values: &Values, place: impl Fn(u32, u32) -> u32) -> Vec<KeyedRow> {
         let mut rows = Vec::with_capacity(self.example.len());
         for ((fold, role), example) in self.fold.iter().zip(&self.role).zip(&self.example) {
@@ -241,7 +245,7 @@ impl Values {
         Self { names, of_examples }
     }
 
-    /// Takes away values that only one example has: nobody can share them.
+    /// Removes values that only one example has, which cannot be shared.
     fn forget_singles(&mut self) {
         let mut times = vec![0_usize; self.names.len()];
         self.of_examples.iter().flatten().for_each(|value| times[*value as usize] += 1);
@@ -251,8 +255,14 @@ impl Values {
     }
 }
 
-/// Returns what several roles of a fold have, with the rows concerned, of which `most` are named on each side.
-fn find_shared(what: Sharing, most: usize, folds: &[Fold], rows: &Rows, examples: &[Example]) -> Vec<Shared> {
+/// Finds the values that several roles of a fold share, with their rows, of which `most` are listed on each side.
+fn find_shared(
+    what: Sharing,
+    most: usize,
+    folds: &[Fold],
+    rows: &FoldRows,
+    examples: &[Example],
+) -> Vec<Shared> {
     let mut values = Values::new(examples.iter().map(|example| of(what, example)));
     values.forget_singles();
     let mut shared = Vec::new();
@@ -281,8 +291,8 @@ fn find_shared(what: Sharing, most: usize, folds: &[Fold], rows: &Rows, examples
     shared
 }
 
-/// Returns what each role of each fold holds.
-fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> Vec<Part> {
+/// Counts the contents of each role of each fold.
+fn parts(folds: &[Fold], rows: &FoldRows, examples: &[Example]) -> Vec<AuditedPart> {
     let roles = Role::ALL.len() as u32;
     // For each fold and role, how many rows have each value.
     let count = |value: &dyn Fn(&Example) -> Option<&str>| {
@@ -297,7 +307,7 @@ fn parts(folds: &[Fold], rows: &Rows, examples: &[Example]) -> Vec<Part> {
     let corpora = count(&|example| Some(&example.utterance.corpus));
     let mut classes = count(&|example| example.class());
     let speakers = count(&|example| example.utterance.known_speaker());
-    let part = |(place, corpora): (u32, BTreeMap<String, usize>)| Part {
+    let part = |(place, corpora): (u32, BTreeMap<String, usize>)| AuditedPart {
         fold: folds[(place / roles) as usize].number(),
         role: Role::ALL[(place % roles) as usize],
         examples: corpora.values().sum(),
@@ -319,7 +329,7 @@ fn digest(folds: &[Fold]) -> Digest {
     let mut hasher = blake3::Hasher::new();
     for fold in by_number {
         for (utterance, role) in fold.rows() {
-            // The length keeps one row from running into the next.
+            // The length separates rows unambiguously.
             hasher.update(&fold.number().to_le_bytes());
             hasher.update(&(utterance.len() as u64).to_le_bytes());
             hasher.update(utterance.as_bytes());

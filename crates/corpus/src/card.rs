@@ -1,4 +1,4 @@
-//! A corpus' card: everything there is to know about it but its audio.
+//! Corpus cards: everything about a corpus except its audio.
 
 use std::collections::BTreeMap;
 
@@ -6,104 +6,104 @@ use affekt_config::lookup::{self, LookupError};
 use affekt_config::{Diagnostics, Folder};
 use regex::Regex;
 
-use crate::{Grammar, Origin, Tables, card_reader};
+use crate::{CorpusOrigin, Grammar, Tables, card_reader};
 
-/// The common vocabulary of emotions. A card may add words of its own under `emotions`.
+/// The common vocabulary of emotions. A card may add words under `emotions`.
 pub const EMOTIONS: [&str; 8] = ["angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise"];
 
 /// A corpus' card, `datasets/<name>.yaml`.
 #[derive(Debug, Clone)]
 pub struct Card {
-    /// The corpus' name, which is also that of its folder and the beginning of every utterance's id: `RAVDESS`.
+    /// The corpus' name, which is also the name of its folder and the prefix of its utterances' ids: `RAVDESS`.
     pub name: String,
-    /// Its full name.
+    /// The full name.
     pub title: String,
-    /// What may be done with it.
+    /// The licence.
     pub licence: String,
     /// The publication to cite.
     pub citation: String,
-    /// Where it comes from: a DOI or an address.
+    /// The source: a DOI or a URL.
     pub origin: String,
-    /// How to get it, for someone who does not have it.
+    /// Instructions for obtaining it.
     pub obtain: String,
-    /// Where a program can fetch it; `None` where a person has to ask for it.
-    pub fetch: Option<Origin>,
-    /// How many recordings the complete corpus has, where the card tells.
+    /// The download source; `None` if it must be requested by a person.
+    pub fetch: Option<CorpusOrigin>,
+    /// The number of recordings of the complete corpus, if known.
     pub files: Option<usize>,
-    /// How many speakers the complete corpus has, where the card tells.
+    /// The number of speakers of the complete corpus, if known.
     pub speakers: Option<usize>,
-    /// What to know about these two numbers, in half a sentence.
+    /// A remark on these two numbers, in half a sentence.
     pub count_note: Option<String>,
-    /// What paths say.
+    /// The grammar of its paths.
     pub grammar: Grammar,
-    /// Why nobody can tell who speaks, where the corpus does not say: what is known of its speakers nevertheless.
+    /// Why speakers are unknown, and what is known about them nevertheless, if the corpus does not identify them.
     pub speakers_unknown: Option<String>,
-    /// The release's label files, where it has some.
+    /// The label files, if it has any.
     pub tables: Option<Tables>,
-    /// Files that belong to the release and are no utterances of this corpus (songs, videos' sound).
+    /// Files that are part of the release but not utterances of this corpus (songs, sound of videos).
     pub ignore: Vec<Regex>,
-    /// The corpus' labels in its own words.
+    /// The corpus' own labels.
     pub labels: BTreeMap<String, Label>,
-    /// Remarks on what is odd about it.
+    /// Remarks on its peculiarities.
     pub oddities: Vec<Oddity>,
 }
 
 /// A label of a corpus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// What it is called in the common vocabulary.
+    /// The emotion in the common vocabulary.
     pub emotion: String,
-    /// How many recordings of the complete corpus have it, where the card tells.
+    /// The number of recordings of the complete corpus with this label, if known.
     pub files: Option<usize>,
-    /// How many of these each session has, where the card tells; a session that is not named has none.
+    /// The number of these in each session, if known; sessions that are not listed have none.
     pub sessions: Option<BTreeMap<String, usize>>,
 }
 
-/// Something that is odd about a corpus, and known.
+/// A known peculiarity of a corpus.
 #[derive(Debug, Clone)]
 pub struct Oddity {
-    /// What is odd and what it means for results.
+    /// What is peculiar, and what it means for results.
     pub remark: String,
-    /// The files it is about; `None` where it is about the corpus.
+    /// The files concerned; `None` for the whole corpus.
     pub files: Option<Regex>,
 }
 
 impl Card {
-    /// The card called `name`, whatever its case, in the first of the folders that has one. Mistakes in it go to
-    /// `diagnostics`, all of them, each at its line.
+    /// Finds the card called `name`, in any case, in the first of the folders that has one. Mistakes in it are added to
+    /// `diagnostics`.
     ///
     /// # Errors
-    /// When there is no such card, or it cannot be read, or it is wrong.
+    /// Fails if there is no such card, or it cannot be read, or it has mistakes.
     pub fn find(folders: &[Folder], name: &str, diagnostics: &Diagnostics) -> Result<Self, LookupError> {
         let (file, text) = lookup::read(folders, "corpus", name)?;
         Self::parse(&file.to_string(), &text, diagnostics).ok_or(LookupError::Wrong { file })
     }
 
-    /// The names by which [`Card::find`] finds cards: sorted, in lower case.
+    /// Returns the names of all cards, sorted and in lower case.
     #[must_use]
     pub fn names(folders: &[Folder]) -> Vec<String> {
         lookup::names(folders)
     }
 
-    /// Reads a card's text; `path` is shown to the person. `None` when it is wrong: `diagnostics` says where.
+    /// Parses a card; `path` is shown to the user. Returns `None` if it has mistakes, which are added to `diagnostics`.
     #[must_use]
     pub fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Self> {
         card_reader::parse(path, text, diagnostics)
     }
 
-    /// The corpus' folder among the data: `RAVDESS`.
+    /// Returns the name of the corpus' folder: `RAVDESS`.
     #[must_use]
     pub fn folder_name(&self) -> &str {
         &self.name
     }
 
-    /// Whether the official part of every recording is meant to be known.
+    /// Returns whether the official part of every recording should be known.
     pub(crate) fn tells_part(&self) -> bool {
         self.grammar.tells_part() || self.tables.as_ref().is_some_and(|tables| tables.part.is_some())
     }
 
-    /// How many recordings with labels that `keep` says yes to each session of the complete corpus has, where the card
-    /// tells of all of these.
+    /// Returns the number of recordings with labels accepted by `keep` in each session of the complete corpus, if the
+    /// card states it for all of these labels.
     #[must_use]
     pub fn files_of_sessions(&self, keep: impl Fn(&Label) -> bool) -> Option<BTreeMap<&str, usize>> {
         let mut files = BTreeMap::new();
@@ -115,7 +115,7 @@ impl Card {
         Some(files)
     }
 
-    /// How many recordings of the complete corpus have each emotion, where the card tells for all its labels.
+    /// Returns the number of recordings of each emotion in the complete corpus, if the card states it for all labels.
     #[must_use]
     pub fn files_of_emotions(&self) -> Option<BTreeMap<&str, usize>> {
         let mut files = BTreeMap::new();

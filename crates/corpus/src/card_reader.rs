@@ -1,4 +1,4 @@
-//! From a card's YAML to a [`Card`]. Finds every mistake, each at its line.
+//! Reading of a [`Card`] from YAML, with all mistakes at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +16,7 @@ const ROLES: [(&str, Role); 3] = [("train", Role::Train), ("dev", Role::Dev), ("
 
 /// Reads a card.
 pub(crate) fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Card> {
-    // The card's own mistakes decide about the card, whatever else the caller's collection holds.
+    // Only the card's own mistakes count, whatever else is in the caller's collection.
     let mistakes = Diagnostics::new();
     let card = parse_yaml(path, text, &mistakes)
         .and_then(|node| Field::new(&node, &mistakes).section("the card", |card| read_card(card, path)));
@@ -64,7 +64,7 @@ fn read_card(card: &mut Section, path: &str) -> Option<Card> {
     })
 }
 
-/// The name begins ids and names a folder: one plain word, by which the card is found.
+/// Reads the name, which is a prefix of ids and the name of a folder: one plain word, equal to the card's file name.
 fn read_name(card: &mut Section, path: &str) -> Option<String> {
     let field = card.required("name")?;
     let name = field.text()?;
@@ -80,8 +80,8 @@ fn read_name(card: &mut Section, path: &str) -> Option<String> {
     is_plain.then(|| name.to_owned())
 }
 
-/// `labels: { native: emotion }` or `labels: { native: { emotion: …, files: … } }`. Of the files one may know how many there
-/// are, or how many each session has.
+/// Reads `labels: { native: emotion }` or `labels: { native: { emotion: …, files: … } }`. `files` is a total, or a
+/// number per session.
 fn read_labels(card: &mut Section, files: Option<usize>) -> BTreeMap<String, Label> {
     let own_words: Vec<String> = card.list("emotions").into_iter().filter_map(word).collect();
     let known: Vec<&str> = EMOTIONS.into_iter().chain(own_words.iter().map(String::as_str)).collect();
@@ -101,7 +101,7 @@ fn read_labels(card: &mut Section, files: Option<usize>) -> BTreeMap<String, Lab
         }
         Some(emotion.to_owned())
     };
-    // A corpus that tells its values alone has no labels.
+    // A corpus with numeric annotations only has no labels.
     let labels =
         if card.node("tables").is_some() { card.optional("labels") } else { card.required("labels") };
     let Some(labels) = labels else { return BTreeMap::new() };
@@ -130,7 +130,7 @@ fn read_labels(card: &mut Section, files: Option<usize>) -> BTreeMap<String, Lab
     read
 }
 
-/// `1708`, or `{ session: 384, other: 1324 }`.
+/// Reads `1708`, or `{ session: 384, other: 1324 }`.
 fn read_files(field: Field) -> (Option<usize>, Option<BTreeMap<String, usize>>) {
     if !matches!(field.node.value, Value::Map(_)) {
         return (field.integer(1..), None);
@@ -142,7 +142,7 @@ fn read_files(field: Field) -> (Option<usize>, Option<BTreeMap<String, usize>>) 
     (sessions.as_ref().map(|sessions| sessions.values().sum()), sessions)
 }
 
-/// A remark, or `{ files: <regular expression>, remark: … }`.
+/// Reads a remark, or `{ files: <regular expression>, remark: … }`.
 fn read_oddity(field: Field) -> Option<Oddity> {
     if let Value::Map(_) = field.node.value {
         return field.section("the oddity", |oddity| {
@@ -153,7 +153,7 @@ fn read_oddity(field: Field) -> Option<Oddity> {
     Some(Oddity { remark: field.text()?.to_owned(), files: None })
 }
 
-/// What paths say, why they do not say who speaks, and what label files say.
+/// Reads what paths and label files state, and why speakers are unknown if they are.
 fn read_grammar(
     card: &mut Section,
     tables: Option<&Node>,
@@ -164,14 +164,14 @@ fn read_grammar(
     let unknown = speaker.filter(|field| field.node.get("unknown").is_some());
     let optional =
         ["text", "intensity", "style", "session", "recording", "sex", "part"].map(|key| card.optional(key));
-    // Labels stand in paths, unless they stand in tables or are none.
+    // Labels are in paths, unless they are in tables or absent.
     let label = if tables.is_some() { card.optional("label") } else { card.required("label") };
 
-    // Without the regular expression nobody knows which groups templates may name.
+    // Without the regular expression it is unknown which groups templates may use.
     let path = path?;
     let speakers_unknown =
         unknown.and_then(|field| field.section("`speaker`", |speaker| speaker.required_text("unknown")));
-    // What cannot be read is `Some(None)`: everything else is read before it ends the card.
+    // A rule that cannot be read is `Some(None)`: everything else is read before it fails the card.
     let rule = |field: Option<Field>| field.map(|field| read_rule(field, &path, diagnostics));
     let speaker_rule = rule(speaker.filter(|_| unknown.is_none()));
     let label_rule = rule(label);
@@ -188,7 +188,7 @@ fn read_grammar(
             [(part, tables.part.is_some(), "part"), (label, tables.has_label(), "label")]
         {
             if let Some(field) = field.filter(|_| is_told) {
-                let message = format!("`{what}` is told by paths and by `tables`: leave one of them out");
+                let message = format!("`{what}` is given both by paths and by `tables`: remove one of them");
                 diagnostics.error(&field.node.span, message);
             }
         }
@@ -211,13 +211,13 @@ fn read_grammar(
     Some((grammar, speakers_unknown, tables))
 }
 
-/// `None` where there is something that could not be read.
+/// Returns `None` if there is a rule that could not be read.
 #[expect(clippy::option_option, reason = "what is there, and whether it could be read")]
 fn all_or_nothing<T>(read: Option<Option<T>>) -> Option<Option<T>> {
     read.map_or(Some(None), |read| read.map(Some))
 }
 
-/// What the tables call a recording, and how to read them.
+/// Reads the template of a recording's name in the tables, and how to read them.
 fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) -> Option<(Template, Tables)> {
     let recording = tables.required("recording").and_then(|field| read_template(field, path, diagnostics));
     let id = tables.required("id").and_then(|field| {
@@ -252,8 +252,8 @@ fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) ->
     Some((recording?, Tables { id, pattern, part, speaker, withheld, absent, files: files? }))
 }
 
-/// `{ label, transcript, values }` of a table, and `lines` of a text that is to become one. `shared` are the columns that
-/// every label file of the card has.
+/// Reads `{ label, transcript, values }` of a table, and `lines` of a text that is parsed as one. `shared` are the
+/// columns that every label file of the card has.
 fn read_label_file(file: &mut Section, path: &str, shared: &[&str]) -> Option<LabelFile> {
     let optional = file.boolean("optional", false);
     let lines = file.optional("lines");
@@ -277,7 +277,7 @@ fn read_label_file(file: &mut Section, path: &str, shared: &[&str]) -> Option<La
     }
     let ratings = file.optional("ratings").map(|field| {
         if lines.is_none() {
-            field.expected("`lines` beside it: ratings stand below the lines that they are about");
+            field.expected("`lines` beside it: ratings are below the lines that they belong to");
         }
         field.list().into_iter().map(read_rating_lines).collect::<Option<Vec<_>>>()
     });
@@ -285,17 +285,17 @@ fn read_label_file(file: &mut Section, path: &str, shared: &[&str]) -> Option<La
     Some(LabelFile { path: path.to_owned(), optional, lines, label, transcript, values: values?, ratings })
 }
 
-/// An expression for the lines of single people, who must be named in them.
+/// Reads a regular expression for the lines of single raters, which must have a group for the rater.
 fn read_rating_lines(field: Field) -> Option<Regex> {
     let lines = read_regex(field)?;
     if !lines.capture_names().flatten().any(|group| group == RATER) {
-        field.expected("an expression with the group `rater`: who it is that judges");
+        field.expected("an expression with the group `rater`, which identifies the rater");
         return None;
     }
     Some(lines)
 }
 
-/// A column whose words are `train`, `dev` and `test`, or `{ column, replace: { word: role } }`.
+/// Reads a column with the words `train`, `dev` and `test`, or `{ column, replace: { word: role } }`.
 fn read_part_column(field: Field, diagnostics: &Diagnostics) -> Option<(String, BTreeMap<String, Role>)> {
     let mut roles: BTreeMap<String, Role> =
         Role::ALL.into_iter().map(|role| (role.name().to_owned(), role)).collect();
@@ -314,7 +314,7 @@ fn read_part_column(field: Field, diagnostics: &Diagnostics) -> Option<(String, 
     })
 }
 
-/// The expression as written is checked first: its errors then show what the person wrote.
+/// Reads a regular expression. It is first checked as written, so that errors show the user's own text.
 fn read_path(field: Field) -> Option<Regex> {
     read_regex(field)?;
     Regex::new(&format!("^(?:{})$", field.text()?)).ok()
@@ -325,7 +325,7 @@ fn read_regex(field: Field) -> Option<Regex> {
     match Regex::new(text) {
         Ok(regex) => Some(regex),
         Err(error) => {
-            // The last line of the message says what; those before draw the expression once more.
+            // The last line of the message says what is wrong; the others repeat the expression.
             let error = error.to_string();
             let what = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
             field.expected(&format!("a regular expression ({what})"));
@@ -334,7 +334,7 @@ fn read_regex(field: Field) -> Option<Regex> {
     }
 }
 
-/// A template, or `{ from: <template>, replace: { value: other } }`.
+/// Reads a template, or `{ from: <template>, replace: { value: other } }`.
 fn read_rule(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Rule> {
     if !matches!(field.node.value, Value::Map(_)) {
         return Some(Rule { template: read_template(field, path, diagnostics)?, replace: BTreeMap::new() });
@@ -368,7 +368,7 @@ fn read_words(node: &Node, diagnostics: &Diagnostics) -> BTreeMap<String, String
     entries.into_iter().filter_map(|(key, field)| Some((key.name.clone(), word(field)?))).collect()
 }
 
-/// `male`, or `{ from, odd, even }`, or `{ from, female: […], male: […] }`.
+/// Reads `male`, or `{ from, odd, even }`, or `{ from, female: […], male: […] }`.
 fn read_sex(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<SexRule> {
     if !matches!(field.node.value, Value::Map(_)) {
         return field.one_of(&SEXES).map(SexRule::Constant);
@@ -389,7 +389,7 @@ fn read_sex(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Sex
     })
 }
 
-/// `"{folder}"`, or `{ from, replace: { value: train } }`, or `{ from, train: […], dev: […], test: […] }`.
+/// Reads `"{folder}"`, or `{ from, replace: { value: train } }`, or `{ from, train: […], dev: […], test: […] }`.
 fn read_part(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<PartRule> {
     let own_names = || Role::ALL.into_iter().map(|role| (role.name().to_owned(), role));
     if !matches!(field.node.value, Value::Map(_)) {
@@ -422,7 +422,7 @@ fn read_part(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Pa
     })
 }
 
-/// A word as written: identifiers such as `1002` need no quotes.
+/// Reads a word as written: identifiers such as `1002` need no quotes.
 fn word(field: Field) -> Option<String> {
     match &field.node.value {
         Value::Integer(_) | Value::Float(_) | Value::Bool(_) => Some(field.node.span.text().to_owned()),

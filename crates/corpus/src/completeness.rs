@@ -1,4 +1,4 @@
-//! How much of a corpus is there.
+//! Completeness of a corpus: the number of recordings present, compared with the complete corpus.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,24 +8,24 @@ use serde::Serialize;
 
 use crate::Card;
 
-/// How many there are, and how many the complete corpus has.
+/// The number of items present, and that of the complete corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Count {
-    /// How many there are.
+    /// The number present.
     pub found: usize,
-    /// How many the complete corpus has, where its card tells.
+    /// The number in the complete corpus, if its card states it.
     pub expected: Option<usize>,
 }
 
 impl Count {
-    /// Whether there are as many as there should be, or nobody knows how many that is.
+    /// Returns whether both numbers are equal, or the expected one is unknown.
     #[must_use]
     pub fn is_complete(self) -> bool {
         self.expected.is_none_or(|expected| self.found == expected)
     }
 }
 
-/// `960 of 1440`, or `960` where nobody knows how many there should be.
+/// Formats as `960 of 1440`, or `960` if the expected number is unknown.
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.expected {
@@ -35,7 +35,7 @@ impl fmt::Display for Count {
     }
 }
 
-/// How much of a corpus is there.
+/// The numbers of recordings and speakers present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Completeness {
     /// The corpus.
@@ -46,14 +46,14 @@ pub struct Completeness {
     pub speakers: Count,
     /// Recordings by emotion.
     pub emotions: BTreeMap<String, Count>,
-    /// Recordings by session, where there are sessions.
+    /// Recordings by session, if the corpus has sessions.
     pub sessions: BTreeMap<String, Count>,
-    /// What the card has to say about its numbers.
+    /// The card's remark on its numbers.
     pub note: Option<String>,
 }
 
 impl Completeness {
-    /// Whether there is as much as the card expects, neither less nor more.
+    /// Returns whether every number is exactly as expected.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let parts = self.emotions.values().chain(self.sessions.values()).copied();
@@ -61,7 +61,7 @@ impl Completeness {
     }
 }
 
-/// `RAVDESS: 960 of 1440 files, 16 of 24 speakers`, and in brackets what the card says about these numbers.
+/// Formats as `RAVDESS: 960 of 1440 files, 16 of 24 speakers`, with the card's remark in brackets.
 impl fmt::Display for Completeness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} files, ", self.corpus, self.files)?;
@@ -94,8 +94,8 @@ pub fn completeness(card: &Card, utterances: &[Utterance]) -> Completeness {
     }
 }
 
-/// How many labelled utterances of the card's corpus each session has under a scheme, and how many the complete corpus
-/// has, where the card tells. It tells nothing of a scheme that keeps some styles alone, or predicts numbers.
+/// Counts the labelled utterances of each session under a scheme, and in the complete corpus, if the card states
+/// their numbers. It does not for schemes that keep only some styles, or predict numbers.
 #[must_use]
 pub fn labelled_sessions(card: &Card, scheme: &LabelScheme, examples: &[Example]) -> BTreeMap<String, Count> {
     let rules = scheme.class_rules().filter(|_| scheme.styles.is_none());
@@ -105,7 +105,7 @@ pub fn labelled_sessions(card: &Card, scheme: &LabelScheme, examples: &[Example]
     by_session(card, examples.iter().map(|example| &example.utterance), expected)
 }
 
-/// The utterances of the card's corpus by session, without the corpus' name.
+/// Groups the utterances of the card's corpus by session, without the corpus' name.
 fn by_session<'a>(
     card: &Card,
     utterances: impl Iterator<Item = &'a Utterance>,

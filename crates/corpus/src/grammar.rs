@@ -1,16 +1,16 @@
-//! What a file's path says about the recording, as data: a regular expression and templates over its groups.
+//! The grammar of a corpus' paths, as data: a regular expression and templates over its groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::{Role, Sex};
 use regex::{Captures, Regex};
 
-/// How to read the paths of one corpus.
+/// A grammar of the paths of one corpus.
 #[derive(Debug, Clone)]
 pub struct Grammar {
-    /// Fits the whole of the path without its extension, or what remains of it after dropping leading folders.
+    /// Matches the whole path without its extension, or what remains of it after removing leading folders.
     pub(crate) path: Regex,
-    /// `None` where paths do not tell.
+    /// `None` if paths do not state it.
     pub(crate) speaker: Option<Rule>,
     pub(crate) sex: Option<SexRule>,
     pub(crate) text: Option<Rule>,
@@ -18,48 +18,48 @@ pub struct Grammar {
     pub(crate) style: Option<Rule>,
     pub(crate) session: Option<Rule>,
     pub(crate) part: Option<PartRule>,
-    /// `None` where paths do not tell.
+    /// `None` if paths do not state it.
     pub(crate) label: Option<Rule>,
     pub(crate) recording: Option<Rule>,
-    /// What the corpus' label files call it.
+    /// The name of the recording in the corpus' label files.
     pub(crate) row: Option<Template>,
 }
 
-/// What a path says.
+/// The information in a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fields {
-    /// The speaker's identifier within the corpus, where the corpus tells.
+    /// The speaker's identifier within the corpus, if known.
     pub speaker: Option<String>,
-    /// The speaker's sex, where the card tells.
+    /// The speaker's sex, if known.
     pub sex: Option<Sex>,
-    /// What was said.
+    /// The spoken text.
     pub text: Option<String>,
     /// The acted intensity.
     pub intensity: Option<String>,
-    /// How the speech came about.
+    /// The style of speech.
     pub style: Option<String>,
     /// The session's identifier within the corpus.
     pub session: Option<String>,
-    /// The part that the corpus itself assigns it to.
+    /// The role in the corpus' official partition.
     pub part: Option<Role>,
-    /// The corpus' own label, where it tells.
+    /// The corpus' own label, if known.
     pub label: Option<String>,
-    /// The recording's name wherever in the corpus it lies: what copies of one file share.
+    /// The recording's name independent of its folder, which copies of one file share.
     pub recording: String,
-    /// What the corpus' label files call it, where there are any.
+    /// The name in the corpus' label files, if there are any.
     pub row: Option<String>,
 }
 
 impl Grammar {
-    /// Reads a path without its extension, relative to the corpus' folder, with forward slashes. `None` when it does
-    /// not fit, or names no speaker or no label and should.
+    /// Parses a path without its extension, relative to the corpus' folder, with forward slashes. `None` if it does
+    /// not match, or a required speaker or label is missing.
     #[must_use]
     pub fn read(&self, path: &str) -> Option<Fields> {
         let folders = path.match_indices('/').map(|(slash, _)| slash + 1);
         let groups =
             std::iter::once(0).chain(folders).find_map(|start| self.path.captures(&path[start..]))?;
         let optional = |rule: &Option<Rule>| rule.as_ref().and_then(|rule| rule.value(&groups));
-        // Nothing where the card has no rule; no fields at all where it has one and the path does not follow it.
+        // No value if the card has no rule; no fields at all if the path does not follow it.
         let required = |rule: &Option<Rule>| match rule {
             Some(rule) => rule.value(&groups).map(Some),
             None => Some(None),
@@ -79,24 +79,24 @@ impl Grammar {
         })
     }
 
-    /// Whether the sex of every speaker is meant to be known.
+    /// Returns whether the sex of every speaker should be known.
     pub(crate) fn tells_sex(&self) -> bool {
         self.sex.is_some()
     }
 
-    /// Whether files that agree in all fields are one recording by the card's word, and not only where they hold the
-    /// same audio.
+    /// Returns whether files that agree in all fields are the same recording by the card's word, rather than only if
+    /// they have the same audio.
     pub(crate) fn names_recordings(&self) -> bool {
         self.recording.is_some()
     }
 
-    /// Whether the part of every recording is meant to be known.
+    /// Returns whether the part of every recording should be known.
     pub(crate) fn tells_part(&self) -> bool {
         self.part.is_some()
     }
 }
 
-/// A template, and a table for values that are to be called otherwise.
+/// A template, and replacements of values.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) template: Template,
@@ -104,7 +104,7 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// The value; `None` if it is empty, as it is where all its groups are optional and absent.
+    /// Returns the value; `None` if it is empty, as when all its groups are optional and absent.
     fn value(&self, groups: &Captures) -> Option<String> {
         let value = self.template.fill(groups);
         let value = self.replace.get(&value).cloned().unwrap_or(value);
@@ -112,7 +112,7 @@ impl Rule {
     }
 }
 
-/// How the sex of a speaker is known.
+/// A rule for the sex of a speaker.
 #[derive(Debug, Clone)]
 pub(crate) enum SexRule {
     /// All speakers have the same.
@@ -143,7 +143,7 @@ impl SexRule {
     }
 }
 
-/// How the official part of a recording is known: a template, and the role that each of its values stands for.
+/// A rule for the official part of a recording: a template, and the role of each of its values.
 #[derive(Debug, Clone)]
 pub(crate) struct PartRule {
     pub(crate) template: Template,
@@ -158,25 +158,25 @@ impl PartRule {
 
 /// Text with the names of groups in braces: `{speaker}_{take}`.
 #[derive(Debug, Clone)]
-pub(crate) struct Template(Vec<Part>);
+pub(crate) struct Template(Vec<TemplatePart>);
 
 #[derive(Debug, Clone)]
-enum Part {
+enum TemplatePart {
     Literal(String),
-    /// By number: a look-up by name costs more than the match itself.
+    /// A group, by number: a look-up by name costs more than the match itself.
     Group(usize),
 }
 
-/// Why a text is no template.
+/// An error for an invalid template.
 pub(crate) enum BadTemplate {
     /// It names a group that the regular expression does not have.
     UnknownGroup(String),
-    /// A brace without its partner.
+    /// A brace is not matched.
     Braces,
 }
 
 impl Template {
-    /// Reads `text`, whose groups must be among those of `path`.
+    /// Parses `text`, whose groups must be among those of `path`.
     pub(crate) fn parse(text: &str, path: &Regex) -> Result<Self, BadTemplate> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -190,10 +190,10 @@ impl Template {
                 .capture_names()
                 .position(|known| known == Some(name))
                 .ok_or_else(|| BadTemplate::UnknownGroup(name.to_owned()))?;
-            parts.extend([Part::Literal(literal.to_owned()), Part::Group(group)]);
+            parts.extend([TemplatePart::Literal(literal.to_owned()), TemplatePart::Group(group)]);
             rest = after;
         }
-        parts.push(Part::Literal(rest.to_owned()));
+        parts.push(TemplatePart::Literal(rest.to_owned()));
         Ok(Self(parts))
     }
 
@@ -201,8 +201,8 @@ impl Template {
         let mut filled = String::new();
         for part in &self.0 {
             filled.push_str(match part {
-                Part::Literal(text) => text,
-                Part::Group(group) => groups.get(*group).map_or("", |found| found.as_str()),
+                TemplatePart::Literal(text) => text,
+                TemplatePart::Group(group) => groups.get(*group).map_or("", |found| found.as_str()),
             });
         }
         filled

@@ -1,4 +1,5 @@
-//! From scanned files to utterances: audio is measured once, and what is wrong with it is survived and listed.
+//! From scanned files to utterances: audio is measured once; defective and duplicate files are reported, and skipped
+//! if unusable.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Card, Fields, Found, ProblemKind, Scan};
 
-/// What decoding a file tells about it, small enough to keep for every file.
+/// The properties of a decoded file, small enough to keep for every file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudioFacts {
     /// The digest of the decoded audio.
@@ -23,29 +24,29 @@ pub struct AudioFacts {
     pub channels: u16,
     /// Whether every sample is zero.
     pub silent: bool,
-    /// Whether the file ends before it should.
+    /// Whether the file ends early.
     pub truncated: bool,
-    /// Samples per channel that the file promises, where it ends early and promises any.
+    /// Declared number of samples per channel, if the file ends early and declares one.
     pub promised: Option<u64>,
 }
 
-/// What became of a scan.
+/// The result of ingesting a scan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ingested {
     /// The manifest, in the order of the files.
     pub utterances: Vec<Utterance>,
-    /// What single people say of them, in their order.
+    /// The ratings of single raters, in the order of the utterances.
     pub ratings: Vec<Rating>,
     /// For each utterance, the index of its file among those found.
     pub sources: Vec<usize>,
-    /// For each file found, what decoding told; `None` where it could not be decoded.
+    /// For each file found, its properties; `None` if it could not be decoded.
     pub facts: Vec<Option<AudioFacts>>,
-    /// What is wrong, with those of the scan, sorted by path.
+    /// All problems, including those of the scan, sorted by path.
     pub problems: Vec<Problem>,
 }
 
-/// Measures the audio of all files found, except where `known` remembers it, and makes the manifest. Decodes on
-/// rayon's threads, one file a thread, and keeps no audio. `progress` hears how many files are done.
+/// Measures the audio of all files, except those that `known` remembers, and builds the manifest. Decodes on rayon's
+/// threads, one file per thread, and keeps no audio in memory. `progress` is called with the number of files done.
 pub fn ingest(
     card: &Card,
     scan: &Scan,
@@ -87,7 +88,7 @@ fn measure(found: &Found) -> Result<AudioFacts, String> {
     })
 }
 
-/// What is wrong with a file, and where it was not fetched at all, how to fetch it.
+/// Describes what is wrong with a file, and how to get it if it was never downloaded.
 fn explain(fault: &AudioFault) -> String {
     match fault {
         AudioFault::NotAudio(beginning) if beginning.starts_with("`version http") => {
@@ -147,15 +148,15 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
 struct Measured<'a> {
     index: usize,
     found: &'a Found,
-    /// Its path without the extension.
+    /// The path without the extension.
     stem: &'a str,
     facts: &'a AudioFacts,
 }
 
-/// Leaves out second copies, which agree in all that their paths say and in the audio; and conflicting ones, which
-/// claim an utterance that another file already is, or by the card's word are a recording that another file is, and
-/// hold other audio. Of copies the whole ones come before those that end early; of these the shortest and then first
-/// path stays.
+/// Removes duplicates, which agree in everything that their paths state and in the audio; and conflicting files,
+/// which claim an utterance of another file, or are by the card's grammar the same recording as another file, with
+/// different audio. Of several copies, complete ones take precedence over truncated ones, then the shortest and first
+/// path.
 fn without_copies<'a>(
     card: &Card,
     mut files: Vec<Measured<'a>>,
@@ -190,7 +191,7 @@ fn without_copies<'a>(
     files
 }
 
-/// What is odd about one file.
+/// Reports what is peculiar about one file.
 fn remark(card: &Card, file: &Measured, report: &mut impl FnMut(ProblemKind, &Found, String)) {
     let Measured { found, facts, .. } = file;
     if facts.truncated {
@@ -227,7 +228,7 @@ fn remark_twins(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Found,
     }
 }
 
-/// One problem for each unusual format, at its first file: a corpus of mixed rates is no thousand problems.
+/// Reports each unusual format once, at its first file: a corpus of mixed rates is not a thousand problems.
 fn remark_formats(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Found, String)) {
     let mut formats: BTreeMap<(u32, u16), Vec<&Found>> = BTreeMap::new();
     for file in files {
@@ -252,7 +253,7 @@ fn remark_formats(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Foun
     }
 }
 
-/// One problem for each speaker, at the first file.
+/// Reports one problem per speaker, at the first file.
 fn remark_unknown_sex(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Found, String)) {
     let mut speakers: BTreeMap<&str, &Found> = BTreeMap::new();
     for file in files.iter().filter(|file| file.found.fields.sex.is_none()) {
@@ -266,7 +267,7 @@ fn remark_unknown_sex(files: &[Measured], report: &mut impl FnMut(ProblemKind, &
     }
 }
 
-/// One problem at the first file: a part that the card forgot is missing many times over.
+/// Reports one problem at the first file, as a part missing in the card is usually missing many times.
 fn remark_unknown_parts(files: &[Measured], report: &mut impl FnMut(ProblemKind, &Found, String)) {
     let mut unknown = files.iter().filter(|file| file.found.fields.part.is_none());
     let Some(first) = unknown.next() else { return };

@@ -1,31 +1,31 @@
-//! A label scheme over utterances: examples, the task, and what the scheme leaves out.
+//! Application of a label scheme to utterances.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_domain::{Example, LabelScheme, Labels, Task, Utterance, Verdict};
+use affekt_domain::{Example, LabelScheme, Labels, SchemeOutcome, Task, Utterance};
 
-/// What a label scheme makes of a manifest.
+/// The result of applying a label scheme to a manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Labelled {
-    /// The utterances that the scheme has a place for, in the order they came. Those of which the corpus tells nothing
-    /// that the scheme asks for have no target.
+    /// The utterances that the scheme keeps, in order. Those without the annotations that the scheme uses have no
+    /// target.
     pub examples: Vec<Example>,
-    /// What is predicted: the scheme's classes or targets in its order, or else every emotion there is, sorted.
+    /// The task: the scheme's classes or targets in its order, or otherwise every emotion present, sorted.
     pub task: Task,
-    /// How many utterances of (corpus, emotion without a class, or value that is missing) are left out.
+    /// Numbers of utterances left out, by corpus and by emotion without a class or missing value.
     pub left_out: BTreeMap<(String, String), usize>,
 }
 
-/// Gives each utterance its target.
+/// Applies a label scheme to utterances.
 #[must_use]
 pub fn label(scheme: &LabelScheme, utterances: Vec<Utterance>) -> Labelled {
     let mut examples = Vec::with_capacity(utterances.len());
     let mut left_out = BTreeMap::new();
     for utterance in utterances {
-        let target = match scheme.judge(&utterance) {
-            Verdict::Target(target) => Some(target),
-            Verdict::Withheld => None,
-            Verdict::LeftOut(why) => {
+        let target = match scheme.apply(&utterance) {
+            SchemeOutcome::Target(target) => Some(target),
+            SchemeOutcome::Withheld => None,
+            SchemeOutcome::LeftOut(why) => {
                 *left_out.entry((utterance.corpus, why)).or_default() += 1;
                 continue;
             }

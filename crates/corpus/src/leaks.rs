@@ -1,4 +1,4 @@
-//! What leaks, in lines for a person: every row that is on the wrong side of something.
+//! Descriptions of leaks: every row that is on the wrong side of something.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,20 @@ use affekt_spec::protocol::{Permission, Sharing};
 
 use crate::{Shared, Side};
 
-/// The longest description. Past it the screen has scrolled, and a program reads better than a person.
+/// The maximum length of a description in lines; `--json` lists everything.
 const LINES: usize = 200;
 
-/// The leaks and every row of theirs, each on a line of its own.
+/// Describes leaks line by line, with each row on its own line.
 ///
 /// ```text
 /// speaker `RAVDESS/07` is in train and test of fold 1:
 ///   train RAVDESS/Actor_07/03-01-01-01-01-01-07
 ///   test  RAVDESS/Actor_07/03-01-01-01-01-02-07
 /// ```
-/// After 200 lines it says how many more there are, and where.
+/// After 200 lines it states how many more there are, and where to find them.
 #[must_use]
 pub fn describe_leaks(leaks: &[&Shared]) -> Vec<String> {
-    // What three roles share is three pairs of roles, and each row is in two of them.
+    // What three roles share is three pairs of roles, with each row in two of them.
     let mut by_thing: BTreeMap<_, BTreeMap<Role, &Side>> = BTreeMap::new();
     for Shared { fold, what, value, sides } in leaks {
         let roles = by_thing.entry((*what, value, *fold)).or_default();
@@ -53,21 +53,21 @@ pub fn describe_leaks(leaks: &[&Shared]) -> Vec<String> {
     lines
 }
 
-/// What can be done about leaks, as a sentence.
+/// Suggests how to avoid the leaks, as a sentence.
 #[must_use]
 pub fn what_to_do(leaks: &[&Shared]) -> String {
     let kinds: BTreeSet<Sharing> = leaks.iter().map(|leak| leak.what).collect();
     let permissions: Vec<&str> =
         kinds.iter().filter_map(|what| Permission::to_share(*what)).map(Permission::name).collect();
-    let mut ways = vec!["use a protocol that keeps them apart".to_owned()];
+    let mut ways = vec!["use a protocol that separates them".to_owned()];
     if !permissions.is_empty() {
         let permissions = permissions.join(", ");
         ways.push(format!(
-            "or permit it with `unsafe: [{permissions}]`, which every table of results then says"
+            "or permit it with `unsafe: [{permissions}]`, which is then stated at every table of results"
         ));
     }
     if kinds.contains(&Sharing::Text) {
-        ways.push("or take `text` out of `disjoint`".to_owned());
+        ways.push("or remove `text` from `disjoint`".to_owned());
     }
     ways.join(", ")
 }

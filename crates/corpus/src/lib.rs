@@ -1,19 +1,20 @@
-//! A corpus folder becomes a manifest; a manifest becomes folds; folds are audited for leaks.
+//! Corpora: from a folder of recordings to a manifest, from a manifest to folds, and the audit of folds for leaks.
 //!
 //! ```text
 //! datasets/ravdess.yaml ─► Card ─┐
 //!        the corpus' folder ─► scan ─► ingest ─► utterances ─► label ─► examples ─► folds ─► audit
 //! ```
-//! A [`Card`] tells everything about a corpus, so that adding one needs no Rust. [`scan`] reads names, [`ingest`]
-//! reads audio, and both survive what is wrong with a file: it becomes a [`Problem`](affekt_domain::Problem) of one
-//! of the [`ProblemKind`]s. [`label`] applies a label scheme, [`folds`] a [`Protocol`], and [`audit`] looks at the
-//! folds without trusting the protocol that made them.
+//! A [`Card`] describes everything about a corpus, so that adding one needs no Rust. [`scan`] reads file names,
+//! [`ingest`] reads audio; both report a defective file as a [`Problem`](affekt_domain::Problem) of one of the
+//! [`ProblemKind`]s and continue. [`label`] applies a label scheme, [`folds`] a [`Protocol`], and [`audit`] inspects
+//! the folds without trusting the protocol.
 
 mod audit;
 mod card;
 mod card_reader;
 mod completeness;
 mod delimited;
+mod glob;
 mod grammar;
 mod ingest;
 mod labels;
@@ -27,19 +28,18 @@ mod synthetic;
 mod synthetic_bursts;
 mod synthetic_dialogues;
 mod tables;
-mod wildcard;
 
 pub use affekt_config::lookup::LookupError;
-pub use audit::{Audit, Part, Shared, Side, audit};
+pub use audit::{Audit, AuditedPart, Shared, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
 pub use completeness::{Completeness, Count, completeness, labelled_sessions};
 pub use grammar::{Fields, Grammar};
 pub use ingest::{AudioFacts, Ingested, ingest};
 pub use labels::{Labelled, label};
 pub use leaks::{describe_leaks, what_to_do};
-pub use origin::{Origin, Source};
+pub use origin::{CorpusOrigin, Source};
 pub use problem::ProblemKind;
-pub use protocol::{Impossible, Without, folds, impossible, read_split, remarks};
+pub use protocol::{ProtocolError, Without, folds, impossible, read_split, remarks};
 pub use scan::{CorpusError, Found, Scan, scan};
 pub use scheme::{find_scheme, scheme_names};
 pub use synthetic::{SyntheticConfig, SyntheticError, generate};

@@ -1,42 +1,42 @@
-//! Where a corpus can be fetched from by a program, as its card says under `fetch`.
+//! Download sources of corpora: the section `fetch` of a card.
 
 use affekt_config::{Field, Section};
 
-/// A corpus' recordings on some server.
+/// The download source of a corpus' recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// What to ask, and for what.
+pub struct CorpusOrigin {
+    /// The server and its protocol.
     pub source: Source,
-    /// About how many bytes come in.
+    /// The approximate size of the download in bytes.
     pub bytes: u64,
 }
 
-/// How a server offers recordings.
+/// The way in which a server offers recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// All in one ZIP archive.
+    /// A single ZIP archive.
     Archive {
-        /// Where it is.
+        /// The URL.
         url: String,
-        /// Its MD5 in hexadecimal digits, where its publisher tells.
+        /// The MD5 in hexadecimal digits, if published.
         md5: Option<String>,
-        /// About how many bytes its files have.
+        /// The approximate total size of its files in bytes.
         unpacked: u64,
     },
-    /// One by one, as git knows them: GitHub lists a tree with git's checksum of every file.
+    /// Single files in git: GitHub lists a tree with git's checksum of every file.
     GitTree {
-        /// The address that lists the root of the tree.
+        /// The URL that lists the root of the tree.
         tree: String,
-        /// The folders in it that hold the recordings.
+        /// The folders in it that have the recordings.
         folders: Vec<String>,
-        /// The address that a file's path is appended to.
+        /// The URL to which a file's path is appended.
         files: String,
         /// Whether git holds pointers (LFS) in place of the files.
         lfs: bool,
     },
-    /// One by one, from a Dataverse: it lists a dataset with the MD5 of every file.
+    /// Single files in a Dataverse, which lists a dataset with the MD5 of every file.
     Dataverse {
-        /// The server's address.
+        /// The server's URL.
         server: String,
         /// The dataset's persistent identifier.
         dataset: String,
@@ -54,14 +54,14 @@ enum Kind {
 }
 
 /// Reads the section `fetch` of a card.
-pub(crate) fn read(fetch: &mut Section) -> Option<Origin> {
+pub(crate) fn read(fetch: &mut Section) -> Option<CorpusOrigin> {
     let kind = fetch.required_one_of("kind", &KINDS);
     let bytes: Option<i64> = fetch.required_integer("bytes", 1..);
     let address = |field: Field| {
         let text = field.text()?;
         let is_address = text.starts_with("https://") || text.starts_with("http://");
         if !is_address {
-            field.expected("an address, `https://…`");
+            field.expected("a URL, `https://…`");
         }
         is_address.then(|| text.to_owned())
     };
@@ -90,7 +90,7 @@ pub(crate) fn read(fetch: &mut Section) -> Option<Origin> {
             Source::Dataverse { server: server?, dataset: dataset? }
         }
     };
-    Some(Origin { source, bytes: bytes?.unsigned_abs() })
+    Some(CorpusOrigin { source, bytes: bytes?.unsigned_abs() })
 }
 
 fn read_md5(field: Field) -> Option<String> {

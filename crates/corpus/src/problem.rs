@@ -1,48 +1,48 @@
-//! Every way in which a file of a corpus can be wrong, and whether it is left out for it.
+//! Kinds of defects of a corpus' files, and whether such files are left out. Names and messages are stored.
 
 use affekt_domain::Problem;
 
-/// A kind of problem. [`ProblemKind::name`] is what [`Problem::kind`] holds.
+/// A kind of problem. [`ProblemKind::name`] is the value of [`Problem::kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProblemKind {
-    /// Its path does not fit the card's grammar. Left out.
+    /// The path does not match the card's grammar. Left out.
     UnparsedName,
-    /// Its label is not in the card's table. Left out.
+    /// The label is not in the card's table. Left out.
     UnknownLabel,
-    /// It has no bytes. Left out.
+    /// The file is empty. Left out.
     EmptyFile,
-    /// It cannot be decoded, or holds no sample, or samples that are no finite numbers. Left out.
+    /// The file cannot be decoded, or has no samples, or has samples that are not finite. Left out.
     Unreadable,
-    /// It is the same recording as another file: the same name, the same audio. Left out.
+    /// The file is a duplicate of another: same name, same audio. Left out.
     SecondCopy,
-    /// It goes by the name of another file's recording and holds other audio. Left out.
+    /// The file has the name of another file's recording and different audio. Left out.
     ConflictingCopy,
-    /// It ends before it should. Kept as far as it goes.
+    /// The file ends early. Kept as far as it goes.
     Truncated,
-    /// All its samples are zero. Kept.
+    /// All samples are zero. Kept.
     Silent,
-    /// Another utterance holds the very same audio. Kept.
+    /// Another utterance has identical audio. Kept.
     IdenticalAudio,
-    /// Its rate or its number of channels is not that of most files. Kept.
+    /// The rate or the number of channels differs from that of most files. Kept.
     UnusualFormat,
-    /// The card does not tell the sex of its speaker. Kept.
+    /// The card does not determine the speaker's sex. Kept.
     UnknownSex,
-    /// The card tells official parts, and none for it. Kept.
+    /// The card determines official parts, but none for this file. Kept.
     UnknownPart,
-    /// A label file of the card is not there. Keeps all.
+    /// A label file of the card is missing. All files are kept.
     MissingTable,
-    /// A cell of a label file is not understood. Keeps all.
+    /// A cell of a label file cannot be interpreted. All files are kept.
     OddCell,
     /// The label files have no row for it. Kept.
     Unlisted,
-    /// The label files have a row for a recording that is not there.
+    /// The label files have a row for a missing recording.
     MissingRecording,
     /// The card has a remark on this file. Kept.
     KnownOddity,
 }
 
 impl ProblemKind {
-    /// Its stable name.
+    /// Returns the stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl ProblemKind {
         }
     }
 
-    /// Whether files are left out for it.
+    /// Returns whether files with this problem are left out.
     #[must_use]
     pub const fn drops(self) -> bool {
         matches!(
@@ -80,7 +80,7 @@ impl ProblemKind {
         )
     }
 
-    /// A problem of this kind with the file at `path`.
+    /// Creates a problem of this kind with the file at `path`.
     pub(crate) fn of(self, corpus: &str, path: &str, message: impl Into<String>) -> Problem {
         Problem {
             corpus: corpus.to_owned(),

@@ -1,10 +1,10 @@
-//! Protocols: which examples train, which choose, which test. One file a kind.
+//! Protocols: the assignment of examples to train, dev and test, one file per kind.
 
-mod dealing;
 mod dev_share;
+mod error;
+mod greedy_assignment;
 mod group;
 mod group_kfold;
-mod impossible;
 mod leave_one_group_out;
 mod official;
 mod random;
@@ -18,28 +18,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use affekt_domain::{Example, Fold, Role};
 use affekt_spec::protocol::Protocol;
 
-pub use impossible::{Impossible, Without};
+pub use error::{ProtocolError, Without};
 pub use remarks::remarks;
 pub use split_file::read_split;
 
-/// The role of each example in a fold, in their order; `None` where the fold leaves it out.
+/// The role of each example in a fold, in order; `None` if the fold leaves it out.
 type Roles = Vec<Option<Role>>;
 
 /// How a kind of protocol gives roles.
 trait Assign {
-    /// Returns what is wrong with it whatever the examples.
-    fn impossible(&self) -> Option<Impossible>;
+    /// Returns what is wrong with the protocol for any examples.
+    fn impossible(&self) -> Option<ProtocolError>;
 
     /// Returns the role of every example in each fold, by the fold's number.
     ///
     /// # Errors
     /// When the protocol cannot be followed with these examples.
-    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible>;
+    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, ProtocolError>;
 }
 
-/// Returns what is wrong with a protocol whatever the examples.
+/// Returns what is wrong with the protocol for any examples.
 #[must_use]
-pub fn impossible(protocol: &Protocol) -> Option<Impossible> {
+pub fn impossible(protocol: &Protocol) -> Option<ProtocolError> {
     match protocol {
         Protocol::Random(random) => random.impossible(),
         Protocol::GroupKfold(kfold) => kfold.impossible(),
@@ -49,13 +49,13 @@ pub fn impossible(protocol: &Protocol) -> Option<Impossible> {
     }
 }
 
-/// The folds of a protocol, by number. They depend on the protocol and the set of examples, not on their order.
+/// Applies a protocol and returns the folds by number. They depend on the set of examples, not on their order.
 ///
 /// # Errors
-/// When the protocol cannot be followed with these examples.
-pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, Impossible> {
+/// Fails if the protocol cannot be applied to these examples.
+pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, ProtocolError> {
     if examples.is_empty() {
-        return Err(Impossible::NoExamples);
+        return Err(ProtocolError::NoExamples);
     }
     if let Some(impossible) = impossible(protocol) {
         return Err(impossible);
@@ -77,9 +77,9 @@ pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, Imp
     roles.into_iter().map(|(number, roles)| fold(number, examples, named(roles))).collect()
 }
 
-/// The fold in which utterances have `roles`. An utterance that is listed twice keeps its group, its audio and its
-/// name, and so its role.
-fn fold(number: u32, examples: &[Example], roles: BTreeMap<String, Role>) -> Result<Fold, Impossible> {
+/// Creates a fold from the roles of utterances. An utterance that is listed twice has equal group, audio and name,
+/// and hence one role.
+fn fold(number: u32, examples: &[Example], roles: BTreeMap<String, Role>) -> Result<Fold, ProtocolError> {
     let mut trained = BTreeSet::new();
     let mut used = BTreeSet::new();
     for example in examples {
@@ -96,10 +96,10 @@ fn fold(number: u32, examples: &[Example], roles: BTreeMap<String, Role>) -> Res
     if examples.iter().any(is_unlearnable) {
         let blind: Vec<Example> =
             examples.iter().filter(|example| is_unlearnable(example)).cloned().collect();
-        return Err(Impossible::Withheld { fold: number, without: Without::new(&blind, |_| true) });
+        return Err(ProtocolError::Withheld { fold: number, without: Without::new(&blind, |_| true) });
     }
     if let Some(class) = used.difference(&trained).next() {
-        return Err(Impossible::ClassNotTrained { fold: number, class: (*class).to_owned() });
+        return Err(ProtocolError::ClassNotTrained { fold: number, class: (*class).to_owned() });
     }
-    Ok(Fold::new(number, roles).expect("a map has each utterance once"))
+    Ok(Fold::new(number, roles).expect("keys of a map are unique"))
 }

@@ -1,4 +1,4 @@
-//! The files of a corpus and what their names say. Reads no audio.
+//! The files of a corpus and the information in their names. Reads no audio.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs;
@@ -10,77 +10,77 @@ use affekt_config::list_names;
 use affekt_domain::{Problem, Rating};
 use rayon::prelude::*;
 
-use crate::tables::Told;
+use crate::tables::Annotations;
 use crate::{Card, Fields, ProblemKind, Tables};
 
 /// The files of a corpus, sorted by path.
 #[derive(Debug, Clone)]
 pub struct Scan {
-    /// The audio files whose names are understood.
+    /// The audio files whose names match the card's grammar.
     pub found: Vec<Found>,
-    /// What is wrong with others.
+    /// The problems with other files.
     pub problems: Vec<Problem>,
-    /// How many files the card says to ignore.
+    /// Number of files that the card ignores.
     pub ignored: usize,
 }
 
-/// An audio file whose name is understood.
+/// An audio file whose name matches the card's grammar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
-    /// Its path in the corpus' folder, with forward slashes.
+    /// The path in the corpus' folder, with forward slashes.
     pub relative: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// When it was last written, in nanoseconds since 1970.
+    /// The time of the last change, in nanoseconds since 1970.
     pub mtime_ns: i128,
-    /// Its inode: with size and time, a hint that the content is what it was.
+    /// The inode: with size and time, a hint that the content is unchanged.
     pub inode: u64,
-    /// What its path says, and where the corpus has label files, they.
+    /// The information in its path and in the label files.
     pub fields: Fields,
-    /// What the card calls its label in the common vocabulary, where it has one.
+    /// The emotion to which the card maps its label, if it has one.
     pub emotion: Option<String>,
-    /// What is said, word for word, where label files tell.
+    /// The spoken text, word for word, if label files have it.
     pub transcript: Option<String>,
-    /// What label files state in numbers.
+    /// Numeric annotations in label files.
     pub values: BTreeMap<String, f32>,
-    /// What single people say of it, where label files tell.
+    /// Ratings of single raters in label files.
     pub ratings: Vec<Rating>,
 }
 
 impl Found {
-    /// Its path without the extension: an utterance's id after the corpus' name.
+    /// Returns the path without the extension: an utterance's id after the corpus' name.
     #[must_use]
     pub fn stem(&self) -> &str {
         without_extension(&self.relative)
     }
 }
 
-/// The corpus cannot be read at all.
+/// An error for a corpus that cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
-    /// There is no such folder.
+    /// The folder does not exist.
     #[error("no folder {} for the corpus {corpus}: {obtain}", folder.display())]
     Missing {
         /// The corpus.
         corpus: String,
-        /// Where it was looked for.
+        /// The folder.
         folder: PathBuf,
-        /// How to get it.
+        /// Instructions for obtaining the corpus.
         obtain: String,
     },
     /// A folder cannot be listed.
-    #[error("cannot read {} of the corpus {corpus}: check that it is a folder and its permissions", path.display())]
+    #[error("failed to read {} of the corpus {corpus}: check that it is a folder, and its permissions", path.display())]
     Unreadable {
         /// The corpus.
         corpus: String,
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A label file is not what the card says.
+    /// A label file does not match the card.
     #[error(
         "the label file {path} of the corpus {corpus}{}: {what}",
         line.map_or_else(String::new, |line| format!(", line {line}"))
@@ -88,35 +88,35 @@ pub enum CorpusError {
     Table {
         /// The corpus.
         corpus: String,
-        /// The file's path in its folder.
+        /// The file's path in the corpus' folder.
         path: String,
         /// The line.
         line: Option<u64>,
         /// What is wrong and what to do.
         what: String,
     },
-    /// There is not one file that the card understands.
+    /// No file matches the card.
     #[error(
         "no recording of {corpus} in {}: {}; check that this is the corpus' folder",
-        folder.display(), example.as_ref().map_or("it holds no audio file".to_owned(),
-            |path| format!("`{path}`, for one, does not fit the card"))
+        folder.display(), example.as_ref().map_or("it has no audio files".to_owned(),
+            |path| format!("`{path}`, for example, does not match the card"))
     )]
     NoRecordings {
         /// The corpus.
         corpus: String,
         /// Its folder.
         folder: PathBuf,
-        /// A file that is there and is not understood.
+        /// A file that is present but does not match.
         example: Option<String>,
     },
 }
 
-/// Lists `folder`, following links, and reads the names of its audio files. Hidden files (also the `._*` that one
-/// system leaves on discs of others) and files that hold no audio by their extension are passed over. Every other
-/// file is found, or ignored by the card's wish, or has one problem that leaves it out.
+/// Lists `folder`, following links, and reads the names of its audio files. Hidden files (such as the `._*` that
+/// macOS leaves on other file systems) and files whose extension is not one of audio are skipped. Every other file is
+/// found, or ignored as the card says, or has one problem for which it is left out.
 ///
 /// # Errors
-/// When the folder is missing or unreadable, or holds no recording, or a label file is not what the card says.
+/// Fails if the folder is missing or unreadable, or has no recording, or a label file does not match the card.
 pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     if !folder.exists() {
         let (corpus, folder, obtain) = (card.name.clone(), folder.to_owned(), card.obtain.trim().to_owned());
@@ -165,14 +165,14 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     Ok(Scan { found, problems, ignored })
 }
 
-/// Extensions of audio files: those that can be decoded, and those that cannot and should be told about.
+/// Extensions of audio files: those that can be decoded, and those that cannot and are reported.
 const AUDIO: [&str; 13] =
     ["aac", "aif", "aifc", "aiff", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav", "wave", "wma"];
 
 struct File {
     path: PathBuf,
     relative: String,
-    /// What the file system says of it: an error for a link that leads nowhere.
+    /// The file's metadata: an error for a broken link.
     metadata: io::Result<fs::Metadata>,
 }
 
@@ -181,10 +181,10 @@ struct Walk {
     files: Vec<File>,
     /// Folders that cannot be listed.
     unreadable: Vec<(String, io::Error)>,
-    /// Folders already listed, so that a link upwards does not go round for ever.
+    /// Folders already listed, so that links upwards do not cause a loop.
     listed: HashSet<(u64, u64)>,
-    /// Links to folders. They are followed last: whatever lies in the corpus itself goes by its own path, in whichever
-    /// order the file system lists.
+    /// Links to folders. They are followed last, so that what lies in the corpus itself goes by its own path in
+    /// whichever order the file system lists.
     links: VecDeque<(PathBuf, String)>,
 }
 
@@ -288,11 +288,11 @@ fn read(card: &Card, file: File) -> Reading {
     }))
 }
 
-/// Adds what the label files say to what paths say, and tells of rows and recordings without a partner.
+/// Adds the annotations of label files to those of paths, and reports rows and recordings without a counterpart.
 fn join(
     card: &Card,
     tables: &Tables,
-    mut recordings: HashMap<String, Told>,
+    mut recordings: HashMap<String, Annotations>,
     found: &mut [Found],
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -300,13 +300,13 @@ fn join(
     let mut listed = HashSet::new();
     for file in found.iter_mut() {
         let Some(row) = file.fields.row.as_deref() else { continue };
-        // A second copy of a recording has the same row.
-        let told = recordings.get(row).cloned().unwrap_or_default();
-        if tables.list_recordings() && !told.is_listed {
+        // A duplicate of a recording has the same row.
+        let annotations = recordings.get(row).cloned().unwrap_or_default();
+        if tables.list_recordings() && !annotations.is_listed {
             unlisted.push(&file.relative);
         }
         listed.insert(row.to_owned());
-        let Told { part, speaker, label, transcript, values, ratings, .. } = told;
+        let Annotations { part, speaker, label, transcript, values, ratings, .. } = annotations;
         let of_corpus = |name: &str| format!("{}/{name}", card.name);
         let utterance = of_corpus(without_extension(&file.relative));
         let own = |it: Rating| Rating { utterance: utterance.clone(), rater: of_corpus(&it.rater), ..it };
@@ -336,7 +336,7 @@ fn join(
         let message = format!("the label files have no row for it{others}: what they tell is unknown");
         problems.push(ProblemKind::Unlisted.of(&card.name, first, message));
     }
-    recordings.retain(|row, told| told.is_listed && !listed.contains(row));
+    recordings.retain(|row, annotations| annotations.is_listed && !listed.contains(row));
     if let Some(first) = recordings.keys().min() {
         let others = many(recordings.len() - 1, "and another", "and {} others");
         let message = format!("the label files tell of a recording `{first}`{others} that is not here");

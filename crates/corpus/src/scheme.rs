@@ -1,4 +1,4 @@
-//! Label schemes from their files, `datasets/labels/<name>.yaml`.
+//! Reading of label schemes from `datasets/labels/<name>.yaml`.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use affekt_domain::{ClassRules, LabelScheme, Labels, Relabelling};
 
 use crate::Card;
 
-/// The scheme called `name`, whatever its case, in the folder `labels` of the first of `folders` that has one.
-/// Mistakes in it go to `diagnostics`, all of them, each at its line.
+/// Finds the scheme called `name`, in any case, in the folder `labels` of the first of `folders` that has one.
+/// Mistakes in it are added to `diagnostics`.
 ///
 /// # Errors
-/// When there is no such scheme, or it cannot be read, or it is wrong.
+/// Fails if there is no such scheme, or it cannot be read, or it has mistakes.
 pub fn find_scheme(
     folders: &[Folder],
     name: &str,
@@ -30,7 +30,7 @@ pub fn find_scheme(
     scheme.filter(|_| !is_wrong).ok_or(LookupError::Wrong { file })
 }
 
-/// The names by which [`find_scheme`] finds schemes: sorted, in lower case.
+/// Returns the names of all schemes, sorted and in lower case.
 #[must_use]
 pub fn scheme_names(folders: &[Folder]) -> Vec<String> {
     lookup::names(&label_folders(folders))
@@ -40,7 +40,7 @@ fn label_folders(folders: &[Folder]) -> Vec<Folder> {
     folders.iter().map(|folder| folder.join("labels")).collect()
 }
 
-/// `targets: [names]`, or `classes` with the rules that lead to them; and `styles`, where not all speech is meant.
+/// Reads `targets: [names]`, or `classes` with their rules; and optionally `styles`.
 fn read_scheme(scheme: &mut Section, folders: &[Folder]) -> Option<LabelScheme> {
     let name = scheme.required_text("name");
     let note = scheme.optional_text("note");
@@ -53,7 +53,7 @@ fn read_scheme(scheme: &mut Section, folders: &[Folder]) -> Option<LabelScheme> 
     Some(LabelScheme { name: name?, styles, labels, note })
 }
 
-/// Names of targets or styles, as `what` says: one at least, and each once.
+/// Reads one or more distinct names of targets or styles, as `what` says.
 fn read_names(field: Field, what: &str) -> Option<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for item in field.list() {
@@ -84,7 +84,7 @@ fn read_rules(scheme: &mut Section, folders: &[Folder]) -> ClassRules {
         for (corpus, field) in section.rest() {
             let what = format!("`{}`", corpus.name);
             let rules = field.section(&what, |corpus| read_relabelling(corpus, known, diagnostics));
-            // Rules for a corpus that does not exist would do nothing, and nobody would notice.
+            // Rules for a corpus that does not exist would silently have no effect.
             match Card::find(folders, &corpus.name, &Diagnostics::new()) {
                 Ok(card) => corpora.extend(rules.map(|rules| (card.name, rules))),
                 Err(LookupError::Unknown { names, .. }) => {
@@ -98,7 +98,7 @@ fn read_rules(scheme: &mut Section, folders: &[Folder]) -> ClassRules {
     ClassRules { classes, rename, corpora }
 }
 
-/// `{ everything: class }` or `{ rename: { emotion: class } }`.
+/// Reads `{ everything: class }` or `{ rename: { emotion: class } }`.
 fn read_relabelling(
     corpus: &mut Section,
     classes: Option<&[String]>,
@@ -121,7 +121,7 @@ fn read_rename(
     table.rest().into_iter().filter_map(|(key, field)| Some((key.name.clone(), read(field)?))).collect()
 }
 
-/// A class, which must be one of the scheme's where it lists them.
+/// Reads a class, which must be one of the scheme's if it lists them.
 fn read_class(field: Field, classes: Option<&[String]>, diagnostics: &Diagnostics) -> Option<String> {
     let class = field.text()?;
     if let Some(classes) = classes

@@ -1,4 +1,4 @@
-//! A made-up corpus in RAVDESS' shape: for tests, demonstrations and machines without corpora.
+//! A synthetic corpus in RAVDESS' format: for tests, demonstrations and machines without corpora.
 
 use std::fs;
 use std::io;
@@ -9,52 +9,50 @@ use affekt_audio::voice::{Delivery, Emotion, Speaker, synthesise};
 use affekt_audio::{AudioError, write_wav_i16};
 use rayon::prelude::*;
 
-/// How much to make.
+/// The size of the corpus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntheticConfig {
-    /// Speakers, 1 to 99. Odd ones are male, as in RAVDESS.
+    /// Number of speakers, 1 to 99. Odd ones are male, as in RAVDESS.
     pub actors: u32,
-    /// Sentences, 1 to 99. RAVDESS has 2.
+    /// Number of sentences, 1 to 99. RAVDESS has 2.
     pub statements: u32,
-    /// Takes of each sentence, emotion and intensity, 1 to 99. RAVDESS has 2.
+    /// Number of takes of each sentence, emotion and intensity, 1 to 99. RAVDESS has 2.
     pub repetitions: u32,
-    /// Which voices.
+    /// The seed of the voices.
     pub seed: u64,
     /// Sampling rate of the files in Hz, 8000 to 192 000.
     pub rate_hz: u32,
 }
 
-/// As many statements and takes as RAVDESS has, of eight actors at 16 kHz.
+/// Returns as many statements and takes as RAVDESS has, of eight actors at 16 kHz.
 impl Default for SyntheticConfig {
     fn default() -> Self {
         Self { actors: 8, statements: 2, repetitions: 2, seed: 0, rate_hz: 16_000 }
     }
 }
 
-/// The corpus was not made.
+/// An error of generating a corpus.
 #[derive(Debug, thiserror::Error)]
 pub enum SyntheticError {
-    /// A number does not fit the names of files, or is no rate of speech.
-    #[error(
-        "cannot make {0:?}: actors, statements and repetitions go from 1 to 99, rate_hz from 8000 to 192000"
-    )]
+    /// A number is out of range.
+    #[error("invalid size {0:?}: actors, statements and repetitions must be 1 to 99, rate_hz 8000 to 192000")]
     Config(SyntheticConfig),
-    /// No rate of speech.
-    #[error("cannot make recordings at {0} Hz: rates go from 8000 to 48000")]
+    /// The sampling rate is out of range.
+    #[error("invalid sampling rate {0} Hz: it must be 8000 to 48000 Hz")]
     Rate(u32),
-    /// There is something already.
+    /// The corpus exists already.
     #[error("{} exists already: move it away, or choose another folder", .0.display())]
     Exists(PathBuf),
-    /// A folder cannot be made or moved.
-    #[error("cannot write {}: check its permissions and the space left", path.display())]
+    /// A folder cannot be created or moved.
+    #[error("failed to write {}: check its permissions and the free space", path.display())]
     Io {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file cannot be written.
-    #[error("cannot write a recording: check the space left")]
+    /// A recording cannot be written.
+    #[error("failed to write a recording: check the free space")]
     Audio(#[from] AudioError),
 }
 
@@ -65,19 +63,19 @@ impl From<AtomicError> for SyntheticError {
 }
 
 impl SyntheticError {
-    /// What an error of the file system at `path` becomes.
+    /// Wraps an error of the file system at `path`.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { path, source }
     }
 }
 
-/// Makes `folder/RAVDESS`, whole or not at all, and says where it is. The same numbers give the same bytes. Neutral
-/// is acted at normal intensity only, the other seven emotions at normal and strong, so an actor has
-/// 15 × statements × repetitions recordings.
+/// Generates `folder/RAVDESS`, completely or not at all, and returns its path. The same arguments give the same
+/// bytes. Neutral is acted at normal intensity only, the other seven emotions at normal and strong, so that an actor
+/// has 15 × statements × repetitions recordings.
 ///
 /// # Errors
-/// When the corpus is there already, or cannot be written, or a number is out of range.
+/// Fails if the corpus exists already, or cannot be written, or a number is out of range.
 pub fn generate(folder: &Path, config: &SyntheticConfig) -> Result<PathBuf, SyntheticError> {
     let SyntheticConfig { actors, statements, repetitions, rate_hz, .. } = *config;
     let fits_name = [actors, statements, repetitions].iter().all(|number| (1..=99).contains(number));
@@ -98,10 +96,10 @@ pub fn generate(folder: &Path, config: &SyntheticConfig) -> Result<PathBuf, Synt
     })
 }
 
-/// Makes `folder/name`, which `fill` fills elsewhere first, and says where it is.
+/// Creates `folder/name` by letting `fill` fill a temporary folder first, and returns its path.
 ///
 /// # Errors
-/// When it is there already, or cannot be written, or `fill` fails.
+/// Fails if it exists already, or cannot be written, or `fill` fails.
 pub(crate) fn whole_or_not_at_all(
     folder: &Path,
     name: &str,

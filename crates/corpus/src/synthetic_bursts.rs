@@ -1,4 +1,4 @@
-//! A made-up corpus in HUME-VB's shape, label files and all: for tests and for trying what needs numeric targets.
+//! A synthetic corpus in HUME-VB's format, with label files: for tests, and to try what needs numeric targets.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,25 +11,25 @@ use affekt_domain::SplitMix64;
 use crate::SyntheticError;
 use crate::synthetic::whole_or_not_at_all;
 
-/// How much to make.
+/// The size of the corpus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntheticBursts {
-    /// Recordings of the parts train, dev and test.
+    /// Numbers of recordings in the parts train, dev and test.
     pub parts: [u32; 3],
-    /// Which voices.
+    /// The seed of the voices.
     pub seed: u64,
     /// Sampling rate of the files in Hz, 8000 to 48 000. HUME-VB has 16 000.
     pub rate_hz: u32,
 }
 
-/// Enough to see that it works.
+/// Returns a size that is enough to see that it works.
 impl Default for SyntheticBursts {
     fn default() -> Self {
         Self { parts: [48, 24, 24], seed: 0, rate_hz: 16_000 }
     }
 }
 
-/// What the numbers of a recording are made from: how much of each it has of each of the voice's eight emotions.
+/// The weights by which a recording's values derive from the voice's eight emotions.
 const HIGH: [(&str, [f32; 8]); 10] = [
     ("Awe", [0.1, 0.3, 0.5, 0.1, 0.0, 0.1, 0.0, 0.8]),
     ("Excitement", [0.0, 0.0, 0.9, 0.0, 0.3, 0.2, 0.0, 0.7]),
@@ -48,15 +48,15 @@ const TWO: [(&str, [f32; 8]); 2] = [
 ];
 const TYPES: [&str; 8] = ["Groan", "Other", "Laugh", "Cry", "Grunt", "Scream", "Pant", "Gasp"];
 const COUNTRIES: [&str; 4] = ["China", "United States", "South Africa", "Venezuela"];
-/// As far as a rater of each country is from the mean.
+/// The deviations of the countries' raters from the mean.
 const LEANINGS: [f32; 4] = [0.06, -0.04, 0.03, -0.05];
 
-/// Makes `folder/HUME-VB`: recordings in `audio/wav`, and the four label files in `labels`. The labels of the test part
-/// are withheld (in one file nothing stands in their place, in others -1 or 0), one of the columns is misspelt, and the columns of one file are in an order of its own. No file tells
-/// who speaks. The same numbers give the same bytes.
+/// Generates `folder/HUME-VB`: recordings in `audio/wav`, and the four label files in `labels`. The labels of the
+/// test part are withheld (left empty in one file, -1 or 0 in others), one of the columns is misspelt, and the
+/// columns of one file have another order. Speakers are not identified. The same arguments give the same bytes.
 ///
 /// # Errors
-/// When the corpus is there already, or cannot be written, or the rate is out of range.
+/// Fails if the corpus exists already, or cannot be written, or the rate is out of range.
 pub fn generate_bursts(folder: &Path, config: &SyntheticBursts) -> Result<PathBuf, SyntheticError> {
     if !(8_000..=48_000).contains(&config.rate_hz) {
         return Err(SyntheticError::Rate(config.rate_hz));
@@ -112,7 +112,7 @@ fn bursts(config: &SyntheticBursts) -> Vec<Burst> {
     bursts
 }
 
-/// The files' names and texts.
+/// Returns the names and texts of the label files.
 fn label_files(bursts: &[Burst]) -> [(&'static str, String); 4] {
     let culture: Vec<(String, [f32; 8], f32)> = COUNTRIES
         .iter()
@@ -141,7 +141,7 @@ fn label_files(bursts: &[Burst]) -> [(&'static str, String); 4] {
     ]
 }
 
-/// A file of numbers, of which those of the test part are `withheld`.
+/// Formats a file of numbers, with those of the test part replaced by `withheld`.
 fn numbers(bursts: &[Burst], columns: &[(String, [f32; 8], f32)], withheld: &str) -> String {
     let mut text = "File_ID,Split".to_owned();
     columns.iter().for_each(|(name, ..)| {

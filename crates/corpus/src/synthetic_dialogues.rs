@@ -1,4 +1,5 @@
-//! A made-up corpus in IEMOCAP's shape, evaluations, transcriptions and all: for tests and for trying what needs sessions.
+//! A synthetic corpus in IEMOCAP's format, with evaluations and transcriptions: for tests, and to try what needs
+//! sessions.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,22 +14,22 @@ use rayon::prelude::*;
 use crate::SyntheticError;
 use crate::synthetic::whole_or_not_at_all;
 
-/// What to make.
+/// The contents of the corpus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntheticDialogues {
     /// The utterances.
     pub turns: Vec<Turn>,
-    /// Which voices.
+    /// The seed of the voices.
     pub seed: u64,
     /// Sampling rate of the files in Hz, 8000 to 48 000. IEMOCAP has 16 000.
     pub rate_hz: u32,
 }
 
-/// One utterance. Only what IEMOCAP could call one can be made: see [`Turn::new`].
+/// An utterance that IEMOCAP could contain: see [`Turn::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     dialogue: String,
-    /// From 1.
+    /// The session, from 1.
     session: u32,
     is_female: bool,
     number: u32,
@@ -36,27 +37,27 @@ pub struct Turn {
     samples: usize,
 }
 
-/// A list of utterances cannot be used.
+/// An error for an invalid list of utterances.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line} of the list: expected {expected}, found `{found}`")]
 pub struct BadList {
-    /// Where, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// What should stand there.
+    /// The expected contents.
     pub expected: &'static str,
-    /// What does.
+    /// The contents found.
     pub found: String,
 }
 
-/// How an utterance with a label sounds, and how it is rated.
+/// The acoustic and rated expression of a label.
 #[derive(Debug, PartialEq, Eq)]
 struct Manner {
     label: &'static str,
-    /// What people who choose it call it.
+    /// The raters' word for it.
     word: &'static str,
     voice: Emotion,
     strong: bool,
-    /// Valence, activation and dominance that most people give it, from 1 to 5.
+    /// Valence, activation and dominance by most raters, from 1 to 5.
     ratings: [u32; 3],
 }
 
@@ -84,12 +85,12 @@ const fn manner(
     Manner { label, word, voice, strong, ratings }
 }
 
-/// The dialogues of a session that [`SyntheticDialogues::few`] makes: who wears the markers, and the scene.
+/// The dialogues of a session of [`SyntheticDialogues::few`]: who wears the markers, and the scene.
 const SCENES: [&str; 4] = ["F_impro01", "F_script01_1", "M_impro05a", "M_script01_1b"];
 
 impl SyntheticDialogues {
-    /// In each of five sessions two improvised and two scripted dialogues of `turns` utterances each, from 1 to 999 of
-    /// one to two seconds. From six on, both speakers of every session have all eleven labels.
+    /// Creates five sessions of two improvised and two scripted dialogues with `turns` utterances each, from 1 to 999
+    /// of one to two seconds. From six on, both speakers of every session have all eleven labels.
     #[must_use]
     pub fn few(turns: u32, seed: u64, rate_hz: u32) -> Self {
         let turns = turns.clamp(1, 999);
@@ -112,11 +113,11 @@ impl SyntheticDialogues {
         Self { turns: made, seed, rate_hz }
     }
 
-    /// Those of a list in commas with the columns `path`, `sample_rate`, `num_frames` and `label`, each as long as the
-    /// list says, or `longest_s` seconds if that is less.
+    /// Creates the utterances of a CSV list with the columns `path`, `sample_rate`, `num_frames` and `label`, each as
+    /// long as listed, or `longest_s` seconds if that is less.
     ///
     /// # Errors
-    /// At the first line that is no utterance of IEMOCAP, or of another rate than the first one.
+    /// Fails at the first line that is not an utterance of IEMOCAP, or has another rate than the first.
     pub fn of_list(text: &str, longest_s: f64, seed: u64) -> Result<Self, BadList> {
         let mut rows = (1..).zip(text.lines());
         let columns = "the columns path,sample_rate,num_frames,label";
@@ -146,8 +147,8 @@ impl SyntheticDialogues {
 }
 
 impl Turn {
-    /// The utterance called `name` (`Ses01F_impro01_M005`) with one of the corpus' eleven labels, of so many samples.
-    /// `None` when it has no such name, another label, or no sample.
+    /// Creates the utterance called `name` (`Ses01F_impro01_M005`) of `samples` samples with one of the corpus'
+    /// eleven labels. `None` for an invalid name, an unknown label, or no samples.
     #[must_use]
     pub fn new(name: &str, label: &str, samples: usize) -> Option<Self> {
         let (dialogue, turn) = name.rsplit_once('_')?;
@@ -181,7 +182,7 @@ impl Turn {
         SENTENCES[nth % SENTENCES.len()]
     }
 
-    /// What tells it from all others, for draws.
+    /// Returns the random stream of this utterance.
     fn random(&self, seed: u64) -> SplitMix64 {
         let letters = self.name().bytes().fold(seed, |state, letter| {
             SplitMix64::mix(state.wrapping_mul(257).wrapping_add(u64::from(letter)))
@@ -208,12 +209,12 @@ impl Turn {
     }
 }
 
-/// Makes `folder/IEMOCAP`, whole or not at all: utterances, and for each dialogue its evaluation, where each utterance
-/// has the lines of single people, and its transcription, where some lines are of no utterance. Beside them lie some of the
-/// files `._*` that the release was packed with. The same numbers give the same bytes.
+/// Writes `folder/IEMOCAP`, completely or not at all: utterances, and for each dialogue its evaluation, with lines of
+/// single raters, and its transcription, with some lines that belong to no utterance. Some of the files `._*` of the
+/// release are included. The same arguments give the same bytes.
 ///
 /// # Errors
-/// When the corpus is there already, or cannot be written, or the rate is out of range.
+/// Fails if the corpus exists already, or cannot be written, or the rate is out of range.
 pub fn generate_dialogues(folder: &Path, config: &SyntheticDialogues) -> Result<PathBuf, SyntheticError> {
     if !(8_000..=48_000).contains(&config.rate_hz) {
         return Err(SyntheticError::Rate(config.rate_hz));
@@ -247,16 +248,16 @@ pub fn generate_dialogues(folder: &Path, config: &SyntheticDialogues) -> Result<
     })
 }
 
-/// How a file `._*` begins: the magic number and version of AppleDouble.
+/// The first bytes of a file `._*`: magic number and version of AppleDouble.
 const APPLE_DOUBLE: &[u8] = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ";
 
-/// What is written about a dialogue.
+/// The texts of a dialogue.
 struct Texts {
     evaluation: String,
     transcription: String,
 }
 
-/// What is said. All sessions say the same where they play the same scene.
+/// The sentences. All sessions have the same ones in the same scene.
 const SENTENCES: [&str; 16] = [
     "I thought you had the tickets.",
     "No. Not this time.",
@@ -276,7 +277,7 @@ const SENTENCES: [&str; 16] = [
     "[BREATHING] Give me a minute.",
 ];
 
-/// What somebody remarks on an utterance now and then.
+/// The comments of raters.
 const REMARKS: [&str; 3] = ["a little", "at the end", "ironic (?)"];
 
 fn texts(turns: &[&Turn], config: &SyntheticDialogues) -> Texts {
@@ -291,24 +292,24 @@ fn texts(turns: &[&Turn], config: &SyntheticDialogues) -> Texts {
         let _ = writeln!(transcription, "{name} [{start_s:08.4}-{end_s:08.4}]: {sentence}");
         start_s = end_s + 0.25;
     }
-    // What no utterance was cut from, and what nobody timed.
+    // Lines without an utterance, and without times.
     let (dialogue, end_s) = (&turns[0].dialogue, start_s + 0.5);
     let _ = writeln!(transcription, "{dialogue}_MXX0 [{start_s:08.4}-{end_s:08.4}]: Mm-hm.\nM: Right.");
     Texts { evaluation, transcription }
 }
 
-/// An utterance's lines in an evaluation: what all came to, then who said what.
+/// Formats an utterance's lines in an evaluation: the aggregate, then the raters'.
 fn judgements(turn: &Turn, random: &mut SplitMix64) -> String {
     let Manner { label, word, ratings, .. } = turn.manner;
-    // Two people, who differ by a step at most.
+    // Two raters, who differ by one step at most.
     let second = ratings.map(|rating| (rating + random.below(3) as u32).saturating_sub(1).clamp(1, 5));
     let [v, a, d] = [0, 1, 2].map(|of| f64::from(ratings[of] + second[of]) / 2.0);
     let mut lines = format!("{}\t{label}\t[{v:.4}, {a:.4}, {d:.4}]\n", turn.name());
-    // Where no label has most of the votes, all three differ.
+    // If no label has most of the votes, all three differ.
     let [e2, e3, e4] = if *label == "xxx" { ["Neutral", "Surprise", *word] } else { [*word; 3] };
     let also = if random.below(4) == 0 { " Frustration;" } else { "" };
     let remark = if random.below(8) == 0 { REMARKS[random.below(REMARKS.len())] } else { "" };
-    // The actors judge themselves: `F1` is the woman of session 1.
+    // The actors rate themselves: `F1` is the woman of session 1.
     let actor = format!("{}{}", turn.sex(), turn.session);
     for (person, votes, remark) in
         [("E2", e2, ""), ("E3", &format!("{e3};{also}"), remark), ("E4", e4, ""), (&actor, word, "")]

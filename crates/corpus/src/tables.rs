@@ -1,9 +1,9 @@
-//! Label files: tables of a release that say what its file names do not.
+//! Label files: tables of a release with annotations that file names do not have.
 //!
-//! A card names the files, the column that names recordings, and what else their columns hold. Columns are found by name,
-//! in any order, by letters and digits alone: `SouthAfrica_Sadness` is `South Africa_Sadness`. A text that is no table is
-//! read as one by an expression: each line that it fits is a row, and its named groups are the columns. Below a row may
-//! stand what single people say of its recording.
+//! A card names the files, the column that identifies recordings, and the other columns to read. Columns are found by
+//! name, in any order, comparing only letters and digits: `SouthAfrica_Sadness` is `South Africa_Sadness`. A text
+//! that is not a table is parsed with a regular expression: each matching line is a row, and the named groups are the
+//! columns. The lines below a row may be ratings of its recording by single raters.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -15,57 +15,57 @@ use csv::{ReaderBuilder, StringRecord};
 use regex::Regex;
 
 use crate::delimited::delimiter;
-use crate::{CorpusError, ProblemKind, wildcard};
+use crate::{CorpusError, ProblemKind, glob};
 
-/// The group of an expression for ratings that says who judges.
+/// The group of the rater in an expression for ratings.
 pub(crate) const RATER: &str = "rater";
-/// That of labels, between semicolons.
+/// The group of labels, separated by semicolons.
 const LABELS: &str = "labels";
-/// That of a remark.
+/// The group of a comment.
 const COMMENT: &str = "comment";
 
-/// How to read a corpus' label files.
+/// The description of a corpus' label files.
 #[derive(Debug, Clone)]
 pub struct Tables {
-    /// The column that names recordings.
+    /// The column that identifies recordings.
     pub(crate) id: String,
-    /// What of a cell of that column is the name: the expression's first group, or all it matches.
+    /// The part of a cell in that column which is the name: the expression's first group, or the whole match.
     pub(crate) pattern: Option<Regex>,
     /// The column of official parts, and the role of each of its words.
     pub(crate) part: Option<(String, BTreeMap<String, Role>)>,
-    /// The column of speakers, of files that have it.
+    /// The column of speakers, in files that have it.
     pub(crate) speaker: Option<String>,
-    /// The parts of which nothing is told, whatever stands in their rows.
+    /// The parts whose annotations are withheld, whatever their rows contain.
     pub(crate) withheld: BTreeSet<Role>,
-    /// Cells that tell nothing, beside empty ones.
+    /// Cells without information, in addition to empty ones.
     pub(crate) absent: BTreeSet<String>,
     /// The files.
     pub(crate) files: Vec<LabelFile>,
 }
 
-/// A label file, or several that are alike.
+/// One or several label files with the same columns.
 #[derive(Debug, Clone)]
 pub struct LabelFile {
-    /// Its path in the corpus' folder; with `*`, the files that it fits are one table.
+    /// The path in the corpus' folder; files matching a `*` form one table.
     pub(crate) path: String,
-    /// Whether it may be missing, or lack a row for a recording, or have rows for recordings that are not there.
+    /// Whether it may be missing, or lack a row for a recording, or have rows for missing recordings.
     pub(crate) optional: bool,
-    /// Of a text that is no table: what its rows are. The named groups are the columns.
+    /// The expression for rows of a text that is not a table; named groups are the columns.
     pub(crate) lines: Option<Regex>,
     /// The column of labels.
     pub(crate) label: Option<String>,
-    /// The column of what is said, word for word.
+    /// The column of the spoken text, word for word.
     pub(crate) transcript: Option<String>,
-    /// The columns of numbers, which are also the names of the values.
+    /// The columns of numeric annotations, which are also the names of the values.
     pub(crate) values: Vec<String>,
-    /// What lines below a row are judgements of single people. Groups other than [`RATER`], [`LABELS`] and [`COMMENT`] are
-    /// numbers, of the group's name.
+    /// Expressions for lines below a row that are ratings of single raters. Groups other than [`RATER`], [`LABELS`]
+    /// and [`COMMENT`] are numbers of that name.
     pub(crate) ratings: Vec<Regex>,
 }
 
-/// What the files say about one recording.
+/// The annotations of one recording in the files.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Told {
+pub(crate) struct Annotations {
     /// Whether a file that should have a row for every recording has one for it.
     pub is_listed: bool,
     pub part: Option<Role>,
@@ -73,13 +73,13 @@ pub(crate) struct Told {
     pub label: Option<String>,
     pub transcript: Option<String>,
     pub values: BTreeMap<String, f32>,
-    /// Utterance and rater go by the names that the files have for them.
+    /// The ratings, with utterance and rater as named in the files.
     pub ratings: Vec<Rating>,
 }
 
-/// What all files say, by what they call recordings.
-pub(crate) struct Listed {
-    pub recordings: HashMap<String, Told>,
+/// The annotations of all files, by the recordings' names in them.
+pub(crate) struct LabelTables {
+    pub recordings: HashMap<String, Annotations>,
     pub problems: Vec<Problem>,
 }
 
@@ -88,21 +88,22 @@ impl Tables {
         self.files.iter().any(|file| file.label.is_some())
     }
 
-    /// Whether some file should have a row for every recording.
+    /// Returns whether some file should have a row for every recording.
     pub(crate) fn list_recordings(&self) -> bool {
         self.files.iter().any(|file| !file.optional)
     }
 
-    /// Reads the files in `folder`. One that is not there is a problem and tells nothing.
+    /// Reads the files in `folder`. A missing file is reported as a problem.
     ///
     /// # Errors
-    /// When a file cannot be read, lacks a column or names a recording twice, or files contradict each other.
-    pub(crate) fn read(&self, corpus: &str, folder: &Path) -> Result<Listed, CorpusError> {
-        let mut listed = Listed { recordings: HashMap::new(), problems: Vec::new() };
+    /// Fails if a file cannot be read, lacks a column or has two rows for a recording, or if files contradict each
+    /// other.
+    pub(crate) fn read(&self, corpus: &str, folder: &Path) -> Result<LabelTables, CorpusError> {
+        let mut listed = LabelTables { recordings: HashMap::new(), problems: Vec::new() };
         for file in &self.files {
             let unreadable =
                 |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
-            let paths = wildcard::paths(folder, &file.path).map_err(unreadable)?;
+            let paths = glob::paths(folder, &file.path).map_err(unreadable)?;
             if paths.is_empty() && !file.optional {
                 let message = "there is no such label file: what it tells is unknown";
                 listed.problems.push(ProblemKind::MissingTable.of(corpus, &file.path, message));
@@ -126,20 +127,20 @@ impl Tables {
         Ok(listed)
     }
 
-    /// Adds what the table of the file at `path` says to `recordings`. `places` says where recordings stand in the
-    /// files before it that are one table with it.
+    /// Adds the annotations of the table in the file at `path` to `recordings`. `places` has the rows of recordings
+    /// in earlier files of the same table.
     fn read_table(
         &self,
         file: &LabelFile,
         path: &str,
         table: Table,
-        recordings: &mut HashMap<String, Told>,
+        recordings: &mut HashMap<String, Annotations>,
         places: &mut HashMap<String, (String, u64)>,
-    ) -> Result<OddCells<'static>, Wrong> {
+    ) -> Result<OddCells<'static>, FileError> {
         let columns = Columns::find(self, file, &table.header)?;
         let mut odd = OddCells::default();
-        for Row { line, cells, below } in table.rows {
-            let cell = |column: usize| self.told(cells.get(column)?);
+        for TableRow { line, cells, below } in table.rows {
+            let cell = |column: usize| self.contents(cells.get(column)?);
             let Some(id) = cell(columns.id).and_then(|cell| self.name(cell)) else {
                 odd.add(line, &self.id, cells.get(columns.id).unwrap_or_default(), "no recording's name");
                 continue;
@@ -152,22 +153,21 @@ impl Tables {
                 let place = if other == path { String::new() } else { format!(" of {other}") };
                 return Err((
                     Some(line),
-                    format!("`{id}` stands at line {first}{place} already: keep one of them"),
+                    format!("`{id}` already has a row at line {first}{place}: remove one of them"),
                 ));
             }
             places.insert(id.to_owned(), (path.to_owned(), line));
-            let told = recordings.entry(id.to_owned()).or_default();
-            told.is_listed |= !file.optional;
+            let annotations = recordings.entry(id.to_owned()).or_default();
+            annotations.is_listed |= !file.optional;
             let contradiction = |what: &str| {
-                let what =
-                    format!("`{id}` has another {what} than in another label file: correct one of them");
+                let what = format!("`{id}` has another {what} in another label file: correct one of them");
                 (Some(line), what)
             };
             if let Some((at, (name, roles))) = columns.part.zip(self.part.as_ref())
                 && let Some(word) = cell(at)
             {
                 match roles.get(word) {
-                    Some(role) if told.part.replace(*role).is_some_and(|known| known != *role) => {
+                    Some(role) if annotations.part.replace(*role).is_some_and(|known| known != *role) => {
                         return Err(contradiction("part"));
                     }
                     Some(_) => {}
@@ -175,31 +175,31 @@ impl Tables {
                 }
             }
             if let Some(speaker) = columns.speaker.and_then(cell)
-                && told.speaker.replace(speaker.to_owned()).is_some_and(|known| known != speaker)
+                && annotations.speaker.replace(speaker.to_owned()).is_some_and(|known| known != speaker)
             {
                 return Err(contradiction("speaker"));
             }
-            if told.part.is_some_and(|part| self.withheld.contains(&part)) {
+            if annotations.part.is_some_and(|part| self.withheld.contains(&part)) {
                 continue;
             }
             if let Some(label) = columns.label.and_then(cell) {
-                told.label = Some(label.to_owned());
+                annotations.label = Some(label.to_owned());
             }
             if let Some(transcript) = columns.transcript.and_then(cell) {
-                told.transcript = Some(transcript.to_owned());
+                annotations.transcript = Some(transcript.to_owned());
             }
             for (name, at) in file.values.iter().zip(&columns.values) {
                 let value = cell(*at).and_then(|cell| odd.number(line, name, cell));
-                told.values.extend(value.map(|value| (name.clone(), value)));
+                annotations.values.extend(value.map(|value| (name.clone(), value)));
             }
             let ratings =
                 below.iter().filter_map(|(line, text)| self.rating(file, id, *line, text, &mut odd));
-            told.ratings.extend(ratings);
+            annotations.ratings.extend(ratings);
         }
         Ok(odd)
     }
 
-    /// What a line says of the recording called `id`, where it is one person's judgement and says something.
+    /// Parses a line as a rating of the recording called `id`; `None` if it is not one or is empty.
     fn rating(
         &self,
         file: &LabelFile,
@@ -209,8 +209,8 @@ impl Tables {
         odd: &mut OddCells,
     ) -> Option<Rating> {
         let (lines, found) = file.ratings.iter().find_map(|lines| Some((lines, lines.captures(text)?)))?;
-        let cell = |group: &str| self.told(found.name(group)?.as_str());
-        let labels = cell(LABELS).unwrap_or_default().split(';').filter_map(|label| self.told(label));
+        let cell = |group: &str| self.contents(found.name(group)?.as_str());
+        let labels = cell(LABELS).unwrap_or_default().split(';').filter_map(|label| self.contents(label));
         let numbers =
             lines.capture_names().flatten().filter(|group| ![RATER, LABELS, COMMENT].contains(group));
         let value = |group: &str| Some((group.to_owned(), odd.number(line, group, cell(group)?)?));
@@ -225,13 +225,13 @@ impl Tables {
         (!says_nothing).then_some(rating)
     }
 
-    /// What a cell says, where it says something.
-    fn told<'c>(&self, cell: &'c str) -> Option<&'c str> {
+    /// Returns the contents of a cell, if it has any.
+    fn contents<'c>(&self, cell: &'c str) -> Option<&'c str> {
         let cell = cell.trim();
         (!cell.is_empty() && !self.absent.contains(cell)).then_some(cell)
     }
 
-    /// The name of a recording in a cell.
+    /// Returns the name of a recording in a cell.
     fn name<'c>(&self, cell: &'c str) -> Option<&'c str> {
         let Some(pattern) = &self.pattern else { return Some(cell) };
         let groups = pattern.captures(cell)?;
@@ -240,27 +240,31 @@ impl Tables {
 }
 
 impl LabelFile {
-    fn table(&self, bytes: Vec<u8>) -> Result<Table, Wrong> {
+    fn table(&self, bytes: Vec<u8>) -> Result<Table, FileError> {
         let Some(lines) = &self.lines else {
             let text = String::from_utf8(bytes)
-                .map_err(|_| (None, "it is no text in UTF-8: save it as such".to_owned()))?;
+                .map_err(|_| (None, "it is not UTF-8 text: convert it".to_owned()))?;
             let mut reader =
                 ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
             let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
             let row = |row: csv::Result<StringRecord>| {
                 let cells = row.map_err(|error| (None, error.to_string()))?;
-                Ok(Row { line: cells.position().map_or(0, csv::Position::line), cells, below: Vec::new() })
+                Ok(TableRow {
+                    line: cells.position().map_or(0, csv::Position::line),
+                    cells,
+                    below: Vec::new(),
+                })
             };
             return Ok(Table { header, rows: reader.records().map(row).collect::<Result<_, _>>()? });
         };
-        // Between the rows may stand what people wrote, in whatever encoding.
+        // Between rows there may be free text in any encoding.
         let text = String::from_utf8_lossy(&bytes);
         let groups: Vec<&str> = lines.capture_names().flatten().collect();
-        let mut rows: Vec<Row> = Vec::new();
+        let mut rows: Vec<TableRow> = Vec::new();
         for (line, text) in (1..).zip(text.lines()) {
             if let Some(found) = lines.captures(text) {
                 let cell = |group: &&str| found.name(group).map_or("", |cell| cell.as_str());
-                rows.push(Row { line, cells: groups.iter().map(cell).collect(), below: Vec::new() });
+                rows.push(TableRow { line, cells: groups.iter().map(cell).collect(), below: Vec::new() });
             } else if let Some(row) = rows.last_mut() {
                 row.below.push((line, text.to_owned()));
             }
@@ -271,23 +275,23 @@ impl LabelFile {
 
 /// The cells of a file.
 struct Table {
-    /// The names of the columns.
+    /// The column names.
     header: StringRecord,
-    rows: Vec<Row>,
+    rows: Vec<TableRow>,
 }
 
-/// A row, with its line in the file.
-struct Row {
+/// A row with its line number.
+struct TableRow {
     line: u64,
     cells: StringRecord,
     /// The lines of a text between this row and the next, each with its number.
     below: Vec<(u64, String)>,
 }
 
-/// What is wrong with a file as a whole, and at which line.
-type Wrong = (Option<u64>, String);
+/// An error that concerns a whole file, with its line.
+type FileError = (Option<u64>, String);
 
-/// Where the columns of a file are.
+/// The indices of a file's columns.
 struct Columns {
     id: usize,
     part: Option<usize>,
@@ -299,7 +303,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(tables: &Tables, file: &LabelFile, header: &StringRecord) -> Result<Self, Wrong> {
+    fn find(tables: &Tables, file: &LabelFile, header: &StringRecord) -> Result<Self, FileError> {
         let names: Vec<&str> = header.iter().map(str::trim).collect();
         let at = |name: &str| {
             let wanted = plain(name);
@@ -331,15 +335,15 @@ impl Columns {
     }
 }
 
-/// A column's name as columns are compared: letters and digits, in lower case.
+/// Normalises a column name for comparison: letters and digits, in lower case.
 fn plain(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Cells that are not understood: a column of them is one problem.
+/// Cells that cannot be interpreted, collected so that each column is reported once.
 #[derive(Default)]
 struct OddCells<'a> {
-    /// Column and what its cells are not → the first of them and how many there are.
+    /// Column and expected contents → the first such cell, and their number.
     found: BTreeMap<(String, &'a str), (String, usize)>,
 }
 
@@ -349,11 +353,11 @@ impl<'a> OddCells<'a> {
         self.found.entry((column.to_owned(), what)).or_insert_with(first).1 += 1;
     }
 
-    /// The number in a cell that says something, where it is one.
+    /// Returns the number in a cell, if there is one.
     fn number(&mut self, line: u64, column: &str, cell: &str) -> Option<f32> {
         match cell.parse::<f32>() {
             Ok(value) if value.is_finite() => Some(value),
-            // What tools write for nothing.
+            // What tools write for missing values.
             Ok(value) if value.is_nan() => None,
             _ => {
                 self.add(line, column, cell, "no number");

@@ -1,4 +1,4 @@
-//! How a training went, epoch by epoch, and what on the dev part tells a better epoch from a worse one.
+//! Figures of training epochs, and the dev figures by which epochs are selected.
 
 use std::cmp::Ordering;
 
@@ -6,45 +6,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::Stage;
 
-/// One epoch of one training run.
+/// The figures of one epoch of one training run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epoch {
-    /// What it is trained for.
+    /// The stage of the training run.
     pub stage: Stage,
-    /// Its number within the stage, from 1.
+    /// The number within the stage, from 1.
     pub number: u32,
     /// The learning rate of its last step.
     pub learning_rate: f64,
-    /// Mean loss over the training examples, in training mode; weighted where classes have weights.
+    /// Mean loss over the training examples, in training mode; weighted if classes have weights.
     pub train_loss: f64,
-    /// Mean loss over the dev examples, likewise, where there is a dev part.
+    /// Mean loss over the dev examples, weighted likewise, if there is a dev part.
     pub dev_loss: Option<f64>,
-    /// Accuracy on the dev examples, in `0..=1`, where there are classes.
+    /// Accuracy on the dev examples, in `0..=1`, for classification.
     pub dev_accuracy: Option<f64>,
-    /// Unweighted average recall on the dev examples, in `0..=1`, likewise.
+    /// Unweighted average recall on the dev examples, in `0..=1`, for classification.
     pub dev_uar: Option<f64>,
-    /// Mean concordance correlation coefficient on the dev examples, in `-1..=1`, where there are values.
+    /// Mean concordance correlation coefficient on the dev examples, in `-1..=1`, for regression.
     pub dev_ccc: Option<f64>,
-    /// Whether this is the epoch whose weights were kept.
+    /// Whether the weights after this epoch were kept.
     pub kept: bool,
 }
 
-/// A figure on the dev part.
+/// A figure on the dev part by which epochs or trials are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Monitor {
-    /// The loss of training, over the whole part: lower is better.
+    /// The training loss: lower is better.
     DevLoss,
-    /// Share of right predictions: higher is better.
+    /// Accuracy: higher is better.
     DevAccuracy,
-    /// Mean recall of the classes: higher is better.
+    /// Unweighted average recall: higher is better.
     DevUar,
-    /// Mean concordance correlation coefficient of the outputs: higher is better.
+    /// Mean concordance correlation coefficient over the outputs: higher is better.
     DevCcc,
 }
 
 impl Monitor {
-    /// All, with their words in a pipeline.
+    /// All monitors with their names in pipelines.
     pub const ALL: [(&'static str, Self); 4] = [
         ("dev-loss", Self::DevLoss),
         ("dev-accuracy", Self::DevAccuracy),
@@ -52,13 +52,13 @@ impl Monitor {
         ("dev-ccc", Self::DevCcc),
     ];
 
-    /// Its word in a pipeline.
+    /// Returns the name in pipelines.
     #[must_use]
     pub const fn name(self) -> &'static str {
         Self::ALL[self as usize].0
     }
 
-    /// The figure after an epoch, where there is a dev part that has it.
+    /// Returns the figure of an epoch, if it was computed.
     #[must_use]
     pub const fn of(self, epoch: &Epoch) -> Option<f64> {
         match self {
@@ -69,7 +69,7 @@ impl Monitor {
         }
     }
 
-    /// Whether one figure is better than another.
+    /// Returns whether figure `new` is better than figure `old`.
     #[must_use]
     pub fn is_better(self, new: f64, old: f64) -> bool {
         match self {
@@ -78,7 +78,7 @@ impl Monitor {
         }
     }
 
-    /// The better figure first, and last what has none.
+    /// Orders figures from better to worse, with missing ones last.
     #[must_use]
     pub fn order(self, a: Option<f64>, b: Option<f64>) -> Ordering {
         match (a, b) {
@@ -90,7 +90,7 @@ impl Monitor {
         }
     }
 
-    /// The first epoch with the best figure, and the figure.
+    /// Returns the number of the first epoch with the best figure, and that figure.
     #[must_use]
     pub fn best<'e>(self, epochs: impl IntoIterator<Item = &'e Epoch>) -> Option<(u32, f64)> {
         let figures = epochs.into_iter().filter_map(|epoch| Some((epoch.number, self.of(epoch)?)));

@@ -1,35 +1,35 @@
-//! One way of parting the examples into train, dev and test.
+//! A fold: one assignment of utterances to train, dev and test.
 
 use std::collections::BTreeMap;
 
 use crate::Role;
 
-/// One fold: every utterance it names has exactly one role. Cannot be built otherwise.
+/// A fold, in which every utterance has exactly one role; [`Fold::new`] enforces this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fold {
     number: u32,
     roles: BTreeMap<String, Role>,
 }
 
-/// An utterance was given two roles in one fold.
+/// An error for an utterance that has two roles in one fold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("utterance `{utterance}` is in both {} and {} of fold {fold}", first.name(), second.name())]
 pub struct SharedUtterance {
-    /// The fold.
+    /// The number of the fold.
     pub fold: u32,
-    /// The utterance.
+    /// The utterance's id.
     pub utterance: String,
-    /// The role it had.
+    /// The role it was given first.
     pub first: Role,
-    /// The role it was given too.
+    /// The role it was given second.
     pub second: Role,
 }
 
 impl Fold {
-    /// Fold `number` (from 1) with these roles.
+    /// Creates fold `number` (from 1) from the ids of utterances and their roles.
     ///
     /// # Errors
-    /// When an utterance comes twice.
+    /// Fails if an utterance occurs twice.
     pub fn new(
         number: u32,
         roles: impl IntoIterator<Item = (String, Role)>,
@@ -43,19 +43,19 @@ impl Fold {
         Ok(Self { number, roles: known })
     }
 
-    /// Its number, from 1.
+    /// Returns the number of the fold, from 1.
     #[must_use]
     pub const fn number(&self) -> u32 {
         self.number
     }
 
-    /// The role of an utterance, or `None` where the fold leaves it out.
+    /// Returns the role of an utterance, or `None` if the fold leaves it out.
     #[must_use]
     pub fn role(&self, utterance: &str) -> Option<Role> {
         self.roles.get(utterance).copied()
     }
 
-    /// All its utterances and their roles, ordered by utterance.
+    /// Iterates over all utterances and their roles, ordered by utterance.
     pub fn rows(&self) -> impl Iterator<Item = (&str, Role)> {
         self.roles.iter().map(|(utterance, role)| (utterance.as_str(), *role))
     }

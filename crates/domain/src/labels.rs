@@ -1,4 +1,4 @@
-//! Label schemes: from what a corpus says of its utterances to the task of an experiment.
+//! Label schemes: the mapping from a corpus' annotations to the targets of an experiment.
 
 use std::collections::BTreeMap;
 
@@ -6,96 +6,98 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Target, Utterance};
 
-/// What an experiment takes a corpus' labels for.
+/// A mapping from utterances to targets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelScheme {
-    /// Its name: `seven`.
+    /// The name of the scheme: `seven`.
     pub name: String,
-    /// The styles of speech that it keeps; `None` where it keeps every utterance, whether or not its style is known.
+    /// The styles of speech to keep; `None` keeps every utterance, even those of unknown style.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub styles: Option<Vec<String>>,
-    /// What it makes of an utterance.
+    /// How a target is derived from an utterance.
     pub labels: Labels,
-    /// A remark that stands in every report using the scheme.
+    /// A remark printed in every report that uses the scheme.
     pub note: Option<String>,
 }
 
-/// What a scheme makes of an utterance.
+/// How a target is derived from an utterance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Labels {
-    /// A class, by the utterance's emotion.
+    /// A class, derived from the utterance's emotion.
     Classes(ClassRules),
-    /// These of the utterance's values, in the order that networks and tables use.
+    /// The utterance's values with these names, in the order used by networks and tables.
     Targets(Vec<String>),
 }
 
-/// Which class an emotion becomes. What no rule names keeps its name; a class outside
-/// [`ClassRules::classes`] leaves the utterance out.
+/// The mapping from emotions to classes. An emotion without a rule keeps its name; utterances whose class is not in
+/// [`ClassRules::classes`] are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassRules {
-    /// The classes in the order that networks and tables use; `None` where every emotion is its own class.
+    /// The classes in the order used by networks and tables; `None` makes every emotion a class.
     pub classes: Option<Vec<String>>,
     /// Rules for all corpora: emotion → class.
     pub rename: BTreeMap<String, String>,
-    /// Rules for one corpus, which win over those for all.
+    /// Rules for single corpora, which take precedence.
     pub corpora: BTreeMap<String, Relabelling>,
 }
 
-/// What a scheme does to one corpus.
+/// The rules of a scheme for one corpus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Relabelling {
-    /// Every utterance that has a label gets this class, whatever the label.
+    /// Assigns this class to every labelled utterance, whatever its label.
     Everything(String),
     /// Emotion → class.
     Rename(BTreeMap<String, String>),
 }
 
-/// What a scheme says about an utterance.
+/// The result of applying a scheme to an utterance.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// It is this.
+pub enum SchemeOutcome {
+    /// The utterance has this target.
     Target(Target),
-    /// The corpus tells nothing that the scheme asks for.
+    /// The corpus has none of the annotations that the scheme uses.
     Withheld,
-    /// The scheme has no place for it: it has an emotion of no class, or a style of speech that is not kept, or lacks one
-    /// of several values (whose name this is).
+    /// The utterance is excluded: its emotion has no class, its style is not kept, or one of several values is
+    /// missing. Holds the emotion, the style or the name of the value.
     LeftOut(String),
 }
 
 impl LabelScheme {
-    /// What the scheme says about an utterance.
+    /// Applies the scheme to an utterance.
     #[must_use]
-    pub fn judge(&self, utterance: &Utterance) -> Verdict {
+    pub fn apply(&self, utterance: &Utterance) -> SchemeOutcome {
         if let Some(styles) = &self.styles
             && !utterance.style.as_ref().is_some_and(|style| styles.contains(style))
         {
-            return Verdict::LeftOut(utterance.style.clone().unwrap_or_else(|| "unknown style".to_owned()));
+            return SchemeOutcome::LeftOut(
+                utterance.style.clone().unwrap_or_else(|| "unknown style".to_owned()),
+            );
         }
         match &self.labels {
             Labels::Classes(rules) => {
-                let Some(emotion) = &utterance.emotion else { return Verdict::Withheld };
+                let Some(emotion) = &utterance.emotion else { return SchemeOutcome::Withheld };
                 match rules.class_of(&utterance.corpus, emotion) {
-                    Some(class) => Verdict::Target(Target::Class(class.to_owned())),
-                    None => Verdict::LeftOut(emotion.clone()),
+                    Some(class) => SchemeOutcome::Target(Target::Class(class.to_owned())),
+                    None => SchemeOutcome::LeftOut(emotion.clone()),
                 }
             }
             Labels::Targets(names) => {
                 let known: Vec<Option<f32>> =
                     names.iter().map(|name| utterance.values.get(name).copied()).collect();
                 if known.iter().all(Option::is_none) {
-                    return Verdict::Withheld;
+                    return SchemeOutcome::Withheld;
                 }
                 match known.iter().zip(names).find(|(value, _)| value.is_none()) {
-                    Some((_, missing)) => Verdict::LeftOut(missing.clone()),
-                    None => Verdict::Target(Target::Values(known.into_iter().flatten().collect())),
+                    Some((_, missing)) => SchemeOutcome::LeftOut(missing.clone()),
+                    None => SchemeOutcome::Target(Target::Values(known.into_iter().flatten().collect())),
                 }
             }
         }
     }
 
-    /// Its rules for classes, where it has classes.
+    /// Returns the rules for classes, if the scheme has classes.
     #[must_use]
     pub const fn class_rules(&self) -> Option<&ClassRules> {
         match &self.labels {
@@ -106,7 +108,7 @@ impl LabelScheme {
 }
 
 impl ClassRules {
-    /// The class of an utterance of `corpus` with `emotion`, or `None` where there is no class for it.
+    /// Returns the class of an utterance of `corpus` with `emotion`, or `None` if it has no class.
     #[must_use]
     pub fn class_of<'a>(&'a self, corpus: &str, emotion: &'a str) -> Option<&'a str> {
         let own = self.corpora.get(corpus).and_then(|rules| match rules {
@@ -157,13 +159,13 @@ mod tests {
         };
         let scheme =
             LabelScheme { name: "test".into(), styles: None, labels: Labels::Classes(rules), note: None };
-        let judge = |corpus, emotion| scheme.judge(&utterance(corpus, emotion, &[]));
-        let class = |class: &str| Verdict::Target(Target::Class(class.into()));
-        assert_eq!(judge("RAVDESS", Some("calm")), class("neutral"));
-        assert_eq!(judge("RAVDESS", Some("happy")), class("happy"));
-        assert_eq!(judge("RAVDESS", Some("disgust")), Verdict::LeftOut("disgust".into()));
-        assert_eq!(judge("SAVEE", Some("disgust")), class("surprise"));
-        assert_eq!(judge("SAVEE", None), Verdict::Withheld, "everything that has a label");
+        let apply = |corpus, emotion| scheme.apply(&utterance(corpus, emotion, &[]));
+        let class = |class: &str| SchemeOutcome::Target(Target::Class(class.into()));
+        assert_eq!(apply("RAVDESS", Some("calm")), class("neutral"));
+        assert_eq!(apply("RAVDESS", Some("happy")), class("happy"));
+        assert_eq!(apply("RAVDESS", Some("disgust")), SchemeOutcome::LeftOut("disgust".into()));
+        assert_eq!(apply("SAVEE", Some("disgust")), class("surprise"));
+        assert_eq!(apply("SAVEE", None), SchemeOutcome::Withheld, "everything that has a label");
     }
 
     #[test]
@@ -171,25 +173,28 @@ mod tests {
         let rules = ClassRules { classes: Some(vec!["sad".into()]), ..ClassRules::default() };
         let styles = Some(vec!["improvised".to_owned()]);
         let scheme = LabelScheme { name: "one".into(), styles, labels: Labels::Classes(rules), note: None };
-        let judge = |style: Option<&str>, emotion: Option<&str>| {
-            scheme.judge(&Utterance { style: style.map(str::to_owned), ..utterance("C", emotion, &[]) })
+        let apply = |style: Option<&str>, emotion: Option<&str>| {
+            scheme.apply(&Utterance { style: style.map(str::to_owned), ..utterance("C", emotion, &[]) })
         };
-        assert_eq!(judge(Some("improvised"), Some("sad")), Verdict::Target(Target::Class("sad".into())));
-        assert_eq!(judge(Some("improvised"), Some("angry")), Verdict::LeftOut("angry".into()));
-        assert_eq!(judge(Some("scripted"), Some("sad")), Verdict::LeftOut("scripted".into()));
+        assert_eq!(
+            apply(Some("improvised"), Some("sad")),
+            SchemeOutcome::Target(Target::Class("sad".into()))
+        );
+        assert_eq!(apply(Some("improvised"), Some("angry")), SchemeOutcome::LeftOut("angry".into()));
+        assert_eq!(apply(Some("scripted"), Some("sad")), SchemeOutcome::LeftOut("scripted".into()));
         // A blind row of another style is no row to predict.
-        assert_eq!(judge(Some("scripted"), None), Verdict::LeftOut("scripted".into()));
-        assert_eq!(judge(None, Some("sad")), Verdict::LeftOut("unknown style".into()));
+        assert_eq!(apply(Some("scripted"), None), SchemeOutcome::LeftOut("scripted".into()));
+        assert_eq!(apply(None, Some("sad")), SchemeOutcome::LeftOut("unknown style".into()));
     }
 
     #[test]
     fn values_come_in_the_order_of_the_scheme_all_or_none() {
         let targets = Labels::Targets(["valence", "arousal"].map(String::from).into());
         let scheme = LabelScheme { name: "two".into(), styles: None, labels: targets, note: None };
-        let judge = |values: &[(&str, f32)]| scheme.judge(&utterance("C", None, values));
-        let both = judge(&[("arousal", 0.25), ("awe", 0.5), ("valence", 0.75)]);
-        assert_eq!(both, Verdict::Target(Target::Values(vec![0.75, 0.25])));
-        assert_eq!(judge(&[("awe", 0.5)]), Verdict::Withheld);
-        assert_eq!(judge(&[("valence", 0.5)]), Verdict::LeftOut("arousal".into()));
+        let apply = |values: &[(&str, f32)]| scheme.apply(&utterance("C", None, values));
+        let both = apply(&[("arousal", 0.25), ("awe", 0.5), ("valence", 0.75)]);
+        assert_eq!(both, SchemeOutcome::Target(Target::Values(vec![0.75, 0.25])));
+        assert_eq!(apply(&[("awe", 0.5)]), SchemeOutcome::Withheld);
+        assert_eq!(apply(&[("valence", 0.5)]), SchemeOutcome::LeftOut("arousal".into()));
     }
 }

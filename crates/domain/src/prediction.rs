@@ -1,8 +1,8 @@
-//! What a trained network says about an utterance.
+//! Predictions of trained networks.
 
 use crate::{Role, Sex, Target};
 
-/// One prediction of one trained network: a row of `predictions.arrow`.
+/// One utterance's prediction by one trained network: a row of `predictions.arrow`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     /// The variant of the experiment.
@@ -11,23 +11,23 @@ pub struct Prediction {
     pub utterance: String,
     /// Its corpus.
     pub corpus: String,
-    /// Its speaker.
+    /// The speaker.
     pub speaker: String,
-    /// Its session, where there are sessions.
+    /// The recording session, if the corpus has sessions.
     pub session: Option<String>,
-    /// Its speaker's sex, where known.
+    /// The speaker's sex, if known.
     pub sex: Option<Sex>,
-    /// How its speech came about, where the corpus has several ways.
+    /// The style of speech, if the corpus has several.
     pub style: Option<String>,
-    /// The fold, from 1.
+    /// The number of the fold, from 1.
     pub fold: u32,
     /// The seed of the training run.
     pub seed: u64,
-    /// Dev or test.
+    /// The role of the utterance: dev or test.
     pub role: Role,
-    /// What is true of it; `None` where the corpus withholds that.
+    /// The true target; `None` if the corpus withholds it.
     pub truth: Option<Target>,
-    /// What the network says: a logit for each class (see [`Task::predicted`](crate::Task::predicted)), or the values,
-    /// in the order of the task.
+    /// The network's outputs: one logit per class (see [`Task::predicted`](crate::Task::predicted)) or one value per
+    /// predicted number, in the order of the task.
     pub outputs: Vec<f32>,
 }

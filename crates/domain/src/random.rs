@@ -1,24 +1,24 @@
-//! The random stream that every draw of the program starts from.
+//! The pseudo-random generator from which all random draws of the program derive.
 
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014), holding its state. Its
-/// stream never changes, which general-purpose generators do not promise.
+/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014), given by its state. Unlike
+/// that of general-purpose generators, its stream is fixed by definition.
 #[derive(Debug, Clone)]
 pub struct SplitMix64(pub u64);
 
 impl SplitMix64 {
-    /// 64 random bits.
+    /// Returns the next 64 random bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         Self::mix(self.0)
     }
 
-    /// A number under `bound`; the bias of the multiplication is under bound / 2⁶⁴.
+    /// Returns a random number below `bound`; the bias of the multiplication is below bound / 2⁶⁴.
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.bits()) * bound as u128) >> 64) as usize
     }
 
-    /// Spreads what is in some bits of `z` over all of them.
+    /// Mixes the bits of `z` so that each affects all others.
     #[inline]
     #[must_use]
     pub fn mix(mut z: u64) -> u64 {

@@ -1,21 +1,21 @@
-//! What one person says of an utterance.
+//! One rater's judgement of an utterance.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// One person's judgement of one recording, where a corpus keeps more than what all of them came to: soft labels and
-/// agreement are made of these.
+/// One rater's judgement of one recording, for corpora that publish more than the aggregate: soft labels and
+/// agreement are computed from these.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rating {
     /// The utterance's id.
     pub utterance: String,
-    /// Who judges: `<corpus>/<rater>`. It may be the speaker: how raters are called is the corpus' business.
+    /// The rater, as `<corpus>/<rater>`. May be the speaker; the corpus decides how raters are named.
     pub rater: String,
-    /// The labels, in the rater's own words and order; none where numbers were asked for.
+    /// The rater's categorical labels, in the rater's own words and order; empty if numbers were asked for.
     pub labels: Vec<String>,
-    /// The numbers, by the names on the corpus' card. All are finite; one that the rater left out is not there.
+    /// The rater's numeric judgements, by the names on the corpus card. All finite; those left blank are absent.
     pub values: BTreeMap<String, f32>,
-    /// What the rater remarked.
+    /// The rater's free-text comment.
     pub comment: Option<String>,
 }

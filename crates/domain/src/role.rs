@@ -1,4 +1,4 @@
-//! What an example is used for.
+//! The role of an example: train, dev or test.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Networks, normalisers and clusters are fitted on these.
+    /// Used to fit networks, normalisers and clusters.
     Train,
-    /// Epochs and hyper-parameters are chosen on these.
+    /// Used to select epochs and hyper-parameters.
     Dev,
-    /// Figures come from these. Nothing is ever fitted on or chosen by them.
+    /// Used to compute the reported figures, never to fit or to select anything.
     Test,
 }
 
 impl Role {
-    /// All roles, in the order of their use.
+    /// All roles, in the order in which they are used.
     pub const ALL: [Self; 3] = [Self::Train, Self::Dev, Self::Test];
 
-    /// Its name, as written in files.
+    /// Returns the name that is written in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl Role {
         }
     }
 
-    /// The role called `name`.
+    /// Returns the role with that name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)

@@ -1,16 +1,16 @@
-//! Speakers by name, and those whose names a corpus keeps to itself.
+//! Speaker names, including placeholders for speakers that a corpus does not identify.
 
-/// What a name begins with that stands for a speaker whom nobody knows: no corpus calls a speaker so.
+/// First character of a placeholder for an unknown speaker. No corpus names a real speaker this way.
 const UNKNOWN: char = '?';
 
-/// The name under which the unknown speaker of one recording goes: `<corpus>/?<recording>`. Each recording has its own,
-/// so that nothing is taken for one speaker's because nobody is named.
+/// Returns the placeholder for the unknown speaker of one recording: `<corpus>/?<recording>`. Each recording gets its
+/// own, so that recordings of unknown speakers are never grouped as if one person had spoken them.
 #[must_use]
 pub fn unknown_speaker(corpus: &str, recording: &str) -> String {
     format!("{corpus}/{UNKNOWN}{recording}")
 }
 
-/// Whether a name (`<corpus>/<speaker>`) says who speaks.
+/// Returns whether a name (`<corpus>/<speaker>`) identifies a speaker, that is, whether it is no placeholder.
 #[must_use]
 pub fn is_known_speaker(name: &str) -> bool {
     !name.split_once('/').is_some_and(|(_, speaker)| speaker.starts_with(UNKNOWN))

@@ -1,4 +1,4 @@
-//! What an epoch is trained for.
+//! Stages of a training run.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// The first training, which is the only one but where an epoch is searched for to train anew.
+    /// The first training; the only one, unless the number of epochs is selected before retraining.
     Search,
-    /// Training anew, for as many epochs as the search found best.
+    /// Retraining for the number of epochs that the search stage selected.
     Refit,
 }
 
 impl Stage {
-    /// All stages, in their order.
+    /// All stages, in order.
     pub const ALL: [Self; 2] = [Self::Search, Self::Refit];
 
-    /// Its name, as written in files.
+    /// Returns the name that is written in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Stage {
         }
     }
 
-    /// The stage called `name`.
+    /// Returns the stage with that name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.name() == name)

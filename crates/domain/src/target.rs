@@ -1,66 +1,66 @@
-//! What a network is to say about an utterance: one class of several, or several numbers.
+//! Tasks and targets: a class out of several, or several numbers.
 
 use serde::{Deserialize, Serialize};
 
-/// What is predicted.
+/// What a network predicts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// One of these classes, in the order that networks and tables use.
+    /// One of these classes, in the order used by networks and tables.
     Classes(Vec<String>),
-    /// Each of these numbers, in that order.
+    /// A number for each of these names, in the order used by networks and tables.
     Outputs(Vec<String>),
 }
 
-/// What an utterance is said to be: by its corpus, and so by a label scheme.
+/// The target of one utterance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
-    /// One of the task's classes.
+    /// A class of the task.
     Class(String),
-    /// One finite number for each of the task's outputs, in their order.
+    /// One finite number per output of the task, in the task's order.
     Values(Vec<f32>),
 }
 
-/// A target that is none of its task's.
+/// An error for a target that does not fit the task.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Misfit {
-    /// A class that the task does not have.
+pub enum TargetError {
+    /// A class that is not in the task.
     #[error("class `{class}` is not one of {}", classes.join(", "))]
     UnknownClass {
         /// The class.
         class: String,
-        /// Those that the task has.
+        /// The classes of the task.
         classes: Vec<String>,
     },
-    /// Not one value an output.
+    /// A number of values other than the number of outputs.
     #[error("{values} values for {outputs} outputs")]
     Length {
-        /// How many values.
+        /// Number of values.
         values: usize,
-        /// How many outputs.
+        /// Number of outputs.
         outputs: usize,
     },
-    /// A value that is no number.
+    /// A value that is not finite.
     #[error("`{output}` is {value}, expected a finite number")]
     NotFinite {
-        /// The output.
+        /// The name of the output.
         output: String,
         /// Its value.
         value: f32,
     },
-    /// A class where values are predicted, or the other way round.
+    /// A class where values are expected, or values where a class is expected.
     #[error("{found} where {expected} are predicted")]
-    Sort {
-        /// What the target is.
+    Kind {
+        /// The kind of the target.
         found: &'static str,
-        /// What the task asks for.
+        /// The kind that the task expects.
         expected: &'static str,
     },
 }
 
 impl Task {
-    /// The names of a network's outputs: classes, or numbers.
+    /// Returns the names of the outputs: of the classes, or of the numbers.
     #[must_use]
     pub fn names(&self) -> &[String] {
         match self {
@@ -68,7 +68,7 @@ impl Task {
         }
     }
 
-    /// The classes, where there are classes.
+    /// Returns the classes, if the task is a classification.
     #[must_use]
     pub fn classes(&self) -> Option<&[String]> {
         match self {
@@ -77,36 +77,38 @@ impl Task {
         }
     }
 
-    /// The class that a network's outputs speak for, where there are classes: [`predicted_class`].
+    /// Returns the predicted class of a vector of logits, if the task is a classification: see [`predicted_class`].
     #[must_use]
     pub fn predicted(&self, outputs: &[f32]) -> Option<&str> {
         predicted_class(self.classes()?, outputs)
     }
 
-    /// Whether a target is one of this task's.
+    /// Checks that a target fits this task.
     ///
     /// # Errors
-    /// When it is not: why.
-    pub fn check(&self, target: &Target) -> Result<(), Misfit> {
+    /// Fails if the target is of the other kind, of an unknown class, of another length or not finite.
+    pub fn check(&self, target: &Target) -> Result<(), TargetError> {
         match (self, target) {
             (Self::Classes(classes), Target::Class(class)) => {
-                let unknown = || Misfit::UnknownClass { class: class.clone(), classes: classes.clone() };
+                let unknown = || TargetError::UnknownClass { class: class.clone(), classes: classes.clone() };
                 classes.contains(class).then_some(()).ok_or_else(unknown)
             }
             (Self::Outputs(outputs), Target::Values(values)) => {
                 if values.len() != outputs.len() {
-                    return Err(Misfit::Length { values: values.len(), outputs: outputs.len() });
+                    return Err(TargetError::Length { values: values.len(), outputs: outputs.len() });
                 }
                 match outputs.iter().zip(values).find(|(_, value)| !value.is_finite()) {
-                    Some((output, value)) => Err(Misfit::NotFinite { output: output.clone(), value: *value }),
+                    Some((output, value)) => {
+                        Err(TargetError::NotFinite { output: output.clone(), value: *value })
+                    }
                     None => Ok(()),
                 }
             }
             (Self::Classes(_), Target::Values(_)) => {
-                Err(Misfit::Sort { found: "values", expected: "classes" })
+                Err(TargetError::Kind { found: "values", expected: "classes" })
             }
             (Self::Outputs(_), Target::Class(_)) => {
-                Err(Misfit::Sort { found: "a class", expected: "values" })
+                Err(TargetError::Kind { found: "a class", expected: "values" })
             }
         }
     }
@@ -129,7 +131,7 @@ pub fn predicted_class<'c>(classes: &'c [String], outputs: &[f32]) -> Option<&'c
 }
 
 impl Target {
-    /// The class, where it is one.
+    /// Returns the class, if this is one.
     #[must_use]
     pub fn class(&self) -> Option<&str> {
         match self {
@@ -138,7 +140,7 @@ impl Target {
         }
     }
 
-    /// The values, where they are values.
+    /// Returns the values, if these are values.
     #[must_use]
     pub fn values(&self) -> Option<&[f32]> {
         match self {
@@ -169,14 +171,14 @@ mod tests {
     #[test]
     fn targets_are_held_to_their_task() {
         let (classes, outputs) = (Task::Classes(names(&["a", "b"])), Task::Outputs(names(&["x", "y"])));
-        let misfit = |task: &Task, target| task.check(&target).unwrap_err().to_string();
+        let mismatch = |task: &Task, target| task.check(&target).unwrap_err().to_string();
         assert_eq!(classes.check(&Target::Class("b".into())), Ok(()));
         assert_eq!(outputs.check(&Target::Values(vec![0.0, -1.5])), Ok(()));
-        assert_eq!(misfit(&classes, Target::Class("x".into())), "class `x` is not one of a, b");
-        assert_eq!(misfit(&classes, Target::Values(vec![1.0])), "values where classes are predicted");
-        assert_eq!(misfit(&outputs, Target::Class("x".into())), "a class where values are predicted");
-        assert_eq!(misfit(&outputs, Target::Values(vec![1.0])), "1 values for 2 outputs");
-        let wrong = misfit(&outputs, Target::Values(vec![1.0, f32::NAN]));
+        assert_eq!(mismatch(&classes, Target::Class("x".into())), "class `x` is not one of a, b");
+        assert_eq!(mismatch(&classes, Target::Values(vec![1.0])), "values where classes are predicted");
+        assert_eq!(mismatch(&outputs, Target::Class("x".into())), "a class where values are predicted");
+        assert_eq!(mismatch(&outputs, Target::Values(vec![1.0])), "1 values for 2 outputs");
+        let wrong = mismatch(&outputs, Target::Values(vec![1.0, f32::NAN]));
         assert_eq!(wrong, "`y` is NaN, expected a finite number");
     }
 

@@ -1,6 +1,6 @@
-//! What a search over settings tried, and what it chose: `trials.json`.
+//! The trials of a hyper-parameter search and its choice: `trials.json`.
 //!
-//! Trials are judged on the dev part of one fold. What stands here never saw a test row.
+//! Trials are compared on the dev part of one fold; nothing in this file depends on test rows.
 
 use std::collections::BTreeMap;
 
@@ -9,50 +9,50 @@ use serde_json::Value;
 
 use crate::Monitor;
 
-/// The trials of one fold: the whole file.
+/// The trials of one fold: the contents of `trials.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trials {
-    /// The version of this schema: 1.
+    /// The version of this schema, 1.
     pub version: u32,
-    /// What trials are judged by.
+    /// The dev figure by which trials are compared.
     pub monitor: Monitor,
-    /// How trials were picked: `hyperband`, `random`, `grid`.
+    /// The search algorithm: `hyperband`, `random` or `grid`.
     pub search: String,
-    /// The number of the trial that was chosen.
+    /// The number of the chosen trial.
     pub chosen: u32,
-    /// Every trial, by number.
+    /// All trials, ordered by number.
     pub trials: Vec<Trial>,
 }
 
-/// One set of settings, and how far training with it came.
+/// One configuration of the search space, and the result of training with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
-    /// Its number.
+    /// The number of the trial.
     pub trial: u32,
-    /// The bracket it was tried in, where the search has brackets.
+    /// The bracket it belongs to, if the search has brackets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bracket: Option<u32>,
-    /// Its settings, by path.
+    /// Its settings, by dotted path.
     pub settings: BTreeMap<String, Value>,
-    /// How many epochs it was trained.
+    /// Number of epochs for which it was trained.
     pub epochs: u32,
-    /// The epoch of its best figure, from 1; 0 where it has none.
+    /// The epoch of its best figure, from 1; 0 if it has none.
     pub best_epoch: u32,
-    /// Its best figure; `None` where that is no number, as of a training that diverged.
+    /// Its best figure; `None` if that is not a number, as for training that diverged.
     pub value: Option<f64>,
-    /// What it had reached each time that trials were weighed against each other, in order.
+    /// Its results at each rung, in order of time.
     #[serde(default)]
     pub rungs: Vec<Rung>,
-    /// How it ended.
+    /// How the trial ended.
     pub outcome: TrialOutcome,
 }
 
-/// What a trial had reached after some epochs.
+/// The result of a trial at a rung, the point at which a search compares trials and stops the worse ones.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rung {
-    /// After so many epochs.
+    /// Number of epochs trained until then.
     pub epochs: u32,
-    /// Its best figure until then; `None` where that is no number.
+    /// Its best figure until then; `None` if that is not a number.
     pub value: Option<f64>,
 }
 
@@ -60,16 +60,16 @@ pub struct Rung {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrialOutcome {
-    /// It was the best, and its settings were taken.
+    /// It was the best, and its settings were chosen.
     Chosen,
-    /// It was trained to its end, and another was better.
+    /// It was trained to the end, and another trial was better.
     Finished,
-    /// Others were better at a rung, and it was trained no further.
+    /// Other trials were better at a rung, and its training was stopped.
     Pruned,
 }
 
 impl TrialOutcome {
-    /// Its name, as written in files.
+    /// Returns the name that is written in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -81,13 +81,13 @@ impl TrialOutcome {
 }
 
 impl Trials {
-    /// The trial that was chosen.
+    /// Returns the chosen trial, if it is listed.
     #[must_use]
     pub fn chosen(&self) -> Option<&Trial> {
         self.trials.iter().find(|trial| trial.trial == self.chosen)
     }
 
-    /// The trials, the best first; of equal ones the first that was tried, and last those without a figure.
+    /// Returns the trials by falling quality: ties in order of number, trials without a figure last.
     #[must_use]
     pub fn by_value(&self) -> Vec<&Trial> {
         let mut trials: Vec<&Trial> = self.trials.iter().collect();

@@ -1,4 +1,4 @@
-//! One recording of one speaker, and what is known about it.
+//! An utterance: one recording of one speaker, with its metadata.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub enum Sex {
 }
 
 impl Sex {
-    /// Its name, as written in files.
+    /// Returns the name that is written in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -26,95 +26,95 @@ impl Sex {
         }
     }
 
-    /// The sex called `name`.
+    /// Returns the sex with that name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Female, Self::Male].into_iter().find(|sex| sex.name() == name)
     }
 }
 
-/// One recording: a row of a manifest.
+/// One recording of one speaker: a row of a manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Utterance {
     /// `<corpus>/<path in the corpus without extension>`, with forward slashes.
     pub id: String,
     /// The corpus it belongs to: `RAVDESS`.
     pub corpus: String,
-    /// `<corpus>/<speaker>`: `RAVDESS/01`. Where the corpus does not tell, a name of the recording's own that
-    /// [`is_known_speaker`] knows for what it is.
+    /// `<corpus>/<speaker>`: `RAVDESS/01`. If the corpus does not identify the speaker, a placeholder unique to the
+    /// recording, which [`is_known_speaker`] recognises.
     pub speaker: String,
-    /// The speaker's sex, where the corpus tells.
+    /// The speaker's sex, if known.
     pub sex: Option<Sex>,
-    /// What was said (a sentence's or word's identifier within the corpus), where the corpus tells.
+    /// The identifier of the spoken sentence or word within the corpus, if known.
     pub text: Option<String>,
-    /// What was said, word for word, where the corpus tells.
+    /// The spoken text, word for word, if known.
     pub transcript: Option<String>,
-    /// The acted intensity or level, where the corpus tells.
+    /// The acted intensity or level, if known.
     pub intensity: Option<String>,
-    /// How the speech came about, where the corpus has several ways: `scripted`, `improvised`.
+    /// The style of speech, if the corpus has several: `scripted`, `improvised`.
     pub style: Option<String>,
-    /// The recording session (`<corpus>/<session>`), where the corpus has sessions.
+    /// The recording session (`<corpus>/<session>`), if the corpus has sessions.
     pub session: Option<String>,
-    /// The part that the corpus itself assigns it to, where it has official parts.
+    /// The role in the corpus' official partition, if it has one.
     pub part: Option<Role>,
-    /// The corpus' own label in its own words: `calm`, `ps`, `HAP`. `None` where the corpus withholds it, or has none.
+    /// The corpus' own label, as written there: `calm`, `ps`, `HAP`. `None` if withheld or absent.
     pub label: Option<String>,
-    /// The emotion that the corpus' card gives that label, in the common vocabulary: `calm`, `surprise`, `happy`.
+    /// The emotion to which the corpus card maps that label, in the common vocabulary: `calm`, `surprise`, `happy`.
     pub emotion: Option<String>,
-    /// What the corpus states in numbers, by the names on its card: `Awe`, `Valence`. All are finite.
+    /// The corpus' numeric annotations, by the names on its card: `Awe`, `Valence`. All finite.
     pub values: BTreeMap<String, f32>,
-    /// Length in samples (per channel) at the file's own rate.
+    /// Length in samples per channel, at the file's own sampling rate.
     pub samples: u64,
     /// The file's sampling rate in Hz.
     pub rate: u32,
     /// The file's number of channels.
     pub channels: u16,
-    /// The digest of the decoded audio: the same for a WAV and its FLAC.
+    /// The digest of the decoded samples: a WAV file and its FLAC copy have the same.
     pub audio: Digest,
 }
 
 impl Utterance {
-    /// Who speaks, where the corpus tells.
+    /// Returns the name of the speaker, or `None` if it is a placeholder.
     #[must_use]
     pub fn known_speaker(&self) -> Option<&str> {
         is_known_speaker(&self.speaker).then_some(&self.speaker)
     }
 
-    /// Its duration in seconds.
+    /// Returns the duration in seconds.
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.samples as f64 / f64::from(self.rate)
     }
 }
 
-/// An utterance under a label scheme.
+/// An utterance with the target that a label scheme assigns to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
     /// The recording.
     pub utterance: Utterance,
-    /// What the scheme says it is; `None` where the corpus withholds it, as it does of blind test parts.
+    /// The target; `None` if the corpus withholds it, as in blind test parts.
     pub target: Option<Target>,
 }
 
 impl Example {
-    /// Its class, where it has one.
+    /// Returns the class, if the target is one.
     #[must_use]
     pub fn class(&self) -> Option<&str> {
         self.target.as_ref().and_then(Target::class)
     }
 }
 
-/// Something in a corpus that is not as it should be: reported, survived, never silent.
+/// A defect of a corpus: reported and worked around, never ignored silently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The corpus.
     pub corpus: String,
-    /// The file, relative to the corpus folder.
+    /// The file, relative to the root folder of the corpus.
     pub path: String,
-    /// What kind of thing it is, as a stable short name: `unreadable`, `identical-audio`, `second-copy`.
+    /// The kind of defect, as a stable identifier: `unreadable`, `identical-audio`, `second-copy`.
     pub kind: String,
-    /// What was found and what was done about it, for a person.
+    /// What was found and what was done about it, as text for a person.
     pub message: String,
-    /// Whether the file was left out because of it.
+    /// Whether the file was excluded because of it.
     pub dropped: bool,
 }

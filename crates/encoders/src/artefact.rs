@@ -1,8 +1,8 @@
-//! The canonical form: one safetensors file, everything f32 and under its canonical name, the configuration beside it.
+//! The canonical form: one safetensors file with everything in f32 under canonical names, and the configuration.
 //!
-//! Its bytes are a function of what the encoder is alone: names are sorted, nothing tells of the files it came from.
-//! The layout is that of affekt-torch's checkpoints, whose reader opens it: alignment, and the digest of
-//! everything else in the file as the metadata entry `blake3`.
+//! Its bytes depend on the encoder only: names are sorted, and the files it came from are not mentioned. The layout
+//! is that of affekt-torch's checkpoints, whose reader opens it: aligned, with the digest of the rest of the file as
+//! the metadata entry `blake3`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,39 +17,39 @@ use affekt_spec::encoder::Family;
 
 use crate::{Encoder, EncoderCard, EncoderError};
 
-/// The metadata entry that holds the [`ArtefactCard`].
+/// The metadata key of the [`ArtefactCard`].
 pub const CARD: &str = "card";
 
-/// The metadata entry that holds the digest.
+/// The metadata key of the digest.
 const DIGEST: &str = "blake3";
 
-/// What an artefact says about the encoder in it.
+/// The description of the encoder within an artefact. Its texts are stored: changing them changes artefacts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArtefactCard {
-    /// Of this layout: 1.
+    /// The version of this layout: 1.
     pub version: u32,
-    /// What it is called: the name on its card, else [`UNNAMED`].
+    /// The name on the encoder's card, otherwise [`UNNAMED`].
     pub name: String,
-    /// What it is made of; its `model_type` says of which family it is.
+    /// The configuration; its `model_type` is the family.
     pub config: Family,
-    /// Whether waveforms are brought to zero mean and unit variance before they enter.
+    /// Whether input waveforms are standardised to zero mean and unit variance.
     pub normalise: bool,
-    /// Where it comes from, in words.
+    /// The origin, in words.
     pub origin: String,
-    /// What may be done with it, where that is known.
+    /// The licence, if known.
     pub licence: Option<String>,
-    /// Whether its weights were trained. If not, there are none: whoever uses it draws them from `seed`.
+    /// Whether the weights were trained. If not, there are none, and whoever uses the encoder draws them from `seed`.
     pub pretrained: bool,
-    /// What untrained weights are drawn from.
+    /// The seed of untrained weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
-/// The name of a checkpoint that was given by its path: where a file lies is no part of what it is.
+/// The name of a checkpoint given by its path, as the location of a file is not part of its identity.
 pub const UNNAMED: &str = "unnamed";
 
 impl ArtefactCard {
-    /// That of a checkpoint that was read; `known` is its card, where it was called by its name.
+    /// Creates the description of a checkpoint that was read; `known` is its card, if it was located by name.
     #[must_use]
     pub fn of(encoder: &Encoder, known: Option<&EncoderCard>) -> Self {
         let origin = match known {
@@ -68,7 +68,7 @@ impl ArtefactCard {
         }
     }
 
-    /// That of an encoder whose weights nobody trained, to be drawn from `seed`.
+    /// Creates the description of an untrained encoder, to be initialised from `seed`.
     #[must_use]
     pub fn untrained(config: impl Into<Family>, normalise: bool, seed: u64) -> Self {
         Self {
@@ -84,10 +84,10 @@ impl ArtefactCard {
     }
 }
 
-/// Writes an artefact, tensor by tensor: memory is asked for a few thousand elements.
+/// Writes an artefact tensor by tensor, with memory for some thousand elements.
 ///
 /// # Errors
-/// When the file cannot be written, or a weight is no number.
+/// Fails if the file cannot be written or a weight is not finite.
 pub fn write(
     path: &Path,
     card: &ArtefactCard,
@@ -97,7 +97,7 @@ pub fn write(
     write_safetensors(path, &BTreeMap::from([(CARD.to_owned(), card)]), tensors)
 }
 
-/// Writes f32 in the order of names, with metadata and the digest of both.
+/// Writes f32 tensors in the order of names, with metadata and the digest of both.
 pub(crate) fn write_safetensors(
     path: &Path,
     metadata: &BTreeMap<String, String>,
@@ -109,7 +109,7 @@ pub(crate) fn write_safetensors(
     digest.update(&plain);
 
     let mut metadata = metadata.clone();
-    // The digest is known when all is written; until then its place is held.
+    // The digest is only known in the end; until then its place is reserved.
     metadata.insert(DIGEST.to_owned(), "0".repeat(64));
     let head = padded(header(&metadata, tensors));
     let mut file = BufWriter::new(File::create(path).map_err(io())?);
@@ -125,7 +125,7 @@ pub(crate) fn write_safetensors(
     file.flush().map_err(io())
 }
 
-/// A weight that is no number.
+/// An error for a weight that is not finite.
 struct NotFinite;
 
 fn write_values(
@@ -147,7 +147,7 @@ fn write_values(
     outcome.map(|()| if is_finite { Ok(()) } else { Err(NotFinite) })
 }
 
-/// Names, types, shapes and places as JSON, all keys sorted.
+/// Formats names, types, shapes and offsets as JSON with sorted keys.
 fn header(metadata: &BTreeMap<String, String>, tensors: &BTreeMap<String, Weights>) -> Vec<u8> {
     let mut entries = BTreeMap::from([("__metadata__", json!(metadata))]);
     let mut start = 0;
@@ -164,7 +164,7 @@ fn header(metadata: &BTreeMap<String, String>, tensors: &BTreeMap<String, Weight
     json!(entries).to_string().into_bytes()
 }
 
-/// The header as the file begins: after its length, and of a length that aligns the elements.
+/// Prepends the length to the header and pads it so that the elements are aligned.
 fn padded(mut header: Vec<u8>) -> Vec<u8> {
     header.resize(header.len().next_multiple_of(8), b' ');
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();

@@ -1,5 +1,5 @@
-//! An encoder's card, `datasets/encoders/<name>.yaml`: what it is, where its checkpoint lies and what may be done
-//! with it.
+//! The card of an encoder, `datasets/encoders/<name>.yaml`: its description, the source of its checkpoint and its
+//! licence.
 
 use std::fmt;
 use std::path::Path;
@@ -9,43 +9,43 @@ use affekt_config::{Diagnostics, Field, Folder, Section, parse};
 
 use crate::hub::Repository;
 
-/// An encoder that has a name.
+/// The card of an encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncoderCard {
-    /// What it is called: `wav2vec2-base`.
+    /// The name in experiments: `wav2vec2-base`.
     pub name: String,
-    /// Its full name.
+    /// The full name.
     pub title: String,
-    /// Where its checkpoint lies.
-    pub origin: Origin,
-    /// About how many bytes a download brings.
+    /// The source of the checkpoint.
+    pub origin: CheckpointOrigin,
+    /// The approximate size of the download in bytes.
     pub bytes: u64,
-    /// What may be done with it.
+    /// The licence.
     pub licence: String,
     /// The publication to cite.
     pub citation: String,
-    /// What to know about it.
+    /// A remark.
     pub note: Option<String>,
 }
 
-/// Where a checkpoint can be had.
+/// The source of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// In a repository of the Hub.
+pub enum CheckpointOrigin {
+    /// A repository of the Hub.
     Hub {
-        /// Which.
+        /// The repository.
         repository: Repository,
-        /// Its commit: a name always means the same weights.
+        /// The commit, so that the name always means the same weights.
         revision: String,
     },
-    /// One file on the web.
+    /// A single file on the web.
     File {
-        /// Its address, which ends in its name.
+        /// The URL, which ends in the file's name.
         url: String,
     },
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for CheckpointOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hub { repository, revision } => {
@@ -57,26 +57,26 @@ impl fmt::Display for Origin {
 }
 
 impl EncoderCard {
-    /// The card called `name`, whatever its case, in the folder `encoders` of the first of the folders `datasets`
-    /// that has one. Mistakes in it go to `diagnostics`, all of them, each at its line.
+    /// Finds the card called `name`, in any case, in the folder `encoders` of the first of the folders `datasets`
+    /// that has one. Mistakes in it are added to `diagnostics`.
     ///
     /// # Errors
-    /// When there is no such card, or it cannot be read, or it is wrong.
+    /// Fails if there is no such card, or it cannot be read, or it has mistakes.
     pub fn find(datasets: &[Folder], name: &str, diagnostics: &Diagnostics) -> Result<Self, LookupError> {
         let (file, text) = lookup::read(&folders(datasets), "encoder", name)?;
         Self::parse(&file.to_string(), &text, diagnostics).ok_or(LookupError::Wrong { file })
     }
 
-    /// The names by which [`EncoderCard::find`] finds cards: sorted, in lower case.
+    /// Returns the names of all cards, sorted and in lower case.
     #[must_use]
     pub fn names(datasets: &[Folder]) -> Vec<String> {
         lookup::names(&folders(datasets))
     }
 
-    /// Reads a card's text; `path` is shown to the person. `None` when it is wrong: `diagnostics` says where.
+    /// Parses a card; `path` is shown to the user. Returns `None` if it has mistakes, which are added to `diagnostics`.
     #[must_use]
     pub fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Self> {
-        // The card's own mistakes decide about the card, whatever else the caller's collection holds.
+        // Only the card's own mistakes count, whatever else is in the caller's collection.
         let mistakes = Diagnostics::new();
         let card = parse(path, text, &mistakes)
             .and_then(|node| Field::new(&node, &mistakes).section("the card", |card| read(card, path)));
@@ -120,14 +120,14 @@ fn read_name(card: &mut Section, path: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// A `url`, or a `repository` and a `revision`.
-fn read_origin(card: &mut Section) -> Option<Origin> {
+/// Reads a `url`, or a `repository` and a `revision`.
+fn read_origin(card: &mut Section) -> Option<CheckpointOrigin> {
     if let Some(url) = card.optional("url") {
-        return Some(Origin::File { url: read_url(url)? });
+        return Some(CheckpointOrigin::File { url: read_url(url)? });
     }
     let repository = card.required("repository").and_then(read_repository);
     let revision = card.required("revision").and_then(read_revision);
-    Some(Origin::Hub { repository: repository?, revision: revision? })
+    Some(CheckpointOrigin::Hub { repository: repository?, revision: revision? })
 }
 
 fn read_url(field: Field) -> Option<String> {
@@ -138,7 +138,7 @@ fn read_url(field: Field) -> Option<String> {
     let is_file =
         name.is_some_and(|name| !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain));
     if !is_file {
-        field.expected("the address of a file, `https://…/name.pt`");
+        field.expected("the URL of a file, `https://…/name.pt`");
     }
     is_file.then(|| url.to_owned())
 }
@@ -151,7 +151,7 @@ fn read_repository(field: Field) -> Option<Repository> {
     repository
 }
 
-/// A branch may be something else tomorrow; a commit is what it was.
+/// Reads a commit; a branch is not accepted, as it may change.
 fn read_revision(field: Field) -> Option<String> {
     let revision = field.text()?;
     let is_commit =
@@ -201,11 +201,11 @@ citation: nobody
         let text: Vec<_> = CARD.lines().filter(|line| !line.starts_with("re")).collect();
         let text = format!("{}\nurl: {url}\n", text.join("\n"));
         let card = EncoderCard::parse("encoders/tiny.yaml", &text, &diagnostics).unwrap();
-        assert_eq!(card.origin, Origin::File { url: url.into() });
+        assert_eq!(card.origin, CheckpointOrigin::File { url: url.into() });
         let told = mistakes(&text.replace("https", "file"));
-        assert!(told.contains("expected the address of a file, `https://…/name.pt`"), "{told}");
+        assert!(told.contains("expected the URL of a file, `https://…/name.pt`"), "{told}");
         let told = mistakes(&text.replace("tiny.pt", ".."));
-        assert!(told.contains("expected the address of a file"), "{told}");
+        assert!(told.contains("expected the URL of a file"), "{told}");
         let told = mistakes(&format!("{text}revision: main\n"));
         assert!(told.contains("unknown key `revision`"), "{told}");
     }

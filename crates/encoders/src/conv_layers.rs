@@ -1,16 +1,16 @@
-//! fairseq's `conv_feature_layers`: Python for a list of (channels, kernel, stride), such as
-//! `[(512, 10, 5)] + [(512, 3, 2)] * 4`. fairseq has Python evaluate it; this reads lists, sums and repetitions.
+//! fairseq's `conv_feature_layers`: a Python expression for a list of (channels, kernel, stride), such as
+//! `[(512, 10, 5)] + [(512, 3, 2)] * 4`. fairseq has Python evaluate it; this parses lists, sums and repetitions.
 
-/// That of every published checkpoint.
+/// The value in every published checkpoint.
 pub(crate) const PUBLISHED: &str = "[(512, 10, 5)] + [(512, 3, 2)] * 4 + [(512,2,2)] + [(512,2,2)]";
 
 /// More layers than any feature encoder has.
 const MAX_LAYERS: usize = 1000;
 
-/// Channels, kernel and stride of each layer.
+/// Returns channels, kernel and stride of each layer.
 ///
 /// # Errors
-/// What is wrong, as "…" in "the setting …".
+/// Describes what is wrong, as "…" in "the setting …".
 pub(crate) fn parse(text: &str) -> Result<Vec<[usize; 3]>, String> {
     let wrong =
         || format!("is `{text}`: expected a sum of lists such as `[(512, 10, 5)] + [(512, 3, 2)] * 4`");
@@ -33,7 +33,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<[usize; 3]>, String> {
     Ok(layers)
 }
 
-/// `(512,10,5),(512,3,2)`, maybe with a comma at the end.
+/// Parses `(512,10,5),(512,3,2)`, optionally with a trailing comma.
 fn tuples(list: &str) -> Option<Vec<[usize; 3]>> {
     let list = list.strip_suffix(',').unwrap_or(list);
     let tuple = |text: &str| {

@@ -1,4 +1,4 @@
-//! Why a checkpoint is not read or written.
+//! Errors of reading and writing checkpoints.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use safetensors::SafeTensorError;
 
 use affekt_spec::encoder::ConfigError;
 
-/// A checkpoint that cannot be read, is not wav2vec 2.0, or is not whole. Each names the file.
+/// An error of reading or writing a checkpoint; each names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum EncoderError {
-    /// A file cannot be opened or written.
+    /// A file operation failed.
     #[error("{}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         cause: io::Error,
     },
-    /// Neither a file nor a folder of any format.
+    /// Neither a file nor a folder of a supported format.
     #[error("{}: {why}", path.display())]
     NoCheckpoint {
         /// The file or folder.
@@ -27,104 +27,104 @@ pub enum EncoderError {
         /// What is missing, and what was expected.
         why: String,
     },
-    /// JSON that is none, or says something else than expected.
+    /// Invalid JSON, or unexpected contents.
     #[error("{}: {why}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         why: String,
     },
-    /// Settings that ask for what is not supported.
+    /// Unsupported settings.
     #[error("{}: {cause}", path.display())]
     Config {
         /// The file.
         path: PathBuf,
-        /// What.
+        /// The cause.
         cause: ConfigError,
     },
-    /// Settings of fairseq that are not there or not understood.
+    /// Settings of fairseq that are missing or invalid.
     #[error("{}: {why}", path.display())]
     Settings {
         /// The file.
         path: PathBuf,
-        /// Which, and what was expected.
+        /// The setting, and what was expected.
         why: String,
     },
-    /// A PyTorch file that is damaged or wants to be more than data.
+    /// A PyTorch file that is damaged or contains more than data.
     #[error("{}: {cause}", path.display())]
     Pickle {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         cause: PickleError,
     },
-    /// A safetensors file that is damaged.
-    #[error("{}: not a whole safetensors file: {cause}", path.display())]
+    /// A damaged safetensors file.
+    #[error("{}: damaged safetensors file: {cause}", path.display())]
     Safetensors {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         cause: SafeTensorError,
     },
     /// A name that leads out of the folder.
     #[error(
-        "{}: `{name}` leads out of the folder: a checkpoint's files lie beside each other", path.display()
+        "{}: `{name}` is outside the folder: all files of a checkpoint must be in one folder", path.display()
     )]
     Outside {
-        /// What names it: an index, or the folder itself.
+        /// The file that has the name: an index, or the folder itself.
         path: PathBuf,
         /// The name.
         name: String,
     },
-    /// Something that the file cannot tell, and nobody said.
+    /// A setting that neither the file nor the overrides determine.
     #[error(
-        "{}: `{field}` cannot be told from this file ({why}): say it under `config`", path.display()
+        "{}: `{field}` cannot be inferred from this file ({why}): set it under `config`", path.display()
     )]
-    Unsaid {
+    Undetermined {
         /// The file.
         path: PathBuf,
         /// The field of transformers' `config.json`.
         field: &'static str,
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// The file says one thing, the experiment another.
-    #[error("{}: the file says that `{field}` is {file}, `config` that it is {said}", path.display())]
+    /// A setting whose value in the file differs from that of the experiment.
+    #[error("{}: `{field}` is {file} in the file, but {given} under `config`", path.display())]
     Contradiction {
         /// The file.
         path: PathBuf,
         /// The field.
         field: String,
-        /// What the file says.
+        /// The value in the file.
         file: String,
-        /// What was said.
-        said: String,
+        /// The value in the experiment.
+        given: String,
     },
-    /// Tensors that the configuration calls for are missing or of another shape.
-    #[error("{}: not the encoder that its settings describe: {}", path.display(), listed(wrong))]
+    /// Tensors that the configuration requires are missing or of another shape.
+    #[error("{}: the tensors do not match the settings: {}", path.display(), listed(wrong))]
     Tensors {
         /// The file.
         path: PathBuf,
-        /// What is wrong, tensor by tensor.
+        /// The mistakes, one per tensor.
         wrong: Vec<String>,
     },
-    /// Two tensors of one canonical name and different elements.
+    /// Two tensors with the same canonical name and different elements.
     #[error("{}: `{first}` and `{second}` are both `{name}`, but differ", path.display())]
     Conflict {
         /// The file.
         path: PathBuf,
-        /// One of them.
+        /// The name of one of them.
         first: String,
-        /// The other.
+        /// The name of the other.
         second: String,
         /// The canonical name.
         name: String,
     },
-    /// A weight that is no number.
-    #[error("`{name}` holds values that are not finite: the checkpoint it comes from is damaged")]
+    /// A weight that is not finite.
+    #[error("`{name}` has values that are not finite: the checkpoint it comes from is damaged")]
     NotFinite {
-        /// The tensor, by its canonical name.
+        /// The canonical name of the tensor.
         name: String,
     },
 }
@@ -136,7 +136,7 @@ impl EncoderError {
     }
 }
 
-/// The first few: of a wrong configuration nearly every tensor disagrees.
+/// Formats the first few mistakes: with a wrong configuration nearly every tensor has one.
 fn listed(wrong: &[String]) -> String {
     const SHOWN: usize = 4;
     let shown = wrong.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("; ");

@@ -1,9 +1,9 @@
-//! A trained network as a folder that transformers opens.
+//! Export of a trained network as a folder that transformers opens.
 //!
-//! A mean over the last layer's frames and a linear map of it is `Wav2Vec2ForSequenceClassification`, which has a
-//! projector before the mean: a network without one gets the identity, whose logits are the same. What reads the frames
-//! otherwise (an LSTM, a ReLU, another layer) has no class in transformers: the encoder is then a `Wav2Vec2Model`, and the
-//! head lies beside it in `head.safetensors`.
+//! A mean over the last layer's frames followed by a linear map is `Wav2Vec2ForSequenceClassification`, which has a
+//! projector before the mean: a network without one gets the identity, which leaves the logits unchanged. Other heads
+//! (an LSTM, a ReLU, another layer) have no class in transformers: the encoder is then a `Wav2Vec2Model`, and the
+//! head is stored beside it in `head.safetensors`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,43 +17,43 @@ use affekt_spec::encoder::{EncoderConfig, FeatureNorm};
 
 use crate::{EncoderError, Weights};
 
-/// A network to be exported.
+/// A network to export.
 #[derive(Debug, Clone)]
 pub struct Export {
-    /// What it is called: the heading of its page.
+    /// The heading of its model card.
     pub title: String,
-    /// What its page says of it, in Markdown.
+    /// The description on its model card, in Markdown.
     pub about: String,
-    /// The encoder, as it was trained.
+    /// The configuration of the encoder.
     pub config: EncoderConfig,
-    /// Whether waveforms are brought to zero mean and unit variance before they enter.
+    /// Whether input waveforms are standardised to zero mean and unit variance.
     pub normalise: bool,
-    /// The encoder's tensors, by canonical names.
+    /// The encoder's trained tensors, by canonical names.
     pub encoder: BTreeMap<String, Weights>,
-    /// What reads it.
+    /// The head.
     pub head: Head,
-    /// What it answers.
-    pub answers: Answers,
-    /// What may be done with it, as the Hub abbreviates licences.
+    /// The names of the outputs.
+    pub outputs: OutputNames,
+    /// The licence, by the Hub's abbreviation.
     pub licence: Option<String>,
 }
 
-/// What reads an encoder's frames.
+/// The part of a network after the encoder.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "there is one of them a folder")]
 pub enum Head {
-    /// The last layer through a projector, if there is one, then the mean over the frames, then a linear map.
+    /// An optional projector of the last layer, the mean over the frames, and a linear map.
     Mean {
-        /// To `[width, hidden_size]`.
+        /// The map to `[width, hidden_size]`, if there is one.
         projector: Option<Linear>,
-        /// To `[answers, width]`.
+        /// The map to `[outputs, width]`.
         classifier: Linear,
     },
-    /// Anything else.
+    /// Any other head.
     Other {
-        /// Its tensors, by their names.
+        /// The tensors, by name.
         tensors: BTreeMap<String, Weights>,
-        /// What it does, in a sentence or more.
+        /// A description of the computation.
         about: String,
     },
 }
@@ -67,34 +67,34 @@ pub struct Linear {
     pub bias: Weights,
 }
 
-/// What the numbers at the end stand for, in their order.
+/// The names of a network's outputs, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answers {
-    /// Logits of classes.
+pub enum OutputNames {
+    /// Classes, whose outputs are logits.
     Classes(Vec<String>),
-    /// Values.
+    /// Numbers.
     Outputs(Vec<String>),
 }
 
 /// A file of weights in an exported folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedWeights {
-    /// Its name.
+    /// The name of the file.
     pub file: &'static str,
-    /// What its names lack of the names of `wav2vec2.<canonical>` and of the head.
+    /// The prefix that its names lack compared with `wav2vec2.<canonical>` and those of the head.
     pub prefix: &'static str,
-    /// Tensors that transformers needs and the network has not.
+    /// Tensors that transformers requires and the network does not have.
     pub added: Vec<String>,
 }
 
-/// The head that transformers has no class for.
+/// The file of a head that has no class in transformers.
 const HEAD: &str = "head.safetensors";
 
-/// Writes `config.json`, `model.safetensors`, `preprocessor_config.json`, `README.md` and, for a head that
-/// transformers has no class for, `head.safetensors` into `folder`, which is made. Says where the weights are.
+/// Writes `config.json`, `model.safetensors`, `preprocessor_config.json`, `README.md` and, for a head without a class
+/// in transformers, `head.safetensors` into `folder`, which is created. Returns the files of weights.
 ///
 /// # Errors
-/// When the folder or a file cannot be written, or a weight is no number.
+/// Fails if the folder or a file cannot be written, or a weight is not finite.
 pub fn export(folder: &Path, network: &Export) -> Result<Vec<ExportedWeights>, EncoderError> {
     fs::create_dir_all(folder).map_err(EncoderError::io(folder))?;
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
@@ -140,7 +140,7 @@ pub fn export(folder: &Path, network: &Export) -> Result<Vec<ExportedWeights>, E
 }
 
 impl Linear {
-    /// The map that changes nothing.
+    /// Creates the identity map.
     fn identity(width: usize) -> Self {
         let mut diagonal = vec![0.0; width * width];
         diagonal.iter_mut().step_by(width + 1).for_each(|entry| *entry = 1.0);
@@ -150,9 +150,9 @@ impl Linear {
 }
 
 fn config_json(class: &str, config: &EncoderConfig, network: &Export) -> Value {
-    let (names, problem) = match &network.answers {
-        Answers::Classes(names) => (names, "single_label_classification"),
-        Answers::Outputs(names) => (names, "regression"),
+    let (names, problem) = match &network.outputs {
+        OutputNames::Classes(names) => (names, "single_label_classification"),
+        OutputNames::Outputs(names) => (names, "regression"),
     };
     let mut fields = config.fields();
     fields.insert("architectures".into(), json!([class]));
@@ -186,22 +186,22 @@ fn preprocessor_json(network: &Export) -> Value {
     })
 }
 
-/// The folder's page on the Hub.
+/// Formats the model card.
 fn readme(network: &Export) -> String {
-    let Export { title, about, normalise, head, answers, licence, .. } = network;
+    let Export { title, about, normalise, head, outputs, licence, .. } = network;
     let licence = licence.as_ref().map(|licence| format!("license: {licence}\n")).unwrap_or_default();
     let tag = match head {
         Head::Mean { .. } => "pipeline_tag: audio-classification\n",
         Head::Other { .. } => "",
     };
     let waveforms = if *normalise {
-        "brought to zero mean and unit variance, clip by clip"
+        "standardised to zero mean and unit variance, clip by clip"
     } else {
         "as they are in the file"
     };
-    let (names, kind) = match answers {
-        Answers::Classes(names) => (names, "logits of these classes"),
-        Answers::Outputs(names) => (names, "values of"),
+    let (names, kind) = match outputs {
+        OutputNames::Classes(names) => (names, "logits of these classes"),
+        OutputNames::Outputs(names) => (names, "values of"),
     };
     let class = match head {
         Head::Mean { .. } => "AutoModelForAudioClassification",
@@ -209,7 +209,7 @@ fn readme(network: &Export) -> String {
     };
     let reads = match head {
         Head::Mean { projector: None, .. } => {
-            "The network maps the mean of its frames at once; the projector that transformers has between them is the identity here.".to_owned()
+            "The network applies its linear map directly to the mean of the frames; the projector that transformers has between them is the identity here.".to_owned()
         }
         Head::Mean { .. } => String::new(),
         Head::Other { about, .. } => format!(
@@ -230,7 +230,7 @@ fn readme(network: &Export) -> String {
              prepare = AutoFeatureExtractor.from_pretrained(\"path/to/this/folder\")\n\
              output = model(**prepare(waveform, sampling_rate=16000, return_tensors=\"pt\"))\n```"
         ),
-        "Give transformers one clip at a time: in a padded batch it lets padding reach a clip's own frames."
+        "Pass one clip at a time to transformers: in a padded batch, padding affects the frames of shorter clips."
             .to_owned(),
     ];
     let mut page = paragraphs.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");

@@ -1,9 +1,9 @@
-//! fairseq's checkpoints: `model` beside settings, which are `args`, a flat namespace, in older files and `cfg`, a tree
-//! with the sections `model` and `task`, in newer ones. A fine-tuned model keeps those of the encoder that it began with
-//! under `w2v_args`.
+//! fairseq's checkpoints: `model` beside settings, which are `args`, a flat namespace, in older files and `cfg`, a
+//! tree with the sections `model` and `task`, in newer ones. A fine-tuned model keeps the settings of its pretrained
+//! encoder under `w2v_args`.
 //!
 //! Source: `EncoderConfig` of `fairseq/models/wav2vec/wav2vec2.py` and `Wav2Vec2AsrConfig` of `wav2vec2_asr.py`, whose
-//! defaults stand for settings that a file does not mention.
+//! defaults apply to settings that a file omits.
 
 mod wav2vec;
 
@@ -13,21 +13,21 @@ use affekt_pickle::Value;
 use serde_json::{Map, Value as Json, json};
 
 use crate::conv_layers;
-use crate::read::{Named, Raw};
+use crate::read::{NamedTensors, RawCheckpoint};
 use crate::{EncoderError, Format};
 
-/// The settings in a file.
+/// The settings of a file.
 pub(crate) struct Settings<'f> {
     path: PathBuf,
-    /// Of the model that was trained, if it is one around an encoder.
+    /// The settings of the model around the encoder, if there is one.
     tuned: Option<Section<'f>>,
-    /// Of the encoder.
+    /// The settings of the encoder.
     encoder: Section<'f>,
-    /// Of the tasks, the last one first.
+    /// The settings of the tasks, the latest first.
     tasks: Vec<Section<'f>>,
 }
 
-/// Names and values.
+/// A mapping of settings.
 #[derive(Clone, Copy)]
 struct Section<'f>(Value<'f>);
 
@@ -42,7 +42,7 @@ impl<'f> Settings<'f> {
             "wav2vec_ctc" | "wav2vec_seq2seq" => {
                 let began = model.get("w2v_args").map(Section);
                 let began = began.ok_or_else(|| {
-                    wrong("it does not say what its encoder is: `w2v_args` is empty. Give the checkpoint that it was fine-tuned from".into())
+                    wrong("its encoder is not described: `w2v_args` is empty. Use the checkpoint that it was fine-tuned from".into())
                 })?;
                 let (encoder, first) = began.model_and_task();
                 if !matches!(encoder.kind(), "wav2vec2") {
@@ -55,13 +55,16 @@ impl<'f> Settings<'f> {
         Ok(Self { path: path.to_owned(), tuned, encoder, tasks })
     }
 
-    /// The checkpoint of these settings and tensors.
-    pub(crate) fn raw(&self, named: Named) -> Result<Raw, EncoderError> {
-        let mut told =
-            if self.encoder.kind() == wav2vec::MODEL { wav2vec::told(self)? } else { self.told()? };
+    /// Combines these settings with tensors.
+    pub(crate) fn raw(&self, named: NamedTensors) -> Result<RawCheckpoint, EncoderError> {
+        let mut known_fields = if self.encoder.kind() == wav2vec::MODEL {
+            wav2vec::known_fields(self)?
+        } else {
+            self.known_fields()?
+        };
         let classes = named.tensors.iter().find(|(name, _)| name == "w2v_encoder.proj.weight");
         if let Some([classes, _]) = classes.map(|(_, weights)| weights.shape()) {
-            told.insert("vocab_size".into(), json!(classes));
+            known_fields.insert("vocab_size".into(), json!(classes));
         }
         let normalise = self.tasks.iter().find_map(|task| task.get("normalize")?.bool());
         let notes = match normalise {
@@ -72,13 +75,13 @@ impl<'f> Settings<'f> {
             ],
         };
         let (path, normalise) = (self.path.clone(), normalise.unwrap_or(false));
-        Ok(Raw { path, format: Format::Fairseq, told, normalise, named, notes })
+        Ok(RawCheckpoint { path, format: Format::Fairseq, known_fields, normalise, named, notes })
     }
 
-    /// The fields of transformers' `config.json`: of a wav2vec 2.0.
-    fn told(&self) -> Result<Map<String, Json>, EncoderError> {
+    /// Returns the fields of transformers' `config.json` for a wav2vec 2.0.
+    fn known_fields(&self) -> Result<Map<String, Json>, EncoderError> {
         let own = |name: &str, default: Json| Ok(self.json(self.encoder, name)?.unwrap_or(default));
-        // What fine-tuning sets anew; its defaults are others.
+        // Settings that fine-tuning replaces; their defaults differ.
         let last = |name: &str, default: Json, tuned_default: Json| match self.tuned {
             Some(tuned) => Ok(self.json(tuned, name)?.unwrap_or(tuned_default)),
             None => own(name, default),
@@ -104,7 +107,7 @@ impl<'f> Settings<'f> {
         let layerdrop = if self.tuned.is_some() { "layerdrop" } else { "encoder_layerdrop" };
         let applies_masks =
             self.tuned.is_none() || last("apply_mask", json!(true), json!(false))? == json!(true);
-        let told = json!({
+        let known_fields = json!({
             "hidden_size": width,
             "num_hidden_layers": own("encoder_layers", json!(12))?,
             "num_attention_heads": own("encoder_attention_heads", json!(12))?,
@@ -137,13 +140,13 @@ impl<'f> Settings<'f> {
             "contrastive_logits_temperature": own("logit_temp", json!(0.1))?,
             "num_negatives": own("num_negatives", json!(100))?,
         });
-        match told {
-            Json::Object(told) => Ok(told),
+        match known_fields {
+            Json::Object(known_fields) => Ok(known_fields),
             _ => Ok(Map::new()),
         }
     }
 
-    /// Refuses other values of the encoder's settings than the only ones, which are fairseq's defaults.
+    /// Checks that settings of the encoder have the only supported values, which are fairseq's defaults.
     fn supports<const N: usize>(&self, settings: [(&str, Json); N]) -> Result<(), EncoderError> {
         for (name, only) in settings {
             let value = self.json(self.encoder, name)?.unwrap_or_else(|| only.clone());
@@ -154,21 +157,22 @@ impl<'f> Settings<'f> {
         Ok(())
     }
 
-    /// Channels, kernel and stride of each of the encoder's convolutions under `name`.
+    /// Returns channels, kernel and stride of each of the encoder's convolutions under `name`.
     fn layers(&self, name: &str, default: &str) -> Result<Vec<[usize; 3]>, EncoderError> {
         let text = self.json(self.encoder, name)?.unwrap_or_else(|| json!(default));
         let layers = conv_layers::parse(text.as_str().unwrap_or_default());
         layers.map_err(|why| self.wrong(format!("`{name}` {why}")))
     }
 
-    /// A setting as JSON, if it is there.
+    /// Returns a setting as JSON, if present.
     fn json(&self, section: Section<'f>, name: &str) -> Result<Option<Json>, EncoderError> {
         let Some(value) = section.get(name) else { return Ok(None) };
         let number = || value.number().map(|number| json!(number));
         let json = value.text().map(Json::from);
         let json = json.or_else(|| value.bool().map(Json::from)).or_else(|| value.integer().map(Json::from));
         let json = json.or_else(number);
-        json.map(Some).ok_or_else(|| self.wrong(format!("`{name}` is {}, which is no setting", value.kind())))
+        json.map(Some)
+            .ok_or_else(|| self.wrong(format!("`{name}` is {}, which is not a setting", value.kind())))
     }
 
     fn wrong(&self, why: String) -> EncoderError {
@@ -177,7 +181,7 @@ impl<'f> Settings<'f> {
 }
 
 impl<'f> Section<'f> {
-    /// What stands under `name`, if it is there and something.
+    /// Returns the value of `name`, if present and not null.
     fn get(self, name: &str) -> Option<Value<'f>> {
         self.0.get(name).map(plain).filter(|value| !value.is_none())
     }
@@ -186,19 +190,19 @@ impl<'f> Section<'f> {
         self.get(name)?.text()
     }
 
-    /// The type of the model that these are the settings of.
+    /// Returns the type of the model that these settings describe.
     fn kind(self) -> &'f str {
-        self.text("_name").or_else(|| self.text("arch")).unwrap_or("(not said)")
+        self.text("_name").or_else(|| self.text("arch")).unwrap_or("(not given)")
     }
 
-    /// The settings of model and task: sections of a tree, or both of them the namespace itself.
+    /// Returns the settings of model and task: sections of a tree, or twice the namespace itself.
     fn model_and_task(self) -> (Self, Self) {
         let section = |name| self.get(name).filter(|value| value.entries().is_some()).map_or(self, Self);
         (section("model"), section("task"))
     }
 }
 
-/// A setting without what omegaconf keeps about it.
+/// Returns a setting without omegaconf's metadata.
 fn plain(value: Value<'_>) -> Value<'_> {
     let is_wrapped = value.class().is_some_and(|class| class.starts_with("omegaconf."));
     let inner = is_wrapped.then(|| value.get("_content").or_else(|| value.get("_val"))).flatten();

@@ -1,4 +1,4 @@
-//! What tells one checkpoint from another without understanding it: the bytes of its files.
+//! The identity of a checkpoint: the bytes of its files, without interpretation.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use crate::EncoderError;
 use crate::folder;
 use crate::weights::map;
 
-/// BLAKE3 over the files that [`crate::read`] would read. Where they lie and what they are called does not enter, nor does
-/// what else is in the folder.
+/// Computes BLAKE3 over the files that [`crate::read`] would read. Their location and names are not included, nor are
+/// other files of the folder.
 ///
 /// # Errors
-/// When there is no checkpoint, or a file cannot be read.
+/// Fails if there is no checkpoint or a file cannot be read.
 pub fn fingerprint(path: &Path) -> Result<[u8; 32], EncoderError> {
     let is_folder = std::fs::metadata(path).map_err(EncoderError::io(path))?.is_dir();
     let files = if is_folder { folder::files_read(path)? } else { vec![("weights", path.to_owned())] };

@@ -1,4 +1,5 @@
-//! A folder of transformers: `config.json`, the weights in one file or several, and what the feature extractor does.
+//! A folder in transformers' layout: `config.json`, the weights in one or several files, and the feature extractor's
+//! settings.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,21 +7,22 @@ use serde_json::{Map, Value};
 
 use crate::hub::{CONFIG, PREPROCESSOR, WEIGHTS, is_index, shards};
 use crate::pt::Pt;
-use crate::read::{Named, Raw};
+use crate::read::{NamedTensors, RawCheckpoint};
 use affekt_spec::encoder::EncoderConfig;
 
 use crate::{EncoderError, Format, safe};
 
-/// More than any configuration or index has.
+/// More than any configuration or index has, in bytes.
 const MAX_JSON_BYTES: u64 = 64 << 20;
 
-/// Reads all but the elements.
-pub(crate) fn read(folder: &Path) -> Result<Raw, EncoderError> {
+/// Reads everything except the elements of tensors.
+pub(crate) fn read(folder: &Path) -> Result<RawCheckpoint, EncoderError> {
     let path = config(folder)?;
     let fields = fields(&path)?;
-    let told = EncoderConfig::told(&fields).map_err(|cause| EncoderError::Config { path, cause })?;
+    let known_fields =
+        EncoderConfig::known_fields(&fields).map_err(|cause| EncoderError::Config { path, cause })?;
 
-    let mut named = Named::default();
+    let mut named = NamedTensors::default();
     for file in weights(folder)? {
         let is_safe = file.extension().is_some_and(|extension| extension == "safetensors");
         let part = if is_safe { safe::read(&file)? } else { Pt::open(&file)?.state_dict()? };
@@ -34,10 +36,17 @@ pub(crate) fn read(folder: &Path) -> Result<Raw, EncoderError> {
             (true, vec![note])
         }
     };
-    Ok(Raw { path: folder.to_owned(), format: Format::Transformers, told, normalise, named, notes })
+    Ok(RawCheckpoint {
+        path: folder.to_owned(),
+        format: Format::Transformers,
+        known_fields,
+        normalise,
+        named,
+        notes,
+    })
 }
 
-/// The files that [`read`] reads but the index of shards, which only names some of the others; and what each is.
+/// Lists the files that [`read`] reads, with their kinds, except the index of shards, which only names other files.
 pub(crate) fn files_read(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>, EncoderError> {
     let mut files = vec![("config", config(folder)?)];
     files.extend(inside(folder, PREPROCESSOR, folder)?.map(|path| ("preprocessor", path)));
@@ -63,7 +72,7 @@ fn is_normalising(path: &Path) -> Result<bool, EncoderError> {
     }
 }
 
-/// The files that hold the weights.
+/// Returns the files with the weights.
 fn weights(folder: &Path) -> Result<Vec<PathBuf>, EncoderError> {
     for name in WEIGHTS {
         let Some(path) = inside(folder, name, folder)? else { continue };
@@ -75,7 +84,7 @@ fn weights(folder: &Path) -> Result<Vec<PathBuf>, EncoderError> {
         let found = shards.into_iter().map(|shard| {
             let found = inside(folder, &shard, &path)?;
             found.ok_or_else(|| {
-                wrong(format!("it names `{shard}`, which is not there: fetch the checkpoint anew"))
+                wrong(format!("it names `{shard}`, which is missing: download the checkpoint again"))
             })
         });
         return found.collect();
@@ -84,10 +93,10 @@ fn weights(folder: &Path) -> Result<Vec<PathBuf>, EncoderError> {
     Err(EncoderError::NoCheckpoint { path: folder.to_owned(), why })
 }
 
-/// The file called `name` in `folder`, if it is there. `says` is what names it.
+/// Returns the file called `name` in `folder`, if present. `says` is the file that refers to it.
 ///
-/// Links may lead to files of the folder, and in a hub's cache (`snapshots/<revision>/`, of links alone) to the `blobs/`
-/// beside `snapshots/`.
+/// Links must lead to files of the folder, or in a hub's cache (`snapshots/<revision>/`, which has only links) to the
+/// `blobs/` beside `snapshots/`.
 fn inside(folder: &Path, name: &str, says: &Path) -> Result<Option<PathBuf>, EncoderError> {
     let outside = || EncoderError::Outside { path: says.to_owned(), name: name.to_owned() };
     let mut parts = Path::new(name).components();
@@ -110,7 +119,7 @@ fn inside(folder: &Path, name: &str, says: &Path) -> Result<Option<PathBuf>, Enc
 }
 
 fn fields(path: &Path) -> Result<Map<String, Value>, EncoderError> {
-    let wrong = |error| format!("not the settings that were expected: {error}");
+    let wrong = |error| format!("unexpected settings: {error}");
     serde_json::from_str(&json(path)?)
         .map_err(|error| EncoderError::Json { path: path.to_owned(), why: wrong(error) })
 }
@@ -118,7 +127,7 @@ fn fields(path: &Path) -> Result<Map<String, Value>, EncoderError> {
 fn json(path: &Path) -> Result<String, EncoderError> {
     let bytes = std::fs::metadata(path).map_err(EncoderError::io(path))?.len();
     if bytes > MAX_JSON_BYTES {
-        let why = format!("{bytes} bytes of JSON, which no checkpoint's settings have");
+        let why = format!("{bytes} bytes of JSON are too large for a checkpoint's settings");
         return Err(EncoderError::Json { path: path.to_owned(), why });
     }
     std::fs::read_to_string(path).map_err(EncoderError::io(path))

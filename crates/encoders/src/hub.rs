@@ -1,17 +1,17 @@
-//! Checkpoints of the Hugging Face Hub as they lie on this machine, in the layout of Python's `huggingface_hub`: what
-//! it or `transformers` fetched is found here, and what is fetched here is found by them.
+//! Local checkpoints of the Hugging Face Hub, in the layout of Python's `huggingface_hub`: what it or `transformers`
+//! has downloaded is found here, and vice versa.
 //!
 //! ```text
 //! <HF_HOME>/hub/models--<owner>--<name>/
 //!   blobs/<ETag>                      a file, named by its SHA-256 or by git's SHA-1
-//!   refs/main                         the commit that `main` was when it was last asked for
+//!   refs/main                         the commit of `main` at the last query
 //!   snapshots/<commit>/config.json    a relative link to a blob
 //! ```
 //!
-//! A checkpoint that is one file on the web lies where PyTorch's `torch.hub.load_state_dict_from_url` keeps such files,
+//! A checkpoint that is a single file is stored where PyTorch's `torch.hub.load_state_dict_from_url` keeps such files,
 //! `<TORCH_HOME>/hub/checkpoints/<name>`.
 //!
-//! Nothing here talks to a network: `affekt fetch` does.
+//! This module does not use the network; `affekt fetch` does.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -23,15 +23,15 @@ use std::path::{Path, PathBuf};
 use affekt_config::lookup::LookupError;
 use affekt_config::{Diagnostics, Folder, nearest};
 
-use crate::{EncoderCard, Origin};
+use crate::{CheckpointOrigin, EncoderCard};
 
 /// The model's configuration, which every checkpoint has.
 pub const CONFIG: &str = "config.json";
 
-/// How waveforms are prepared; some checkpoints do not have it.
+/// The preparation of waveforms; some checkpoints do not have it.
 pub const PREPROCESSOR: &str = "preprocessor_config.json";
 
-/// What the weights may be called, the best first. The second and fourth are indices of shards.
+/// The possible names of the weights, in order of preference. The second and fourth are indices of shards.
 pub const WEIGHTS: [&str; 4] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -47,8 +47,8 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Reads `owner/name`. `None` for what the Hub could not have, such as names with `..` or `--`: they would also
-    /// be unsafe as names of folders.
+    /// Parses `owner/name`. Returns `None` for names that the Hub does not allow, such as those with `..` or `--`,
+    /// which would also be unsafe as folder names.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (owner, name) = text.split_once('/')?;
@@ -72,7 +72,7 @@ impl fmt::Display for Repository {
     }
 }
 
-/// The Hub's files on this machine.
+/// The local cache of the Hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hub {
     cache: PathBuf,
@@ -81,14 +81,14 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// As the environment has it: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`; for single files
-    /// `TORCH_HOME/hub/checkpoints`, else `~/.cache/torch/hub/checkpoints`.
+    /// Locates the cache by the environment: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`; for
+    /// single files `TORCH_HOME/hub/checkpoints`, else `~/.cache/torch/hub/checkpoints`.
     #[must_use]
     pub fn of_environment() -> Self {
         Self::of(|name| std::env::var_os(name))
     }
 
-    /// As [`Hub::of_environment`], of the variables that `variable` gives.
+    /// Locates the cache like [`Hub::of_environment`] with the variables that `variable` returns.
     #[must_use]
     pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let user = variable("HOME").map(PathBuf::from).unwrap_or_default();
@@ -104,39 +104,39 @@ impl Hub {
         Self { cache: cache.unwrap_or_else(|| home.join("hub")), home, files }
     }
 
-    /// The folder that holds one folder a repository.
+    /// Returns the folder that has one folder per repository.
     #[must_use]
     pub fn cache(&self) -> &Path {
         &self.cache
     }
 
-    /// The folder of what belongs to the person: the token among them.
+    /// Returns the folder of the user's settings, such as the token.
     #[must_use]
     pub fn home(&self) -> &Path {
         &self.home
     }
 
-    /// The folder of a repository.
+    /// Returns the folder of a repository.
     #[must_use]
     pub fn folder(&self, repository: &Repository) -> PathBuf {
         self.cache.join(folder_name(repository))
     }
 
-    /// The folder of the locks that whoever downloads files of a repository holds.
+    /// Returns the folder of the locks held while files of a repository are downloaded.
     #[must_use]
     pub fn locks(&self, repository: &Repository) -> PathBuf {
         self.cache.join(".locks").join(folder_name(repository))
     }
 
-    /// Where a checkpoint that is one file on the web lies, under the name that its address ends in. It need not be there.
+    /// Returns the path of a checkpoint that is a single file, named by the end of its URL. It may not exist.
     #[must_use]
     pub fn file(&self, url: &str) -> PathBuf {
         let name = url.rsplit('/').next().unwrap_or_default();
         self.files.join(name)
     }
 
-    /// The folder of a repository's files at a revision: a commit, or a branch or tag that was asked for before.
-    /// It need not be there; `None` where nobody knows which commit a branch is.
+    /// Returns the folder of a repository's files at a revision: a commit, or a branch or tag queried before. It may
+    /// not exist; `None` if the commit of a branch is unknown.
     #[must_use]
     pub fn snapshot(&self, repository: &Repository, revision: &str) -> Option<PathBuf> {
         let folder = self.folder(repository);
@@ -156,10 +156,10 @@ fn folder_name(repository: &Repository) -> String {
     format!("models--{}--{}", repository.owner, repository.name)
 }
 
-/// The weights of a checkpoint's folder: one file, or the shards that its index names.
+/// Returns the files with the weights of a checkpoint: one file, or the shards that its index names.
 ///
 /// # Errors
-/// What is missing, in words: the configuration, all weights, or a shard.
+/// Describes what is missing: the configuration, all weights, or a shard.
 pub fn weights(folder: &Path) -> Result<Vec<PathBuf>, String> {
     if !folder.join(CONFIG).is_file() {
         return Err(format!("it has no `{CONFIG}`"));
@@ -171,32 +171,32 @@ pub fn weights(folder: &Path) -> Result<Vec<PathBuf>, String> {
     if !is_index(name) {
         return Ok(vec![path]);
     }
-    let text = fs::read_to_string(&path).map_err(|error| format!("cannot read its `{name}`: {error}"))?;
+    let text = fs::read_to_string(&path).map_err(|error| format!("failed to read its `{name}`: {error}"))?;
     let shards = shards(&text).map_err(|error| format!("its `{name}` {error}"))?;
     let paths: Vec<PathBuf> = shards.iter().map(|shard| folder.join(shard)).collect();
     match paths.iter().find(|path| !path.is_file()) {
         None => Ok(paths),
-        Some(missing) => Err(format!("it lacks the shard `{}`", missing.display())),
+        Some(missing) => Err(format!("the shard `{}` is missing", missing.display())),
     }
 }
 
-/// Whether a file of weights lists shards and holds none itself.
+/// Returns whether a file of weights is an index of shards.
 #[must_use]
 pub fn is_index(name: &str) -> bool {
     name.ends_with(".index.json")
 }
 
-/// The files that an index of shards names, sorted.
+/// Returns the files that an index of shards names, sorted.
 ///
 /// # Errors
-/// What is wrong with it, as "…" in "the index …".
+/// Describes what is wrong with it, as "…" in "the index …".
 pub fn shards(index: &str) -> Result<BTreeSet<String>, String> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: std::collections::BTreeMap<String, String>,
     }
     let index: Index =
-        serde_json::from_str(index).map_err(|error| format!("is no index of shards: {error}"))?;
+        serde_json::from_str(index).map_err(|error| format!("is not an index of shards: {error}"))?;
     let shards: BTreeSet<String> = index.weight_map.into_values().collect();
     match shards.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
         Some(name) => Err(format!("names a shard outside its folder: `{name}`")),
@@ -205,96 +205,99 @@ pub fn shards(index: &str) -> Result<BTreeSet<String>, String> {
     }
 }
 
-/// A checkpoint on this machine.
+/// A checkpoint that was located on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
-    /// Its folder, or the one file that it is.
+    /// The path of its folder or file.
     pub path: PathBuf,
-    /// Its card, where it was called by its name.
+    /// Its card, if it was located by name.
     pub card: Option<EncoderCard>,
 }
 
-/// There is no such checkpoint on this machine.
+/// An error for a checkpoint that cannot be located on this machine.
 #[derive(Debug, thiserror::Error)]
-pub enum NotLocated {
-    /// Nobody knows the name.
+pub enum LocateError {
+    /// The name is unknown.
     #[error("unknown encoder `{name}`: {}", valid(name, names))]
     Unknown {
         /// The name.
         name: String,
-        /// The names that there are.
+        /// The known names.
         names: Vec<String>,
     },
-    /// Its card cannot be used.
-    #[error("the card of encoder `{name}`: {source}{}", in_detail(mistakes))]
+    /// The card has errors.
+    #[error("failed to read the card of encoder `{name}`: {source}{}", in_detail(mistakes))]
     Card {
         /// The name.
         name: String,
-        /// Why.
+        /// The cause.
         source: Box<LookupError>,
-        /// Its mistakes, each at its line.
+        /// The diagnostics, one per mistake.
         mistakes: String,
     },
-    /// It is known and not there, or not whole.
-    #[error("encoder `{name}` is not here: looked in {}{}; `fetch {name}` downloads it", looked.display(), because(reason))]
+    /// The checkpoint is not, or not completely, on this machine.
+    #[error("encoder `{name}` is not on this machine: looked in {}{}; `fetch {name}` downloads it", looked.display(), because(reason))]
     Missing {
         /// The name.
         name: String,
-        /// Where it was looked for.
+        /// The path that was searched.
         looked: PathBuf,
-        /// What is missing of it, where something is there.
+        /// What is missing, if a part is present.
         reason: Option<String>,
     },
-    /// A path to nothing.
-    #[error("there is no file or folder `{}`, and a repository of the Hub is written `owner/name`", path.display())]
+    /// The path does not exist.
+    #[error("there is no file or folder `{}`; for a repository of the Hub, write `owner/name`", path.display())]
     NoPath {
         /// The path.
         path: PathBuf,
     },
-    /// A folder that holds no checkpoint.
-    #[error("`{}` is no checkpoint: {reason}", path.display())]
+    /// The folder is not a checkpoint.
+    #[error("`{}` is not a checkpoint: {reason}", path.display())]
     NoCheckpoint {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// The file system refuses.
-    #[error("cannot look at `{}`", path.display())]
+    /// A file operation failed.
+    #[error("failed to access `{}`", path.display())]
     Unreadable {
-        /// What was looked at.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Finds a checkpoint by the name of its card in one of the folders `datasets`, by a path (to a folder in
-/// transformers' layout, or to one file), or as a repository of the Hub, `owner/name` or `owner/name@revision`.
+/// Locates a checkpoint by the name of its card in one of the folders `datasets`, by a path (of a folder in
+/// transformers' layout, or of a file), or as a repository of the Hub, `owner/name` or `owner/name@revision`.
 ///
 /// # Errors
-/// [`NotLocated`] says where was looked and how to get it.
-pub fn locate(wanted: &str, datasets: &[Folder], hub: &Hub) -> Result<Located, NotLocated> {
+/// Fails with a [`LocateError`], which says what was searched and how to download the checkpoint.
+pub fn locate(wanted: &str, datasets: &[Folder], hub: &Hub) -> Result<Located, LocateError> {
     let names = EncoderCard::names(datasets);
     if names.contains(&wanted.to_lowercase()) {
         let diagnostics = Diagnostics::new();
-        let card = EncoderCard::find(datasets, wanted, &diagnostics).map_err(|source| NotLocated::Card {
+        let card = EncoderCard::find(datasets, wanted, &diagnostics).map_err(|source| LocateError::Card {
             name: wanted.to_owned(),
             source: Box::new(source),
             mistakes: diagnostics.to_string(),
         })?;
         let path = match &card.origin {
-            Origin::Hub { repository, revision } => whole_snapshot(wanted, hub, repository, revision)?,
-            Origin::File { url } => whole_file(wanted, hub, url)?,
+            CheckpointOrigin::Hub { repository, revision } => {
+                whole_snapshot(wanted, hub, repository, revision)?
+            }
+            CheckpointOrigin::File { url } => whole_file(wanted, hub, url)?,
         };
         return Ok(Located { path, card: Some(card) });
     }
     let path = Path::new(wanted);
     match path.try_exists() {
-        Err(source) => return Err(NotLocated::Unreadable { path: path.to_owned(), source }),
+        Err(source) => return Err(LocateError::Unreadable { path: path.to_owned(), source }),
         Ok(true) => {
             if path.is_dir() {
-                weights(path).map_err(|reason| NotLocated::NoCheckpoint { path: path.to_owned(), reason })?;
+                weights(path)
+                    .map_err(|reason| LocateError::NoCheckpoint { path: path.to_owned(), reason })?;
             }
             return Ok(Located { path: path.to_owned(), card: None });
         }
@@ -304,12 +307,12 @@ pub fn locate(wanted: &str, datasets: &[Folder], hub: &Hub) -> Result<Located, N
         return Ok(Located { path: whole_snapshot(wanted, hub, &repository, revision)?, card: None });
     }
     if wanted.contains(['/', '\\']) || path.extension().is_some() {
-        return Err(NotLocated::NoPath { path: path.to_owned() });
+        return Err(LocateError::NoPath { path: path.to_owned() });
     }
-    Err(NotLocated::Unknown { name: wanted.to_owned(), names })
+    Err(LocateError::Unknown { name: wanted.to_owned(), names })
 }
 
-/// Reads `owner/name` or `owner/name@revision`; the revision is `main` where none is named.
+/// Parses `owner/name` or `owner/name@revision`; the revision defaults to `main`.
 #[must_use]
 pub fn parse_repository(text: &str) -> Option<(Repository, &str)> {
     let (repository, revision) = text.split_once('@').unwrap_or((text, "main"));
@@ -324,8 +327,8 @@ fn whole_snapshot(
     hub: &Hub,
     repository: &Repository,
     revision: &str,
-) -> Result<PathBuf, NotLocated> {
-    let missing = |looked, reason| NotLocated::Missing { name: name.to_owned(), looked, reason };
+) -> Result<PathBuf, LocateError> {
+    let missing = |looked, reason| LocateError::Missing { name: name.to_owned(), looked, reason };
     let Some(snapshot) = hub.snapshot(repository, revision) else {
         return Err(missing(hub.folder(repository), None));
     };
@@ -335,21 +338,23 @@ fn whole_snapshot(
     }
 }
 
-/// A download gets its name when it is whole.
-fn whole_file(name: &str, hub: &Hub, url: &str) -> Result<PathBuf, NotLocated> {
+/// Returns the downloaded file; downloads are renamed to their final name when complete.
+fn whole_file(name: &str, hub: &Hub, url: &str) -> Result<PathBuf, LocateError> {
     let looked = hub.file(url);
     if looked.is_file() {
         return Ok(looked);
     }
-    Err(NotLocated::Missing { name: name.to_owned(), looked, reason: None })
+    Err(LocateError::Missing { name: name.to_owned(), looked, reason: None })
 }
 
 fn valid(name: &str, names: &[String]) -> String {
     let all = affekt_config::list_names(names);
     match nearest(name, names.iter().map(String::as_str)) {
-        _ if names.is_empty() => "there are no cards at all; a path or `owner/name` would do too".to_owned(),
-        Some(near) => format!("did you mean `{near}`? there are {all}; a path or `owner/name` would do too"),
-        None => format!("there are {all}; a path or `owner/name` would do too"),
+        _ if names.is_empty() => "there are no cards; a path or `owner/name` is possible too".to_owned(),
+        Some(near) => {
+            format!("did you mean `{near}`? there are {all}; a path or `owner/name` is possible too")
+        }
+        None => format!("there are {all}; a path or `owner/name` is possible too"),
     }
 }
 
@@ -369,7 +374,7 @@ mod tests {
     use crate::card::tests::CARD;
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-    /// A folder with a card and a Hub that holds its checkpoint in huggingface_hub's layout.
+    /// A folder with a card, and a cache with its checkpoint in huggingface_hub's layout.
     struct World(tempfile::TempDir);
 
     impl World {
@@ -419,9 +424,9 @@ mod tests {
         assert_eq!(world.locate("tiny"), Ok(snapshot.clone()));
         assert_eq!(world.locate("Tiny"), Ok(snapshot.clone()));
         assert_eq!(world.locate(&format!("somebody/tiny@{COMMIT}")), Ok(snapshot.clone()));
-        // Without a reference nobody knows what `main` is.
+        // Without a reference the commit of `main` is unknown.
         let told = world.locate("somebody/tiny").unwrap_err();
-        let expected = "encoder `somebody/tiny` is not here: looked in W/home/hub/models--somebody--tiny; \
+        let expected = "encoder `somebody/tiny` is not on this machine: looked in W/home/hub/models--somebody--tiny; \
                         `fetch somebody/tiny` downloads it";
         assert_eq!(told, expected);
         world.write("home/hub/models--somebody--tiny/refs/main", COMMIT);
@@ -435,7 +440,7 @@ mod tests {
         let card = format!("{}\nurl: https://example.org/tiny.pt\n", card.join("\n"));
         world.write("datasets/encoders/tiny.yaml", &card);
         let told = world.locate("tiny").unwrap_err();
-        let expected = "encoder `tiny` is not here: looked in W/torch/hub/checkpoints/tiny.pt; \
+        let expected = "encoder `tiny` is not on this machine: looked in W/torch/hub/checkpoints/tiny.pt; \
                         `fetch tiny` downloads it";
         assert_eq!(told, expected);
         world.write("torch/hub/checkpoints/tiny.pt", "");
@@ -453,12 +458,12 @@ mod tests {
         world
             .write("home/hub/models--somebody--tiny/blobs/bb", r#"{"weight_map": {"a": "one", "b": "two"}}"#);
         world.link("one", "cc");
-        assert!(world.locate("tiny").unwrap_err().contains("it lacks the shard"));
+        assert!(world.locate("tiny").unwrap_err().contains("the shard"));
         world.link("two", "dd");
         assert!(world.locate("tiny").is_ok());
         // A link to a blob that is not there is no file.
         fs::remove_file(world.0.path().join("home/hub/models--somebody--tiny/blobs/cc")).unwrap();
-        assert!(world.locate("tiny").unwrap_err().contains("it lacks the shard"));
+        assert!(world.locate("tiny").unwrap_err().contains("the shard"));
     }
 
     #[test]
@@ -468,7 +473,7 @@ mod tests {
         let file = world.0.path().join("own/model.pt");
         assert_eq!(world.locate(file.to_str().unwrap()), Ok(file.clone()));
         let told = world.locate(file.parent().unwrap().to_str().unwrap()).unwrap_err();
-        assert_eq!(told, "`W/own` is no checkpoint: it has no `config.json`");
+        assert_eq!(told, "`W/own` is not a checkpoint: it has no `config.json`");
         let told = world.locate("nowhere/at/all.pt").unwrap_err();
         assert!(told.starts_with("there is no file or folder `nowhere/at/all.pt`"), "{told}");
         let told = world.locate("tini").unwrap_err();
@@ -496,7 +501,7 @@ mod tests {
         let told = shards(r#"{"weight_map": {"a": "../../token"}}"#).unwrap_err();
         assert_eq!(told, "names a shard outside its folder: `../../token`");
         assert_eq!(shards(r#"{"weight_map": {}}"#).unwrap_err(), "names no shards");
-        assert!(shards("[]").unwrap_err().starts_with("is no index of shards"));
+        assert!(shards("[]").unwrap_err().starts_with("is not an index of shards"));
     }
 
     #[test]

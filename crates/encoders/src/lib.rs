@@ -1,4 +1,4 @@
-//! Checkpoints of wav2vec 2.0, of wav2vec and of VGG16: from wherever they come into one canonical form, and back into the world.
+//! Checkpoints of wav2vec 2.0, wav2vec and VGG16: conversion of several formats to one canonical form, and export.
 //!
 //! ```text
 //! transformers: config.json + model.safetensors | shards | pytorch_model.bin ─┐
@@ -7,7 +7,7 @@
 //!                                    a trained network's tensors ─ export ─► a folder that transformers opens
 //! ```
 //!
-//! wav2vec comes in fairseq's files alone, VGG16 in torchvision's, and both go nowhere else.
+//! wav2vec is only read from fairseq's files and VGG16 only from torchvision's; neither is exported.
 //!
 //! [`locate`] finds a checkpoint by its name, [`read`] reads it, [`write`] writes the artefact.
 
@@ -30,12 +30,12 @@ mod torchvision;
 mod weights;
 
 pub use artefact::{ArtefactCard, CARD, UNNAMED, write};
-pub use card::{EncoderCard, Origin};
+pub use card::{CheckpointOrigin, EncoderCard};
 pub use error::EncoderError;
-pub use export::{Answers, Export, ExportedWeights, Head, Linear, export};
+pub use export::{Export, ExportedWeights, Head, Linear, OutputNames, export};
 pub use fingerprint::fingerprint;
-pub use hub::{Hub, Located, NotLocated, Repository, locate};
+pub use hub::{Hub, LocateError, Located, Repository, locate};
 pub use names::canonical;
-pub use read::{Account, Encoder, Format, Said, read};
+pub use read::{Encoder, Format, KeyMappingReport, Overrides, read};
 pub use safe::tensors;
 pub use weights::Weights;

@@ -1,12 +1,13 @@
-//! What the same tensor is called in each format.
+//! Names of the same tensor in each format.
 //!
 //! Sources: transformers' `convert_wav2vec2_original_pytorch_checkpoint_to_pytorch.py` (fairseq), torchaudio's
 //! `models/wav2vec2/utils/import_huggingface.py` (torchaudio).
 
 use crate::Format;
 
-/// The canonical name of what `format` calls `theirs`; a name that no encoder has where it is none of its. Canonical are
-/// transformers' names of the encoder alone, with weight norm as `weight_g` (length) and `weight_v` (direction).
+/// Returns the canonical name of the tensor that `format` calls `theirs`; for names unknown to the format, a name
+/// that no encoder has. Canonical are transformers' names of the encoder alone, with weight norm as `weight_g`
+/// (length) and `weight_v` (direction).
 #[must_use]
 pub fn canonical(format: Format, theirs: &str) -> String {
     let name = match format {
@@ -15,7 +16,7 @@ pub fn canonical(format: Format, theirs: &str) -> String {
         Format::Torchaudio => torchaudio(theirs),
         Format::Fairseq => fairseq(theirs),
     };
-    // PyTorch from 2.0 on keeps weight norm as a parametrization.
+    // PyTorch from 2.0 on stores weight norm as a parametrization.
     for (new, old) in [("original0", "weight_g"), ("original1", "weight_v")] {
         if let Some(layer) = name.strip_suffix(&format!("parametrizations.weight.{new}")) {
             return format!("{layer}{old}");
@@ -25,7 +26,7 @@ pub fn canonical(format: Format, theirs: &str) -> String {
 }
 
 fn torchaudio(theirs: &str) -> String {
-    // What torchaudio's bundles wrap a model in.
+    // The wrapper of models in torchaudio's bundles.
     let name = theirs.strip_prefix("model.").unwrap_or(theirs);
     for (before, after) in [
         ("encoder.feature_projection.", "feature_projection."),
@@ -39,7 +40,7 @@ fn torchaudio(theirs: &str) -> String {
     name.to_owned()
 }
 
-/// What a fine-tuned model of fairseq puts before the names of the encoder that it began with.
+/// Prefixes of the pretrained encoder's tensors in a fine-tuned model of fairseq.
 const FAIRSEQ_PREFIXES: [&str; 3] = ["w2v_encoder.w2v_model.", "encoder.w2v_model.", "w2v_model."];
 
 fn fairseq(theirs: &str) -> String {
@@ -79,12 +80,12 @@ fn fairseq(theirs: &str) -> String {
         .unwrap_or_else(|| name.to_owned())
 }
 
-/// Why nobody needs a tensor of a VGG16, if its name says so.
+/// Returns why a tensor of a VGG16 is not used, if its name says so. The text is stored in key mapping reports.
 pub(crate) fn of_classifier(theirs: &str) -> Option<&'static str> {
     theirs.starts_with("classifier.").then_some("tells the classes apart that it was trained for")
 }
 
-/// Why nobody needs a tensor of a wav2vec, if its name says so.
+/// Returns why a tensor of a wav2vec is not used, if its name says so. The text is stored in key mapping reports.
 pub(crate) fn of_prediction(theirs: &str) -> Option<&'static str> {
     if theirs.starts_with("wav2vec_predictions.") {
         Some("tells coming frames from others, in pretraining alone")
@@ -95,7 +96,7 @@ pub(crate) fn of_prediction(theirs: &str) -> Option<&'static str> {
     }
 }
 
-/// Why a tensor is no weight, if its name says so.
+/// Returns why a tensor is not a weight, if its name says so. The text is stored in key mapping reports.
 pub(crate) fn no_weight(theirs: &str) -> Option<&'static str> {
     if theirs.ends_with("num_batches_tracked") {
         Some("a counter of training steps")

@@ -1,15 +1,16 @@
-//! A file that PyTorch wrote: a state dict of transformers, torchaudio or torchvision, or a checkpoint of fairseq's trainer.
+//! Reading of PyTorch files: state dicts of transformers, torchaudio or torchvision, and checkpoints of fairseq's
+//! trainer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use affekt_pickle::{Dtype, PtFile, Tensor, Value};
 
-use crate::read::{Named, Raw};
+use crate::read::{NamedTensors, RawCheckpoint};
 use crate::weights::{Bytes, Element, Mapped, Weights, map};
 use crate::{EncoderError, fairseq, torchaudio, torchvision};
 
-/// The file, mapped. Nothing in it is ever executed.
+/// A memory-mapped file. Nothing in it is ever executed.
 pub(crate) struct Pt {
     path: PathBuf,
     file: Mapped,
@@ -20,8 +21,9 @@ impl Pt {
         Ok(Self { path: path.to_owned(), file: map(path).map_err(EncoderError::io(path))? })
     }
 
-    /// Reads the file as a whole checkpoint: fairseq's, which have settings beside the weights, torchvision's or torchaudio's.
-    pub(crate) fn checkpoint(&self) -> Result<Raw, EncoderError> {
+    /// Reads the file as a complete checkpoint: of fairseq, which has settings beside the weights, torchvision or
+    /// torchaudio.
+    pub(crate) fn checkpoint(&self) -> Result<RawCheckpoint, EncoderError> {
         let file = self.parse()?;
         let root = file.root();
         let settings =
@@ -33,7 +35,7 @@ impl Pt {
             }
             (None, Some(model)) if model.entries().is_some() => Err(EncoderError::Settings {
                 path: self.path.clone(),
-                why: "it looks like fairseq's, but has neither `cfg` nor `args`, which say what the tensors are".into(),
+                why: "it looks like a fairseq checkpoint, but has neither `cfg` nor `args`, which describe the tensors".into(),
             }),
             _ => match torchvision::raw(&self.path, self.named(root)?) {
                 Ok(raw) => Ok(raw),
@@ -42,8 +44,8 @@ impl Pt {
         }
     }
 
-    /// Reads the file as nothing but tensors by name.
-    pub(crate) fn state_dict(&self) -> Result<Named, EncoderError> {
+    /// Reads the file as a dictionary of tensors.
+    pub(crate) fn state_dict(&self) -> Result<NamedTensors, EncoderError> {
         self.named(self.parse()?.root())
     }
 
@@ -51,17 +53,15 @@ impl Pt {
         PtFile::parse(&self.file).map_err(|cause| EncoderError::Pickle { path: self.path.clone(), cause })
     }
 
-    fn named(&self, dict: Value<'_>) -> Result<Named, EncoderError> {
+    fn named(&self, dict: Value<'_>) -> Result<NamedTensors, EncoderError> {
         let no_weights = |why: String| EncoderError::NoCheckpoint { path: self.path.clone(), why };
         let entries = dict.entries();
-        let entries = entries.ok_or_else(|| {
-            no_weights(format!("it holds {} where tensors by name were expected", dict.kind()))
-        })?;
-        let mut named = Named::default();
+        let entries = entries
+            .ok_or_else(|| no_weights(format!("it contains {}, expected tensors by name", dict.kind())))?;
+        let mut named = NamedTensors::default();
         for (key, value) in entries {
             let name = key.text();
-            let name =
-                name.ok_or_else(|| no_weights(format!("{} where a tensor's name was expected", key.kind())))?;
+            let name = name.ok_or_else(|| no_weights(format!("{} as the name of a tensor", key.kind())))?;
             let Some(tensor) = value.tensor() else {
                 named.leave_out(name.to_owned(), format!("{}, no tensor", value.kind()));
                 continue;

@@ -1,4 +1,4 @@
-//! Tensors of a safetensors file.
+//! Reading of safetensors files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,15 +7,15 @@ use std::sync::Arc;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::EncoderError;
-use crate::read::Named;
+use crate::read::NamedTensors;
 use crate::weights::{Bytes, Element, Weights, map};
 
-/// All weights of a safetensors file, an artefact or a trained network, by the names they have there.
+/// Reads all weights of a safetensors file, an artefact or a trained network, by their names there.
 ///
 /// # Errors
-/// When it cannot be read, is damaged, or holds anything that is no weight.
+/// Fails if the file cannot be read, is damaged, or contains anything that is not a weight.
 pub fn tensors(path: &Path) -> Result<BTreeMap<String, Weights>, EncoderError> {
-    let Named { tensors, left_out } = read(path)?;
+    let NamedTensors { tensors, left_out } = read(path)?;
     match left_out.into_iter().next() {
         None => Ok(tensors.into_iter().collect()),
         Some((name, why)) => {
@@ -25,14 +25,14 @@ pub fn tensors(path: &Path) -> Result<BTreeMap<String, Weights>, EncoderError> {
     }
 }
 
-/// All tensors of the file, by the names they have there.
-pub(crate) fn read(path: &Path) -> Result<Named, EncoderError> {
+/// Reads all tensors of a file, by their names there.
+pub(crate) fn read(path: &Path) -> Result<NamedTensors, EncoderError> {
     let file = map(path).map_err(EncoderError::io(path))?;
-    // The library refuses offsets that overlap, leave gaps, reach beyond the file or disagree with the shape.
+    // The library rejects offsets that overlap, leave gaps, exceed the file or disagree with the shape.
     let read = SafeTensors::read_metadata(&file);
     let (length, header) =
         read.map_err(|cause| EncoderError::Safetensors { path: path.to_owned(), cause })?;
-    let mut named = Named::default();
+    let mut named = NamedTensors::default();
     for (name, info) in header.tensors() {
         let element = match info.dtype {
             Dtype::F64 => Element::F64,

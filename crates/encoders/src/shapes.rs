@@ -1,17 +1,17 @@
-//! The tensors of an encoder and of the heads that checkpoints bring along: their canonical names and shapes.
+//! The tensors of an encoder and of the heads in checkpoints: canonical names and shapes.
 //!
-//! Canonical names of a wav2vec 2.0 are transformers', the encoder's without the `wav2vec2.` that models with a head put
-//! before them, weight norm as `weight_g` (length) and `weight_v` (direction); those of a wav2vec are fairseq's, those of a VGG16
+//! The canonical names of wav2vec 2.0 are transformers', without the prefix `wav2vec2.` of models with a head, and
+//! with weight norm as `weight_g` (length) and `weight_v` (direction); those of wav2vec are fairseq's, those of VGG16
 //! torchvision's.
 
 use std::collections::BTreeMap;
 
 use affekt_spec::encoder::{EncoderConfig, Family, FeatureNorm, Vgg16Config, Wav2VecConfig};
 
-/// What frames are replaced by where they are masked. Not every format keeps it.
+/// The embedding that replaces masked frames. Not every format stores it.
 pub(crate) const MASK: &str = "masked_spec_embed";
 
-/// Every tensor of an encoder.
+/// Returns every tensor of an encoder with its shape.
 pub(crate) fn encoder(family: &Family) -> BTreeMap<String, Vec<usize>> {
     match family {
         Family::Wav2Vec2(config) => wav2vec2(config),
@@ -20,7 +20,7 @@ pub(crate) fn encoder(family: &Family) -> BTreeMap<String, Vec<usize>> {
     }
 }
 
-/// Every tensor of the heads whose sizes the configuration tells. No head of a wav2vec or of a VGG16 is of use to anybody.
+/// Returns every tensor of the heads whose sizes the configuration determines. Heads of wav2vec and VGG16 are not used.
 pub(crate) fn heads(family: &Family) -> BTreeMap<String, Vec<usize>> {
     family.wav2vec2().map(wav2vec2_heads).unwrap_or_default()
 }
@@ -105,7 +105,7 @@ fn wav2vec2(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
     shapes.0
 }
 
-/// The head of pretraining, and the CTC head.
+/// Returns the tensors of the pretraining head and of the CTC head.
 fn wav2vec2_heads(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
     let mut shapes = Shapes::default();
     let (width, compared) = (config.hidden_size, config.proj_codevector_dim);
@@ -118,7 +118,7 @@ fn wav2vec2_heads(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
     shapes.0
 }
 
-/// Heads whose sizes depend on what they were trained for.
+/// Tensors of heads whose sizes depend on the task.
 pub(crate) const CLASSIFIER: [&str; 4] =
     ["projector.weight", "projector.bias", "classifier.weight", "classifier.bias"];
 

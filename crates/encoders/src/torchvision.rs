@@ -1,5 +1,5 @@
-//! torchvision's checkpoints: the state dict of a VGG16 and nothing else. Its shapes tell blocks and channels; how pixels are
-//! normalised no file says, and where nobody else does it is as torchvision trains.
+//! torchvision's checkpoints: the state dict of a VGG16 and nothing else. Blocks and channels are inferred from
+//! shapes; the normalisation of pixels is not stored, and is by default that of torchvision's training.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,23 +8,30 @@ use affekt_spec::encoder::Vgg16Config;
 use serde_json::{Map, Value, json};
 
 use crate::Format;
-use crate::read::{Named, Raw};
+use crate::read::{NamedTensors, RawCheckpoint};
 
-/// The checkpoint that these tensors are; they themselves where they are no VGG16's.
-pub(crate) fn raw(path: &Path, named: Named) -> Result<Raw, Named> {
+/// Interprets tensors as a VGG16 checkpoint; returns them unchanged if they are none.
+pub(crate) fn raw(path: &Path, named: NamedTensors) -> Result<RawCheckpoint, NamedTensors> {
     let shapes = named.tensors.iter().map(|(name, weights)| (name.as_str(), weights.shape()));
-    let Some(told) = told(shapes) else { return Err(named) };
+    let Some(known_fields) = known_fields(shapes) else { return Err(named) };
     let notes = vec![
         "torchvision's files say nothing of how pixels are normalised: as torchvision trains, where `config` does not say \
          otherwise"
             .into(),
     ];
-    Ok(Raw { path: path.to_owned(), format: Format::Torchvision, told, normalise: false, named, notes })
+    Ok(RawCheckpoint {
+        path: path.to_owned(),
+        format: Format::Torchvision,
+        known_fields,
+        normalise: false,
+        named,
+        notes,
+    })
 }
 
 /// The fields that torchvision's names and shapes tell: two numbers behind a convolution stands the next of its block, three
 /// behind it that of the next. `None` where they are no such network's.
-fn told<'w>(tensors: impl Iterator<Item = (&'w str, &'w [usize])>) -> Option<Map<String, Value>> {
+fn known_fields<'w>(tensors: impl Iterator<Item = (&'w str, &'w [usize])>) -> Option<Map<String, Value>> {
     let mut outputs = BTreeMap::new();
     for (name, shape) in tensors {
         let Some((number, part)) = name.strip_prefix("features.").and_then(|rest| rest.split_once('.'))
@@ -51,10 +58,10 @@ fn told<'w>(tensors: impl Iterator<Item = (&'w str, &'w [usize])>) -> Option<Map
         }
         next = number + 3;
     }
-    let told =
+    let known_fields =
         json!({ "model_type": Vgg16Config::MODEL_TYPE, "channels": channels, "convolutions": convolutions });
-    match told {
-        Value::Object(told) if !channels.is_empty() => Some(told),
+    match known_fields {
+        Value::Object(known_fields) if !channels.is_empty() => Some(known_fields),
         _ => None,
     }
 }
@@ -75,7 +82,7 @@ mod tests {
         }
         tensors.push(("classifier.0.weight".to_owned(), vec![4096, 25_088]));
         let fields = |tensors: &[(String, Vec<usize>)]| {
-            told(tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))
+            known_fields(tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())))
         };
         assert_eq!(Vgg16Config::default().with(&fields(&tensors).unwrap()).unwrap(), config);
         // Of VGG16 with batch norms, of another row, of something without pictures.

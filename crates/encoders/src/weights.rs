@@ -1,4 +1,4 @@
-//! Where the elements of a tensor lie, and their way to f32.
+//! The elements of a tensor, and their conversion to f32.
 
 use std::fs::File;
 use std::io;
@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-/// A file's bytes, mapped.
+/// The mapped bytes of a file.
 pub(crate) type Mapped = Arc<Mmap>;
 
-/// Maps the file at `path`.
+/// Maps the file at `path` into memory.
 pub(crate) fn map(path: &Path) -> io::Result<Mapped> {
     let file = File::open(path)?;
-    // SAFETY: sound as long as nobody truncates or rewrites the file while it is being read. Checkpoints are not
-    // written in place by any tool that makes them; whoever does so nevertheless kills this process, and no result is
-    // filed under the digest of what it read.
+    // SAFETY: sound as long as nobody truncates or rewrites the file while it is read. No tool that creates
+    // checkpoints writes them in place; doing so nevertheless kills this process, and no result is stored under the
+    // digest of what it read.
     Ok(Arc::new(unsafe { Mmap::map(&file) }?))
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Bytes {
     Owned(Vec<u8>),
 }
 
-/// The types that weights are kept in.
+/// An element type of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Element {
     F64,
@@ -53,11 +53,11 @@ impl Element {
     }
 }
 
-/// Elements that are turned to f32 at a time.
+/// Number of elements converted at a time.
 const CHUNK: usize = 1 << 16;
 
 impl Weights {
-    /// f32 in memory. `values` are row-major, as many as `shape` says.
+    /// Creates an f32 tensor in memory. `values` are row-major and as many as `shape` requires.
     #[must_use]
     pub fn from_values(shape: &[usize], values: &[f32]) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), values.len());
@@ -65,19 +65,19 @@ impl Weights {
         Self { bytes: Bytes::Owned(bytes), element: Element::F32, shape: shape.to_vec() }
     }
 
-    /// Its shape.
+    /// Returns the shape.
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// How many elements it has.
+    /// Returns the number of elements.
     #[must_use]
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// All elements, as f32.
+    /// Returns all elements as f32.
     #[must_use]
     pub fn values(&self) -> Vec<f32> {
         let mut values = Vec::with_capacity(self.count());
@@ -85,7 +85,7 @@ impl Weights {
         values
     }
 
-    /// Hands over the elements as f32 in order, some thousands at a time, so that a tensor needs no memory of its size.
+    /// Passes the elements as f32 in order, some thousand at a time, so that no memory of the tensor's size is needed.
     pub(crate) fn each_chunk(&self, mut take: impl FnMut(&[f32])) {
         let bytes = match &self.bytes {
             Bytes::Mapped(map, range) => &map[range.clone()],
@@ -117,7 +117,7 @@ impl Weights {
     }
 }
 
-/// IEEE half precision, every value of which is an f32.
+/// Converts IEEE half precision to f32, which is exact.
 fn half(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
     let (exponent, fraction) = (u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));

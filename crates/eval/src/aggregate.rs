@@ -1,4 +1,4 @@
-//! From the figures of cells to one figure with its spreads.
+//! Aggregation of the figures of cells, with their spreads.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::scored::Cluster;
 use crate::statistic::{Figures, Statistic};
 use crate::sums::Sums;
 
-/// One measure over all cells of a variant.
+/// The summary of one measure over all cells of a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The mean over cells.
@@ -19,22 +19,22 @@ pub struct Summary {
     pub std_seeds: Option<f64>,
     /// Sample standard deviation (n − 1) over folds of the mean over seeds; `None` for one fold.
     pub std_folds: Option<f64>,
-    /// The measure on the predictions of all folds together, averaged over seeds.
+    /// The measure on the joint predictions of all folds, averaged over seeds.
     pub pooled: f64,
-    /// The 95 % percentile bootstrap interval of `pooled`, resampling speakers; `None` under
-    /// [`MIN_CLUSTERS`](crate::MIN_CLUSTERS) speakers.
+    /// The 95 % percentile bootstrap interval of `pooled` over speakers; `None` for fewer than
+    /// [`MIN_CLUSTERS`](crate::MIN_CLUSTERS).
     pub ci95: Option<[f64; 2]>,
-    /// How many speakers the predictions come from; where a corpus does not tell who speaks, its utterances count.
+    /// The number of speakers; utterances by unknown speakers count as one each.
     pub clusters: usize,
-    /// What they are.
+    /// The unit of resampling.
     #[serde(default, skip_serializing_if = "Cluster::is_speaker")]
     pub cluster: Cluster,
 }
 
-/// Every measure over all cells of a variant.
+/// The summary of every measure over all cells of a variant.
 pub type Aggregate = PerMeasure<Summary>;
 
-/// Sums up figures: of all classes or outputs together, or of one output.
+/// Aggregates figures of all classes or outputs together, or of one output.
 pub(crate) struct Aggregator {
     /// Fold, seed and figures of every cell.
     cells: Vec<(u32, u64, Figures)>,
@@ -57,18 +57,18 @@ impl Aggregator {
         }
     }
 
-    /// Every measure of all classes or outputs together.
+    /// Summarises every measure of all classes or outputs together.
     pub fn all(&self) -> Aggregate {
         Aggregate::new(|measure| self.summary(|figures| figures.all.get(measure).copied()))
     }
 
-    /// Every measure of the output at `place`.
+    /// Summarises every measure of the output at `place`.
     pub fn output(&self, place: usize) -> Aggregate {
         let of = |figures: &Figures, measure: Measure| figures.outputs.get(place)?.get(measure).copied();
         Aggregate::new(|measure| self.summary(|figures| of(figures, measure)))
     }
 
-    /// One figure over the cells that have it; `None` where none has.
+    /// Summarises one figure over the cells that have it; `None` if none has.
     fn summary(&self, pick: impl Fn(&Figures) -> Option<f64>) -> Option<Summary> {
         let of_cell = |(fold, seed, figures): &(u32, u64, Figures)| Some((*fold, *seed, pick(figures)?));
         let values = || self.cells.iter().filter_map(of_cell);
@@ -84,7 +84,7 @@ impl Aggregator {
     }
 }
 
-/// The sample standard deviation over the names of the means of their values, where there are two names or more.
+/// Computes the sample standard deviation over names of the means of their values, if there are at least two names.
 fn spread<N: Ord>(values: impl Iterator<Item = (N, f64)>) -> Option<f64> {
     let mut named = BTreeMap::<N, Vec<f64>>::new();
     for (name, value) in values {

@@ -1,4 +1,4 @@
-//! What a network that hears nothing would get.
+//! Baselines: the scores of rules that ignore the audio.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use crate::scores::of_classes;
 use crate::statistic::Statistic;
 use crate::sums::Sums;
 
-/// What no figure may be read without.
+/// The scores to which every figure should be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baselines {
-    /// What to expect of guessing. Of classes, all as likely: one over their number, as UAR and accuracy; macro-F1 depends
-    /// on how frequent classes are, so this says nothing about it. Of numbers, whatever is guessed: 0, as CCC and
-    /// correlation.
+    /// The expected score of guessing. For classes, all equally likely: one over their number, for UAR and accuracy;
+    /// that of macro-F1 depends on class frequencies and is not given. For numbers: 0, for CCC and correlation,
+    /// whatever is guessed.
     pub chance: f64,
-    /// Always the same answer.
+    /// The best constant prediction.
     #[serde(flatten)]
     pub constant: Constant,
-    /// Always the same answer for utterances of one corpus; `None` for one corpus.
+    /// The best constant prediction per corpus; `None` for a single corpus.
     pub corpus_only: Option<Baseline>,
 }
 
-/// The answer that is best where nothing is heard.
+/// A constant prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Constant {
@@ -38,7 +38,7 @@ pub enum Constant {
 }
 
 impl Constant {
-    /// What it gets.
+    /// Returns the scores of the prediction.
     #[must_use]
     pub const fn baseline(&self) -> &Baseline {
         match self {
@@ -47,24 +47,24 @@ impl Constant {
     }
 }
 
-/// The scores of a rule, mean over cells.
+/// The scores of a rule, averaged over cells.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// Where the rule comes from: each fold's training part; or, where it was not given, the scored truth itself.
+    /// The data the rule is fitted to: each fold's training part, or the scored truth itself if that was not given.
     pub fitted_on: Role,
-    /// Its scores.
+    /// The scores.
     #[serde(flatten)]
     pub scores: Scores,
 }
 
-/// What is true of the training part of each fold, by corpus.
+/// The targets of the training part of each fold, by corpus.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Training<'a> {
     folds: BTreeMap<u32, BTreeMap<&'a str, Vec<&'a Target>>>,
 }
 
 impl<'a> Training<'a> {
-    /// Gathers training rows: (fold, corpus, target).
+    /// Collects training rows: (fold, corpus, target).
     pub fn new(rows: impl IntoIterator<Item = (u32, &'a str, &'a Target)>) -> Self {
         let mut folds = BTreeMap::<u32, BTreeMap<&str, Vec<&Target>>>::new();
         for (fold, corpus, target) in rows {
@@ -73,13 +73,13 @@ impl<'a> Training<'a> {
         Self { folds }
     }
 
-    /// What `of` makes of a fold's rows, by corpus; `None` for a fold without rows.
+    /// Applies `of` to a fold's rows of each corpus; `None` for a fold without rows.
     fn fold<T>(&self, fold: u32, of: impl Fn(&[&Target]) -> T) -> Option<BTreeMap<&'a str, T>> {
         Some(self.folds.get(&fold)?.iter().map(|(corpus, targets)| (*corpus, of(targets))).collect())
     }
 }
 
-/// What a baseline is fitted on.
+/// The data that a baseline is fitted to.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub variant: &'a str,
@@ -90,7 +90,7 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// What is true of a fold's training part by corpus, or else of what is scored.
+    /// Applies `of` to a fold's training part by corpus, or to the scored truth.
     fn fitted<T: Clone>(
         &self,
         fold: u32,
@@ -105,14 +105,14 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The scores of a rule in every cell.
+    /// Returns the scores of a rule, averaged over cells.
     fn baseline(&self, scores: &[Scores]) -> Baseline {
         let fitted_on = if self.training.is_some() { Role::Train } else { self.part };
         Baseline { fitted_on, scores: Scores::mean(&scores.iter()) }
     }
 }
 
-/// The baselines for predicted classes.
+/// Computes the baselines for classes.
 pub(crate) fn of_confusions<'a>(
     source: Source<'a>,
     sums: &Sums<'a, Confusion>,
@@ -132,7 +132,7 @@ pub(crate) fn of_confusions<'a>(
         let fitted = source.fitted(fold, count, &truth)?;
         let overall = most_frequent(&sum(fitted.values(), classes.len()));
         majority.push(score(&truth, |_| overall));
-        // A corpus that training has not seen gets what it would guess for any.
+        // A corpus that is not in the training part gets the overall constant.
         corpus_only
             .push(score(&truth, |corpus| fitted.get(corpus).map_or(overall, |counts| most_frequent(counts))));
     }
@@ -143,7 +143,7 @@ pub(crate) fn of_confusions<'a>(
     })
 }
 
-/// The baselines for predicted numbers.
+/// Computes the baselines for numbers.
 pub(crate) fn of_moments<'a>(source: Source<'a>, sums: &Sums<'a, Moments>) -> Result<Baselines, EvalError> {
     let outputs = source.task.names().len();
     let gather = |targets: &[&Target]| {
@@ -174,7 +174,7 @@ pub(crate) fn of_moments<'a>(source: Source<'a>, sums: &Sums<'a, Moments>) -> Re
     })
 }
 
-/// The fold of every cell, and what `of` makes of it, by corpus.
+/// Returns the fold of every cell, with the result of `of` for each corpus.
 fn cells<'a, S: Statistic, T>(sums: &Sums<'a, S>, of: impl Fn(&S) -> T) -> Vec<(u32, BTreeMap<&'a str, T>)> {
     let mut cells = BTreeMap::<(u32, u64), BTreeMap<&str, T>>::new();
     for ((fold, seed, corpus), sum) in sums.sum_by(|key| Some((key.fold, key.seed, key.corpus))) {
@@ -183,7 +183,8 @@ fn cells<'a, S: Statistic, T>(sums: &Sums<'a, S>, of: impl Fn(&S) -> T) -> Vec<(
     cells.into_iter().map(|((fold, _), cell)| (fold, cell)).collect()
 }
 
-/// The scores of saying `answer(corpus)` to every utterance, of which `truth` says how many are of each class.
+/// Scores the rule that predicts `answer(corpus)` for every utterance; `truth` counts the utterances of each class by
+/// corpus.
 fn score(truth: &BTreeMap<&str, Vec<u32>>, answer: impl Fn(&str) -> usize) -> Scores {
     let classes = truth.values().next().map_or(0, Vec::len);
     let mut tally = Tally::new(classes);
@@ -198,7 +199,7 @@ fn score(truth: &BTreeMap<&str, Vec<u32>>, answer: impl Fn(&str) -> usize) -> Sc
     of_classes(&tally)
 }
 
-/// The first of the most frequent classes.
+/// Returns the first of the most frequent classes.
 fn most_frequent(counts: &[u32]) -> usize {
     let most = counts.iter().max();
     counts.iter().position(|count| Some(count) == most).unwrap_or(0)

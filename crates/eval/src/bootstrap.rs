@@ -1,7 +1,8 @@
-//! How far a pooled figure might lie from what other speakers would have given.
+//! Bootstrap confidence intervals of pooled figures, over speakers.
 //!
-//! Percentile bootstrap over clusters: speakers are drawn with replacement, as many as there are, each with all
-//! its predictions of every seed. A speaker whom the corpus does not tell has one recording. 2.5th and 97.5th percentile, interpolated linearly as numpy does.
+//! Percentile bootstrap over clusters: speakers are drawn with replacement, as many as there are, each with all its
+//! predictions of every seed. An unknown speaker has one recording. 2.5th and 97.5th percentile, interpolated
+//! linearly as in numpy.
 
 use std::collections::BTreeMap;
 
@@ -11,36 +12,36 @@ use crate::measure::{mean, minus};
 use crate::statistic::{Figures, Statistic};
 use crate::sums::Sums;
 
-/// How many times the speakers are resampled for an interval, and at least for a test.
+/// The number of resamples for an interval, and the minimum for a test.
 pub const RESAMPLES: usize = 2000;
 
-/// How many times they are resampled for so many tests that are corrected together. The smallest p that `n` draws can give
-/// is 2 / (n + 1); corrected for many pairs, that of 2 000 draws would be too large to tell anything. It stays under 0.016 up
-/// to 300 pairs.
+/// Returns the number of resamples for a number of tests that are corrected together. The smallest p of `n` draws is
+/// 2 / (n + 1), which for 2 000 draws, corrected for many pairs, would be too large. It stays below 0.016 up to 300
+/// pairs.
 pub(crate) fn resamples(pairs: usize) -> usize {
     (130 * pairs).clamp(RESAMPLES, 40_000)
 }
 
-/// Under this number of speakers an interval would say more about the resampling than about speakers.
+/// The minimum number of speakers for an interval; with fewer it would reflect the resampling more than the speakers.
 pub const MIN_CLUSTERS: usize = 5;
 
-/// Any fixed number: the same predictions must give the same interval.
+/// A fixed seed, so that the same predictions give the same interval.
 const SEED: u64 = 0x5eed_0f5b_ea4e_2501;
 
-/// So many draws are added up side by side: a speaker's sums are then read from memory once for all of them.
+/// The number of draws that are summed together, so that a speaker's sums are read from memory once for all of them.
 const SIDE_BY_SIDE: usize = 16;
 
-/// How the pooled score of one variant differs from that of another over the same draws of speakers.
+/// The difference between the pooled scores of two variants, over the same draws of speakers.
 pub(crate) struct Difference {
     /// The percentile interval.
     pub ci95: [f64; 2],
-    /// Two-sided: twice the share of draws on the rarer side of no difference, at most 1. The observed sample counts
-    /// as one draw (Davison and Hinkley, "Bootstrap Methods and their Application", 1997, eq. 4.11), so it is never 0.
+    /// Two-sided: twice the share of draws on the rarer side of zero, at most 1. The observed sample counts as one
+    /// draw (Davison and Hinkley, "Bootstrap Methods and their Application", 1997, eq. 4.11), so that it is never 0.
     pub p: f64,
 }
 
-/// The difference between two variants with the same speakers, `a` minus `b`, given what a measure of each comes to in
-/// every draw; `None` where no draw has it.
+/// Computes the difference `a` minus `b` between two variants with the same speakers, from a measure of each in every
+/// draw; `None` if no draw has it.
 pub(crate) fn difference(a: &[Option<f64>], b: &[Option<f64>]) -> Option<Difference> {
     let differences: Vec<f64> = a.iter().zip(b).filter_map(|(a, b)| Some(minus((*a)?, (*b)?))).collect();
     let tail = |is_beyond: fn(&f64) -> bool| {
@@ -51,7 +52,7 @@ pub(crate) fn difference(a: &[Option<f64>], b: &[Option<f64>]) -> Option<Differe
     Some(Difference { ci95: interval(differences)?, p })
 }
 
-/// The interval of a pooled figure, given what every draw comes to, a figure a seed.
+/// Computes the interval of a pooled figure, from the figures of every draw, one per seed.
 pub(crate) fn interval_of(
     resampled: &[Vec<Figures>],
     pick: impl Fn(&Figures) -> Option<f64>,
@@ -59,15 +60,15 @@ pub(crate) fn interval_of(
     interval(resampled.iter().filter_map(|seeds| mean(seeds.iter().filter_map(&pick))).collect())
 }
 
-/// The pooled figures of each of `resamples` draws of speakers, one for each seed; `None` where there are too few speakers.
-/// Draws depend on the number of speakers alone.
+/// Computes the pooled figures of each of `resamples` draws of speakers, one per seed; `None` if there are too few
+/// speakers. Draws depend on the number of speakers only.
 pub(crate) fn resampled<S: Statistic>(sums: &Sums<'_, S>, resamples: usize) -> Option<Vec<Vec<Figures>>> {
     let speakers = sums.speakers();
     if speakers.len() < MIN_CLUSTERS {
         return None;
     }
     let position: BTreeMap<&str, usize> = speakers.into_iter().enumerate().map(|(i, s)| (s, i)).collect();
-    // One list a seed; random splits give each seed its own speakers, so it names them.
+    // One list per seed; random splits give each seed its own speakers, so they are named.
     let mut seeds = BTreeMap::<u64, Vec<(usize, S)>>::new();
     for ((seed, speaker), sum) in sums.sum_by(|key| Some((key.seed, key.speaker))) {
         seeds.entry(seed).or_default().push((position[speaker], sum));
@@ -95,7 +96,7 @@ pub(crate) fn resampled<S: Statistic>(sums: &Sums<'_, S>, resamples: usize) -> O
     Some(all)
 }
 
-/// What each draw adds up to, given how often it has every speaker.
+/// Computes the sums of each draw from the number of times it has every speaker.
 fn drawn<S: Statistic>(speakers: &[(usize, S)], times: &[[u32; SIDE_BY_SIDE]]) -> Vec<S> {
     let Some((_, first)) = speakers.first() else { return Vec::new() };
     let mut empty = first.clone();
@@ -111,7 +112,7 @@ fn drawn<S: Statistic>(speakers: &[(usize, S)], times: &[[u32; SIDE_BY_SIDE]]) -
     sums
 }
 
-/// `None` for no values.
+/// Computes the interval; `None` for no values.
 fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
     values.sort_by(f64::total_cmp);
     (!values.is_empty()).then(|| [0.025, 0.975].map(|quantile| percentile(&values, quantile)))

@@ -1,15 +1,15 @@
-//! Whether the variants of an experiment differ, or whether other speakers might have turned them round.
+//! Tests of the differences between the variants of an experiment.
 //!
-//! Only variants that say the same things about the same rows are compared, row by row. Two tests ask two things:
+//! Only variants of the same task are compared, row by row on the same rows. Two tests answer two questions:
 //!
-//! * the **paired bootstrap** asks whether the difference of the figure would hold with other speakers: both
-//!   variants are scored on the same draws of speakers, as [`Summary::ci95`](crate::Summary::ci95) is;
-//! * **McNemar's test** asks whether the rows on which one is right and the other wrong lean to one side. It takes
-//!   utterances for independent, which those of a speaker are not: it is quick to see differences. Numbers are neither
-//!   right nor wrong: of variants that predict them there is the bootstrap alone.
+//! * the **paired bootstrap** asks whether the difference would hold with other speakers: both variants are scored on the same draws
+//!   of speakers, as for [`Summary::ci95`](crate::Summary::ci95);
+//! * **McNemar's test** asks whether the rows on which only one is right are unevenly divided. It assumes that utterances are
+//!   independent, which those of a speaker are not: it finds differences too readily. Numbers are neither right nor wrong: variants
+//!   that predict them are only tested by the bootstrap.
 //!
-//! Many pairs make many chances to be fooled, so both tests' p-values are corrected over all pairs (Holm). With a baseline
-//! each variant is one pair: asking for less leaves more to be found.
+//! Many pairs give many chances of a false finding, so both tests' p-values are corrected over all pairs (Holm). With
+//! a baseline there is one pair per other variant: fewer questions leave more power.
 
 use std::collections::BTreeSet;
 
@@ -21,42 +21,42 @@ use crate::error::EvalError;
 use crate::holm::holm;
 use crate::mcnemar::{McNemar, mcnemar};
 use crate::measure::{Measure, Scores};
-use crate::rows::Rows;
+use crate::rows::ScoredRows;
 use crate::scored::{Cluster, Scored};
 use crate::statistic::{Figures, Statistic};
 use crate::sums::{Sums, confusions, moments};
 
-/// What is known about the differences between variants.
+/// The tests of the differences between variants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The version of this schema.
     pub version: u32,
-    /// The figure that is compared, pooled over folds, mean over seeds. Variants of a task that does not have it are
-    /// compared by what their task is judged by.
+    /// The compared figure, pooled over folds and averaged over seeds. Variants of a task without it are compared by
+    /// their task's default primary measure.
     pub measure: Measure,
-    /// The variant that every other is compared with; `None` where each is compared with each.
+    /// The variant with which every other is compared; `None` if all pairs are compared.
     pub baseline: Option<String>,
-    /// How many times the bootstrap drew speakers.
+    /// Number of bootstrap resamples.
     pub resamples: usize,
-    /// The pairs, in the order of the variants; where there is a baseline, it is always `b`.
+    /// The pairs, in the order of the variants; a baseline is always `b`.
     pub pairs: Vec<Pair>,
 }
 
 /// Two variants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
-    /// One variant's id.
+    /// The id of one variant.
     pub a: String,
-    /// The other's.
+    /// The id of the other.
     pub b: String,
-    /// The figure that is compared, where it is not the comparison's.
+    /// The compared figure, if it is not the comparison's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<Measure>,
-    /// What comparing them came to.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// What comparing two variants came to.
+/// The result of comparing two variants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -66,23 +66,21 @@ pub enum Outcome {
     NotComparable(String),
 }
 
-/// How two variants differ that were tested on the same rows.
+/// The difference between two variants that were tested on the same rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// The figure of `a` minus that of `b`.
     pub difference: f64,
-    /// How many speakers the rows come from; where a corpus does not tell who speaks, its utterances count.
+    /// The number of speakers; utterances by unknown speakers count as one each.
     pub clusters: usize,
-    /// What they are.
+    /// The unit of resampling.
     #[serde(default, skip_serializing_if = "Cluster::is_speaker")]
     pub cluster: Cluster,
-    /// Whether other speakers might turn the difference round; `None` under
-    /// [`MIN_CLUSTERS`](crate::MIN_CLUSTERS) speakers.
+    /// The paired bootstrap; `None` for fewer than [`MIN_CLUSTERS`](crate::MIN_CLUSTERS) speakers.
     pub bootstrap: Option<Bootstrap>,
-    /// Whether one variant is right where the other is wrong more often than the other way round; `None` where
-    /// rows cannot be paired one to one, and of variants that predict numbers.
+    /// McNemar's test; `None` if rows cannot be paired one to one, and for variants that predict numbers.
     pub mcnemar: Option<McNemar>,
-    /// What must be known to read this, in words: why a test is missing, or what it leaves out.
+    /// Remarks necessary to interpret the figures: why a test is missing, or what it leaves out.
     pub notes: Vec<String>,
 }
 
@@ -91,25 +89,25 @@ pub struct Compared {
 pub struct Bootstrap {
     /// The 95 % percentile interval of the difference.
     pub ci95: [f64; 2],
-    /// Twice the share of resamples on the rarer side of no difference, the observed sample counted as one.
+    /// Twice the share of resamples on the rarer side of zero, the observed sample counted as one.
     pub p: f64,
-    /// The same, corrected for the number of pairs.
+    /// The p-value corrected for the number of pairs.
     pub p_holm: f64,
 }
 
 /// A variant and its predictions.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Its id, which its predictions carry.
+    /// The id, which its predictions carry.
     pub id: &'a str,
-    /// Its task; classes in any order.
+    /// The task; classes in any order.
     pub task: &'a Task,
-    /// Its predictions; rows of other variants and roles are passed over.
+    /// The predictions; rows of other variants and roles are ignored.
     pub predictions: &'a [Prediction],
 }
 
 impl Pair {
-    /// What came out, where the two could be compared.
+    /// Returns the comparison, if the two could be compared.
     #[must_use]
     pub const fn compared(&self) -> Option<&Compared> {
         match &self.outcome {
@@ -118,13 +116,13 @@ impl Pair {
         }
     }
 
-    /// Whether McNemar's test was made.
+    /// Returns whether McNemar's test was made.
     #[must_use]
     pub fn has_mcnemar(&self) -> bool {
         self.compared().is_some_and(|compared| compared.mcnemar.is_some())
     }
 
-    /// What must be known to read the pair's figures, in words: empty for most.
+    /// Returns the remarks on the pair in words: empty for most.
     #[must_use]
     pub fn note(&self) -> String {
         match &self.outcome {
@@ -134,12 +132,12 @@ impl Pair {
     }
 }
 
-/// Compares `variants` by `measure`: each with `baseline`, or each with each.
+/// Compares `variants` by `measure`: each with `baseline`, or all pairs.
 ///
 /// Equal predictions give equal bytes, in whatever order their rows come.
 ///
 /// # Errors
-/// When there is no such baseline, two variants have the same id, or the predictions of one cannot be scored.
+/// Fails if there is no such baseline, two variants have the same id, or the predictions of one cannot be scored.
 pub fn compare(
     variants: &[Candidate<'_>],
     measure: Measure,
@@ -179,14 +177,14 @@ pub fn compare(
     Ok(Comparison { version: 1, measure, baseline, resamples, pairs })
 }
 
-/// What a comparison needs of a variant, worked out once for all its pairs.
+/// What a comparison needs of a variant, computed once for all its pairs.
 struct Side<'a> {
     task: &'a Task,
-    rows: Rows<'a>,
+    rows: ScoredRows<'a>,
     clusters: usize,
     cluster: Cluster,
     pooled: Scores,
-    /// The figure that is compared in every draw of speakers. Variants with the same speakers have the same draws.
+    /// The compared figure in every draw of speakers. Variants with the same speakers have the same draws.
     resampled: Option<Vec<Option<f64>>>,
 }
 
@@ -194,12 +192,12 @@ impl<'a> Side<'a> {
     fn new(variant: &Candidate<'a>, measure: Measure, resamples: usize) -> Result<Self, EvalError> {
         let Candidate { id, task, predictions } = *variant;
         let scored = Scored::new(id, task, predictions)?;
-        let rows = Rows::new(task, &scored);
+        let rows = ScoredRows::new(task, &scored);
         let measure = measure.or_of(task);
         Ok(match task {
             Task::Classes(classes) => {
-                // Scores are sums over classes: in one order, so that equal predictions give equal scores to the last
-                // bit.
+                // Scores are sums over classes: always in the same order, so that equal predictions give
+                // bit-identical scores.
                 let mut ordered = classes.clone();
                 ordered.sort_unstable();
                 Self::of(task, rows, &confusions(task, &ordered, &scored), measure, resamples)
@@ -210,7 +208,7 @@ impl<'a> Side<'a> {
 
     fn of<S: Statistic>(
         task: &'a Task,
-        rows: Rows<'a>,
+        rows: ScoredRows<'a>,
         sums: &Sums<'a, S>,
         measure: Measure,
         resamples: usize,
@@ -255,7 +253,7 @@ fn outcome(a: &Side<'_>, b: &Side<'_>, measure: Measure) -> Outcome {
     })
 }
 
-/// Why two variants do not say the same things, in words; `None` where they do. The order of classes means nothing.
+/// Describes the difference between two tasks; `None` if there is none. The order of classes is ignored.
 pub(crate) fn tasks_differ(a: &Task, b: &Task) -> Option<String> {
     let set = |task: &Task| task.names().iter().cloned().collect::<BTreeSet<_>>();
     let list =
@@ -276,7 +274,7 @@ pub(crate) fn tasks_differ(a: &Task, b: &Task) -> Option<String> {
     }
 }
 
-/// Fills in the p-values that allow for the number of pairs, each test's by itself.
+/// Computes the p-values corrected for the number of pairs, each test separately.
 fn correct(pairs: &mut [Pair]) {
     let mut compared: Vec<&mut Compared> = pairs
         .iter_mut()

@@ -1,4 +1,4 @@
-//! Which class was taken for which: the counts that the figures of classes are computed from.
+//! Confusion matrices, from which the figures of classes are computed.
 
 use crate::scores::of_classes;
 use crate::statistic::{Figures, Statistic};
@@ -10,14 +10,14 @@ pub(crate) struct Confusion {
     counts: Vec<u32>,
 }
 
-/// The margins of a confusion matrix and its diagonal, one entry a class: all that the scores need.
+/// The margins of a confusion matrix and its diagonal, one entry per class: all that the scores need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Rightly recognised.
+    /// True positives.
     pub hits: Vec<u32>,
-    /// Truly of the class.
+    /// Number of rows of the true class.
     pub truth: Vec<u32>,
-    /// Taken for the class.
+    /// Number of rows predicted as the class.
     pub predicted: Vec<u32>,
 }
 
@@ -30,7 +30,7 @@ impl Confusion {
         self.counts[truth * self.classes + predicted] += 1;
     }
 
-    /// Its rows, one a true class.
+    /// Iterates over the rows, one per true class.
     pub fn lines(&self) -> impl Iterator<Item = &[u32]> {
         self.counts.chunks_exact(self.classes)
     }

@@ -1,24 +1,24 @@
-//! Where predictions of a number lie against its truth: what a scatter plot of many rows comes to.
+//! Two-dimensional histograms of true and predicted numbers, in place of scatter plots of many rows.
 
 use affekt_domain::{Prediction, Target};
 use serde::{Deserialize, Serialize};
 
-/// How many bins an axis has.
+/// Number of bins per axis.
 pub const BINS: usize = 24;
 
-/// Predictions counted in bins, as a confusion matrix counts classes.
+/// Counts of predictions in bins, analogous to a confusion matrix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Density {
-    /// Where both axes begin: the least true value.
+    /// The start of both axes: the least true value.
     pub low: f64,
-    /// Where they end: the greatest.
+    /// The end of both axes: the greatest true value.
     pub high: f64,
-    /// Counts; rows are bins of the truth from low to high, columns bins of the prediction. What is predicted beyond an
-    /// end counts in the bin at that end.
+    /// Counts; rows are bins of the truth from low to high, columns bins of the prediction. Predictions beyond an end
+    /// count in the bin at that end.
     pub counts: Vec<Vec<u32>>,
 }
 
-/// The density of the output at `place`.
+/// Computes the histogram of the output at `place`.
 pub(crate) fn density(rows: &[&Prediction], place: usize) -> Density {
     let pairs = || {
         rows.iter().filter_map(|row| {

@@ -1,17 +1,17 @@
-//! Predictions that cannot be scored.
+//! Errors of scoring predictions.
 
-use affekt_domain::Misfit;
+use affekt_domain::TargetError;
 
-/// Why predictions cannot be scored or compared.
+/// An error of scoring or comparing predictions.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EvalError {
-    /// There is nothing to score.
+    /// There are no test rows.
     #[error("variant `{variant}` has no predictions of role test: run its `predict` node on the test part")]
     NoTestRows {
         /// The variant.
         variant: String,
     },
-    /// The corpora withhold what is true of every test row, and there are no dev rows to score instead.
+    /// The truth of every test row is withheld, and there are no dev rows to score instead.
     #[error(
         "what is true of variant `{variant}`'s test part is withheld, and no prediction of role dev has a truth: run its \
          `predict` node on the dev part too"
@@ -20,11 +20,11 @@ pub enum EvalError {
         /// The variant.
         variant: String,
     },
-    /// A truth or prediction is none of the variant's task.
+    /// A truth or prediction that does not fit the variant's task.
     #[error(
-        "the {what} of `{utterance}` (fold {fold}, seed {seed}) is none of variant `{variant}`: {misfit}"
+        "the {what} of `{utterance}` (fold {fold}, seed {seed}) is none of variant `{variant}`: {mismatch}"
     )]
-    Misfit {
+    Mismatch {
         /// The variant.
         variant: String,
         /// The utterance.
@@ -35,10 +35,10 @@ pub enum EvalError {
         seed: u64,
         /// `truth` or `prediction`.
         what: &'static str,
-        /// What is wrong with it.
-        misfit: Box<Misfit>,
+        /// The mismatch.
+        mismatch: Box<TargetError>,
     },
-    /// One network said two things about one utterance, which would count it twice.
+    /// A network has two predictions for one utterance, which would count it twice.
     #[error(
         "variant `{variant}` predicts `{utterance}` twice in fold {fold} with seed {seed}: \
          predict originals only, each once"
@@ -53,21 +53,23 @@ pub enum EvalError {
         /// The seed.
         seed: u64,
     },
-    /// Every cell has a single row, from which no agreement can be told.
-    #[error("variant `{variant}` has one row a cell: agreement of numbers needs two rows or more")]
+    /// Every cell has a single row, for which agreement is undefined.
+    #[error("variant `{variant}` has one row per cell: agreement of numbers needs two rows or more")]
     TooFewRows {
         /// The variant.
         variant: String,
     },
-    /// Training rows were given, but none for a fold that has predictions.
-    #[error("variant `{variant}` has predictions in fold {fold} but no training rows: give every fold's")]
+    /// A fold has predictions but no training rows.
+    #[error(
+        "variant `{variant}` has predictions in fold {fold} but no training rows: pass those of every fold"
+    )]
     NoTrainingRows {
         /// The variant.
         variant: String,
         /// The fold.
         fold: u32,
     },
-    /// Two variants that are to be compared have one id.
+    /// Two variants to compare have the same id.
     #[error("variant `{variant}` was given twice: compare variants of different ids")]
     SameVariant {
         /// The variant.
@@ -76,9 +78,9 @@ pub enum EvalError {
     /// No variant has the id of the baseline.
     #[error("there is no variant `{baseline}` to compare with: expected one of {}", variants.join(", "))]
     NoBaseline {
-        /// The baseline.
+        /// The baseline's id.
         baseline: String,
-        /// The variants that there are.
+        /// The ids of the variants.
         variants: Vec<String>,
     },
 }

@@ -1,4 +1,4 @@
-//! The same figures for one corpus, one sex, one speaker, one session or one style of speech.
+//! Figures by corpus, sex, speaker, session and style of speech.
 
 use std::collections::BTreeMap;
 
@@ -14,39 +14,39 @@ use crate::sums::{Key, Sums};
 pub struct Groups {
     /// Corpus → its scores.
     pub corpus: BTreeMap<String, Group>,
-    /// Sex → its scores; `unknown` where some speakers' is. Empty where no corpus tells.
+    /// Sex → its scores; `unknown` for speakers of unknown sex. Empty if no corpus states it.
     pub sex: BTreeMap<String, Group>,
-    /// Speaker → its scores. Empty where no corpus tells who speaks.
+    /// Speaker → its scores. Empty if all speakers are unknown.
     #[serde(default)]
     pub speaker: BTreeMap<String, Group>,
-    /// Session → its scores. Empty where no corpus has sessions.
+    /// Session → its scores. Empty if no corpus has sessions.
     #[serde(default)]
     pub session: BTreeMap<String, Group>,
-    /// Style of speech (`scripted`, `improvised`) → its scores. Empty where no corpus has several.
+    /// Style of speech (`scripted`, `improvised`) → its scores. Empty if no corpus has several.
     #[serde(default)]
     pub style: BTreeMap<String, Group>,
 }
 
-/// The scores of a part of the predictions.
+/// The scores of a subset of the predictions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Group {
-    /// Its scores; unweighted average recall is over the classes that it has. Agreement of numbers needs two rows.
+    /// The scores; unweighted average recall is over the classes present. Agreement of numbers needs two rows.
     #[serde(flatten)]
     pub scores: PerMeasure<GroupSummary>,
-    /// How many predictions one seed makes in the group, all folds together.
+    /// Number of predictions per seed, over all folds.
     pub support: u32,
 }
 
-/// One measure over the cells in which the group has predictions.
+/// The summary of one measure over the cells in which the group has predictions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GroupSummary {
     /// The mean over cells.
     pub mean: f64,
-    /// The measure on the predictions of all folds together, averaged over seeds.
+    /// The measure on the joint predictions of all folds, averaged over seeds.
     pub pooled: f64,
 }
 
-/// The predictions in `sums` by corpus, sex, speaker, session and style of speech.
+/// Groups the predictions in `sums` by corpus, sex, speaker, session and style of speech.
 pub(crate) fn groups<S: Statistic>(sums: &Sums<'_, S>) -> Groups {
     let tells_sex = sums.parts.keys().any(|key| key.sex.is_some());
     Groups {
@@ -58,7 +58,7 @@ pub(crate) fn groups<S: Statistic>(sums: &Sums<'_, S>) -> Groups {
     }
 }
 
-/// The groups of the predictions for which `name` says the same. What it gives no name is in none.
+/// Groups the predictions by `name`; those without a name are left out.
 fn by<'a, S: Statistic>(
     sums: &Sums<'a, S>,
     name: impl Fn(&Key<'a>) -> Option<&'a str>,
@@ -75,11 +75,11 @@ fn by<'a, S: Statistic>(
     parts.into_iter().map(|(name, parts)| (name.to_owned(), parts.group())).collect()
 }
 
-/// The figures that a group is summed up from.
+/// The figures from which a group is summarised.
 #[derive(Default)]
 struct Parts {
     cells: Vec<Figures>,
-    /// Over all folds.
+    /// The figures of every seed over all folds.
     seeds: Vec<Figures>,
     support: u32,
 }

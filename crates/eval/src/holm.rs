@@ -1,8 +1,8 @@
-//! p-values of several tests at once.
+//! Correction of p-values for multiple tests.
 
-/// The p-values of Holm's step-down procedure (Holm, "A simple sequentially rejective multiple test procedure",
-/// 1979), in the order of `p`: rejecting those up to α keeps the chance of any false rejection under α, however the
-/// tests depend on each other.
+/// Corrects p-values by Holm's step-down procedure (Holm, "A simple sequentially rejective multiple test procedure",
+/// 1979), in the order of `p`: rejecting those up to α keeps the probability of any false rejection below α, whatever
+/// the dependence between tests.
 pub(crate) fn holm(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|&i, &j| p[i].total_cmp(&p[j]));

@@ -1,11 +1,11 @@
-//! JSON that a person can read: a line for each key, a row of numbers on one line.
+//! Readable JSON: one line per key, arrays on one line.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-/// `value` as JSON with objects indented by two spaces and arrays inline, ending in a line break.
+/// Formats `value` as JSON with objects indented by two spaces and arrays inline, ending in a line break.
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Indented::default()))?;

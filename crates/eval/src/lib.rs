@@ -1,4 +1,4 @@
-//! Predictions become metrics and their spread over folds and seeds.
+//! Evaluation: from predictions to metrics with their spread over folds and seeds.
 //!
 //! [`evaluate`] takes the predictions of one variant and returns what `metrics.json` says about it; [`compare`]
 //! takes those of several and says which differences other speakers would bear out; [`side_by_side`] sorts those of any
@@ -6,13 +6,12 @@
 //! Every figure is computed from sums made once, per fold, seed and speaker: confusion matrices of classes, moments of
 //! numbers.
 //!
-//! * a **cell** is one fold × seed; `mean` is over cells, and the spreads say how far seeds and folds differ;
-//! * **pooled** figures put the predictions of all folds together, which is what small folds need;
+//! * a **cell** is one fold × seed; `mean` is over cells, with standard deviations over seeds and over folds;
+//! * **pooled** figures are computed on the joint predictions of all folds, which is necessary for small folds;
 //! * the **interval** resamples speakers, because utterances of one speaker are not independent;
-//! * **baselines** say what a network that hears nothing would get.
+//! * **baselines** are the scores of rules that ignore the audio.
 //!
-//! All figures are fractions, but for squared errors. Equal predictions give equal bytes, whatever the order they come
-//! in.
+//! All figures are fractions, except squared errors. Equal predictions give equal bytes, whatever their order.
 
 mod aggregate;
 mod baselines;
@@ -54,4 +53,4 @@ pub use part::{score_classes, score_values};
 pub use scored::Cluster;
 pub use scores::ClassScores;
 pub use sessions::{OverSeeds, SeedScores, Sessions};
-pub use side_by_side::{Apart, Conditions, Entry, Rank, Ranked, SideBySide, side_by_side};
+pub use side_by_side::{Conditions, Entry, Incomparable, Rank, Ranked, SideBySide, side_by_side};

@@ -1,17 +1,17 @@
-//! McNemar's test: of the rows on which two variants disagree about being right, do most fall to one side?
+//! McNemar's test: whether the rows on which only one of two variants is right are unevenly divided between them.
 
 use serde::{Deserialize, Serialize};
 
-use crate::rows::Rows;
+use crate::rows::ScoredRows;
 
 /// The test over the seeds that two variants share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct McNemar {
-    /// The p-value of the only seed; of several, twice their median (and at most 1). Seeds are tested on the same
-    /// rows, so their p-values depend on each other, and this holds whatever the dependence (Rüger, "Das maximale
+    /// The p-value of the only seed; of several, twice their median (at most 1). Seeds are tested on the same rows,
+    /// so that their p-values depend on each other, and this is valid for any dependence (Rüger, "Das maximale
     /// Signifikanzniveau des Tests: Lehne H₀ ab, wenn k unter n gegebenen Tests zur Ablehnung führen", 1978).
     pub p: f64,
-    /// The same, corrected for the number of pairs.
+    /// The p-value corrected for the number of pairs.
     pub p_holm: f64,
     /// Each seed's test, in order.
     pub seeds: Vec<SeedMcNemar>,
@@ -22,16 +22,16 @@ pub struct McNemar {
 pub struct SeedMcNemar {
     /// The seed.
     pub seed: u64,
-    /// Utterances that only `a` recognises.
+    /// Number of utterances that only `a` recognises.
     pub only_a: u32,
-    /// Utterances that only `b` recognises.
+    /// Number of utterances that only `b` recognises.
     pub only_b: u32,
     /// The exact two-sided p-value.
     pub p: f64,
 }
 
-/// The test of two variants with the same rows. Where it cannot be made, or leaves seeds out, `notes` is told.
-pub(crate) fn mcnemar(a: &Rows<'_>, b: &Rows<'_>, notes: &mut Vec<String>) -> Option<McNemar> {
+/// Tests two variants with the same rows. Adds to `notes` why the test is impossible, or which seeds it leaves out.
+pub(crate) fn mcnemar(a: &ScoredRows<'_>, b: &ScoredRows<'_>, notes: &mut Vec<String>) -> Option<McNemar> {
     if a.tests_again() {
         notes.push("no McNemar test: utterances are tested in more than one fold".into());
         return None;
@@ -57,11 +57,11 @@ pub(crate) fn mcnemar(a: &Rows<'_>, b: &Rows<'_>, notes: &mut Vec<String>) -> Op
     Some(McNemar { p, p_holm: p, seeds })
 }
 
-/// Twice the smaller tail of the binomial distribution of `only_a + only_b` fair coins, at most 1.
+/// Computes twice the smaller tail of the binomial distribution of `only_a + only_b` fair coins, at most 1.
 fn exact(only_a: u32, only_b: u32) -> f64 {
     let (few, coins) = (only_a.min(only_b), only_a + only_b);
-    // C(coins, few) / 2^coins: the binomial coefficient would overflow and the power underflow, so they are taken in
-    // turns. Halving is exact, and no logarithm makes the last bits depend on the machine's library.
+    // C(coins, few) / 2^coins: the binomial coefficient would overflow and the power underflow, so they are computed
+    // alternately. Halving is exact, and no logarithm makes the last bits depend on the machine's library.
     let (mut most_likely, mut halvings) = (1.0_f64, 0);
     for i in 1..=few {
         most_likely *= f64::from(coins - few + i) / f64::from(i);
@@ -80,7 +80,7 @@ fn exact(only_a: u32, only_b: u32) -> f64 {
     (2.0 * most_likely * tail).min(1.0)
 }
 
-/// One p-value for several that may depend on each other. There is at least one.
+/// Combines p-values that may depend on each other. There is at least one.
 fn combined(mut p: Vec<f64>) -> f64 {
     p.sort_by(f64::total_cmp);
     match p[..] {

@@ -1,9 +1,9 @@
-//! The figures that predictions are summed up in, and what is known of each.
+//! Measures of predictions, and a container for something per measure.
 
 use affekt_domain::Task;
 use serde::{Deserialize, Serialize};
 
-/// A figure that sums up predictions.
+/// A measure of predictions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
@@ -25,16 +25,16 @@ impl Measure {
     /// All measures.
     pub const ALL: [Self; 6] = [Self::Uar, Self::Wa, Self::MacroF1, Self::Ccc, Self::Mse, Self::Pearson];
 
-    /// Those that an experiment can be judged by: more is better, and guessing is far from 1.
+    /// The measures that can be an experiment's primary one: higher is better, and guessing is far from 1.
     pub const PRIMARY: [Self; 4] = [Self::Uar, Self::Wa, Self::MacroF1, Self::Ccc];
 
-    /// What predicting classes is summed up in, in the order of tables.
+    /// The measures of classes, in the order of tables.
     pub const OF_CLASSES: [Self; 3] = [Self::Uar, Self::Wa, Self::MacroF1];
 
-    /// What predicting numbers is summed up in, in the order of tables.
+    /// The measures of numbers, in the order of tables.
     pub const OF_OUTPUTS: [Self; 3] = [Self::Ccc, Self::Mse, Self::Pearson];
 
-    /// The measures of a task, in the order of tables. The first is what it is judged by where nothing else is asked for.
+    /// Returns the measures of a task, in the order of tables. The first is its default primary measure.
     #[must_use]
     pub const fn of(task: &Task) -> [Self; 3] {
         match task {
@@ -43,14 +43,14 @@ impl Measure {
         }
     }
 
-    /// It, where the task has it; else what the task is judged by where nothing else is asked for.
+    /// Returns this measure if the task has it, otherwise the task's default primary measure.
     #[must_use]
     pub fn or_of(self, task: &Task) -> Self {
         let measures = Self::of(task);
         if measures.contains(&self) { self } else { measures[0] }
     }
 
-    /// Its name, as written in files.
+    /// Returns the name that is written in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,8 +64,8 @@ impl Measure {
     }
 }
 
-/// Something for each measure of a task; nothing for the measures of other tasks, and for those that too few rows leave
-/// undefined.
+/// Something for each measure of a task; absent for the measures of other tasks, and for those that are undefined for
+/// too few rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PerMeasure<T> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +83,7 @@ pub struct PerMeasure<T> {
 }
 
 impl<T> PerMeasure<T> {
-    /// What `of` says about each measure.
+    /// Creates the container with the result of `of` for each measure.
     pub fn new(mut of: impl FnMut(Measure) -> Option<T>) -> Self {
         Self {
             uar: of(Measure::Uar),
@@ -95,7 +95,7 @@ impl<T> PerMeasure<T> {
         }
     }
 
-    /// What there is for `measure`.
+    /// Returns the entry for `measure`.
     #[must_use]
     pub const fn get(&self, measure: Measure) -> Option<&T> {
         match measure {
@@ -109,30 +109,29 @@ impl<T> PerMeasure<T> {
     }
 }
 
-/// The figures of one set of predictions: fractions in `0..=1` of classes; of numbers, CCC and correlation in `-1..=1` and
-/// the mean squared error in the squared unit of the outputs.
+/// The scores of one set of predictions: for classes, fractions in `0..=1`; for numbers, CCC and correlation in
+/// `-1..=1` and the mean squared error in the squared unit of the outputs.
 pub type Scores = PerMeasure<f64>;
 
 impl Scores {
-    /// The mean of `scores`, each measure by itself over those that have it.
+    /// Returns the mean of `scores`, each measure over those that have it.
     pub(crate) fn mean<'a>(scores: &(impl Iterator<Item = &'a Self> + Clone)) -> Self {
         Self::new(|measure| mean(scores.clone().filter_map(|scores| scores.get(measure).copied())))
     }
 
-    /// By how much `measure` exceeds that of `other`, where both have it.
+    /// Returns the difference in `measure` to `other`, if both have it.
     pub(crate) fn minus(&self, other: &Self, measure: Measure) -> Option<f64> {
         Some(minus(*self.get(measure)?, *other.get(measure)?))
     }
 }
 
-/// By how much a score exceeds another. Equal scores that were summed in another order differ by rounding, which must not
-/// make a tie a victory.
+/// Subtracts scores. Equal scores that were summed in another order differ by rounding, which must not decide a tie.
 pub(crate) fn minus(a: f64, b: f64) -> f64 {
     let difference = a - b;
     if difference.abs() < 1e-12 { 0.0 } else { difference }
 }
 
-/// The mean of some values, where there is one.
+/// Returns the mean of some values, if there are any.
 pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
     (n > 0.0).then(|| sum / n)

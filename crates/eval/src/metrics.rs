@@ -1,4 +1,4 @@
-//! `metrics.json`: what is known about how well each variant does.
+//! `metrics.json`: the metrics of each variant.
 
 use std::collections::BTreeMap;
 
@@ -22,82 +22,82 @@ use crate::sessions::Sessions;
 use crate::statistic::{Figures, Statistic};
 use crate::sums::{confusions, moments};
 
-/// What every table says of a variant whose test part cannot be scored.
+/// The stamp of a variant whose test part cannot be scored.
 pub const DEV_PART: &str = "dev part: the test labels are withheld";
 
-/// The whole file.
+/// The contents of `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// The version of this schema.
     pub version: u32,
-    /// The experiment's name.
+    /// The name of the experiment.
     pub experiment: String,
-    /// Its variants, in the order of the experiment.
+    /// The variants, in the order of the experiment.
     pub variants: Vec<VariantMetrics>,
-    /// How they differ, where there are several.
+    /// The tests of their differences, if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparisons: Option<Comparison>,
 }
 
-/// What an experiment says about a variant before it has run.
+/// The description of a variant, known before it is run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Description {
-    /// Its id, which its predictions carry.
+    /// The id, which its predictions carry.
     pub id: String,
-    /// The parameters that tell it from the other variants.
+    /// The parameters that distinguish it from the other variants.
     pub params: BTreeMap<String, Value>,
     /// The kind of its protocol: `group-kfold`.
     pub protocol: String,
-    /// What every table must say about it: `speakers shared`.
+    /// The stamps that every table must show: `speakers shared`.
     pub stamps: Vec<String>,
-    /// Its classes or outputs, in the order of networks and tables.
+    /// The task, in the order of networks and tables.
     #[serde(flatten)]
     pub task: Task,
 }
 
-/// How well one variant does.
+/// The metrics of one variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VariantMetrics {
-    /// What it is.
+    /// The description.
     #[serde(flatten)]
     pub about: Description,
-    /// The part that all figures are of: dev where the test part's truth is withheld.
+    /// The scored part: dev if the truth of the test part is withheld.
     #[serde(default = "test", skip_serializing_if = "is_test")]
     pub part: Role,
-    /// How many test utterances have no truth, and so no figure.
+    /// Number of test utterances without a truth, which are not scored.
     #[serde(default, skip_serializing_if = "is_none")]
     pub withheld: usize,
     /// Every measure over all cells.
     pub aggregate: Aggregate,
-    /// What hearing nothing would give.
+    /// The scores of rules that ignore the audio.
     pub baselines: Baselines,
-    /// The same by corpus, sex, speaker, session and style of speech.
+    /// The scores by corpus, sex, speaker, session and style of speech.
     pub groups: Groups,
-    /// The same by session and seed.
+    /// The scores by session and seed.
     #[serde(default, skip_serializing_if = "Sessions::is_empty")]
     pub sessions: Sessions,
-    /// All cells' predictions together, which is what tables by class and by output show.
+    /// The joint predictions of all cells, for tables by class and by output.
     pub overall: Overall,
     /// Each fold × seed, ordered by fold, then seed.
     pub cells: Vec<CellMetrics>,
 }
 
-/// How well one trained network does on its fold's test part.
+/// The metrics of one trained network on its fold's test part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CellMetrics {
-    /// The fold, from 1.
+    /// The number of the fold, from 1.
     pub fold: u32,
     /// The seed.
     pub seed: u64,
-    /// Its scores.
+    /// The scores.
     #[serde(flatten)]
     pub scores: Scores,
-    /// Its classes or outputs.
+    /// The scores by class or output.
     #[serde(flatten)]
     pub detail: Detail,
 }
 
-/// How some predictions fare class by class, or output by output.
+/// Scores by class, or by output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Detail {
@@ -105,14 +105,14 @@ pub enum Detail {
     Classes(ClassDetail),
     /// Predicted numbers.
     Outputs {
-        /// How many rows.
+        /// Number of rows.
         rows: u32,
         /// Output → its scores.
         per_output: BTreeMap<String, Scores>,
     },
 }
 
-/// The same over all cells.
+/// Scores by class, or by output, over all cells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Overall {
@@ -120,12 +120,12 @@ pub enum Overall {
     Classes(ClassDetail),
     /// Predicted numbers.
     Outputs {
-        /// Output → what is known of it.
+        /// Output → its metrics.
         per_output: BTreeMap<String, OutputMetrics>,
     },
 }
 
-/// How some predictions fare class by class.
+/// Scores by class, with the confusion matrix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassDetail {
     /// Class → its scores.
@@ -134,34 +134,34 @@ pub struct ClassDetail {
     pub confusion: Vec<Vec<u32>>,
 }
 
-/// How well one output is predicted.
+/// The metrics of one output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputMetrics {
     /// Every measure over all cells.
     #[serde(flatten)]
     pub aggregate: Aggregate,
-    /// Where predictions lie, those of all cells together.
+    /// The joint predictions of all cells as a two-dimensional histogram.
     pub density: Density,
 }
 
 impl Metrics {
-    /// The metrics of an experiment's variants, not yet compared.
+    /// Collects the metrics of an experiment's variants, without comparisons.
     #[must_use]
     pub const fn new(experiment: String, variants: Vec<VariantMetrics>) -> Self {
         Self { version: 1, experiment, variants, comparisons: None }
     }
 
-    /// The file's text. Equal metrics give equal bytes.
+    /// Formats the file. Equal metrics give equal bytes.
     ///
     /// # Errors
-    /// Never for metrics that [`evaluate`] made.
+    /// Never fails for metrics computed by [`evaluate`].
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         to_json(self)
     }
 }
 
 impl Detail {
-    /// How many predictions there are.
+    /// Returns the number of predictions.
     #[must_use]
     pub fn rows(&self) -> u32 {
         match self {
@@ -171,13 +171,14 @@ impl Detail {
     }
 }
 
-/// Scores the test predictions of the variant that `about` describes; rows of other variants and roles are passed over.
-/// Where the truth of all of them is withheld, the dev predictions are scored, and the stamps say so ([`DEV_PART`]).
+/// Scores the test predictions of the variant that `about` describes; rows of other variants and roles are ignored.
+/// If the truth of all of them is withheld, the dev predictions are scored, with the stamp [`DEV_PART`].
 ///
-/// `training` is what baselines are fitted on; without it they are fitted on the scored truth and say so.
+/// Baselines are fitted to `training`; without it, to the scored truth, as [`Baseline::fitted_on`](crate::Baseline)
+/// states.
 ///
 /// # Errors
-/// When there is nothing to score, a row is none of the variant's task, or rows contradict each other.
+/// Fails if there is nothing to score, a row does not fit the variant's task, or rows contradict each other.
 pub fn evaluate(
     mut about: Description,
     predictions: &[Prediction],

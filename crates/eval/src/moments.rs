@@ -1,17 +1,18 @@
-//! How predicted numbers agree with true ones: the sums that the figures of outputs are computed from.
+//! Agreement of predicted numbers with true ones: moments, and the figures computed from them.
 //!
 //! Lin's concordance correlation coefficient (Lin, "A concordance correlation coefficient to evaluate reproducibility",
 //! Biometrics 45, 1989) with moments of the population, as challenges of the field compute it:
 //!
 //! `CCC = 2 · cov(t, p) / (var(t) + var(p) + (mean(t) − mean(p))²)`
 //!
-//! Sums are kept as means and deviations from them, and joined as Chan, Golub and LeVeque do ("Updating formulae and a
-//! pairwise algorithm for computing sample variances", 1979): a constant output then has a variance of exactly 0.
+//! Sums are kept as means and squared deviations, and merged by the formulae of Chan, Golub and LeVeque ("Updating
+//! formulae and a pairwise algorithm for computing sample variances", 1979): a constant output then has a variance of
+//! exactly 0.
 
 use crate::measure::{Measure, Scores};
 use crate::statistic::{Figures, Statistic};
 
-/// The moments of some predictions, one entry an output.
+/// The moments of some predictions, one entry per output.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Moments {
     rows: u32,
@@ -33,12 +34,12 @@ struct Output {
 }
 
 impl Moments {
-    /// Those of nothing.
+    /// Creates the moments of no rows.
     pub fn new(outputs: usize) -> Self {
         Self { rows: 0, outputs: vec![Output::default(); outputs] }
     }
 
-    /// Those of one row, a value an output.
+    /// Creates the moments of one row, with one value per output.
     pub fn of_row(truth: &[f32], said: &[f32]) -> Self {
         let output = |(&truth, &said): (&f32, &f32)| {
             let (truth, said) = (f64::from(truth), f64::from(said));
@@ -47,7 +48,7 @@ impl Moments {
         Self { rows: 1, outputs: truth.iter().zip(said).map(output).collect() }
     }
 
-    /// Those of the same rows, had `said` been predicted for each, a value an output.
+    /// Returns the moments of the same rows if `said`, one value per output, had been predicted for each.
     pub fn saying(&self, said: &[f64]) -> Self {
         let output = |(own, &said): (&Output, &f64)| Output {
             truth: own.truth,
@@ -59,7 +60,7 @@ impl Moments {
         Self { rows: self.rows, outputs: self.outputs.iter().zip(said).map(output).collect() }
     }
 
-    /// The means of the truth, one an output.
+    /// Returns the means of the truth, one per output.
     pub fn truth(&self) -> Vec<f64> {
         self.outputs.iter().map(|output| output.truth).collect()
     }
@@ -103,8 +104,8 @@ impl Statistic for Moments {
 }
 
 impl Output {
-    /// What `rows` predictions come to. A single one has an error and nothing else. Of what does not vary, correlation is
-    /// taken for 0.
+    /// Computes the scores of `rows` predictions. A single one only has an error. The correlation of constant values
+    /// is 0.
     fn scores(&self, rows: u32) -> Scores {
         let n = f64::from(rows);
         let gap = self.truth - self.said;

@@ -1,4 +1,4 @@
-//! Which utterances a variant was scored on, and which of them it recognised.
+//! The utterances on which a variant was scored, and which of them it recognised.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,27 +7,27 @@ use affekt_domain::{Role, Target, Task};
 use crate::scored::{Scored, true_class};
 
 /// The scored rows of a variant by seed, ordered by utterance, then fold.
-pub(crate) struct Rows<'a> {
+pub(crate) struct ScoredRows<'a> {
     part: Role,
-    pub seeds: BTreeMap<u64, Vec<Row<'a>>>,
+    pub seeds: BTreeMap<u64, Vec<ScoredRow<'a>>>,
 }
 
-/// One row.
-pub(crate) struct Row<'a> {
+/// A scored row.
+pub(crate) struct ScoredRow<'a> {
     utterance: &'a str,
     fold: u32,
     speaker: &'a str,
     truth: Option<&'a Target>,
-    /// Whether the class is the true one; a number is neither right nor wrong.
+    /// Whether the class is the true one; always false for numbers.
     pub is_right: bool,
 }
 
-impl<'a> Rows<'a> {
-    /// The rows of a variant with `task`.
+impl<'a> ScoredRows<'a> {
+    /// Collects the rows of a variant with `task`.
     pub fn new(task: &Task, scored: &Scored<'a>) -> Self {
-        let mut seeds = BTreeMap::<u64, Vec<Row<'_>>>::new();
+        let mut seeds = BTreeMap::<u64, Vec<ScoredRow<'_>>>::new();
         for row in &scored.rows {
-            seeds.entry(row.seed).or_default().push(Row {
+            seeds.entry(row.seed).or_default().push(ScoredRow {
                 utterance: &row.utterance,
                 fold: row.fold,
                 speaker: &row.speaker,
@@ -39,8 +39,8 @@ impl<'a> Rows<'a> {
         Self { part: scored.part, seeds }
     }
 
-    /// Why the figures of the two were not measured on the same rows, in words; `None` where they were, in all seeds
-    /// of both. Folds may be numbered differently.
+    /// Describes why two figures were not measured on the same rows; `None` if they were, in all seeds of both. Folds
+    /// may be numbered differently.
     pub fn differ(&self, other: &Self, task: &Task) -> Option<String> {
         if self.part != other.part {
             return Some(format!("different parts: {} against {}", self.part.name(), other.part.name()));
@@ -57,13 +57,13 @@ impl<'a> Rows<'a> {
         differ(first, second, self.part, task)
     }
 
-    /// Whether some utterance is tested in more than one fold.
+    /// Returns whether some utterance is tested in more than one fold.
     pub fn tests_again(&self) -> bool {
         self.seeds.values().any(|rows| rows.windows(2).any(|pair| pair[0].utterance == pair[1].utterance))
     }
 }
 
-fn differ(a: &[Row<'_>], b: &[Row<'_>], part: Role, task: &Task) -> Option<String> {
+fn differ(a: &[ScoredRow<'_>], b: &[ScoredRow<'_>], part: Role, task: &Task) -> Option<String> {
     if !a.iter().map(|row| row.utterance).eq(b.iter().map(|row| row.utterance)) {
         let known: HashSet<&str> = a.iter().map(|row| row.utterance).collect();
         let shared = b.iter().filter(|row| known.contains(row.utterance)).count();
@@ -82,7 +82,7 @@ fn differ(a: &[Row<'_>], b: &[Row<'_>], part: Role, task: &Task) -> Option<Strin
     ))
 }
 
-/// Two truths that differ, in words: of several numbers, the first that does.
+/// Describes two truths that differ: of several numbers, the first that does.
 fn truths(a: Option<&Target>, b: Option<&Target>, task: &Task) -> [String; 2] {
     let values = [a, b].map(|truth| truth.and_then(Target::values).unwrap_or_default());
     let differing = values[0].iter().zip(values[1]).zip(task.names()).find(|((a, b), _)| a != b);

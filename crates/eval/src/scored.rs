@@ -1,46 +1,46 @@
-//! Which rows of a variant are scored: those of its test part; where its corpora withhold what is true of all of them, as
-//! challenges do, those of its dev part.
+//! Selection of the rows of a variant that are scored: those of the test part or, if the truth of all of them is
+//! withheld as in challenges, those of the dev part.
 
 use std::collections::HashSet;
 
-use affekt_domain::{Misfit, Prediction, Role, Target, Task, is_known_speaker};
+use affekt_domain::{Prediction, Role, Target, TargetError, Task, is_known_speaker};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvalError;
 
-/// The rows of a variant that are scored, each held to its task.
+/// The rows of a variant that are scored, checked against its task.
 pub(crate) struct Scored<'a> {
-    /// Test; dev where the test part's truth is withheld.
+    /// Test; dev if the truth of the test part is withheld.
     pub part: Role,
     /// The rows, by fold, seed and utterance.
     pub rows: Vec<&'a Prediction>,
-    /// How many test utterances nobody may score.
+    /// Number of test utterances without a truth.
     pub withheld: usize,
-    /// What is resampled.
+    /// The unit of resampling.
     pub cluster: Cluster,
 }
 
-/// What the intervals take for independent of each other.
+/// The unit of resampling, assumed independent in intervals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cluster {
     /// Speakers.
     #[default]
     Speaker,
-    /// Utterances, where no corpus tells who speaks. Intervals are too narrow, by as much as speakers differ.
+    /// Utterances, if all speakers are unknown. Intervals are too narrow, the more so the more speakers differ.
     Utterance,
     /// Speakers of some corpora, utterances of others.
     Mixed,
 }
 
 impl Cluster {
-    /// Whether they are speakers.
+    /// Returns whether the unit is the speaker.
     #[must_use]
     pub const fn is_speaker(&self) -> bool {
         matches!(self, Self::Speaker)
     }
 
-    /// What they are called: `speaker`.
+    /// Returns the name: `speaker`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Cluster {
         }
     }
 
-    /// What those of `rows` are. An unknown speaker has one recording.
+    /// Determines the unit for `rows`. An unknown speaker has one recording.
     fn of(rows: &[&Prediction]) -> Self {
         let is_known = |row: &&Prediction| is_known_speaker(&row.speaker);
         if rows.iter().all(is_known) {
@@ -64,7 +64,7 @@ impl Cluster {
 }
 
 impl<'a> Scored<'a> {
-    /// The rows of `variant` that are scored.
+    /// Selects the rows of `variant` that are scored.
     pub fn new(variant: &str, task: &Task, predictions: &'a [Prediction]) -> Result<Self, EvalError> {
         let of = |role: Role| {
             let own = move |row: &&Prediction| row.role == role && row.variant == variant;
@@ -89,44 +89,44 @@ impl<'a> Scored<'a> {
             return Err(EvalError::Twice { variant: variant.to_owned(), utterance, fold, seed });
         }
         for row in &rows {
-            fits(task, row).map_err(|(what, misfit)| EvalError::Misfit {
+            fits(task, row).map_err(|(what, mismatch)| EvalError::Mismatch {
                 variant: variant.to_owned(),
                 utterance: row.utterance.clone(),
                 fold: row.fold,
                 seed: row.seed,
                 what,
-                misfit: Box::new(misfit),
+                mismatch: Box::new(mismatch),
             })?;
         }
         Ok(Self { part, withheld, cluster: Cluster::of(&rows), rows })
     }
 }
 
-/// Where a row stands, and what no other row may share.
+/// Returns the key of a row, which must be unique.
 fn place(row: &Prediction) -> (u32, u64, &str) {
     (row.fold, row.seed, &row.utterance)
 }
 
-/// Whether truth and prediction of a row are of `task`; if not, which is not and why.
-fn fits(task: &Task, row: &Prediction) -> Result<(), (&'static str, Misfit)> {
+/// Checks that truth and prediction of a row fit `task`; otherwise returns which does not, and why.
+fn fits(task: &Task, row: &Prediction) -> Result<(), (&'static str, TargetError)> {
     if let Some(truth) = &row.truth {
-        task.check(truth).map_err(|misfit| ("truth", misfit))?;
+        task.check(truth).map_err(|mismatch| ("truth", mismatch))?;
     }
     let (values, outputs) = (row.outputs.len(), task.names().len());
     if values != outputs {
-        return Err(("prediction", Misfit::Length { values, outputs }));
+        return Err(("prediction", TargetError::Length { values, outputs }));
     }
-    // A class can be told of any logits; a figure of numbers that are none cannot.
+    // Any logits determine a class; numbers must be finite.
     let is_lost = |(value, _): &(&f32, &String)| task.classes().is_none() && !value.is_finite();
     match row.outputs.iter().zip(task.names()).find(is_lost) {
         Some((value, output)) => {
-            Err(("prediction", Misfit::NotFinite { output: output.clone(), value: *value }))
+            Err(("prediction", TargetError::NotFinite { output: output.clone(), value: *value }))
         }
         None => Ok(()),
     }
 }
 
-/// The class that is true of a row, where it has one.
+/// Returns the true class of a row, if it has one.
 pub(crate) fn true_class(row: &Prediction) -> Option<&str> {
     row.truth.as_ref().and_then(Target::class)
 }

@@ -1,28 +1,29 @@
 //! The scores of one set of predicted classes.
 //!
-//! Definitions follow scikit-learn 1.x: UAR is `balanced_accuracy_score`, macro-F1 is `f1_score(average="macro")`,
-//! a ratio with nothing below the line is 0. The differences that absent classes make are stated at each score.
+//! Definitions follow scikit-learn 1.x: UAR is `balanced_accuracy_score`, macro-F1 is `f1_score(average="macro")`, a
+//! ratio with denominator 0 is 0. The effects of absent classes are stated at each score.
 
 use serde::{Deserialize, Serialize};
 
 use crate::confusion::Tally;
 use crate::measure::{Measure, Scores};
 
-/// How one class fared, fractions in `0..=1`.
+/// The scores of one class, fractions in `0..=1`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClassScores {
-    /// The share of right ones among those taken for the class; 0 where there are none.
+    /// The share of true positives among those predicted as the class; 0 if there are none.
     pub precision: f64,
-    /// The share of recognised ones among those of the class; 0 where there are none.
+    /// The share of true positives among those of the true class; 0 if there are none.
     pub recall: f64,
-    /// The harmonic mean of precision and recall; 0 where the class is nowhere.
+    /// The harmonic mean of precision and recall; 0 if the class occurs nowhere.
     pub f1: f64,
-    /// How many are truly of the class.
+    /// Number of rows of the true class.
     pub support: u32,
 }
 
-/// The scores of the predictions that `tally` counts: the mean recall of the classes that the truth has, the share of
-/// right predictions, and the mean F1 of the classes that truth or predictions have. There is at least one prediction.
+/// Computes the scores of the predictions that `tally` counts: the mean recall of the classes in the truth, the share
+/// of right predictions, and the mean F1 of the classes in truth or predictions. There must be at least one
+/// prediction.
 pub(crate) fn of_classes(tally: &Tally) -> Scores {
     let (mut recalls, mut present) = (0.0, 0);
     let (mut f1s, mut seen) = (0.0, 0);
@@ -46,7 +47,7 @@ pub(crate) fn of_classes(tally: &Tally) -> Scores {
 }
 
 impl ClassScores {
-    /// The scores of one class of `tally`.
+    /// Computes the scores of one class of `tally`.
     pub(crate) fn of(tally: &Tally, class: usize) -> Self {
         let (hits, truth, predicted) = (tally.hits[class], tally.truth[class], tally.predicted[class]);
         Self {

@@ -1,6 +1,7 @@
-//! Figures session by session and seed by seed, as papers on corpora that were recorded in sessions print them.
+//! Figures by session and seed, as printed in papers on corpora that were recorded in sessions.
 //!
-//! Their spread is that of the population (ddof 0), which is what such papers give; all other spreads here are of a sample.
+//! Standard deviations are those of the population (ddof 0), as in such papers; all others in this crate are of a
+//! sample.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +11,12 @@ use crate::measure::{Measure, Scores, mean};
 use crate::statistic::Statistic;
 use crate::sums::Sums;
 
-/// The scores of each session: one set a seed, ordered by seed. Empty where no corpus has sessions.
+/// The scores of each session, one set per seed, ordered by seed. Empty if no corpus has sessions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sessions(pub BTreeMap<String, Vec<SeedScores>>);
 
-/// What the networks of one seed score, those of all folds together.
+/// The scores of one seed over the networks of all folds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SeedScores {
     /// The seed.
@@ -25,7 +26,7 @@ pub struct SeedScores {
     pub scores: Scores,
 }
 
-/// A figure of several seeds.
+/// A figure of one or several seeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OverSeeds {
     /// The mean over seeds.
@@ -46,25 +47,25 @@ impl Sessions {
         Self(sessions)
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no sessions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Their names, in order.
+    /// Returns the names of the sessions, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// `measure` on one session; `None` where no seed has it.
+    /// Returns `measure` for one session; `None` if no seed has it.
     #[must_use]
     pub fn of(&self, session: &str, measure: Measure) -> Option<OverSeeds> {
         let seeds = self.0.get(session)?.iter();
         OverSeeds::of(seeds.filter_map(|seed| seed.scores.get(measure).copied()).collect())
     }
 
-    /// The mean of `measure` over sessions, each counting alike; `None` where a seed lacks a session, because the means of
+    /// Returns the unweighted mean of `measure` over sessions; `None` if a seed lacks a session, as the means of
     /// seeds would then be of different sessions.
     #[must_use]
     pub fn mean(&self, measure: Measure) -> Option<OverSeeds> {

@@ -1,7 +1,7 @@
-//! Finished runs side by side: which of their figures may be ranked together, and why the others may not.
+//! Comparison of finished runs: which of their figures may be ranked together, and why others may not.
 //!
-//! Figures are comparable that measure the same thing, on the same rows in the same folds, under the same protocol and the
-//! same reservations. Everything else is shown apart, with what differs in words.
+//! Figures are comparable if they measure the same thing on the same rows in the same folds, under the same protocol
+//! and the same caveats. All others form separate groups, with the differences in words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,92 +19,93 @@ use crate::scored::Scored;
 /// A variant of a finished run.
 #[derive(Debug, Clone)]
 pub struct Entry<'a> {
-    /// What to call it, which its predictions carry and no other entry has: `cnn/20260730-140211:mfcc`.
+    /// The name, which its predictions carry and no other entry has: `cnn/20260730-140211:mfcc`.
     pub name: String,
-    /// What it is judged by.
+    /// The primary measure.
     pub measure: Measure,
-    /// Its figures.
+    /// The metrics.
     pub metrics: &'a VariantMetrics,
-    /// The settings of its protocol but for seeds, by name.
+    /// The settings of its protocol except seeds, by name.
     pub protocol: BTreeMap<String, Value>,
-    /// The corpora of its run that were not complete, and how much of them there was: `960 of 1440`.
+    /// The incomplete corpora of its run, and the number of recordings present: `960 of 1440`.
     pub incomplete: BTreeMap<String, String>,
-    /// Its predictions; rows of other variants and roles are passed over.
+    /// The predictions; rows of other variants and roles are ignored.
     pub predictions: &'a [Prediction],
 }
 
-/// Runs side by side, as `compare --json` prints them.
+/// The comparison of runs, as printed by `compare --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SideBySide {
     /// The version of this schema.
     pub version: u32,
-    /// What may be ranked together, the largest first.
+    /// The groups of variants that may be ranked together, the largest first.
     pub groups: Vec<Ranked>,
-    /// Why two groups may not, for every pair of them.
-    pub apart: Vec<Apart>,
+    /// Why two groups may not be ranked together, for every pair of them.
+    pub apart: Vec<Incomparable>,
 }
 
 /// Variants that may be ranked together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ranked {
-    /// What they have in common.
+    /// The conditions that they have in common.
     #[serde(flatten)]
     pub conditions: Conditions,
     /// The variants, the best first.
     pub variants: Vec<Rank>,
-    /// How each differs from the baseline: the one that was asked for, or else the best. `None` for one by itself.
+    /// The differences from the baseline, which is the requested one or else the best; `None` for a single variant.
     pub comparison: Option<Comparison>,
 }
 
-/// What makes figures comparable.
+/// The conditions under which figures are comparable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conditions {
-    /// What they are judged by.
+    /// The measure.
     pub measure: Measure,
-    /// Their classes or outputs.
+    /// The task.
     #[serde(flatten)]
     pub task: Task,
-    /// The part that figures are of.
+    /// The scored part.
     pub part: Role,
-    /// The kind of their protocol.
+    /// The kind of the protocol.
     pub protocol: String,
-    /// Its settings but for seeds.
+    /// The protocol's settings except seeds.
     pub settings: BTreeMap<String, Value>,
-    /// What every table must say about them.
+    /// The stamps that every table must show.
     pub stamps: BTreeSet<String>,
-    /// The corpora that were not complete, and how much of them there was.
+    /// The incomplete corpora, and the number of recordings present.
     pub incomplete: BTreeMap<String, String>,
-    /// How many rows are scored, each once.
+    /// Number of distinct scored rows.
     pub rows: usize,
 }
 
-/// A variant and its figure.
+/// A ranked variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rank {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// How many training runs its figure is over.
+    /// Number of training runs.
     pub cells: usize,
-    /// Its figure.
+    /// The figure.
     #[serde(flatten)]
     pub summary: Summary,
 }
 
-/// Two groups, by their numbers from 1, and what keeps them from being ranked together.
+/// Two groups, by number from 1, that may not be ranked together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Apart {
+pub struct Incomparable {
     /// One group.
     pub a: usize,
     /// The other.
     pub b: usize,
-    /// What differs, in words that call the groups by their numbers; not empty.
+    /// The differences, in words that refer to the groups by number; not empty.
     pub reasons: Vec<String>,
 }
 
-/// Sorts `entries` into groups, ranks each, and compares its variants with `baseline` where it has that, else with its best.
+/// Groups `entries`, ranks each group, and compares its variants with `baseline` if it has that, otherwise with its
+/// best.
 ///
 /// # Errors
-/// When two entries have one name, or the predictions of one cannot be scored.
+/// Fails if two entries have the same name, or the predictions of one cannot be scored.
 pub fn side_by_side(entries: &[Entry<'_>], baseline: Option<&str>) -> Result<SideBySide, EvalError> {
     let mut groups: Vec<Group> = Vec::new();
     for entry in entries {
@@ -127,7 +128,7 @@ pub fn side_by_side(entries: &[Entry<'_>], baseline: Option<&str>) -> Result<Sid
         for (other, b) in numbered().filter(|(_, b)| *b > a) {
             let reasons = one.reasons_against(&other.conditions, &other.tested);
             let reasons = reasons.into_iter().map(|reason| reason.told(a, b)).collect();
-            apart.push(Apart { a, b, reasons });
+            apart.push(Incomparable { a, b, reasons });
         }
     }
     let groups = groups.into_iter().map(|group| group.ranked(baseline)).collect::<Result<_, _>>()?;
@@ -173,7 +174,7 @@ impl Group<'_, '_> {
         Ok(Ranked { conditions: self.conditions, variants: variants.collect(), comparison })
     }
 
-    /// What differs; nothing where figures may be ranked together.
+    /// Returns the differences; none if figures may be ranked together.
     fn reasons_against(&self, other: &Conditions, tested: &[Tested<'_>]) -> Vec<Reason> {
         let own = &self.conditions;
         let mut reasons = Vec::new();
@@ -200,7 +201,7 @@ impl Group<'_, '_> {
     }
 }
 
-/// What differs, in words in which `{a}` and `{b}` stand for the groups.
+/// A difference, in words in which `{a}` and `{b}` stand for the groups.
 struct Reason(String);
 
 impl Reason {
@@ -264,10 +265,10 @@ fn corpora_differ(a: &Conditions, b: &Conditions) -> Option<String> {
     (!differing.is_empty()).then(|| format!("incomplete corpora: {}", differing.join(", ")))
 }
 
-/// A scored row, whatever was said of it.
+/// A scored row without its prediction.
 #[derive(PartialEq)]
 struct Tested<'a> {
-    /// The seed, where seeds have different rows.
+    /// The seed, if seeds have different rows.
     seed: Option<u64>,
     utterance: &'a str,
     fold: u32,
@@ -275,7 +276,7 @@ struct Tested<'a> {
     truth: Option<&'a Target>,
 }
 
-/// The scored rows, each once, by seed, utterance and fold.
+/// Returns the distinct scored rows by seed, utterance and fold.
 fn tested<'a>(scored: &Scored<'a>) -> Vec<Tested<'a>> {
     let mut by_seed = BTreeMap::<u64, Vec<Tested>>::new();
     for &row in &scored.rows {

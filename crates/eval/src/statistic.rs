@@ -1,26 +1,26 @@
-//! What figures are computed from: something that adds up over rows.
+//! Sums from which figures are computed.
 
 use crate::measure::Scores;
 
-/// Sums over predictions, counted once a fold, seed and speaker, and added up for every figure that is wanted.
+/// A sum over predictions, made once per fold, seed and speaker, and added up for every figure.
 pub(crate) trait Statistic: Clone {
     /// Adds `other` `times` times.
     fn add(&mut self, other: &Self, times: u32);
 
-    /// Forgets all that was added.
+    /// Resets the sum to that of no predictions.
     fn clear(&mut self);
 
-    /// How many predictions it sums up.
+    /// Returns the number of predictions.
     fn rows(&self) -> u32;
 
-    /// What they come to. There is at least one.
+    /// Computes the figures. There must be at least one prediction.
     fn figures(&self) -> Figures;
 }
 
-/// What some predictions come to.
+/// The figures of some predictions.
 pub(crate) struct Figures {
     /// All classes or outputs together.
     pub all: Scores,
-    /// Each output by itself, in the order of the task; none for classes.
+    /// Each output separately, in the order of the task; empty for classes.
     pub outputs: Vec<Scores>,
 }

@@ -1,4 +1,4 @@
-//! Scored rows become sums, one for each fold, seed and speaker: confusion matrices, or moments.
+//! Sums over scored rows by fold, seed and speaker: confusion matrices, or moments.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use crate::moments::Moments;
 use crate::scored::{Cluster, Scored, true_class};
 use crate::statistic::{Figures, Statistic};
 
-/// Whose predictions are summed up.
+/// The predictions that one sum covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key<'a> {
     pub fold: u32,
@@ -18,23 +18,23 @@ pub(crate) struct Key<'a> {
     pub sex: Option<Sex>,
     pub session: Option<&'a str>,
     pub style: Option<&'a str>,
-    /// Who is resampled as a whole.
+    /// The speaker, the unit of resampling.
     pub speaker: &'a str,
 }
 
-/// All scored predictions of one variant, summed up.
+/// The sums over all scored predictions of one variant.
 pub(crate) struct Sums<'a, S> {
     pub parts: BTreeMap<Key<'a>, S>,
     pub cluster: Cluster,
 }
 
-/// The confusion matrices of rows that say classes, which lie in the order of `classes`.
+/// Computes the confusion matrices of predicted classes, in the order of `classes`.
 pub(crate) fn confusions<'a>(task: &Task, classes: &[String], scored: &Scored<'a>) -> Sums<'a, Confusion> {
     let place: HashMap<&str, usize> =
         classes.iter().enumerate().map(|(place, class)| (class.as_str(), place)).collect();
     let place_of = |class: Option<&str>| place.get(class?).copied();
     Sums::new(scored, &Confusion::new(classes.len()), |matrix, row| {
-        // Rows were held to their task: both classes are there.
+        // Rows were checked against their task: both classes exist.
         if let (Some(truth), Some(said)) = (place_of(true_class(row)), place_of(task.predicted(&row.outputs)))
         {
             matrix.add_row(truth, said);
@@ -42,7 +42,7 @@ pub(crate) fn confusions<'a>(task: &Task, classes: &[String], scored: &Scored<'a
     })
 }
 
-/// The moments of rows that say numbers.
+/// Computes the moments of predicted numbers.
 pub(crate) fn moments<'a>(task: &Task, scored: &Scored<'a>) -> Sums<'a, Moments> {
     Sums::new(scored, &Moments::new(task.names().len()), |moments, row| {
         if let Some(truth) = row.truth.as_ref().and_then(Target::values) {
@@ -52,7 +52,7 @@ pub(crate) fn moments<'a>(task: &Task, scored: &Scored<'a>) -> Sums<'a, Moments>
 }
 
 impl<'a, S: Statistic> Sums<'a, S> {
-    /// Sums up rows with `add`, in their order.
+    /// Adds rows with `add`, in order.
     fn new(scored: &Scored<'a>, empty: &S, add: impl Fn(&mut S, &Prediction)) -> Self {
         let mut parts = HashMap::new();
         for row in &scored.rows {
@@ -70,17 +70,17 @@ impl<'a, S: Statistic> Sums<'a, S> {
         Self { parts: parts.into_iter().collect(), cluster: scored.cluster }
     }
 
-    /// The sum of every cell, ordered by fold, then seed.
+    /// Returns the sum of every cell, ordered by fold, then seed.
     pub fn cells(&self) -> BTreeMap<(u32, u64), S> {
         self.sum_by(|key| Some((key.fold, key.seed)))
     }
 
-    /// The figures of every seed over all folds.
+    /// Returns the figures of every seed over all folds.
     pub fn pooled(&self) -> Vec<Figures> {
         self.sum_by(|key| Some(key.seed)).values().map(Statistic::figures).collect()
     }
 
-    /// The sums of the parts for which `name` says the same. What it gives no name is left out.
+    /// Groups the sums by `name`; those without a name are left out.
     pub fn sum_by<N: Ord>(&self, name: impl Fn(&Key<'a>) -> Option<N>) -> BTreeMap<N, S> {
         let mut sums = BTreeMap::<N, S>::new();
         for (key, part) in &self.parts {

@@ -1,4 +1,4 @@
-//! Differences of small made-up variants, worked out by hand, and what must not be compared.
+//! Differences of small synthetic variants, computed by hand, and variants that must not be compared.
 
 use std::time::Instant;
 
@@ -45,12 +45,12 @@ fn variant(
     rows
 }
 
-/// Compares tables, each with the id that its rows carry.
+/// Compares tables, each with the id in its rows.
 fn all(tables: &[&[Prediction]], measure: Measure, baseline: Option<&str>) -> Comparison {
     compare(&candidates(tables, &task()), measure, baseline).unwrap()
 }
 
-/// Why tables are not compared at all.
+/// Returns why tables are not compared at all.
 fn refusal(tables: &[&[Prediction]], baseline: Option<&str>) -> String {
     compare(&candidates(tables, &task()), Measure::Uar, baseline).unwrap_err().to_string()
 }
@@ -68,7 +68,7 @@ fn classes(names: &[&str]) -> Task {
     Task::Classes(names.iter().map(|&name| name.to_owned()).collect())
 }
 
-/// The only pair of two tables.
+/// Returns the only pair of two tables.
 fn pair(a: &[Prediction], b: &[Prediction]) -> Compared {
     match all(&[a, b], Measure::Wa, None).pairs.remove(0).outcome {
         Outcome::Compared(compared) => compared,
@@ -344,7 +344,7 @@ fn order_does_not_matter_and_bytes_are_equal() {
     );
 }
 
-/// Corrected for many pairs, the smallest p that the draws can give must still tell something.
+/// Corrected for many pairs, the smallest p of the draws must still be significant.
 #[test]
 fn many_pairs_have_more_draws() {
     let base = variant("base", 20, 9, &[1], |_, i, _| i > 5);
@@ -369,8 +369,8 @@ fn many_pairs_have_more_draws() {
     assert!((smallest(&many) - 40.0 * 2.0 / 5201.0).abs() < 1e-15);
 }
 
-/// A sweep of 20 variants, each tested on 1 440 utterances of 24 speakers with one seed, against one baseline: 0.2 s on two
-/// busy cores.
+/// A sweep of 20 variants, each tested on 1 440 utterances of 24 speakers with one seed, against one baseline: 0.2 s
+/// on two busy cores.
 #[test]
 fn a_sweep_takes_no_time() {
     let mut random = SplitMix64(1);

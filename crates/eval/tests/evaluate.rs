@@ -1,4 +1,4 @@
-//! Small cases computed by hand, and what must not be scored.
+//! Small cases computed by hand, and predictions that must not be scored.
 
 use std::time::Instant;
 
@@ -18,12 +18,12 @@ fn about(classes: &[&str]) -> Description {
     }
 }
 
-/// A measure's value, which is there.
+/// Returns a measure's value, which must exist.
 fn of<T: Copy>(values: &PerMeasure<T>, measure: Measure) -> T {
     *values.get(measure).unwrap()
 }
 
-/// A test prediction of a or b from `corpus/speaker/utterance label predicted`.
+/// Parses a test prediction of a or b from `corpus/speaker/utterance label predicted`.
 fn row(fold: u32, seed: u64, text: &str) -> Prediction {
     row_of(&["a", "b"], fold, seed, text)
 }
@@ -152,7 +152,7 @@ fn styles_cut_through_speakers() {
     assert_eq!((metrics.aggregate, metrics.groups.speaker), (whole.aggregate, whole.groups.speaker));
 }
 
-/// The spreads and the rest of every measure, by the definitions that hold for UAR in `by_hand`.
+/// The spreads and the other figures of every measure, by the definitions checked for UAR in `by_hand`.
 #[test]
 fn every_measure_is_summed_up_alike() {
     let aggregate = evaluate(about(&["a", "b"]), &two_folds(), None).unwrap().aggregate;
@@ -173,7 +173,7 @@ fn every_measure_is_summed_up_alike() {
     }
 }
 
-/// Over all ways to guess, each as likely as the other.
+/// Averages over all ways of guessing, each equally likely.
 #[test]
 fn chance_is_what_guessing_gives() {
     let classes = ["a", "b", "c"];
@@ -294,7 +294,7 @@ fn dev_rows_and_other_variants_are_passed_over() {
     assert!(error.to_string().contains("no predictions of role test"), "{error}");
 }
 
-/// A blind test part: what is true of it is withheld, and the dev part is scored in its place.
+/// A blind test part: its truth is withheld, and the dev part is scored instead.
 #[test]
 fn where_the_test_truth_is_withheld_dev_is_scored() {
     let rows = two_folds();
@@ -322,7 +322,7 @@ fn where_the_test_truth_is_withheld_dev_is_scored() {
     assert!(error.contains("withheld") && error.contains("on the dev part too"), "{error}");
 }
 
-/// Where a corpus does not tell who speaks, what is resampled are its utterances, and the figures say so.
+/// If speakers are unknown, utterances are resampled, and the figures say so.
 #[test]
 fn utterances_are_resampled_where_there_are_no_speakers() {
     let told = evaluate(about(&["a", "b"]), &two_folds(), None).unwrap();

@@ -1,4 +1,4 @@
-//! Small cases of predicted numbers, worked out by hand, and what must not be scored or compared.
+//! Small cases of predicted numbers, computed by hand, and predictions that must not be scored or compared.
 
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ fn about(outputs: &[&str]) -> Description {
     }
 }
 
-/// A test row of utterance `corpus/speaker/number`.
+/// Creates a test row of utterance `corpus/speaker/number`.
 fn row(fold: u32, seed: u64, utterance: &str, truth: &[f32], said: &[f32]) -> Prediction {
     let (speaker, _) = utterance.rsplit_once('/').unwrap();
     Prediction {
@@ -41,7 +41,7 @@ fn row(fold: u32, seed: u64, utterance: &str, truth: &[f32], said: &[f32]) -> Pr
     }
 }
 
-/// A measure's value, which is there.
+/// Returns a measure's value, which must exist.
 fn of<T: Copy>(values: &PerMeasure<T>, measure: Measure) -> T {
     *values.get(measure).unwrap()
 }
@@ -50,7 +50,7 @@ fn evaluated(outputs: &[&str], rows: &[Prediction]) -> VariantMetrics {
     evaluate(about(outputs), rows, None).unwrap()
 }
 
-/// Two folds of one seed: x is right, y is said to be its own opposite, shifted by one in fold 2.
+/// Two folds of one seed: x is right, y is predicted as its negative, shifted by one in fold 2.
 fn two_folds() -> Vec<Prediction> {
     [
         row(1, 1, "N/1/1", &[0.0, 0.0], &[0.0, 1.0]),
@@ -118,7 +118,7 @@ fn groups_of_one_row_have_an_error_alone() {
     assert_eq!(metrics.cells[1].scores.get(Measure::Ccc), None);
     assert_eq!(of(&metrics.aggregate, Measure::Ccc).mean, 0.0);
     let error = evaluate(about(&["x", "y"]), &rows[1..3], None).unwrap_err().to_string();
-    assert!(error.contains("one row a cell"), "{error}");
+    assert!(error.contains("one row per cell"), "{error}");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(refused(class), format!("the truth {place}: a class where values are predicted"));
 }
 
-/// `speakers` of ten utterances, said with an error of `noise` at most.
+/// Predicts ten utterances of each of `speakers` with an error of at most `noise`.
 fn noisy(id: &str, speakers: usize, noise: f64, random: &mut SplitMix64) -> Vec<Prediction> {
     let mut rows = Vec::new();
     for speaker in 0..speakers {

@@ -1,4 +1,4 @@
-//! The same figures as scikit-learn, scipy, statsmodels and numpy give; the scripts in `tests/goldens/eval` made them.
+//! Figures compared with scikit-learn, scipy, statsmodels and numpy, by the scripts in `tests/goldens/eval`.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn golden(name: &str) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// Logits that speak for `class`.
+/// Returns logits whose highest is that of `class`.
 fn saying(classes: &[&str], class: &str) -> Vec<f32> {
     classes.iter().map(|name| f32::from(u8::from(*name == class))).collect()
 }
@@ -55,7 +55,7 @@ fn ours(expected: &Value) -> VariantMetrics {
     evaluate(about, &predictions(), None).unwrap()
 }
 
-/// Every number in `expected` stands at the same place in `ours`, but for rounding.
+/// Compares every number in `expected` with the one at the same place in `ours`, up to rounding.
 fn assert_close(ours: &Value, expected: &Value, place: &str) {
     match expected {
         Value::Object(fields) => {
@@ -136,7 +136,7 @@ fn compared(pair: &Pair) -> &Compared {
     }
 }
 
-/// Variant → its predictions in `compare.csv`, in the order of the columns.
+/// Reads the predictions of each variant in `compare.csv`, in the order of the columns.
 fn variants() -> Vec<(String, Vec<Prediction>)> {
     let text = golden("compare.csv");
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
@@ -197,7 +197,7 @@ fn differences_are_scipy_s_and_statsmodels() {
     }
 }
 
-/// A baseline is right on the first half of the rows, and each variant agrees with it but for some on either side.
+/// The baseline is right on the first half of the rows, and each variant agrees with it except for some on either side.
 #[test]
 fn exact_tests_and_their_correction_are_statsmodels() {
     let expected: Value = serde_json::from_str(&golden("compare.json")).unwrap();
@@ -250,7 +250,7 @@ fn exact_tests_and_their_correction_are_statsmodels() {
     }
 }
 
-/// The predictions of every variant in `outputs.csv`.
+/// Reads the predictions of every variant in `outputs.csv`.
 fn numbers() -> Vec<(String, Vec<Prediction>)> {
     let text = golden("outputs.csv");
     let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();

@@ -1,4 +1,4 @@
-//! Small made-up runs: which of them are ranked together, and what is said of the others.
+//! Small synthetic runs: those that are ranked together, and the reasons for the others.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ struct Read {
     incomplete: BTreeMap<String, String>,
 }
 
-/// `speakers` with ten utterances each in two folds, of which the first `right` are recognised.
+/// Predicts ten utterances of each of `speakers` in two folds, the first `right` of them correctly.
 fn read(name: &str, speakers: usize, right: usize, change: impl Fn(&mut Prediction)) -> Read {
     stamped(name, speakers, right, &[], change)
 }
@@ -81,7 +81,7 @@ fn entry(read: &Read, measure: Measure) -> Entry<'_> {
     }
 }
 
-/// What keeps two runs apart.
+/// Returns why two runs are not ranked together.
 fn reasons(a: Read, b: Read) -> Vec<String> {
     let side = together(&[a, b], None);
     assert_eq!(side.groups.len(), 2, "{side:?}");

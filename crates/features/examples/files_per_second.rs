@@ -1,4 +1,4 @@
-//! How fast files become features on one core, and where the time goes.
+//! Measures how fast files become features on one core, by stage.
 //!
 //! ```text
 //! cargo run -p affekt-features --example files_per_second -- FOLDER [--feature mfcc|logmel] [--files N]
@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The features of a file and the time each stage took.
+/// Computes the features of a file, and the time of each stage.
 fn extract(
     file: &Path,
     feature: &dyn Feature,
@@ -103,7 +103,7 @@ fn write_features(path: &Path, files: &[PathBuf], feature: &dyn Feature) -> Resu
     Ok(())
 }
 
-/// The first `limit` audio files below `folder`, spread evenly over all of them in the order of their names.
+/// Returns `limit` audio files below `folder`, spread evenly over all of them in the order of their names.
 fn audio_files(folder: &Path, limit: usize) -> Vec<PathBuf> {
     let files: Vec<PathBuf> = WalkDir::new(folder)
         .sort_by_file_name()

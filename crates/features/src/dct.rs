@@ -4,8 +4,8 @@ use std::f64::consts::PI;
 
 use crate::error::{FeatureError, at_least};
 
-/// A plan for the first `outputs` coefficients of columns of `inputs` values (`scipy.fft.dct(type=2,
-/// norm="ortho")` along the first axis).
+/// The first `outputs` coefficients of columns of `inputs` values (`scipy.fft.dct(type=2, norm="ortho")` along the
+/// first axis); created once.
 ///
 /// Cosines of even order are symmetric about the column's middle and those of odd order antisymmetric, so the
 /// sums and differences of mirrored rows halve the work.
@@ -16,10 +16,10 @@ pub struct Dct {
 }
 
 impl Dct {
-    /// `outputs` of the coefficients of `inputs` values.
+    /// Prepares the first `outputs` coefficients of `inputs` values.
     ///
     /// # Errors
-    /// When a number is zero or there are more outputs than inputs.
+    /// Fails if a number is zero or there are more outputs than inputs.
     pub fn new(inputs: usize, outputs: usize) -> Result<Self, FeatureError> {
         at_least("n_mels", inputs, 1)?;
         at_least("n_mfcc", outputs, 1)?;
@@ -36,10 +36,10 @@ impl Dct {
         Ok(Self { inputs, cosines: (0..outputs).map(row).collect() })
     }
 
-    /// `[inputs, columns]` → `[outputs, columns]`.
+    /// Transforms `[inputs, columns]` to `[outputs, columns]`.
     ///
     /// # Panics
-    /// When `matrix` does not hold `inputs` rows of `columns` values.
+    /// Panics if `matrix` does not hold `inputs` rows of `columns` values.
     #[must_use]
     pub fn columns(&self, matrix: &[f32], columns: usize) -> Vec<f32> {
         assert_eq!(matrix.len(), self.inputs * columns, "the matrix must be [inputs, columns]");
@@ -55,7 +55,7 @@ impl Dct {
         output
     }
 
-    /// Row m plus, and minus, row `inputs` − 1 − m. A middle row is its own mirror image and counts once.
+    /// Returns row m plus, and minus, row `inputs` − 1 − m. A middle row is its own mirror image and counts once.
     fn mirrored(&self, matrix: &[f32], columns: usize) -> (Vec<f32>, Vec<f32>) {
         let middle = self.inputs / 2 * columns;
         let (upper, lower) = matrix.split_at(middle);
@@ -74,7 +74,7 @@ impl Dct {
     }
 }
 
-/// `out` += Σ weightₘ · rowₘ, four rows at a time so that `out` is read and written a quarter as often.
+/// Adds Σ weightₘ · rowₘ to `out`, four rows at a time so that `out` is read and written a quarter as often.
 fn weighted_sum(weights: &[f32], rows: &[f32], out: &mut [f32]) {
     let n = out.len();
     let (fours, rest) = weights.as_chunks::<4>();
@@ -96,7 +96,7 @@ fn weighted_sum(weights: &[f32], rows: &[f32], out: &mut [f32]) {
 mod tests {
     use super::*;
 
-    /// The definition, term by term.
+    /// Computes a coefficient term by term from the definition.
     fn by_definition(column: &[f64], k: usize) -> f64 {
         let n = column.len() as f64;
         let scale = if k == 0 { (1.0 / n).sqrt() } else { (2.0 / n).sqrt() };

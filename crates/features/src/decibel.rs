@@ -5,19 +5,19 @@ use affekt_spec::Spec;
 /// The power that is 0 dB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Reference {
-    /// The largest power there is (`ref=np.max`): nothing is above 0 dB, however loud a recording is.
+    /// The maximum (`ref=np.max`): nothing is above 0 dB, however loud a recording is.
     Max,
-    /// 1 (`ref=1.0`): loudness is kept.
+    /// 1 (`ref=1.0`): differences in loudness between recordings remain.
     One,
 }
 
-/// `librosa.power_to_db` in place, with `amin=1e-10`: 10 log₁₀(p / reference) with p and reference at least 1e-10,
-/// and nothing more than `top_db` below the largest value, where that is given.
+/// Converts power to decibels in place, like `librosa.power_to_db` with `amin=1e-10`: 10 log₁₀(p / reference) with p
+/// and reference at least 1e-10, clipped at `top_db` below the largest value, if given.
 ///
-/// Where all is silence, everything is at the maximum: 0 dB relative to that, -100 dB relative to 1.
+/// Complete silence is at the maximum everywhere: 0 dB relative to it, -100 dB relative to 1.
 pub fn power_to_db(power: &mut [f32], reference: Reference, top_db: Option<f32>) {
     const LEAST_POWER: f32 = 1e-10;
-    // The logarithm to base 2 is the fastest one, and as exact.
+    // The logarithm to base 2 is the fastest, and equally accurate.
     const DB_PER_OCTAVE: f32 = 10.0 * std::f32::consts::LOG10_2;
     let mut largest = f32::NEG_INFINITY;
     for value in &mut *power {

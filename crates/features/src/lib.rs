@@ -1,10 +1,10 @@
-//! Waveforms become frames. Pure functions in librosa's definitions.
+//! Acoustic features of waveforms: pure functions by librosa's definitions.
 //!
-//! Each layer is a plan that is made once and used from any thread: [`PowerSpectrogram`] (Hann window, real
-//! FFT, power), [`MelFilterbank`] (slaney bands), [`power_to_db`], [`Dct`] (orthonormal, type II). A [`Feature`] is
-//! a short composition of them with its config beside it: [`LogMel`], [`Mfcc`].
+//! Each layer is prepared once and used from any thread: [`PowerSpectrogram`] (Hann window, real FFT, power),
+//! [`MelFilterbank`] (Slaney bands), [`power_to_db`], [`Dct`] (orthonormal, type II). A [`Feature`] is a short
+//! composition of them with its config beside it: [`LogMel`], [`Mfcc`].
 //!
-//! A [`Picture`] shows such a matrix in colours.
+//! A [`SpectrogramImage`] maps such a matrix to colours.
 //!
 //! All matrices are row-major with time as the last axis: `[bins, frames]`.
 
@@ -16,9 +16,9 @@ mod logmel;
 mod magma;
 mod mel;
 mod mfcc;
-mod picture;
 mod resize;
 mod spectrogram;
+mod spectrogram_image;
 mod standardise;
 
 pub use dct::Dct;
@@ -28,7 +28,7 @@ pub use feature::Feature;
 pub use logmel::{LogMel, LogMelConfig};
 pub use mel::MelFilterbank;
 pub use mfcc::{Mfcc, MfccConfig};
-pub use picture::{Colours, Picture, PictureConfig, interleaved};
 pub use resize::Resize;
 pub use spectrogram::PowerSpectrogram;
+pub use spectrogram_image::{ColourMap, SpectrogramImage, SpectrogramImageConfig, interleaved};
 pub use standardise::{Scale, StandardiseError, Standardiser};

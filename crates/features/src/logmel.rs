@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Feature, FeatureError, MelFilterbank, PowerSpectrogram, Reference, power_to_db};
 
-/// What a mel spectrogram is computed with, under librosa's names. The default is what the published systems on mel
-/// spectrograms used: 128 bands at 16 kHz, a frame every 16 ms, relative to the recording's maximum.
+/// The parameters of a mel spectrogram, under librosa's names. The default is that of published systems on mel
+/// spectrograms: 128 bands at 16 kHz, a frame every 16 ms, relative to the recording's maximum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogMelConfig {
@@ -13,13 +13,13 @@ pub struct LogMelConfig {
     pub rate_hz: u32,
     /// Samples per frame.
     pub n_fft: usize,
-    /// Samples from frame to frame.
+    /// Hop between frames in samples.
     pub hop_length: usize,
-    /// Mel bands.
+    /// Number of mel bands.
     pub n_mels: usize,
-    /// What is 0 dB.
+    /// The power that is 0 dB.
     pub reference: Reference,
-    /// The range in dB: what is further below the maximum is raised to there. `None` keeps everything.
+    /// The dynamic range in dB: lower values are clipped to `top_db` below the maximum. `None` disables clipping.
     pub top_db: Option<f32>,
 }
 
@@ -36,7 +36,7 @@ impl Default for LogMelConfig {
     }
 }
 
-/// A plan for `librosa.feature.melspectrogram` followed by `librosa.power_to_db`.
+/// The computation of `librosa.feature.melspectrogram` followed by `librosa.power_to_db`; prepared once.
 pub struct LogMel {
     spectrogram: PowerSpectrogram,
     mel: MelFilterbank,
@@ -45,10 +45,10 @@ pub struct LogMel {
 }
 
 impl LogMel {
-    /// Plans for `config`.
+    /// Prepares the computation for `config`.
     ///
     /// # Errors
-    /// When nothing can be computed with `config`.
+    /// Fails if `config` is out of range.
     pub fn new(config: &LogMelConfig) -> Result<Self, FeatureError> {
         Ok(Self {
             spectrogram: PowerSpectrogram::new(config.n_fft, config.hop_length)?,
@@ -60,7 +60,7 @@ impl LogMel {
 }
 
 impl Feature for LogMel {
-    /// `[n_mels, frames]`.
+    /// Returns `[n_mels, frames]`.
     fn shape(&self, n_samples: usize) -> [usize; 2] {
         [self.mel.n_mels(), self.spectrogram.frames(n_samples)]
     }

@@ -1,15 +1,16 @@
-//! The colour map magma: from black over violet and red to a light yellow, evenly lighter to the eye.
+//! The colour map magma: from black over violet and red to light yellow, of uniformly increasing lightness.
 //!
-//! Made by Stéfan van der Walt and Nathaniel Smith for matplotlib and given to the public domain (CC0). These are its 256
-//! colours, of which each channel is rounded to a byte.
+//! Created by Stéfan van der Walt and Nathaniel Smith for matplotlib and dedicated to the public domain (CC0). These
+//! are its 256 colours, each channel rounded to a byte.
 
-/// The colour of a share: of 256 equal parts of 0..1, that in which it lies, as matplotlib chooses.
+/// Returns the colour of a position from 0 to 1: that of the one of 256 equal intervals in which it lies, as in
+/// matplotlib.
 pub(crate) fn magma(share: f32) -> [u8; 3] {
     let [_, red, green, blue] = COLOURS[((share * 256.0) as usize).min(255)].to_be_bytes();
     [red, green, blue]
 }
 
-/// Red, green and blue.
+/// Red, green, blue.
 #[rustfmt::skip]
 const COLOURS: [u32; 256] = [
     0x000004, 0x010005, 0x010106, 0x010108, 0x020109, 0x02020b, 0x02020d, 0x03030f,

@@ -1,4 +1,4 @@
-//! Mel bands: triangles on Slaney's mel scale, each of equal area.
+//! Mel filterbank: triangles of equal area on Slaney's mel scale.
 
 use mel_spec::mel::SparseMelFilterbank;
 
@@ -11,17 +11,17 @@ pub struct MelFilterbank {
     bands: Vec<Band>,
 }
 
-/// A triangle: the weights of consecutive FFT bins.
+/// A triangle, as the weights of consecutive FFT bins.
 struct Band {
     first_bin: usize,
     weights: Vec<f32>,
 }
 
 impl MelFilterbank {
-    /// `n_mels` bands over the spectra of `n_fft` samples at `rate_hz`.
+    /// Creates `n_mels` bands over spectra of `n_fft` samples at `rate_hz`.
     ///
     /// # Errors
-    /// When a number is zero.
+    /// Fails if a number is zero.
     pub fn new(rate_hz: u32, n_fft: usize, n_mels: usize) -> Result<Self, FeatureError> {
         at_least("rate_hz", rate_hz as usize, 1)?;
         at_least("n_fft", n_fft, 2)?;
@@ -30,23 +30,23 @@ impl MelFilterbank {
             SparseMelFilterbank::from_mel(f64::from(rate_hz), n_fft, n_mels, None, None, false, true);
         let bands = (0..n_mels).map(|mel| {
             let weights = filters.weights_for_mel(mel);
-            // A band narrower than a bin may hold none: librosa gives 0 there, and warns.
+            // A band narrower than a bin may contain none: librosa gives 0 there, and warns.
             let first_bin = weights.first().map_or(0, |weight| weight.bin);
             Band { first_bin, weights: weights.iter().map(|weight| weight.weight as f32).collect() }
         });
         Ok(Self { bins: filters.fft_bins(), bands: bands.collect() })
     }
 
-    /// The number of bands.
+    /// Returns the number of bands.
     #[must_use]
     pub const fn n_mels(&self) -> usize {
         self.bands.len()
     }
 
-    /// The mel power spectrogram of a waveform: row-major `[n_mels, frames]`.
+    /// Computes the mel power spectrogram of a waveform: row-major `[n_mels, frames]`.
     ///
     /// # Panics
-    /// When `spectrogram` has another `n_fft` than the bands.
+    /// Panics if `spectrogram` has another `n_fft` than the bands.
     #[must_use]
     pub fn spectrogram(&self, spectrogram: &PowerSpectrogram, samples: &[f32]) -> Vec<f32> {
         assert_eq!(spectrogram.bins(), self.bins, "the bands and the spectra must have the same n_fft");
@@ -61,7 +61,7 @@ impl MelFilterbank {
     }
 }
 
-/// Σ aᵢ bᵢ in eight interleaved sums: more accurate than one, and the compiler can use SIMD.
+/// Computes Σ aᵢ bᵢ in eight interleaved sums, which is more accurate than one and lets the compiler use SIMD.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 8;
     let b = &b[..a.len()];

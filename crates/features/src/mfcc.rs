@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Dct, Feature, FeatureError, MelFilterbank, PowerSpectrogram, Reference, power_to_db};
 
-/// What MFCC are computed with, under librosa's names. The default is what the published single-CNN system
-/// used: 128 coefficients of 128 bands at 16 kHz.
+/// The parameters of MFCC, under librosa's names. The default is that of the published single-CNN system: 128
+/// coefficients of 128 bands at 16 kHz.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MfccConfig {
@@ -13,11 +13,11 @@ pub struct MfccConfig {
     pub rate_hz: u32,
     /// Samples per frame.
     pub n_fft: usize,
-    /// Samples from frame to frame.
+    /// Hop between frames in samples.
     pub hop_length: usize,
-    /// Mel bands.
+    /// Number of mel bands.
     pub n_mels: usize,
-    /// Coefficients kept, at most `n_mels`.
+    /// Number of coefficients to keep, at most `n_mels`.
     pub n_mfcc: usize,
 }
 
@@ -27,7 +27,7 @@ impl Default for MfccConfig {
     }
 }
 
-/// A plan for `librosa.feature.mfcc`: power spectrogram → mel bands → decibels → DCT.
+/// The computation of `librosa.feature.mfcc`: power spectrogram → mel bands → decibels → DCT; prepared once.
 pub struct Mfcc {
     spectrogram: PowerSpectrogram,
     mel: MelFilterbank,
@@ -36,10 +36,10 @@ pub struct Mfcc {
 }
 
 impl Mfcc {
-    /// Plans for `config`.
+    /// Prepares the computation for `config`.
     ///
     /// # Errors
-    /// When nothing can be computed with `config`.
+    /// Fails if `config` is out of range.
     pub fn new(config: &MfccConfig) -> Result<Self, FeatureError> {
         Ok(Self {
             spectrogram: PowerSpectrogram::new(config.n_fft, config.hop_length)?,
@@ -51,7 +51,7 @@ impl Mfcc {
 }
 
 impl Feature for Mfcc {
-    /// `[n_mfcc, frames]`.
+    /// Returns `[n_mfcc, frames]`.
     fn shape(&self, n_samples: usize) -> [usize; 2] {
         [self.n_mfcc, self.spectrogram.frames(n_samples)]
     }

@@ -1,41 +1,41 @@
-//! A matrix in another size: bilinear, and over all that an output covers where it shrinks.
+//! Bilinear resizing of matrices, with antialiasing when shrinking.
 //!
-//! That is what PyTorch's `interpolate(mode="bilinear", antialias=True, align_corners=False)` and Pillow's `BILINEAR` do:
-//! an output is the mean of its neighbours under a triangle, which is as wide as two inputs, or as two outputs where they
-//! are wider. Columns first, then rows.
+//! Equal to PyTorch's `interpolate(mode="bilinear", antialias=True, align_corners=False)` and to Pillow's `BILINEAR`:
+//! an output is the mean of its neighbours weighted by a triangle two inputs wide, or two outputs where these are
+//! wider. Columns are resized first, then rows.
 
-/// A plan for matrices of one size.
+/// Resizing of matrices of one size; created once.
 pub struct Resize {
     columns: Vec<Taps>,
     rows: Vec<Taps>,
-    /// Of the inputs.
+    /// Width of the input.
     width: usize,
     height: usize,
 }
 
-/// What an output is the weighted mean of.
+/// The weighted inputs of one output.
 struct Taps {
     first: usize,
-    /// Of the inputs from `first` on; they add up to 1.
+    /// The weights of the inputs from `first` on, which sum to 1.
     weights: Vec<f32>,
 }
 
 impl Resize {
-    /// From `[height, width]` to another.
+    /// Prepares resizing from `[height, width]` to another size.
     ///
     /// # Panics
-    /// When a side is 0.
+    /// Panics if a dimension is 0.
     #[must_use]
     pub fn new(from: [usize; 2], to: [usize; 2]) -> Self {
-        assert!(from.iter().chain(&to).all(|side| *side > 0), "{from:?} to {to:?}: a matrix without entries");
+        assert!(from.iter().chain(&to).all(|side| *side > 0), "resizing {from:?} to {to:?}: empty matrix");
         let axis = |axis: usize| (0..to[axis]).map(|output| Taps::of(output, from[axis], to[axis])).collect();
         Self { columns: axis(1), rows: axis(0), width: from[1], height: from[0] }
     }
 
-    /// The matrix in its new size; both are row-major.
+    /// Resizes a row-major matrix.
     ///
     /// # Panics
-    /// When it is of another size than planned for.
+    /// Panics if it is of another size than prepared for.
     #[must_use]
     pub fn apply(&self, matrix: &[f32]) -> Vec<f32> {
         assert_eq!(matrix.len(), self.height * self.width, "the matrix must be [height, width]");
@@ -56,7 +56,7 @@ impl Resize {
 }
 
 impl Taps {
-    /// Those of output `output`, of `to` that cover `from` inputs.
+    /// Returns the weighted inputs of output `output` when `from` inputs become `to` outputs.
     fn of(output: usize, from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;
         let centre = (output as f64 + 0.5) * scale;

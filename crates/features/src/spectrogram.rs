@@ -1,4 +1,4 @@
-//! The power spectrogram: short-time Fourier transform in librosa's framing.
+//! Power spectrogram: the short-time Fourier transform with librosa's framing.
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use affekt_fft::{Complex, Fft};
 
 use crate::error::{FeatureError, at_least};
 
-/// A plan for power spectra of centred, Hann-windowed frames (`librosa.stft` with `center=True`,
-/// `pad_mode="constant"`, then the squared magnitude).
+/// Power spectra of centred, Hann-windowed frames (`librosa.stft` with `center=True`, `pad_mode="constant"`, then the
+/// squared magnitude); created once.
 pub struct PowerSpectrogram {
     n_fft: usize,
     hop_length: usize,
@@ -17,10 +17,10 @@ pub struct PowerSpectrogram {
 }
 
 impl PowerSpectrogram {
-    /// Frames of `n_fft` samples, one every `hop_length`.
+    /// Prepares frames of `n_fft` samples, one every `hop_length` samples.
     ///
     /// # Errors
-    /// When `n_fft` is odd or a number is zero.
+    /// Fails if `n_fft` is odd or a number is zero.
     pub fn new(n_fft: usize, hop_length: usize) -> Result<Self, FeatureError> {
         at_least("n_fft", n_fft, 2)?;
         at_least("hop_length", hop_length, 1)?;
@@ -32,28 +32,28 @@ impl PowerSpectrogram {
         Ok(Self { n_fft, hop_length, window, fft: affekt_fft::forward(n_fft) })
     }
 
-    /// Frames that `n_samples` samples give.
+    /// Returns the number of frames of `n_samples` samples.
     #[must_use]
     pub const fn frames(&self, n_samples: usize) -> usize {
         1 + n_samples / self.hop_length
     }
 
-    /// Frequencies per frame, from 0 Hz to the Nyquist frequency.
+    /// Returns the number of frequencies per frame, from 0 Hz to the Nyquist frequency.
     #[must_use]
     pub const fn bins(&self) -> usize {
         self.n_fft / 2 + 1
     }
 
-    /// Calls `each` with the number and the power spectrum ([`PowerSpectrogram::bins`] values) of every frame in
-    /// turn: callers that reduce a spectrum to bands never hold the whole spectrogram.
+    /// Calls `each` with the index and the power spectrum ([`PowerSpectrogram::bins`] values) of every frame in order:
+    /// callers that reduce a spectrum to bands never hold the whole spectrogram.
     pub fn for_each_frame(&self, samples: &[f32], mut each: impl FnMut(usize, &[f32])) {
         let mut pair = vec![Complex::default(); self.n_fft];
         let mut scratch = vec![Complex::default(); self.fft.get_inplace_scratch_len()];
         let mut even = vec![0.0; self.bins()];
         let mut odd = vec![0.0; self.bins()];
         let frames = self.frames(samples.len());
-        // Two frames are the real and the imaginary part of one transform: as little work as a real transform
-        // of each, and less to undo.
+        // Two frames are the real and the imaginary part of one transform, which is as little work as a real
+        // transform of each and simpler to undo.
         for number in (0..frames).step_by(2) {
             pair.fill(Complex::default());
             self.place(samples, number, &mut pair, |value| &mut value.re);
@@ -67,7 +67,7 @@ impl PowerSpectrogram {
         }
     }
 
-    /// Puts the windowed frame `number` into one part of `pair`, which holds zeros there.
+    /// Copies the windowed frame `number` to one part of `pair`, which is zero there.
     fn place(
         &self,
         samples: &[f32],
@@ -86,8 +86,8 @@ impl PowerSpectrogram {
     }
 }
 
-/// The powers of the spectra of two real signals x and y from Z, the spectrum of x + iy: with Z* the conjugate of
-/// Z at the negative frequency, X = (Z + Z*) / 2 and Y = (Z - Z*) / 2i.
+/// Computes the power spectra of two real signals x and y from Z, the spectrum of x + iy: with Z* the conjugate of Z at
+/// the negative frequency, X = (Z + Z*) / 2 and Y = (Z - Z*) / 2i.
 fn separate(spectrum: &[Complex<f32>], x: &mut [f32], y: &mut [f32]) {
     x[0] = spectrum[0].re * spectrum[0].re;
     y[0] = spectrum[0].im * spectrum[0].im;

@@ -1,8 +1,9 @@
-//! Bringing features to zero mean and unit deviation: of all training values, of every band, of every speaker or of
-//! the clip itself.
+//! Standardisation of features to zero mean and unit standard deviation: over all training values, per band, per
+//! speaker and band, or per utterance.
 //!
-//! Deviations are those of the population (divided by n), as scikit-learn's `StandardScaler` has them, found in two
-//! passes in f64: one pass loses the deviation of values far from zero. What never changes keeps the deviation 1.
+//! Standard deviations are those of the population (divided by n), as in scikit-learn's `StandardScaler`, computed in
+//! two passes in f64: a single pass loses the deviation of values far from zero. For constant values the deviation is
+//! 1.
 
 use std::collections::BTreeMap;
 
@@ -13,55 +14,55 @@ use serde::{Deserialize, Serialize};
 pub struct Scale {
     /// The mean.
     pub mean: f32,
-    /// The deviation, never zero.
+    /// The standard deviation, never zero.
     pub std: f32,
 }
 
-/// How features are standardised, with the numbers that were fitted for it.
+/// A method of standardisation with its fitted statistics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum Standardiser {
     /// One scale for every value.
     Global(Scale),
-    /// A scale for each band.
+    /// One scale per band.
     Band {
-        /// The scales, band by band.
+        /// The scales, in the order of the bands.
         bands: Vec<Scale>,
     },
-    /// A scale for each band of each speaker.
+    /// One scale per speaker and band.
     Speaker {
-        /// Speaker → the scales, band by band.
+        /// The scales of each speaker, in the order of the bands.
         speakers: BTreeMap<String, Vec<Scale>>,
     },
-    /// Every clip by the mean and deviation of all its own values. Nothing is fitted.
+    /// The mean and deviation of each utterance's own values; nothing is fitted.
     Utterance,
 }
 
-/// Why features cannot be standardised.
+/// An error of standardising features.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StandardiseError {
-    /// Nothing to fit to.
-    #[error("there are no rows to fit to: look at the protocol and at what the label scheme leaves out")]
+    /// No rows to fit to.
+    #[error("there are no rows to fit to: check the protocol and what the label scheme leaves out")]
     Empty,
-    /// A row that is not of the shape.
-    #[error(
-        "a row has {found} values where {expected} are expected: the features are damaged or of another shape"
-    )]
+    /// A row of another shape.
+    #[error("a row has {found} values, expected {expected}: the features are damaged or of another shape")]
     Values {
-        /// Its number of values.
+        /// Number of values.
         found: usize,
-        /// Bands times frames.
+        /// Number of bands times number of frames.
         expected: usize,
     },
-    /// Fitted to other features.
-    #[error("scales of {found} bands and features of {expected}: they were fitted to other features")]
+    /// Statistics that were fitted to other features.
+    #[error(
+        "statistics of {found} bands cannot be applied to features of {expected}: they were fitted to other features"
+    )]
     Bands {
-        /// Bands that there are scales of.
+        /// Number of bands of the statistics.
         found: usize,
-        /// Bands of the features.
+        /// Number of bands of the features.
         expected: usize,
     },
-    /// A speaker that was neither trained on nor enrolled.
+    /// A speaker without statistics, neither trained on nor enrolled.
     #[error(
         "no statistics of speaker `{speaker}`: standardising by speaker needs recordings of everyone who is heard; \
          give `enrol` the rows that hold this speaker, or standardise `by: global`, `band` or `utterance`"
@@ -73,26 +74,26 @@ pub enum StandardiseError {
 }
 
 impl Standardiser {
-    /// One scale for all values of the rows, each row-major `[bands, frames]`.
+    /// Fits one scale to all values of the rows, each row-major `[bands, frames]`.
     ///
     /// # Errors
-    /// When there are no rows or one is of another shape.
+    /// Fails if there are no rows or one has another shape.
     pub fn global(rows: &[&[f32]], shape: [usize; 2]) -> Result<Self, StandardiseError> {
         Ok(Self::Global(fit(rows, shape, 1)?[0]))
     }
 
-    /// A scale for each band of the rows, each row-major `[bands, frames]`.
+    /// Fits one scale per band to the rows, each row-major `[bands, frames]`.
     ///
     /// # Errors
-    /// When there are no rows or one is of another shape.
+    /// Fails if there are no rows or one has another shape.
     pub fn band(rows: &[&[f32]], shape: [usize; 2]) -> Result<Self, StandardiseError> {
         Ok(Self::Band { bands: fit(rows, shape, shape[0])? })
     }
 
-    /// A scale for each band of each speaker, from the rows of that speaker alone.
+    /// Fits one scale per speaker and band, each to the rows of that speaker only.
     ///
     /// # Errors
-    /// When there are no rows or one is of another shape.
+    /// Fails if there are no rows or one has another shape.
     pub fn speaker<'a>(
         rows: impl IntoIterator<Item = (&'a str, &'a [f32])>,
         shape: [usize; 2],
@@ -109,10 +110,10 @@ impl Standardiser {
         Ok(Self::Speaker { speakers: fitted.collect::<Result<_, _>>()? })
     }
 
-    /// Standardises the values of one row, `[bands, frames]`, that this speaker said.
+    /// Standardises the values of one row, `[bands, frames]`, of this speaker.
     ///
     /// # Errors
-    /// When the row is of another shape, the scales are of other features, or the speaker is unknown to them.
+    /// Fails if the row has another shape, the statistics are of other features, or the speaker has none.
     pub fn apply(
         &self,
         speaker: &str,
@@ -155,7 +156,7 @@ fn apply(values: &mut [f32], Scale { mean, std }: Scale) {
     }
 }
 
-/// Mean and deviation of each group of bands: of every band where there are as many groups, of all where there is one.
+/// Computes mean and deviation of each group of bands: of each band if `groups` is their number, of all if it is 1.
 fn fit(rows: &[&[f32]], shape: [usize; 2], groups: usize) -> Result<Vec<Scale>, StandardiseError> {
     let [bands, frames] = shape;
     if rows.is_empty() || bands * frames == 0 {
@@ -173,7 +174,7 @@ fn fit(rows: &[&[f32]], shape: [usize; 2], groups: usize) -> Result<Vec<Scale>, 
     Ok(means.iter().zip(&squares).map(scale).collect())
 }
 
-/// The sum of `term` (of a group and a value of it) over each group.
+/// Sums `term` (of a group and a value of it) over each group.
 fn sums(rows: &[&[f32]], frames: usize, groups: usize, term: impl Fn(usize, f64) -> f64) -> Vec<f64> {
     let mut sums = vec![0.0; groups];
     for row in rows {

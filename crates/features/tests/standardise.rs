@@ -1,4 +1,4 @@
-//! Standardising, worked out by hand.
+//! Standardisation, computed by hand.
 
 use affekt_features::{Scale, StandardiseError, Standardiser};
 

@@ -1,4 +1,4 @@
-//! The synthetic voice is worth learning from: MFCC tell its emotions apart across speakers, and not perfectly.
+//! The synthetic voice is learnable: MFCC distinguish its emotions across speakers, though not perfectly.
 
 use affekt_audio::fit;
 use affekt_audio::voice::{Delivery, Emotion, Speaker, synthesise};
@@ -6,7 +6,7 @@ use affekt_features::{Feature, Mfcc, MfccConfig};
 
 const COEFFICIENTS: usize = 20;
 
-/// The mean of each coefficient over time.
+/// Computes the mean of each coefficient over time.
 fn summary(mfcc: &Mfcc, speaker: u32, emotion: Emotion, sentence: u32) -> Vec<f32> {
     let delivery = Delivery { emotion, strong: emotion != Emotion::Neutral, sentence, repetition: 1 };
     let waveform = fit(synthesise(&Speaker::new(speaker, 7), &delivery, 16_000), 48_000);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use affekt_encoders::{Said, read};
+use affekt_encoders::{Overrides, read};
 use affekt_models::take_over;
 use affekt_models::wav2vec::Wav2Vec;
 use affekt_torch::NamedTensors;
@@ -17,7 +17,7 @@ use tch::{Device, Tensor, nn};
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("expected a folder of true_size.py's")?);
     affekt_torch::device::set_threads(2);
-    let checkpoint = read(&folder.join("wav2vec_large.pt"), &Said::default())?;
+    let checkpoint = read(&folder.join("wav2vec_large.pt"), &Overrides::default())?;
     let config = checkpoint.config.wav2vec().ok_or("the checkpoint is no wav2vec")?;
     let weights: NamedTensors = checkpoint
         .tensors
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let accounting = take_over(&own, &weights)?;
     println!(
         "{} tensors, {:?} left, {:?}",
-        accounting.loaded, accounting.unexpected, checkpoint.account.left_out
+        accounting.loaded, accounting.unexpected, checkpoint.key_mapping.left_out
     );
 
     let _guard = tch::no_grad_guard();

@@ -6,7 +6,7 @@ mod formula;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use affekt_encoders::{Said, read};
+use affekt_encoders::{Overrides, read};
 use affekt_models::vgg16::{Bottleneck, normalised};
 use affekt_models::{InputShape, Inputs, Network};
 use affekt_spec::encoder::{Normalisation, Vgg16Config};
@@ -188,11 +188,11 @@ fn checkpoints_of_torchvision_are_read_and_say_what_torchvision_says() {
     let small = goldens().small;
     let said = |normalisation: &str| {
         let config = json!({ "normalisation": normalisation });
-        Said { config: config.as_object().unwrap().clone(), normalise: None }
+        Overrides { config: config.as_object().unwrap().clone(), normalise: None }
     };
     for file in ["small.zip.pth", "small.legacy.pth", "small.safetensors"] {
         for (said, normalisation, theirs) in [
-            (Said::default(), Normalisation::Torchvision, &small.torchvision),
+            (Overrides::default(), Normalisation::Torchvision, &small.torchvision),
             (said("keras"), Normalisation::Keras, &small.keras),
         ] {
             let encoder = read(&folder().join(file), &said).unwrap();
@@ -200,12 +200,12 @@ fn checkpoints_of_torchvision_are_read_and_say_what_torchvision_says() {
             assert_eq!(*config, small.encoder(normalisation), "{file}");
             let names = ["features.0.bias", "features.0.weight", "features.3.bias", "features.3.weight"];
             let names = [&names[..], &["features.5.bias", "features.5.weight"]].concat();
-            assert!(encoder.account.taken.iter().all(|(theirs, name)| theirs == name), "{file}");
-            assert!(encoder.account.taken.keys().eq(&names), "{file}");
+            assert!(encoder.key_mapping.taken.iter().all(|(theirs, name)| theirs == name), "{file}");
+            assert!(encoder.key_mapping.taken.keys().eq(&names), "{file}");
             let why = "tells the classes apart that it was trained for".to_owned();
             let left = ["0.bias", "0.weight", "3.bias", "3.weight"];
             let left: Vec<_> = left.iter().map(|name| (format!("classifier.{name}"), why.clone())).collect();
-            assert_eq!((encoder.account.left_out, encoder.account.unknown), (left, vec![]), "{file}");
+            assert_eq!((encoder.key_mapping.left_out, encoder.key_mapping.unknown), (left, vec![]), "{file}");
 
             let tensor = |(name, weights): (&String, &affekt_encoders::Weights)| {
                 let shape: Vec<i64> = weights.shape().iter().map(|&size| size as i64).collect();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use affekt_graph::{Failure, Object};
 use affekt_table::features::{self, Features};
-use affekt_table::pictures::{self, Pictures};
+use affekt_table::spectrogram_images::{self, SpectrogramImages};
 use affekt_table::waveforms::{self, Waveforms};
 use affekt_table::{TableError, TableFile};
 
@@ -43,14 +43,14 @@ pub enum Layout {
 enum Shard {
     Frames(Features),
     Waveforms(Waveforms),
-    Pictures(Pictures),
+    Pictures(SpectrogramImages),
 }
 
 impl Shard {
     fn open(file: TableFile) -> Result<Self, TableError> {
         match file.kind() {
             waveforms::KIND => Ok(Self::Waveforms(Waveforms::open(file)?)),
-            pictures::KIND => Ok(Self::Pictures(Pictures::open(file)?)),
+            spectrogram_images::KIND => Ok(Self::Pictures(SpectrogramImages::open(file)?)),
             _ => Ok(Self::Frames(Features::open(file)?)),
         }
     }
@@ -84,15 +84,15 @@ impl Shard {
         match self {
             Self::Frames(features) => features.frames(row),
             Self::Waveforms(waveforms) => waveforms.samples(row),
-            Self::Pictures(_) => Err(another_kind(features::KIND, pictures::KIND)),
+            Self::Pictures(_) => Err(another_kind(features::KIND, spectrogram_images::KIND)),
         }
     }
 
     fn pixels(&self, row: usize) -> Result<&[u8], TableError> {
         match self {
             Self::Pictures(pictures) => pictures.pixels(row),
-            Self::Frames(_) => Err(another_kind(pictures::KIND, features::KIND)),
-            Self::Waveforms(_) => Err(another_kind(pictures::KIND, waveforms::KIND)),
+            Self::Frames(_) => Err(another_kind(spectrogram_images::KIND, features::KIND)),
+            Self::Waveforms(_) => Err(another_kind(spectrogram_images::KIND, waveforms::KIND)),
         }
     }
 }

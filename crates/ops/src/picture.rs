@@ -1,6 +1,6 @@
 //! `spectrogram-image`: spectrograms are drawn as images, over one range of decibels and one colour map.
 
-use affekt_features::Colours;
+use affekt_features::ColourMap;
 use affekt_spec::{Field, Limits, Spec};
 
 use crate::Kind;
@@ -22,8 +22,8 @@ pub struct Params {
     )]
     pub range_db: [f64; 2],
     /// The colours between.
-    #[spec(default = Colours::Magma)]
-    pub colours: Colours,
+    #[spec(default = ColourMap::Magma)]
+    pub colours: ColourMap,
 }
 
 /// The operation.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use affekt_domain::Role;
 use affekt_graph::{Failure, Job, Object, ObjectError};
-use affekt_table::rows::{self, Rows};
+use affekt_table::rows::{self, SplitRows};
 use affekt_table::{Bytes, TableError, TableFile};
 
 /// An object of the store, lent to the table readers block by verified block.
@@ -55,11 +55,11 @@ pub fn read_port<T>(
     read(&job.open_one(port)?, read_table)
 }
 
-/// Rows of role dev or test: those of role train are of another kind and refused.
+/// SplitRows of role dev or test: those of role train are of another kind and refused.
 ///
 /// # Errors
 /// When they are of role train, no table of rows, or damaged.
-pub fn read_predictable(object: &Object) -> Result<Rows, Failure> {
+pub fn read_predictable(object: &Object) -> Result<SplitRows, Failure> {
     read(object, |file| {
         let role = [Role::Dev, Role::Test].into_iter().find(|role| file.kind() == rows::kind(*role));
         rows::read(file, role.unwrap_or(Role::Test))

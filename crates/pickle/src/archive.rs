@@ -1,4 +1,4 @@
-//! The two formats of files: zip archives, and a row of pickles with the elements after them.
+//! The two file formats: zip archives, and a sequence of pickles followed by the elements.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use crate::machine::{Run, run};
 use crate::object::{Object, Storage};
 use crate::{PickleError, Value};
 
-/// What opens a file of the older format: a pickled integer.
+/// The first bytes of a file of the older format: a pickled integer.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
 /// A PyTorch file.
@@ -20,30 +20,29 @@ pub struct PtFile<'f> {
     bytes: &'f [u8],
     pub(crate) objects: Vec<Object>,
     root: usize,
-    /// Where the elements of each storage lie.
+    /// The byte range of each storage's elements.
     storages: HashMap<String, Range<usize>>,
 }
 
 impl<'f> PtFile<'f> {
-    /// Reads all but the elements of tensors.
+    /// Parses a file, except the elements of tensors.
     ///
     /// # Errors
-    /// When the bytes are no PyTorch file, are damaged, or name anything that is no data.
+    /// Fails if the bytes are not a PyTorch file, are damaged, or refer to anything that is not data.
     pub fn parse(bytes: &'f [u8]) -> Result<Self, PickleError> {
         if bytes.starts_with(b"PK") { Self::zip(bytes) } else { Self::legacy(bytes) }
     }
 
-    /// What was saved.
+    /// Returns the saved object.
     #[must_use]
     pub fn root(&self) -> Value<'_> {
         Value { file: self, id: self.root }
     }
 
-    /// `<name>/data.pkl`, and `<name>/data/<key>` for each storage.
+    /// Parses the zip format: `<name>/data.pkl`, and `<name>/data/<key>` for each storage.
     fn zip(bytes: &'f [u8]) -> Result<Self, PickleError> {
-        let broken = |error: zip::result::ZipError| {
-            PickleError::Format(format!("its zip archive is damaged: {error}"))
-        };
+        let broken =
+            |error: zip::result::ZipError| PickleError::Format(format!("damaged zip archive: {error}"));
         let mut archive = ZipArchive::new(IoCursor::new(bytes)).map_err(broken)?;
         let names = archive.file_names().map(|name| name.map(Cow::into_owned));
         let names: Vec<String> = names.collect::<Result<_, _>>().map_err(broken)?;
@@ -53,7 +52,7 @@ impl<'f> PtFile<'f> {
             folder.ok_or_else(|| PickleError::Format("a zip archive without `data.pkl`".into()))?.to_owned();
         if names.iter().any(|name| *name == format!("{folder}constants.pkl")) {
             return Err(PickleError::Format(
-                "TorchScript, which holds a program; save its state_dict instead".into(),
+                "TorchScript, which contains a program; save its state_dict instead".into(),
             ));
         }
         let mut storages = HashMap::new();
@@ -66,7 +65,7 @@ impl<'f> PtFile<'f> {
                 let mut order = String::new();
                 let read = file.by_ref().take(16).read_to_string(&mut order);
                 if read.is_err() || order.trim() != "little" {
-                    return Err(PickleError::Format(format!("its bytes are in `{}` order", order.trim())));
+                    return Err(PickleError::Format(format!("unsupported byte order `{}`", order.trim())));
                 }
             }
             let key = name.strip_prefix("data/");
@@ -82,8 +81,8 @@ impl<'f> PtFile<'f> {
             let range =
                 start.and_then(|start| Some(start..start.checked_add(usize::try_from(file.size()).ok()?)?));
             let range = range.filter(|range| range.end <= bytes.len());
-            let range = range
-                .ok_or_else(|| PickleError::Format(format!("`{name}` reaches beyond the file's end")))?;
+            let range =
+                range.ok_or_else(|| PickleError::Format(format!("`{name}` exceeds the end of the file")))?;
             match key {
                 Some(key) => _ = storages.insert(key.to_owned(), range),
                 None => program = range,
@@ -93,8 +92,8 @@ impl<'f> PtFile<'f> {
         Ok(Self { bytes, objects, root, storages })
     }
 
-    /// Magic number, version, what machine wrote it, what was saved, the keys of storages; then for each its length
-    /// and its elements.
+    /// Parses the older format: magic number, version, system information, the saved object, the keys of storages;
+    /// then the length and the elements of each.
     fn legacy(bytes: &'f [u8]) -> Result<Self, PickleError> {
         let mut cursor = Cursor::new(bytes);
         let magic = run(&mut cursor).map_err(|_| no_format())?;
@@ -106,18 +105,18 @@ impl<'f> PtFile<'f> {
         let Run { objects, root, storages: named } = run(&mut cursor)?;
         let keys = run(&mut cursor)?;
         let Object::List(ids) = &keys.objects[keys.root] else {
-            return Err(cursor.malformed("no list of storages"));
+            return Err(cursor.malformed("the list of storages is missing"));
         };
         let mut storages = HashMap::new();
         for id in ids {
             let Object::Text(key) = &keys.objects[*id] else {
-                return Err(cursor.malformed("the key of a storage is no text"));
+                return Err(cursor.malformed("the key of a storage is not a string"));
             };
             let elements = cursor.length()?;
             let dtype = named.iter().find(|storage| storage.key == *key).map(|storage| storage.dtype);
             let dtype = dtype.ok_or_else(|| cursor.malformed(format!("no tensor uses storage `{key}`")))?;
             let length = elements.checked_mul(dtype.bytes());
-            let length = length.ok_or_else(|| cursor.malformed("a storage beyond all memory"))?;
+            let length = length.ok_or_else(|| cursor.malformed("a storage is too large"))?;
             let start = cursor.position();
             cursor.take(length)?;
             storages.insert(key.clone(), start..start + length);
@@ -125,20 +124,22 @@ impl<'f> PtFile<'f> {
         Ok(Self { bytes, objects, root, storages })
     }
 
-    /// The elements of a storage.
+    /// Returns the elements of a storage.
     pub(crate) fn elements(&self, storage: &Storage) -> Result<&'f [u8], PickleError> {
         Ok(&self.bytes[self.range(storage)?])
     }
 
-    /// Where they lie.
+    /// Returns the byte range of a storage's elements.
     pub(crate) fn range(&self, storage: &Storage) -> Result<Range<usize>, PickleError> {
         let Storage { key, dtype, elements } = storage;
         let range = self.storages.get(key);
         let range =
             range.ok_or_else(|| PickleError::Tensor(format!("storage `{key}` is not in the file")))?;
         if elements.checked_mul(dtype.bytes()) != Some(range.len()) {
-            let why =
-                format!("storage `{key}` has {} bytes where {elements} elements need others", range.len());
+            let why = format!(
+                "storage `{key}` has {} bytes, which do not match its {elements} elements",
+                range.len()
+            );
             return Err(PickleError::Tensor(why));
         }
         Ok(range.clone())
@@ -146,5 +147,5 @@ impl<'f> PtFile<'f> {
 }
 
 fn no_format() -> PickleError {
-    PickleError::Format("neither a zip archive nor a pickle that PyTorch wrote".into())
+    PickleError::Format("neither a zip archive nor a pickle written by PyTorch".into())
 }

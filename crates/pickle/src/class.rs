@@ -1,11 +1,11 @@
-//! The names that are understood. Nothing is looked up anywhere else.
+//! The known names. No other names are resolved.
 
 use crate::Dtype;
 
-/// What a name in a pickle stands for.
+/// The meaning of a name in a pickle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Class {
-    /// A dictionary: `collections.OrderedDict` and its like.
+    /// A dictionary: `collections.OrderedDict` and similar.
     Dict,
     /// A list.
     List,
@@ -15,27 +15,26 @@ pub enum Class {
     Set,
     /// `bytearray`, `bytes`.
     Bytes,
-    /// `_codecs.encode`: how bytes are written in protocols that have none.
+    /// `_codecs.encode`, by which protocols without bytes write them.
     Encode,
-    /// A kind of storage: `torch.FloatStorage`.
+    /// A class of storages: `torch.FloatStorage`.
     Storage(Dtype),
     /// `torch._utils._rebuild_tensor` and `_v2`: a tensor over a storage.
     Tensor,
-    /// `torch._utils._rebuild_parameter`: the tensor it is given.
+    /// `torch._utils._rebuild_parameter`: the tensor that it wraps.
     Parameter,
-    /// A constant or a type that is kept as its name: `torch.float32`.
+    /// A constant or a type that is kept by name: `torch.float32`.
     Name(String),
-    /// An object whose contents are kept as they stand, under its class' name: settings that training programs put
-    /// beside the weights.
+    /// An object whose contents are kept under the name of its class: settings that training programs store beside the
+    /// weights.
     Record(String),
 }
 
-/// Modules whose classes hold settings and nothing else of use. Their objects become records: no code of theirs runs,
-/// or is even there.
+/// Modules whose classes only hold settings. Their objects become records: none of their code is run, or even present.
 const SETTINGS: [&str; 4] = ["argparse.Namespace", "omegaconf.", "fairseq.", "numpy."];
 
 impl Class {
-    /// What `module.name` stands for, if anything.
+    /// Returns the meaning of `module.name`, if it is known.
     pub(crate) fn find(module: &str, name: &str) -> Option<Self> {
         let path = format!("{module}.{name}");
         Some(match path.as_str() {
@@ -53,7 +52,7 @@ impl Class {
             "torch._utils._rebuild_parameter" => Self::Parameter,
             "typing.Any" | "torch.device" => Self::Name(path),
             "builtins.int" | "builtins.float" | "builtins.str" | "builtins.bool" => Self::Name(path),
-            // As protocols below 3 name the same types.
+            // The names of the same types in protocols below 3.
             "__builtin__.int"
             | "__builtin__.long"
             | "__builtin__.float"
@@ -69,7 +68,7 @@ impl Class {
     }
 }
 
-/// Whether `path` is `prefix`, or lies in the module that `prefix` names with its dot.
+/// Returns whether `path` is `prefix`, or is in the module that `prefix` names with its dot.
 fn is_under(path: &str, prefix: &str) -> bool {
     if prefix.ends_with('.') { path.starts_with(prefix) } else { path == prefix }
 }

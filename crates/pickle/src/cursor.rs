@@ -1,4 +1,4 @@
-//! Reading little-endian numbers and texts from bytes, without trusting their lengths.
+//! Reading of little-endian numbers and strings from untrusted bytes.
 
 use crate::PickleError;
 
@@ -23,7 +23,7 @@ impl<'a> Cursor<'a> {
     pub fn take(&mut self, length: usize) -> Result<&'a [u8], PickleError> {
         let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
         let end =
-            end.ok_or_else(|| self.malformed(format!("{length} more bytes are promised than are there")))?;
+            end.ok_or_else(|| self.malformed(format!("{length} more bytes are declared than present")))?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
@@ -55,17 +55,17 @@ impl<'a> Cursor<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A length of up to eight bytes, as memory can hold.
+    /// Reads a length of up to eight bytes that fits into memory.
     pub fn length(&mut self) -> Result<usize, PickleError> {
         let length = self.u64()?;
-        usize::try_from(length).map_err(|_| self.malformed("a length beyond all memory"))
+        usize::try_from(length).map_err(|_| self.malformed("a length is too large"))
     }
 
-    /// Up to the next line break, without it.
+    /// Reads up to the next line break, which is not included.
     pub fn line(&mut self) -> Result<&'a str, PickleError> {
         let rest = &self.bytes[self.at..];
         let end = rest.iter().position(|byte| *byte == b'\n');
-        let end = end.ok_or_else(|| self.malformed("a line without an end"))?;
+        let end = end.ok_or_else(|| self.malformed("a line has no end"))?;
         let line = self.text(end)?;
         self.at += 1;
         Ok(line)
@@ -73,7 +73,7 @@ impl<'a> Cursor<'a> {
 
     pub fn text(&mut self, length: usize) -> Result<&'a str, PickleError> {
         let bytes = self.take(length)?;
-        // Python's `surrogatepass` is not followed: no checkpoint holds lone surrogates.
-        std::str::from_utf8(bytes).map_err(|_| self.malformed("a text that is not UTF-8"))
+        // Unlike Python's `surrogatepass`: no checkpoint contains lone surrogates.
+        std::str::from_utf8(bytes).map_err(|_| self.malformed("a string is not UTF-8"))
     }
 }

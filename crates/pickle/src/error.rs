@@ -1,38 +1,38 @@
-//! Why a file is not read.
+//! Errors of reading a file.
 
-/// A file that is no PyTorch file, is damaged, or wants to be more than data.
+/// An error for a file that is not a PyTorch file, is damaged, or contains more than data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PickleError {
-    /// It names something that is neither a tensor nor plain data.
+    /// A name that is neither a tensor nor plain data.
     #[error(
-        "refused `{name}` at byte {at}: only tensors and plain data are read, because a pickle that names anything else can run programs; save the weights alone (`torch.save(model.state_dict(), …)`) or as safetensors"
+        "refused `{name}` at byte {at}: only tensors and plain data are read, because a pickle with any other name can run programs; save only the weights (`torch.save(model.state_dict(), …)`), or save them as safetensors"
     )]
     Refused {
-        /// What it names: `os.system`.
+        /// The name: `os.system`.
         name: String,
-        /// Where in the pickle.
+        /// Offset in the pickle.
         at: usize,
     },
-    /// An instruction that data does not need, or that does not exist.
+    /// An instruction that is undefined or not needed for data.
     #[error("refused instruction 0x{opcode:02x} at byte {at}: plain data does not need it")]
     Instruction {
-        /// The instruction.
+        /// The opcode.
         opcode: u8,
-        /// Where in the pickle.
+        /// Offset in the pickle.
         at: usize,
     },
-    /// Instructions that make no sense.
+    /// Invalid instructions.
     #[error("damaged pickle at byte {at}: {why}")]
     Malformed {
-        /// Where in the pickle.
+        /// Offset in the pickle.
         at: usize,
-        /// What is wrong.
+        /// The cause.
         why: String,
     },
-    /// Neither of PyTorch's formats.
-    #[error("no PyTorch file: {0}")]
+    /// Bytes that are in neither of PyTorch's formats.
+    #[error("not a PyTorch file: {0}")]
     Format(String),
-    /// A tensor that reaches beyond its storage, or whose storage is not there.
+    /// A tensor that exceeds its storage, or whose storage is missing.
     #[error("damaged tensor: {0}")]
     Tensor(String),
 }

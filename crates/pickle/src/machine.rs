@@ -1,8 +1,8 @@
-//! The pickle machine: a stack, a memory, and the instructions that build data.
+//! The pickle machine: a stack, a memo, and the instructions that build data.
 //!
-//! Where Python would call something, this looks at which of the known names it is and builds what that means.
-//! An instruction makes one object at the most, and copies of collections are counted, so that a small file cannot
-//! ask for much memory.
+//! Where Python would call something, this looks up the name among the known ones and builds the object it stands
+//! for. An instruction creates at most one object, and copies of collections are counted, so that a small file cannot
+//! demand much memory.
 
 use std::collections::HashMap;
 
@@ -11,15 +11,15 @@ use crate::cursor::Cursor;
 use crate::object::{Id, Object, Storage, TensorObject};
 use crate::{Dtype, PickleError};
 
-/// What a pickle built.
+/// The result of running a pickle.
 pub struct Run {
     pub objects: Vec<Object>,
     pub root: Id,
-    /// The storages it names.
+    /// The storages that it refers to.
     pub storages: Vec<Storage>,
 }
 
-/// Runs a pickle to its end, and leaves the cursor there.
+/// Runs a pickle to its end and leaves the cursor there.
 pub fn run(cursor: &mut Cursor<'_>) -> Result<Run, PickleError> {
     let mut machine = Machine::default();
     loop {
@@ -37,15 +37,15 @@ pub fn run(cursor: &mut Cursor<'_>) -> Result<Run, PickleError> {
 struct Machine {
     objects: Vec<Object>,
     stack: Vec<Id>,
-    /// Heights of the stack at its marks.
+    /// Stack heights at the marks.
     marks: Vec<usize>,
     memo: HashMap<usize, Id>,
     storages: Vec<Storage>,
-    /// Items of collections that were copied.
+    /// Number of collection items copied so far.
     copied: usize,
 }
 
-/// More items than any checkpoint's collections have.
+/// More items than the collections of any checkpoint have.
 const MAX_COPIED: usize = 1 << 22;
 
 type Done = Result<(), PickleError>;
@@ -55,13 +55,13 @@ fn malformed(at: usize, why: impl Into<String>) -> PickleError {
 }
 
 impl Machine {
-    /// One instruction, by Python's `pickletools` names.
+    /// Executes one instruction, named as in Python's `pickletools`.
     fn step(&mut self, opcode: u8, at: usize, cursor: &mut Cursor<'_>) -> Done {
         match opcode {
             /* PROTO */
             0x80 => match cursor.u8()? {
                 0..=5 => {}
-                other => return Err(malformed(at, format!("protocol {other}; those up to 5 are read"))),
+                other => return Err(malformed(at, format!("protocol {other}; supported are those up to 5"))),
             },
             /* FRAME */ 0x95 => _ = cursor.take(8)?,
             /* MARK */ b'(' => self.marks.push(self.stack.len()),
@@ -150,7 +150,7 @@ impl Machine {
                 let (name, module) = (self.pop(at)?, self.pop(at)?);
                 let (Object::Text(module), Object::Text(name)) = (&self.objects[module], &self.objects[name])
                 else {
-                    return Err(malformed(at, "a name that is no text"));
+                    return Err(malformed(at, "a name is not a string"));
                 };
                 let (module, name) = (module.clone(), name.clone());
                 self.push_class(&module, &name, at)?;
@@ -167,7 +167,7 @@ impl Machine {
             }
             /* BUILD */ b'b' => self.set_state(at)?,
             /* BINPERSID */ b'Q' => self.push_storage(at)?,
-            // INST, OBJ, PERSID, NEWOBJ_EX, EXT1 … EXT4, NEXT_BUFFER, READONLY_BUFFER and what does not exist.
+            // INST, OBJ, PERSID, NEWOBJ_EX, EXT1 … EXT4, NEXT_BUFFER, READONLY_BUFFER and undefined ones.
             _ => return Err(PickleError::Instruction { opcode, at }),
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Machine {
     fn push_long(&mut self, bytes_of_length: usize, cursor: &mut Cursor<'_>) -> Done {
         let length = length(bytes_of_length, cursor)?;
         let bytes = cursor.take(length)?;
-        // Two's complement, as short as it can be.
+        // Two's complement of minimal length.
         let object = if bytes.len() <= 8 {
             let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
             let mut wide = [fill; 8];
@@ -245,7 +245,7 @@ impl Machine {
         let list = self.top(at)?;
         match &mut self.objects[list] {
             Object::List(own) | Object::Set(own) => own.extend_from_slice(items),
-            _ => return Err(malformed(at, "items for something that is no list")),
+            _ => return Err(malformed(at, "items are added to something other than a list")),
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ impl Machine {
         let entries = pairs(items, at)?;
         match &mut self.objects[dict] {
             Object::Dict(own) => own.extend(entries),
-            _ => return Err(malformed(at, "entries for something that is no dictionary")),
+            _ => return Err(malformed(at, "entries are added to something other than a dictionary")),
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ impl Machine {
     }
 
     fn recall(&mut self, slot: usize, at: usize) -> Done {
-        let id = self.memo.get(&slot).ok_or_else(|| malformed(at, format!("memory {slot} is empty")))?;
+        let id = self.memo.get(&slot).ok_or_else(|| malformed(at, format!("memo {slot} is empty")))?;
         self.stack.push(*id);
         Ok(())
     }
@@ -279,22 +279,22 @@ impl Machine {
         Ok(())
     }
 
-    /// What calling `class` with `arguments` means.
+    /// Builds the object that calling `class` with `arguments` stands for.
     fn build(&mut self, class: Id, arguments: Id, at: usize) -> Done {
         let Object::Class(class) = &self.objects[class] else {
-            return Err(malformed(at, "a call of something that is no class"));
+            return Err(malformed(at, "a call of something other than a class"));
         };
         let Object::Tuple(arguments) = &self.objects[arguments] else {
-            return Err(malformed(at, "arguments that are no tuple"));
+            return Err(malformed(at, "the arguments are not a tuple"));
         };
         let object = |nth: usize| arguments.get(nth).map(|id| &self.objects[*id]);
         let items = || match object(0) {
             None => Ok(Vec::new()),
             Some(Object::List(items) | Object::Tuple(items) | Object::Set(items)) => Ok(items.clone()),
-            Some(_) => Err(malformed(at, "a collection of something that is no collection")),
+            Some(_) => Err(malformed(at, "a collection is built from something other than one")),
         };
         let built = match class {
-            // `defaultdict(list)` and its like are given what to begin entries with.
+            // `defaultdict(list)` and similar are given the factory of missing entries.
             Class::Dict if matches!(object(0), Some(Object::Class(_) | Object::None)) => {
                 Object::Dict(Vec::new())
             }
@@ -313,21 +313,21 @@ impl Machine {
                 (Some(Object::Text(text)), Some(Object::Text(coding))) if coding.starts_with("latin") => {
                     let bytes = text.chars().map(|c| u8::try_from(u32::from(c)));
                     let bytes: Result<Vec<u8>, _> = bytes.collect();
-                    Object::Bytes(bytes.map_err(|_| malformed(at, "bytes that are no Latin-1"))?)
+                    Object::Bytes(bytes.map_err(|_| malformed(at, "bytes are not Latin-1"))?)
                 }
-                _ => return Err(malformed(at, "bytes of something that is no text")),
+                _ => return Err(malformed(at, "bytes are built from something other than a string")),
             },
             Class::Tensor => Object::Tensor(self.tensor(arguments, at)?),
             Class::Parameter => match object(0) {
                 Some(Object::Tensor(tensor)) => Object::Tensor(tensor.clone()),
-                _ => return Err(malformed(at, "a parameter of something that is no tensor")),
+                _ => return Err(malformed(at, "a parameter is built from something other than a tensor")),
             },
-            // `torch.device("cpu")`: the argument says it all.
+            // `torch.device("cpu")`: the argument is all there is.
             Class::Name(_) => match object(0) {
                 Some(Object::Text(text)) => Object::Text(text.clone()),
                 _ => Object::None,
             },
-            Class::Storage(_) => return Err(malformed(at, "a storage outside the file")),
+            Class::Storage(_) => return Err(malformed(at, "a storage is not in the file")),
             Class::Record(class) => Object::Record { class: class.clone(), state: None },
         };
         if let Object::List(items) | Object::Tuple(items) | Object::Set(items) = &built {
@@ -336,7 +336,7 @@ impl Machine {
             self.copied += entries.len();
         }
         if self.copied > MAX_COPIED {
-            return Err(malformed(at, "more copies of collections than any checkpoint needs"));
+            return Err(malformed(at, "collections are copied more often than in any checkpoint"));
         }
         self.push(built);
         Ok(())
@@ -345,14 +345,15 @@ impl Machine {
     fn pair(&self, pair: Id, at: usize) -> Result<(Id, Id), PickleError> {
         match &self.objects[pair] {
             Object::Tuple(pair) | Object::List(pair) if pair.len() == 2 => Ok((pair[0], pair[1])),
-            _ => Err(malformed(at, "a dictionary of something that is no pair")),
+            _ => Err(malformed(at, "a dictionary is built from something other than pairs")),
         }
     }
 
-    /// `(storage, offset, shape, strides, …)`: what follows concerns gradients.
+    /// Builds a tensor from `(storage, offset, shape, strides, …)`; the rest concerns gradients.
     fn tensor(&self, arguments: &[Id], at: usize) -> Result<TensorObject, PickleError> {
-        let no_tensor =
-            || malformed(at, "a tensor of something that is no storage, offset, shape and strides");
+        let no_tensor = || {
+            malformed(at, "a tensor is built from something other than storage, offset, shape and strides")
+        };
         let [storage, offset, shape, strides, ..] = arguments else { return Err(no_tensor()) };
         let size = |id: &Id| match &self.objects[*id] {
             Object::Int(size) => usize::try_from(*size).ok(),
@@ -372,29 +373,33 @@ impl Machine {
         Ok(TensorObject { storage: storage.clone(), offset, shape, strides })
     }
 
-    /// What an object's `__setstate__` would get: kept for records, entries for dictionaries' attributes passed over.
+    /// Handles the argument of an object's `__setstate__`: kept for records; ignored for dictionaries, whose
+    /// attributes it sets.
     fn set_state(&mut self, at: usize) -> Done {
         let new = self.pop(at)?;
         let object = self.top(at)?;
         match &mut self.objects[object] {
             Object::Record { state, .. } => *state = Some(new),
-            // Attributes of a state dict (`_metadata`: versions of modules) are no entries.
+            // Attributes of a state dict (`_metadata`: versions of modules) are not entries.
             Object::Dict(_) | Object::Tensor(_) => {}
-            _ => return Err(malformed(at, "a state for something that has none")),
+            _ => return Err(malformed(at, "a state is set on an object that has none")),
         }
         Ok(())
     }
 
-    /// `("storage", class, key, device, elements, view)`: elements that the file holds.
+    /// Handles `("storage", class, key, device, elements, view)`: elements that are in the file.
     fn push_storage(&mut self, at: usize) -> Done {
         let id = self.pop(at)?;
-        let no_storage = || malformed(at, "a reference outside the pickle that is no storage");
+        let no_storage = || malformed(at, "a persistent id is not that of a storage");
         let Object::Tuple(parts) = &self.objects[id] else { return Err(no_storage()) };
         let [tag, class, key, _device, elements, view @ ..] = parts.as_slice() else {
             return Err(no_storage());
         };
         if view.iter().any(|id| !matches!(self.objects[*id], Object::None)) {
-            return Err(malformed(at, "a view of a storage, as PyTorch before 0.4 wrote"));
+            return Err(malformed(
+                at,
+                "views of storages, as written by PyTorch before 0.4, are not supported",
+            ));
         }
         let dtype: Dtype = match (&self.objects[*tag], &self.objects[*class]) {
             (Object::Text(tag), Object::Class(Class::Storage(dtype))) if tag == "storage" => *dtype,
@@ -427,10 +432,10 @@ fn pairs(items: &[Id], at: usize) -> Result<Vec<(Id, Id)>, PickleError> {
     if rest.is_empty() {
         Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect())
     } else {
-        Err(malformed(at, "a key without a value"))
+        Err(malformed(at, "a key has no value"))
     }
 }
 
 fn parse<T: std::str::FromStr>(text: &str, at: usize) -> Result<T, PickleError> {
-    text.trim().parse().map_err(|_| malformed(at, format!("`{text}` is no number")))
+    text.trim().parse().map_err(|_| malformed(at, format!("`{text}` is not a number")))
 }

@@ -1,14 +1,14 @@
-//! What a file holds.
+//! The objects of a file.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::{Class, PickleError, PtFile};
 
-/// The number of an object in its file. Objects may be shared and may hold themselves.
+/// The index of an object in its file. Objects may be shared and may contain themselves.
 pub type Id = usize;
 
-/// One object, its parts by number.
+/// An object, with its parts by index.
 #[derive(Debug, Clone)]
 pub enum Object {
     None,
@@ -32,7 +32,7 @@ pub enum Object {
     },
 }
 
-/// Elements in the file, named by a key.
+/// A storage: tensor elements in the file, identified by a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     pub key: String,
@@ -49,33 +49,33 @@ pub struct TensorObject {
     pub strides: Vec<usize>,
 }
 
-/// The type of a tensor's elements.
+/// The element type of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dtype {
-    /// f64
+    /// 64-bit float.
     Float64,
-    /// f32
+    /// 32-bit float.
     Float32,
-    /// IEEE half precision
+    /// IEEE half precision.
     Float16,
-    /// bfloat16
+    /// bfloat16.
     BFloat16,
-    /// i64
+    /// 64-bit integer.
     Int64,
-    /// i32
+    /// 32-bit integer.
     Int32,
-    /// i16
+    /// 16-bit integer.
     Int16,
-    /// i8
+    /// 8-bit integer.
     Int8,
-    /// u8
+    /// Unsigned 8-bit integer.
     Uint8,
-    /// bool, one byte each
+    /// Boolean, one byte each.
     Bool,
 }
 
 impl Dtype {
-    /// Its size in bytes.
+    /// Returns the size of an element in bytes.
     #[must_use]
     pub const fn bytes(self) -> usize {
         match self {
@@ -86,7 +86,7 @@ impl Dtype {
         }
     }
 
-    /// That of PyTorch's storage class, such as `Float` for `FloatStorage`.
+    /// Returns the type of a PyTorch storage class, such as `Float` of `FloatStorage`.
     pub(crate) fn of_storage(element: &str) -> Option<Self> {
         Some(match element {
             "Double" => Self::Float64,
@@ -103,7 +103,7 @@ impl Dtype {
         })
     }
 
-    /// That of PyTorch's name, such as `float32`.
+    /// Returns the type of a PyTorch name, such as `float32`.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "float64" => Self::Float64,
@@ -121,7 +121,7 @@ impl Dtype {
     }
 }
 
-/// Something in a file.
+/// A reference to an object of a file.
 #[derive(Clone, Copy)]
 pub struct Value<'f> {
     pub(crate) file: &'f PtFile<'f>,
@@ -137,15 +137,15 @@ impl<'f> Value<'f> {
         Self { file: self.file, id }
     }
 
-    /// What it is, in a word: `a dictionary`.
+    /// Describes the kind of the object, with its article: `a dictionary`.
     #[must_use]
     pub fn kind(self) -> &'static str {
         match self.object() {
             Object::None => "nothing",
-            Object::Bool(_) => "a truth value",
+            Object::Bool(_) => "a boolean",
             Object::Int(_) | Object::Long(_) => "an integer",
             Object::Float(_) => "a number",
-            Object::Text(_) => "a text",
+            Object::Text(_) => "a string",
             Object::Bytes(_) => "bytes",
             Object::List(_) => "a list",
             Object::Tuple(_) => "a tuple",
@@ -158,13 +158,13 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// Whether it is Python's `None`.
+    /// Returns whether this is Python's `None`.
     #[must_use]
     pub fn is_none(self) -> bool {
         matches!(self.object(), Object::None)
     }
 
-    /// Its text.
+    /// Returns the text, if this is a string.
     #[must_use]
     pub fn text(self) -> Option<&'f str> {
         match self.object() {
@@ -173,7 +173,7 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// Its truth.
+    /// Returns the value, if this is a boolean.
     #[must_use]
     pub fn bool(self) -> Option<bool> {
         match self.object() {
@@ -182,7 +182,7 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// Its value as an integer.
+    /// Returns the value, if this is an integer.
     #[must_use]
     pub fn integer(self) -> Option<i64> {
         match self.object() {
@@ -191,7 +191,7 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// Its value as a number.
+    /// Returns the value, if this is a number.
     #[must_use]
     pub fn number(self) -> Option<f64> {
         match self.object() {
@@ -201,7 +201,7 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// The elements of a list, tuple or set.
+    /// Returns the elements of a list, tuple or set.
     #[must_use]
     pub fn items(self) -> Option<Vec<Self>> {
         match self.object() {
@@ -212,7 +212,7 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// The entries of a dictionary, or of the dictionary that a record keeps, in their order.
+    /// Returns the entries of a dictionary, or of a record's dictionary, in order.
     #[must_use]
     pub fn entries(self) -> Option<Vec<(Self, Self)>> {
         match self.object() {
@@ -229,13 +229,13 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// The entry of a dictionary or record under this name; the last one, as in Python.
+    /// Returns the entry of a dictionary or record with this name; of several the last, as in Python.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
         self.entries()?.into_iter().rev().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
     }
 
-    /// The class of a record: `argparse.Namespace`.
+    /// Returns the class name of a record: `argparse.Namespace`.
     #[must_use]
     pub fn class(self) -> Option<&'f str> {
         match self.object() {
@@ -244,7 +244,7 @@ impl<'f> Value<'f> {
         }
     }
 
-    /// Its elements.
+    /// Returns the tensor, if this is one.
     #[must_use]
     pub fn tensor(self) -> Option<Tensor<'f>> {
         match self.object() {
@@ -260,7 +260,7 @@ impl std::fmt::Debug for Value<'_> {
     }
 }
 
-/// A tensor in a file.
+/// A reference to a tensor of a file.
 #[derive(Clone, Copy)]
 pub struct Tensor<'f> {
     file: &'f PtFile<'f>,
@@ -268,22 +268,22 @@ pub struct Tensor<'f> {
 }
 
 impl<'f> Tensor<'f> {
-    /// The type of its elements.
+    /// Returns the element type.
     #[must_use]
     pub const fn dtype(self) -> Dtype {
         self.tensor.storage.dtype
     }
 
-    /// Its shape.
+    /// Returns the shape.
     #[must_use]
     pub fn shape(self) -> &'f [usize] {
         &self.tensor.shape
     }
 
-    /// Where in the file its elements lie, if they lie there row-major.
+    /// Returns the byte range of the elements in the file, if they are stored row-major.
     ///
     /// # Errors
-    /// As [`Tensor::bytes`].
+    /// Fails like [`Tensor::bytes`].
     pub fn range(self) -> Result<Option<Range<usize>>, PickleError> {
         let Cow::Borrowed(bytes) = self.bytes()? else { return Ok(None) };
         if bytes.is_empty() {
@@ -294,22 +294,23 @@ impl<'f> Tensor<'f> {
         Ok(Some(start..start + bytes.len()))
     }
 
-    /// Its elements, row-major and little-endian: those of the file where they lie so, else a copy.
+    /// Returns the elements, row-major and little-endian: borrowed from the file if they are stored so, otherwise
+    /// copied.
     ///
     /// # Errors
-    /// When it reaches beyond its storage, or the storage is not in the file.
+    /// Fails if the tensor exceeds its storage, or the storage is not in the file.
     pub fn bytes(self) -> Result<Cow<'f, [u8]>, PickleError> {
         let TensorObject { storage, offset, shape, strides } = self.tensor;
         let elements = self.file.elements(storage)?;
         let size = storage.dtype.bytes();
         let overflow =
-            || PickleError::Tensor(format!("shape {shape:?} with strides {strides:?} is beyond all memory"));
+            || PickleError::Tensor(format!("shape {shape:?} with strides {strides:?} is too large"));
         let count =
             shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side)).ok_or_else(overflow)?;
         if count == 0 {
             return Ok(Cow::Borrowed(&[]));
         }
-        // The last element decides: all steps are forward.
+        // The last element decides, as all strides are positive.
         let last = shape
             .iter()
             .zip(strides)
@@ -323,7 +324,7 @@ impl<'f> Tensor<'f> {
         if is_row_major(shape, strides) {
             return Ok(Cow::Borrowed(&elements[offset * size..(offset + count) * size]));
         }
-        // Strides of 0 make few bytes into many: no checkpoint's weights do so.
+        // Strides of 0 turn few bytes into many, which no checkpoint's weights do.
         if count > elements.len() / size {
             let why =
                 format!("shape {shape:?} repeats the {} elements of its storage", elements.len() / size);
@@ -343,7 +344,7 @@ impl<'f> Tensor<'f> {
     }
 }
 
-/// Whether elements lie one after the other. Strides of axes of length one say nothing.
+/// Returns whether elements are contiguous. Strides of axes of length one are ignored.
 fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
     let mut expected = 1;
     for (side, stride) in shape.iter().zip(strides).rev() {

@@ -1,5 +1,5 @@
-//! Files that PyTorch wrote, read as it would read them; and files that want to run something, refused.
-//! `tests/goldens/pickle/make.py` made them.
+//! Files written by PyTorch, read with the same contents; and files that would run code, which are refused. They were
+//! made by `tests/goldens/pickle/make.py`.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ fn golden(name: &str) -> Vec<u8> {
     std::fs::read(folder.join(name)).unwrap()
 }
 
-/// As `make.py` describes it.
+/// Describes a value as `make.py` does.
 fn described(value: Value) -> Json {
     if let Some(tensor) = value.tensor() {
         let (name, data) = elements(tensor);
@@ -136,8 +136,8 @@ fn what_names_anything_but_data_is_refused_by_that_name() {
     let message = PtFile::parse(&golden("evil/system_2.pt")).err().unwrap().to_string();
     assert_eq!(
         message,
-        "refused `posix.system` at byte 2: only tensors and plain data are read, because a pickle that names anything else \
-         can run programs; save the weights alone (`torch.save(model.state_dict(), …)`) or as safetensors"
+        "refused `posix.system` at byte 2: only tensors and plain data are read, because a pickle with any other name \
+         can run programs; save only the weights (`torch.save(model.state_dict(), …)`), or save them as safetensors"
     );
 }
 
@@ -151,7 +151,7 @@ fn tensors_beyond_their_storage_are_damage() {
     }
 }
 
-/// Whatever the damage: an answer, never a panic, a hang or a flood of memory.
+/// Damaged files give a result or an error, never a panic, a hang or excessive memory use.
 #[test]
 fn damaged_files_are_errors_or_other_data() {
     for name in ["nested.zip.pt", "nested.legacy.pt", "views.legacy.pt"] {

@@ -1,32 +1,32 @@
-//! How a variant's examples were parted, and what its parts share.
+//! The audit of a variant's split: the sizes of its parts, and what they share.
 
 use serde::Serialize;
 
 use affekt_eval::Description;
 
 use crate::report::{Audit, Sharing};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{count, plural};
 
-/// How many things of one kind that stand in two roles are listed.
+/// The maximum number of overlaps of one kind that are listed.
 const LISTED: usize = 20;
 
 /// The audit of a variant's folds.
 #[derive(Serialize)]
 pub(crate) struct AuditView {
-    /// What was asked for and what was found, as name and value.
+    /// What was required and what was found, as names and values.
     facts: Vec<(String, String)>,
     pub table: Table,
-    crossings: Vec<Crossings>,
+    overlaps: Vec<Overlaps>,
 }
 
-/// What of one kind stands in two roles of a fold.
+/// The overlaps of one kind between the roles of a fold.
 #[derive(Serialize)]
-struct Crossings {
+struct Overlaps {
     what: String,
     number: String,
     listed: Vec<String>,
-    /// How many are not listed.
+    /// The number of those not listed.
     more: Option<String>,
 }
 
@@ -50,15 +50,15 @@ pub(crate) fn audit(audit: &Audit, about: &Description, slug: &str) -> AuditView
             })
         });
         let cells = sizes.into_iter().chain(speakers).chain(shared.into_iter().flatten());
-        Row::new(fold.fold.to_string(), cells.collect())
+        TableRow::new(fold.fold.to_string(), cells.collect())
     });
-    let caption = "How large the parts of each fold are, and what two of them share.";
+    let caption = "The sizes of the parts of each fold, and what each two of them share.";
     AuditView {
         facts: facts(audit),
         table: Table::new(format!("audit-{slug}"), "Audit of the split", caption, "Fold", columns)
             .of_results(Some(about))
             .rows(None, rows),
-        crossings: crossings(audit),
+        overlaps: overlaps(audit),
     }
 }
 
@@ -87,15 +87,15 @@ fn facts(audit: &Audit) -> Vec<(String, String)> {
     facts
 }
 
-fn crossings(audit: &Audit) -> Vec<Crossings> {
+fn overlaps(audit: &Audit) -> Vec<Overlaps> {
     let mut kinds: Vec<(&str, Vec<&str>)> = Vec::new();
-    for crossing in &audit.crossings {
-        match kinds.iter_mut().find(|(what, _)| *what == crossing.what) {
-            Some((_, all)) => all.push(&crossing.description),
-            None => kinds.push((&crossing.what, vec![&crossing.description])),
+    for overlap in &audit.overlaps {
+        match kinds.iter_mut().find(|(what, _)| *what == overlap.what) {
+            Some((_, all)) => all.push(&overlap.description),
+            None => kinds.push((&overlap.what, vec![&overlap.description])),
         }
     }
-    let view = |(what, all): (&str, Vec<&str>)| Crossings {
+    let view = |(what, all): (&str, Vec<&str>)| Overlaps {
         what: what.to_owned(),
         number: count(all.len() as u64),
         listed: all.iter().take(LISTED).map(|&text| text.to_owned()).collect(),

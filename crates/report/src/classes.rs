@@ -1,11 +1,11 @@
-//! How a variant fares class by class.
+//! Figures by class.
 
 use affekt_eval::{ClassDetail, ClassScores, Description, VariantMetrics};
 
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::capital;
 
-/// Precision, recall and F1 of each class over all cells.
+/// Builds the table of precision, recall and F1 of each class over all cells.
 pub(crate) fn classes(metrics: &VariantMetrics, detail: &ClassDetail, slug: &str, cells: &str) -> Table {
     let about = &metrics.about;
     let predictions = format!("{} predictions", capital(metrics.part.name()));
@@ -14,7 +14,7 @@ pub(crate) fn classes(metrics: &VariantMetrics, detail: &ClassDetail, slug: &str
     let row = |class: &String| {
         let ClassScores { precision, recall, f1, support } = detail.per_class[class];
         let cells = [precision, recall, f1].map(Cell::percent).into_iter().chain([Cell::count(support)]);
-        Row::new(class.clone(), cells.collect())
+        TableRow::new(class.clone(), cells.collect())
     };
     let caption = format!("In percent, over all cells ({cells}).");
     Table::new(format!("classes-{slug}"), "By class", caption, "Class", columns)
@@ -22,7 +22,7 @@ pub(crate) fn classes(metrics: &VariantMetrics, detail: &ClassDetail, slug: &str
         .rows(None, about.task.names().iter().map(row))
 }
 
-/// What each class was taken for.
+/// Builds the confusion matrix.
 pub(crate) fn confusion(about: &Description, detail: &ClassDetail, slug: &str, cells: &str) -> Table {
     let classes = about.task.names();
     let rows = classes.iter().zip(&detail.confusion).enumerate().map(|(truth, (class, numbers))| {
@@ -31,7 +31,7 @@ pub(crate) fn confusion(about: &Description, detail: &ClassDetail, slug: &str, c
             let share = if support == 0 { 0.0 } else { f64::from(*number) / f64::from(support) };
             Cell::share(share, *number).strong_if(truth == predicted)
         };
-        Row::new(class.clone(), numbers.iter().enumerate().map(cell).collect())
+        TableRow::new(class.clone(), numbers.iter().enumerate().map(cell).collect())
     });
     let caption = format!(
         "Rows are true classes, columns predicted ones: percent of the row, and predictions, over all cells ({cells})."

@@ -1,4 +1,4 @@
-//! Which differences between variants other speakers would bear out.
+//! Tests of the differences between variants.
 
 use affekt_eval::{Bootstrap, Cluster, Compared, Comparison, Measure, Outcome, Pair};
 use serde::Serialize;
@@ -7,19 +7,19 @@ use crate::headline::UTTERANCES_RESAMPLED;
 use crate::leak::stamps_of;
 use crate::report::Report;
 use crate::scale::nice;
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{capital, count, either, p_value, plural, signed};
 
-/// The pairs, as a table and as intervals around no difference.
+/// The pairs, as a table and as intervals around zero.
 #[derive(Serialize)]
 pub(crate) struct Comparisons {
     pub table: Table,
     forest: Option<Forest>,
-    /// How many there are, where they are too many to stand open.
+    /// The number of pairs, if they are folded.
     folded: Option<String>,
 }
 
-/// More pairs than this are folded away.
+/// Tables with more pairs than this are folded.
 const OPEN_ROWS: usize = 30;
 
 /// Differences on one scale, from `-top` to `top` points.
@@ -35,12 +35,12 @@ struct ForestRow {
     name: String,
     difference: String,
     interval: String,
-    /// Places from 0 to 100: the difference, and the interval's ends.
+    /// Positions from 0 to 100: the difference, and the interval's ends.
     at: String,
     ends: [String; 2],
 }
 
-/// The comparison of the report's variants, where there is one and the table of a sweep does not hold it.
+/// Builds the comparison of the report's variants, if there is one and it is not part of the table of a sweep.
 pub(crate) fn comparisons(report: &Report) -> Option<Comparisons> {
     let comparison = report.comparison.as_ref()?;
     if report.sweep.is_some() && comparison.baseline.is_some() {
@@ -50,37 +50,37 @@ pub(crate) fn comparisons(report: &Report) -> Option<Comparisons> {
     if pairs.is_empty() {
         return None;
     }
-    let told = Told::of(comparison, &pairs);
-    let cluster = told.cluster();
+    let summary = PairsSummary::of(comparison, &pairs);
+    let cluster = summary.cluster();
     let mut columns = vec![
         Column::figure("Difference"),
         Column::interval("95 % interval"),
         Column::figure("p").under("Paired bootstrap"),
         Column::figure("Holm").under("Paired bootstrap"),
     ];
-    if told.has_mcnemar {
+    if summary.has_mcnemar {
         columns.extend(["p", "Holm"].map(|title| Column::figure(title).under("McNemar")));
     }
     columns.push(Column::number(&capital(&cluster)));
     let about = format!(
         "Difference of pooled {} in points, with the 95 % interval of the paired bootstrap over {cluster}.",
-        either(&told.measures)
+        either(&summary.measures)
     );
-    let rows: Vec<Row> = pairs
+    let rows: Vec<TableRow> = pairs
         .iter()
         .map(|pair| {
             let cells = match &pair.outcome {
-                Outcome::Compared(compared) => cells(compared, told.has_mcnemar),
+                Outcome::Compared(compared) => cells(compared, summary.has_mcnemar),
                 Outcome::NotComparable(_) => columns.iter().map(|_| Cell::none()).collect(),
             };
             let note = Some(pair.note()).filter(|note| !note.is_empty());
-            Row::new(pair_name(&pair.a, &pair.b), cells)
+            TableRow::new(pair_name(&pair.a, &pair.b), cells)
                 .stamped(stamps_of(report, &[&pair.a, &pair.b]))
                 .noted(note)
         })
         .collect();
     let table = Table::new("comparison", "Pairs of variants", about, "Pair", columns);
-    let mut notes = notes(comparison, &told);
+    let mut notes = notes(comparison, &summary);
     let compared = compared(&pairs);
     if compared > 1 {
         notes.push(format!("Holm: the same p, corrected for the {} pairs compared.", count(compared as u64)));
@@ -89,15 +89,15 @@ pub(crate) fn comparisons(report: &Report) -> Option<Comparisons> {
     Some(Comparisons {
         folded: (pairs.len() > OPEN_ROWS).then(|| plural(pairs.len(), "pair")),
         table: table.of_results(None).noted(notes).rows(None, rows),
-        forest: forest(&pairs, &told),
+        forest: forest(&pairs, &summary),
     })
 }
 
-/// What must be known of the tests that the report's variants were compared by.
+/// Explains the tests by which the report's variants were compared.
 pub(crate) fn paired_notes(report: &Report) -> Vec<String> {
     let Some(comparison) = &report.comparison else { return Vec::new() };
     let (pairs, apart) = paired(report, comparison);
-    let mut notes = notes(comparison, &Told::of(comparison, &pairs));
+    let mut notes = notes(comparison, &PairsSummary::of(comparison, &pairs));
     let compared = compared(&pairs);
     if compared > 1 {
         notes.push(format!("Every p is corrected for the {} pairs compared (Holm).", count(compared as u64)));
@@ -106,37 +106,38 @@ pub(crate) fn paired_notes(report: &Report) -> Vec<String> {
     notes
 }
 
-/// The pairs, and those of them that are none: variants that predict different things, as most of a sweep over tasks do.
+/// Separates the pairs from those that cannot be compared because they predict different things, common in sweeps
+/// over tasks.
 fn paired<'a>(report: &Report, comparison: &'a Comparison) -> (Vec<&'a Pair>, Vec<&'a Pair>) {
     comparison.pairs.iter().partition(|pair| have_one_task(report, pair))
 }
 
-/// What the pairs of a table have in common.
-struct Told {
+/// The common properties of the pairs of a table.
+struct PairsSummary {
     measures: Vec<Measure>,
     clusters: Vec<Cluster>,
     /// Whether some of them predict classes.
     has_mcnemar: bool,
 }
 
-impl Told {
+impl PairsSummary {
     fn of(comparison: &Comparison, pairs: &[&Pair]) -> Self {
-        let mut told = Self { measures: Vec::new(), clusters: Vec::new(), has_mcnemar: false };
+        let mut summary = Self { measures: Vec::new(), clusters: Vec::new(), has_mcnemar: false };
         for pair in pairs {
             let measure = pair.measure.unwrap_or(comparison.measure);
-            if !told.measures.contains(&measure) {
-                told.measures.push(measure);
+            if !summary.measures.contains(&measure) {
+                summary.measures.push(measure);
             }
             let Outcome::Compared(compared) = &pair.outcome else { continue };
-            if !told.clusters.contains(&compared.cluster) {
-                told.clusters.push(compared.cluster);
+            if !summary.clusters.contains(&compared.cluster) {
+                summary.clusters.push(compared.cluster);
             }
         }
-        told.has_mcnemar = told.measures.iter().any(|measure| Measure::OF_CLASSES.contains(measure));
-        told
+        summary.has_mcnemar = summary.measures.iter().any(|measure| Measure::OF_CLASSES.contains(measure));
+        summary
     }
 
-    /// `speakers`, `utterances`, or both.
+    /// Returns the unit of resampling: `speakers`, `utterances`, or both.
     fn cluster(&self) -> String {
         match self.clusters[..] {
             [] => "speakers".into(),
@@ -183,7 +184,7 @@ fn cells(compared: &Compared, has_mcnemar: bool) -> Vec<Cell> {
     cells
 }
 
-fn forest(pairs: &[&Pair], told: &Told) -> Option<Forest> {
+fn forest(pairs: &[&Pair], summary: &PairsSummary) -> Option<Forest> {
     let drawn: Vec<_> = pairs
         .iter()
         .filter_map(|pair| match &pair.outcome {
@@ -202,21 +203,21 @@ fn forest(pairs: &[&Pair], told: &Told) -> Option<Forest> {
         at: place(difference),
         ends: ci95.map(place),
     });
-    Some(Forest { measure: either(&told.measures), top: format!("{top}"), rows: rows.collect() })
+    Some(Forest { measure: either(&summary.measures), top: format!("{top}"), rows: rows.collect() })
 }
 
-fn notes(comparison: &Comparison, told: &Told) -> Vec<String> {
+fn notes(comparison: &Comparison, summary: &PairsSummary) -> Vec<String> {
     let with = match &comparison.baseline {
         Some(baseline) => format!("Every variant is compared with {baseline}."),
         None => "Each variant is compared with each.".into(),
     };
-    let cluster = told.cluster();
+    let cluster = summary.cluster();
     let mut notes = vec![format!(
         "{with} The paired bootstrap scores both variants on the same {} draws of {cluster} and asks whether the \
          difference would hold with other {cluster}.",
         count(comparison.resamples as u64)
     )];
-    if told.has_mcnemar {
+    if summary.has_mcnemar {
         notes.push(
             "McNemar’s exact test asks whether utterances that only one of the two recognises lean to one side; of several \
              seeds, p is twice the median. It takes utterances for independent, which those of one speaker are not, and so \
@@ -227,17 +228,17 @@ fn notes(comparison: &Comparison, told: &Told) -> Vec<String> {
         notes.push("Numbers are neither right nor wrong: McNemar’s test does not apply to them.".into());
     }
     notes.extend(
-        told.clusters.iter().any(|cluster| !cluster.is_speaker()).then(|| UTTERANCES_RESAMPLED.to_owned()),
+        summary.clusters.iter().any(|cluster| !cluster.is_speaker()).then(|| UTTERANCES_RESAMPLED.to_owned()),
     );
     notes
 }
 
-/// How many pairs were on the same rows.
+/// Counts the pairs on the same rows.
 fn compared(pairs: &[&Pair]) -> usize {
     pairs.iter().filter(|pair| matches!(pair.outcome, Outcome::Compared(_))).count()
 }
 
-/// Says how many pairs are none.
+/// Formats the number of pairs left out.
 fn apart_note(apart: usize) -> Option<String> {
     let be = if apart == 1 { "is" } else { "are" };
     (apart > 0).then(|| format!("{} that predict different things {be} left out.", plural(apart, "pair")))

@@ -1,10 +1,10 @@
-//! What the figures cost, and on what they were computed.
+//! Computing time, and the environment of the computation.
 
 use crate::report::{Cost, Report, Spent, VariantCost, VariantCosts};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::duration;
 
-/// Time by op; `None` where nothing ran.
+/// Builds the table of time by op; `None` if nothing ran.
 pub(crate) fn costs(costs: &[Cost]) -> Option<Table> {
     if costs.is_empty() {
         return None;
@@ -28,7 +28,7 @@ pub(crate) fn costs(costs: &[Cost]) -> Option<Table> {
             hours(cost.core_seconds),
         ];
         cells.extend(has_gpu.then(|| hours(cost.gpu_seconds)));
-        Row::new(cost.op.clone(), cells)
+        TableRow::new(cost.op.clone(), cells)
     };
     let sum = costs.iter().fold(Cost { op: "all".into(), ..Cost::default() }, |sum, cost| Cost {
         op: sum.op,
@@ -46,7 +46,8 @@ pub(crate) fn costs(costs: &[Cost]) -> Option<Table> {
     Some(Table::new("cost", "Cost by op", about, "Op", columns).rows(None, rows))
 }
 
-/// Time by variant; what several share stands by itself, so that the sum counts every node once.
+/// Builds the table of time by variant; what several share has a row of its own, so that the total counts every node
+/// once.
 pub(crate) fn variant_costs(report: &Report, costs: &VariantCosts) -> Table {
     let own: Spent = costs.variants.iter().map(|cost| cost.own).sum();
     let all = own + costs.shared;
@@ -67,9 +68,9 @@ pub(crate) fn variant_costs(report: &Report, costs: &VariantCosts) -> Table {
     let nothing = || columns_of("").map(|_| Cell::none());
     let ids = report.variants.iter().map(|variant| variant.metrics.about.id.clone());
     let row = |(id, VariantCost { own, shared }): (String, &VariantCost)| {
-        Row::new(id, cells_of(*own).chain(cells_of(*own + *shared)).collect())
+        TableRow::new(id, cells_of(*own).chain(cells_of(*own + *shared)).collect())
     };
-    let together = |name: &str, spent: Spent| Row::new(name, cells_of(spent).chain(nothing()).collect());
+    let together = |name: &str, spent: Spent| TableRow::new(name, cells_of(spent).chain(nothing()).collect());
     let rows = ids
         .zip(&costs.variants)
         .map(row)
@@ -85,12 +86,12 @@ fn hours(seconds: f64) -> Cell {
     Cell::figure(format!("{:.2}", seconds / 3600.0), seconds / 3600.0)
 }
 
-/// Versions and hardware; `None` where nothing is known.
+/// Builds the table of versions and hardware; `None` if nothing is known.
 pub(crate) fn provenance(report: &Report) -> Option<Table> {
     let rows = report.provenance.iter();
-    let rows: Vec<Row> =
-        rows.map(|(name, value)| Row::new(name.clone(), vec![Cell::text(value.clone())])).collect();
-    let about = "What the results were computed with and on, as their own records say; an earlier run may have made them.";
+    let rows: Vec<TableRow> =
+        rows.map(|(name, value)| TableRow::new(name.clone(), vec![Cell::text(value.clone())])).collect();
+    let about = "The environment of the computation, as recorded with the results, some of which may be from earlier runs.";
     let columns = vec![Column::text("Value")];
     (!rows.is_empty())
         .then(|| Table::new("provenance", "Provenance", about, "Name", columns).rows(None, rows))

@@ -1,4 +1,4 @@
-//! Training histories as small multiples: one panel a training run, all on the same scales.
+//! Training histories as small multiples: one panel per training run, all on the same scales.
 
 use affekt_domain::{Epoch, Stage};
 use serde::Serialize;
@@ -13,18 +13,18 @@ pub(crate) struct Curves {
     panels: Vec<Panel>,
     /// The top of the loss scale.
     loss_top: String,
-    /// Whether losses above the top are drawn at the top.
+    /// Whether losses above the top are clipped.
     clipped: bool,
     has_dev: bool,
-    /// What is drawn below the losses, where anything is: `accuracy`, `CCC`.
+    /// The score drawn below the losses, if any: `accuracy`, `CCC`.
     score: Option<&'static str>,
-    /// Whether networks were trained anew after an epoch was found.
+    /// Whether networks were retrained after the number of epochs was selected.
     has_refit: bool,
     last_epoch: u32,
     frame: Frame,
 }
 
-/// Where a panel's two plots lie, in its own units.
+/// The frames of a panel's two plots, in its own units.
 #[derive(Serialize)]
 struct Frame {
     width: f64,
@@ -40,18 +40,18 @@ struct Frame {
 #[derive(Serialize)]
 struct Panel {
     title: String,
-    /// The same in words, for those who cannot see it.
+    /// The text alternative of the panel.
     description: String,
     train_loss: String,
     refit_loss: String,
     dev_loss: String,
     dev_score: String,
-    kept: Option<Kept>,
+    kept: Option<KeptEpoch>,
 }
 
 /// The epoch whose weights were kept, as marks on its curves.
 #[derive(Serialize)]
-struct Kept {
+struct KeptEpoch {
     x: String,
     loss_y: String,
     score_y: Option<String>,
@@ -69,7 +69,7 @@ const FRAME: Frame = Frame {
     score_bottom: 142.0,
 };
 
-/// The curves of `histories`, or `None` where nothing was trained.
+/// Builds the curves of `histories`; `None` if nothing was trained.
 pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
     let epochs = || histories.iter().flat_map(searched);
     let mut losses: Vec<f64> = epochs()
@@ -79,7 +79,7 @@ pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
         .collect();
     losses.sort_by(f64::total_cmp);
     let highest = *losses.last()?;
-    // A few wild first epochs would press all others flat.
+    // A few outliers in the first epochs would flatten all others.
     let usual = 2.0 * losses[(losses.len() - 1) * 9 / 10];
     let top = nice(if highest > 2.0 * usual { usual } else { highest });
     let last_epoch = epochs().map(|epoch| epoch.number).max()?;
@@ -111,7 +111,7 @@ impl Scales {
             epochs.filter_map(point).collect::<Vec<_>>().join(" ")
         };
         let line = |y: &dyn Fn(&Epoch) -> Option<f64>| points(&mut searched(history), y);
-        // Where a network was trained anew, for as many epochs as were best: the epoch that said so.
+        // In a retrained network, the epoch that determined the number of epochs.
         let kept = history.epochs.iter().find(|epoch| epoch.kept);
         let kept = kept.and_then(|kept| searched(history).find(|epoch| epoch.number == kept.number));
         Panel {
@@ -122,7 +122,7 @@ impl Scales {
             dev_loss: line(&|epoch| self.loss_y(epoch.dev_loss?)),
             dev_score: line(&|epoch| score_y(dev_score(epoch)?.1)),
             kept: kept.and_then(|epoch| {
-                Some(Kept {
+                Some(KeptEpoch {
                     x: format!("{:.1}", self.x(epoch.number)),
                     loss_y: format!("{:.1}", self.loss_y(epoch.dev_loss.unwrap_or(epoch.train_loss))?),
                     score_y: dev_score(epoch)
@@ -145,23 +145,23 @@ impl Scales {
     }
 }
 
-/// The epochs among which one was chosen.
+/// Returns the epochs of the search stage, from which one was selected.
 pub(crate) fn searched(history: &History) -> impl Iterator<Item = &Epoch> {
     history.epochs.iter().filter(|epoch| epoch.stage == Stage::Search)
 }
 
-/// The epochs of training anew.
+/// Returns the epochs of retraining.
 pub(crate) fn refitted(history: &History) -> impl Iterator<Item = &Epoch> {
     history.epochs.iter().filter(|epoch| epoch.stage == Stage::Refit)
 }
 
-/// What an epoch reaches on the dev part, and what that is.
+/// Returns the dev score of an epoch with its name.
 fn dev_score(epoch: &Epoch) -> Option<(&'static str, f64)> {
     let accuracy = epoch.dev_accuracy.map(|accuracy| ("accuracy", accuracy));
     accuracy.or(epoch.dev_ccc.map(|ccc| ("CCC", ccc)))
 }
 
-/// What is below 0 is drawn at 0.
+/// Returns the vertical position of a score; below 0 it is drawn at 0.
 fn score_y(score: f64) -> Option<f64> {
     let height = FRAME.score_bottom - FRAME.score_top;
     score.is_finite().then_some(FRAME.score_bottom - height * score.clamp(0.0, 1.0))
@@ -173,7 +173,7 @@ fn describe(title: &str, history: &History, kept: Option<&Epoch>) -> String {
     let score = dev_score(kept).map(|(name, score)| format!(", dev {name} {} %", percent(score)));
     let score = score.unwrap_or_default();
     let dev = kept.dev_loss.map(|loss| format!(", dev loss {loss:.2}")).unwrap_or_default();
-    let anew = if refitted(history).next().is_some() { ", then trained anew for as many" } else { "" };
+    let anew = if refitted(history).next().is_some() { ", then retrained for as many" } else { "" };
     format!(
         "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{score}){anew}",
         kept.number, kept.train_loss
@@ -222,7 +222,7 @@ mod tests {
         let panel = &curves(&[twice]).unwrap().panels[0];
         assert_eq!(panel.train_loss.split(' ').count(), 3);
         assert_eq!(panel.kept.as_ref().map(|kept| kept.number), Some(2));
-        let told = "fold 1 · seed 2: 3 epochs, kept 2 (train loss 1.00), then trained anew for as many";
+        let told = "fold 1 · seed 2: 3 epochs, kept 2 (train loss 1.00), then retrained for as many";
         assert_eq!(panel.description, told);
     }
 

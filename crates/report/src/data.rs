@@ -1,16 +1,16 @@
-//! The corpora, and what was wrong in them.
+//! The corpora and their problems.
 
 use affekt_domain::Problem;
 use serde::Serialize;
 
 use crate::report::Report;
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{count, sentence};
 
-/// How many problems of one kind in one corpus are listed by file.
+/// The maximum number of problems per kind and corpus that are listed by file.
 const LISTED: usize = 20;
 
-/// What was not as it should be.
+/// The problems of all corpora.
 #[derive(Serialize)]
 pub(crate) struct Problems {
     pub table: Table,
@@ -23,7 +23,7 @@ struct Kind {
     corpus: String,
     kind: String,
     files: Vec<ProblemFile>,
-    /// How many are not listed.
+    /// The number of those not listed.
     more: Option<String>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn corpora(report: &Report) -> Table {
         Column::number("Utterances"),
         Column::number("Speakers"),
         Column::text("Licence"),
-        Column::text("To cite"),
+        Column::text("Citation"),
     ];
     let rows = report.corpora.iter().map(|corpus| {
         let expected = corpus.expected.filter(|expected| *expected != corpus.found);
@@ -55,13 +55,13 @@ pub(crate) fn corpora(report: &Report) -> Table {
             corpus.citation.clone().map_or_else(Cell::none, Cell::text),
         ];
         let remarks: Vec<String> = corpus.remarks.iter().map(|remark| sentence(remark)).collect();
-        Row::new(corpus.name.clone(), cells).noted((!remarks.is_empty()).then(|| remarks.join(" ")))
+        TableRow::new(corpus.name.clone(), cells).noted((!remarks.is_empty()).then(|| remarks.join(" ")))
     });
-    let about = "Utterances are those found on this machine, of those that the complete corpus holds.";
+    let about = "Utterances found on this machine, out of those of the complete corpus.";
     Table::new("corpora", "Corpora", about, "Corpus", columns).rows(None, rows)
 }
 
-/// The problems by corpus and kind; `None` where there are none.
+/// Groups the problems by corpus and kind; `None` if there are none.
 pub(crate) fn problems(problems: &[Problem]) -> Option<Problems> {
     let mut kinds = Vec::<Vec<&Problem>>::new();
     for problem in problems {
@@ -76,7 +76,7 @@ pub(crate) fn problems(problems: &[Problem]) -> Option<Problems> {
     let row = |kind: &Vec<&Problem>| {
         let dropped = kind.iter().filter(|problem| problem.dropped).count();
         let cells = vec![Cell::text(kind[0].kind.clone()), Cell::count(kind.len()), Cell::count(dropped)];
-        Row::new(kind[0].corpus.clone(), cells)
+        TableRow::new(kind[0].corpus.clone(), cells)
     };
     let view = |kind: &Vec<&Problem>| Kind {
         corpus: kind[0].corpus.clone(),
@@ -88,8 +88,8 @@ pub(crate) fn problems(problems: &[Problem]) -> Option<Problems> {
             .collect(),
         more: kind.len().checked_sub(LISTED).filter(|more| *more > 0).map(|more| count(more as u64)),
     };
-    let about = "What was not as it should be, by corpus and kind.";
-    let table = Table::new("problems", "Problems found and survived", about, "Corpus", columns);
+    let about = "Defects of the corpora, by corpus and kind.";
+    let table = Table::new("problems", "Problems found in the corpora", about, "Corpus", columns);
     (!kinds.is_empty()).then(|| Problems {
         table: table.rows(None, kinds.iter().map(row)),
         kinds: kinds.iter().map(view).collect(),

@@ -1,11 +1,11 @@
-//! How often each class comes, by role and corpus; where numbers are predicted, how many utterances there are.
+//! Class counts by role and corpus; numbers of utterances if numbers are predicted.
 
 use affekt_domain::Role;
 
 use crate::report::Variant;
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 
-/// The utterances of a variant's first fold, each row also as bars; `None` where nothing is known of them.
+/// Builds the table of utterances of a variant's first fold, with bars; `None` if nothing is known of them.
 pub(crate) fn distribution(variant: &Variant, slug: &str) -> Option<Table> {
     let about = &variant.metrics.about;
     let classes = about.task.classes().unwrap_or_default();
@@ -14,7 +14,7 @@ pub(crate) fn distribution(variant: &Variant, slug: &str) -> Option<Table> {
     let title = if classes.is_empty() { "Utterances by role" } else { "Utterances by class" };
     let table = Table::new(format!("distribution-{slug}"), title, caption, "Corpus", columns.collect());
     let table = table.styled("distribution").grouped_by("Role").of_results(Some(about));
-    // One scale for all rows, so that bars of different rows can be compared.
+    // A common scale for all rows, so that their bars can be compared.
     let shares = variant.parts.iter().map(|part| {
         let most = part.counts.iter().copied().max().unwrap_or(0);
         most as f64 / (part.counts.iter().sum::<usize>() as f64).max(1.0)
@@ -25,11 +25,11 @@ pub(crate) fn distribution(variant: &Variant, slug: &str) -> Option<Table> {
         let bar = |number: &usize| *number as f64 / (all as f64).max(1.0) / top;
         let of_class = counts.iter().take(classes.len());
         let cells = of_class.map(|number| Cell::count(*number).with_bar(bar(number)));
-        Row::new(corpus, cells.chain([Cell::count(all)]).collect())
+        TableRow::new(corpus, cells.chain([Cell::count(all)]).collect())
     };
     Some(Role::ALL.into_iter().fold(table, |table, role| {
         let own: Vec<_> = variant.parts.iter().filter(|part| part.role == role).collect();
-        let mut rows: Vec<Row> = own.iter().map(|part| row(&part.corpus, &part.counts)).collect();
+        let mut rows: Vec<TableRow> = own.iter().map(|part| row(&part.corpus, &part.counts)).collect();
         if own.len() > 1 {
             let mut sum = vec![0; classes.len().max(1)];
             for part in &own {

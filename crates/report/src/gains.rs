@@ -1,18 +1,18 @@
-//! Whether methods differ here as they do in print.
+//! Differences between methods here, compared with published ones.
 
 use affekt_eval::{Compared, Outcome, Pair};
 
 use crate::leak::stamps_of;
 use crate::replication::figures;
 use crate::report::{Judged, Report};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{count, p_value, points, signed};
 
-/// The difference between the two of each pair of which both are published; `None` where there is no such pair.
+/// Builds the table of differences for each pair of which both figures are published; `None` if there is no such pair.
 pub(crate) fn gains(report: &Report, judged: &[Judged<'_>]) -> Option<Table> {
     let comparison = report.comparison.as_ref()?;
     let of = |id: &str| judged.iter().find(|judged| judged.id() == id).copied();
-    let rows: Vec<Row> =
+    let rows: Vec<TableRow> =
         comparison.pairs.iter().filter_map(|pair| row(report, pair, of(&pair.a)?, of(&pair.b)?)).collect();
     if rows.is_empty() {
         return None;
@@ -37,7 +37,7 @@ pub(crate) fn gains(report: &Report, judged: &[Judged<'_>]) -> Option<Table> {
     Some(table.of_results(None).rows(None, rows))
 }
 
-fn row(report: &Report, pair: &Pair, a: Judged<'_>, b: Judged<'_>) -> Option<Row> {
+fn row(report: &Report, pair: &Pair, a: Judged<'_>, b: Judged<'_>) -> Option<TableRow> {
     let published = figures(a).next()?.value - figures(b).next()?.value;
     let mean = |judged: Judged<'_>| Some(judged.variant.metrics.sessions.mean(judged.measure)?.mean);
     let here = mean(a)
@@ -48,14 +48,14 @@ fn row(report: &Report, pair: &Pair, a: Judged<'_>, b: Judged<'_>) -> Option<Row
         Outcome::Compared(compared) => tested(compared),
         Outcome::NotComparable(_) => std::array::from_fn(|_| Cell::none()),
     });
-    let row = Row::new(format!("{} − {}", pair.a, pair.b), cells);
+    let row = TableRow::new(format!("{} − {}", pair.a, pair.b), cells);
     Some(
         row.stamped(stamps_of(report, &[&pair.a, &pair.b]))
             .noted(Some(pair.note()).filter(|note| !note.is_empty())),
     )
 }
 
-/// What the comparison row by row says.
+/// Formats the result of the paired comparison.
 fn tested(compared: &Compared) -> [Cell; 4] {
     let bootstrap = compared.bootstrap.as_ref();
     let p = |p: Option<f64>| p.map_or_else(Cell::none, |p| Cell::figure(p_value(p), p));

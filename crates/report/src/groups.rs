@@ -1,14 +1,14 @@
-//! How a variant fares corpus by corpus, session by session, on scripted and on improvised speech, on women and on men.
+//! Figures by corpus, session, style of speech and sex.
 
 use std::collections::BTreeMap;
 
 use affekt_domain::Task;
 use affekt_eval::{Group, Measure, VariantMetrics};
 
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::title;
 
-/// The scores of every group but the speakers.
+/// Builds the table of the scores of every group except speakers.
 pub(crate) fn groups(metrics: &VariantMetrics, slug: &str) -> Table {
     let measures = Measure::of(&metrics.about.task);
     let about = format!(
@@ -27,7 +27,7 @@ pub(crate) fn groups(metrics: &VariantMetrics, slug: &str) -> Table {
     kinds.fold(table, |table, (title, groups)| table.rows(Some(title), rows(groups, measures)))
 }
 
-/// How a group's figures are to be read.
+/// Explains how a group's figures are to be read.
 const fn reading(task: &Task) -> &'static str {
     match task {
         Task::Classes(_) => "A group’s UAR is over the classes it has.",
@@ -42,13 +42,13 @@ pub(crate) fn columns(measures: [Measure; 3]) -> Vec<Column> {
     of("Mean").into_iter().chain(of("Pooled")).chain([Column::number("Utterances")]).collect()
 }
 
-fn rows(groups: &BTreeMap<String, Group>, measures: [Measure; 3]) -> impl Iterator<Item = Row> {
+fn rows(groups: &BTreeMap<String, Group>, measures: [Measure; 3]) -> impl Iterator<Item = TableRow> {
     groups.iter().map(move |(name, group)| row(name, group, measures))
 }
 
-pub(crate) fn row(name: &str, group: &Group, measures: [Measure; 3]) -> Row {
+pub(crate) fn row(name: &str, group: &Group, measures: [Measure; 3]) -> TableRow {
     let of = |measure| group.scores.get(measure);
     let means = measures.map(|measure| Cell::measured(measure, of(measure).map(|summary| summary.mean)));
     let pooled = measures.map(|measure| Cell::measured(measure, of(measure).map(|summary| summary.pooled)));
-    Row::new(name, means.into_iter().chain(pooled).chain([Cell::count(group.support)]).collect())
+    TableRow::new(name, means.into_iter().chain(pooled).chain([Cell::count(group.support)]).collect())
 }

@@ -1,4 +1,4 @@
-//! The table that answers the question, and where its figures stand between 0 and 100.
+//! The main table of results, with plots of its figures between 0 and 100.
 
 use std::collections::BTreeSet;
 
@@ -10,44 +10,44 @@ use crate::leak::is_of_protocol;
 use crate::ranking::{ranked, ranking};
 use crate::report::{Judged, Report, Variant};
 use crate::scale::place;
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{
     capital, count, either, error, listed, meaning, percent, plural, quoted, range, title, value,
 };
 
-/// What to say where utterances are resampled.
-pub(crate) const UTTERANCES_RESAMPLED: &str = "Utterances are resampled where a corpus tells no speakers, as if they were \
-    independent: intervals leave out what speakers differ by, and are too narrow by as much.";
+/// The note on intervals for which utterances are resampled.
+pub(crate) const UTTERANCES_RESAMPLED: &str = "Utterances by unknown speakers are resampled as if they were \
+    independent: intervals do not include differences between speakers, and are too narrow by as much.";
 
-/// A row for each variant, with what must stand beside it.
+/// The table with one row per variant, and the notes on it.
 #[derive(Serialize)]
 pub(crate) struct Headline {
     pub table: Table,
     primary: String,
     strips: Vec<Strip>,
-    /// Which marks the strips have.
+    /// Whether the strips have marks for chance.
     has_chance: bool,
     has_majority: bool,
     has_published: bool,
     has_outputs: bool,
 }
 
-/// Where the primary measure's figures of a variant stand on a line from 0 to 100.
+/// The strip plot of the primary measure of a variant, from 0 to 100.
 #[derive(Serialize)]
 struct Strip {
     id: String,
     measure: &'static str,
     mean: String,
-    /// Its place.
+    /// Position of the mean.
     at: String,
-    /// In words, and its ends.
+    /// The interval in words, and the positions of its ends.
     interval: Option<String>,
     ends: Option<[String; 2]>,
-    /// Unknown for macro-F1, where guessing depends on the classes' frequencies, and 0 of numbers.
+    /// Position of chance. Unknown for macro-F1, which depends on class frequencies; 0 for numbers.
     chance: Option<String>,
-    /// 0 of numbers.
+    /// Position of the majority baseline; 0 for numbers.
     majority: Option<String>,
-    /// In words, and its place.
+    /// Published figures in words, and their positions.
     published: Vec<[String; 2]>,
 }
 
@@ -74,12 +74,12 @@ pub(crate) fn headline(report: &Report, slugs: &[String]) -> Headline {
     }
 }
 
-/// Whether the report says a parameter in words of its own, so that its YAML need not be shown.
-pub(crate) fn is_told_in_words(name: &str) -> bool {
+/// Returns whether the report describes a parameter in words, so that its YAML need not be shown.
+pub(crate) fn is_described_in_words(name: &str) -> bool {
     name == "labels" || is_of_protocol(name)
 }
 
-/// The part that figures are of, with a capital: `Test`.
+/// Returns the part that figures are of, capitalised: `Test`.
 pub(crate) fn part_of<'a>(variants: impl IntoIterator<Item = &'a Variant>) -> String {
     let parts: BTreeSet<&str> = variants.into_iter().map(|variant| variant.metrics.part.name()).collect();
     capital(&parts.into_iter().collect::<Vec<_>>().join(" and "))
@@ -94,7 +94,7 @@ fn table(report: &Report, slugs: &[String]) -> Table {
     let primaries = report.primaries();
     let others = other_measures(report, &primaries);
     let judged = || variants.iter().filter_map(|variant| report.judged(variant));
-    // The mean's spread is over seeds where there are several; that over folds then stands beside it.
+    // The mean's spread is over seeds if there are several; that over folds then has a column of its own.
     let has_fold_spread = judged().any(|it| it.summary.std_seeds.and(it.summary.std_folds).is_some());
     let has_classes = variants.iter().any(|variant| !predicts_numbers(variant));
     let has_chance = has_classes && primaries.iter().any(|measure| *measure != Measure::MacroF1);
@@ -135,7 +135,7 @@ fn table(report: &Report, slugs: &[String]) -> Table {
             Cell::measured(primary, metrics.baselines.corpus_only.as_ref().and_then(of))
         }));
         let about = &metrics.about;
-        Row::new(about.id.clone(), cells)
+        TableRow::new(about.id.clone(), cells)
             .linked(format!("#variant-{slug}"))
             .detailed(differing_params(report, variant))
             .stamped(about.stamps.clone())
@@ -154,7 +154,7 @@ fn table(report: &Report, slugs: &[String]) -> Table {
         .rows(None, variants.iter().zip(slugs).map(row))
 }
 
-/// The measures that nothing is judged by, in their order.
+/// Returns the measures that are not primary for any variant, in order.
 pub(crate) fn other_measures(report: &Report, primaries: &[Measure]) -> Vec<Measure> {
     let is_had = |measure: &Measure| {
         report.variants.iter().any(|variant| Measure::of(&variant.metrics.about.task).contains(measure))
@@ -162,17 +162,17 @@ pub(crate) fn other_measures(report: &Report, primaries: &[Measure]) -> Vec<Meas
     Measure::ALL.into_iter().filter(|measure| is_had(measure) && !primaries.contains(measure)).collect()
 }
 
-/// What to expect of guessing classes; nothing is said of macro-F1, where that depends on their frequencies, and of
-/// numbers, where it is 0.
+/// Returns the expected score of guessing classes; nothing for macro-F1, which depends on class frequencies, and for
+/// numbers, for which it is 0.
 fn chance(variant: &Variant, measure: Measure) -> Option<f64> {
     matches!(measure, Measure::Uar | Measure::Wa).then_some(variant.metrics.baselines.chance)
 }
 
-/// The settings in which the variants differ.
+/// Formats the settings in which the variants differ.
 fn differing_params(report: &Report, variant: &Variant) -> Vec<String> {
     let params = variant.metrics.about.params.iter().filter(|(name, param)| {
         let others = report.variants.iter().map(|other| other.metrics.about.params.get(*name));
-        !is_told_in_words(name) && others.into_iter().any(|other| other != Some(*param))
+        !is_described_in_words(name) && others.into_iter().any(|other| other != Some(*param))
     });
     params.map(|(name, param)| format!("{name} {}", value(param))).collect()
 }
@@ -198,7 +198,7 @@ fn strip(judged: Judged<'_>) -> Strip {
     }
 }
 
-/// What the measures are, and what ±, intervals and baselines mean here.
+/// Explains the measures, ±, intervals and baselines.
 fn notes(report: &Report, measures: &[Measure]) -> Vec<String> {
     let mut notes = meanings(measures);
     notes.extend(by_variant(report, spreads_note));
@@ -207,22 +207,22 @@ fn notes(report: &Report, measures: &[Measure]) -> Vec<String> {
     notes
 }
 
-/// What the measures are.
+/// Explains the measures.
 pub(crate) fn meanings(measures: &[Measure]) -> Vec<String> {
     measures.iter().map(|measure| format!("{}: {}.", title(*measure), meaning(*measure))).collect()
 }
 
-/// What ± is.
+/// Explains ±.
 pub(crate) fn spread_notes(report: &Report) -> Vec<String> {
     by_variant(report, spread_note)
 }
 
-/// What intervals are.
+/// Explains the intervals.
 pub(crate) fn interval_notes(report: &Report) -> Vec<String> {
     by_variant(report, interval_note)
 }
 
-/// What is to be said of each variant, once where it is the same, else with whom it is about.
+/// Collects a text per variant: once if it is the same for all, otherwise with the variants it applies to.
 fn by_variant(report: &Report, of: fn(Judged<'_>) -> String) -> Vec<String> {
     let mut notes = Vec::<(String, Vec<&str>)>::new();
     for judged in report.variants.iter().filter_map(|variant| report.judged(variant)) {
@@ -237,7 +237,7 @@ fn by_variant(report: &Report, of: fn(Judged<'_>) -> String) -> Vec<String> {
     notes.into_iter().map(|(note, ids)| prefix(ids) + &note).collect()
 }
 
-/// The same where a column of its own has the spread over folds.
+/// Explains ± where the spread over folds has a column of its own.
 fn spreads_note(judged: Judged<'_>) -> String {
     let [seeds, folds] = seeds_and_folds(judged);
     match spread_note(judged) {
@@ -250,7 +250,7 @@ fn spreads_note(judged: Judged<'_>) -> String {
 
 fn spread_note(judged: Judged<'_>) -> String {
     match seeds_and_folds(judged) {
-        [1, 1] => "One seed and one fold: no spread can be given.".into(),
+        [1, 1] => "One seed and one fold: no spread.".into(),
         [1, folds] => format!("± is the sample standard deviation over {folds} folds; there is one seed."),
         [seeds, 1] => format!("± is the sample standard deviation over {seeds} seeds; there is one fold."),
         [seeds, folds] => {
@@ -296,24 +296,24 @@ fn baseline_note(judged: Judged<'_>) -> String {
     match &metrics.baselines.constant {
         Constant::Majority(_) => {
             let corpus = match metrics.baselines.corpus_only {
-                Some(_) => "; corpus only says that of the utterance’s corpus",
+                Some(_) => "; corpus only predicts that of the utterance’s corpus",
                 None => "",
             };
             let chance = match chance(judged.variant, judged.measure) {
                 Some(_) => format!("Chance is one in {} classes. ", metrics.about.task.names().len()),
                 None => String::new(),
             };
-            format!("{chance}Majority always says the most frequent class of {whose}{corpus}.")
+            format!("{chance}Majority always predicts the most frequent class of {whose}{corpus}.")
         }
         Constant::Mean(baseline) => {
             let error = baseline.scores.get(Measure::Mse).copied().map(error).unwrap_or_default();
             let corpus = match metrics.baselines.corpus_only {
-                Some(_) => " Corpus only says the mean of the utterance’s corpus.",
+                Some(_) => " Corpus only predicts the mean of the utterance’s corpus.",
                 None => "",
             };
             format!(
-                "Always saying the mean of {whose} has an MSE of {error} and, by definition, a CCC of 0; so has, on \
-                 average, every guess that does not listen.{corpus}"
+                "Always predicting the mean of {whose} has an MSE of {error} and, by definition, a CCC of 0, which is \
+                 also the expected CCC of guessing.{corpus}"
             )
         }
     }

@@ -1,4 +1,4 @@
-//! The price of a leak: variants that differ in their protocol alone, of which one lets its parts share more.
+//! The price of leaks: variants that differ only in their protocols, one of which lets its parts share more.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::report::{Judged, Report, Variant};
 use crate::scale::place;
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{count, either, percent, plural, points, range, signed, title};
 
-/// What sharing between the parts is worth, for every pair that tells.
+/// The price of sharing between the parts, for every pair that shows it.
 #[derive(Serialize)]
 pub(crate) struct Leaks {
     pairs: Vec<Leak>,
@@ -19,19 +19,19 @@ pub(crate) struct Leaks {
 
 #[derive(Serialize)]
 struct Leak {
-    /// The measure that the price is in.
+    /// The measure of the price.
     measure: &'static str,
     leaking: Side,
     clean: Side,
-    /// Points of percent, with their sign.
+    /// The price in points of percent, with its sign.
     price: String,
-    /// Where the price stands between the sides, in percent.
+    /// Position of the price between the sides, in percent.
     middle: String,
-    /// What the leaking one shares and the clean one does not.
+    /// The stamps of the leaking variant that the clean one does not have.
     stamps: Vec<String>,
-    /// What else differs: how many utterances each trains on.
+    /// The numbers of training utterances, if they differ.
     training: Option<String>,
-    /// What the comparison row by row says.
+    /// The result of the paired comparison.
     paired: Option<String>,
 }
 
@@ -39,15 +39,15 @@ struct Leak {
 struct Side {
     id: String,
     mean: String,
-    /// Its place from 0 to 100.
+    /// Position from 0 to 100.
     at: String,
-    /// In words and as places from 0 to 100.
+    /// The interval in words, and as positions from 0 to 100.
     interval: Option<String>,
     ends: Option<[String; 2]>,
 }
 
-/// Every pair of variants that differ in their protocol alone, of which one shares more than the other; `None` where
-/// there is none.
+/// Finds every pair of variants that differ only in their protocols, one of which shares more than the other; `None`
+/// if there are none.
 pub(crate) fn leaks(report: &Report) -> Option<Leaks> {
     let mut pairs = Vec::new();
     let mut rows = Vec::new();
@@ -59,7 +59,7 @@ pub(crate) fn leaks(report: &Report) -> Option<Leaks> {
             let extra: Vec<String> = of_leaking.difference(&of_clean).map(|&s| s.to_owned()).collect();
             if extra.is_empty()
                 || !of_leaking.is_superset(&of_clean)
-                || !clean.variant.parted_by_speaker
+                || !clean.variant.differs_at_most_in_speakers
                 || !differ_in_protocol_alone(leaking.variant, clean.variant)
             {
                 continue;
@@ -77,9 +77,9 @@ pub(crate) fn leaks(report: &Report) -> Option<Leaks> {
         .flat_map(|side| [Column::mean(&measure).under(side), Column::interval("95 % interval").under(side)]);
     let columns = columns.chain([Column::figure("Price")]).collect();
     let about = format!(
-        "{measure} in percent of variants that differ in their protocol alone; the price is the difference in points."
+        "{measure} in percent of variants that differ only in their protocols; the price is the difference in points."
     );
-    let table = Table::new("leak", "Leaking beside clean", about, "Leaking and clean", columns);
+    let table = Table::new("leak", "Leaking and clean protocols", about, "Leaking and clean", columns);
     (!pairs.is_empty()).then(|| Leaks { pairs, table: table.of_results(None).rows(None, rows) })
 }
 
@@ -96,12 +96,12 @@ fn differ_in_protocol_alone(a: &Variant, b: &Variant) -> bool {
     settings(a) == settings(b)
 }
 
-/// Whether a setting says how examples are parted.
+/// Returns whether a setting concerns the protocol.
 pub(crate) fn is_of_protocol(name: &str) -> bool {
     name == "unsafe" || name == "protocol" || name.starts_with("protocol.")
 }
 
-/// Of the figures as printed, or a reader who subtracts them would be puzzled.
+/// Computes the price from the figures as printed, since readers subtract those.
 fn price(leaking: Judged<'_>, clean: Judged<'_>) -> f64 {
     points(leaking.summary.mean) - points(clean.summary.mean)
 }
@@ -128,7 +128,7 @@ fn pair(report: &Report, leaking: Judged<'_>, clean: Judged<'_>, stamps: Vec<Str
     }
 }
 
-/// A network that learns from more is better for that too.
+/// Describes different amounts of training data, which affect the price too.
 fn training(leaking: &Variant, clean: &Variant) -> Option<String> {
     let sizes = |variant: &Variant| {
         let sizes =
@@ -146,7 +146,7 @@ fn training(leaking: &Variant, clean: &Variant) -> Option<String> {
     })
 }
 
-/// What comparing the two row by row says of the price.
+/// Describes the paired comparison of the two.
 fn paired(comparison: &Comparison, leaking: &str, clean: &str) -> Option<String> {
     let is_of = |a: &str, b: &str| [(a, b), (b, a)].contains(&(leaking, clean));
     let pair = comparison.pairs.iter().find(|pair| is_of(&pair.a, &pair.b))?;
@@ -166,17 +166,17 @@ fn paired(comparison: &Comparison, leaking: &str, clean: &str) -> Option<String>
     })
 }
 
-fn row(report: &Report, leaking: Judged<'_>, clean: Judged<'_>) -> Row {
+fn row(report: &Report, leaking: Judged<'_>, clean: Judged<'_>) -> TableRow {
     let cells = [leaking, clean].into_iter().flat_map(|Judged { measure, summary, .. }| {
         [Cell::mean(measure, Some(summary)), Cell::interval(measure, summary.ci95)]
     });
     let price = price(leaking, clean);
     let cells = cells.chain([Cell::figure(signed(price), price / 100.0).strong_if(true)]).collect();
-    Row::new(format!("{}, {}", leaking.id(), clean.id()), cells)
+    TableRow::new(format!("{}, {}", leaking.id(), clean.id()), cells)
         .stamped(stamps_of(report, &[leaking.id(), clean.id()]))
 }
 
-/// The stamps of some variants: what all of them say once, the rest each with whose it is.
+/// Formats the stamps of some variants: those of all once, the others with their variants.
 pub(crate) fn stamps_of(report: &Report, ids: &[&str]) -> Vec<String> {
     let about = report.variants.iter().map(|variant| &variant.metrics.about);
     let own: Vec<_> = about.filter(|about| ids.contains(&about.id.as_str())).collect();

@@ -1,11 +1,11 @@
-//! Metrics become pages, plots and event logs.
+//! Reports: from metrics to pages, tables, plots and event logs.
 //!
-//! The runner assembles a [`Report`]; [`html`], [`markdown`] and [`tables`] (LaTeX and CSV) turn it into text, and
+//! The runner assembles a [`Report`]; [`html`], [`markdown`] and [`tables`] (LaTeX and CSV) format it, and
 //! [`tensorboard`] writes its training histories. All texts are filled from one view of the report, in which every
-//! number is text already, so they cannot disagree with each other. What must stand at a table, stamps above all, is
+//! number is already formatted, so that they cannot disagree. What must be shown with a table, stamps above all, is
 //! part of the table in that view.
 //!
-//! Nothing here computes a metric: figures come from [`affekt_eval`].
+//! No metrics are computed here: figures come from [`affekt_eval`].
 
 mod audit;
 mod classes;
@@ -17,11 +17,11 @@ mod distribution;
 mod gains;
 mod groups;
 mod headline;
+mod images;
 mod leak;
 mod matrix;
 mod outputs;
 mod page;
-mod pictures;
 mod published;
 mod ranking;
 mod render;
@@ -42,9 +42,9 @@ mod tuning;
 
 pub use render::{html, markdown, tables};
 pub use report::{
-    Audit, Axis, Cited, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Matrix, Parameters, Part,
-    Picture, Published, PublishedSession, Report, Run, Sharing, Spent, Sweep, Tuning, Variant, VariantCost,
-    VariantCosts,
+    Audit, Axis, Cited, ClassCounts, Corpus, Cost, FoldAudit, FoldPart, History, Image, Matrix, Overlap,
+    Parameters, Published, PublishedSession, Report, Run, Sharing, Spent, Sweep, Tuning, Variant,
+    VariantCost, VariantCosts,
 };
 pub use side_by_side::side_by_side;
 pub use tensorboard::{TensorboardError, tensorboard};

@@ -1,5 +1,5 @@
-//! Figures laid out as papers do: a row for each value of one setting, a column for each of another, and beside each
-//! figure what was published for it.
+//! Figures in a matrix, as in papers: a row for each value of one setting, a column for each of another, with
+//! published figures beside ours.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::headline::part_of;
 use crate::leak::stamps_of;
 use crate::published;
 use crate::report::{Axis, Matrix, Report, Variant};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{capital, title, value};
 
-/// The table that the report asks for; `None` where it asks for none, or no variant has the setting of the columns.
+/// Builds the table that the report asks for; `None` if it asks for none, or no variant has the setting of the columns.
 pub(crate) fn matrix(report: &Report) -> Option<Table> {
     let matrix = report.matrix.as_ref()?;
     let places: Vec<Place> = places(report, matrix);
@@ -39,14 +39,16 @@ pub(crate) fn matrix(report: &Report) -> Option<Table> {
                 let (measure, summary) = (place.measure(report), place.summary(report));
                 let is_best = summary.is_some_and(|summary| Some(summary.mean) == head.best);
                 let cell = Cell::mean(measure, summary).strong_if(is_best);
-                // Where a column has several measures, each cell says its own.
+                // If a column has several measures, each cell names its own.
                 if head.measure.is_none() { cell.of(title(measure)) } else { cell }
             });
             [here].into_iter().chain(published)
         });
         let (name, details) = row;
         let ids: Vec<&str> = own.iter().map(|place| place.variant.metrics.about.id.as_str()).collect();
-        Row::new(name.clone(), cells.collect()).detailed(details.clone()).stamped(stamps_of(report, &ids))
+        TableRow::new(name.clone(), cells.collect())
+            .detailed(details.clone())
+            .stamped(stamps_of(report, &ids))
     });
     let variants = places.iter().map(|place| place.variant);
     let [by, of] = [&matrix.rows, &matrix.columns].map(name);
@@ -56,14 +58,14 @@ pub(crate) fn matrix(report: &Report) -> Option<Table> {
         part_of(variants)
     );
     let table = Table::new("matrix", format!("By {by} and {of}"), about, capital(by), titles);
-    let lines: Vec<Row> = lines.collect();
+    let lines: Vec<TableRow> = lines.collect();
     Some(table.of_results(None).noted(notes(report, &places)).rows(None, lines))
 }
 
-/// A variant and where it stands.
+/// A variant with its position.
 struct Place<'a> {
     variant: &'a Variant,
-    /// The row's name, and the other settings that tell it from rows of the same name.
+    /// The row's name, and the other settings that distinguish it from rows with the same name.
     row: (String, Vec<String>),
     column: String,
 }
@@ -82,10 +84,10 @@ impl Place<'_> {
     }
 }
 
-/// What the variants of a column have in common.
+/// The common properties of a column's variants.
 struct Head {
     title: String,
-    /// What they are judged by, where that is one thing.
+    /// Their primary measure, if it is the same for all.
     measure: Option<Measure>,
     has_published: bool,
     best: Option<f64>,
@@ -105,7 +107,7 @@ impl Head {
     }
 }
 
-/// Where every variant stands that has a column. A variant without a row is one by itself, under its own name.
+/// Returns the position of every variant that has a column. A variant without a row gets one under its own name.
 fn places<'a>(report: &'a Report, matrix: &Matrix) -> Vec<Place<'a>> {
     let of = |axis: &Axis, number: usize| axis.values.get(number).cloned().flatten();
     let standing = report.variants.iter().enumerate().filter_map(|(number, variant)| {
@@ -123,7 +125,7 @@ fn places<'a>(report: &'a Report, matrix: &Matrix) -> Vec<Place<'a>> {
         .collect()
 }
 
-/// The settings besides the matrix's own in which a variant differs from those that share its row and column.
+/// Returns the other settings in which a variant differs from those in the same row and column.
 fn others(variant: &Variant, shared: &[&Variant], matrix: &Matrix) -> Vec<String> {
     let params = variant.metrics.about.params.iter().filter(|(name, param)| {
         ![&matrix.rows.path, &matrix.columns.path].contains(name)
@@ -132,7 +134,7 @@ fn others(variant: &Variant, shared: &[&Variant], matrix: &Matrix) -> Vec<String
     params.map(|(name, param)| format!("{name} {}", value(param))).collect()
 }
 
-/// Where published figures stand, what keeps them from being compared, and what has no place in the table.
+/// Returns the sources and caveats of published figures, and what is missing in the table.
 fn notes(report: &Report, places: &[Place<'_>]) -> Vec<String> {
     let variants: Vec<&Variant> = places.iter().map(|place| place.variant).collect();
     let mut notes = published::remarks(&variants);
@@ -145,12 +147,12 @@ fn notes(report: &Report, places: &[Place<'_>]) -> Vec<String> {
     notes
 }
 
-/// The setting's own name: `encoder` of `with.encoder`.
+/// Returns the short name of a setting: `encoder` for `with.encoder`.
 fn name(axis: &Axis) -> &str {
     axis.path.rsplit_once('.').map_or(axis.path.as_str(), |(_, name)| name)
 }
 
-/// Each once, in the order of their first coming.
+/// Removes duplicates, keeping the order.
 fn distinct<'a, T: PartialEq>(values: impl Iterator<Item = &'a T>) -> Vec<&'a T> {
     let mut distinct = Vec::new();
     for value in values {

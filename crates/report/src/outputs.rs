@@ -1,11 +1,11 @@
-//! How a variant fares output by output: a table, and where predictions lie.
+//! Figures by output: a table, and two-dimensional histograms of predictions.
 
 use std::collections::BTreeMap;
 
 use affekt_eval::{BINS, Density, Description, Measure, OutputMetrics};
 use serde::Serialize;
 
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{percent, title};
 
 /// The outputs of a variant.
@@ -16,7 +16,7 @@ pub(crate) struct Outputs {
     frame: Frame,
 }
 
-/// Where the plot of an output lies, in its own units.
+/// The frame of the plot of an output, in its own units.
 #[derive(Serialize)]
 struct Frame {
     width: f64,
@@ -24,21 +24,21 @@ struct Frame {
     left: f64,
     top: f64,
     side: f64,
-    /// The side of a bin.
+    /// The side length of a bin.
     bin: f64,
 }
 
-/// One output: truth to the right, prediction upwards.
+/// The plot of one output: truth to the right, prediction upwards.
 #[derive(Serialize)]
 struct Panel {
     title: String,
-    /// The same in words, for those who cannot see it.
+    /// The text alternative of the plot.
     description: String,
     low: String,
     high: String,
-    /// Bins that hold predictions.
+    /// The non-empty bins.
     bins: Vec<Bin>,
-    /// The mean prediction of every bin of the truth that has some.
+    /// The line through the mean prediction of every non-empty bin of the truth.
     means: String,
 }
 
@@ -46,7 +46,7 @@ struct Panel {
 struct Bin {
     x: String,
     y: String,
-    /// The depth of its colour, in `0..=1`.
+    /// Opacity of the colour, in `0..=1`.
     depth: String,
 }
 
@@ -54,7 +54,7 @@ const SIDE: f64 = 144.0;
 const FRAME: Frame =
     Frame { width: 176.0, height: 168.0, left: 28.0, top: 6.0, side: SIDE, bin: SIDE / BINS as f64 };
 
-/// The outputs of a variant, in their order.
+/// Builds the view of the outputs of a variant, in order.
 pub(crate) fn outputs(
     about: &Description,
     per_output: &BTreeMap<String, OutputMetrics>,
@@ -76,7 +76,7 @@ pub(crate) fn outputs(
             Cell::mean(Measure::Pearson, of(Measure::Pearson)),
             Cell::mean(Measure::Mse, of(Measure::Mse)),
         ];
-        Row::new(name.clone(), cells)
+        TableRow::new(name.clone(), cells)
     };
     let caption =
         format!("In percent but for MSE: mean over cells ({cells}), and the interval of the pooled CCC.");
@@ -96,7 +96,7 @@ fn panel(name: &str, output: &OutputMetrics) -> Panel {
         line.iter().enumerate().filter(|(_, number)| **number > 0).map(move |(said, number)| Bin {
             x: format!("{:.1}", FRAME.left + truth as f64 * side),
             y: format!("{:.1}", FRAME.top + FRAME.side - (said + 1) as f64 * side),
-            // Logarithms: where thousands crowd at one end, single ones elsewhere must be seen.
+            // Logarithmic, so that single predictions remain visible beside thousands.
             depth: format!("{:.2}", (1.0 + f64::from(*number)).ln() / (1.0 + f64::from(most)).ln()),
         })
     });
@@ -111,7 +111,7 @@ fn panel(name: &str, output: &OutputMetrics) -> Panel {
     });
     let ccc = output.aggregate.get(Measure::Ccc).map(|summary| percent(summary.pooled)).unwrap_or_default();
     let rows: u32 = counts.iter().flatten().sum();
-    // Two digits of the range: there is no room for more.
+    // Two significant digits of the range: there is no room for more.
     let decimals = usize::try_from(1 - (high - low).log10().floor() as i32).unwrap_or(0);
     let end = |value: f64| format!("{value:.decimals$}");
     Panel {

@@ -1,4 +1,4 @@
-//! The view that all templates are filled from.
+//! The view from which all templates are filled.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use crate::comparison::{Comparisons, comparisons};
 use crate::cost::{costs, provenance};
 use crate::data::{Problems, corpora, problems};
 use crate::headline::{Headline, headline};
+use crate::images::{Shown, images};
 use crate::leak::{Leaks, leaks};
 use crate::matrix::matrix;
-use crate::pictures::{Shown, pictures};
 use crate::published::published;
 use crate::replication::{Replication, replication};
 use crate::report::Report;
@@ -22,11 +22,11 @@ use crate::sweep::{Settings, settings};
 use crate::table::Table;
 use crate::text::{capital, duration, listed, plural, sentence};
 
-/// A report, every number of it as text.
+/// A report with every number formatted as text.
 #[derive(Serialize)]
 pub(crate) struct Page {
     pub experiment: String,
-    /// Its lines.
+    /// The lines of the question.
     question: Vec<String>,
     pub run_id: String,
     started: String,
@@ -41,8 +41,8 @@ pub(crate) struct Page {
     comparisons: Option<Comparisons>,
     published: Option<Table>,
     replication: Option<Replication>,
-    pictures: Vec<Shown>,
-    /// Whether the variants are too many to stand open.
+    images: Vec<Shown>,
+    /// Whether the variants are folded by default.
     is_folded: bool,
     sections: Vec<Section>,
     corpora: Table,
@@ -51,13 +51,13 @@ pub(crate) struct Page {
     provenance: Option<Table>,
 }
 
-/// More variants than this are folded away.
+/// Reports with more variants than this fold them.
 const OPEN_VARIANTS: usize = 12;
 
-/// Something that limits what the figures say.
+/// A limitation of the figures.
 #[derive(Serialize)]
 struct Notice {
-    /// What it concerns: variants or corpora.
+    /// The variants or corpora concerned.
     whom: String,
     what: String,
 }
@@ -83,7 +83,7 @@ impl Page {
             published: published(report),
             replication: replication(report, &slugs, comparisons.as_ref()),
             comparisons,
-            pictures: pictures(&report.pictures),
+            images: images(&report.images),
             is_folded: report.variants.len() > OPEN_VARIANTS,
             sections: report
                 .variants
@@ -98,7 +98,7 @@ impl Page {
         }
     }
 
-    /// All tables, in their order.
+    /// Iterates over all tables, in order.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         let results = [
             Some(&self.headline.table),
@@ -121,7 +121,7 @@ impl Page {
 }
 
 fn notices(report: &Report) -> Vec<Notice> {
-    // The same remark about several variants stands once.
+    // The same remark about several variants is shown once.
     let mut notices = Vec::<(Vec<String>, String)>::new();
     let mut tell = |whom: &str, what: String| match notices.iter_mut().find(|(_, known)| *known == what) {
         Some((others, _)) => others.push(whom.to_owned()),
@@ -129,13 +129,13 @@ fn notices(report: &Report) -> Vec<Notice> {
     };
     for variant in &report.variants {
         let id = &variant.metrics.about.id;
-        // What is said of the dev part at length needs no stamp before it.
+        // The notice about the dev part makes its stamp unnecessary.
         let stamps = variant.metrics.about.stamps.iter().filter(|stamp| *stamp != DEV_PART);
         stamps.for_each(|stamp| tell(id, sentence(stamp)));
         if let Some(note) = &variant.labels_note {
             tell(id, sentence(note));
         }
-        variant.reservations.iter().for_each(|reservation| tell(id, sentence(reservation)));
+        variant.caveats.iter().for_each(|caveat| tell(id, sentence(caveat)));
         if let Some(withheld) = withheld(&variant.metrics) {
             tell(id, withheld);
         }
@@ -151,7 +151,7 @@ fn notices(report: &Report) -> Vec<Notice> {
     notices.into_iter().map(|(whom, what)| Notice { whom: name(&whom), what }).collect()
 }
 
-/// The corpora of which not all is there, and how much is.
+/// Returns the incomplete corpora with the number of utterances present.
 pub(crate) fn incomplete(report: &Report) -> impl Iterator<Item = (&str, String)> {
     report.corpora.iter().filter_map(|corpus| {
         let expected = corpus.expected.filter(|expected| *expected != corpus.found)?;
@@ -159,19 +159,19 @@ pub(crate) fn incomplete(report: &Report) -> impl Iterator<Item = (&str, String)
     })
 }
 
-/// Says how much of a test part nobody here may score.
+/// Describes how much of a test part is not scored.
 fn withheld(metrics: &VariantMetrics) -> Option<String> {
     let be = if metrics.withheld == 1 { "is" } else { "are" };
     let utterances = plural(metrics.withheld, "test utterance");
     (metrics.withheld > 0).then(|| match metrics.part {
-        Role::Dev => format!(
-            "All figures are of the dev part: what is true of the {utterances} is withheld by whoever made the corpus."
-        ),
-        _ => format!("{} {be} not scored: what is true of them is withheld.", capital(&utterances)),
+        Role::Dev => {
+            format!("All figures are of the dev part: the corpus withholds the labels of the {utterances}.")
+        }
+        _ => format!("{} {be} not scored: the corpus withholds the labels.", capital(&utterances)),
     })
 }
 
-/// Says which fold × seed has no predictions, where one has not.
+/// Describes the fold × seed combinations without predictions.
 pub(crate) fn missing_cells(metrics: &VariantMetrics) -> Option<String> {
     let cells: BTreeSet<(u32, u64)> = metrics.cells.iter().map(|cell| (cell.fold, cell.seed)).collect();
     let folds: BTreeSet<u32> = cells.iter().map(|cell| cell.0).collect();

@@ -1,14 +1,14 @@
-//! Figures that others printed beside ours, and why the two are not quite the same.
+//! Published figures beside ours, and the caveats of comparing them.
 
 use affekt_eval::Measure;
 
 use crate::report::{Published, Report, Variant};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{points, quoted, sentence, signed, title};
 
-/// The figures of all variants, each with its reservations in a row of their own; `None` where nothing was published.
+/// Builds the table of published figures with their caveats; `None` if there are none.
 pub(crate) fn published(report: &Report) -> Option<Table> {
-    let rows: Vec<Row> = report
+    let rows: Vec<TableRow> = report
         .variants
         .iter()
         .flat_map(|variant| variant.published.iter().map(move |figure| row(variant, figure)))
@@ -28,7 +28,7 @@ pub(crate) fn published(report: &Report) -> Option<Table> {
     Some(table.of_results(None).rows(None, rows))
 }
 
-/// The figures of what variants are judged by.
+/// Returns the published figures of the variants' primary measures.
 pub(crate) fn figures(report: &Report) -> Vec<&Published> {
     let of = |variant| {
         let primary = report.primary_of(variant);
@@ -37,14 +37,14 @@ pub(crate) fn figures(report: &Report) -> Vec<&Published> {
     report.variants.iter().flat_map(of).collect()
 }
 
-/// What was published for a variant, as printed.
+/// Formats the published figure of a variant.
 pub(crate) fn as_printed(variant: &Variant, measure: Measure) -> Cell {
     let figures = variant.published.iter().filter(|figure| figure.measure == measure);
     let texts: Vec<String> = figures.map(|figure| quoted(figure.value)).collect();
     if texts.is_empty() { Cell::none() } else { Cell::text(texts.join(", ")) }
 }
 
-/// Where the variants' published figures stand and what keeps them from being compared, each once.
+/// Returns the sources of the variants' published figures and the caveats of comparing them, each once.
 pub(crate) fn remarks(variants: &[&Variant]) -> Vec<String> {
     let figures = || variants.iter().flat_map(|variant| &variant.published);
     let sources = figures().filter(|figure| !figure.source.is_empty());
@@ -60,17 +60,17 @@ pub(crate) fn remarks(variants: &[&Variant]) -> Vec<String> {
     remarks
 }
 
-/// Why a published figure cannot be compared as it stands: what its source and our labels say.
-pub(crate) fn reservations(variant: &Variant, figure: &Published) -> Option<String> {
+/// Returns why a published figure is not directly comparable, according to its source and our labels.
+pub(crate) fn caveats(variant: &Variant, figure: &Published) -> Option<String> {
     let remarks = [figure.caveat.as_deref(), variant.labels_note.as_deref()];
     let remarks: Vec<String> = remarks.into_iter().flatten().map(sentence).collect();
     (!remarks.is_empty()).then(|| remarks.join(" "))
 }
 
-fn row(variant: &Variant, figure: &Published) -> Row {
+fn row(variant: &Variant, figure: &Published) -> TableRow {
     let about = &variant.metrics.about;
     let here = variant.metrics.aggregate.get(figure.measure);
-    // Of the figures as printed.
+    // The difference between the figures as printed.
     let difference = here.map(|here| {
         let printed = points(here.mean) - 100.0 * figure.value;
         Cell::figure(signed(printed), here.mean - figure.value)
@@ -82,5 +82,5 @@ fn row(variant: &Variant, figure: &Published) -> Row {
         difference.unwrap_or_else(Cell::none),
         Cell::text(figure.source.clone()),
     ];
-    Row::new(about.id.clone(), cells).stamped(about.stamps.clone()).noted(reservations(variant, figure))
+    TableRow::new(about.id.clone(), cells).stamped(about.stamps.clone()).noted(caveats(variant, figure))
 }

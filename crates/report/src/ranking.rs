@@ -1,6 +1,6 @@
 //! The variants of a sweep in one table, the best first, each with its settings and its difference to the baseline.
 //!
-//! Figures of another measure, or under another stamp, say something else: such variants are ranked among themselves.
+//! Variants with another measure or other stamps are not comparable, and are ranked separately.
 
 use affekt_eval::{Measure, Pair};
 
@@ -8,18 +8,18 @@ use crate::comparison::paired_notes;
 use crate::headline::{interval_notes, meanings, other_measures, part_of, spread_notes};
 use crate::published;
 use crate::report::{Axis, Judged, Report, Sweep, Variant};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{count, either, own_names, p_value, signed, title};
 
-/// Variants that may be ranked among each other, the best first. Of equal ones the first of the file.
+/// Variants that may be ranked together, the best first; equal ones in the order of the file.
 pub(crate) struct Ranked<'a> {
     pub measure: Measure,
     pub stamps: &'a [String],
-    /// Each with its number among the variants of the report.
+    /// The variants, with their indices in the report.
     pub variants: Vec<(usize, Judged<'a>)>,
 }
 
-/// All variants that have a figure, in the order in which their measures and stamps first come.
+/// Groups all variants that have a figure, in the order in which their measures and stamps first occur.
 pub(crate) fn ranked(report: &Report) -> Vec<Ranked<'_>> {
     let mut all = Vec::<Ranked>::new();
     for (number, variant) in report.variants.iter().enumerate() {
@@ -37,7 +37,7 @@ pub(crate) fn ranked(report: &Report) -> Vec<Ranked<'_>> {
 }
 
 impl Ranked<'_> {
-    /// What tells it from the others.
+    /// Formats what distinguishes the group from the others.
     pub fn title(&self, all: &[Self]) -> String {
         let has_other_measure = all.iter().any(|other| other.measure != self.measure);
         let has_other_stamps = all.iter().any(|other| other.stamps != self.stamps);
@@ -50,14 +50,14 @@ impl Ranked<'_> {
         measure.into_iter().chain(stamps).collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether a variant is the best of several.
+    /// Returns whether a variant is the best of several.
     fn is_best(&self, judged: Judged<'_>) -> bool {
         self.variants.len() > 1
             && self.variants.first().is_some_and(|(_, best)| best.summary.mean == judged.summary.mean)
     }
 }
 
-/// The table. Its rows lead to the variants' sections by `slugs`.
+/// Builds the table. Its rows link to the variants' sections by `slugs`.
 pub(crate) fn ranking(report: &Report, sweep: &Sweep, slugs: &[String]) -> Table {
     let all = ranked(report);
     let primaries = report.primaries();
@@ -100,7 +100,7 @@ pub(crate) fn ranking(report: &Report, sweep: &Sweep, slugs: &[String]) -> Table
             others.iter().map(|measure| Cell::mean(*measure, variant.metrics.aggregate.get(*measure))),
         );
         let is_baseline = baseline == Some(judged.id());
-        Row::new(judged.id(), cells)
+        TableRow::new(judged.id(), cells)
             .linked(format!("#variant-{}", slugs[number]))
             .detailed(is_baseline.then(|| "baseline".to_owned()).into_iter().collect())
             .stamped(variant.metrics.about.stamps.clone())
@@ -121,7 +121,7 @@ pub(crate) fn ranking(report: &Report, sweep: &Sweep, slugs: &[String]) -> Table
         .groups("Ranked among", groups.collect())
 }
 
-/// A setting's column: numbers under each other where all values are numbers.
+/// Creates a setting's column: aligned as numbers if all values are numbers.
 fn column(axis: &Axis, name: &str) -> Column {
     if axis.values.iter().flatten().all(serde_json::Value::is_number) {
         Column::number(name)
@@ -152,7 +152,7 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// Difference, interval and corrected p of a pair; nothing of the baseline itself.
+/// Formats difference, interval and corrected p of a pair; empty for the baseline itself.
 fn differences(pair: Option<&Pair>, have_mcnemar: bool) -> Vec<Cell> {
     let compared = pair.and_then(Pair::compared);
     let bootstrap = compared.and_then(|compared| compared.bootstrap.as_ref());
@@ -184,7 +184,7 @@ fn notes(report: &Report, primaries: &[Measure], others: &[Measure], all: &[Rank
     notes
 }
 
-/// Says what the first row is worth.
+/// Describes how significant the first rank is.
 fn best_of(report: &Report, all: &[Ranked<'_>]) -> Option<String> {
     let most = all.iter().map(|ranked| ranked.variants.len()).max().filter(|most| *most > 1)?;
     let part = part_of(&report.variants).to_lowercase();

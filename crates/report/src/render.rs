@@ -1,4 +1,4 @@
-//! The view poured into templates.
+//! Rendering of the view with templates.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -14,20 +14,20 @@ use crate::page::Page;
 use crate::report::Report;
 use crate::table::Table;
 
-/// The report as one HTML page that needs nothing but itself.
+/// Renders the report as one self-contained HTML page.
 #[must_use]
 pub fn html(report: &Report) -> String {
     render("report.html", Serde(Page::new(report)))
 }
 
-/// The report in Markdown.
+/// Renders the report in Markdown.
 #[must_use]
 pub fn markdown(report: &Report) -> String {
     render("report.md", Serde(Page::new(report)))
 }
 
-/// Every table in LaTeX (booktabs) and as CSV, as file name and text: `results.tex`, `results.csv`, and so on. Those of
-/// a variant are named for it: `classes-random.tex`.
+/// Renders every table in LaTeX (booktabs) and CSV, as file names and texts: `results.tex`, `results.csv`, and so on.
+/// Names of a variant's tables include it: `classes-random.tex`.
 #[must_use]
 pub fn tables(report: &Report) -> Vec<(String, String)> {
     let page = Page::new(report);

@@ -1,4 +1,4 @@
-//! The scorecard: what was published session by session beside ours, and what keeps the two from being compared.
+//! The replication scorecard: published figures by session beside ours, with the caveats of comparing them.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use crate::page::{incomplete, missing_cells};
 use crate::report::{Cited, Judged, Published, PublishedSession, Report, Variant};
 use crate::session_plot::{SessionPlot, session_plot};
 use crate::styles::styles;
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{either, plural, points, sentence, signed, stopped};
 
-/// How variants fare session by session, and what others printed of that.
+/// The figures of variants by session, and the published ones.
 #[derive(Serialize)]
 pub(crate) struct Replication {
     title: &'static str,
@@ -23,14 +23,14 @@ pub(crate) struct Replication {
     plot: Option<SessionPlot>,
     pub gains: Option<Table>,
     pub styles: Option<Table>,
-    /// Whether the page has a table of all pairs to lead to.
+    /// Whether the page has a table of all pairs to link to.
     has_comparison: bool,
     /// Id and slug of every variant that has a confusion matrix.
     confusions: Vec<[String; 2]>,
     pub costs: Option<Table>,
 }
 
-/// The scorecard of the report; `None` where variants are not tested on several sessions and nothing is published of any.
+/// Builds the scorecard; `None` if no variant is tested on several sessions and no figures by session are published.
 pub(crate) fn replication(
     report: &Report,
     slugs: &[String],
@@ -54,49 +54,49 @@ pub(crate) fn replication(
 }
 
 impl Replication {
-    /// Its tables, in the order of the page.
+    /// Iterates over the tables, in the order of the page.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         [&self.table].into_iter().chain(&self.gains).chain(&self.styles).chain(&self.costs)
     }
 }
 
-/// A session that was tested, or of which something is published.
+/// A session that was tested, or for which a figure is published.
 pub(crate) struct Session {
-    /// Its name, without the corpus where that is enough to tell it.
+    /// The name, without the corpus if that is unambiguous.
     pub title: String,
-    /// Its whole name, where it was tested.
+    /// The full name, if it was tested.
     id: Option<String>,
 }
 
 impl Session {
-    /// A variant's figure on it.
+    /// Returns a variant's figure on it.
     pub fn here(&self, judged: Judged<'_>) -> Option<OverSeeds> {
         judged.variant.metrics.sessions.of(self.id.as_deref()?, judged.measure)
     }
 
-    /// What is published of it.
+    /// Returns the published figure for it.
     pub fn published<'p>(&self, figure: &'p Published) -> Option<&'p PublishedSession> {
         figure.sessions.iter().find(|session| self.is_called(&session.session))
     }
 
-    /// Whether it goes by a name, with or without its corpus.
+    /// Returns whether it has a name, with or without its corpus.
     fn is_called(&self, name: &str) -> bool {
         let id = self.id.as_deref().unwrap_or(&self.title);
         id == name || own_name(id) == name
     }
 }
 
-/// A session's name without its corpus.
+/// Returns a session's name without its corpus.
 fn own_name(id: &str) -> &str {
     id.split_once('/').map_or(id, |(_, own)| own)
 }
 
-/// What is published for the measure that a variant is judged by.
+/// Returns the published figures for the variant's primary measure.
 pub(crate) fn figures(judged: Judged<'_>) -> impl Iterator<Item = &Published> {
     judged.variant.published.iter().filter(move |figure| figure.measure == judged.measure)
 }
 
-/// All that the table is made of.
+/// The contents of the table.
 struct Scorecard<'a> {
     report: &'a Report,
     judged: Vec<Judged<'a>>,
@@ -125,7 +125,7 @@ impl<'a> Scorecard<'a> {
         self.judged.iter().any(|judged| figures(*judged).next().is_some())
     }
 
-    /// Whether there is something to set ours beside.
+    /// Returns whether there are published figures.
     fn is_replication(&self) -> bool {
         self.has_published() || !self.cited.is_empty()
     }
@@ -173,7 +173,7 @@ impl<'a> Scorecard<'a> {
         )
     }
 
-    /// What ± is here.
+    /// Explains ±.
     fn spread(&self) -> String {
         let mean = |judged: &Judged<'_>| judged.variant.metrics.sessions.mean(judged.measure);
         let seeds: BTreeSet<usize> =
@@ -188,8 +188,8 @@ impl<'a> Scorecard<'a> {
         )
     }
 
-    /// What is published of a variant, ours, and how far apart they are.
-    fn of_method(&self, judged: Judged<'_>, here: Row) -> Vec<Row> {
+    /// Builds the rows of a variant: published figures, ours, and their differences.
+    fn of_method(&self, judged: Judged<'_>, here: TableRow) -> Vec<TableRow> {
         let several = figures(judged).count() > 1;
         let named = |name: &str, figure: &Published| match several {
             true => format!("{name}: {}", figure.source),
@@ -201,17 +201,17 @@ impl<'a> Scorecard<'a> {
         published.chain([here]).chain(differences).collect()
     }
 
-    fn published(&self, name: &str, figure: &Published) -> Row {
+    fn published(&self, name: &str, figure: &Published) -> TableRow {
         let of_session = |session: &Session| {
             let published = session.published(figure);
             published.map_or_else(Cell::none, |published| Cell::quoted(published.value, published.std))
         };
         let cells = self.sessions.iter().map(of_session);
         let cells = cells.chain([Cell::quoted(figure.value, figure.std), Cell::none()]).collect();
-        Row::new(name, cells).noted(figure.caveat.as_deref().map(sentence))
+        TableRow::new(name, cells).noted(figure.caveat.as_deref().map(sentence))
     }
 
-    fn here(&self, name: &str, judged: Judged<'_>) -> Row {
+    fn here(&self, name: &str, judged: Judged<'_>) -> TableRow {
         let Judged { variant, measure, summary } = judged;
         let cell = |figure: Option<OverSeeds>| {
             let cell =
@@ -222,13 +222,14 @@ impl<'a> Scorecard<'a> {
         let mean = cell(variant.metrics.sessions.mean(measure));
         let cells = cells.chain([mean, Cell::interval(measure, summary.ci95)]).collect();
         let limits = limits(variant);
-        Row::new(name, cells)
+        TableRow::new(name, cells)
             .stamped(variant.metrics.about.stamps.clone())
             .noted((!limits.is_empty()).then(|| limits.join(" ")))
     }
 
-    /// Of the figures as printed. There is none between means over different sessions.
-    fn difference(&self, name: &str, judged: Judged<'_>, figure: &Published) -> Row {
+    /// Builds the row of differences between the figures as printed. There is none between means over different
+    /// sessions.
+    fn difference(&self, name: &str, judged: Judged<'_>, figure: &Published) -> TableRow {
         let cell = |here: Option<OverSeeds>, published: Option<f64>| match (here, published) {
             (Some(here), Some(published)) => {
                 Cell::figure(signed(points(here.mean) - 100.0 * published), here.mean - published)
@@ -240,23 +241,23 @@ impl<'a> Scorecard<'a> {
         let comparable = self.have_same_sessions(judged, figure).then_some(figure.value);
         let mean = cell(judged.variant.metrics.sessions.mean(judged.measure), comparable);
         let cells = self.sessions.iter().map(of_session).chain([mean, Cell::none()]);
-        Row::new(name, cells.collect())
+        TableRow::new(name, cells.collect())
     }
 
-    /// Whether a published mean is over the sessions that the variant is tested on, as far as is told.
+    /// Returns whether a published mean is over the sessions on which the variant is tested, as far as is known.
     fn have_same_sessions(&self, judged: Judged<'_>, figure: &Published) -> bool {
         let both = |it: &Session| it.here(judged).is_some() == it.published(figure).is_some();
         figure.sessions.is_empty() || self.sessions.iter().all(both)
     }
 
-    /// Where the published figures stand, how ours came about, and what one side has and the other has not.
+    /// Returns the sources of published figures, how ours were obtained, and what one side lacks.
     fn notes(&self) -> Vec<String> {
-        let mut sources = Sayings::default();
+        let mut sources = Remarks::default();
         for judged in &self.judged {
             figures(*judged).for_each(|figure| sources.say(judged.id(), &figure.source));
         }
         self.cited.iter().for_each(|cited| sources.say(&cited.name, &cited.figure.source));
-        let mut protocols = Sayings::default();
+        let mut protocols = Remarks::default();
         for Judged { variant, .. } in &self.judged {
             let about = &variant.metrics.about;
             let classes = about.task.names().join(", ");
@@ -290,7 +291,7 @@ impl<'a> Scorecard<'a> {
     }
 }
 
-/// The sessions that were tested, then those that are published alone.
+/// Returns the tested sessions, then those that are only published.
 fn sessions(tested: &BTreeSet<&str>, published: &[&str]) -> Vec<Session> {
     let own: BTreeSet<&str> = tested.iter().map(|id| own_name(id)).collect();
     let title = |id: &str| if own.len() == tested.len() { own_name(id) } else { id }.to_owned();
@@ -304,17 +305,17 @@ fn sessions(tested: &BTreeSet<&str>, published: &[&str]) -> Vec<Session> {
     sessions
 }
 
-/// What limits what a variant's figures say, in sentences.
+/// Returns the limitations of a variant's figures, in sentences.
 fn limits(variant: &Variant) -> Vec<String> {
-    let said = variant.labels_note.iter().chain(&variant.reservations).map(|text| sentence(text));
+    let said = variant.labels_note.iter().chain(&variant.caveats).map(|text| sentence(text));
     said.chain(missing_cells(&variant.metrics)).collect()
 }
 
-/// What is said of whom, each text once.
+/// Remarks with the variants they apply to, each text once.
 #[derive(Default)]
-struct Sayings<'a>(Vec<(String, Vec<&'a str>)>);
+struct Remarks<'a>(Vec<(String, Vec<&'a str>)>);
 
-impl<'a> Sayings<'a> {
+impl<'a> Remarks<'a> {
     fn say(&mut self, name: &'a str, text: &str) {
         match self.0.iter_mut().find(|(known, _)| known == text) {
             _ if text.is_empty() => {}
@@ -323,7 +324,7 @@ impl<'a> Sayings<'a> {
         }
     }
 
-    /// `what (names): text`; without the names where one text is said of all.
+    /// Formats `what (names): text`; without the names if one text applies to all.
     fn notes(self, what: &str) -> Vec<String> {
         let is_one = self.0.len() == 1;
         let note = |(text, names): (String, Vec<&str>)| match is_one {

@@ -1,4 +1,4 @@
-//! All that a report says, as plain data that the runner fills in.
+//! The contents of a report, as plain data filled in by the runner.
 
 use affekt_domain::{Digest, Epoch, Problem, Role, Trials};
 use affekt_eval::{Comparison, Measure, Summary, VariantMetrics};
@@ -8,135 +8,134 @@ use serde_json::Value;
 /// A finished experiment.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Its name.
+    /// The name.
     pub experiment: String,
-    /// The comment that heads its file: the question it asks. May be empty; line breaks are kept.
+    /// The comment at the start of its file: the question it asks. May be empty; line breaks are kept.
     pub question: String,
-    /// The measure it is judged by. Variants of a task that does not have it are judged by what their task is judged by
-    /// where nothing else is asked for.
+    /// The primary measure. Variants of a task without it use their task's default primary measure.
     pub primary: Measure,
     /// The run that made it.
     pub run: Run,
-    /// Its variants, in the order of the experiment.
+    /// The variants, in the order of the experiment.
     pub variants: Vec<Variant>,
-    /// Two settings by which the variants' figures are laid out, as papers do.
+    /// Two settings as rows and columns of a matrix of figures.
     pub matrix: Option<Matrix>,
-    /// The settings that the variants were made of, where they are a sweep: they are then shown the best first.
+    /// The settings of a sweep, if the variants are one: they are then shown the best first.
     pub sweep: Option<Sweep>,
-    /// How the variants differ, where there are several.
+    /// The tests of differences between variants, if there are several.
     pub comparison: Option<Comparison>,
-    /// Figures of other systems, which are no variants.
+    /// Published figures of systems that are not variants.
     pub cited: Vec<Cited>,
-    /// What networks were shown, to be looked at.
-    pub pictures: Vec<Picture>,
-    /// The corpora it used.
+    /// Example input images of networks.
+    pub images: Vec<Image>,
+    /// The corpora used.
     pub corpora: Vec<Corpus>,
-    /// What was not as it should be in them.
+    /// The problems of these corpora.
     pub problems: Vec<Problem>,
-    /// What it cost, by op, in the order to show.
+    /// The computing time by op, in the order to show.
     pub costs: Vec<Cost>,
-    /// What it cost, by variant.
+    /// The computing time by variant.
     pub variant_costs: Option<VariantCosts>,
-    /// What it ran on, as name and value in the order to show: versions, device, threads, digests.
+    /// The environment, as names and values in the order to show: versions, device, threads, digests.
     pub provenance: Vec<(String, String)>,
 }
 
 /// One run of an experiment.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Its id: the name of its folder.
+    /// The id: the name of its folder.
     pub id: String,
-    /// When it began.
+    /// The start.
     pub started: Timestamp,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub seconds: f64,
     /// The command that started it.
     pub command: String,
 }
 
-/// One variant: what it is, how it was trained, how well it does.
+/// One variant: its description, training and figures.
 #[derive(Debug, Clone)]
 pub struct Variant {
-    /// Its id, parameters, stamps, classes or outputs, and all figures.
+    /// The description and all figures.
     pub metrics: VariantMetrics,
-    /// What else limits what its figures say, in sentences: `its encoder was not pretrained`.
-    pub reservations: Vec<String>,
-    /// Its protocol in words: `stratified random split 80/10/10`.
+    /// Limitations of its figures, in sentences: `its encoder was not pretrained`.
+    pub caveats: Vec<String>,
+    /// The protocol in words: `stratified random split 80/10/10`.
     pub protocol: String,
-    /// The name of its label scheme.
+    /// The name of the label scheme.
     pub labels: String,
-    /// The scheme's remark, which must stand beside its figures.
+    /// The scheme's remark, which must be shown with the figures.
     pub labels_note: Option<String>,
-    /// The size of its network.
+    /// The size of the network.
     pub parameters: Option<Parameters>,
-    /// How its settings were searched for, ordered by fold.
+    /// The hyper-parameter searches, ordered by fold.
     pub tunings: Vec<Tuning>,
-    /// How its training runs went, ordered by fold, then seed.
+    /// The histories of the training runs, ordered by fold, then seed.
     pub histories: Vec<History>,
-    /// Figures that others printed for it.
+    /// Published figures for it.
     pub published: Vec<Published>,
-    /// Whether its test parts are of the same corpora as its training parts and differ from them in their speakers alone,
-    /// if in anything. Figures on other corpora or texts say more than what shared speakers are worth.
-    pub parted_by_speaker: bool,
-    /// How its examples were parted, and what the parts share.
+    /// Whether its test parts are of the same corpora as its training parts and differ from them in speakers at most.
+    /// Figures on other corpora or texts measure more than the effect of shared speakers.
+    pub differs_at_most_in_speakers: bool,
+    /// The audit of its split.
     pub audit: Option<Audit>,
-    /// How often each class comes, by corpus and role, in its first fold.
-    pub parts: Vec<Part>,
+    /// Class counts by corpus and role, in its first fold.
+    pub parts: Vec<ClassCounts>,
 }
 
-/// Figures laid out by two settings: a row for each value of the one, a column for each of the other.
+/// A matrix of figures: a row for each value of one setting, a column for each of another.
 #[derive(Debug, Clone)]
 pub struct Matrix {
-    /// What rows are.
+    /// The setting of the rows.
     pub rows: Axis,
-    /// What columns are.
+    /// The setting of the columns.
     pub columns: Axis,
 }
 
-/// Settings whose combinations are the variants.
+/// The settings whose combinations are the variants.
 #[derive(Debug, Clone)]
 pub struct Sweep {
     /// The settings, in the order to show.
     pub axes: Vec<Axis>,
 }
 
-/// A setting that figures are laid out by.
+/// A setting by which figures are arranged.
 #[derive(Debug, Clone)]
 pub struct Axis {
-    /// Where it stands in the file: `with.encoder`.
+    /// The path in the file: `with.encoder`.
     pub path: String,
-    /// Its value for each variant, in the order of the variants; `None` where a variant has none.
+    /// The value for each variant, in the order of the variants; `None` if a variant has none.
     pub values: Vec<Option<Value>>,
 }
 
 impl Axis {
-    /// The setting at `path`, as the parameters of `variants` say.
+    /// Creates the axis of the setting at `path` from the parameters of `variants`.
     #[must_use]
     pub fn of(path: &str, variants: &[Variant]) -> Self {
         let value = |variant: &Variant| variant.metrics.about.params.get(path).cloned();
         Self { path: path.to_owned(), values: variants.iter().map(value).collect() }
     }
 
-    /// Its value for the variant of that number.
+    /// Returns the value for a variant by index.
     pub(crate) fn value(&self, variant: usize) -> Option<&Value> {
         self.values.get(variant)?.as_ref()
     }
 }
 
 impl Report {
-    /// The measure that a variant is judged by.
+    /// Returns the primary measure of a variant.
     #[must_use]
     pub fn primary_of(&self, variant: &Variant) -> Measure {
         self.primary.or_of(&variant.metrics.about.task)
     }
 
-    /// The figures that a variant is judged by. Metrics that were made by [`evaluate`](affekt_eval::evaluate) have them.
+    /// Returns a variant with its primary measure. Metrics made by [`evaluate`](affekt_eval::evaluate) always have it.
     pub(crate) fn judged<'a>(&self, variant: &'a Variant) -> Option<Judged<'a>> {
         let measure = self.primary_of(variant);
         Some(Judged { variant, measure, summary: variant.metrics.aggregate.get(measure)? })
     }
 
-    /// What variants are judged by, each measure once.
+    /// Returns the primary measures of all variants, each once.
     pub(crate) fn primaries(&self) -> Vec<Measure> {
         let mut measures = Vec::new();
         for measure in self.variants.iter().map(|variant| self.primary_of(variant)) {
@@ -148,7 +147,7 @@ impl Report {
     }
 }
 
-/// A variant and what it is judged by.
+/// A variant with its primary measure.
 #[derive(Clone, Copy)]
 pub(crate) struct Judged<'a> {
     pub variant: &'a Variant,
@@ -162,36 +161,36 @@ impl Judged<'_> {
     }
 }
 
-/// How many numbers a network has.
+/// The number of parameters of a network.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameters {
-    /// All, running statistics included.
+    /// All, including running statistics.
     pub total: u64,
-    /// Those that training changes.
+    /// Those that are trained.
     pub trainable: u64,
 }
 
-/// How a variant's settings were searched for in one fold.
+/// The hyper-parameter search of one fold.
 #[derive(Debug, Clone)]
 pub struct Tuning {
-    /// The fold, from 1.
+    /// The number of the fold, from 1.
     pub fold: u32,
-    /// What was tried and chosen.
+    /// The trials and the choice.
     pub trials: Trials,
 }
 
-/// A picture with what is said under it.
+/// An image with its caption.
 #[derive(Debug, Clone)]
-pub struct Picture {
+pub struct Image {
     caption: String,
     width: u32,
     height: u32,
     rgb: Vec<u8>,
 }
 
-impl Picture {
-    /// A picture of `height` rows, the top first, each of `width` pixels, each of three bytes: red, green, blue. `None`
-    /// where these are not so many bytes, or none.
+impl Image {
+    /// Creates an image of `height` rows from the top, each of `width` pixels, each of three bytes: red, green, blue.
+    /// `None` if the number of bytes does not match, or is 0.
     #[must_use]
     pub fn new(caption: String, width: u32, height: u32, rgb: Vec<u8>) -> Option<Self> {
         let bytes = (width as usize).checked_mul(height as usize)?.checked_mul(3)?;
@@ -202,7 +201,7 @@ impl Picture {
         &self.caption
     }
 
-    /// Width and height in pixels.
+    /// Returns width and height in pixels.
     pub(crate) const fn size(&self) -> [u32; 2] {
         [self.width, self.height]
     }
@@ -212,167 +211,167 @@ impl Picture {
     }
 }
 
-/// How one training run went.
+/// The history of one training run.
 #[derive(Debug, Clone)]
 pub struct History {
-    /// The fold, from 1.
+    /// The number of the fold, from 1.
     pub fold: u32,
     /// The seed.
     pub seed: u64,
-    /// Its epochs, in order.
+    /// The epochs, in order.
     pub epochs: Vec<Epoch>,
 }
 
-/// A figure that others printed.
+/// A published figure.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// What it measures.
+    /// The measure.
     pub measure: Measure,
     /// The figure, in `0..=1`.
     pub value: f64,
-    /// Its spread over seeds, as a fraction.
+    /// The standard deviation over seeds, as a fraction.
     pub std: Option<f64>,
-    /// The same of single sessions.
+    /// The figures of single sessions.
     pub sessions: Vec<PublishedSession>,
-    /// Where it stands.
+    /// The source.
     pub source: String,
-    /// Why it is not quite comparable.
+    /// Why it is not directly comparable.
     pub caveat: Option<String>,
 }
 
-/// A figure that others printed for a session.
+/// A published figure for a session.
 #[derive(Debug, Clone)]
 pub struct PublishedSession {
     /// The session's name, with or without its corpus before it.
     pub session: String,
     /// The figure, in `0..=1`.
     pub value: f64,
-    /// Its spread over seeds, as a fraction.
+    /// The standard deviation over seeds, as a fraction.
     pub std: Option<f64>,
 }
 
-/// A figure that others printed for a system that is no variant.
+/// A published figure of a system that is not a variant.
 #[derive(Debug, Clone)]
 pub struct Cited {
-    /// What the system is called.
+    /// The name of the system.
     pub name: String,
-    /// Its figure.
+    /// The figure.
     pub figure: Published,
 }
 
-/// How a variant's examples were parted, and what its parts share.
+/// The audit of a variant's split: the sizes of its parts, and what they share.
 #[derive(Debug, Clone)]
 pub struct Audit {
-    /// The digest of all folds: two experiments with the same one used the same split.
+    /// The digest of all folds: experiments with the same digest used the same split.
     pub split: Digest,
-    /// What no two roles of a fold may share unless it is permitted: `speaker`, `audio`, `text`.
+    /// The properties that two roles of a fold must not share unless permitted: `speaker`, `audio`, `text`.
     pub disjoint: Vec<String>,
-    /// What the experiment permitted all the same, in the words of its file: `shared-speakers`.
+    /// The unsafe permissions, as written in the experiment: `shared-speakers`.
     pub permitted: Vec<String>,
     /// Each fold.
     pub folds: Vec<FoldAudit>,
-    /// Everything that stands in two roles of a fold, permitted or not.
-    pub crossings: Vec<Crossing>,
-    /// Utterances that no fold tests.
+    /// Everything that is in two roles of a fold, permitted or not.
+    pub overlaps: Vec<Overlap>,
+    /// Number of utterances that no fold tests.
     pub never_tested: usize,
-    /// Utterances that more than one fold tests.
+    /// Number of utterances that more than one fold tests.
     pub tested_again: usize,
-    /// What else must be known to read the figures: `TESS has 2 speakers: it is tested in 2 of 5 folds`.
+    /// Further remarks necessary to interpret the figures: `TESS has 2 speakers: it is tested in 2 of 5 folds`.
     pub remarks: Vec<String>,
 }
 
-/// The size of a fold's parts, and what two of them share.
+/// The sizes of a fold's parts, and what each two of them share.
 #[derive(Debug, Clone, Copy)]
 pub struct FoldAudit {
-    /// The fold, from 1.
+    /// The number of the fold, from 1.
     pub fold: u32,
     /// Train, dev and test.
     pub parts: [FoldPart; 3],
-    /// What of the test part stands in train or dev too.
+    /// What the test part shares with train or dev.
     pub test_and_others: Sharing,
-    /// What stands in train and in dev.
+    /// What train and dev share.
     pub train_and_dev: Sharing,
 }
 
-/// The size of a role in a fold.
+/// The size of a part.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FoldPart {
-    /// How many utterances.
+    /// Number of utterances.
     pub utterances: usize,
-    /// Of how many speakers.
+    /// Number of speakers.
     pub speakers: usize,
 }
 
 /// How much two parts share.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sharing {
-    /// Speakers.
+    /// Number of speakers.
     pub speakers: usize,
-    /// Recordings: identical audio.
+    /// Number of recordings with identical audio.
     pub audio: usize,
-    /// Texts.
+    /// Number of texts.
     pub texts: usize,
 }
 
-/// Something that stands in two roles of a fold.
+/// Something that is in two roles of a fold.
 #[derive(Debug, Clone)]
-pub struct Crossing {
-    /// What kind of thing: `speaker`, `audio` or `text`.
+pub struct Overlap {
+    /// The property: `speaker`, `audio` or `text`.
     pub what: String,
-    /// Which, and in what rows.
+    /// The value and its rows.
     pub description: String,
 }
 
-/// How often each class comes in one role of one corpus; where numbers are predicted, how many utterances there are.
+/// The number of utterances of each class in one role of one corpus; a total if numbers are predicted.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct ClassCounts {
     /// The corpus.
     pub corpus: String,
     /// The role.
     pub role: Role,
-    /// Utterances, in the order of the variant's classes; a single number where there are none.
+    /// Utterances, in the order of the variant's classes; a single number if there are none.
     pub counts: Vec<usize>,
 }
 
-/// A corpus as it was found.
+/// A corpus on this machine.
 #[derive(Debug, Clone)]
 pub struct Corpus {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Utterances found.
+    /// Number of utterances found.
     pub found: usize,
-    /// Utterances of the complete corpus, where its card tells.
+    /// Number of utterances of the complete corpus, if its card states it.
     pub expected: Option<usize>,
-    /// Speakers found.
+    /// Number of speakers found.
     pub speakers: usize,
-    /// Its licence.
+    /// The licence.
     pub licence: String,
-    /// What to cite.
+    /// The publication to cite.
     pub citation: Option<String>,
-    /// What a reader of its figures should know, in sentences.
+    /// Remarks for readers of the figures, in sentences.
     pub remarks: Vec<String>,
 }
 
-/// What the nodes of one op cost.
+/// The computing time of the nodes of one op.
 #[derive(Debug, Clone, Default)]
 pub struct Cost {
-    /// The op.
+    /// The name of the op.
     pub op: String,
-    /// Nodes that ran.
+    /// Number of nodes that ran.
     pub run: usize,
-    /// Nodes whose result was there.
+    /// Number of nodes whose results were cached.
     pub cached: usize,
-    /// Seconds, of the nodes that ran.
+    /// Time in seconds of the nodes that ran.
     pub seconds: f64,
-    /// Seconds of all nodes: those whose result was there when they ran.
+    /// Time in seconds of all nodes, including that of cached ones when they ran.
     pub all_seconds: f64,
-    /// Seconds of all nodes, each times the processor cores that it asks for.
+    /// Time in seconds of all nodes, multiplied by the processor cores that each requests.
     pub core_seconds: f64,
-    /// Seconds of all nodes, each times the GPUs that it asks for.
+    /// Time in seconds of all nodes, multiplied by the GPUs that each requests.
     pub gpu_seconds: f64,
 }
 
-/// What the nodes cost that lead to each variant's figures, those whose result was there included.
+/// The computing time of the nodes that lead to each variant's figures, including cached ones.
 #[derive(Debug, Clone)]
 pub struct VariantCosts {
     /// In the order of the variants.
@@ -381,25 +380,25 @@ pub struct VariantCosts {
     pub shared: Spent,
 }
 
-/// What one variant cost.
+/// The computing time of one variant.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct VariantCost {
     /// The nodes that lead to no other variant.
     pub own: Spent,
-    /// Those that lead to others too.
+    /// The nodes that lead to others too.
     pub shared: Spent,
 }
 
-/// What some nodes cost when they ran.
+/// The computing time of some nodes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spent {
-    /// How many there are.
+    /// Number of nodes.
     pub nodes: usize,
-    /// Seconds.
+    /// Time in seconds.
     pub seconds: f64,
-    /// Seconds, each node's times the processor cores that it asks for.
+    /// Time in seconds, multiplied by the processor cores that each node requests.
     pub core_seconds: f64,
-    /// Seconds, each node's times the GPUs that it asks for.
+    /// Time in seconds, multiplied by the GPUs that each node requests.
     pub gpu_seconds: f64,
 }
 

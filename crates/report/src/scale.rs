@@ -1,46 +1,46 @@
-//! Where the axis of a plot ends, what its grid is, and where a figure stands on it.
+//! Scales of plots: the end of an axis, its grid, and positions on it.
 
 use serde::Serialize;
 
 use crate::text::percent;
 
-/// The place of a fraction on a line from 0 to 100 percent. CCC may lie below 0: it then stands at 0.
+/// Returns the position of a fraction on a line from 0 to 100 percent. CCC below 0 is placed at 0.
 pub(crate) fn place(fraction: f64) -> String {
     percent(fraction.clamp(0.0, 1.0))
 }
 
-/// The next of 1, 1.5, 2, 3, 4, 5, 6, 8, 10 times a power of ten.
+/// Rounds up to 1, 1.5, 2, 3, 4, 5, 6, 8 or 10 times a power of ten.
 pub(crate) fn nice(value: f64) -> f64 {
     let power = 10.0_f64.powf(value.max(1e-6).log10().floor());
     let steps = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     steps.into_iter().map(|step| step * power).find(|top| *top >= value).unwrap_or(value)
 }
 
-/// Where a plot lies, in its own units.
+/// The frame of a plot, in its own units.
 #[derive(Serialize, Clone, Copy)]
 pub(crate) struct Frame {
     pub width: f64,
     pub height: f64,
-    /// Between these and the two below lies what is drawn.
+    // `left`, `right`, `top` and `bottom` bound the plot area.
     pub left: f64,
     pub right: f64,
     pub top: f64,
     pub bottom: f64,
 }
 
-/// A line of the grid.
+/// A grid line.
 #[derive(Serialize)]
 pub(crate) struct Tick {
-    /// Its place on the axis, from 0 to 1.
+    /// Position on the axis, from 0 to 1.
     #[serde(skip)]
     pub share: f64,
-    /// The same in percent.
+    /// Position in percent.
     at: String,
-    /// What it says.
+    /// The label.
     pub label: String,
 }
 
-/// An axis from one line of its grid to another.
+/// An axis from one grid line to another.
 pub(crate) struct Grid {
     low: f64,
     high: f64,
@@ -48,7 +48,7 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// As much of the percents as `values`, which are percents and of which there is one, need.
+    /// Creates an axis that covers `values` in percent, of which there must be one.
     pub fn of_percents(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values);
         let step = match high - low {
@@ -60,7 +60,7 @@ impl Grid {
         Self { low, high: ((high / step).ceil() * step).clamp(low + step, 100.0_f64.max(low + step)), step }
     }
 
-    /// As much as `values`, of which there is one, need.
+    /// Creates an axis that covers `values`, of which there must be one.
     pub fn of(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values);
         let span = if high > low { high - low } else { high.abs().max(1e-3) };
@@ -81,18 +81,18 @@ impl Grid {
         (0..=number).map(|i| tick(label(i))).collect()
     }
 
-    /// Where a value stands, from 0 to 1.
+    /// Returns the position of a value, from 0 to 1.
     pub fn share(&self, value: f64) -> f64 {
         ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
-    /// Where a value stands, in percent of the axis.
+    /// Returns the position of a value, in percent of the axis.
     pub fn place(&self, value: f64) -> String {
         format!("{:.2}", 100.0 * self.share(value))
     }
 }
 
-/// An axis from the least of some values to the greatest; logarithmic where they are positive and the greatest is more than
+/// An axis from the least to the greatest value; logarithmic if all are positive and the greatest is more than
 /// [`LOGARITHMIC`] times the least.
 pub(crate) struct Spread {
     low: f64,
@@ -100,17 +100,17 @@ pub(crate) struct Spread {
     pub is_logarithmic: bool,
 }
 
-/// Values that differ by a larger factor would lie on top of each other on a linear axis.
+/// The ratio of values above which a linear axis would not separate them.
 const LOGARITHMIC: f64 = 50.0;
 
 impl Spread {
-    /// The axis of `values`, of which there is one.
+    /// Creates the axis of `values`, of which there must be one.
     pub fn of(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values);
         Self { low, high, is_logarithmic: low > 0.0 && high / low > LOGARITHMIC }
     }
 
-    /// Where a value stands, from 0 to 1; the only value stands in the middle.
+    /// Returns the position of a value, from 0 to 1; a single value is in the middle.
     pub fn share(&self, value: f64) -> f64 {
         let on = |value: f64| if self.is_logarithmic { value.ln() } else { value };
         let (low, high) = (on(self.low), on(self.high));

@@ -1,4 +1,4 @@
-//! One variant in detail.
+//! The detailed section of one variant.
 
 use std::collections::BTreeSet;
 
@@ -11,32 +11,32 @@ use crate::classes::{classes, confusion};
 use crate::curves::{Curves, curves, searched};
 use crate::distribution::distribution;
 use crate::groups::groups;
-use crate::headline::is_told_in_words;
+use crate::headline::is_described_in_words;
 use crate::outputs::{Outputs, outputs};
 use crate::report::{Report, Variant};
 use crate::speakers::{Speakers, speakers};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{capital, count, figure, plural, title, value};
 use crate::tuning::{Search, search};
 
-/// A variant's tables and plots.
+/// The tables and plots of a variant.
 #[derive(Serialize)]
 pub(crate) struct Section {
     id: String,
     slug: String,
-    /// Its figure, for whoever sees nothing else of it.
+    /// The figure shown when the section is folded.
     brief: Option<String>,
     stamps: Vec<String>,
-    /// What it is, as name and value.
+    /// The description, as names and values.
     facts: Vec<(String, String)>,
     figures: Table,
     distribution: Option<Table>,
     audit: Option<AuditView>,
     search: Option<Search>,
     curves: Option<Curves>,
-    /// Where classes are predicted: what each was taken for, and how each fares.
+    /// The confusion matrix and the scores by class, if classes are predicted.
     classes: Option<[Table; 2]>,
-    /// Where numbers are predicted.
+    /// The scores by output, if numbers are predicted.
     outputs: Option<Outputs>,
     groups: Table,
     speakers: Option<Speakers>,
@@ -74,7 +74,7 @@ pub(crate) fn section(report: &Report, variant: &Variant, slug: String) -> Secti
 }
 
 impl Section {
-    /// All its tables, in the order of the page.
+    /// Iterates over all tables, in the order of the page.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         let split = [self.distribution.as_ref(), self.audit.as_ref().map(|audit| &audit.table)];
         let outputs = self.outputs.as_ref().map(|outputs| &outputs.table);
@@ -95,12 +95,12 @@ fn facts(variant: &Variant) -> Vec<(String, String)> {
     let metrics = &variant.metrics;
     let about = &metrics.about;
     let mut facts = vec![("Protocol".to_owned(), variant.protocol.clone())];
-    for (name, param) in about.params.iter().filter(|(name, _)| !is_told_in_words(name)) {
+    for (name, param) in about.params.iter().filter(|(name, _)| !is_described_in_words(name)) {
         facts.push((name.clone(), value(param)));
     }
     facts.push(("Labels".into(), format!("{}: {}", variant.labels, about.task.names().join(", "))));
     if let Some(note) = &variant.labels_note {
-        facts.push(("About the labels".into(), note.clone()));
+        facts.push(("Note on the labels".into(), note.clone()));
     }
     let scored: u32 = metrics.groups.corpus.values().map(|corpus| corpus.support).sum();
     let scored = plural(scored as usize, "utterance");
@@ -125,7 +125,7 @@ fn facts(variant: &Variant) -> Vec<(String, String)> {
     facts
 }
 
-/// `2 folds × 3 seeds`.
+/// Formats `2 folds × 3 seeds`.
 fn cells_note(metrics: &VariantMetrics) -> String {
     let cells = metrics.cells.iter();
     let folds = cells.clone().map(|cell| cell.fold).collect::<BTreeSet<_>>().len();
@@ -133,12 +133,12 @@ fn cells_note(metrics: &VariantMetrics) -> String {
     format!("{} × {}", plural(folds, "fold"), plural(seeds, "seed"))
 }
 
-/// All that is known of each measure.
+/// Builds the table of all figures of each measure.
 fn figures(metrics: &VariantMetrics, slug: &str, note: &str) -> Table {
     let corpus_only = metrics.baselines.corpus_only.as_ref();
     let constant = match &metrics.baselines.constant {
         Constant::Majority(_) => "Majority",
-        Constant::Mean(_) => "Mean answer",
+        Constant::Mean(_) => "Mean prediction",
     };
     let mut columns: Vec<Column> =
         ["Mean", "± seeds", "± folds", "Pooled"].into_iter().map(Column::figure).collect();
@@ -158,7 +158,7 @@ fn figures(metrics: &VariantMetrics, slug: &str, note: &str) -> Table {
             of(metrics.baselines.constant.baseline()),
         ];
         cells.extend(corpus_only.map(of));
-        Row::new(title(measure), cells)
+        TableRow::new(title(measure), cells)
     };
     let about = format!(
         "{}. Mean over cells ({note}); pooled: all folds’ predictions together, averaged over seeds, which is \
@@ -170,7 +170,7 @@ fn figures(metrics: &VariantMetrics, slug: &str, note: &str) -> Table {
         .rows(None, Measure::of(&metrics.about.task).map(row))
 }
 
-/// What figures are printed in.
+/// Returns the unit of figures.
 const fn unit(metrics: &VariantMetrics) -> &'static str {
     match metrics.about.task {
         Task::Classes(_) => "In percent",
@@ -178,7 +178,7 @@ const fn unit(metrics: &VariantMetrics) -> &'static str {
     }
 }
 
-/// Every training run.
+/// Builds the table of all training runs.
 fn cells(variant: &Variant, slug: &str, note: &str) -> Table {
     let metrics = &variant.metrics;
     let measures = Measure::of(&metrics.about.task);
@@ -191,13 +191,13 @@ fn cells(variant: &Variant, slug: &str, note: &str) -> Table {
             variant.histories.iter().find(|history| (history.fold, history.seed) == (cell.fold, cell.seed));
         let kept = history.and_then(|history| {
             let kept = history.epochs.iter().find(|epoch| epoch.kept)?;
-            let anew = if kept.stage == Stage::Refit { ", trained anew" } else { "" };
+            let anew = if kept.stage == Stage::Refit { ", retrained" } else { "" };
             Some(format!("{} of {}{anew}", kept.number, searched(history).last()?.number))
         });
         let scores = measures.map(|measure| Cell::measured(measure, cell.scores.get(measure).copied()));
         let last = [Cell::count(cell.detail.rows()), kept.map_or_else(Cell::none, Cell::text)];
         let cells = [Cell::text(cell.seed.to_string())].into_iter().chain(scores).chain(last);
-        Row::new(cell.fold.to_string(), cells.collect())
+        TableRow::new(cell.fold.to_string(), cells.collect())
     };
     let about = format!("{} ({note}).", unit(metrics));
     Table::new(format!("cells-{slug}"), "Every training run", about, "Fold", columns.collect())

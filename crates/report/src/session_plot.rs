@@ -1,4 +1,4 @@
-//! Where the figures of every session stand: ours seed by seed, and the published ones below.
+//! Plot of the figures by session: ours for each seed, and the published ones below.
 
 use affekt_eval::OverSeeds;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::report::Judged;
 use crate::scale::{Grid, Tick};
 use crate::text::{percent, quoted, title};
 
-/// A line for each variant of each session, all on one scale.
+/// The plot, with a lane for each variant of each session on a common scale.
 #[derive(Serialize)]
 pub(crate) struct SessionPlot {
     measure: &'static str,
@@ -24,26 +24,26 @@ struct Session {
     lanes: Vec<Lane>,
 }
 
-/// A variant on a session. Places are in percent of the width.
+/// The lane of a variant and a session. Positions are in percent of the width.
 #[derive(Serialize)]
 struct Lane {
     id: String,
-    /// The same in words, for those who cannot see it.
+    /// The text alternative of the lane.
     description: String,
     mean: Option<String>,
-    /// Each seed, where there are several.
+    /// The position of each seed, if there are several.
     seeds: Vec<String>,
     published: Vec<Mark>,
 }
 
-/// A published figure, with the ends of its spread.
+/// The position of a published figure, with the ends of its spread.
 #[derive(Serialize)]
 struct Mark {
     at: String,
     ends: Option<[String; 2]>,
 }
 
-/// What a lane shows, in fractions.
+/// The contents of a lane, as fractions.
 struct Figures {
     here: Option<OverSeeds>,
     published: Vec<(f64, Option<f64>)>,
@@ -65,7 +65,7 @@ impl Figures {
         }
     }
 
-    /// Everything that has a place.
+    /// Iterates over all values that have a position.
     fn values(&self) -> impl Iterator<Item = f64> {
         let ends = self.published.iter().flat_map(|(value, std)| {
             let std = std.unwrap_or(0.0);
@@ -75,8 +75,8 @@ impl Figures {
     }
 }
 
-/// The plot of all `sessions` and of their mean; `None` where the variants are judged by several measures, or nothing was
-/// tested.
+/// Builds the plot of all `sessions` and of their mean; `None` if the variants have several primary measures, or
+/// nothing was tested.
 pub(crate) fn session_plot(judged: &[Judged<'_>], sessions: &[replication::Session]) -> Option<SessionPlot> {
     let measure = judged.first()?.measure;
     if judged.iter().any(|other| other.measure != measure) {

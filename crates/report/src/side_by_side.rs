@@ -1,11 +1,11 @@
-//! Finished runs side by side, as text for a terminal.
+//! The comparison of finished runs as text for a terminal.
 
 use affekt_domain::Task;
 use affekt_eval::{Comparison, Conditions, Pair, Ranked, SideBySide};
 
 use crate::text::{count, figure, p_value, plural, range, signed, title, value};
 
-/// Every group as a table under what its variants have in common, then why groups are not ranked together.
+/// Formats every group as a table with its conditions, then why groups are not ranked together.
 #[must_use]
 pub fn side_by_side(side: &SideBySide) -> String {
     let mut lines = Vec::new();
@@ -100,7 +100,7 @@ fn has_mcnemar(comparison: &Comparison) -> bool {
     comparison.pairs.iter().any(Pair::has_mcnemar)
 }
 
-/// Difference to the baseline, its interval and the corrected p of each test.
+/// Formats the difference to the baseline, its interval and the corrected p of each test.
 fn differences(comparison: &Comparison, name: &str, has_mcnemar: bool) -> Vec<String> {
     let Some(pair) = comparison.pairs.iter().find(|pair| pair.a == name) else {
         return vec!["baseline".into()];
@@ -119,7 +119,7 @@ fn differences(comparison: &Comparison, name: &str, has_mcnemar: bool) -> Vec<St
     cells
 }
 
-/// Rows under each other: names to the left, figures to the right.
+/// Aligns rows: names to the left, figures to the right.
 fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.first().map_or(0, Vec::len);
     let letters = |text: &String| text.chars().count();
@@ -158,7 +158,7 @@ fn notes(group: &Ranked) -> Vec<String> {
     indented(&notes)
 }
 
-/// Notes as lines that fit on a terminal.
+/// Wraps notes to the width of a terminal.
 fn indented(notes: &[String]) -> Vec<String> {
     const WIDTH: usize = 100;
     let mut lines = Vec::new();

@@ -1,15 +1,15 @@
-//! Variant ids as file names.
+//! File names from variant ids.
 
 use std::collections::BTreeSet;
 
-/// Gives each id a name of its own that is safe as a file name and in LaTeX labels.
+/// Assigns each id a unique name that is safe as a file name and in LaTeX labels.
 #[derive(Default)]
 pub(crate) struct Slugs {
     taken: BTreeSet<String>,
 }
 
 impl Slugs {
-    /// The name for the next variant: letters, digits, `.` and single `-`, with a number where it is taken.
+    /// Returns the name for the next variant: letters, digits, `.` and single `-`, with a number if it is taken.
     pub fn unique(&mut self, id: &str) -> String {
         let mut slug = String::new();
         for letter in id.chars() {

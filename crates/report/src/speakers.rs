@@ -1,4 +1,4 @@
-//! How unequally a variant serves speakers: each as a dot, the least understood by name.
+//! Differences between speakers: each as a dot, those with the lowest figures by name.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use crate::groups::{columns, row};
 use crate::table::Table;
 use crate::text::{percent, plural, points, range, title};
 
-/// How many of the least understood speakers are named.
+/// The number of speakers with the lowest figures that are named.
 const NAMED: usize = 3;
-/// How many points share a stack of dots.
+/// The width of a stack of dots, in points.
 const STEP: f64 = 2.5;
 /// Height of a dot in a stack, in pixels.
 const DOT: usize = 9;
 
-/// A variant's speakers.
+/// The speakers of a variant.
 #[derive(Serialize)]
 pub(crate) struct Speakers {
     pub table: Table,
-    /// What they are ordered by.
+    /// The measure by which they are ordered.
     measure: &'static str,
     lanes: Vec<Lane>,
     step: f64,
-    /// The least understood speakers in words, the lowest first.
+    /// The speakers with the lowest figures in words, the lowest first.
     lowest: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Speakers {
 #[derive(Serialize)]
 struct Lane {
     corpus: String,
-    /// The same in words, for those who cannot see it.
+    /// The text alternative of the lane.
     description: String,
     height: usize,
     dots: Vec<Dot>,
@@ -50,15 +50,15 @@ struct Dot {
     figure: String,
 }
 
-/// A speaker's pooled figure.
+/// A speaker with the pooled figure.
 struct Speaker<'a> {
     name: &'a str,
     group: &'a Group,
     figure: f64,
 }
 
-/// The speakers of a variant, by what its task is judged by where nothing else is asked for; `None` where there is but one
-/// that has such a figure.
+/// Builds the view of the speakers of a variant, by the default primary measure of its task; `None` if fewer than two
+/// have such a figure.
 pub(crate) fn speakers(metrics: &VariantMetrics, slug: &str) -> Option<Speakers> {
     let measures = Measure::of(&metrics.about.task);
     let measure = measures[0];
@@ -105,7 +105,7 @@ pub(crate) fn speakers(metrics: &VariantMetrics, slug: &str) -> Option<Speakers>
     })
 }
 
-/// `speakers` come in the order of their figures.
+/// Builds the lane of a corpus from `speakers` in the order of their figures.
 fn lane(
     corpus: &str,
     measure: &'static str,
@@ -116,7 +116,7 @@ fn lane(
     let places: Vec<(usize, usize)> = speakers
         .iter()
         .map(|speaker| {
-            // What is below 0 stands at 0.
+            // Values below 0 are drawn at 0.
             let stack = (points(speaker.figure) / STEP).clamp(0.0, 100.0 / STEP - 1.0) as usize;
             let under = stacks.entry(stack).or_default();
             *under += 1;

@@ -1,12 +1,12 @@
-//! How variants fare where people read a scene and where they make one up, side by side.
+//! Figures of scripted and improvised speech, side by side.
 
 use std::collections::BTreeSet;
 
 use crate::report::{Judged, Report};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{either, title};
 
-/// A row for each variant, a figure for each style of speech; `None` where there are no two styles.
+/// Builds the table with a row per variant and a column per style of speech; `None` if there are fewer than two styles.
 pub(crate) fn styles(report: &Report, judged: &[Judged<'_>]) -> Option<Table> {
     let of_any = judged.iter().flat_map(|judged| judged.variant.metrics.groups.style.keys());
     let styles: BTreeSet<&str> = of_any.map(String::as_str).collect();
@@ -28,7 +28,7 @@ pub(crate) fn styles(report: &Report, judged: &[Judged<'_>]) -> Option<Table> {
             let support = group.map_or_else(Cell::none, |group| Cell::count(group.support));
             [Cell::measured(judged.measure, figure), support]
         });
-        Row::new(judged.id(), cells.collect()).stamped(judged.variant.metrics.about.stamps.clone())
+        TableRow::new(judged.id(), cells.collect()).stamped(judged.variant.metrics.about.stamps.clone())
     };
     let about = format!(
         "{} in percent, the mean over the training runs that are tested on the style; a style’s UAR is over the classes it \

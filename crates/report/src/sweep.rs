@@ -1,4 +1,4 @@
-//! What each setting of a sweep does: every variant over its value, and the medians over all other settings.
+//! Effects of the settings of a sweep: every variant over its value, and the medians over all other settings.
 
 use affekt_eval::Measure;
 use serde::Serialize;
@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::ranking::{Ranked, ranked};
 use crate::report::{Axis, Judged, Report};
 use crate::scale::{Frame, Grid, Spread, Tick};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{either, figure, percent, shortened, title, value};
 
-/// The settings of a sweep, as a table and a plot each.
+/// The settings of a sweep, as a table and one plot per setting.
 #[derive(Serialize)]
 pub(crate) struct Settings {
     pub table: Table,
@@ -18,19 +18,19 @@ pub(crate) struct Settings {
     has_baseline: bool,
 }
 
-/// The variants over one setting.
+/// The plot of the variants over one setting.
 #[derive(Serialize)]
 struct Plot {
     title: String,
-    /// The same in words, for those who cannot see it.
+    /// The text alternative of the plot.
     description: String,
     measure: &'static str,
     frame: Frame,
-    /// Lines of the measure's grid, and what stands at the setting's axis.
+    /// Grid lines of the measure, and labels at the setting's axis.
     grid: Vec<Line>,
     values: Vec<Mark>,
     dots: Vec<Dot>,
-    /// The medians, joined where the setting is a number.
+    /// The line through the medians, if the setting is a number.
     medians: String,
     is_words: bool,
     is_logarithmic: bool,
@@ -42,14 +42,14 @@ struct Line {
     label: String,
 }
 
-/// A value of the setting: where it stands on its axis, and its median on the other.
+/// A value of the setting: its position on the axis, and its median.
 #[derive(Serialize)]
 struct Mark {
     at: String,
-    /// `None` where it would run into its neighbour.
+    /// `None` where it would overlap its neighbour.
     label: Option<String>,
-    /// The whole of it.
-    told: String,
+    /// The full text of the value.
+    caption: String,
     median: String,
     /// Whether its median is the best.
     is_best: bool,
@@ -59,7 +59,7 @@ struct Mark {
 struct Dot {
     x: String,
     y: String,
-    told: String,
+    caption: String,
     is_best: bool,
     is_baseline: bool,
 }
@@ -67,11 +67,11 @@ struct Dot {
 const NUMBERS: Frame =
     Frame { width: 320.0, height: 190.0, left: 30.0, right: 312.0, top: 10.0, bottom: 160.0 };
 const WORDS: Frame = Frame { left: 104.0, right: 306.0, top: 6.0, ..NUMBERS };
-/// Room beside the first and last number.
+/// Padding beside the first and last number.
 const INSET: f64 = 14.0;
-/// The height of a word's lane.
+/// The width of the lane of a word.
 const LANE: f64 = 22.0;
-/// About the width of a letter at an axis.
+/// The approximate width of a letter at an axis.
 const LETTER: f64 = 5.2;
 
 /// The variants that share a value of a setting, the best first.
@@ -85,19 +85,19 @@ impl Shared<'_> {
         self.variants.iter().map(|judged| judged.summary.mean).collect()
     }
 
-    /// The median of their means.
+    /// Returns the median of the means.
     fn median(&self) -> f64 {
         let means = self.means();
         f64::midpoint(means[(means.len() - 1) / 2], means[means.len() / 2])
     }
 }
 
-/// What the settings of the report's sweep do; `None` where there is no sweep, or none of its settings has two values.
+/// Builds the view of the sweep's settings; `None` if there is no sweep, or none of its settings has two values.
 pub(crate) fn settings(report: &Report) -> Option<Settings> {
     let sweep = report.sweep.as_ref()?;
     let baseline = report.comparison.as_ref().and_then(|comparison| comparison.baseline.as_deref());
     let all = ranked(report);
-    let mut groups: Vec<(String, Vec<Row>)> = Vec::new();
+    let mut groups: Vec<(String, Vec<TableRow>)> = Vec::new();
     let mut plots = Vec::new();
     for ranked in &all {
         for axis in &sweep.axes {
@@ -134,7 +134,7 @@ pub(crate) fn settings(report: &Report) -> Option<Settings> {
     Some(Settings { table, plots, has_baseline })
 }
 
-/// The values of a setting, numbers in their order, words in that of the variants.
+/// Groups the variants by the values of a setting, numbers in ascending order, words in that of the variants.
 fn shared<'a>(axis: &'a Axis, ranked: &Ranked<'a>) -> Vec<Shared<'a>> {
     let mut shared = Vec::<Shared>::new();
     let mut numbered: Vec<&(usize, Judged)> = ranked.variants.iter().collect();
@@ -164,7 +164,7 @@ fn best_median(shared: &[Shared<'_>]) -> f64 {
     shared.iter().map(Shared::median).fold(f64::MIN, f64::max)
 }
 
-fn rows(all: &[Shared<'_>], ranked: &Ranked<'_>) -> Vec<Row> {
+fn rows(all: &[Shared<'_>], ranked: &Ranked<'_>) -> Vec<TableRow> {
     let best = best_median(all);
     let row = |shared: &Shared<'_>| {
         let of = |mean: f64| Cell::measured(ranked.measure, Some(mean));
@@ -176,7 +176,7 @@ fn rows(all: &[Shared<'_>], ranked: &Ranked<'_>) -> Vec<Row> {
             of(means[0]),
             Cell::text(shared.variants[0].id()),
         ];
-        Row::new(value(shared.value), cells).stamped(ranked.stamps.to_vec())
+        TableRow::new(value(shared.value), cells).stamped(ranked.stamps.to_vec())
     };
     all.iter().map(row).collect()
 }
@@ -201,20 +201,20 @@ fn plot(title_of: String, measure: Measure, all: &[Shared<'_>], baseline: Option
     let mut dots = Vec::new();
     let mut medians = Vec::new();
     for (shared, at) in all.iter().zip(&places.at) {
-        let (told, median) = (value(shared.value), along(shared.median()));
-        let half = LETTER * told.chars().count() as f64 / 2.0;
+        let (caption, median) = (value(shared.value), along(shared.median()));
+        let half = LETTER * caption.chars().count() as f64 / 2.0;
         let label = if is_words {
-            Some(shortened(&told, 17))
+            Some(shortened(&caption, 17))
         } else if at - half > last_end {
             last_end = at + half + LETTER;
-            Some(told.clone())
+            Some(caption.clone())
         } else {
             None
         };
         values.push(Mark {
             at: format!("{at:.1}"),
             label,
-            told,
+            caption,
             median: format!("{median:.1}"),
             is_best: shared.median() == best,
         });
@@ -225,19 +225,19 @@ fn plot(title_of: String, measure: Measure, all: &[Shared<'_>], baseline: Option
             Dot {
                 x: format!("{x:.1}"),
                 y: format!("{y:.1}"),
-                told: format!("{}: {}", judged.id(), figure(measure, mean)),
+                caption: format!("{}: {}", judged.id(), figure(measure, mean)),
                 is_best: mean == highest,
                 is_baseline: baseline == Some(judged.id()),
             }
         }));
     }
-    // What is marked lies on top.
+    // Marked values are drawn last, on top.
     dots.sort_by_key(|dot| (dot.is_best, dot.is_baseline));
     let line = |tick: Tick| Line { at: format!("{:.1}", at_share(tick.share)), label: tick.label };
-    let told: Vec<String> =
+    let caption: Vec<String> =
         all.iter().map(|shared| format!("{} {}", value(shared.value), percent(shared.median()))).collect();
     Plot {
-        description: format!("{title_of}: median {} by value: {}", title(measure), told.join(", ")),
+        description: format!("{title_of}: median {} by value: {}", title(measure), caption.join(", ")),
         title: title_of,
         measure: title(measure),
         frame,
@@ -250,7 +250,7 @@ fn plot(title_of: String, measure: Measure, all: &[Shared<'_>], baseline: Option
     }
 }
 
-/// Where values stand on the setting's axis.
+/// The positions of values on the setting's axis.
 struct Places {
     frame: Frame,
     at: Vec<f64>,

@@ -1,7 +1,7 @@
-//! A table as every format shows it: the page, Markdown, LaTeX and CSV are filled from this one view.
+//! Tables for every format: the page, Markdown, LaTeX and CSV are filled from this one view.
 //!
-//! What must stand beside figures is part of the table and not of a template: its stamps, a row's reservations, the
-//! caption. So no format can leave them out, and all have the same rows and columns.
+//! What must be shown with figures is part of the table and not of a template: its stamps, a row's caveats, the
+//! caption. Thus no format can omit them, and all have the same rows and columns.
 
 use affekt_eval::{Description, Measure, Summary};
 use serde::Serialize;
@@ -11,40 +11,40 @@ use crate::text::{self, count, error_beside, figure, is_percent, percent, range,
 /// Rows of figures under a caption.
 #[derive(Serialize)]
 pub(crate) struct Table {
-    /// Its file's stem and its anchor: `classes-random`.
+    /// The stem of its files and its anchor: `classes-random`.
     name: String,
     title: String,
-    /// What the caption says after the title: whole sentences.
+    /// The caption after the title: whole sentences.
     about: String,
-    /// The variant that all of it is about.
+    /// The variant that the whole table is about.
     #[serde(skip)]
     variant: Option<String>,
-    /// What must be said about all of it.
+    /// The stamps of the whole table.
     stamps: Vec<String>,
-    /// Whether it holds results, of which CSV always says the stamps.
+    /// Whether it holds results, for which CSV always includes stamps.
     #[serde(skip)]
     holds_results: bool,
-    /// A class for looks that no other table has.
+    /// A CSS class for a special style.
     style: &'static str,
-    /// The heading of the rows' names.
+    /// The heading of the row names.
     header: String,
-    /// What the rows are grouped by, where they are.
+    /// The property by which rows are grouped, if they are.
     grouped_by: &'static str,
     columns: Vec<Column>,
-    /// Headings over several columns, where there are some.
+    /// Headings over several columns, if there are any.
     spans: Vec<Span>,
     groups: Vec<RowGroup>,
-    /// How many columns there are, the rows' names included.
+    /// Number of columns, including the row names.
     width: usize,
     has_row_stamps: bool,
     has_notes: bool,
-    /// What must be known to read it: whole sentences.
+    /// Notes necessary to read it: whole sentences.
     notes: Vec<String>,
     /// Whether it is longer than a printed page.
     is_long: bool,
 }
 
-/// More rows than this do not fit on a printed page.
+/// The number of rows that fit on a printed page.
 const PAGE_ROWS: usize = 40;
 
 #[derive(Serialize)]
@@ -52,12 +52,12 @@ pub(crate) struct Column {
     title: String,
     over: Option<String>,
     is_text: bool,
-    /// What CSV calls the fields of its cells: the text, then exact figures.
+    /// The CSV names of its cells' fields: the text, then exact figures.
     #[serde(skip)]
     fields: Vec<String>,
 }
 
-/// A heading over neighbouring columns, or the gap where there is none. Columns count from 1, that of the rows' names.
+/// A heading over neighbouring columns, or a gap. Columns are counted from 1, that of the row names.
 #[derive(Serialize)]
 struct Span {
     title: Option<String>,
@@ -69,18 +69,18 @@ struct Span {
 #[derive(Serialize)]
 struct RowGroup {
     title: Option<String>,
-    rows: Vec<Row>,
+    rows: Vec<TableRow>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Row {
+pub(crate) struct TableRow {
     header: String,
-    /// Where its name leads.
+    /// The link of its name.
     href: Option<String>,
-    /// What stands under its name.
+    /// Details under its name.
     details: Vec<String>,
     stamps: Vec<String>,
-    /// Why its figures are not quite what they seem.
+    /// Why its figures need caution.
     note: Option<String>,
     cells: Vec<Cell>,
     is_sum: bool,
@@ -89,22 +89,22 @@ pub(crate) struct Row {
 #[derive(Serialize)]
 pub(crate) struct Cell {
     text: String,
-    /// How far the figure spreads: `9.8` of `75.5 ± 9.8`.
+    /// The spread of the figure: `9.8` of `75.5 ± 9.8`.
     spread: Option<String>,
-    /// How many predictions a share stands for.
+    /// The number of predictions of a share.
     number: Option<String>,
     is_strong: bool,
     is_warning: bool,
-    /// The depth of its colour, in `0..=1`.
+    /// Opacity of its colour, in `0..=1`.
     shade: Option<String>,
-    /// The height of its bar, in `0..=1`.
+    /// Height of its bar, in `0..=1`.
     bar: Option<String>,
     #[serde(skip)]
     fields: Vec<String>,
 }
 
 impl Table {
-    /// An empty table. `about` is whole sentences, or nothing.
+    /// Creates an empty table. `about` is whole sentences, or empty.
     pub fn new(
         name: impl Into<String>,
         title: impl Into<String>,
@@ -133,7 +133,7 @@ impl Table {
         }
     }
 
-    /// Says that it holds results, of one variant or, where each row has stamps of its own, of several.
+    /// Marks the table as one of results, of one variant or, if each row has its own stamps, of several.
     pub fn of_results(mut self, variant: Option<&Description>) -> Self {
         self.holds_results = true;
         if let Some(variant) = variant {
@@ -153,16 +153,16 @@ impl Table {
         self
     }
 
-    /// Says what the headings of groups of rows are.
+    /// Sets the property by which rows are grouped.
     pub fn grouped_by(mut self, what: &'static str) -> Self {
         self.grouped_by = what;
         self
     }
 
-    /// Adds rows, under a heading of their own where the table has several groups. What all rows of a table say alike is
-    /// said of the table.
-    pub fn rows(mut self, title: Option<&str>, rows: impl IntoIterator<Item = Row>) -> Self {
-        let mut rows: Vec<Row> = rows.into_iter().collect();
+    /// Adds rows, under a heading if the table has several groups. Stamps and notes that are the same for all rows
+    /// are moved to the table.
+    pub fn rows(mut self, title: Option<&str>, rows: impl IntoIterator<Item = TableRow>) -> Self {
+        let mut rows: Vec<TableRow> = rows.into_iter().collect();
         if let ([first, _, ..], None) = (&rows[..], title)
             && rows.iter().all(|row| row.stamps == first.stamps)
         {
@@ -176,9 +176,9 @@ impl Table {
         self
     }
 
-    /// Adds groups of rows, each under its heading; a group by itself needs none. What all rows say alike is said of the
-    /// table.
-    pub fn groups(self, what: &'static str, mut groups: Vec<(String, Vec<Row>)>) -> Self {
+    /// Adds groups of rows, each under its heading; a single group needs none. Stamps and notes that are the same for
+    /// all rows are moved to the table.
+    pub fn groups(self, what: &'static str, mut groups: Vec<(String, Vec<TableRow>)>) -> Self {
         if let [(_, rows)] = &mut groups[..] {
             let rows = std::mem::take(rows);
             return match groups.swap_remove(0).0 {
@@ -187,7 +187,7 @@ impl Table {
             };
         }
         let mut table = self.grouped_by(what);
-        let stamps = |groups: &[(String, Vec<Row>)]| {
+        let stamps = |groups: &[(String, Vec<TableRow>)]| {
             let mut rows = groups.iter().flat_map(|(_, rows)| rows);
             let first = rows.next().map(|row| row.stamps.clone()).unwrap_or_default();
             rows.all(|row| row.stamps == first).then_some(first)
@@ -203,7 +203,7 @@ impl Table {
         &self.name
     }
 
-    /// The table as CSV (RFC 4180): a column's text as the page prints it, then the exact figures behind it.
+    /// Formats the table as CSV (RFC 4180): each column's text as printed on the page, then the exact figures.
     pub fn csv(&self) -> String {
         let rows = || self.groups.iter().flat_map(|group| group.rows.iter().map(move |row| (group, row)));
         let has_groups = !self.grouped_by.is_empty();
@@ -264,34 +264,34 @@ impl Column {
         Self::new(title, true, &[])
     }
 
-    /// Whole numbers, or whatever else has no digits beyond those printed.
+    /// Creates a column of integers, or of other text without further digits.
     pub fn number(title: &str) -> Self {
         Self::new(title, false, &[])
     }
 
-    /// Figures that are rounded to be printed.
+    /// Creates a column of rounded figures.
     pub fn figure(title: &str) -> Self {
         Self::new(title, false, &[""])
     }
 
-    /// Figures with their spread.
+    /// Creates a column of figures with their spread.
     pub fn mean(title: &str) -> Self {
         Self::new(title, false, &["", " ±"])
     }
 
-    /// Intervals.
+    /// Creates a column of intervals.
     pub fn interval(title: &str) -> Self {
         Self::new(title, false, &[" low", " high"])
     }
 
-    /// Shares, and how many predictions they stand for.
+    /// Creates a column of shares with their numbers of predictions.
     pub fn share(title: &str) -> Self {
         let mut column = Self::figure(title);
         column.fields.push(format!("{title} (predictions)"));
         column
     }
 
-    /// Puts it under a heading that it shares with its neighbours.
+    /// Puts the column under a heading that it shares with its neighbours.
     pub fn under(mut self, heading: impl Into<String>) -> Self {
         let heading = heading.into();
         self.fields.iter_mut().for_each(|field| *field = format!("{heading}: {field}"));
@@ -300,7 +300,7 @@ impl Column {
     }
 }
 
-impl Row {
+impl TableRow {
     pub fn new(header: impl Into<String>, cells: Vec<Cell>) -> Self {
         Self {
             header: header.into(),
@@ -353,7 +353,7 @@ impl Cell {
         }
     }
 
-    /// Nothing to say.
+    /// Creates an empty cell.
     pub fn none() -> Self {
         Self::new("–".into(), Vec::new())
     }
@@ -368,7 +368,7 @@ impl Cell {
         Self::new(count(number), vec![number.to_string()])
     }
 
-    /// A figure as `text`, and exactly.
+    /// Creates a cell with a figure as `text`, and its exact value.
     pub fn figure(text: String, exact: f64) -> Self {
         Self::new(text.clone(), vec![text, exact.to_string()])
     }
@@ -377,25 +377,25 @@ impl Cell {
         Self::figure(percent(fraction), fraction)
     }
 
-    /// A measure's value, where there is one.
+    /// Creates a cell with a measure's value, if there is one.
     pub fn measured(measure: Measure, value: Option<f64>) -> Self {
         value.map_or_else(Self::none, |value| Self::figure(figure(measure, value), value))
     }
 
-    /// A mean with its spread: over seeds where there are several, else over folds, else none. Nothing where the measure
-    /// is of other tasks.
+    /// Creates a cell with a mean and its spread: over seeds if there are several, otherwise over folds, if there are
+    /// several. Empty if the task does not have the measure.
     pub fn mean(measure: Measure, summary: Option<&Summary>) -> Self {
         let Some(summary) = summary else { return Self::none() };
         Self::spread(measure, summary.mean, summary.std_seeds.or(summary.std_folds))
     }
 
-    /// A measure's value with the spread that is given.
+    /// Creates a cell with a measure's value and a given spread.
     pub fn spread(measure: Measure, value: f64, spread: Option<f64>) -> Self {
         let text = |spread| if is_percent(measure) { percent(spread) } else { error_beside(value, spread) };
         Self::measured(measure, Some(value)).with_spread(spread.map(|spread| (text(spread), spread)))
     }
 
-    /// A published fraction with its spread, both as they were printed.
+    /// Creates a cell with a published fraction and its spread, as printed.
     pub fn quoted(value: f64, spread: Option<f64>) -> Self {
         Self::figure(text::quoted(value), value)
             .with_spread(spread.map(|spread| (text::quoted(spread), spread)))
@@ -419,13 +419,13 @@ impl Cell {
         Self::new(text.clone(), vec![text, low.to_string(), high.to_string()])
     }
 
-    /// The ends of an interval of differences, as points with their signs.
+    /// Creates a cell with the ends of an interval of differences, as signed points.
     pub fn signed_interval(ends: [f64; 2]) -> Self {
         let text = ends.map(|end| signed(100.0 * end)).join(" to ");
         Self::new(text.clone(), vec![text, ends[0].to_string(), ends[1].to_string()])
     }
 
-    /// A share of the row as percent, colour and number of predictions.
+    /// Creates a cell with a share of the row as percent, colour and number of predictions.
     pub fn share(share: f64, number: u32) -> Self {
         let mut cell = Self::percent(share);
         cell.shade = Some(format!("{share:.2}"));
@@ -434,7 +434,7 @@ impl Cell {
         cell
     }
 
-    /// Says after it what it measures.
+    /// Appends the name of the measure.
     pub fn of(mut self, measure: &str) -> Self {
         self.fields[0] = format!("{} {measure}", self.fields[0]);
         match &mut self.spread {
@@ -470,7 +470,7 @@ mod tests {
             Column::interval("95 %").under("mean"),
             Column::number("n"),
         ];
-        let row = |name: &str, cells| Row::new(name, cells);
+        let row = |name: &str, cells| TableRow::new(name, cells);
         Table::new("results", "Results", "", "Variant", columns).of_results(None).rows(
             None,
             [
@@ -501,9 +501,9 @@ mod tests {
     #[test]
     fn what_all_rows_say_is_said_once() {
         let row = |name: &str, stamps: &[&str]| {
-            Row::new(name, Vec::new()).stamped(stamps.iter().map(|&stamp| stamp.to_owned()).collect())
+            TableRow::new(name, Vec::new()).stamped(stamps.iter().map(|&stamp| stamp.to_owned()).collect())
         };
-        let table = |rows: [Row; 2]| {
+        let table = |rows: [TableRow; 2]| {
             Table::new("t", "T", "", "Variant", Vec::new()).of_results(None).rows(None, rows)
         };
         let alike = table([row("a", &["s", "t"]), row("b", &["s", "t"])]);

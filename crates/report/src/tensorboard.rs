@@ -1,4 +1,4 @@
-//! Training histories as TensorBoard event files, one folder a training run.
+//! Training histories as TensorBoard event files, one folder per training run.
 //!
 //! An event file is a sequence of records: length (u64), masked CRC-32C of the length, the bytes of a protobuf
 //! `Event`, masked CRC-32C of the bytes, all little-endian (tensorflow/core/lib/io/record_writer.h). The messages
@@ -14,21 +14,21 @@ use prost::Message;
 use crate::report::{History, Report};
 use crate::slug::Slugs;
 
-/// An event file could not be written.
+/// An error of writing an event file.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to write the TensorBoard log {}: check that the folder is writable and the disk not full", path.display())]
+#[error("failed to write the TensorBoard log {}: check that the folder is writable and the disk is not full", path.display())]
 pub struct TensorboardError {
     /// The file or folder.
     pub path: PathBuf,
-    /// Why.
+    /// The cause.
     pub source: io::Error,
 }
 
-/// Writes the epochs of every training run to `folder/<variant>/fold=<fold>,seed=<seed>/`. The same report replaces
-/// its own files.
+/// Writes the epochs of every training run to `folder/<variant>/fold=<fold>,seed=<seed>/`. Files of the same report are
+/// replaced.
 ///
 /// # Errors
-/// When a folder or file cannot be written.
+/// Fails if a folder or file cannot be written.
 pub fn tensorboard(folder: &Path, report: &Report) -> Result<(), TensorboardError> {
     let started = report.run.started.as_second();
     let mut slugs = Slugs::default();
@@ -70,7 +70,7 @@ fn scalars(epoch: &Epoch) -> Vec<Scalar> {
         ("dev/ccc", epoch.dev_ccc),
         ("learning_rate", Some(epoch.learning_rate)),
     ];
-    // Epochs are counted anew in a refit: its curves stand beside those of the search, not over them.
+    // Epochs are numbered from 1 again in a refit: its curves are shown beside those of the search.
     let prefix = if epoch.stage == Stage::Refit { "refit/" } else { "" };
     let scalar = |(tag, value): (&str, Option<f64>)| {
         Some(Scalar { tag: format!("{prefix}{tag}"), value: value? as f32 })
@@ -86,7 +86,7 @@ fn record(out: &mut impl Write, data: &[u8]) -> io::Result<()> {
     out.write_all(&masked_crc(data).to_le_bytes())
 }
 
-/// Masked, because a CRC of data that holds CRCs is a weak one.
+/// Computes the masked CRC: a plain CRC of data that contains CRCs is a weak one.
 fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }

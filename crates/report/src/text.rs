@@ -1,25 +1,25 @@
-//! Numbers as people read them: percent with one decimal, and never more digits than they are worth. CCC and correlation
-//! are printed as percent too, as the field's papers do; squared errors have a unit and are printed as they are.
+//! Formatting of numbers: percent with one decimal, and no more digits than are significant. CCC and correlation are
+//! printed as percent too, as in the field's papers; squared errors have a unit and are printed as they are.
 
 use affekt_eval::Measure;
 use serde_json::Value;
 
-/// A fraction as percent: `67.3`.
+/// Formats a fraction as percent: `67.3`.
 pub(crate) fn percent(fraction: f64) -> String {
     format!("{:.1}", points(fraction))
 }
 
-/// A measure's value as it is printed.
+/// Formats a measure's value.
 pub(crate) fn figure(measure: Measure, value: f64) -> String {
     if is_percent(measure) { percent(value) } else { error(value) }
 }
 
-/// A squared error: three digits that tell, `0.0479`.
+/// Formats a squared error with three significant digits: `0.0479`.
 pub(crate) fn error(value: f64) -> String {
     error_beside(value, value)
 }
 
-/// A squared error with as many decimals as stand at another one.
+/// Formats a squared error with as many decimals as another one.
 pub(crate) fn error_beside(other: f64, value: f64) -> String {
     if other == 0.0 {
         return value.to_string();
@@ -28,28 +28,28 @@ pub(crate) fn error_beside(other: f64, value: f64) -> String {
     format!("{value:.*}", usize::try_from(decimals).unwrap_or(0))
 }
 
-/// Whether a measure is printed as percent.
+/// Returns whether a measure is printed as percent.
 pub(crate) const fn is_percent(measure: Measure) -> bool {
     !matches!(measure, Measure::Mse)
 }
 
-/// A published fraction as percent, with the one or two decimals that it was printed with: `65.41`, `67.0`.
+/// Formats a published fraction as percent, with the one or two decimals of its source: `65.41`, `67.0`.
 pub(crate) fn quoted(fraction: f64) -> String {
     let text = format!("{:.2}", 100.0 * fraction);
     text.strip_suffix('0').unwrap_or(&text).to_owned()
 }
 
-/// A fraction as the points of percent that are printed: what readers add and subtract.
+/// Rounds a fraction to the points of percent that are printed, which readers add and subtract.
 pub(crate) fn points(fraction: f64) -> f64 {
     (1000.0 * fraction).round() / 10.0
 }
 
-/// Two fractions as a range of percent: `61.0–72.9`.
+/// Formats two fractions as a range of percent: `61.0–72.9`.
 pub(crate) fn range([low, high]: [f64; 2]) -> String {
     format!("{}–{}", percent(low), percent(high))
 }
 
-/// A difference in points of percent, always with its sign: `+14.3`, `−0.2`.
+/// Formats a difference in points of percent with its sign: `+14.3`, `−0.2`.
 pub(crate) fn signed(points: f64) -> String {
     match format!("{points:+.1}") {
         zero if zero == "-0.0" || zero == "+0.0" => "0.0".into(),
@@ -57,12 +57,12 @@ pub(crate) fn signed(points: f64) -> String {
     }
 }
 
-/// A p-value: three decimals, and no smaller than they can tell.
+/// Formats a p-value: three decimals, bounded by what they can express.
 pub(crate) fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
 }
 
-/// A count with its thousands apart: `27 495`.
+/// Formats a count with separated thousands: `27 495`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -75,7 +75,7 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// A duration: `0.4 s`, `3 min 05 s`, `2 h 10 min`.
+/// Formats a duration: `0.4 s`, `3 min 05 s`, `2 h 10 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
@@ -86,31 +86,31 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// A noun with its number: `1 seed`, `3 seeds`.
+/// Formats a noun with its number: `1 seed`, `3 seeds`.
 pub(crate) fn plural(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
-/// `text` with a capital and a full stop.
+/// Capitalises `text` and ends it with a full stop.
 pub(crate) fn sentence(text: &str) -> String {
     capital(&stopped(text))
 }
 
-/// `text` with a full stop.
+/// Ends `text` with a full stop.
 pub(crate) fn stopped(text: &str) -> String {
     let text = text.trim();
     let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{text}{stop}")
 }
 
-/// `text` with a capital.
+/// Capitalises `text`.
 pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}", letters.as_str())
 }
 
-/// The own names of settings: `lr` of `with.lr`; the whole path where another setting has that name too.
+/// Shortens the paths of settings: `with.lr` to `lr`; the whole path if that is ambiguous.
 pub(crate) fn own_names(paths: &[&str]) -> Vec<String> {
     fn own(path: &str) -> &str {
         path.rsplit_once('.').map_or(path, |(_, name)| name)
@@ -119,7 +119,7 @@ pub(crate) fn own_names(paths: &[&str]) -> Vec<String> {
     paths.iter().map(|path| if is_taken(path) { *path } else { own(path) }.to_owned()).collect()
 }
 
-/// Names in a row, of many the first few and how many more.
+/// Lists names: the first few of many, and the number of others.
 pub(crate) fn listed(names: &[&str]) -> String {
     const FEW: usize = 6;
     match names.len().checked_sub(FEW) {
@@ -128,7 +128,7 @@ pub(crate) fn listed(names: &[&str]) -> String {
     }
 }
 
-/// `text`, cut to so many letters.
+/// Truncates `text` to a number of letters.
 pub(crate) fn shortened(text: &str, letters: usize) -> String {
     if text.chars().count() <= letters {
         return text.to_owned();
@@ -136,17 +136,17 @@ pub(crate) fn shortened(text: &str, letters: usize) -> String {
     text.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Titles as a choice: `CCC or UAR`.
+/// Formats titles as alternatives: `CCC or UAR`.
 pub(crate) fn either(measures: &[Measure]) -> String {
     measures.iter().map(|measure| title(*measure)).collect::<Vec<_>>().join(" or ")
 }
 
-/// A parameter's value as it stands in YAML.
+/// Formats a parameter's value as in YAML.
 pub(crate) fn value(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What a measure is called in a heading.
+/// Returns the name of a measure in headings.
 pub(crate) const fn title(measure: Measure) -> &'static str {
     match measure {
         Measure::Uar => "UAR",
@@ -158,7 +158,7 @@ pub(crate) const fn title(measure: Measure) -> &'static str {
     }
 }
 
-/// What a measure is.
+/// Returns the definition of a measure.
 pub(crate) const fn meaning(measure: Measure) -> &'static str {
     match measure {
         Measure::Uar => "unweighted average recall, the mean of the classes’ recalls",

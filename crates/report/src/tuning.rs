@@ -1,4 +1,4 @@
-//! How a variant's settings were searched for: the trials of every fold, and what was chosen.
+//! The hyper-parameter search of a variant: the trials of every fold, and the chosen settings.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use crate::report::Tuning;
 use crate::scale::{Frame, Grid, Spread, Tick};
-use crate::table::{Cell, Column, Row, Table};
+use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{capital, error, own_names, percent, plural, value};
 
 /// The searches of one variant.
 #[derive(Serialize)]
 pub(crate) struct Search {
-    told: String,
+    caption: String,
     pub chosen: Table,
     folds: Vec<FoldSearch>,
 }
@@ -24,23 +24,23 @@ struct FoldSearch {
     fold: u32,
     plot: Option<Plot>,
     table: Table,
-    /// How many trials, in words.
+    /// The number of trials, in words.
     number: String,
-    /// Whether the table is too long to stand open.
+    /// Whether the table is folded by default.
     is_long: bool,
 }
 
-/// What trials had reached after how many epochs.
+/// The plot of figures over epochs.
 #[derive(Serialize)]
 struct Plot {
-    /// In words, for those who cannot see it.
+    /// The text alternative of the plot.
     description: String,
     monitor: String,
     frame: Frame,
     grid: Vec<Line>,
     epochs: Vec<Line>,
     is_logarithmic: bool,
-    /// Those to be drawn first come first.
+    /// The trials in drawing order.
     trials: Vec<Path>,
 }
 
@@ -52,23 +52,23 @@ struct Line {
 
 #[derive(Serialize)]
 struct Path {
-    told: String,
+    caption: String,
     outcome: &'static str,
     points: String,
-    /// Where it ends.
+    /// The end of its line.
     end: [String; 2],
 }
 
 const FRAME: Frame =
     Frame { width: 420.0, height: 210.0, left: 34.0, right: 408.0, top: 10.0, bottom: 180.0 };
-/// Room beside the first and last epoch.
+/// Padding beside the first and last epoch.
 const INSET: f64 = 8.0;
-/// More trials than this are folded away.
+/// Tables with more trials than this are folded.
 const OPEN_ROWS: usize = 20;
-/// About the width of a letter at an axis.
+/// The approximate width of a letter at an axis.
 const LETTER: f64 = 5.2;
 
-/// The searches of the variant that `about` describes; `None` where there were none.
+/// Builds the view of the searches of the variant that `about` describes; `None` if there were none.
 pub(crate) fn search(tunings: &[Tuning], about: &Description, slug: &str) -> Option<Search> {
     let first = &tunings.first()?.trials;
     let numbers: BTreeSet<usize> = tunings.iter().map(|tuning| tuning.trials.trials.len()).collect();
@@ -80,7 +80,7 @@ pub(crate) fn search(tunings: &[Tuning], about: &Description, slug: &str) -> Opt
     let part = chosen_on(about);
     let unread = if part == "dev" { "; test rows were not read" } else { "" };
     Some(Search {
-        told: format!(
+        caption: format!(
             "{trials} ({}), judged by {}. Settings were chosen on the {part} part of {folds}{unread}. The \
              figures here are those that the choice was made by: the best of them is optimistic, and none is comparable \
              with a test figure.",
@@ -101,19 +101,19 @@ pub(crate) fn search(tunings: &[Tuning], about: &Description, slug: &str) -> Opt
     })
 }
 
-/// The part that settings were chosen on: what is permitted under `unsafe` is true of searches too.
+/// Returns the part on which settings were selected: `selection-on-test` applies to searches too.
 fn chosen_on(about: &Description) -> &'static str {
     if about.stamps.iter().any(|stamp| stamp == "selected on test") { "test" } else { "dev" }
 }
 
 impl Search {
-    /// Its tables, in the order of the page.
+    /// Iterates over the tables, in the order of the page.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         [&self.chosen].into_iter().chain(self.folds.iter().map(|fold| &fold.table))
     }
 }
 
-/// `dev accuracy`.
+/// Formats the monitored figure: `dev accuracy`.
 fn monitor(trials: &Trials) -> String {
     match trials.monitor {
         Monitor::DevUar => "dev UAR".into(),
@@ -122,7 +122,7 @@ fn monitor(trials: &Trials) -> String {
     }
 }
 
-/// The settings that any of some trials has.
+/// Returns the settings that any of some trials has.
 fn settings<'a>(trials: impl Iterator<Item = &'a Trial>) -> Vec<&'a str> {
     let paths: BTreeSet<&str> = trials.flat_map(|trial| trial.settings.keys()).map(String::as_str).collect();
     paths.into_iter().collect()
@@ -132,12 +132,12 @@ fn setting(trial: &Trial, path: &str) -> Cell {
     trial.settings.get(path).map_or_else(Cell::none, |known| Cell::text(value(known)))
 }
 
-/// Whether what trials are judged by is no share, and less of it is better.
+/// Returns whether the monitored figure is a loss, which is not a share and better if lower.
 fn is_loss(trials: &Trials) -> bool {
     trials.monitor == Monitor::DevLoss
 }
 
-/// What a trial reached, as it is printed.
+/// Formats the figure of a trial.
 fn figure(trials: &Trials, value: f64) -> String {
     if is_loss(trials) { error(value) } else { percent(value) }
 }
@@ -146,7 +146,7 @@ fn reached(trials: &Trials, value: Option<f64>) -> Cell {
     value.map_or_else(Cell::none, |value| Cell::figure(figure(trials, value), value))
 }
 
-/// What was chosen, fold by fold.
+/// Builds the table of the chosen settings, fold by fold.
 fn chosen(tunings: &[Tuning], about: &Description, slug: &str) -> Table {
     let all = || tunings.iter().filter_map(|tuning| tuning.trials.chosen());
     let paths = settings(all());
@@ -165,9 +165,9 @@ fn chosen(tunings: &[Tuning], about: &Description, slug: &str) -> Table {
                 .collect(),
             None => columns.iter().map(|_| Cell::none()).collect(),
         };
-        Row::new(fold.to_string(), cells)
+        TableRow::new(fold.to_string(), cells)
     };
-    let rows: Vec<Row> = tunings.iter().map(row).collect();
+    let rows: Vec<TableRow> = tunings.iter().map(row).collect();
     let agree = match all().map(|trial| &trial.settings).collect::<Vec<_>>()[..] {
         [first, _, ..] if all().all(|trial| trial.settings == *first) => " Every fold chose the same.",
         [_, _, ..] => " Folds chose differently.",
@@ -194,16 +194,16 @@ fn table(fold: u32, trials: &Trials, about: &Description, slug: &str) -> Table {
         cells.extend([Cell::count(trial.epochs), Cell::count(trial.best_epoch)]);
         cells.push(reached(trials, trial.value).strong_if(is_chosen));
         cells.push(Cell::text(trial.outcome.name()).strong_if(is_chosen));
-        Row::new(trial.trial.to_string(), cells)
+        TableRow::new(trial.trial.to_string(), cells)
     };
     let unit = if is_loss(trials) { "the lowest" } else { "in percent, the highest" };
-    let told = format!("The best {} of any epoch, {unit} first.", monitor(trials));
-    Table::new(format!("trials-{slug}-{fold}"), format!("Trials of fold {fold}"), told, "Trial", columns)
+    let caption = format!("The best {} of any epoch, {unit} first.", monitor(trials));
+    Table::new(format!("trials-{slug}-{fold}"), format!("Trials of fold {fold}"), caption, "Trial", columns)
         .of_results(Some(about))
         .rows(None, trials.by_value().into_iter().map(row))
 }
 
-/// Every trial's way; `None` where none has a figure.
+/// Builds the plot of all trials; `None` if none has a figure.
 fn plot(trials: &Trials) -> Option<Plot> {
     let ways: Vec<(&Trial, Vec<(u32, f64)>)> =
         trials.trials.iter().map(|trial| (trial, way(trial))).filter(|(_, way)| !way.is_empty()).collect();
@@ -224,7 +224,7 @@ fn plot(trials: &Trials) -> Option<Plot> {
             let (epochs, value) = way[way.len() - 1];
             let settings: Vec<String> =
                 trial.settings.iter().map(|(name, known)| format!("{name} {}", self::value(known))).collect();
-            let told = format!(
+            let caption = format!(
                 "trial {}, {}: {} after {}, {}",
                 trial.trial,
                 settings.join(", "),
@@ -233,7 +233,7 @@ fn plot(trials: &Trials) -> Option<Plot> {
                 trial.outcome.name()
             );
             let end = [x(epochs), y(value)].map(|at| format!("{at:.1}"));
-            (trial.outcome, Path { told, outcome: trial.outcome.name(), points: points.join(" "), end })
+            (trial.outcome, Path { caption, outcome: trial.outcome.name(), points: points.join(" "), end })
         })
         .collect();
     paths.sort_by_key(|(outcome, _)| match outcome {
@@ -262,7 +262,7 @@ fn plot(trials: &Trials) -> Option<Plot> {
     })
 }
 
-/// What a trial had reached at its rungs and at its end, where that is a number.
+/// Returns the figures of a trial at its rungs and at its end, if they are numbers.
 fn way(trial: &Trial) -> Vec<(u32, f64)> {
     let rungs = trial.rungs.iter().map(|rung| (rung.epochs, rung.value));
     let end = (trial.rungs.last().is_none_or(|last| last.epochs < trial.epochs))
@@ -271,7 +271,7 @@ fn way(trial: &Trial) -> Vec<(u32, f64)> {
     points.filter(|(_, value)| value.is_finite()).collect()
 }
 
-/// The epochs at which something stands, as many as there is room for.
+/// Returns labelled epochs, as many as there is room for.
 fn epochs(all: impl Iterator<Item = u32>, x: impl Fn(u32) -> f64) -> Vec<Line> {
     let mut end = f64::MIN;
     let mut lines = Vec::new();

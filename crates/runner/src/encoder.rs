@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use affekt_config::Folder;
 use affekt_domain::Digest;
-use affekt_encoders::{Account, ArtefactCard, EncoderCard, Hub, Located, Said, Weights};
+use affekt_encoders::{ArtefactCard, EncoderCard, Hub, KeyMappingReport, Located, Overrides, Weights};
 use affekt_graph::{Failure, Job};
 use affekt_ops::encoder::ConfigFields;
 use affekt_spec::encoder::Family;
@@ -52,10 +52,10 @@ pub fn run_checkpoint(
     config: &ConfigFields,
     normalise: Option<bool>,
 ) -> Result<(), Failure> {
-    let said = Said { config: config.0.clone(), normalise };
+    let said = Overrides { config: config.0.clone(), normalise };
     let encoder = affekt_encoders::read(&located.path, &said).map_err(|error| Failure::because(&error))?;
     let card = ArtefactCard::of(&encoder, located.card.as_ref());
-    write(job, &card, &encoder.tensors, &encoder.account)
+    write(job, &card, &encoder.tensors, &encoder.key_mapping)
 }
 
 /// Writes the artefact of an encoder whose weights are yet to be drawn. Without a word about it, waveforms are normalised for a
@@ -69,7 +69,7 @@ pub fn run_random(
     let config = Family::of(&config.0).map_err(|error| Failure::because(&error))?;
     let normalise = normalise.unwrap_or(config.wav2vec2().is_some());
     let card = ArtefactCard::untrained(config, normalise, seed);
-    let account = Account { notes: vec![card.origin.clone()], ..Account::default() };
+    let account = KeyMappingReport { notes: vec![card.origin.clone()], ..KeyMappingReport::default() };
     write(job, &card, &BTreeMap::new(), &account)
 }
 
@@ -77,7 +77,7 @@ fn write(
     job: &Job,
     card: &ArtefactCard,
     tensors: &BTreeMap<String, Weights>,
-    account: &Account,
+    account: &KeyMappingReport,
 ) -> Result<(), Failure> {
     let written = affekt_encoders::write(job.output("encoder")?, card, tensors);
     written.map_err(|error| Failure::because(&error))?;

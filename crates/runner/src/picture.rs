@@ -1,11 +1,11 @@
 //! Body of `picture`.
 
-use affekt_features::{Picture, PictureConfig};
+use affekt_features::{SpectrogramImage, SpectrogramImageConfig};
 use affekt_graph::{Context, Failure, Job};
 use affekt_ops::picture::Params;
 use affekt_ops::table::{failure, open, unwritten};
 use affekt_table::features::Features;
-use affekt_table::pictures::PictureWriter;
+use affekt_table::spectrogram_images::SpectrogramImageWriter;
 
 pub fn run(job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
     let Params { size, range_db, colours } = affekt_ops::params(job)?;
@@ -19,9 +19,11 @@ pub fn run(job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
         );
         return Err(Failure::Failed { message });
     };
-    let config = PictureConfig { size, range_db: range_db.map(|db| db as f32), colours };
-    let picture = Picture::new(&config, [bands, frames]).map_err(|error| Failure::because(&error))?;
-    let mut writer = PictureWriter::create(job.output("pictures")?, picture.shape()).map_err(unwritten)?;
+    let config = SpectrogramImageConfig { size, range_db: range_db.map(|db| db as f32), colours };
+    let picture =
+        SpectrogramImage::new(&config, [bands, frames]).map_err(|error| Failure::because(&error))?;
+    let mut writer =
+        SpectrogramImageWriter::create(job.output("pictures")?, picture.shape()).map_err(unwritten)?;
     for row in 0..features.len() {
         if context.cancelled() {
             return Err(Failure::Cancelled);

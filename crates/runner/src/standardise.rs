@@ -6,7 +6,7 @@ use affekt_graph::{Failure, Job};
 use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::standardise::{By, Fitted, Params, VERSION};
 use affekt_spec::Words;
-use affekt_table::rows::{self, Row};
+use affekt_table::rows::{self, SplitRow};
 use std::collections::BTreeSet;
 
 pub fn run(job: &Job) -> Result<(), Failure> {
@@ -47,7 +47,7 @@ pub fn run(job: &Job) -> Result<(), Failure> {
         }
         Ok(frames)
     };
-    let original = |row: &Row| features.original(&row.utterance).and_then(|at| features.values(at));
+    let original = |row: &SplitRow| features.original(&row.utterance).and_then(|at| features.values(at));
     let fitted = match by {
         By::Global => Standardiser::global(&with_copies()?, shape),
         By::Band => Standardiser::band(&with_copies()?, shape),

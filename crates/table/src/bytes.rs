@@ -1,4 +1,4 @@
-//! Where a table's bytes come from.
+//! Sources of a table's bytes.
 
 use std::fs::File;
 use std::ops::Range;
@@ -8,21 +8,21 @@ use memmap2::Mmap;
 
 use crate::TableError;
 
-/// The bytes of a file, checked when they are first asked for.
+/// The bytes of a file, verified on first access.
 pub trait Bytes: Send + Sync {
-    /// How many there are.
+    /// Returns the number of bytes.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Returns whether there are no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The bytes in `range`, which lies within `0..len()`, once they are known to be those that were written.
-    /// Every call with the same range gives the same memory.
+    /// Returns the bytes in `range`, which must lie within `0..len()`, after verifying that they are those that were
+    /// written. Calls with the same range return the same memory.
     ///
     /// # Errors
-    /// [`TableError::Damaged`] when they are not.
+    /// Fails with [`TableError::Damaged`] if they are not.
     fn verified(&self, range: Range<usize>) -> Result<&[u8], TableError>;
 }
 
@@ -36,19 +36,19 @@ impl Bytes for Vec<u8> {
     }
 }
 
-/// A file mapped into memory as it is: for tables outside the store, such as those in a run folder.
+/// A memory-mapped file that is not verified: for tables outside the store, such as those in a run folder.
 #[derive(Debug)]
 pub struct Mapped(Mmap);
 
 impl Mapped {
-    /// Maps the file at `path`.
+    /// Maps the file at `path` into memory.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// Fails if it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, TableError> {
         let file = File::open(path).map_err(TableError::io(path))?;
-        // SAFETY: the map is sound as long as nobody truncates or changes the file in place. This program never
-        // does either: finished files are only ever replaced by renaming.
+        // SAFETY: the map is sound as long as nobody truncates or changes the file in place. This program never does
+        // either: finished files are only ever replaced by renaming.
         let map = unsafe { Mmap::map(&file) }.map_err(TableError::io(path))?;
         Ok(Self(map))
     }

@@ -1,4 +1,4 @@
-//! Columns by name: building them from rows, and reading them without trust.
+//! Columns by name: building them from rows, and reading them with validation.
 
 use std::sync::Arc;
 
@@ -11,37 +11,37 @@ use affekt_domain::{Role, Sex};
 
 use crate::{TableError, TableFile};
 
-/// A column in which every row has a value.
+/// Returns the field of a column without nulls.
 pub(crate) fn required(name: &str, data_type: DataType) -> Field {
     Field::new(name, data_type, false)
 }
 
-/// A column in which rows may lack a value.
+/// Returns the field of a column that may have nulls.
 pub(crate) fn optional(name: &str, data_type: DataType) -> Field {
     Field::new(name, data_type, true)
 }
 
-/// A text column.
+/// Builds a text column.
 pub(crate) fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-/// A text column with gaps.
+/// Builds a text column with nulls.
 pub(crate) fn optional_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-/// A column of numbers.
+/// Builds a column of numbers.
 pub(crate) fn numbers<T: ArrowPrimitiveType>(values: impl Iterator<Item = T::Native>) -> ArrayRef {
     Arc::new(PrimitiveArray::<T>::from_iter_values(values))
 }
 
-/// The type of a column of lists of numbers.
+/// Returns the type of a column of lists of numbers.
 pub(crate) fn floats() -> DataType {
     DataType::List(Arc::new(float()))
 }
 
-/// A column of lists of numbers.
+/// Builds a column of lists of numbers.
 pub(crate) fn lists<'a>(rows: impl Iterator<Item = Option<&'a [f32]>>) -> ArrayRef {
     let mut lists = ListBuilder::new(Float32Builder::new()).with_field(float());
     for row in rows {
@@ -60,15 +60,14 @@ fn float() -> Field {
     required("item", DataType::Float32)
 }
 
-/// A list of strings as metadata.
+/// Formats a list of strings for the metadata.
 pub(crate) fn json_list(values: &[String]) -> String {
     serde_json::Value::from(values).to_string()
 }
 
-/// A fold's number as its column holds it.
+/// Converts the number of a fold to its column's type.
 pub(crate) fn fold_number(fold: u32) -> Result<i32, TableError> {
-    i32::try_from(fold)
-        .map_err(|_| TableError::Unwritable(format!("{fold} is too large for a fold's number")))
+    i32::try_from(fold).map_err(|_| TableError::InvalidRows(format!("fold number {fold} is too large")))
 }
 
 /// Reads all rows of a small table of this kind.
@@ -89,47 +88,47 @@ pub(crate) fn read_rows<T>(
 pub(crate) struct Columns<'a>(pub(crate) &'a RecordBatch);
 
 impl<'a> Columns<'a> {
-    /// The indices of its rows.
+    /// Returns the row indices.
     pub(crate) fn rows(&self) -> std::ops::Range<usize> {
         0..self.0.num_rows()
     }
 
-    /// A column of some array type, gaps allowed.
+    /// Returns a column of some array type; nulls are allowed.
     pub(crate) fn any<T: Array + 'static>(&self, name: &str) -> Result<&'a T, TableError> {
         let column = self
             .0
             .column_by_name(name)
             .ok_or_else(|| TableError::Malformed(format!("column `{name}` is missing")))?;
         column.as_any().downcast_ref().ok_or_else(|| {
-            TableError::Malformed(format!("column `{name}` is of the wrong type {}", column.data_type()))
+            TableError::Malformed(format!("column `{name}` has the wrong type {}", column.data_type()))
         })
     }
 
-    /// A column of some array type in which every row has a value.
+    /// Returns a column of some array type without nulls.
     pub(crate) fn full<T: Array + 'static>(&self, name: &str) -> Result<&'a T, TableError> {
         let column = self.any::<T>(name)?;
         match column.null_count() {
             0 => Ok(column),
-            gaps => Err(TableError::Malformed(format!("column `{name}` lacks a value in {gaps} rows"))),
+            gaps => Err(TableError::Malformed(format!("column `{name}` has no value in {gaps} rows"))),
         }
     }
 
-    /// A text column.
+    /// Returns a text column.
     pub(crate) fn text(&self, name: &str) -> Result<&'a StringArray, TableError> {
         self.full(name)
     }
 
-    /// A text column with gaps.
+    /// Returns a text column with nulls.
     pub(crate) fn optional_text(&self, name: &str) -> Result<Gaps<'a>, TableError> {
         self.any(name).map(Gaps)
     }
 
-    /// A column of lists of numbers with gaps.
+    /// Returns a column of lists of numbers with nulls.
     pub(crate) fn optional_list(&self, name: &'a str) -> Result<Lists<'a>, TableError> {
         self.any(name).map(|column| Lists { name, column })
     }
 
-    /// A column of numbers.
+    /// Returns a column of numbers.
     pub(crate) fn number<T: ArrowPrimitiveType>(
         &self,
         name: &str,
@@ -137,13 +136,13 @@ impl<'a> Columns<'a> {
         self.full(name)
     }
 
-    /// A column of yes and no.
+    /// Returns a column of booleans.
     pub(crate) fn flag(&self, name: &str) -> Result<&'a BooleanArray, TableError> {
         self.full(name)
     }
 }
 
-/// A text column with gaps.
+/// A text column with nulls.
 pub(crate) struct Gaps<'a>(&'a StringArray);
 
 impl<'a> Gaps<'a> {
@@ -156,7 +155,7 @@ impl<'a> Gaps<'a> {
     }
 }
 
-/// A column of lists of numbers with gaps.
+/// A column of lists of numbers with nulls.
 pub(crate) struct Lists<'a> {
     name: &'a str,
     column: &'a ListArray,
@@ -170,30 +169,31 @@ impl Lists<'_> {
         let values = self.column.value(row);
         match values.as_any().downcast_ref::<PrimitiveArray<Float32Type>>() {
             Some(floats) if floats.null_count() == 0 => Ok(Some(floats.values().to_vec())),
-            _ => Err(TableError::Malformed(format!("column `{}` does not hold f32 throughout", self.name))),
+            _ => {
+                Err(TableError::Malformed(format!("column `{}` contains values that are not f32", self.name)))
+            }
         }
     }
 
     pub(crate) fn required(&self, row: usize) -> Result<Vec<f32>, TableError> {
-        self.value(row)?.ok_or_else(|| {
-            TableError::Malformed(format!("column `{}` lacks a value in row {row}", self.name))
-        })
+        self.value(row)?
+            .ok_or_else(|| TableError::Malformed(format!("column `{}` has no value in row {row}", self.name)))
     }
 }
 
-/// The role called `name`.
+/// Parses the name of a role.
 pub(crate) fn role(name: &str) -> Result<Role, TableError> {
     Role::from_name(name).ok_or_else(|| TableError::Malformed(format!("`{name}` is not a role")))
 }
 
-/// The sex called `name`, where there is a name.
+/// Parses the name of a sex, if there is one.
 pub(crate) fn sex(name: Option<&str>) -> Result<Option<Sex>, TableError> {
     let known =
         |name| Sex::from_name(name).ok_or_else(|| TableError::Malformed(format!("`{name}` is not a sex")));
     name.map(known).transpose()
 }
 
-/// A fold's number, from its column.
+/// Converts a fold number from its column's type.
 pub(crate) fn fold(number: i32) -> Result<u32, TableError> {
-    u32::try_from(number).map_err(|_| TableError::Malformed(format!("{number} is not a fold's number")))
+    u32::try_from(number).map_err(|_| TableError::Malformed(format!("{number} is not a fold number")))
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a table.
+//! Errors of reading and writing tables.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,46 +6,46 @@ use std::path::{Path, PathBuf};
 use affekt_atomic::AtomicError;
 use arrow_schema::ArrowError;
 
-/// A table cannot be read or written.
+/// An error of reading or writing a table.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// The file system refused.
+    /// A file operation failed.
     #[error("{}: {cause}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         cause: io::Error,
     },
-    /// These bytes are no Arrow IPC file.
+    /// The bytes are not an Arrow IPC file.
     #[error("not an Arrow IPC file: {0}")]
     NotArrow(String),
-    /// An Arrow file, but not the table that was asked for.
+    /// An Arrow file, but a table of another kind than expected.
     #[error("expected a table of kind `{expected}`, found {found}")]
     Kind {
-        /// The kind asked for.
+        /// The expected kind.
         expected: String,
         /// The kind found, in words.
         found: String,
     },
-    /// Written by a newer version of the program.
+    /// The table was written by a newer version of the program.
     #[error(
-        "the table has format version {found}, and this version of affekt reads up to {}: use a newer one",
+        "the table has format version {found}, but this version of affekt reads up to {}: use a newer one",
         crate::VERSION
     )]
     Newer {
-        /// The table's version.
+        /// The format version of the table.
         found: u32,
     },
     /// The bytes are not those that were written, or contradict each other.
     #[error("damaged table: {0}")]
     Damaged(String),
-    /// Sound Arrow, but columns, metadata or values are not those of its kind.
+    /// Valid Arrow, but the columns, metadata or values are not those of the kind.
     #[error("malformed table: {0}")]
     Malformed(String),
-    /// The rows handed in do not fit the table's schema.
-    #[error("these rows cannot be written: {0}")]
-    Unwritable(String),
+    /// The rows to write do not fit the table's schema.
+    #[error("invalid rows: {0}")]
+    InvalidRows(String),
 }
 
 impl From<AtomicError> for TableError {
@@ -55,16 +55,16 @@ impl From<AtomicError> for TableError {
 }
 
 impl TableError {
-    /// The file system refused something about `path`.
+    /// Wraps an error of the file system about `path`.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { path: path.to_owned(), cause }
     }
 
-    /// Writing to `path` failed.
+    /// Wraps an error of writing to `path`.
     pub(crate) fn writing(path: &Path) -> impl FnOnce(ArrowError) -> Self {
         move |error| match error {
             ArrowError::IoError(_, cause) => Self::Io { path: path.to_owned(), cause },
-            other => Self::Unwritable(other.to_string()),
+            other => Self::InvalidRows(other.to_string()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `examples`: the utterances of one or more corpora and what a label scheme says that they are.
+//! `examples`: the utterances of one or more corpora with the targets that a label scheme assigns.
 
 use std::path::Path;
 
@@ -12,25 +12,25 @@ use crate::{TableError, TableFile, manifest, stated, targets};
 /// The kind of these tables.
 pub const KIND: &str = "examples";
 
-/// Labelled utterances, and the scheme that labelled them.
+/// Labelled utterances and the label scheme that was applied.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examples {
-    /// The scheme's name.
+    /// The name of the scheme.
     pub scheme: String,
-    /// What is predicted.
+    /// The task.
     pub task: Task,
-    /// Its remark for reports.
+    /// The scheme's remark for reports.
     pub note: Option<String>,
-    /// The utterances and their targets, each one of [`Examples::task`].
+    /// The utterances with their targets, which fit [`Examples::task`].
     pub examples: Vec<Example>,
 }
 
 /// Writes examples to the file `path`.
 ///
 /// # Errors
-/// When a target is none of the task's, or the file cannot be written.
+/// Fails if a target does not fit the task, or if the file cannot be written.
 pub fn write(path: &Path, examples: &Examples) -> Result<(), TableError> {
-    check(&examples.task, &examples.examples).map_err(TableError::Unwritable)?;
+    check(&examples.task, &examples.examples).map_err(TableError::InvalidRows)?;
     let names = stated::names(examples.examples.iter().map(|row| &row.utterance.values));
     let mut fields = manifest::fields();
     fields.push(targets::field(&examples.task, &COLUMN, true));
@@ -51,7 +51,7 @@ pub fn write(path: &Path, examples: &Examples) -> Result<(), TableError> {
 /// Reads examples.
 ///
 /// # Errors
-/// When it is no table of examples, or damaged.
+/// Fails if the table is of another kind or damaged.
 pub fn read(file: &TableFile) -> Result<Examples, TableError> {
     file.expect_kind(KIND)?;
     let (task, names) = (targets::task(file)?, stated::read_names(file)?);

@@ -1,7 +1,7 @@
-//! Any table, opened: its kind, its metadata and its record batches, each checked and decoded when asked for.
+//! An open table: its kind, metadata and record batches, each verified and decoded on demand.
 //!
-//! Nothing in the file is believed: lengths and offsets are compared with what is really there before the
-//! decoder sees them, the column types are limited to those the schemas use, and every value buffer is validated.
+//! Nothing in the file is trusted: lengths and offsets are compared with the actual size before the decoder sees them,
+//! column types are limited to those that the schemas use, and every value buffer is validated.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{Bytes, Mapped, TableError};
 
-/// The version of the format that this crate writes, and the newest that it reads.
+/// The format version that this crate writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
 
 pub(crate) const KIND_KEY: &str = "affekt.kind";
@@ -28,39 +28,39 @@ pub(crate) const VERSION_KEY: &str = "affekt.version";
 const MAGIC: &[u8] = b"ARROW1";
 /// The footer's length (4 bytes) and the magic number.
 const TRAILER: usize = 10;
-/// A message opens with a continuation marker and its length, 4 bytes each.
+/// The continuation marker and the length that precede a message, 4 bytes each.
 const MESSAGE_PREFIX: usize = 8;
 
-/// An Arrow IPC file of a kind that Affekt writes.
+/// An open Arrow IPC file of a kind that Affekt writes.
 #[derive(Debug)]
 pub struct TableFile {
     bytes: Source,
     kind: String,
     schema: SchemaRef,
     blocks: Vec<Block>,
-    /// The size in bytes of an item of each buffer of a record batch.
+    /// The item size in bytes of each buffer of a record batch.
     item_sizes: Vec<usize>,
     decoder: FileDecoder,
 }
 
 impl TableFile {
-    /// Opens the table in `bytes`; reads only its footer.
+    /// Opens the table in `bytes`; reads only the footer.
     ///
     /// # Errors
-    /// When the bytes are not a whole Arrow file, not a table of Affekt's, or one of a newer version.
+    /// Fails if the bytes are not a complete Arrow file, not a table of Affekt's, or of a newer version.
     pub fn open(bytes: Arc<dyn Bytes>) -> Result<Self, TableError> {
         let bytes = Source(bytes);
         let range = footer_range(&bytes)?;
         let footer = bytes.verified(range.clone())?;
-        guarded("its footer", || {
-            let footer = arrow_ipc::root_as_footer(footer).map_err(|error| damaged("its footer", &error))?;
-            let schema = footer.schema().ok_or_else(|| damaged("its footer", &"no schema"))?;
-            let schema = convert::try_fb_to_schema(schema).map_err(|error| damaged("its schema", &error))?;
+        guarded("footer", || {
+            let footer = arrow_ipc::root_as_footer(footer).map_err(|error| damaged("footer", &error))?;
+            let schema = footer.schema().ok_or_else(|| damaged("footer", &"no schema"))?;
+            let schema = convert::try_fb_to_schema(schema).map_err(|error| damaged("schema", &error))?;
             let kind = kind_of(&schema.metadata)?;
             if let Some(field) = schema.fields().iter().find(|field| !is_supported(field.data_type())) {
                 let (name, found) = (field.name(), field.data_type());
                 return Err(TableError::Malformed(format!(
-                    "column `{name}` is of the unexpected type {found}"
+                    "column `{name}` has the unexpected type {found}"
                 )));
             }
             let blocks: Vec<Block> = footer.recordBatches().into_iter().flatten().copied().collect();
@@ -78,42 +78,42 @@ impl TableFile {
     /// Maps and opens the table at `path`, a plain file.
     ///
     /// # Errors
-    /// As [`TableFile::open`], or when there is no such file.
+    /// Fails like [`TableFile::open`], or if the file cannot be opened.
     pub fn open_path(path: &Path) -> Result<Self, TableError> {
         Self::open(Arc::new(Mapped::open(path)?))
     }
 
-    /// Its kind: `manifest`, `rows/train`.
+    /// Returns the kind of the table: `manifest`, `rows/train`.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// Its columns and metadata.
+    /// Returns the columns and the metadata.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The metadata under `key`.
+    /// Returns the metadata under `key`.
     #[must_use]
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.schema.metadata.get(key).map(String::as_str)
     }
 
-    /// How many record batches it has.
+    /// Returns the number of record batches.
     #[must_use]
     pub fn batch_count(&self) -> usize {
         self.blocks.len()
     }
 
-    /// Record batch `index`. Its arrays lie in the file's own memory.
+    /// Decodes record batch `index`. Its arrays borrow the memory of the file.
     ///
     /// # Errors
-    /// When its bytes are damaged.
+    /// Fails if its bytes are damaged.
     ///
     /// # Panics
-    /// When there is no such batch.
+    /// Panics if there is no such batch.
     pub fn batch(&self, index: usize) -> Result<RecordBatch, TableError> {
         let block = &self.blocks[index];
         let (head, body) = block_ranges(block);
@@ -124,13 +124,13 @@ impl TableFile {
                 .map_err(|why| damaged(&what, &why))?;
             match self.decoder.read_record_batch(block, &buffer) {
                 Ok(Some(batch)) => Ok(batch),
-                Ok(None) => Err(damaged(&what, &"it is none")),
+                Ok(None) => Err(damaged(&what, &"not a record batch")),
                 Err(error) => Err(damaged(&what, &error)),
             }
         })
     }
 
-    /// How many rows record batch `index` says it has; reads only its head.
+    /// Returns the number of rows that the header of record batch `index` declares.
     pub(crate) fn batch_rows(&self, index: usize) -> Result<usize, TableError> {
         let (head, body) = block_ranges(&self.blocks[index]);
         let head = self.bytes.verified(head)?;
@@ -138,7 +138,7 @@ impl TableFile {
             .map_err(|why| damaged(&format!("record batch {index}"), &why))
     }
 
-    /// Complains unless the table is of this kind.
+    /// Checks that the table is of kind `expected`.
     pub(crate) fn expect_kind(&self, expected: &str) -> Result<(), TableError> {
         if self.kind == expected {
             return Ok(());
@@ -146,19 +146,19 @@ impl TableFile {
         Err(TableError::Kind { expected: expected.to_owned(), found: format!("`{}`", self.kind) })
     }
 
-    /// The metadata under `key`, which must be there.
+    /// Returns the metadata under `key`, which is required.
     pub(crate) fn required(&self, key: &str) -> Result<&str, TableError> {
         self.metadata(key).ok_or_else(|| TableError::Malformed(format!("the metadata lacks `{key}`")))
     }
 
-    /// The metadata under `key`, which must be JSON of this shape.
+    /// Returns the metadata under `key`, which is required to be JSON of this type.
     pub(crate) fn required_json<T: DeserializeOwned>(&self, key: &str) -> Result<T, TableError> {
         serde_json::from_str(self.required(key)?)
             .map_err(|error| TableError::Malformed(format!("metadata `{key}`: {error}")))
     }
 }
 
-/// The bytes, shared with every buffer that points into them.
+/// The bytes, shared with every buffer that borrows them.
 #[derive(Clone)]
 struct Source(Arc<dyn Bytes>);
 
@@ -167,7 +167,7 @@ impl Source {
         self.0.verified(range)
     }
 
-    /// The bytes in `range` as a buffer that keeps their owner alive.
+    /// Returns the bytes in `range` as a buffer that keeps their owner alive.
     fn buffer(&self, range: Range<usize>) -> Result<Buffer, TableError> {
         let bytes = self.0.verified(range)?;
         let owner = Arc::new(AssertUnwindSafe(Arc::clone(&self.0)));
@@ -183,7 +183,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Where the footer lies.
+/// Returns the byte range of the footer.
 fn footer_range(bytes: &Source) -> Result<Range<usize>, TableError> {
     let len = bytes.0.len();
     let no = |why: &str| Err(TableError::NotArrow(why.to_owned()));
@@ -191,23 +191,23 @@ fn footer_range(bytes: &Source) -> Result<Range<usize>, TableError> {
         return no(&format!("it has only {len} bytes"));
     }
     if bytes.verified(0..MAGIC.len())? != MAGIC {
-        return no("it does not begin with `ARROW1`");
+        return no("it does not start with `ARROW1`");
     }
     let trailer = bytes.verified(len - TRAILER..len)?;
     let (length, magic) = trailer.split_at(4);
     if magic != MAGIC {
-        return no("it does not end with `ARROW1`: it was cut off, or never finished");
+        return no("it does not end with `ARROW1`: it was truncated or never completed");
     }
     let length =
         length.try_into().map(i32::from_le_bytes).ok().and_then(|length| usize::try_from(length).ok());
     let end = len - TRAILER;
     match length.and_then(|length| end.checked_sub(length)) {
         Some(start) if start >= MAGIC.len() => Ok(start..end),
-        _ => Err(damaged("its footer", &"its length is larger than the file")),
+        _ => Err(damaged("footer", &"its length exceeds the file")),
     }
 }
 
-/// The table's kind, once its version is known to be readable.
+/// Returns the table's kind after checking its version.
 fn kind_of(metadata: &Metadata) -> Result<String, TableError> {
     let (Some(kind), Some(version)) = (metadata.get(KIND_KEY), metadata.get(VERSION_KEY)) else {
         let why = format!("the metadata lacks `{KIND_KEY}` or `{VERSION_KEY}`: it was not written by affekt");
@@ -220,7 +220,7 @@ fn kind_of(metadata: &Metadata) -> Result<String, TableError> {
     }
 }
 
-/// The types that the schemas of this crate use.
+/// Returns whether the schemas of this crate use a type.
 fn is_supported(data_type: &DataType) -> bool {
     match data_type {
         DataType::Utf8 | DataType::Boolean | DataType::Float32 | DataType::Float64 => true,
@@ -236,8 +236,8 @@ fn is_supported(data_type: &DataType) -> bool {
     }
 }
 
-/// The size in bytes of an item of each buffer that a column of this type has: of validity (bits, so any number of
-/// bytes), offsets and values, and those of its child.
+/// Returns the item size in bytes of each buffer of a column of this type: validity (bits, so any number of bytes),
+/// offsets, values, and those of its child.
 fn item_sizes(data_type: &DataType) -> Vec<usize> {
     match data_type {
         DataType::Utf8 => vec![1, 4, 1],
@@ -248,7 +248,7 @@ fn item_sizes(data_type: &DataType) -> Vec<usize> {
     }
 }
 
-/// Whether a block lies between the magic number and the footer.
+/// Checks that a block lies between the magic number and the footer.
 fn check_block(block: &Block, footer: usize) -> Result<(), String> {
     let size = |length: i64| usize::try_from(length).ok();
     let end = || {
@@ -264,30 +264,30 @@ fn check_block(block: &Block, footer: usize) -> Result<(), String> {
     Err(format!("{head} + {body} bytes at {offset} do not lie within the file"))
 }
 
-/// Where a checked block's message and its body lie.
+/// Returns the byte ranges of a checked block's message and body.
 fn block_ranges(block: &Block) -> (Range<usize>, Range<usize>) {
     let start = block.offset() as usize;
     let body = start + block.metaDataLength() as usize;
     (start..body, body..body + block.bodyLength() as usize)
 }
 
-/// Checks what the decoder takes for granted about a record batch's message; returns the number of rows.
+/// Checks what the decoder takes for granted about the message of a record batch, and returns the number of rows.
 fn check_message(head: &[u8], body: usize, item_sizes: &[usize]) -> Result<usize, String> {
-    // Files since Arrow 0.15 mark a message by four bytes of ones; older ones hold no table of ours.
+    // Files since Arrow 0.15 mark a message with four bytes of ones; older ones hold no table of ours.
     let (marker, message) = head.split_at(MESSAGE_PREFIX);
     if marker[..4] != [0xff; 4] {
-        return Err("its message is not marked as one".into());
+        return Err("the message has no continuation marker".into());
     }
     let message = arrow_ipc::root_as_message(message).map_err(|error| error.to_string())?;
-    let batch = message.header_as_record_batch().ok_or("its message is of another type")?;
+    let batch = message.header_as_record_batch().ok_or("the message is not a record batch")?;
     if batch.compression().is_some() {
-        return Err("it is compressed".into());
+        return Err("compression is not supported".into());
     }
     // Every row of every type takes at least one bit.
     let count = |rows: i64| usize::try_from(rows).ok().filter(|rows| rows.div_ceil(8) <= body);
     for node in batch.nodes().into_iter().flatten() {
         if count(node.length()).is_none() || !(0..=node.length()).contains(&node.null_count()) {
-            return Err("it has more rows than room for them".into());
+            return Err("it declares more rows than fit into it".into());
         }
     }
     let buffers = batch.buffers().unwrap_or_default();
@@ -299,17 +299,17 @@ fn check_message(head: &[u8], body: usize, item_sizes: &[usize]) -> Result<usize
         let length = size(buffer.length()).filter(|length| length.is_multiple_of(*item_size));
         let end = || size(buffer.offset())?.checked_add(length?);
         if end().is_none_or(|end| end > body) {
-            return Err("a column's bytes do not lie within it".into());
+            return Err("a buffer lies outside the batch".into());
         }
     }
-    count(batch.length()).ok_or_else(|| "it has more rows than room for them".into())
+    count(batch.length()).ok_or_else(|| "it declares more rows than fit into it".into())
 }
 
 fn damaged(what: &str, why: &dyn fmt::Display) -> TableError {
     TableError::Damaged(format!("{what}: {why}"))
 }
 
-/// Runs a decoder on outside bytes. What the checks above miss and the decoder asserts becomes an error too.
+/// Runs a decoder on untrusted bytes. Whatever the checks above miss and the decoder asserts becomes an error.
 fn guarded<T>(what: &str, decode: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(damaged(what, &"it cannot be decoded")))
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(damaged(what, &"decoding failed")))
 }

@@ -1,4 +1,4 @@
-//! `folds`: who is train, dev and test in every fold of a protocol.
+//! `folds`: the train, dev and test parts of every fold of a protocol.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,18 +17,18 @@ pub const KIND: &str = "folds";
 /// The folds of a protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folds {
-    /// The protocol that made them, as JSON.
+    /// The protocol that created them, as JSON.
     pub protocol: String,
-    /// What every table of results must say about them: `speakers shared`.
+    /// Remarks that every table of results must show about them: `speakers shared`.
     pub stamps: Vec<String>,
-    /// The folds, ordered by number. A fold without utterances is not kept.
+    /// The folds, ordered by number; empty folds are not stored.
     pub folds: Vec<Fold>,
 }
 
 /// Writes folds to the file `path`.
 ///
 /// # Errors
-/// When it cannot be written.
+/// Fails if the file cannot be written.
 pub fn write(path: &Path, folds: &Folds) -> Result<(), TableError> {
     let fields = vec![
         required("fold", DataType::Int32),
@@ -50,10 +50,10 @@ pub fn write(path: &Path, folds: &Folds) -> Result<(), TableError> {
     })
 }
 
-/// The numbers of the folds, in order, without reading their rows.
+/// Returns the numbers of the folds, in order, without reading their rows.
 ///
 /// # Errors
-/// When it is no table of folds, or damaged.
+/// Fails if the table is of another kind or damaged.
 pub fn numbers(file: &TableFile) -> Result<BTreeSet<u32>, TableError> {
     let of_rows = read_rows(file, KIND, |columns| {
         let folds = columns.number::<Int32Type>("fold")?;
@@ -65,7 +65,7 @@ pub fn numbers(file: &TableFile) -> Result<BTreeSet<u32>, TableError> {
 /// Reads folds.
 ///
 /// # Errors
-/// When it is no table of folds, damaged, or gives an utterance two roles in a fold.
+/// Fails if the table is of another kind, damaged, or assigns two roles to an utterance in one fold.
 pub fn read(file: &TableFile) -> Result<Folds, TableError> {
     let rows = read_rows(file, KIND, |columns| {
         let folds = columns.number::<Int32Type>("fold")?;

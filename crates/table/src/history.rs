@@ -1,4 +1,4 @@
-//! `history`: how one training run went, epoch by epoch.
+//! `history`: the figures of one training run, one row per epoch.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const FP32_CONVOLUTIONS_KEY: &str = "fp32_convolutions";
 /// precision are wrong.
 ///
 /// # Errors
-/// When it cannot be written.
+/// Fails if the file cannot be written.
 pub fn write(path: &Path, epochs: &[Epoch], fp32_convolutions: &[String]) -> Result<(), TableError> {
     let fields = vec![
         required("stage", DataType::Utf8),
@@ -67,7 +67,7 @@ pub fn fp32_convolutions(file: &TableFile) -> Result<Vec<String>, TableError> {
 /// Reads a history.
 ///
 /// # Errors
-/// When it is none, or damaged.
+/// Fails if the table is of another kind or damaged.
 pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
     read_rows(file, KIND, |columns| {
         let stages = columns.text("stage")?;
@@ -81,7 +81,7 @@ pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
         let kept = columns.flag("kept")?;
         let figure = |column: &Float64Array, row| column.is_valid(row).then(|| column.value(row));
         let stage = |name: &str| {
-            let unknown = || TableError::Malformed(format!("`{name}` is no stage of a training"));
+            let unknown = || TableError::Malformed(format!("`{name}` is not a training stage"));
             Stage::from_name(name).ok_or_else(unknown)
         };
         let epoch = |row| {

@@ -1,14 +1,14 @@
-//! Rows of a large table, found by number; a record batch is checked and decoded when first needed, and once.
+//! Random access to the rows of a large table; each record batch is verified and decoded once, when first needed.
 
 use std::sync::OnceLock;
 
 use crate::columns::Columns;
 use crate::{TableError, TableFile};
 
-/// How many rows make a record batch of a large table: a few megabytes of audio or features.
+/// Rows per record batch of a large table: a few MiB of audio or features.
 pub(crate) const BATCH_ROWS: usize = 32;
 
-/// The metadata that tells it.
+/// The metadata key of the number of rows per record batch.
 pub(crate) const BATCH_ROWS_KEY: &str = "affekt.batch_rows";
 
 /// A large table whose record batches decode to `T`.
@@ -27,7 +27,7 @@ impl<T> Lazy<T> {
         let rest = last.map_or(Ok(0), |last| file.batch_rows(last))?;
         let len = last.unwrap_or(0).checked_mul(per_batch).and_then(|len| len.checked_add(rest));
         let Some(len) = len.filter(|_| per_batch > 0 && rest <= per_batch) else {
-            return Err(TableError::Malformed(format!("{rest} rows in a batch of {per_batch}")));
+            return Err(TableError::Malformed(format!("{rest} rows per record batch")));
         };
         let batches = std::iter::repeat_with(OnceLock::new).take(file.batch_count()).collect();
         Ok(Self { file, per_batch, len, batches })
@@ -37,7 +37,7 @@ impl<T> Lazy<T> {
         self.len
     }
 
-    /// The record batch that holds `row`, and the row's number in it. Panics where there is no such row.
+    /// Returns the record batch that holds `row`, and the row's index within it. Panics if there is no such row.
     pub(crate) fn row(
         &self,
         row: usize,
@@ -56,7 +56,7 @@ impl<T> Lazy<T> {
             return Err(TableError::Malformed(why));
         }
         let decoded = decode(&Columns(&batch))?;
-        // Another thread may have been faster: its batch is the same.
+        // Another thread may have been faster: its batch is equal.
         Ok((self.batches[index].get_or_init(|| decoded), within))
     }
 }

@@ -1,11 +1,11 @@
 //! The Arrow schemas on disk, one file each; safe reading.
 //!
 //! Every table is an Arrow IPC file whose schema metadata names its kind (`affekt.kind`) and the version of the
-//! format (`affekt.version`). The same rows always give the same bytes. Small tables (a manifest, folds,
-//! predictions) are read whole into the domain's types; audio, features and pictures stay where they are and are lent
-//! out as slices of the mapped file.
+//! format (`affekt.version`). The same rows always give the same bytes. Small tables (a manifest, folds, predictions)
+//! are read completely into the domain's types; audio, features and spectrogram images are accessed as slices of the
+//! mapped file.
 //!
-//! Errors say what is wrong with a table, not which file it is: who opened it knows its name.
+//! Errors say what is wrong with a table, not which file it is: the caller, who opened it, adds its name.
 
 mod bytes;
 mod columns;
@@ -22,12 +22,12 @@ pub mod features;
 pub mod folds;
 pub mod history;
 pub mod manifest;
-pub mod pictures;
 pub mod predictions;
 pub mod problems;
 pub mod pseudo_labels;
 pub mod ratings;
 pub mod rows;
+pub mod spectrogram_images;
 pub mod states;
 pub mod waveforms;
 

@@ -17,7 +17,7 @@ pub const KIND: &str = "manifest";
 /// Writes a manifest to the file `path`.
 ///
 /// # Errors
-/// When it cannot be written.
+/// Fails if the file cannot be written.
 pub fn write(path: &Path, utterances: &[Utterance]) -> Result<(), TableError> {
     let names = stated::names(utterances.iter().map(|row| &row.values));
     write_rows(path, &schema(KIND, fields(), &[stated::metadata(&names)]), utterances, |rows| {
@@ -28,14 +28,14 @@ pub fn write(path: &Path, utterances: &[Utterance]) -> Result<(), TableError> {
 /// Reads a manifest.
 ///
 /// # Errors
-/// When it is none, or damaged.
+/// Fails if the table is of another kind or damaged.
 pub fn read(file: &TableFile) -> Result<Vec<Utterance>, TableError> {
     file.expect_kind(KIND)?;
     let names = stated::read_names(file)?;
     read_rows(file, KIND, |columns| utterances(columns, &names))
 }
 
-/// The columns of a manifest, which open a table of examples too.
+/// Returns the columns of a manifest, which are also the first columns of a table of examples.
 pub(crate) fn fields() -> Vec<Field> {
     vec![
         required("utterance", DataType::Utf8),
@@ -58,7 +58,7 @@ pub(crate) fn fields() -> Vec<Field> {
     ]
 }
 
-/// The columns of `rows`, which state numbers of these names.
+/// Builds the columns of `rows` with the numeric annotations of these names.
 pub(crate) fn columns(rows: &[&Utterance], stated_names: &[String]) -> Vec<ArrayRef> {
     let digests: Vec<String> = rows.iter().map(|row| row.audio.to_string()).collect();
     vec![

@@ -1,4 +1,4 @@
-//! `predictions`: what trained networks say about the utterances of their dev and test parts.
+//! `predictions`: the predictions of trained networks on their dev and test parts.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ use crate::{TableError, TableFile, targets};
 /// The kind of these tables.
 pub const KIND: &str = "predictions";
 
-/// Predictions, and the order of their outputs.
+/// Predictions with the names of their outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
-    /// What is predicted, in the order of [`Prediction::outputs`].
+    /// The task, whose names are in the order of [`Prediction::outputs`].
     pub task: Task,
     /// The predictions.
     pub rows: Vec<Prediction>,
@@ -29,11 +29,11 @@ pub struct Predictions {
 /// Writes predictions to the file `path`.
 ///
 /// # Errors
-/// When a row has not one output for each name of the task, or a truth that is none of the task's, or the file cannot be
+/// Fails if a row has another number of outputs than the task or a truth that does not fit it, or if the file cannot be
 /// written.
 pub fn write(path: &Path, predictions: &Predictions) -> Result<(), TableError> {
     let Predictions { task, rows } = predictions;
-    check(task, rows).map_err(TableError::Unwritable)?;
+    check(task, rows).map_err(TableError::InvalidRows)?;
     let mut fields = vec![
         required("variant", DataType::Utf8),
         required("utterance", DataType::Utf8),
@@ -73,7 +73,8 @@ pub fn write(path: &Path, predictions: &Predictions) -> Result<(), TableError> {
 /// Reads predictions.
 ///
 /// # Errors
-/// When it is no table of predictions, or damaged, or names a class as predicted that its scores do not.
+/// Fails if the table is of another kind or damaged, or if a stored `predicted` is not the class with the highest
+/// score.
 pub fn read(file: &TableFile) -> Result<Predictions, TableError> {
     file.expect_kind(KIND)?;
     let task = targets::task(file)?;
@@ -114,7 +115,7 @@ pub fn read(file: &TableFile) -> Result<Predictions, TableError> {
     Ok(Predictions { task, rows })
 }
 
-/// The column of what the network says.
+/// Returns the name of the column of the network's outputs.
 fn outputs(task: &Task) -> &'static str {
     match task {
         Task::Classes(_) => "scores",
@@ -122,7 +123,7 @@ fn outputs(task: &Task) -> &'static str {
     }
 }
 
-/// The column `predicted` is there for other readers; it must not contradict what it is derived from.
+/// Checks the column `predicted`, which is stored for other readers, against the scores it is derived from.
 fn check_predicted(columns: &Columns, task: &Task, rows: &[Prediction]) -> Result<(), TableError> {
     if task.classes().is_none() {
         return Ok(());
@@ -133,7 +134,8 @@ fn check_predicted(columns: &Columns, task: &Task, rows: &[Prediction]) -> Resul
     });
     wrong.map_or(Ok(()), |(index, row)| {
         let (utterance, named) = (&row.utterance, predicted.value(index));
-        Err(TableError::Malformed(format!("`{utterance}` is predicted as `{named}`, not so by its scores")))
+        let why = format!("`{utterance}`: `predicted` is `{named}`, not the class with the highest score");
+        Err(TableError::Malformed(why))
     })
 }
 

@@ -1,4 +1,4 @@
-//! `problems`: what was found wrong with a corpus.
+//! `problems`: the defects found in a corpus.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub const KIND: &str = "problems";
 /// Writes a list of problems to the file `path`.
 ///
 /// # Errors
-/// When it cannot be written.
+/// Fails if the file cannot be written.
 pub fn write(path: &Path, problems: &[Problem]) -> Result<(), TableError> {
     let fields = vec![
         required("corpus", DataType::Utf8),
@@ -40,7 +40,7 @@ pub fn write(path: &Path, problems: &[Problem]) -> Result<(), TableError> {
 /// Reads a list of problems.
 ///
 /// # Errors
-/// When it is none, or damaged.
+/// Fails if the table is of another kind or damaged.
 pub fn read(file: &TableFile) -> Result<Vec<Problem>, TableError> {
     read_rows(file, KIND, |columns| {
         let corpus = columns.text("corpus")?;

@@ -1,4 +1,4 @@
-//! `pseudo-labels`: the cluster of every frame, one row an utterance, for each of several numbers of clusters.
+//! `pseudo-labels`: the cluster id of every frame, one row per utterance, for one or more cluster counts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,29 +16,29 @@ use crate::{TableError, TableFile};
 /// The kind of these tables.
 pub const KIND: &str = "pseudo-labels";
 
-/// The most clusters that there can be: their ids are 16 bits wide.
+/// The maximum number of clusters, as ids are 16 bits wide.
 pub const MAX_CLUSTERS: usize = 1 << 16;
 
 const CLUSTERS_KEY: &str = "clusters";
 
-/// A table of pseudo-labels being written. Without [`PseudoLabelWriter::finish`] the file is no table.
+/// A writer of a table of pseudo-labels. The file is incomplete until [`PseudoLabelWriter::finish`] is called.
 pub struct PseudoLabelWriter {
     writer: Writer,
     clusters: Vec<usize>,
     utterances: Vec<String>,
     ends: Vec<i64>,
-    /// A list for each number of clusters.
+    /// One list of ids per cluster count.
     ids: Vec<Vec<u16>>,
 }
 
 impl PseudoLabelWriter {
-    /// Begins the file `path`, for frames that were clustered once for each of these numbers of clusters, such as
+    /// Creates the file `path` for frames that were clustered with each of these numbers of clusters, such as
     /// `[64, 512, 4096]`.
     ///
     /// # Errors
-    /// When it cannot be written, or a number of clusters is 0, above [`MAX_CLUSTERS`] or there twice.
+    /// Fails if the file cannot be written, or if a number of clusters is 0, above [`MAX_CLUSTERS`] or repeated.
     pub fn create(path: &Path, clusters: &[usize]) -> Result<Self, TableError> {
-        check_clusters(clusters).map_err(TableError::Unwritable)?;
+        check_clusters(clusters).map_err(TableError::InvalidRows)?;
         let mut fields = vec![required("utterance", DataType::Utf8), required("n_frames", DataType::Int64)];
         fields.extend(clusters.iter().map(|k| required(&column(*k), DataType::LargeList(Arc::new(item())))));
         let said = serde_json::Value::from(clusters).to_string();
@@ -48,24 +48,25 @@ impl PseudoLabelWriter {
         Ok(Self { writer, clusters: clusters.to_vec(), utterances: vec![], ends: vec![0], ids })
     }
 
-    /// Adds an utterance: for each number of clusters, in their order, the cluster of every frame.
+    /// Appends an utterance: for each number of clusters, in order, the cluster id of every frame.
     ///
     /// # Errors
-    /// When a list is missing or has another length than the first, an id is no cluster's, or they cannot be written.
+    /// Fails if a list is missing or differs in length from the first, an id is out of range, or the row cannot be
+    /// written.
     pub fn push(&mut self, utterance: &str, ids: &[&[u16]]) -> Result<(), TableError> {
         let n_frames = ids.first().map_or(0, |ids| ids.len());
         self.check(ids, n_frames)
-            .map_err(|why| TableError::Unwritable(format!("`{utterance}` has {why}")))?;
+            .map_err(|why| TableError::InvalidRows(format!("`{utterance}` has {why}")))?;
         self.utterances.push(utterance.to_owned());
         self.ids.iter_mut().zip(ids).for_each(|(all, ids)| all.extend_from_slice(ids));
         self.ends.push(self.ends[self.ends.len() - 1] + n_frames as i64);
         if self.utterances.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Ends the file.
+    /// Completes the file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails if the file cannot be written.
     pub fn finish(mut self) -> Result<(), TableError> {
         if !self.utterances.is_empty() {
             self.flush()?;
@@ -79,10 +80,10 @@ impl PseudoLabelWriter {
         }
         for (k, ids) in self.clusters.iter().zip(ids) {
             if ids.len() != n_frames {
-                return Err(format!("{} ids of {k} clusters where it has {n_frames} frames", ids.len()));
+                return Err(format!("{} ids of {k} clusters for {n_frames} frames", ids.len()));
             }
             if let Some(id) = beyond(ids, *k) {
-                return Err(format!("id {id} of {k} clusters, which are numbered from 0"));
+                return Err(format!("id {id}, out of range for {k} clusters"));
             }
         }
         Ok(())
@@ -102,9 +103,9 @@ impl PseudoLabelWriter {
     }
 }
 
-/// A table of pseudo-labels, read where it lies.
+/// A memory-mapped table of pseudo-labels.
 #[derive(Debug)]
-pub struct PseudoLabels {
+pub struct PseudoLabelTable {
     clusters: Vec<usize>,
     rows: Lazy<Batch>,
 }
@@ -113,16 +114,16 @@ pub struct PseudoLabels {
 struct Batch {
     utterances: StringArray,
     n_frames: Int64Array,
-    /// For each number of clusters, where each row's ids lie among all of them.
+    /// For each number of clusters, the list array that locates each row's ids.
     lists: Vec<LargeListArray>,
     ids: Vec<UInt16Array>,
 }
 
-impl PseudoLabels {
-    /// Opens it; reads next to nothing.
+impl PseudoLabelTable {
+    /// Opens the table; reads only its metadata.
     ///
     /// # Errors
-    /// When it is no table of pseudo-labels.
+    /// Fails if the table is of another kind.
     pub fn open(file: TableFile) -> Result<Self, TableError> {
         file.expect_kind(KIND)?;
         let clusters: Vec<usize> = file.required_json(CLUSTERS_KEY)?;
@@ -130,55 +131,55 @@ impl PseudoLabels {
         Ok(Self { clusters, rows: Lazy::open(file)? })
     }
 
-    /// The numbers of clusters, such as `[64, 512, 4096]`.
+    /// Returns the numbers of clusters, such as `[64, 512, 4096]`.
     #[must_use]
     pub fn clusters(&self) -> &[usize] {
         &self.clusters
     }
 
-    /// How many utterances there are.
+    /// Returns the number of utterances.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no utterances.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The utterance of row `index`.
+    /// Returns the id of the utterance of row `index`.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn utterance(&self, index: usize) -> Result<&str, TableError> {
         let (batch, row) = self.row(index)?;
         Ok(batch.utterances.value(row))
     }
 
-    /// How many frames row `index` has.
+    /// Returns the number of frames of row `index`.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn n_frames(&self, index: usize) -> Result<usize, TableError> {
         let (batch, row) = self.row(index)?;
         Ok(batch.n_frames.value(row) as usize)
     }
 
-    /// The cluster of each frame of row `index`, out of `self.clusters()[which]`.
+    /// Returns the cluster id of each frame of row `index`, in `0..self.clusters()[which]`.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row, or no such number of clusters.
+    /// Panics if there is no such row or no such number of clusters.
     pub fn ids(&self, index: usize, which: usize) -> Result<&[u16], TableError> {
         let (batch, row) = self.row(index)?;
         let ends = batch.lists[which].value_offsets();
@@ -200,14 +201,14 @@ impl Batch {
             let wrong = |why: String| TableError::Malformed(format!("column `{name}` {why}"));
             let ids = list.values().as_any().downcast_ref::<UInt16Array>();
             let Some(ids) = ids.filter(|ids| ids.null_count() == 0) else {
-                return Err(wrong("does not hold u16 throughout".into()));
+                return Err(wrong("contains values that are not u16".into()));
             };
             let lengths = list.value_offsets().windows(2).map(|ends| ends[1] - ends[0]);
             if let Some((found, said)) = lengths.zip(n_frames.values()).find(|(found, said)| found != *said) {
-                return Err(wrong(format!("has {found} ids where there are to be {said} frames")));
+                return Err(wrong(format!("has {found} ids for {said} frames")));
             }
             if let Some(id) = beyond(ids.values(), *k) {
-                return Err(wrong(format!("holds the id {id}")));
+                return Err(wrong(format!("contains the id {id}, which is out of range")));
             }
             lists.push(list.clone());
             all.push(ids.clone());
@@ -217,7 +218,7 @@ impl Batch {
     }
 }
 
-/// The column of the ids out of `k` clusters.
+/// Returns the name of the column of ids for `k` clusters.
 fn column(k: usize) -> String {
     format!("clusters_{k}")
 }
@@ -229,7 +230,7 @@ fn item() -> Field {
 fn check_clusters(clusters: &[usize]) -> Result<(), String> {
     let twice = |(at, k): (usize, &usize)| clusters[..at].contains(k);
     if clusters.is_empty() || clusters.iter().enumerate().any(twice) {
-        return Err(format!("numbers of clusters {clusters:?}: expected one or more, each of them once"));
+        return Err(format!("cluster counts {clusters:?}: expected one or more, without duplicates"));
     }
     match clusters.iter().find(|k| !(1..=MAX_CLUSTERS).contains(*k)) {
         Some(k) => Err(format!("{k} clusters: expected 1 to {MAX_CLUSTERS}")),
@@ -237,7 +238,7 @@ fn check_clusters(clusters: &[usize]) -> Result<(), String> {
     }
 }
 
-/// An id that is not one of `k` clusters.
+/// Returns the first id that is out of range for `k` clusters.
 fn beyond(ids: &[u16], k: usize) -> Option<u16> {
     ids.iter().copied().max().filter(|id| usize::from(*id) >= k)
 }

@@ -1,4 +1,4 @@
-//! `ratings`: what single people say of the utterances of a corpus.
+//! `ratings`: the judgements of single raters.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub const KIND: &str = "ratings";
 /// Writes ratings to the file `path`.
 ///
 /// # Errors
-/// When they cannot be written.
+/// Fails if the file cannot be written.
 pub fn write(path: &Path, ratings: &[Rating]) -> Result<(), TableError> {
     let fields = vec![
         required("utterance", DataType::Utf8),
@@ -43,7 +43,7 @@ pub fn write(path: &Path, ratings: &[Rating]) -> Result<(), TableError> {
 /// Reads ratings.
 ///
 /// # Errors
-/// When it is no such table, or damaged.
+/// Fails if the table is of another kind or damaged.
 pub fn read(file: &TableFile) -> Result<Vec<Rating>, TableError> {
     file.expect_kind(KIND)?;
     let names = stated::read_names(file)?;
@@ -66,7 +66,7 @@ pub fn read(file: &TableFile) -> Result<Vec<Rating>, TableError> {
     })
 }
 
-/// One of a row's labels.
+/// Returns the field of one of a row's labels.
 fn label() -> Field {
     required("item", DataType::Utf8)
 }
@@ -84,6 +84,6 @@ fn read_labels(lists: &ListArray, row: usize) -> Result<Vec<String>, TableError>
     let labels = lists.value(row);
     match labels.as_string_opt::<i32>() {
         Some(texts) if texts.null_count() == 0 => Ok(texts.iter().flatten().map(str::to_owned).collect()),
-        _ => Err(TableError::Malformed("column `labels` does not hold text throughout".into())),
+        _ => Err(TableError::Malformed("column `labels` contains values that are not text".into())),
     }
 }

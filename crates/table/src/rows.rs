@@ -1,7 +1,7 @@
 //! `rows/train`, `rows/dev`, `rows/test`: the examples of one role of one fold.
 //!
-//! The role is part of the kind, so that test rows cannot be read where train rows are meant. Test rows alone may lack
-//! a target, where a corpus keeps the truth of its test part to itself.
+//! The role is part of the kind, so that test rows cannot be read where train rows are expected. Only test rows may
+//! lack a target, if the corpus withholds the truth of its test part.
 
 use std::path::Path;
 
@@ -13,39 +13,39 @@ use crate::targets::EXAMPLES as COLUMN;
 use crate::writer::{schema, write_rows};
 use crate::{TableError, TableFile, targets};
 
-/// The examples of one role of one fold.
+/// The examples of one role of one fold, with the task.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rows {
-    /// What they are for.
+pub struct SplitRows {
+    /// The role of all rows.
     pub role: Role,
-    /// The fold, from 1.
+    /// The number of the fold, from 1.
     pub fold: u32,
-    /// What is predicted.
+    /// The task.
     pub task: Task,
     /// The examples.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SplitRow>,
 }
 
-/// One of them.
+/// One example.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct SplitRow {
     /// The utterance's id.
     pub utterance: String,
-    /// What it is, one of [`Rows::task`]; `None` only of test rows, where the corpus withholds it.
+    /// The target, which fits [`SplitRows::task`]; `None` only in test rows, if the corpus withholds it.
     pub target: Option<Target>,
-    /// Its corpus.
+    /// The corpus.
     pub corpus: String,
-    /// Its speaker.
+    /// The speaker.
     pub speaker: String,
-    /// Its session, where there are sessions.
+    /// The recording session, if the corpus has sessions.
     pub session: Option<String>,
-    /// Its speaker's sex, where known.
+    /// The speaker's sex, if known.
     pub sex: Option<Sex>,
-    /// How its speech came about, where the corpus has several ways.
+    /// The style of speech, if the corpus has several.
     pub style: Option<String>,
 }
 
-/// The kind of the tables for this role.
+/// Returns the kind of the tables for this role.
 #[must_use]
 pub const fn kind(role: Role) -> &'static str {
     match role {
@@ -58,8 +58,8 @@ pub const fn kind(role: Role) -> &'static str {
 /// Writes rows to the file `path`.
 ///
 /// # Errors
-/// When a target is none of the task's, or lacks where it must not, or the file cannot be written.
-pub fn write(path: &Path, rows: &Rows) -> Result<(), TableError> {
+/// Fails if a target does not fit the task or is missing where it is required, or if the file cannot be written.
+pub fn write(path: &Path, rows: &SplitRows) -> Result<(), TableError> {
     let fields = vec![
         required("utterance", DataType::Utf8),
         targets::field(&rows.task, &COLUMN, may_lack(rows.role)),
@@ -74,7 +74,7 @@ pub fn write(path: &Path, rows: &Rows) -> Result<(), TableError> {
         ("fold", rows.fold.to_string()),
         targets::metadata(&rows.task),
     ];
-    check(rows.role, &rows.task, &rows.rows).map_err(TableError::Unwritable)?;
+    check(rows.role, &rows.task, &rows.rows).map_err(TableError::InvalidRows)?;
     let task = &rows.task;
     write_rows(path, &schema(kind(rows.role), fields, &metadata), &rows.rows, |rows| {
         Ok(vec![
@@ -89,11 +89,11 @@ pub fn write(path: &Path, rows: &Rows) -> Result<(), TableError> {
     })
 }
 
-/// Reads the rows of this role.
+/// Reads the rows of a role.
 ///
 /// # Errors
-/// When they are of another role, no table of rows, or damaged.
-pub fn read(file: &TableFile, role: Role) -> Result<Rows, TableError> {
+/// Fails if the table is of another role or kind, or damaged.
+pub fn read(file: &TableFile, role: Role) -> Result<SplitRows, TableError> {
     file.expect_kind(kind(role))?;
     let task = targets::task(file)?;
     let rows = read_rows(file, kind(role), |columns| {
@@ -105,7 +105,7 @@ pub fn read(file: &TableFile, role: Role) -> Result<Rows, TableError> {
         let sexes = columns.optional_text("sex")?;
         let styles = columns.optional_text("style")?;
         let row = |row| {
-            Ok(Row {
+            Ok(SplitRow {
                 utterance: utterances.value(row).to_owned(),
                 target: targets.target(row)?,
                 corpus: corpora.value(row).to_owned(),
@@ -118,14 +118,14 @@ pub fn read(file: &TableFile, role: Role) -> Result<Rows, TableError> {
         columns.rows().map(row).collect()
     })?;
     check(role, &task, &rows).map_err(TableError::Malformed)?;
-    Ok(Rows { role, fold: file.required_json("fold")?, task, rows })
+    Ok(SplitRows { role, fold: file.required_json("fold")?, task, rows })
 }
 
 fn may_lack(role: Role) -> bool {
     role == Role::Test
 }
 
-fn check(role: Role, task: &Task, rows: &[Row]) -> Result<(), String> {
+fn check(role: Role, task: &Task, rows: &[SplitRow]) -> Result<(), String> {
     let targets = rows.iter().map(|row| (row.utterance.as_str(), row.target.as_ref()));
     targets::check(task, targets, may_lack(role))
 }

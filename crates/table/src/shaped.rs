@@ -1,7 +1,7 @@
-//! Rows of values of one shape, one an utterance and copy: what `features` and `pictures` have in common.
+//! Tables of values of one shape, one row per utterance and copy: the common part of `features` and `pictures`.
 //!
-//! Columns: `utterance`, `copy` and a fixed-size list of numbers without gaps, row-major. Metadata: `shape`, its sides with
-//! commas between them.
+//! Columns: `utterance`, `copy` and a fixed-size list of numbers without nulls, row-major. Metadata: `shape`, the
+//! dimensions separated by commas.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::lazy::{BATCH_ROWS, BATCH_ROWS_KEY, Lazy};
 use crate::writer::{Writer, schema};
 use crate::{TableError, TableFile};
 
-/// Such a table being written.
+/// A writer of such a table.
 pub(crate) struct ShapedWriter<T: ArrowPrimitiveType> {
     writer: Writer,
     size: i32,
@@ -26,9 +26,9 @@ pub(crate) struct ShapedWriter<T: ArrowPrimitiveType> {
 }
 
 impl<T: ArrowPrimitiveType> ShapedWriter<T> {
-    /// Begins a file of kind `kind` whose column `column` holds the values. An empty shape is an error.
+    /// Creates a file of kind `kind` whose column `column` holds the values. Fails if the shape is empty.
     pub(crate) fn create(path: &Path, kind: &str, column: &str, shape: &[usize]) -> Result<Self, TableError> {
-        let no_shape = || TableError::Unwritable(format!("{shape:?} is not a shape of {kind}"));
+        let no_shape = || TableError::InvalidRows(format!("{shape:?} is not a shape of {kind}"));
         let size = list_size(shape).ok_or_else(no_shape)?;
         let fields = vec![
             required("utterance", DataType::Utf8),
@@ -41,7 +41,7 @@ impl<T: ArrowPrimitiveType> ShapedWriter<T> {
         Ok(Self { writer, size, utterances: vec![], copies: vec![], values: vec![] })
     }
 
-    /// Adds a row. Values that are not of the table's shape are an error.
+    /// Appends a row. Fails if the values are not of the table's shape.
     pub(crate) fn push(
         &mut self,
         utterance: &str,
@@ -50,8 +50,8 @@ impl<T: ArrowPrimitiveType> ShapedWriter<T> {
     ) -> Result<(), TableError> {
         if values.len() != self.size as usize {
             let (found, expected) = (values.len(), self.size);
-            let why = format!("`{utterance}` has {found} values where the table's shape has {expected}");
-            return Err(TableError::Unwritable(why));
+            let why = format!("`{utterance}` has {found} values, but the table's shape has {expected}");
+            return Err(TableError::InvalidRows(why));
         }
         self.utterances.push(utterance.to_owned());
         self.copies.push(copy);
@@ -59,7 +59,7 @@ impl<T: ArrowPrimitiveType> ShapedWriter<T> {
         if self.utterances.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Ends the file.
+    /// Completes the file.
     pub(crate) fn finish(mut self) -> Result<(), TableError> {
         if !self.utterances.is_empty() {
             self.flush()?;
@@ -80,7 +80,7 @@ impl<T: ArrowPrimitiveType> ShapedWriter<T> {
     }
 }
 
-/// Such a table, read where it lies. Rows beyond its length panic.
+/// A memory-mapped table of this form. Access to rows beyond its length panics.
 #[derive(Debug)]
 pub(crate) struct Shaped<T: ArrowPrimitiveType> {
     column: &'static str,
@@ -97,7 +97,7 @@ struct Batch<T: ArrowPrimitiveType> {
 }
 
 impl<T: ArrowPrimitiveType> Shaped<T> {
-    /// Opens a table of kind `kind` whose values are in `column`; reads next to nothing.
+    /// Opens a table of kind `kind` whose values are in `column`; reads only its metadata.
     pub(crate) fn open(file: TableFile, kind: &str, column: &'static str) -> Result<Self, TableError> {
         file.expect_kind(kind)?;
         let text = file.required("shape")?;
@@ -108,29 +108,29 @@ impl<T: ArrowPrimitiveType> Shaped<T> {
         Ok(Self { column, shape, rows: Lazy::open(file)? })
     }
 
-    /// The shape of each row.
+    /// Returns the shape of each row.
     pub(crate) fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub(crate) const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// The utterance of a row.
+    /// Returns the utterance of a row.
     pub(crate) fn utterance(&self, index: usize) -> Result<&str, TableError> {
         let (batch, row) = self.row(index)?;
         Ok(batch.utterances.value(row))
     }
 
-    /// Which copy of its utterance a row is.
+    /// Returns the copy number of a row.
     pub(crate) fn copy(&self, index: usize) -> Result<i32, TableError> {
         let (batch, row) = self.row(index)?;
         Ok(batch.copies.value(row))
     }
 
-    /// The values of a row.
+    /// Returns the values of a row.
     pub(crate) fn values(&self, index: usize) -> Result<&[T::Native], TableError> {
         let (batch, row) = self.row(index)?;
         Ok(&batch.values.values()[row * batch.size..][..batch.size])
@@ -146,14 +146,14 @@ impl<T: ArrowPrimitiveType> Batch<T> {
         let lists = columns.full::<FixedSizeListArray>(column)?;
         if lists.value_length() as usize != size {
             let found = lists.value_length();
-            let why = format!("column `{column}` holds {found} values a row where the shape has {size}");
+            let why = format!("column `{column}` has {found} values per row, but the shape has {size}");
             return Err(TableError::Malformed(why));
         }
         let values = lists.values().as_any().downcast_ref::<PrimitiveArray<T>>();
         let Some(values) =
             values.filter(|values| values.null_count() == 0 && values.len() >= lists.len() * size)
         else {
-            let why = format!("column `{column}` does not hold {} throughout", T::DATA_TYPE);
+            let why = format!("column `{column}` contains values that are not {}", T::DATA_TYPE);
             return Err(TableError::Malformed(why));
         };
         Ok(Self {
@@ -165,7 +165,7 @@ impl<T: ArrowPrimitiveType> Batch<T> {
     }
 }
 
-/// How many values a shape has, unless it has none or too many for a row.
+/// Returns the number of values of a shape, or `None` if it is empty or too large for a row.
 fn list_size(shape: &[usize]) -> Option<i32> {
     let size = shape.iter().try_fold(1_usize, |size, side| size.checked_mul(*side))?;
     i32::try_from(size).ok().filter(|size| *size > 0 && !shape.is_empty())

@@ -1,7 +1,7 @@
-//! `states`: frames of a network's states, one row an utterance, each with as many frames as it has.
+//! `states`: a network's hidden states, one row per utterance, with any number of frames each.
 //!
-//! They are what is clustered: millions of frames of some hundred values, gigabytes of them. So a writer chooses their
-//! [`Precision`], a reader leaves them where they lie and lends them out as `f32` a run of frames at a time.
+//! They are the input of clustering: millions of frames of some hundred values, several GiB in all. The writer chooses
+//! their [`Precision`]; the reader leaves them in the mapped file and converts a range of frames to `f32` at a time.
 
 use std::ops::Range;
 use std::path::Path;
@@ -25,17 +25,18 @@ use crate::{TableError, TableFile};
 /// The kind of these tables.
 pub const KIND: &str = "states";
 
-/// How a table holds its values.
+/// The numeric format of stored values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
-    /// IEEE 754 half precision, half the room. A value is rounded to the nearest (to even where two are): by up to 2⁻¹¹ of
-    /// itself, or by 2⁻²⁵ where it is below 2⁻¹⁴. Values from 65 520 up, which would round to infinity, are refused.
+    /// IEEE 754 half precision, half the size. Values are rounded to the nearest (ties to even), with a relative
+    /// error of up to 2⁻¹¹, or an absolute one of 2⁻²⁵ below 2⁻¹⁴. Values from 65 520 up, which would round to
+    /// infinity, are errors.
     F16,
-    /// As they are.
+    /// Single precision, without rounding.
     F32,
 }
 
-/// A table of states being written. Without [`StateWriter::finish`] the file is no table.
+/// A writer of a table of states. The file is incomplete until [`StateWriter::finish`] is called.
 pub struct StateWriter {
     writer: Writer,
     width: usize,
@@ -46,13 +47,13 @@ pub struct StateWriter {
 }
 
 impl StateWriter {
-    /// Begins the file `path`, for frames of `width` values.
+    /// Creates the file `path` for frames of `width` values.
     ///
     /// # Errors
-    /// When it cannot be written, or `width` is 0.
+    /// Fails if the file cannot be written or `width` is 0.
     pub fn create(path: &Path, width: usize, precision: Precision) -> Result<Self, TableError> {
         if width == 0 {
-            return Err(TableError::Unwritable("frames of states have no values: the width is 0".into()));
+            return Err(TableError::InvalidRows("the frame width is 0".into()));
         }
         let fields = vec![
             required("utterance", DataType::Utf8),
@@ -64,25 +65,26 @@ impl StateWriter {
         Ok(Self { writer, width, precision, utterances: vec![], ends: vec![0], values: vec![] })
     }
 
-    /// Adds the states of an utterance, `[n_frames, width]` row by row. It may have no frames.
+    /// Appends the states of an utterance, `[n_frames, width]` row-major. There may be no frames.
     ///
     /// # Errors
-    /// When they are no whole frames, a value is not finite or is too large for the precision, or they cannot be written.
+    /// Fails if the number of values is not a multiple of `width`, a value is not finite or too large for the
+    /// precision, or the row cannot be written.
     pub fn push(&mut self, utterance: &str, frames: &[f32]) -> Result<(), TableError> {
         let width = self.width;
         if !frames.len().is_multiple_of(width) {
             let found = frames.len();
-            let why = format!("`{utterance}` has {found} values, which are no whole frames of {width}");
-            return Err(TableError::Unwritable(why));
+            let why = format!("`{utterance}` has {found} values, not a multiple of the frame width {width}");
+            return Err(TableError::InvalidRows(why));
         }
         if let Some(at) = frames.iter().position(|value| !self.precision.holds(*value)) {
             let (value, frame) = (frames[at], at / width);
             let why = match value.is_finite() {
-                true => "which half precision takes for infinite: its largest is 65504; write them as f32",
-                false => "which is not finite: look at the network and at the utterance's audio",
+                true => "which overflows half precision (at most 65504): write f32 instead",
+                false => "which is not finite: check the network and the audio of the utterance",
             };
-            return Err(TableError::Unwritable(format!(
-                "`{utterance}` holds {value} in frame {frame}, {why}"
+            return Err(TableError::InvalidRows(format!(
+                "`{utterance}` has {value} in frame {frame}, {why}"
             )));
         }
         self.utterances.push(utterance.to_owned());
@@ -91,10 +93,10 @@ impl StateWriter {
         if self.utterances.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Ends the file.
+    /// Completes the file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails if the file cannot be written.
     pub fn finish(mut self) -> Result<(), TableError> {
         if !self.utterances.is_empty() {
             self.flush()?;
@@ -118,7 +120,7 @@ impl StateWriter {
     }
 }
 
-/// A table of states, read where it lies.
+/// A memory-mapped table of states.
 #[derive(Debug)]
 pub struct States {
     width: usize,
@@ -141,10 +143,10 @@ enum Values {
 }
 
 impl States {
-    /// Opens it; reads next to nothing.
+    /// Opens the table; reads only its metadata.
     ///
     /// # Errors
-    /// When it is no table of states.
+    /// Fails if the table is of another kind.
     pub fn open(file: TableFile) -> Result<Self, TableError> {
         file.expect_kind(KIND)?;
         let width = file.required_json("width")?;
@@ -155,61 +157,61 @@ impl States {
         Ok(Self { width, precision, rows: Lazy::open(file)? })
     }
 
-    /// How many values a frame has.
+    /// Returns the number of values per frame.
     #[must_use]
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// How the table holds its values.
+    /// Returns the numeric format of stored values.
     #[must_use]
     pub const fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// How many utterances there are.
+    /// Returns the number of utterances.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no utterances.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The utterance of row `index`.
+    /// Returns the id of the utterance of row `index`.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn utterance(&self, index: usize) -> Result<&str, TableError> {
         let (batch, row) = self.row(index)?;
         Ok(batch.utterances.value(row))
     }
 
-    /// How many frames row `index` has. The bytes of its whole record batch are checked when first asked.
+    /// Returns the number of frames of row `index`. Verifies the bytes of its whole record batch on first access.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn n_frames(&self, index: usize) -> Result<usize, TableError> {
         let (batch, row) = self.row(index)?;
         Ok(batch.n_frames.value(row) as usize)
     }
 
-    /// Puts some frames of row `index` into `into`, `[frames, width]` row by row.
+    /// Copies a range of frames of row `index` to `into`, `[frames, width]` row-major.
     ///
     /// # Errors
-    /// When the row is damaged, or a value is not finite.
+    /// Fails if the row is damaged or a value is not finite.
     ///
     /// # Panics
-    /// When there is no such row, it has no such frames, or `into` is not of their size.
+    /// Panics if the row or the frames do not exist, or `into` has another size.
     pub fn read(&self, index: usize, frames: Range<usize>, into: &mut [f32]) -> Result<(), TableError> {
         let (batch, row) = self.row(index)?;
         let n_frames = batch.n_frames.value(row) as usize;
@@ -225,7 +227,7 @@ impl States {
         }
         let at = into.iter().take_while(|value| value.is_finite()).count();
         let (utterance, frame) = (batch.utterances.value(row), frames.start + at / self.width);
-        Err(TableError::Malformed(format!("`{utterance}` holds {} in frame {frame}", into[at])))
+        Err(TableError::Malformed(format!("`{utterance}` has {} in frame {frame}", into[at])))
     }
 
     fn row(&self, index: usize) -> Result<(&Batch, usize), TableError> {
@@ -240,7 +242,7 @@ impl Batch {
         for (row, ends) in frames.value_offsets().windows(2).enumerate() {
             let (values, said) = ((ends[1] - ends[0]) as usize, n_frames.value(row));
             if usize::try_from(said).ok().and_then(|said| said.checked_mul(width)) != Some(values) {
-                let why = format!("{values} values where there are to be {said} frames of {width}");
+                let why = format!("{values} values for {said} frames of {width}");
                 return Err(TableError::Malformed(why));
             }
         }
@@ -253,19 +255,20 @@ impl Batch {
             n_frames: n_frames.clone(),
             frames: frames.clone(),
             values: values
-                .ok_or_else(|| TableError::Malformed("column `frames` lacks some of its values".into()))?,
+                .ok_or_else(|| TableError::Malformed("column `frames` has missing values".into()))?,
         })
     }
 }
 
 impl Precision {
-    /// That of a table's column.
+    /// Returns the format of a table's column.
     fn of(file: &TableFile) -> Result<Self, TableError> {
         let column = file.schema().field_with_name("frames").ok().map(Field::data_type);
         let of = |precision: &Self| column == Some(&DataType::LargeList(Arc::new(precision.item())));
         let precision = [Self::F16, Self::F32].into_iter().find(of);
-        precision
-            .ok_or_else(|| TableError::Malformed("column `frames` does not hold lists of f16 or f32".into()))
+        precision.ok_or_else(|| {
+            TableError::Malformed("column `frames` does not contain lists of f16 or f32".into())
+        })
     }
 
     fn item(self) -> Field {
@@ -276,7 +279,7 @@ impl Precision {
         required("item", item)
     }
 
-    /// Whether a value is finite and stays so.
+    /// Returns whether a value is finite in this format.
     fn holds(self, value: f32) -> bool {
         match self {
             Self::F16 => value.abs() < F16_OVERFLOW,
@@ -292,11 +295,11 @@ impl Precision {
     }
 }
 
-/// Halfway between the largest number of half precision and the one that would follow: from here up, numbers round to
-/// infinity.
+/// The midpoint between the largest number of half precision and the next one in sequence: numbers from here up round
+/// to infinity.
 const F16_OVERFLOW: f32 = 65_520.0;
 
-/// The items of a list, if none is missing.
+/// Returns the items of a list if none is null.
 fn full<T: ArrowPrimitiveType>(items: &ArrayRef) -> Option<PrimitiveArray<T>> {
     let items = items.as_any().downcast_ref::<PrimitiveArray<T>>()?;
     (items.null_count() == 0).then(|| items.clone())

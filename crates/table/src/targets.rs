@@ -1,7 +1,7 @@
-//! What is to be predicted, as tables hold it: the task in the metadata, each row's target in one column.
+//! Tasks and targets in tables: the task in the metadata, each row's target in one column.
 //!
-//! A table of classes has the metadata `classes` and a text column; one of values has the metadata `outputs` and a
-//! column of lists, each in the order of the outputs. A row without a target is one that the corpus keeps to itself.
+//! A table of classes has the metadata `classes` and a text column; one of numbers has the metadata `outputs` and a
+//! column of lists in the order of the outputs. In a row without a target, the corpus withholds the truth.
 
 use affekt_domain::{Target, Task};
 use arrow_array::ArrayRef;
@@ -10,19 +10,19 @@ use arrow_schema::{DataType, Field};
 use crate::columns::{Columns, Gaps, Lists, floats, json_list, lists, optional_texts};
 use crate::{TableError, TableFile};
 
-/// The names of the column of targets: for classes, and for values.
+/// The names of the target column: for classes, and for numbers.
 pub(crate) struct Names {
     pub class: &'static str,
     pub values: &'static str,
 }
 
-/// In tables of examples and rows.
+/// The names in tables of examples and rows.
 pub(crate) const EXAMPLES: Names = Names { class: "class", values: "values" };
 
-/// In tables of predictions.
+/// The names in tables of predictions.
 pub(crate) const PREDICTIONS: Names = Names { class: "label", values: "targets" };
 
-/// The key and the value of the metadata of this task.
+/// Returns the metadata key and value of a task.
 pub(crate) fn metadata(task: &Task) -> (&'static str, String) {
     let key = match task {
         Task::Classes(_) => "classes",
@@ -31,7 +31,7 @@ pub(crate) fn metadata(task: &Task) -> (&'static str, String) {
     (key, json_list(task.names()))
 }
 
-/// The task of a table.
+/// Reads the task of a table.
 pub(crate) fn task(file: &TableFile) -> Result<Task, TableError> {
     match (file.metadata("classes"), file.metadata("outputs")) {
         (Some(_), None) => Ok(Task::Classes(file.required_json("classes")?)),
@@ -43,7 +43,7 @@ pub(crate) fn task(file: &TableFile) -> Result<Task, TableError> {
     }
 }
 
-/// The column of targets.
+/// Returns the field of the target column.
 pub(crate) fn field(task: &Task, names: &Names, nullable: bool) -> Field {
     match task {
         Task::Classes(_) => Field::new(names.class, DataType::Utf8, nullable),
@@ -51,7 +51,7 @@ pub(crate) fn field(task: &Task, names: &Names, nullable: bool) -> Field {
     }
 }
 
-/// Its rows, which [`check`] has passed.
+/// Builds the target column from targets that [`check`] has accepted.
 pub(crate) fn column<'a>(task: &Task, targets: impl Iterator<Item = Option<&'a Target>>) -> ArrayRef {
     match task {
         Task::Classes(_) => optional_texts(targets.map(|target| target.and_then(Target::class))),
@@ -59,7 +59,7 @@ pub(crate) fn column<'a>(task: &Task, targets: impl Iterator<Item = Option<&'a T
     }
 }
 
-/// The column of targets, to be read.
+/// A reader of the target column.
 pub(crate) enum Reader<'a> {
     Classes(Gaps<'a>),
     Values(Lists<'a>),
@@ -81,7 +81,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Complains of the first row whose target is none of the task's, or that lacks one where it must not.
+/// Checks that every target fits the task and that none is missing where it is required; describes the first that
+/// fails.
 pub(crate) fn check<'a>(
     task: &Task,
     rows: impl Iterator<Item = (&'a str, Option<&'a Target>)>,
@@ -91,7 +92,7 @@ pub(crate) fn check<'a>(
         match target {
             Some(target) => task.check(target).map_err(|misfit| format!("`{utterance}`: {misfit}"))?,
             None if may_lack => {}
-            None => return Err(format!("`{utterance}` has no target, which only test rows may lack")),
+            None => return Err(format!("`{utterance}` has no target, which is only allowed for test rows")),
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `waveforms`: mono audio, one row an utterance and copy, each as long as it is.
+//! `waveforms`: mono audio of any length, one row per utterance and copy.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::{TableError, TableFile};
 /// The kind of these tables.
 pub const KIND: &str = "waveforms";
 
-/// A table of waveforms being written. Without [`WaveformWriter::finish`] the file is no table.
+/// A writer of a table of waveforms. The file is incomplete until [`WaveformWriter::finish`] is called.
 pub struct WaveformWriter {
     writer: Writer,
     utterances: Vec<String>,
@@ -26,10 +26,10 @@ pub struct WaveformWriter {
 }
 
 impl WaveformWriter {
-    /// Begins the file `path`, for audio of `rate` Hz.
+    /// Creates the file `path` for audio of `rate` Hz.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails if the file cannot be written.
     pub fn create(path: &Path, rate: u32) -> Result<Self, TableError> {
         let fields = vec![
             required("utterance", DataType::Utf8),
@@ -43,10 +43,10 @@ impl WaveformWriter {
         Ok(Self { writer, utterances: vec![], copies: vec![], ends: vec![0], samples: vec![] })
     }
 
-    /// Adds a waveform. Copy 0 is the recording itself, 1 and up are augmented.
+    /// Appends a waveform. Copy 0 is the recording itself; copies from 1 on are augmented.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails if it cannot be written.
     pub fn push(&mut self, utterance: &str, copy: i32, samples: &[f32]) -> Result<(), TableError> {
         self.utterances.push(utterance.to_owned());
         self.copies.push(copy);
@@ -55,10 +55,10 @@ impl WaveformWriter {
         if self.utterances.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Ends the file.
+    /// Completes the file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails if the file cannot be written.
     pub fn finish(mut self) -> Result<(), TableError> {
         if !self.utterances.is_empty() {
             self.flush()?;
@@ -82,7 +82,7 @@ impl WaveformWriter {
     }
 }
 
-/// A table of waveforms, read where it lies.
+/// A memory-mapped table of waveforms.
 #[derive(Debug)]
 pub struct Waveforms {
     rate: u32,
@@ -98,65 +98,65 @@ struct Batch {
 }
 
 impl Waveforms {
-    /// Opens it; reads next to nothing.
+    /// Opens the table; reads only its metadata.
     ///
     /// # Errors
-    /// When it is no table of waveforms.
+    /// Fails if the table is of another kind.
     pub fn open(file: TableFile) -> Result<Self, TableError> {
         file.expect_kind(KIND)?;
         let rate = file.required_json("rate")?;
         Ok(Self { rate, rows: Lazy::open(file)? })
     }
 
-    /// The sampling rate in Hz.
+    /// Returns the sampling rate in Hz.
     #[must_use]
     pub const fn rate(&self) -> u32 {
         self.rate
     }
 
-    /// How many waveforms there are.
+    /// Returns the number of waveforms.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no waveforms.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The utterance of row `index`.
+    /// Returns the id of the utterance of row `index`.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn utterance(&self, index: usize) -> Result<&str, TableError> {
         let (batch, row) = self.rows.row(index, Batch::decode)?;
         Ok(batch.utterances.value(row))
     }
 
-    /// Which copy of its utterance row `index` is: 0 for the recording itself.
+    /// Returns the copy number of row `index`: 0 for the recording itself.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn copy(&self, index: usize) -> Result<i32, TableError> {
         let (batch, row) = self.rows.row(index, Batch::decode)?;
         Ok(batch.copies.value(row))
     }
 
-    /// The samples of row `index`.
+    /// Returns the samples of row `index`.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn samples(&self, index: usize) -> Result<&[f32], TableError> {
         let (batch, row) = self.rows.row(index, Batch::decode)?;
         let ends = batch.frames.value_offsets();
@@ -169,7 +169,7 @@ impl Batch {
         let frames = columns.full::<LargeListArray>("frames")?;
         let samples = frames.values().as_any().downcast_ref::<Float32Array>();
         let Some(samples) = samples.filter(|samples| samples.null_count() == 0) else {
-            return Err(TableError::Malformed("column `frames` does not hold f32 throughout".into()));
+            return Err(TableError::Malformed("column `frames` contains values that are not f32".into()));
         };
         Ok(Self {
             utterances: columns.text("utterance")?.clone(),

@@ -1,7 +1,7 @@
-//! Writing a table: the same rows give the same bytes.
+//! Writing of a table; the same rows give the same bytes.
 //!
-//! Schema metadata is written sorted by key, nothing is compressed, and every buffer begins at a multiple of 64
-//! bytes, so that a mapped file lends out aligned slices.
+//! Schema metadata is written sorted by key, nothing is compressed, and every buffer starts at a multiple of 64
+//! bytes, so that slices of a mapped file are aligned.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -15,10 +15,10 @@ use arrow_schema::{Field, Metadata, Schema};
 use crate::TableError;
 use crate::file::{KIND_KEY, VERSION, VERSION_KEY};
 
-/// How many rows of a small table make a record batch: far below where text offsets overflow.
+/// Rows per record batch of a small table, far below where text offsets overflow.
 const ROWS: usize = 1 << 14;
 
-/// The schema of a table.
+/// Creates the schema of a table.
 pub(crate) fn schema(kind: &str, fields: Vec<Field>, metadata: &[(&str, String)]) -> Schema {
     let own = [(KIND_KEY, kind.to_owned()), (VERSION_KEY, VERSION.to_string())];
     let metadata: Metadata = own.iter().chain(metadata).map(|(key, value)| (*key, value.clone())).collect();
@@ -39,7 +39,7 @@ pub(crate) fn write_rows<T>(
     writer.finish()
 }
 
-/// A table being written, a record batch at a time.
+/// A table being written, one record batch at a time.
 pub(crate) struct Writer {
     path: PathBuf,
     file: FileWriter<BufWriter<File>>,
@@ -59,7 +59,7 @@ impl Writer {
             .map_err(TableError::writing(&self.path))
     }
 
-    /// Writes the footer; without it the file is no table.
+    /// Writes the footer, without which the file is incomplete.
     pub(crate) fn finish(mut self) -> Result<(), TableError> {
         self.file.finish().map_err(TableError::writing(&self.path))
     }

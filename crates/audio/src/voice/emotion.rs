@@ -1,4 +1,4 @@
-//! What an emotion does to a voice.
+//! Emotions and their prosody.
 
 /// The eight emotions of RAVDESS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub enum Emotion {
 }
 
 impl Emotion {
-    /// All of them, in RAVDESS' order: number `i` there is at `i - 1`.
+    /// All emotions in RAVDESS' order: number `i` there is at `i - 1`.
     pub const ALL: [Self; 8] = [
         Self::Neutral,
         Self::Calm,
@@ -34,7 +34,7 @@ impl Emotion {
         Self::Surprised,
     ];
 
-    /// RAVDESS' word for it.
+    /// Returns the name in RAVDESS.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,14 +49,14 @@ impl Emotion {
         }
     }
 
-    /// The emotion of that name.
+    /// Returns the emotion with that name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|emotion| emotion.name() == name)
     }
 
-    /// Its marks in the voice: directions after Scherer (2003) and Juslin & Laukka (2003), amounts chosen by
-    /// how well a simple classifier tells them apart across speakers.
+    /// Returns the prosody of the emotion: directions after Scherer (2003) and Juslin & Laukka (2003), amounts chosen
+    /// by how well a simple classifier distinguishes them across speakers.
     pub(super) const fn prosody(self) -> Prosody {
         match self {
             Self::Neutral => Prosody::NEUTRAL,
@@ -127,28 +127,28 @@ impl Emotion {
     }
 }
 
-/// How a delivery differs from a neutral one.
+/// The prosody of a delivery, relative to a neutral one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Prosody {
     /// Mean pitch, in semitones.
     pub pitch: f64,
     /// Height of pitch accents, in semitones.
     pub range: f64,
-    /// Pitch from the sentence's start to its end, in semitones.
+    /// Change of pitch from the sentence's start to its end, in semitones.
     pub slope: f64,
-    /// Loudness.
+    /// Level in dB.
     pub level_db: f64,
-    /// Speaking rate, as a part of the neutral one.
+    /// Speaking rate, relative to the neutral one.
     pub tempo: f64,
-    /// Octaves that the source's spectrum reaches higher.
+    /// Octaves by which the source's spectrum reaches higher.
     pub brightness: f64,
-    /// Noise from the glottis, relative to the pulses.
+    /// Level of breath noise, relative to the pulses.
     pub breath: f64,
-    /// Random change of the period from pulse to pulse, as a part of it.
+    /// Relative random change of the period from pulse to pulse.
     pub jitter: f64,
-    /// Depth of a pitch vibration of about 6 Hz, in semitones.
+    /// Depth of a vibrato of about 6 Hz, in semitones.
     pub tremor: f64,
-    /// How much weaker and later every second pulse is.
+    /// Relative weakening and delay of every second pulse.
     pub creak: f64,
 }
 
@@ -166,7 +166,7 @@ impl Prosody {
         creak: 0.0,
     };
 
-    /// The same in a stronger (above 1) or weaker form.
+    /// Scales all differences from neutral, above 1 to a stronger and below 1 to a weaker form.
     pub(super) fn scaled(self, by: f64) -> Self {
         Self {
             pitch: self.pitch * by,

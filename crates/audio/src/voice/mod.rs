@@ -1,11 +1,11 @@
 //! Synthetic emotional speech: a deterministic voice for tests, demonstrations and machines without corpora.
 //!
-//! A source-filter synthesiser. [`source`] makes a glottal pulse train with the prosody of an emotion
-//! ([`Emotion`]); [`resonator`] filters it with formants that move along the phones of a [`sentence`];
-//! [`Speaker`] fixes pitch, vocal-tract length and habits. It is made to be *learnable and not trivial*:
-//! emotions differ in the ways the literature reports (pitch, range, loudness, tempo, spectral tilt,
-//! breathiness, tremor), while speakers, sentences and takes vary by about as much. It is no model of real
-//! speech, and figures on it say nothing about real corpora.
+//! A source-filter synthesiser. [`source`] generates a glottal pulse train with the prosody of an emotion
+//! ([`Emotion`]); [`resonator`] filters it with formants that follow the phones of a [`sentence`]; [`Speaker`]
+//! determines pitch, vocal-tract length and habits. It is meant to be *learnable but not trivial*: emotions differ in
+//! the ways the literature reports (pitch, range, loudness, tempo, spectral tilt, breathiness, tremor), while
+//! speakers, sentences and takes vary by about as much. It is not a model of real speech, and figures on it say
+//! nothing about real corpora.
 
 mod emotion;
 mod random;
@@ -23,26 +23,26 @@ use resonator::{Resonator, VoiceFilter};
 use sentence::Phone;
 use source::{Glottis, GlottisSettings};
 
-/// How one sentence is spoken once.
+/// The choices for one recording of one sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery {
     /// The acted emotion.
     pub emotion: Emotion,
-    /// Strong rather than normal intensity.
+    /// Whether the intensity is strong rather than normal.
     pub strong: bool,
-    /// Which sentence, from 1: the same number is the same sequence of phones.
+    /// The number of the sentence, from 1: the same number gives the same sequence of phones.
     pub sentence: u32,
-    /// Which take, from 1: takes differ in their details.
+    /// The number of the take, from 1: takes differ in their details.
     pub repetition: u32,
 }
 
-/// 1.5 to 2.5 seconds of speech at `rate_hz`, within ±1. Always the same for the same arguments.
+/// Synthesises 1.5 to 2.5 seconds of speech at `rate_hz`, within ±1. The same arguments give the same samples.
 ///
 /// # Panics
-/// When `rate_hz` is below 8000.
+/// Panics if `rate_hz` is below 8000.
 #[must_use]
 pub fn synthesise(speaker: &Speaker, delivery: &Delivery, rate_hz: u32) -> Vec<f32> {
-    assert!(rate_hz >= 8000, "speech needs a rate of 8000 Hz or more, not {rate_hz}");
+    assert!(rate_hz >= 8000, "synthetic speech needs a rate of at least 8000 Hz, not {rate_hz}");
     let take = [
         speaker.seed,
         u64::from(speaker.number),
@@ -78,7 +78,7 @@ pub fn synthesise(speaker: &Speaker, delivery: &Delivery, rate_hz: u32) -> Vec<f
         .map(|sample| {
             let seconds = sample as f64 / rate;
             let phone = timing.at(&phones, seconds);
-            // The articulators are slow: targets are approached, not met.
+            // Articulators are slow: targets are approached, not reached.
             approach(&mut track, phone.unwrap_or(&phones[phones.len() - 1]), 1.0 / (0.018 * rate));
             silence += (f64::from(u8::from(phone.is_none())) - silence) / (0.012 * rate);
             if sample % RETUNE_SAMPLES == 0 {
@@ -95,18 +95,18 @@ pub fn synthesise(speaker: &Speaker, delivery: &Delivery, rate_hz: u32) -> Vec<f
         .collect()
 }
 
-/// Keeps most of strong anger below full scale.
+/// Gain that keeps most of strong anger below full scale.
 const LEVEL: f64 = 0.06;
 
-/// Approaches full scale as a microphone does, without a corner.
+/// Saturates softly towards full scale, as a microphone does.
 fn saturated(sample: f64) -> f64 {
     sample / (1.0 + sample * sample).sqrt()
 }
 
-/// Filters move this often.
+/// Interval at which the filters are updated, in samples.
 const RETUNE_SAMPLES: usize = 16;
 
-/// The emotion as this speaker acts it this time.
+/// Returns the prosody of the emotion as this speaker acts it in this take.
 fn acted(speaker: &Speaker, delivery: &Delivery, random: &mut Random) -> Prosody {
     let intensity = if delivery.strong { 1.25 } else { 0.8 };
     let habit = &mut Random::new(&[speaker.seed, u64::from(speaker.number), 1000 + delivery.emotion as u64]);
@@ -120,9 +120,9 @@ fn acted(speaker: &Speaker, delivery: &Delivery, random: &mut Random) -> Prosody
     prosody
 }
 
-/// When each phone begins.
+/// The times of the phones.
 struct Timing {
-    /// Ends of the phones, in seconds.
+    /// End times of the phones, in seconds.
     ends: Vec<f64>,
 }
 
@@ -141,7 +141,7 @@ impl Timing {
         Self { ends: ends.collect() }
     }
 
-    /// The end of the speech.
+    /// Returns the time at which speech ends.
     fn end(&self) -> f64 {
         self.ends[self.ends.len() - 1]
     }
@@ -150,7 +150,7 @@ impl Timing {
         self.end() + Self::PAUSE_SECONDS
     }
 
-    /// What is spoken at `seconds`, or `None` in the pauses.
+    /// Returns the phone at `seconds`, or `None` in the pauses.
     fn at<'a>(&self, phones: &'a [Phone], seconds: f64) -> Option<&'a Phone> {
         if seconds < Self::PAUSE_SECONDS {
             return None;
@@ -159,7 +159,7 @@ impl Timing {
     }
 }
 
-/// The melody.
+/// The pitch contour.
 struct Pitch {
     mean_hz: f64,
     accent: f64,

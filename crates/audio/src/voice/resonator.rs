@@ -1,4 +1,4 @@
-//! The vocal tract: formants in a row.
+//! The vocal tract: a cascade of formant resonators.
 
 use std::f64::consts::{PI, TAU};
 
@@ -11,16 +11,16 @@ pub(super) struct Resonator {
 }
 
 impl Resonator {
-    /// Moves the resonance, keeping what rings.
+    /// Moves the resonance, keeping the filter's state.
     pub(super) fn tune(&mut self, centre_hz: f64, bandwidth_hz: f64, rate_hz: f64) {
         let radius = (-PI * bandwidth_hz / rate_hz).exp();
-        // Above the Nyquist frequency there is nothing to resonate.
+        // Frequencies above the Nyquist frequency cannot resonate.
         let angle = TAU * (centre_hz / rate_hz).min(0.49);
         self.feedback = [2.0 * radius * angle.cos(), -radius * radius];
         self.gain = 1.0 - self.feedback[0] - self.feedback[1];
     }
 
-    /// One sample in, one out.
+    /// Filters one sample.
     pub(super) fn next(&mut self, input: f64) -> f64 {
         let output = self.gain * input + self.feedback[0] * self.past[0] + self.feedback[1] * self.past[1];
         self.past = [output, self.past[0]];
@@ -28,7 +28,7 @@ impl Resonator {
     }
 }
 
-/// Five formants: three that the phone moves, two that only the speaker does.
+/// A cascade of five formants: three vary with the phone, two only with the speaker.
 pub(super) struct VoiceFilter {
     rate_hz: f64,
     scale: f64,
@@ -36,7 +36,7 @@ pub(super) struct VoiceFilter {
 }
 
 impl VoiceFilter {
-    /// For a speaker whose formants are `scale` times those of an average man.
+    /// Creates the filter of a speaker whose formants are `scale` times those of an average man.
     pub(super) fn new(rate_hz: f64, scale: f64) -> Self {
         let mut filter = Self { rate_hz, scale, formants: Default::default() };
         filter.formants[3].tune(3500.0 * scale, 180.0, rate_hz);
@@ -44,7 +44,7 @@ impl VoiceFilter {
         filter
     }
 
-    /// Moves the first three formants to those of an average man's phone, in Hz.
+    /// Sets the first three formants to those of a phone of an average man, in Hz.
     pub(super) fn tune(&mut self, formants: [f64; 3]) {
         const BANDWIDTHS_HZ: [f64; 3] = [70.0, 100.0, 130.0];
         for ((resonator, hz), bandwidth) in self.formants.iter_mut().zip(formants).zip(BANDWIDTHS_HZ) {
@@ -52,7 +52,7 @@ impl VoiceFilter {
         }
     }
 
-    /// One sample in, one out.
+    /// Filters one sample.
     pub(super) fn next(&mut self, input: f64) -> f64 {
         self.formants.iter_mut().fold(input, |signal, formant| formant.next(signal))
     }

@@ -1,25 +1,25 @@
-//! What is said: a sentence is a sequence of phones that follows from its number.
+//! Sentences: sequences of phones determined by a number.
 
 use super::random::Random;
 
-/// A stretch of sound with fixed targets.
+/// A segment with fixed targets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Phone {
-    /// Length in seconds at a neutral tempo.
+    /// Duration in seconds at a neutral tempo.
     pub seconds: f64,
     /// The first three formants of an average man, in Hz.
     pub formants: [f64; 3],
-    /// Level of the voice, 0 to 1.
+    /// Level of the voiced source, 0 to 1.
     pub voiced: f64,
-    /// Level of the noise made in the mouth, 0 to 1.
+    /// Level of frication noise, 0 to 1.
     pub noise: f64,
-    /// Where that noise is strongest, in Hz.
+    /// Frequency at which that noise is strongest, in Hz.
     pub noise_hz: f64,
-    /// Height of the pitch accent on it, 0 to 1.
+    /// Height of the pitch accent, 0 to 1.
     pub accent: f64,
 }
 
-/// The phones of sentence `number`: six to eight syllables, about as long as "kids are talking by the door".
+/// Returns the phones of sentence `number`: six to eight syllables, about as long as "kids are talking by the door".
 pub(super) fn phones(number: u32) -> Vec<Phone> {
     let random = &mut Random::new(&[0x5e47_e4ce, u64::from(number)]);
     let syllables = 6 + (random.uniform() * 3.0) as usize;
@@ -59,7 +59,7 @@ const VOWEL: Phone = Phone {
 };
 const CLOSURE: Phone = Phone { seconds: 0.05, voiced: 0.0, ..VOWEL };
 
-/// What syllables begin with: the phones of a consonant.
+/// Onsets of syllables: the phones of a consonant.
 const ONSETS: [&[Phone]; 8] = [
     // Two nasals and two approximants: voiced, low first formant.
     &[Phone { seconds: 0.07, formants: [280.0, 1100.0, 2300.0], voiced: 0.5, ..VOWEL }],

@@ -1,29 +1,29 @@
-//! The glottis: pulses whose rate, regularity and sharpness carry the prosody.
+//! The glottal source: pulses whose rate, regularity and sharpness carry the prosody.
 
 use super::random::Random;
 
-/// A train of glottal pulses with noise from the breath.
+/// A generator of glottal pulses with breath noise.
 pub(super) struct Glottis {
     rate_hz: f64,
-    /// Within the current period, 0 to 1.
+    /// Phase within the current period, 0 to 1.
     phase: f64,
-    /// Periods so far.
+    /// Number of periods so far.
     pulses: u64,
-    /// This period's deviation in length and strength.
+    /// Relative deviation of this period's length and strength.
     stretch: f64,
     strength: f64,
     tilt: f64,
     settings: GlottisSettings,
 }
 
-/// What stays the same through an utterance.
+/// The settings that are constant within an utterance.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GlottisSettings {
-    /// Deviation of periods, as a part of them. Their strength deviates four times as much (shimmer).
+    /// Relative deviation of the periods. That of their strength (shimmer) is four times as large.
     pub jitter: f64,
-    /// How much weaker and later every second pulse is.
+    /// Relative weakening and delay of every second pulse.
     pub creak: f64,
-    /// Noise relative to the pulses.
+    /// Level of noise relative to the pulses.
     pub breath: f64,
     /// Corner frequency, in Hz, of the low-pass that sets the spectral tilt.
     pub corner_hz: f64,
@@ -34,7 +34,7 @@ impl Glottis {
         Self { rate_hz, phase: 0.0, pulses: 0, stretch: 1.0, strength: 1.0, tilt: 0.0, settings }
     }
 
-    /// The next sample at a pitch of `pitch_hz`: the derivative of the flow.
+    /// Returns the next sample at a pitch of `pitch_hz`: the derivative of the glottal flow.
     pub(super) fn next(&mut self, pitch_hz: f64, random: &mut Random) -> f64 {
         // KLGLOTT88: the flow is x²(1 - x) while the glottis is open.
         const OPEN: f64 = 0.6;

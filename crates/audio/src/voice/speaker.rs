@@ -1,34 +1,34 @@
-//! Who speaks.
+//! Synthetic speakers.
 
 use affekt_domain::Sex;
 
 use super::random::Random;
 
-/// A synthetic speaker: everything about them follows from a number and a seed.
+/// A synthetic speaker, determined by a number and a seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Speaker {
-    /// Their number; odd ones are male, as in RAVDESS.
+    /// The speaker's number; odd ones are male, as in RAVDESS.
     pub number: u32,
-    /// What makes this family of speakers differ from another with the same numbers.
+    /// The seed, which distinguishes sets of speakers with the same numbers.
     pub seed: u64,
     /// Mean pitch of neutral speech in Hz.
     pub pitch_hz: f64,
-    /// Formant frequencies relative to those of an average man: the shorter the vocal tract, the higher.
+    /// Formant frequencies relative to those of an average man; a shorter vocal tract has higher ones.
     pub formant_scale: f64,
     /// Speaking rate relative to the average.
     pub tempo: f64,
     /// Level of the recording in dB.
     pub level_db: f64,
-    /// Octaves by which the voice is brighter than the average.
+    /// Octaves by which the spectrum reaches higher than the average.
     pub brightness: f64,
-    /// Noise from the glottis, relative to the pulses.
+    /// Level of breath noise from the glottis, relative to the pulses.
     pub breath: f64,
-    /// How strongly emotions show.
+    /// Strength with which emotions are expressed.
     pub expressiveness: f64,
 }
 
 impl Speaker {
-    /// Speaker `number` of the family `seed`.
+    /// Creates speaker `number` of the set `seed`.
     #[must_use]
     pub fn new(number: u32, seed: u64) -> Self {
         let random = &mut Random::new(&[seed, u64::from(number)]);
@@ -49,7 +49,7 @@ impl Speaker {
         }
     }
 
-    /// Their sex.
+    /// Returns the sex of the speaker.
     #[must_use]
     pub const fn sex(&self) -> Sex {
         sex_of(self.number)

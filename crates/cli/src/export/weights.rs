@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use affekt_domain::Task;
-use affekt_encoders::{Answers, Export, ExportedWeights, Head, Linear, Weights};
+use affekt_encoders::{Export, ExportedWeights, Head, Linear, OutputNames, Weights};
 use affekt_graph::Object;
 use affekt_ops::exported;
 use affekt_spec::encoder::EncoderConfig;
@@ -70,9 +70,9 @@ fn encoder_network(
         normalise: network["normalise"] == true,
         encoder,
         head: read_head(network, head),
-        answers: match task {
-            Task::Classes(classes) => Answers::Classes(classes.clone()),
-            Task::Outputs(outputs) => Answers::Outputs(outputs.clone()),
+        outputs: match task {
+            Task::Classes(classes) => OutputNames::Classes(classes.clone()),
+            Task::Outputs(outputs) => OutputNames::Outputs(outputs.clone()),
         },
         licence: None,
     })

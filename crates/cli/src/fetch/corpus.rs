@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use affekt_corpus::{Card, Origin, Source, scan};
+use affekt_corpus::{Card, CorpusOrigin, Source, scan};
 
 use super::checksum::{Checksum, sha256};
 use super::download::{Request, download};
@@ -79,7 +79,7 @@ fn is_there(data: &Path, card: &Card) -> Result<bool, Stop> {
 fn download_into(
     client: &Client,
     card: &Card,
-    origin: &Origin,
+    origin: &CorpusOrigin,
     work: &Path,
     folder: &Path,
 ) -> Result<(), String> {
@@ -141,7 +141,7 @@ fn is_recording(card: &Card, path: &str) -> bool {
 fn download_files(
     client: &Client,
     card: &Card,
-    origin: &Origin,
+    origin: &CorpusOrigin,
     mut files: Vec<RemoteFile>,
     folder: &Path,
 ) -> Result<(), String> {

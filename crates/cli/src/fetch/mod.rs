@@ -20,7 +20,7 @@ use std::time::Duration;
 use affekt_config::{Diagnostics, Folder, nearest};
 use affekt_corpus::Card;
 use affekt_encoders::hub::{parse_repository, weights};
-use affekt_encoders::{EncoderCard, Hub, Origin, Repository};
+use affekt_encoders::{CheckpointOrigin, EncoderCard, Hub, Repository};
 
 use crate::exit::{Exit, Stop};
 use crate::out::out;
@@ -74,10 +74,10 @@ pub fn fetch(arguments: &Arguments) -> Result<Exit, Stop> {
         match thing {
             Thing::Corpus(card) => corpus::fetch(&client, data.as_deref().unwrap_or(Path::new("")), card)?,
             Thing::Encoder(card) => match &card.origin {
-                Origin::Hub { repository, revision } => {
+                CheckpointOrigin::Hub { repository, revision } => {
                     hub::fetch(&client, &hub, &Checkpoint { name, repository, revision, card: Some(card) })?;
                 }
-                Origin::File { url } => file::fetch(&client, &hub, card, url)?,
+                CheckpointOrigin::File { url } => file::fetch(&client, &hub, card, url)?,
             },
             Thing::Repository { name, repository, revision } => {
                 hub::fetch(&client, &hub, &Checkpoint { name, repository, revision, card: None })?;
@@ -135,10 +135,10 @@ fn list(datasets: &[Folder], hub: &Hub, data: Option<&Path>) -> Result<Exit, Sto
     for name in EncoderCard::names(datasets) {
         let Ok(card) = EncoderCard::find(datasets, &name, &diagnostics) else { continue };
         let there = match &card.origin {
-            Origin::Hub { repository, revision } => {
+            CheckpointOrigin::Hub { repository, revision } => {
                 hub.snapshot(repository, revision).is_some_and(|folder| weights(&folder).is_ok())
             }
-            Origin::File { url } => hub.file(url).is_file(),
+            CheckpointOrigin::File { url } => hub.file(url).is_file(),
         };
         row(&card.name, &size(card.bytes), &card.licence, if there { "there" } else { "" });
     }

@@ -1,27 +1,27 @@
-//! A dev part of whole training speakers, for protocols whose groups are too few or too unlike to choose on.
+//! A dev part of whole training speakers, for protocols whose groups are too few or too different to use as dev.
 
 use std::collections::BTreeSet;
 
 use affekt_domain::{Example, Role};
 
-use super::{Impossible, Roles, dealing};
+use super::{ProtocolError, Roles, greedy_assignment};
 
-/// What is wrong with a share of the training speakers whatever the examples.
-pub(super) fn impossible(share: f64) -> Option<Impossible> {
-    (!(share > 0.0 && share <= 0.5)).then_some(Impossible::DevShare { share })
+/// Returns what is wrong with a share of the training speakers for any examples.
+pub(super) fn impossible(share: f64) -> Option<ProtocolError> {
+    (!(share > 0.0 && share <= 0.5)).then_some(ProtocolError::DevShare { share })
 }
 
-/// Gives about `share` of the training part to the dev part, in whole speakers that are not tested.
+/// Moves about `share` of the training part to the dev part, in whole speakers that are not tested.
 ///
 /// # Errors
-/// When there are fewer than two such speakers.
+/// Fails if there are fewer than two such speakers.
 pub(super) fn take(
     fold: u32,
     examples: &[Example],
     roles: &mut Roles,
     share: f64,
     split_seed: u64,
-) -> Result<(), Impossible> {
+) -> Result<(), ProtocolError> {
     let with_role = |wanted| {
         let of_role = examples.iter().zip(&*roles).filter(move |(_, role)| **role == Some(wanted));
         of_role.map(|(example, _)| example)
@@ -32,15 +32,15 @@ pub(super) fn take(
         .filter_map(|example| Some((example, example.utterance.known_speaker()?)))
         .filter(|(_, speaker)| !tested.contains(speaker))
         .collect();
-    let dealt = dealing::deal(&rows, &[1.0 - share, share], split_seed);
-    if dealt.len() < 2 {
-        return Err(Impossible::TooFewDevSpeakers { fold, speakers: dealt.len() });
+    let assigned = greedy_assignment::assign(&rows, &[1.0 - share, share], split_seed);
+    if assigned.len() < 2 {
+        return Err(ProtocolError::TooFewDevSpeakers { fold, speakers: assigned.len() });
     }
     let mut dev: BTreeSet<&str> =
-        dealt.iter().filter(|(_, part)| *part == 1).map(|(speaker, _)| *speaker).collect();
+        assigned.iter().filter(|(_, part)| *part == 1).map(|(speaker, _)| *speaker).collect();
     if dev.is_empty() {
-        // Each of a few speakers outweighs the share. The one that was dealt last weighs least.
-        dev.extend(dealt.last().map(|(speaker, _)| *speaker));
+        // Each of a few speakers exceeds the share; the one assigned last weighs least.
+        dev.extend(assigned.last().map(|(speaker, _)| *speaker));
     }
     for (example, role) in examples.iter().zip(roles) {
         if *role == Some(Role::Train) && dev.contains(example.utterance.speaker.as_str()) {

@@ -1,28 +1,28 @@
-//! One fold a group: every speaker, session, corpus or text is tested by a network that never met it.
+//! Leave one group out: one fold per speaker, session, corpus or text, which is its test part.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::{Example, Role};
 use affekt_spec::protocol::{DevPart, Group, LeaveOneGroupOut};
 
-use super::{Assign, Impossible, Roles, dev_share, group};
+use super::{Assign, ProtocolError, Roles, dev_share, group};
 
 impl Assign for LeaveOneGroupOut {
-    fn impossible(&self) -> Option<Impossible> {
+    fn impossible(&self) -> Option<ProtocolError> {
         match self.dev {
             DevPart::Share(share) => dev_share::impossible(share),
             DevPart::None | DevPart::NextGroup => None,
         }
     }
 
-    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible> {
+    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, ProtocolError> {
         let groups = group::of_all(self.group, examples)?;
         let mut folds: Vec<(u32, &str)> = numbered(self.group, groups.iter().map(AsRef::as_ref).collect());
         folds.sort_unstable();
         let needed = if self.dev == DevPart::NextGroup { 3 } else { 2 };
         if folds.len() < needed {
             let groups = folds.into_iter().map(|(_, group)| group.to_owned()).collect();
-            return Err(Impossible::TooFewToLeaveOneOut { group: self.group, groups, needed });
+            return Err(ProtocolError::TooFewToLeaveOneOut { group: self.group, groups, needed });
         }
         let next = folds.iter().cycle().skip(1);
         let fold = |(&(number, tested), &(_, next)): (&(u32, &str), &(u32, &str))| {
@@ -42,7 +42,7 @@ impl Assign for LeaveOneGroupOut {
     }
 }
 
-/// The groups and the numbers of their folds.
+/// Returns the groups with the numbers of their folds.
 fn numbered(group: Group, groups: BTreeSet<&str>) -> Vec<(u32, &str)> {
     if group == Group::Session {
         let own: Option<BTreeMap<u32, &str>> =
@@ -54,7 +54,7 @@ fn numbered(group: Group, groups: BTreeSet<&str>) -> Vec<(u32, &str)> {
     (1..).zip(groups).collect()
 }
 
-/// The number from 1 that a name ends in. Tables hold folds as i32.
+/// Returns the positive number at the end of a name. Tables store fold numbers as i32.
 fn own_number(name: &str) -> Option<u32> {
     let digits = name.len() - name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
     name[name.len() - digits..].parse().ok().filter(|number| (1..=i32::MAX as u32).contains(number))

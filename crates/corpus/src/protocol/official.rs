@@ -1,30 +1,30 @@
-//! The parts that the corpora themselves assign.
+//! Official partitions of corpora.
 
 use affekt_domain::{Example, Role};
 use affekt_spec::protocol::{Official, OfficialDev};
 
-use super::{Assign, Impossible, Roles, Without, dev_share};
+use super::{Assign, ProtocolError, Roles, Without, dev_share};
 
 impl Assign for Official {
-    fn impossible(&self) -> Option<Impossible> {
+    fn impossible(&self) -> Option<ProtocolError> {
         match self.dev {
             OfficialDev::Share(share) => dev_share::impossible(share),
             OfficialDev::Official | OfficialDev::None => None,
         }
     }
 
-    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible> {
+    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, ProtocolError> {
         let parts = examples.iter().map(|example| example.utterance.part);
         if parts.clone().any(|part| part.is_none()) {
             let without = Without::new(examples, |utterance| utterance.part.is_none());
-            return Err(Impossible::WithoutPart { without });
+            return Err(ProtocolError::WithoutPart { without });
         }
         let needed: &[Role] = match self.dev {
             OfficialDev::Official => &Role::ALL,
             OfficialDev::None | OfficialDev::Share(_) => &[Role::Train, Role::Test],
         };
         if let Some(role) = needed.iter().find(|role| !parts.clone().any(|part| part == Some(**role))) {
-            return Err(Impossible::NoOfficialPart { role: *role });
+            return Err(ProtocolError::NoOfficialPart { role: *role });
         }
         let mut roles: Roles = parts.map(|part| part.filter(|part| needed.contains(part))).collect();
         if let OfficialDev::Share(share) = self.dev {

@@ -1,25 +1,25 @@
-//! One fold at random, stratified by class where there are classes: the usual split of publications, in which speakers
-//! are shared.
+//! One random fold, stratified by class if there are classes: the usual split in publications, with speakers in
+//! several roles.
 
 use std::collections::BTreeMap;
 
 use affekt_domain::{Digest, Example, Role};
 use affekt_spec::protocol::Random;
 
-use super::{Assign, Impossible, Roles, shuffle};
+use super::{Assign, ProtocolError, Roles, shuffle};
 
 impl Assign for Random {
-    fn impossible(&self) -> Option<Impossible> {
+    fn impossible(&self) -> Option<ProtocolError> {
         let Self { test, dev, .. } = *self;
-        (!(test > 0.0 && dev >= 0.0 && test + dev < 1.0)).then_some(Impossible::Fractions { test, dev })
+        (!(test > 0.0 && dev >= 0.0 && test + dev < 1.0)).then_some(ProtocolError::Fractions { test, dev })
     }
 
-    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, Impossible> {
+    fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, ProtocolError> {
         let Self { test, dev, split_seed } = *self;
         let n_test = part(test, examples.len());
         let n_dev = part(dev, examples.len());
         if n_test + n_dev >= examples.len() {
-            return Err(Impossible::Fractions { test, dev });
+            return Err(ProtocolError::Fractions { test, dev });
         }
 
         let units = units(split_seed, examples);
@@ -47,11 +47,12 @@ impl Assign for Random {
 }
 
 fn part(fraction: f64, n: usize) -> usize {
-    // 0.07 × 100 is a little more than 7 in floating point, and that little is no example.
+    // 0.07 × 100 is slightly more than 7 in floating point, which must not round up to 8.
     (fraction * n as f64 - 1e-9).ceil() as usize
 }
 
-/// For each class (or for all values), its indivisible units (examples with the same audio) in the order of the seed.
+/// Returns, for each class (or for all values), its indivisible units (examples with the same audio) in the order of
+/// the seed.
 fn units(seed: u64, examples: &[Example]) -> Vec<Vec<Vec<usize>>> {
     let mut by_audio: BTreeMap<Option<&str>, BTreeMap<Digest, Vec<usize>>> = BTreeMap::new();
     for (index, example) in examples.iter().enumerate() {
@@ -72,7 +73,7 @@ fn units(seed: u64, examples: &[Example]) -> Vec<Vec<Vec<usize>>> {
     by_audio.into_values().map(order).collect()
 }
 
-/// Shares `n` seats among parties of these sizes by largest remainders; ties go to the earlier.
+/// Distributes `n` seats among parties of these sizes by largest remainders; ties go to the earlier.
 fn apportion(sizes: &[usize], n: usize) -> Vec<usize> {
     let total: usize = sizes.iter().sum();
     let mut seats: Vec<usize> = sizes.iter().map(|size| size * n / total).collect();

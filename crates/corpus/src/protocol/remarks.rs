@@ -1,16 +1,16 @@
-//! What a reader of the results should know about the folds, in sentences.
+//! Remarks on folds for readers of the results, in sentences.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_config::list_names;
 use affekt_domain::{Example, Fold, Role};
 
-use super::impossible::NAMED;
+use super::error::NAMED;
 
-/// What a reader of the results should know about these folds, in sentences.
+/// Returns what a reader of the results should know about these folds, in sentences.
 #[must_use]
 pub fn remarks(folds: &[Fold], examples: &[Example]) -> Vec<String> {
-    let seen = Seen::new(folds, examples);
+    let seen = FoldContents::new(folds, examples);
     let mut remarks = seen.corpora();
     remarks.extend(seen.pairs_of_speakers());
     remarks.extend(seen.absent_classes());
@@ -21,30 +21,30 @@ pub fn remarks(folds: &[Fold], examples: &[Example]) -> Vec<String> {
     remarks
 }
 
-/// What is in the folds.
-struct Seen<'e> {
-    folds: Vec<FoldSeen<'e>>,
+/// The contents of the folds.
+struct FoldContents<'e> {
+    folds: Vec<OneFold<'e>>,
     /// The speakers of each corpus.
     corpora: BTreeMap<&'e str, BTreeSet<&'e str>>,
     classes: BTreeSet<&'e str>,
     examples: usize,
-    /// Those of which nobody knows who speaks.
+    /// Number of examples by unknown speakers.
     of_unknown_speakers: usize,
     unknown: BTreeSet<&'e str>,
 }
 
-/// What is in one fold.
-struct FoldSeen<'e> {
+/// The contents of one fold.
+struct OneFold<'e> {
     number: u32,
     /// The speakers of each role, by corpus.
     speakers: BTreeMap<Role, BTreeMap<&'e str, BTreeSet<&'e str>>>,
     classes: BTreeMap<Role, BTreeSet<&'e str>>,
     examples: usize,
-    /// Those without a target.
+    /// Number of examples without a target.
     blind: usize,
 }
 
-impl<'e> Seen<'e> {
+impl<'e> FoldContents<'e> {
     fn new(folds: &'e [Fold], examples: &'e [Example]) -> Self {
         let by_id: BTreeMap<&str, &Example> =
             examples.iter().map(|example| (example.utterance.id.as_str(), example)).collect();
@@ -54,7 +54,7 @@ impl<'e> Seen<'e> {
             corpora.entry(&utterance.corpus).or_default().extend(utterance.known_speaker());
         }
         let mut see = |fold: &'e Fold| {
-            let mut seen = FoldSeen {
+            let mut seen = OneFold {
                 number: fold.number(),
                 speakers: BTreeMap::new(),
                 classes: BTreeMap::new(),
@@ -69,7 +69,7 @@ impl<'e> Seen<'e> {
                 let utterance = &example.utterance;
                 seen.examples += 1;
                 seen.blind += usize::from(example.target.is_none());
-                // A role of which no class is known lacks none.
+                // A role without any known class lacks none.
                 if let Some(class) = example.class() {
                     seen.classes.entry(role).or_default().insert(class);
                 }
@@ -88,7 +88,7 @@ impl<'e> Seen<'e> {
         }
     }
 
-    /// Where corpora are tested and chosen on.
+    /// Describes in which folds each corpus is test or dev, if that differs.
     fn corpora(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         let mut clauses: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -115,10 +115,10 @@ impl<'e> Seen<'e> {
         remarks
     }
 
-    /// ``RAVDESS in 24 folds, TESS in 2``, where there are several corpora and no fold has two of them in the role.
+    /// Formats ``RAVDESS in 24 folds, TESS in 2``, if there are several corpora and each fold has only one in the role.
     fn one_corpus_each(&self, role: Role) -> Option<String> {
         let is_alone =
-            |fold: &FoldSeen<'_>| fold.speakers.get(&role).is_some_and(|corpora| corpora.len() == 1);
+            |fold: &OneFold<'_>| fold.speakers.get(&role).is_some_and(|corpora| corpora.len() == 1);
         if self.corpora.len() < 2 || self.folds.len() < 2 || !self.folds.iter().all(is_alone) {
             return None;
         }
@@ -130,24 +130,25 @@ impl<'e> Seen<'e> {
         Some(told.collect::<Vec<_>>().join(", "))
     }
 
-    fn folds_with(&self, corpus: &str, role: Role) -> Vec<&FoldSeen<'e>> {
-        let is_here = |fold: &&FoldSeen<'e>| {
+    fn folds_with(&self, corpus: &str, role: Role) -> Vec<&OneFold<'e>> {
+        let is_here = |fold: &&OneFold<'e>| {
             fold.speakers.get(&role).is_some_and(|corpora| corpora.contains_key(corpus))
         };
         self.folds.iter().filter(is_here).collect()
     }
 
-    /// `TESS has 2 speakers`
+    /// Formats `TESS has 2 speakers`.
     fn with_speakers(&self, corpus: &str) -> String {
         let speakers = self.corpora.get(corpus).map_or(0, BTreeSet::len);
         match speakers {
-            0 => format!("{corpus} does not tell its speakers"),
+            0 => format!("the speakers of {corpus} are unknown"),
             1 => format!("{corpus} has 1 speaker"),
             _ => format!("{corpus} has {speakers} speakers"),
         }
     }
 
-    /// Where a corpus has two speakers and one of them is tested, what the other does decides what the figure means.
+    /// Describes, for corpora with two speakers, the role of one while the other is tested, on which the meaning of
+    /// figures depends.
     fn pairs_of_speakers(&self) -> Vec<String> {
         let pairs = self.corpora.iter().filter(|(_, speakers)| speakers.len() == 2);
         let remark = |(corpus, _): (&&str, &BTreeSet<&str>)| {
@@ -182,7 +183,7 @@ impl<'e> Seen<'e> {
         pairs.filter_map(remark).collect()
     }
 
-    /// Classes that a role of a fold lacks.
+    /// Describes classes that are missing in a role of a fold.
     fn absent_classes(&self) -> Vec<String> {
         let mut absent: BTreeMap<(Role, Vec<&str>), Vec<u32>> = BTreeMap::new();
         for fold in &self.folds {
@@ -203,31 +204,29 @@ impl<'e> Seen<'e> {
         absent.into_iter().map(told).collect()
     }
 
-    /// Examples of which nobody knows who speaks.
+    /// Describes examples by unknown speakers.
     fn of_unknown_speakers(&self) -> Option<String> {
         let n = self.of_unknown_speakers;
         let told = || {
             format!(
-                "nobody can check that no speaker is in two parts: those of {n} of {} utterances are unknown",
+                "shared speakers cannot be detected: the speakers of {n} of {} utterances are unknown",
                 self.examples
             )
         };
         (n > 0).then(told)
     }
 
-    /// Examples of which nobody knows what they are.
+    /// Describes examples without a target.
     fn blind(&self) -> Option<String> {
         let most = self.folds.iter().map(|fold| fold.blind).max()?;
-        let (noun, are) = if most == 1 { ("utterance", "is") } else { ("utterances", "are") };
+        let (noun, they) = if most == 1 { ("utterance", "it is") } else { ("utterances", "they are") };
         let told = || {
-            format!(
-                "the corpus withholds what {most} {noun} of the test part {are}: predicted, and in no figure"
-            )
+            format!("the corpus withholds the labels of {most} test {noun}: {they} predicted but not scored")
         };
         (most > 0).then(told)
     }
 
-    /// Examples that folds leave out.
+    /// Describes examples that folds leave out.
     fn without_role(&self) -> Option<String> {
         let left_out = || self.folds.iter().map(|fold| self.examples - fold.examples);
         let (least, most) = (left_out().min()?, left_out().max()?);
@@ -238,22 +237,23 @@ impl<'e> Seen<'e> {
             _ if least == most => {
                 Some(format!("{most} of {all} utterances have no role in each of {n} folds"))
             }
-            _ => Some(format!("{least} to {most} of {all} utterances have no role in one fold or another")),
+            _ => Some(format!("{least} to {most} of {all} utterances have no role in some fold")),
         }
     }
 
-    /// What the folds name and the experiment has not.
+    /// Describes names in the folds that the experiment does not have.
     fn unknown(&self) -> Option<String> {
         let n = self.unknown.len();
         let named: Vec<&str> = self.unknown.iter().take(NAMED).copied().collect();
         let more = if n > NAMED { ", …" } else { "" };
         let (noun, verb) = if n == 1 { ("utterance", "is") } else { ("utterances", "are") };
-        let told = || format!("{n} {noun} of the split {verb} not here: {}{more}", list_names(&named));
+        let told =
+            || format!("{n} {noun} of the split {verb} not in the experiment: {}{more}", list_names(&named));
         (n > 0).then(told)
     }
 }
 
-impl<'e> FoldSeen<'e> {
+impl<'e> OneFold<'e> {
     fn speakers_of(&self, corpus: &str, role: Role) -> BTreeSet<&'e str> {
         self.speakers.get(&role).and_then(|corpora| corpora.get(corpus)).cloned().unwrap_or_default()
     }

@@ -1,6 +1,6 @@
-//! An order that looks random and belongs to each name alone.
+//! Pseudo-random order in which the place of each name is independent of the others.
 
-/// Where `name` stands in the order of `seed`. Adding or taking away names moves no other.
+/// Returns the sort key of `name` for `seed`. Adding or removing names moves no other.
 pub(super) fn place(seed: u64, name: &str) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes());

@@ -1,4 +1,4 @@
-//! A split that somebody wrote down: which utterance has which role in which fold.
+//! Splits given by a file: the role of each utterance in each fold.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,7 +6,7 @@ use affekt_config::Diagnostic;
 use affekt_domain::{Example, Role};
 use affekt_spec::protocol::SplitFile;
 
-use super::Impossible;
+use super::ProtocolError;
 use super::split_table::{self, Folds};
 
 /// Reads a split from `text`, the table in the file that the person calls `path`.
@@ -21,12 +21,12 @@ pub fn read_split(path: &str, text: &str) -> Result<SplitFile, Vec<Diagnostic>> 
     split_table::read(path, text).map(SplitFile::new)
 }
 
-/// Returns for each fold the role of each utterance. Names that the experiment has nothing for stay as they are, so that
-/// whoever looks at the folds sees them.
-pub(super) fn roles(split: &SplitFile, examples: &[Example]) -> Result<Folds, Impossible> {
-    let known = Known::new(examples);
+/// Returns the role of each utterance in each fold. Names without an utterance in the experiment are kept, so
+/// that they can be reported.
+pub(super) fn roles(split: &SplitFile, examples: &[Example]) -> Result<Folds, ProtocolError> {
+    let known = UtteranceIndex::new(examples);
     let mut ambiguous: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut folds: Vec<(u32, Named<'_>)> = Vec::new();
+    let mut folds: Vec<(u32, NamedUtterances<'_>)> = Vec::new();
     for (fold, names) in split.folds() {
         let mut roles = BTreeMap::new();
         for (name, role) in names {
@@ -40,33 +40,37 @@ pub(super) fn roles(split: &SplitFile, examples: &[Example]) -> Result<Folds, Im
             };
             if let Some((first, _)) = roles.insert(utterance, (name.as_str(), *role)) {
                 let [utterance, first, second] = [utterance, first, name].map(str::to_owned);
-                return Err(Impossible::NamedTwice { fold: *fold, utterance, first, second });
+                return Err(ProtocolError::NamedTwice { fold: *fold, utterance, first, second });
             }
         }
         folds.push((*fold, roles));
     }
     if !ambiguous.is_empty() {
-        return Err(Impossible::ambiguous(&ambiguous));
+        return Err(ProtocolError::ambiguous(&ambiguous));
     }
     for (fold, roles) in &folds {
         check_fold(*fold, roles, &known)?;
     }
-    let owned = |roles: Named<'_>| {
+    let owned = |roles: NamedUtterances<'_>| {
         roles.into_iter().map(|(utterance, (_, role))| (utterance.to_owned(), role)).collect()
     };
     Ok(folds.into_iter().map(|(fold, roles)| (fold, owned(roles))).collect())
 }
 
-/// Of every role that a fold names, something must be here.
-fn check_fold(fold: u32, roles: &Named<'_>, known: &Known<'_>) -> Result<(), Impossible> {
+/// Checks that at least one utterance is present for every role in a fold.
+fn check_fold(
+    fold: u32,
+    roles: &NamedUtterances<'_>,
+    known: &UtteranceIndex<'_>,
+) -> Result<(), ProtocolError> {
     let named: BTreeSet<Role> = roles.values().map(|(_, role)| *role).collect();
     let here: BTreeSet<Role> =
         roles.iter().filter(|(utterance, _)| known.has(utterance)).map(|(_, (_, role))| *role).collect();
     let Some(role) = named.difference(&here).next() else { return Ok(()) };
     if !here.is_empty() {
-        return Err(Impossible::NoneOfRole { fold, role: *role });
+        return Err(ProtocolError::NoneOfRole { fold, role: *role });
     }
-    Err(Impossible::NothingNamed {
+    Err(ProtocolError::NothingNamed {
         fold,
         named: roles.len(),
         first: roles.keys().next().copied().unwrap_or_default().to_owned(),
@@ -74,15 +78,15 @@ fn check_fold(fold: u32, roles: &Named<'_>, known: &Known<'_>) -> Result<(), Imp
     })
 }
 
-/// Utterances, each with the name that the split gives it and its role.
-type Named<'s> = BTreeMap<&'s str, (&'s str, Role)>;
+/// Utterances, each with its name in the split and its role.
+type NamedUtterances<'s> = BTreeMap<&'s str, (&'s str, Role)>;
 
-/// The utterances of an experiment by the last part of their paths.
-struct Known<'e> {
+/// An index of the experiment's utterances by the last component of their paths.
+struct UtteranceIndex<'e> {
     by_last: HashMap<&'e str, BTreeSet<&'e str>>,
 }
 
-impl<'e> Known<'e> {
+impl<'e> UtteranceIndex<'e> {
     fn new(examples: &'e [Example]) -> Self {
         let mut by_last: HashMap<&str, BTreeSet<&str>> = HashMap::new();
         for Example { utterance, .. } in examples {
@@ -91,7 +95,7 @@ impl<'e> Known<'e> {
         Self { by_last }
     }
 
-    /// The ids that `name` may mean.
+    /// Returns the ids that `name` may stand for.
     fn called(&self, name: &str) -> Vec<&'e str> {
         let Some(ids) = self.by_last.get(last(name)) else { return Vec::new() };
         if let Some(id) = ids.get(name) {
@@ -105,7 +109,7 @@ impl<'e> Known<'e> {
         self.by_last.get(last(id)).is_some_and(|ids| ids.contains(id))
     }
 
-    /// The first id in the order of names.
+    /// Returns the first id in order.
     fn first(&self) -> Option<&'e str> {
         self.by_last.values().flatten().min().copied()
     }

@@ -1,4 +1,4 @@
-//! Reading the table of a split: all that is wrong with it at once.
+//! Reading of a split file, with all mistakes at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use csv::{ReaderBuilder, StringRecord};
 use crate::delimited::delimiter;
 use crate::scan;
 
-/// The columns, each by the names that it may have; the first is the one that messages use.
+/// The accepted names of each column; messages use the first.
 const UTTERANCE: &[&str] = &["utterance", "file", "filename", "file_name", "path"];
 const ROLE: &[&str] = &["role", "split", "part", "partition", "set"];
 const FOLD: &[&str] = &["fold"];
 
-/// The roles by the names that published splits use. `eval` is not among them: some mean dev and some test.
+/// The accepted names of roles. `eval` is not among them, as it means dev in some splits and test in others.
 const ROLES: [(&str, Role); 8] = [
     ("train", Role::Train),
     ("training", Role::Train),
@@ -27,19 +27,19 @@ const ROLES: [(&str, Role); 8] = [
     ("test", Role::Test),
 ];
 
-/// The roles of the names in each fold.
+/// For each fold, the roles by name.
 pub(super) type Folds = BTreeMap<u32, BTreeMap<String, Role>>;
 
-/// Reads the table, or tells all that is wrong with it.
+/// Parses the table, or returns all mistakes in it.
 pub(super) fn read(path: &str, text: &str) -> Result<Folds, Vec<Diagnostic>> {
     let source = SourceFile::file(path, text);
     let mut mistakes = Mistakes::default();
     let folds = read_rows(&source, &mut mistakes).unwrap_or_default();
-    let found = mistakes.told();
+    let found = mistakes.into_diagnostics();
     if found.is_empty() { Ok(folds) } else { Err(found) }
 }
 
-/// `None` where the first line is so wrong that the others cannot be read.
+/// Reads all rows; `None` if the header is too wrong to read them.
 fn read_rows(source: &Arc<SourceFile>, mistakes: &mut Mistakes) -> Option<Folds> {
     let delimiter = delimiter(source.text());
     let mut reader = ReaderBuilder::new()
@@ -61,7 +61,7 @@ fn read_rows(source: &Arc<SourceFile>, mistakes: &mut Mistakes) -> Option<Folds>
     let mut first_rows: BTreeMap<u32, Span> = BTreeMap::new();
     for (record, at) in records {
         if record.len() < header.len() {
-            let message = format!("{} columns where the first line names {}", record.len(), header.len());
+            let message = format!("{} columns, but the header has {}", record.len(), header.len());
             mistakes.add(&at, message, None);
             continue;
         }
@@ -71,7 +71,7 @@ fn read_rows(source: &Arc<SourceFile>, mistakes: &mut Mistakes) -> Option<Folds>
         }
         let (Some(name), Some(role), Some(fold)) = (name, role, fold) else { continue };
         if let Some((_, first)) = folds.entry(fold).or_default().insert(name.clone(), (role, at.clone())) {
-            let message = format!("`{name}` has a role in fold {fold} already, at line {}", first.line());
+            let message = format!("`{name}` already has a role in fold {fold}, at line {}", first.line());
             mistakes.add(&at, message, None);
         }
     }
@@ -94,19 +94,19 @@ fn read_rows(source: &Arc<SourceFile>, mistakes: &mut Mistakes) -> Option<Folds>
     Some(folds.into_iter().map(|(fold, names)| (fold, roles(names))).collect())
 }
 
-const HEADER: &str = "its first line names its columns: `utterance,role`, or `utterance,fold,role`";
+const HEADER: &str = "the first line must name the columns: `utterance,role`, or `utterance,fold,role`";
 
-/// The line of a record.
+/// Returns the span of a record's line.
 fn span(source: &Arc<SourceFile>, record: &StringRecord) -> Span {
     let text = source.text();
     let start = record.position().map_or(0, |position| position.byte() as usize).min(text.len());
-    // A record begins, for the reader, where the one before it ended: blank lines and all.
+    // For the reader, a record begins where the previous one ended, including blank lines.
     let start = start + text[start..].len() - text[start..].trim_start_matches(['\r', '\n']).len();
     let length = text[start..].find(['\r', '\n']).unwrap_or(text.len() - start);
     Span::new(source, start..start + length)
 }
 
-/// Where the columns are.
+/// The indices of the columns.
 struct Columns {
     utterance: usize,
     role: usize,
@@ -120,14 +120,14 @@ impl Columns {
         for (column, names) in [(utterance, UTTERANCE), (role, ROLE)] {
             if column.is_none() {
                 let others = list_names(&names[1..]);
-                let hint = format!("{HEADER}; instead of `{}`, {others} are understood", names[0]);
+                let hint = format!("{HEADER}; instead of `{}`, {others} are accepted", names[0]);
                 mistakes.add(at, format!("there is no column `{}`", names[0]), Some(hint));
             }
         }
         Some(Self { utterance: utterance?, role: role?, fold })
     }
 
-    /// Name, role and fold of a row, as far as they can be read.
+    /// Reads name, role and fold of a row, as far as they are valid.
     fn row(
         &self,
         record: &StringRecord,
@@ -137,11 +137,11 @@ impl Columns {
         let field = |column: usize| record.get(column).unwrap_or_default().trim();
         let name = clean(field(self.utterance));
         if name.is_empty() {
-            mistakes.add(at, "the row names no utterance".into(), None);
+            mistakes.add(at, "the row has no utterance".into(), None);
         } else if name.contains(['\r', '\n']) {
             mistakes.add(
                 at,
-                "an utterance's name runs over the end of the line: check the quotes".into(),
+                "the name of an utterance continues on the next line: check the quotes".into(),
                 None,
             );
         }
@@ -154,8 +154,8 @@ impl Columns {
             let text = field(column);
             let fold = text.parse().ok().filter(|fold| (1..=i32::MAX as u32).contains(fold));
             if fold.is_none() {
-                let hint = "folds are whole numbers from 1".to_owned();
-                mistakes.add(at, format!("`{text}` is no fold"), Some(hint));
+                let hint = "folds are integers from 1".to_owned();
+                mistakes.add(at, format!("`{text}` is not a fold"), Some(hint));
             }
             fold
         });
@@ -163,14 +163,14 @@ impl Columns {
     }
 }
 
-/// The column that has one of these names.
+/// Finds the column that has one of these names.
 fn find_column(header: &StringRecord, names: &[&str], at: &Span, mistakes: &mut Mistakes) -> Option<usize> {
     let is_named = |field: &str| names.iter().any(|name| field.trim().eq_ignore_ascii_case(name));
     let mut found = (0..header.len()).filter(|column| is_named(&header[*column]));
     let column = found.next()?;
     if let Some(other) = found.next() {
         let both = list_names(&[header[column].trim(), header[other].trim()]);
-        let hint = "rename the one that is not meant".to_owned();
+        let hint = "rename one of them".to_owned();
         mistakes.add(at, format!("two columns for `{}`: {both}", names[0]), Some(hint));
     }
     Some(column)
@@ -178,32 +178,32 @@ fn find_column(header: &StringRecord, names: &[&str], at: &Span, mistakes: &mut 
 
 fn which_role(text: &str) -> String {
     if ["eval", "evaluation"].iter().any(|known| text.eq_ignore_ascii_case(known)) {
-        return "some splits call dev so and some test: write `dev` or `test`".to_owned();
+        return "some splits use it for dev and some for test: write `dev` or `test`".to_owned();
     }
     let names = ROLES.map(|(name, _)| name);
     let near = nearest(text, names).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
     format!("{near}roles are {}", list_names(&names))
 }
 
-/// A name without what differs from system to system: `.\Actor_01\a.wav` is `Actor_01/a`.
+/// Normalises a name across operating systems: `.\\Actor_01\\a.wav` to `Actor_01/a`.
 fn clean(name: &str) -> String {
     let name = name.replace('\\', "/");
     let name = name.strip_prefix("./").unwrap_or(&name);
     if scan::is_audio(name) { scan::without_extension(name).to_owned() } else { name.to_owned() }
 }
 
-/// What is wrong, each once: a role that is misspelt in a thousand rows is one mistake.
+/// The mistakes, without repetitions: a role that is misspelt in a thousand rows is reported once.
 #[derive(Default)]
 struct Mistakes(BTreeMap<String, Mistake>);
 
 struct Mistake {
     at: Span,
     hint: Option<String>,
-    /// The other rows of which the same is true.
+    /// The other lines with the same mistake.
     further: Vec<Span>,
 }
 
-/// How many further lines a message names.
+/// The maximum number of further lines that a message lists.
 const LINES_NAMED: usize = 10;
 
 impl Mistakes {
@@ -217,21 +217,21 @@ impl Mistakes {
         self.0.is_empty()
     }
 
-    /// In the order of their lines.
-    fn told(self) -> Vec<Diagnostic> {
+    /// Returns the diagnostics in the order of their lines.
+    fn into_diagnostics(self) -> Vec<Diagnostic> {
         let mut all: Vec<(String, Mistake)> = self.0.into_iter().collect();
         all.sort_by_key(|(_, mistake)| mistake.at.range().start);
-        let told = |(message, Mistake { at, hint, further }): (String, Mistake)| {
+        let diagnostic = |(message, Mistake { at, hint, further }): (String, Mistake)| {
             let named: Vec<String> =
                 further.iter().take(LINES_NAMED).map(|at| at.line().to_string()).collect();
             let also = match further.len() {
                 0 => String::new(),
-                1 => format!(", and in line {}", named[0]),
-                n if n <= LINES_NAMED => format!(", and in lines {}", named.join(", ")),
-                n => format!(", and in {n} more lines: {}, …", named.join(", ")),
+                1 => format!(", and on line {}", named[0]),
+                n if n <= LINES_NAMED => format!(", and on lines {}", named.join(", ")),
+                n => format!(", and on {n} more lines: {}, …", named.join(", ")),
             };
             Diagnostic { hint, ..Diagnostic::error(&at, message + &also) }
         };
-        all.into_iter().map(told).collect()
+        all.into_iter().map(diagnostic).collect()
     }
 }

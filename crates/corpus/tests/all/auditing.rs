@@ -1,4 +1,4 @@
-//! The audit finds what was planted, names it, and finds nothing where there is nothing.
+//! The audit finds planted leaks, names them, and finds nothing in clean folds.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn permitting(permitted: &[Permission]) -> Rules {
     Rules::new([], permitted.iter().copied())
 }
 
-/// An audit that names every row of what is kept apart by default.
+/// Audits with every row of what is kept apart by default.
 fn look(folds: &[Fold], examples: &[Example]) -> Audit {
     audit(folds, examples, Rules::default().disjoint())
 }
@@ -52,7 +52,7 @@ fn fold(roles: &[(&str, Role)]) -> Fold {
     Fold::new(1, roles.iter().map(|(name, role)| (format!("C/{name}"), *role))).unwrap()
 }
 
-/// One speaker and one recording in two roles.
+/// Returns folds with one speaker and one recording in two roles.
 fn leaky() -> (Audit, Vec<Example>) {
     let mut examples = small();
     examples[4].utterance.audio = examples[3].utterance.audio;
@@ -85,8 +85,8 @@ fn a_planted_leak_is_named() {
     );
     assert_eq!(
         what_to_do(&leaks),
-        "use a protocol that keeps them apart, or permit it with `unsafe: [shared-speakers, shared-audio]`, which \
-         every table of results then says"
+        "use a protocol that separates them, or permit it with `unsafe: [shared-speakers, shared-audio]`, which \
+         is then stated at every table of results"
     );
     assert!(!audit.shared.iter().any(|shared| shared.what == Sharing::Text), "both texts are in train");
 }
@@ -120,7 +120,7 @@ fn texts_are_kept_apart_where_that_is_asked() {
     assert!(audit.leaks(&Rules::default()).is_empty());
     let [text] = audit.leaks(&with_texts)[..] else { panic!("{:#?}", audit.shared) };
     assert_eq!(text.to_string(), "text `C/hello` is in train (1 row: C/a1) and test (1 row: C/c2) of fold 1");
-    assert_eq!(what_to_do(&[text]), "use a protocol that keeps them apart, or take `text` out of `disjoint`");
+    assert_eq!(what_to_do(&[text]), "use a protocol that separates them, or remove `text` from `disjoint`");
     let all = Rules::new([Sharing::Text], Permission::ALL.iter().copied());
     assert_eq!(all.forbidden(), BTreeSet::from([Sharing::Text]), "no permission is for texts");
     assert_eq!(

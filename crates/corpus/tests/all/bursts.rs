@@ -1,4 +1,4 @@
-//! HUME-VB: what names do not say stands in four label files, and the test part is blind.
+//! HUME-VB: annotations are in four label files, and those of the test part are withheld.
 
 use std::fs;
 use std::path::Path;
@@ -84,8 +84,8 @@ fn every_task_has_its_targets_and_a_blind_test_part() {
         assert_eq!(
             remarks(&made, &examples),
             [
-                "nobody can check that no speaker is in two parts: those of 32 of 32 utterances are unknown",
-                "the corpus withholds what 8 utterances of the test part are: predicted, and in no figure",
+                "shared speakers cannot be detected: the speakers of 32 of 32 utterances are unknown",
+                "the corpus withholds the labels of 8 test utterances: they are predicted but not scored",
             ]
         );
     }
@@ -203,11 +203,11 @@ fn label_files_that_cannot_be_trusted_end_the_reading() {
     );
     assert_eq!(
         refused("name,set,Loudness,Big Smile\na,A,1,1\nb,A,1,1\na,A,1,1\n", sound),
-        "the label file values.csv of the corpus show, line 4: `a` stands at line 2 already: keep one of them"
+        "the label file values.csv of the corpus show, line 4: `a` already has a row at line 2: remove one of them"
     );
     assert_eq!(
         refused("name,set,Loudness,Big Smile\na,B,1,1\n", sound),
-        "the label file labels.csv of the corpus show, line 2: `a` has another part than in another label file: \
+        "the label file labels.csv of the corpus show, line 2: `a` has another part in another label file: \
          correct one of them"
     );
 }

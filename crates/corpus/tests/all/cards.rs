@@ -1,4 +1,4 @@
-//! A corpus nobody has heard of; official parts; mistakes in cards; where cards are found.
+//! Cards: an unknown corpus, official parts, mistakes in cards, lookup.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The five cards on trees of their corpora's true shape, to the last file: what manifests hold, and what is remarked.
+//! The five cards on complete trees with the corpora's real file names: manifests and remarks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use crate::support::{
     card, crema_d_names, ingest_names, outside, problems, ravdess_names, savee_names, whole,
 };
 
-/// The corpus, which must be complete.
+/// Returns the corpus, which must be complete.
 fn complete(name: &str, files: usize) -> &'static Ingested {
     let ingested = whole(name);
     let completeness = completeness(&card(name), &ingested.utterances);
@@ -19,7 +19,7 @@ fn complete(name: &str, files: usize) -> &'static Ingested {
     ingested
 }
 
-/// How many utterances have each value.
+/// Counts the utterances with each value.
 fn counts<'a>(
     ingested: &'a Ingested,
     value: impl Fn(&'a Utterance) -> Option<&'a str>,
@@ -237,7 +237,7 @@ fn crema_d_with_its_mp3s_and_a_level_of_one_letter() {
     );
 }
 
-/// The names and sexes of this file and of the card are those of the release.
+/// The names and sexes in this file and on the card are those of the release.
 #[test]
 fn crema_d_is_as_its_release_lists_it() {
     let Some(lists) = outside("AFFEKT_TEST_METADATA", "../shared/metadata") else { return };

@@ -1,5 +1,5 @@
-//! IEMOCAP: labels and ratings stand in the evaluations of dialogues, between the lines of those who rated; what is said
-//! stands in transcriptions.
+//! IEMOCAP: labels are in the evaluations of dialogues, between the lines of raters; spoken texts are in
+//! transcriptions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ use affekt_spec::protocol::{DevPart, Group, LeaveOneGroupOut, Protocol};
 
 use crate::support::{card, datasets, outside, parse_card, put, read, wav_of_name};
 
-/// A dialogue of three utterances, of which the second has ratings from one person alone.
+/// A dialogue of three utterances, the second of which was rated by one person only.
 const EVALUATION: &str = "\
 % [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]
 
@@ -36,7 +36,7 @@ A-E1:\tval 4; act 5; dom  1;\t()
 const DIALOGUE: &str = "Session3/sentences/wav/Ses03M_script01_1b/Ses03M_script01_1b_";
 const EVALUATIONS: &str = "Session3/dialog/EmoEvaluation";
 
-/// A corpus of one dialogue with this evaluation and these of its utterances.
+/// Writes a corpus of one dialogue with this evaluation and these of its utterances.
 fn dialogue(evaluation: impl AsRef<[u8]>, turns: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), &format!("{EVALUATIONS}/Ses03M_script01_1b.txt"), evaluation);
@@ -249,8 +249,8 @@ fn an_utterance_in_two_evaluations_ends_the_reading() {
     assert_eq!(
         error.to_string(),
         "the label file Session4/dialog/EmoEvaluation/Ses04F_impro01.txt of the corpus IEMOCAP, line 3: \
-         `Ses03M_script01_1b_M000` stands at line 3 of Session3/dialog/EmoEvaluation/Ses03M_script01_1b.txt already: \
-         keep one of them"
+         `Ses03M_script01_1b_M000` already has a row at line 3 of Session3/dialog/EmoEvaluation/Ses03M_script01_1b.txt: \
+         remove one of them"
     );
 }
 
@@ -440,7 +440,7 @@ fn turns_and_lists_are_checked() {
     assert_eq!(read(&other_rate).unwrap_err().to_string().split(':').next(), Some("line 3 of the list"));
 }
 
-/// The four classes of the release, utterance for utterance.
+/// The four classes are those of the release, utterance for utterance.
 #[test]
 fn iemocap_is_as_its_list_has_it() {
     let Some(lists) = outside("AFFEKT_TEST_METADATA", "../shared/metadata") else { return };

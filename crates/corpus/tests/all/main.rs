@@ -1,4 +1,4 @@
-//! The crate as its users see it: cards from the repository, trees of the corpora's true shape, folds, audits.
+//! Tests of the public interface: cards of the repository, trees with the corpora's real file names, folds, audits.
 
 #![expect(clippy::print_stderr, reason = "a test that skips says so")]
 

@@ -1,4 +1,4 @@
-//! Files as they come: each ends as an utterance, or as exactly one problem that leaves it out.
+//! Defective files: each becomes an utterance, or exactly one problem for which it is left out.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use crate::support::{card, ingest_names, plant, problems, put, read, wav, wav_as
 
 const FLOAT: u16 = 3;
 
-/// Bytes of 16-bit samples that are all different from those of other seeds.
+/// Returns 16-bit samples that are all different from those of other seeds.
 fn samples(seed: u8, frames: usize) -> Vec<u8> {
     (0..2 * frames).map(|at| (at as u8).wrapping_mul(37) ^ seed).collect()
 }
@@ -24,7 +24,7 @@ fn floats(samples: &[f32]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
-/// An AIFF of 16-bit mono.
+/// Formats a 16-bit mono AIFF file.
 fn aiff(rate_hz: u32, data: &[u8]) -> Vec<u8> {
     let big = |number: usize| u32::try_from(number).unwrap().to_be_bytes();
     // The rate is an 80-bit float: exponent, then the mantissa with its leading one.
@@ -49,7 +49,7 @@ fn aiff(rate_hz: u32, data: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// The file with other sizes in its RIFF and `data` chunks.
+/// Replaces the sizes in the RIFF header and the `data` chunk.
 fn with_sizes(mut wav: Vec<u8>, riff: u32, data: u32) -> Vec<u8> {
     wav[4..8].copy_from_slice(&riff.to_le_bytes());
     wav[40..44].copy_from_slice(&data.to_le_bytes());
@@ -228,8 +228,8 @@ fn what_may_not_be_read_is_listed() {
     );
 }
 
-/// Trees put together at random of all that can be wrong: what was found is what was used and what was left out, each
-/// file once, whatever the order in which it was written.
+/// In random trees of all defects, every file found is used or left out exactly once, in whatever order files were
+/// written.
 #[test]
 fn nothing_is_lost_and_nothing_is_counted_twice() {
     for seed in 0..15 {
@@ -291,7 +291,7 @@ fn a_recording_in_three_hundred_places_is_one() {
     assert_eq!((ingested.utterances.len(), ingested.problems.len()), (1, 299));
 }
 
-/// `path kind: message` of every problem.
+/// Formats `path kind: message` for every problem.
 fn listed(ingested: &Ingested) -> Vec<String> {
     let line =
         |problem: &affekt_domain::Problem| format!("{} {}: {}", problem.path, problem.kind, problem.message);

@@ -1,8 +1,8 @@
-//! What every protocol promises, on examples shaped like the four corpora and on impossible ones.
+//! Properties of every protocol, on examples with the structure of the four corpora and on unsuitable ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{Impossible, folds, impossible, remarks};
+use affekt_corpus::{ProtocolError, folds, impossible, remarks};
 use affekt_domain::{Example, Fold, Role, Utterance};
 use affekt_spec::Words;
 use affekt_spec::protocol::{
@@ -41,7 +41,7 @@ fn count(fold: &Fold, role: Role) -> usize {
     fold.rows().filter(|(_, other)| *other == role).count()
 }
 
-/// Something of the utterances, by role.
+/// Collects a property of the utterances by role.
 fn by_role<T: Ord>(
     fold: &Fold,
     examples: &[Example],
@@ -68,7 +68,7 @@ fn are_disjoint<T: Ord>(sets: &BTreeMap<Role, BTreeSet<T>>) -> bool {
     union.len() == sets.values().map(BTreeSet::len).sum::<usize>()
 }
 
-/// For each class, what fraction of it has the role.
+/// Computes the fraction of each class that has the role.
 fn fractions(fold: &Fold, examples: &[Example], role: Role) -> BTreeMap<String, f64> {
     let mut counts: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for example in examples {
@@ -202,12 +202,12 @@ fn few_speakers_are_handled_and_said() {
 fn what_is_impossible_says_what_to_try() {
     let message =
         |protocol: &Protocol, examples: &[Example]| folds(protocol, examples).unwrap_err().to_string();
-    assert_eq!(folds(&random(0.1, 0.1), &[]), Err(Impossible::NoExamples));
+    assert_eq!(folds(&random(0.1, 0.1), &[]), Err(ProtocolError::NoExamples));
 
     let one_angry = [("a", "sad"), ("b", "sad"), ("c", "sad"), ("d", "angry")]
         .map(|(speaker, class)| example("C", speaker, speaker, class));
     assert!(message(&random(0.5, 0.5), &one_angry).contains("try `test: 0.1, dev: 0.1`"));
-    assert!(message(&random(f64::NAN, 0.1), &one_angry).contains("no fractions"));
+    assert!(message(&random(f64::NAN, 0.1), &one_angry).contains("must be fractions"));
     assert!(message(&kfold(2, 1), &one_angry).contains("try `folds: 3`"));
     assert!(message(&kfold(u32::MAX, 0), &one_angry).contains("4 speakers cannot fill"));
     assert!(message(&kfold(4, u32::MAX), &one_angry).contains("leave none to train on"));
@@ -228,11 +228,11 @@ fn leaving_one_group_out_keeps_groups_whole_and_tests_everything_once() {
                 assert_eq!(made, folds(&protocol, &shuffled(examples.clone(), seed)), "{protocol:?}");
                 let made = match made {
                     Ok(made) => made,
-                    Err(Impossible::TooFewToLeaveOneOut { groups, needed, .. }) => {
+                    Err(ProtocolError::TooFewToLeaveOneOut { groups, needed, .. }) => {
                         assert!(groups.len() == n_groups && n_groups < needed, "{group:?} {dev:?}");
                         continue;
                     }
-                    Err(Impossible::TooFewDevSpeakers { speakers, .. }) => {
+                    Err(ProtocolError::TooFewDevSpeakers { speakers, .. }) => {
                         assert!(speakers < 2 && fewest_untested_speakers(&examples, group) < 2);
                         continue;
                     }
@@ -256,7 +256,7 @@ fn leaving_one_group_out_keeps_groups_whole_and_tests_everything_once() {
     assert!(followed > 200, "{followed}");
 }
 
-/// How many speakers are in no group with the tested ones, in the fold where these are fewest.
+/// Counts the speakers in no group with the tested ones, in the fold with fewest of them.
 fn fewest_untested_speakers(examples: &[Example], group: Group) -> usize {
     let mut of_groups: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for Example { utterance, .. } in examples {
@@ -266,7 +266,7 @@ fn fewest_untested_speakers(examples: &[Example], group: Group) -> usize {
     of_groups.values().map(|tested| all.difference(tested).count()).min().unwrap()
 }
 
-/// What holds of every fold that leaves one group out.
+/// Checks the properties of every fold that leaves one group out.
 fn check_left_out(fold: &Fold, examples: &[Example], group: Group, dev: DevPart) {
     let (groups, speakers) = (groups(fold, examples, group), speakers(fold, examples));
     assert_eq!(fold.rows().count(), examples.len());
@@ -296,7 +296,7 @@ fn folds_over_any_group_keep_groups_whole() {
             let protocol = GroupKfold { group, folds: 3, dev_folds: DevFolds(1), split_seed: seed };
             let made = match folds(&Protocol::GroupKfold(protocol), &examples) {
                 Ok(made) => made,
-                Err(Impossible::TooFewGroups { .. } | Impossible::ClassNotTrained { .. }) => continue,
+                Err(ProtocolError::TooFewGroups { .. } | ProtocolError::ClassNotTrained { .. }) => continue,
                 Err(impossible) => panic!("{impossible}"),
             };
             followed += 1;
@@ -432,7 +432,7 @@ fn groups_that_are_not_there_say_so() {
         told,
         "12162 utterances of `CREMA-D`, `RAVDESS`, `SAVEE`, `TESS` (`CREMA-D/AudioWAV/1001_DFA_ANG_XX`, \
          `CREMA-D/AudioWAV/1001_DFA_DIS_XX`, `CREMA-D/AudioWAV/1001_DFA_FEA_XX`, …) have no session: group by \
-         something else, or leave those corpora out"
+         something else, or remove those corpora"
     );
     let sessions = GroupKfold { group: Group::Session, folds: 5, dev_folds: DevFolds(1), split_seed: 7 };
     assert_eq!(folds(&Protocol::GroupKfold(sessions), &examples).unwrap_err().to_string(), told);
@@ -455,7 +455,12 @@ fn groups_that_are_not_there_say_so() {
     );
     for share in [0.0, 0.6, f64::NAN] {
         let told = message(Group::Speaker, DevPart::Share(share), &tess);
-        assert!(told.ends_with("no share of the training speakers up to a half: try `dev: 0.1`"), "{told}");
+        assert!(
+            told.ends_with(
+                "must be a share of the training speakers, above 0 and at most a half: try `dev: 0.1`"
+            ),
+            "{told}"
+        );
         assert!(impossible(&leave_out(Group::Speaker, DevPart::Share(share))).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! The cards on real recordings, where there are some.
+//! The cards on real recordings, if present.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use affekt_corpus::{Card, Ingested, ProblemKind, completeness};
 
 use crate::support::{self, card, outside, ravdess_names, savee_names, urdu_names};
 
-/// The folder of real corpora, if there is one.
+/// Returns the folder of real corpora, if there is one.
 fn corpora() -> Option<PathBuf> {
     outside("AFFEKT_TEST_CORPORA", "../shared/corpora")
 }
@@ -43,7 +43,7 @@ fn real_corpora_hold_what_their_cards_say() {
     }
 }
 
-/// The trees that tests make have the names of the releases.
+/// The trees of the tests have the file names of the releases.
 #[test]
 fn real_corpora_have_the_names_that_tests_give_them() {
     let Some(folder) = corpora() else { return };

@@ -1,4 +1,4 @@
-//! Folders as they come: hidden files, links, copies, and what is remembered of files.
+//! Scanning of folders: hidden files, links, duplicates, and remembered files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -52,7 +52,7 @@ fn folders_that_cannot_be_read_are_errors() {
     assert!(missing.to_string().contains("register with the University of Surrey"), "{missing}");
 
     let empty = scan(&card("savee"), folder.path()).unwrap_err();
-    assert!(empty.to_string().contains("it holds no audio file"), "{empty}");
+    assert!(empty.to_string().contains("it has no audio files"), "{empty}");
     plant(folder.path(), ["song.mp3"]);
     let foreign = scan(&card("savee"), folder.path()).unwrap_err();
     assert!(foreign.to_string().contains("`song.mp3`, for one, does not fit"), "{foreign}");

@@ -1,4 +1,4 @@
-//! Splits that somebody wrote down: read whatever their spelling, refused with every mistake at its line.
+//! Split files: accepted spellings, and mistakes with their lines.
 
 use affekt_config::Diagnostics;
 use affekt_corpus::{audit, folds, read_split, remarks};
@@ -12,7 +12,7 @@ fn read(text: &str) -> Protocol {
     Protocol::File(read_split("splits/mine.csv", text).unwrap_or_else(|problems| panic!("{problems:?}")))
 }
 
-/// What is wrong, as a person reads it.
+/// Formats the mistakes for the user.
 fn mistakes(text: &str) -> String {
     let diagnostics = Diagnostics::new();
     let problems = read_split("splits/mine.csv", text).expect_err("there is a mistake");
@@ -20,7 +20,7 @@ fn mistakes(text: &str) -> String {
     diagnostics.to_string()
 }
 
-/// The messages and the lines that they point to.
+/// Returns the messages with their lines.
 fn messages(text: &str) -> Vec<(usize, String)> {
     let problems = read_split("splits/mine.csv", text).expect_err("there is a mistake");
     problems.into_iter().map(|problem| (problem.span.unwrap().line(), problem.message)).collect()
@@ -78,7 +78,7 @@ fn params_hold_the_rows_and_nothing_else() {
     let comma = read("utterance,role\n\"a,1\",train\nb,test");
     assert_eq!(serde_json::from_value::<Protocol>(serde_json::to_value(&comma).unwrap()).unwrap(), comma);
     let error = serde_json::from_str::<Protocol>(r#"{"kind":"file","rows":"1,tests,a"}"#).unwrap_err();
-    assert!(error.to_string().starts_with("`1,tests,a` is no row of a split"), "{error}");
+    assert!(error.to_string().starts_with("`1,tests,a` is not a row of a split"), "{error}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_the_split_leaves_out_and_what_is_missing_is_said() {
         remarks(&made, &examples)[2..],
         [
             "1 of 4 utterances have no role and are not used",
-            "4 utterances of the split are not here: `A/d/a4`, `C/c1`, `C/c2`, …",
+            "4 utterances of the split are not in the experiment: `A/d/a4`, `C/c1`, `C/c2`, …",
         ]
     );
 }
@@ -118,14 +118,14 @@ fn a_split_that_does_not_fit_says_so() {
     );
     assert_eq!(
         message("utterance,role\na1,train\nd/a1,test\na3,test\n", &examples),
-        "`a1` and `d/a1` in fold 1 of the split are both `A/d/a1`: keep one of them"
+        "`a1` and `d/a1` in fold 1 of the split are both `A/d/a1`: remove one of them"
     );
     examples.push(example("B", "3", "d/a1", "sad"));
     examples.push(example("B", "3", "x/a1", "sad"));
     let told = message("utterance,role\nd/a1,train\na1,dev\na3,test\n", &examples);
     assert_eq!(
         told,
-        "2 of the split's names fit several utterances: `a1` is `A/d/a1`, `B/d/a1`, `B/x/a1`; `d/a1` is `A/d/a1`, \
+        "2 of the split's names match several utterances: `a1` is `A/d/a1`, `B/d/a1`, `B/x/a1`; `d/a1` is `A/d/a1`, \
          `B/d/a1`: write the corpus before the path, as in the experiment's ids"
     );
     assert!(folds(&read("utterance,role\nA/d/a1,train\nx/a1,dev\na3,test\n"), &examples).is_ok());
@@ -168,7 +168,7 @@ fn tables_that_are_none_are_refused() {
     assert_eq!(one("file,fold,role\na,1,train\nb,1,test\nb,2,test\n").0, 4);
     assert_eq!(
         one("file,role\n\"a\nb\",train\nc,test\n"),
-        (2, "an utterance's name runs over the end of the line: check the quotes".to_owned())
+        (2, "the name of an utterance continues on the next line: check the quotes".to_owned())
     );
     assert_eq!(one("file,role\r\na,train\r\nb,tset\r\n"), (3, "unknown role `tset`".to_owned()));
 }
@@ -190,7 +190,7 @@ fn a_published_split_is_read_fast() {
     let misspelt = text.replace("train", "trian");
     let [(line, message)] = &messages(&misspelt)[..] else { panic!("one mistake") };
     assert_eq!(*line, 3);
-    assert!(message.starts_with("unknown role `trian`, and in 10944 more lines: 4, 5, "), "{message}");
+    assert!(message.starts_with("unknown role `trian`, and on 10944 more lines: 4, 5, "), "{message}");
     let seconds = fastest(|| messages(&misspelt));
     assert!(seconds < 1.0, "{seconds} s");
 }

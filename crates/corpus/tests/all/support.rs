@@ -1,4 +1,4 @@
-//! Trees of the shapes of the five corpora, examples without audio, and where things are.
+//! Trees with the file names of the five corpora, examples without audio, and paths of test data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,7 @@ pub fn datasets() -> Vec<Folder> {
     vec![workspace().join("datasets").into()]
 }
 
-/// The repository's card, which must have no mistake.
+/// Returns a card of the repository, which must have no mistakes.
 pub fn card(name: &str) -> Card {
     let diagnostics = Diagnostics::new();
     let card = Card::find(&datasets(), name, &diagnostics);
@@ -25,7 +25,7 @@ pub fn card(name: &str) -> Card {
     card.unwrap()
 }
 
-/// A card of a test, which must have no mistake.
+/// Parses a card of a test, which must have no mistakes.
 pub fn parse_card(name: &str, text: &str) -> Card {
     let diagnostics = Diagnostics::new();
     let card = Card::parse(&format!("{name}.yaml"), text, &diagnostics);
@@ -36,19 +36,19 @@ pub fn digest_of(text: &str) -> Digest {
     Digest::from_bytes(*blake3::hash(text.as_bytes()).as_bytes())
 }
 
-/// A mono WAV of eight samples made of the file's name: copies in other folders are identical.
+/// Formats a mono WAV file of eight samples derived from the file's name: copies in other folders are identical.
 pub fn wav_of_name(path: &str) -> Vec<u8> {
     let name = path.rsplit('/').next().unwrap().split('.').next().unwrap();
     wav(16_000, 1, &digest_of(name).as_bytes()[..16])
 }
 
-/// A WAV of 16-bit PCM around the bytes of its samples.
+/// Formats a WAV file of 16-bit PCM.
 pub fn wav(rate_hz: u32, channels: u16, data: &[u8]) -> Vec<u8> {
     const PCM: u16 = 1;
     wav_as(PCM, 16, rate_hz, channels, data)
 }
 
-/// A WAV of any encoding.
+/// Formats a WAV file of any encoding.
 pub fn wav_as(encoding: u16, bits: u16, rate_hz: u32, channels: u16, data: &[u8]) -> Vec<u8> {
     let block = channels.wrapping_mul(bits / 8);
     let size = |bytes: usize| u32::try_from(bytes).unwrap().to_le_bytes();
@@ -70,14 +70,14 @@ pub fn wav_as(encoding: u16, bits: u16, rate_hz: u32, channels: u16, data: &[u8]
     .concat()
 }
 
-/// Writes a file, and the folders above it.
+/// Writes a file, creating its folder.
 pub fn put(folder: &Path, path: &str, bytes: impl AsRef<[u8]>) {
     let path = folder.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
-/// Makes a recording at each path.
+/// Writes a recording to each path.
 pub fn plant(folder: &Path, paths: impl IntoIterator<Item = impl AsRef<str>>) {
     let mut folders = BTreeSet::new();
     for path in paths {
@@ -95,19 +95,19 @@ pub fn read(card: &Card, folder: &Path) -> Ingested {
     ingest(card, &scan(card, folder).unwrap(), &|_| None, &|_| ())
 }
 
-/// Makes a recording at each path, and reads them.
+/// Writes a recording to each path, and ingests them.
 pub fn ingest_names(card: &Card, paths: impl IntoIterator<Item = impl AsRef<str>>) -> Ingested {
     let folder = tempfile::tempdir().unwrap();
     plant(folder.path(), paths);
     read(card, folder.path())
 }
 
-/// The path and kind of every problem.
+/// Returns path and kind of every problem.
 pub fn problems(ingested: &Ingested) -> Vec<(&str, &str)> {
     ingested.problems.iter().map(|problem| (problem.path.as_str(), problem.kind.as_str())).collect()
 }
 
-/// The folder that the environment variable names, or one of the usual place, if it is there; says so if not.
+/// Returns the folder that the environment variable names, or one of the usual place, if it exists; reports if not.
 pub fn outside(variable: &str, usual: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(variable).map_or_else(|| workspace().join(usual), PathBuf::from);
     let is_there = folder.is_dir();
@@ -174,7 +174,7 @@ pub fn savee_names() -> Vec<String> {
     names
 }
 
-/// How many recordings of each speaker there are under each emotion, in the order of their numbers.
+/// Counts the recordings of each speaker with each emotion, in the order of their numbers.
 const URDU: [(&str, &str); 4] = [
     ("Angry", "SM1:22 SM2:28 SM3:2 SM4:48"),
     (
@@ -234,12 +234,12 @@ pub fn crema_d_names() -> Vec<String> {
     names
 }
 
-/// A word of letters for each number.
+/// Spells a number with letters.
 fn word(n: usize) -> String {
     [n / 26, n % 26].into_iter().map(|letter| char::from(b'a' + letter as u8)).collect()
 }
 
-/// An example without audio. Its digest is its own.
+/// Creates an example without audio, with a digest of its own.
 pub fn example(corpus: &str, speaker: &str, name: &str, class: &str) -> Example {
     let id = format!("{corpus}/{name}");
     Example {
@@ -266,7 +266,7 @@ pub fn example(corpus: &str, speaker: &str, name: &str, class: &str) -> Example 
     }
 }
 
-/// The five corpora in their true shapes, to the last file.
+/// Returns the complete file names of the five corpora.
 pub fn whole(name: &str) -> &'static Ingested {
     static WHOLE: LazyLock<BTreeMap<&str, Ingested>> = LazyLock::new(|| {
         let names = [
@@ -281,7 +281,7 @@ pub fn whole(name: &str) -> &'static Ingested {
     &WHOLE[name]
 }
 
-/// The 12 162 examples of four corpora with seven classes.
+/// Returns the 12 162 examples of four corpora with seven classes.
 pub fn four_corpora() -> Vec<Example> {
     static EXAMPLES: LazyLock<Vec<Example>> = LazyLock::new(|| {
         let scheme = affekt_corpus::find_scheme(&datasets(), "seven", &Diagnostics::new()).unwrap();

@@ -1,4 +1,4 @@
-//! The made-up corpus is a RAVDESS to everything that reads it.
+//! The synthetic corpus is accepted as a RAVDESS.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Examples without audio: one of IEMOCAP's shape, and as many made-up corpora as one likes.
+//! Examples without audio: with the structure of IEMOCAP, and of any number of random corpora.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -51,7 +51,7 @@ pub fn world(seed: u64) -> Vec<Example> {
     examples
 }
 
-/// The same examples in another order.
+/// Returns the same examples in another order.
 pub fn shuffled(mut examples: Vec<Example>, seed: u64) -> Vec<Example> {
     let mut random = SplitMix64(seed);
     for place in (1..examples.len()).rev() {
@@ -60,7 +60,7 @@ pub fn shuffled(mut examples: Vec<Example>, seed: u64) -> Vec<Example> {
     examples
 }
 
-/// The seconds that work takes when others leave it alone: the least of three times.
+/// Returns the time of `work` in seconds, undisturbed by others: the minimum of three runs.
 pub fn fastest<T>(work: impl Fn() -> T) -> f64 {
     let time = |_| {
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! The settings of a wav2vec. Source: `Wav2VecConfig` of `fairseq/models/wav2vec/wav2vec.py`.
+//! fairseq's settings of wav2vec. Source: `Wav2VecConfig` of `fairseq/models/wav2vec/wav2vec.py`.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -7,21 +7,21 @@ use affekt_spec::encoder::Wav2VecConfig;
 
 use crate::EncoderError;
 
-/// The type of such a model.
+/// The type of these models.
 pub(super) const MODEL: &str = Wav2VecConfig::MODEL_TYPE;
 
-/// fairseq's default, which has one layer more than `wav2vec_large`.
+/// fairseq's default, which has one more layer than `wav2vec_large`.
 const FEATURE_LAYERS: &str = "[(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2), (512, 1, 1), (512, 1, 1), \
                               (512, 1, 1)]";
 
 const AGGREGATOR_LAYERS: &str = "[(512, 2, 1), (512, 3, 1), (512, 4, 1), (512, 5, 1), (512, 6, 1), (512, 7, 1), (512, 8, 1), \
                                  (512, 9, 1), (512, 10, 1), (512, 11, 1), (512, 12, 1), (512, 13, 1)]";
 
-/// The fields of a [`Wav2VecConfig`].
-pub(super) fn told(settings: &Settings<'_>) -> Result<Map<String, Json>, EncoderError> {
-    // A quantiser between encoder and aggregator is vq-wav2vec.
+/// Returns the fields of a [`Wav2VecConfig`].
+pub(super) fn known_fields(settings: &Settings<'_>) -> Result<Map<String, Json>, EncoderError> {
+    // A quantiser between encoder and aggregator makes it vq-wav2vec.
     settings.supports([("aggregator", json!("cnn")), ("vq_type", json!("none"))])?;
-    let mut told = Map::from_iter([
+    let mut known_fields = Map::from_iter([
         ("model_type".to_owned(), json!(MODEL)),
         ("conv_feature_layers".to_owned(), json!(settings.layers("conv_feature_layers", FEATURE_LAYERS)?)),
         (
@@ -43,7 +43,7 @@ pub(super) fn told(settings: &Settings<'_>) -> Result<Map<String, Json>, Encoder
         ("dropout_agg", json!(0.0)),
     ] {
         let value = settings.json(settings.encoder, name)?.unwrap_or(default);
-        told.insert(name.to_owned(), value);
+        known_fields.insert(name.to_owned(), value);
     }
-    Ok(told)
+    Ok(known_fields)
 }

@@ -1,6 +1,6 @@
-//! transformers', torchaudio's and fairseq's files of the same network are read as the same tensors.
+//! Files of transformers, torchaudio and fairseq with the same network are read as the same tensors.
 
-use affekt_encoders::{Said, read};
+use affekt_encoders::{Overrides, read};
 use affekt_spec::encoder::{Activation, Family, Wav2VecConfig};
 use serde_json::{Value, json};
 
@@ -10,8 +10,8 @@ const CTC: &str = "lm_head.";
 const PRETRAINING: [&str; 3] = ["quantizer.", "project_q.", "project_hid."];
 const MASK: &str = "masked_spec_embed";
 
-/// Reads a golden and holds it against the network, all of it but tensors that begin with what it `lacks`.
-fn check(network: &str, file: &str, lacks: &[&str], said: &Said, normalise: bool, changed: &Value) {
+/// Reads a golden and compares it with the network, except for tensors whose names start with those it `lacks`.
+fn check(network: &str, file: &str, lacks: &[&str], said: &Overrides, normalise: bool, changed: &Value) {
     let encoder = read(&golden(network).join(file), said).unwrap_or_else(|error| panic!("{error}"));
     let mut found = tensors(&encoder);
     let mut whole = expected(network)["tensors"].take();
@@ -23,15 +23,15 @@ fn check(network: &str, file: &str, lacks: &[&str], said: &Said, normalise: bool
             "{file}: zeros where there is none"
         );
         let note = "no `masked_spec_embed`: masked frames are replaced by zeros".to_owned();
-        assert!(encoder.account.notes.contains(&note), "{file}: {:?}", encoder.account.notes);
+        assert!(encoder.key_mapping.notes.contains(&note), "{file}: {:?}", encoder.key_mapping.notes);
     }
     whole.as_object_mut().unwrap().retain(|name, _| !lacks.iter().any(|part| name.starts_with(part)));
     assert_eq!(found, whole, "{network}/{file}");
     assert_eq!(encoder.config, Family::from(config(network, changed)), "{network}/{file}");
     assert_eq!(encoder.normalise, normalise, "{network}/{file}");
-    assert_eq!(encoder.account.taken.len(), whole.as_object().unwrap().len(), "{file}");
-    assert!(encoder.account.unknown.is_empty(), "{file}: {:?}", encoder.account.unknown);
-    assert!(encoder.account.left_out.is_empty(), "{file}: {:?}", encoder.account.left_out);
+    assert_eq!(encoder.key_mapping.taken.len(), whole.as_object().unwrap().len(), "{file}");
+    assert!(encoder.key_mapping.unknown.is_empty(), "{file}: {:?}", encoder.key_mapping.unknown);
+    assert!(encoder.key_mapping.left_out.is_empty(), "{file}: {:?}", encoder.key_mapping.left_out);
 }
 
 #[test]
@@ -45,20 +45,20 @@ fn transformers_in_every_container_and_precision() {
         ("bin", true),
         ("bin-sharded", true),
     ] {
-        check("post-norm", file, &[CTC], &Said::default(), normalise, &json!({}));
+        check("post-norm", file, &[CTC], &Overrides::default(), normalise, &json!({}));
     }
-    check("pre-norm", "transformers", &[CTC], &Said::default(), true, &json!({}));
+    check("pre-norm", "transformers", &[CTC], &Overrides::default(), true, &json!({}));
     let [codes, quantised, context] = PRETRAINING;
     for network in ["post-norm", "pre-norm"] {
-        check(network, "ctc", &[codes, quantised, context], &Said::default(), true, &json!({}));
+        check(network, "ctc", &[codes, quantised, context], &Overrides::default(), true, &json!({}));
     }
-    check("post-norm", "bare", &[codes, quantised, context, CTC], &Said::default(), false, &json!({}));
+    check("post-norm", "bare", &[codes, quantised, context, CTC], &Overrides::default(), false, &json!({}));
 }
 
-/// Weight norm has two names, and models with a head put a prefix before those of the encoder.
+/// Weight norm has two names, and models with a head prefix those of the encoder.
 #[test]
 fn names_are_accounted_for() {
-    let account = |file: &str| read(&golden(file), &Said::default()).unwrap().account.taken;
+    let account = |file: &str| read(&golden(file), &Overrides::default()).unwrap().key_mapping.taken;
     let canonical = "encoder.pos_conv_embed.conv.weight_g";
     let new = "encoder.pos_conv_embed.conv.parametrizations.weight.original0";
     assert_eq!(account("post-norm/transformers")[&format!("wav2vec2.{new}")], canonical);
@@ -72,7 +72,7 @@ fn names_are_accounted_for() {
     assert_eq!(fairseq["w2v_encoder.proj.bias"], "lm_head.bias");
 }
 
-/// What these files do not say is transformers' default.
+/// Settings that these files lack are transformers' defaults.
 fn torchaudio_leaves_open() -> Value {
     json!({
         "hidden_dropout": 0.1, "layerdrop": 0.1, "feat_quantizer_dropout": 0.0, "mask_time_prob": 0.05,
@@ -99,7 +99,7 @@ fn fairseq_with_settings_of_every_age() {
     for (network, normalise) in [("post-norm", false), ("pre-norm", true)] {
         for file in ["args.pt", "cfg.pt", "omegaconf.pt"] {
             let changed = json!({ "vocab_size": 32, "final_dropout": 0.0 });
-            check(network, &format!("fairseq/{file}"), &[CTC], &Said::default(), normalise, &changed);
+            check(network, &format!("fairseq/{file}"), &[CTC], &Overrides::default(), normalise, &changed);
         }
         for file in ["ctc.pt", "ctc-args.pt"] {
             // As the fine-tuning set them.
@@ -108,12 +108,12 @@ fn fairseq_with_settings_of_every_age() {
                 "mask_time_prob": 0.5, "mask_feature_prob": 0.1, "mask_feature_length": 4, "layerdrop": 0.1,
             });
             let lacks = [codes, quantised, context];
-            check(network, &format!("fairseq/{file}"), &lacks, &Said::default(), normalise, &changed);
+            check(network, &format!("fairseq/{file}"), &lacks, &Overrides::default(), normalise, &changed);
         }
     }
 }
 
-/// `args.pt` is as the published file; `cfg.pt` has whatever that has not.
+/// `args.pt` has the format of the published file; `cfg.pt` has what that one lacks.
 #[test]
 fn wav2vec_in_fairseqs_files() {
     let text = std::fs::read_to_string(golden("wav2vec/expected.json")).unwrap();
@@ -147,11 +147,11 @@ fn wav2vec_in_fairseqs_files() {
             },
         ),
     ] {
-        let encoder = read(&golden("wav2vec").join(file), &Said::default()).unwrap();
+        let encoder = read(&golden("wav2vec").join(file), &Overrides::default()).unwrap();
         assert_eq!(tensors(&encoder), expected[file]["tensors"], "{file}");
         assert_eq!(encoder.config, Family::from(config), "{file}");
         assert!(!encoder.normalise, "{file}");
-        let account = &encoder.account;
+        let account = &encoder.key_mapping;
         assert_eq!((account.taken.len(), &account.unknown), (encoder.tensors.len(), &vec![]), "{file}");
         assert!(account.taken.iter().all(|(theirs, name)| theirs == name), "{file}");
         assert_eq!(json!(account.left_out.len()), expected[file]["left_out"], "{file}");
@@ -159,7 +159,7 @@ fn wav2vec_in_fairseqs_files() {
         assert_eq!(name, "wav2vec_predictions.project_to_steps.weight");
         assert_eq!(why, "tells coming frames from others, in pretraining alone");
     }
-    let quiet = read(&golden("wav2vec/args.pt"), &Said::default()).unwrap().account.notes;
+    let quiet = read(&golden("wav2vec/args.pt"), &Overrides::default()).unwrap().key_mapping.notes;
     let note = "its task does not mention `normalize`: waveforms are not normalised, fairseq's default";
     assert_eq!(quiet, [note]);
 }

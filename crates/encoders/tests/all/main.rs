@@ -1,4 +1,5 @@
-//! What is read from checkpoints, what is refused, and what is written. `tests/goldens/encoders/make.py` made the files.
+//! Checkpoints that are read, those that are refused, and those that are written. The files were made by
+//! `tests/goldens/encoders/make.py`.
 
 mod formats;
 mod refusals;

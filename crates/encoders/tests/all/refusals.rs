@@ -1,24 +1,24 @@
-//! What is not read: other models, damaged files, files that lead elsewhere, and files that want to run.
+//! Refused checkpoints: other models, damaged files, files that lead out of the folder, and files that run code.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use affekt_encoders::{EncoderError, Said, read};
+use affekt_encoders::{EncoderError, Overrides, read};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Value, json};
 
 use crate::support::{golden, said};
 
-/// Why it is refused, with `F` for the folder.
-fn refused(path: &Path, said: &Said, folder: &Path) -> String {
+/// Returns the error, with `F` for the folder.
+fn refused(path: &Path, said: &Overrides, folder: &Path) -> String {
     let error = read(path, said).err().unwrap_or_else(|| panic!("{} is read", path.display()));
     error.to_string().replace(folder.to_str().unwrap(), "F")
 }
 
-/// A copy of a golden folder, to be spoiled.
+/// A copy of a golden folder, to be modified.
 struct Copy(tempfile::TempDir);
 
 impl Copy {
@@ -36,7 +36,7 @@ impl Copy {
     }
 
     fn refused(&self) -> String {
-        refused(self.0.path(), &Said::default(), self.0.path())
+        refused(self.0.path(), &Overrides::default(), self.0.path())
     }
 
     /// Changes the JSON of a file.
@@ -57,12 +57,12 @@ impl Copy {
     }
 }
 
-/// The pickles name `os.system`, which would make a file in the working folder.
+/// The pickles name `os.system`, which would create a file in the working folder.
 #[test]
 fn pickles_that_want_to_run_are_refused_and_do_not_run() {
     for file in ["args", "cfg", "torchaudio"] {
         let path = golden("refused").join(format!("{file}.pt"));
-        let told = refused(&path, &Said::default(), &golden("refused"));
+        let told = refused(&path, &Overrides::default(), &golden("refused"));
         assert!(told.starts_with(&format!("F/{file}.pt: refused `posix.system` at byte")), "{told}");
     }
     let copy = Copy::of("post-norm/bin");
@@ -74,7 +74,7 @@ fn pickles_that_want_to_run_are_refused_and_do_not_run() {
 #[test]
 fn other_models_are_refused_by_name() {
     let folder = golden("refused");
-    let told = |file: &str| refused(&folder.join(file), &Said::default(), &folder);
+    let told = |file: &str| refused(&folder.join(file), &Overrides::default(), &folder);
     let supported = "`wav2vec2`, the CTC models around it (`wav2vec_ctc`) and `wav2vec` are supported";
     assert_eq!(told("hubert.pt"), format!("F/hubert.pt: it is a model of type `hubert`: only {supported}"));
     assert_eq!(
@@ -87,14 +87,14 @@ fn other_models_are_refused_by_name() {
         "F/wav2vec-gru.pt: `aggregator` is \"gru\": only \"cnn\" is supported"
     );
     let empty = told("wav2vec.pt");
-    let expected = "F/wav2vec.pt: not the encoder that its settings describe: \
+    let expected = "F/wav2vec.pt: the tensors do not match the settings: \
                     `feature_aggregator.conv_layers.0.1.bias` is missing; ";
     assert!(empty.starts_with(expected), "{empty}");
     let expected = "no checkpoint that is known: expected torchaudio's names (`encoder.transformer.…`), torchvision's of a VGG16 \
                     without batch norms (`features.0.weight`), or fairseq's \
                     `model` beside `cfg` or `args`; of transformers' checkpoints, give the folder with `config.json`";
     assert_eq!(told("something.pt"), format!("F/something.pt: {expected}"));
-    assert_eq!(told("tensor.pt"), "F/tensor.pt: it holds a tensor where tensors by name were expected");
+    assert_eq!(told("tensor.pt"), "F/tensor.pt: it contains a tensor, expected tensors by name");
     for kind in ["hubert", "wavlm", "data2vec-audio", "wav2vec2-conformer"] {
         let copy = Copy::of("post-norm/bare");
         copy.edit("config.json", |config| config["model_type"] = json!(kind));
@@ -127,12 +127,12 @@ fn settings_that_cannot_be_followed_are_refused() {
         (
             "num_attention_heads",
             json!(3),
-            "F: `hidden_size` is 16, which `num_attention_heads`, 3, does not divide",
+            "F: `hidden_size` is 16, expected a multiple of `num_attention_heads`, which is 3",
         ),
         (
             "conv_stride",
             json!([5, 2]),
-            "F: `conv_dim`, `conv_kernel` and `conv_stride` list 3, 3 and 2 layers: expected as many each, at least one",
+            "F: `conv_dim`, `conv_kernel` and `conv_stride` list 3, 3 and 2 layers: expected the same number, at least one",
         ),
     ] {
         let copy = Copy::of("post-norm/bare");
@@ -142,20 +142,21 @@ fn settings_that_cannot_be_followed_are_refused() {
     let copy = Copy::of("post-norm/bare");
     copy.edit("config.json", |config| config["num_hidden_layers"] = json!(3));
     let told = copy.refused();
-    let expected = "F: not the encoder that its settings describe: `encoder.layers.2.attention.k_proj.bias` is missing; ";
+    let expected =
+        "F: the tensors do not match the settings: `encoder.layers.2.attention.k_proj.bias` is missing; ";
     assert!(told.starts_with(expected) && told.ends_with("; and 12 more"), "{told}");
     let copy = Copy::of("post-norm/bare");
     copy.edit("config.json", |config| config["intermediate_size"] = json!(25));
     let told = copy.refused();
     assert!(
         told.contains(
-            "`encoder.layers.0.feed_forward.intermediate_dense.bias` is [24] where [25] is expected"
+            "`encoder.layers.0.feed_forward.intermediate_dense.bias` has shape [24], expected [25]"
         ),
         "{told}"
     );
     let copy = Copy::of("post-norm/bare");
     fs::write(copy.path("config.json"), "{").unwrap();
-    assert!(copy.refused().starts_with("F/config.json: not the settings that were expected: EOF"));
+    assert!(copy.refused().starts_with("F/config.json: unexpected settings: EOF"));
     let copy = Copy::of("post-norm/bare");
     copy.edit("preprocessor_config.json", |config| config["do_normalize"] = json!("yes"));
     assert_eq!(
@@ -170,16 +171,16 @@ fn what_a_file_cannot_tell_must_be_said_once() {
     let folder = golden("post-norm/torchaudio");
     let mut said = said();
     said.config.remove("num_attention_heads");
-    let expected = "F/ctc.pt: `num_attention_heads` cannot be told from this file (its width is not one of the published, \
-                    768 or 1024): say it under `config`";
+    let expected = "F/ctc.pt: `num_attention_heads` cannot be inferred from this file (its width is not a published one, \
+                    768 or 1024): set it under `config`";
     assert_eq!(refused(&path, &said, &folder), expected);
     said.config.insert("hidden_size".into(), json!(32));
-    let expected = "F/ctc.pt: the file says that `hidden_size` is 16, `config` that it is 32";
+    let expected = "F/ctc.pt: `hidden_size` is 16 in the file, but 32 under `config`";
     assert_eq!(refused(&path, &said, &folder), expected);
     said.config.insert("hidden_size".into(), json!(16.0));
     said.config.insert("num_heads".into(), json!(2));
     said.config.insert("num_attention_heads".into(), json!(2));
-    assert_eq!(refused(&path, &said, &folder), "F/ctc.pt: `num_heads`: no field of this name is known");
+    assert_eq!(refused(&path, &said, &folder), "F/ctc.pt: `num_heads`: unknown field");
 }
 
 #[test]
@@ -192,10 +193,7 @@ fn damage_is_found() {
         for length in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
             fs::write(copy.path(file), &bytes[..length]).unwrap();
             let told = copy.refused();
-            assert!(
-                told.starts_with(&format!("F/{file}: not a whole safetensors file: ")),
-                "{length}: {told}"
-            );
+            assert!(told.starts_with(&format!("F/{file}: damaged safetensors file: ")), "{length}: {told}");
         }
     }
     for (folder, file) in [
@@ -211,7 +209,7 @@ fn damage_is_found() {
     }
 }
 
-/// A header that says what is not so.
+/// A header may contradict the file.
 #[test]
 fn offsets_that_lie_are_refused() {
     let tensor = |start: u64, end: u64| json!({ "dtype": "F32", "shape": [2], "data_offsets": [start, end] });
@@ -228,11 +226,11 @@ fn offsets_that_lie_are_refused() {
         bytes.extend(header.bytes());
         bytes.extend([0; 16]);
         fs::write(copy.path("model.safetensors"), bytes).unwrap();
-        assert!(copy.refused().starts_with("F/model.safetensors: not a whole safetensors file: "), "{name}");
+        assert!(copy.refused().starts_with("F/model.safetensors: damaged safetensors file: "), "{name}");
     }
     let copy = Copy::of("post-norm/bare");
     fs::write(copy.path("model.safetensors"), u64::MAX.to_le_bytes()).unwrap();
-    assert!(copy.refused().starts_with("F/model.safetensors: not a whole safetensors file: "));
+    assert!(copy.refused().starts_with("F/model.safetensors: damaged safetensors file: "));
 }
 
 #[test]
@@ -251,7 +249,7 @@ fn nothing_outside_the_folder_is_read() {
     fs::remove_file(copy.path("model-00003-of-00003.safetensors")).unwrap();
     let told = copy.refused();
     let expected =
-        "it names `model-00003-of-00003.safetensors`, which is not there: fetch the checkpoint anew";
+        "it names `model-00003-of-00003.safetensors`, which is missing: download the checkpoint again";
     assert_eq!(told, format!("F/{index}: {expected}"));
 
     for file in ["model.safetensors", "config.json", "preprocessor_config.json"] {
@@ -259,12 +257,12 @@ fn nothing_outside_the_folder_is_read() {
         fs::remove_file(copy.path(file)).unwrap();
         symlink(other.path(file), copy.path(file)).unwrap();
         let expected =
-            format!("F: `{file}` leads out of the folder: a checkpoint's files lie beside each other");
+            format!("F: `{file}` is outside the folder: all files of a checkpoint must be in one folder");
         assert_eq!(copy.refused(), expected);
     }
 }
 
-/// In a cache of the Hub every file is a link to a blob. Links to anything else are no better there.
+/// In a cache of the Hub every file is a link to a blob. Links to anything else are refused there too.
 #[test]
 fn links_to_blobs_are_followed() {
     let cache = tempfile::tempdir().unwrap();
@@ -276,11 +274,11 @@ fn links_to_blobs_are_followed() {
         fs::copy(golden("post-norm/bare").join(file), blobs.join(file)).unwrap();
         symlink(Path::new("../../blobs").join(file), snapshot.join(file)).unwrap();
     }
-    assert!(read(&snapshot, &Said::default()).is_ok());
+    assert!(read(&snapshot, &Overrides::default()).is_ok());
     fs::remove_file(snapshot.join("config.json")).unwrap();
     fs::copy(blobs.join("config.json"), cache.path().join("config.json")).unwrap();
     symlink("../../../config.json", snapshot.join("config.json")).unwrap();
-    let error = read(&snapshot, &Said::default()).unwrap_err();
+    let error = read(&snapshot, &Overrides::default()).unwrap_err();
     assert!(matches!(error, EncoderError::Outside { .. }), "{error}");
 }
 
@@ -295,7 +293,7 @@ fn tensors_that_are_none_of_the_encoder_are_accounted_for() {
         let twice = tensors["encoder.layer_norm.bias"].clone();
         tensors.insert("wav2vec2.encoder.layer_norm.bias".into(), twice);
     });
-    let account = read(copy.0.path(), &Said::default()).unwrap().account;
+    let account = read(copy.0.path(), &Overrides::default()).unwrap().key_mapping;
     assert_eq!(
         account.left_out,
         [
@@ -321,15 +319,16 @@ fn tensors_that_are_none_of_the_encoder_are_accounted_for() {
 #[test]
 fn what_is_no_checkpoint_is_told_what_was_expected() {
     let empty = tempfile::tempdir().unwrap();
-    let told = |path: &Path| refused(path, &Said::default(), empty.path());
+    let told = |path: &Path| refused(path, &Overrides::default(), empty.path());
     assert_eq!(told(empty.path()), "F: a folder without `config.json`: expected one that transformers saved");
     assert_eq!(told(&empty.path().join("x.pt")), "F/x.pt: No such file or directory (os error 2)");
     fs::write(empty.path().join("x.pt"), "hello").unwrap();
-    assert!(told(&empty.path().join("x.pt")).starts_with("F/x.pt: no PyTorch file: "));
+    assert!(told(&empty.path().join("x.pt")).starts_with("F/x.pt: not a PyTorch file: "));
     let copy = Copy::of("post-norm/bare");
     let path = copy.path("model.safetensors");
-    let expected = "F/model.safetensors: tensors without settings: give the folder, whose `config.json` says what they are";
-    assert_eq!(refused(&path, &Said::default(), copy.0.path()), expected);
+    let expected =
+        "F/model.safetensors: tensors without settings: give the folder whose `config.json` describes them";
+    assert_eq!(refused(&path, &Overrides::default(), copy.0.path()), expected);
     fs::remove_file(path).unwrap();
     let expected = "F: no weights: expected one of model.safetensors, model.safetensors.index.json, pytorch_model.bin, \
                     pytorch_model.bin.index.json";

@@ -1,8 +1,8 @@
-//! Where the goldens lie and what they hold.
+//! The goldens: their location and contents.
 
 use std::path::{Path, PathBuf};
 
-use affekt_encoders::{Encoder, Said};
+use affekt_encoders::{Encoder, Overrides};
 use affekt_spec::encoder::EncoderConfig;
 use serde_json::{Value, json};
 
@@ -23,13 +23,13 @@ pub fn config(network: &str, changed: &Value) -> EncoderConfig {
     settings.with(changed.as_object().unwrap()).unwrap()
 }
 
-/// What torchaudio's files of these networks leave open.
-pub fn said() -> Said {
+/// Returns the settings that torchaudio's files of these networks lack.
+pub fn said() -> Overrides {
     let config = json!({ "num_attention_heads": 2, "conv_stride": [5, 2, 2] });
-    Said { config: config.as_object().unwrap().clone(), normalise: None }
+    Overrides { config: config.as_object().unwrap().clone(), normalise: None }
 }
 
-/// The tensors, as `expected.json` has them.
+/// Returns the tensors in the form of `expected.json`.
 pub fn tensors(encoder: &Encoder) -> Value {
     let described = encoder.tensors.iter().map(|(name, weights)| {
         let bytes: Vec<u8> = weights.values().iter().flat_map(|value| value.to_le_bytes()).collect();

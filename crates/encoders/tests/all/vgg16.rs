@@ -1,15 +1,15 @@
-//! VGG16: what of torchvision's files is refused. What is read is held against torchvision in `crates/models/tests`.
+//! VGG16: refused files of torchvision. Those that are read are compared with torchvision in `crates/models/tests`.
 
 use std::collections::BTreeMap;
 use std::fs;
 
-use affekt_encoders::{Said, fingerprint, read};
+use affekt_encoders::{Overrides, fingerprint, read};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use crate::support::golden;
 
-/// What is said of the small golden with tensors changed.
+/// Returns the error for the small golden with modified tensors.
 fn refused(edit: impl FnOnce(&mut BTreeMap<String, TensorView<'_>>)) -> String {
     let bytes = fs::read(golden("../vgg16/small.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -18,7 +18,7 @@ fn refused(edit: impl FnOnce(&mut BTreeMap<String, TensorView<'_>>)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("edited.safetensors");
     fs::write(&path, serialize(&tensors, None).unwrap()).unwrap();
-    let error = read(&path, &Said::default()).expect_err("it must be refused");
+    let error = read(&path, &Overrides::default()).expect_err("it must be refused");
     error.to_string().replace(path.to_str().unwrap(), "F")
 }
 
@@ -31,24 +31,24 @@ fn zeros(bytes: &'static [u8], shape: &[usize]) -> TensorView<'static> {
 fn what_is_no_vgg16_is_refused_by_name() {
     static ZEROS: [u8; 65_536] = [0; 65_536];
     let told = refused(|tensors| _ = tensors.remove("features.3.bias"));
-    assert_eq!(told, "F: not the encoder that its settings describe: `features.3.bias` is missing");
+    assert_eq!(told, "F: the tensors do not match the settings: `features.3.bias` is missing");
     // A kernel of 5, as of AlexNet.
     let told = refused(|tensors| {
         tensors.insert("features.3.weight".into(), zeros(&ZEROS, &[6, 4, 5, 5]));
     });
-    let expected = "F: not the encoder that its settings describe: `features.3.weight` is [6, 4, 5, 5] where \
-                    [6, 4, 3, 3] is expected";
+    let expected = "F: the tensors do not match the settings: `features.3.weight` has shape [6, 4, 5, 5], \
+                    expected [6, 4, 3, 3]";
     assert_eq!(told, expected);
     // Channels that do not follow from those before.
     let told = refused(|tensors| {
         tensors.insert("features.5.weight".into(), zeros(&ZEROS, &[6, 7, 3, 3]));
     });
-    assert!(told.contains("`features.5.weight` is [6, 7, 3, 3] where [6, 6, 3, 3] is expected"), "{told}");
+    assert!(told.contains("`features.5.weight` has shape [6, 7, 3, 3], expected [6, 6, 3, 3]"), "{told}");
     // With batch norms, rows of other lengths: another network.
     let told = refused(|tensors| {
         tensors.insert("features.1.running_mean".into(), zeros(&ZEROS, &[4]));
     });
-    let none = "F: tensors without settings: give the folder, whose `config.json` says what they are";
+    let none = "F: tensors without settings: give the folder whose `config.json` describes them";
     assert_eq!(told, none);
     let told = refused(|tensors| tensors.retain(|name, _| name.starts_with("classifier")));
     assert_eq!(told, none);
@@ -56,10 +56,10 @@ fn what_is_no_vgg16_is_refused_by_name() {
 
 #[test]
 fn what_is_unknown_in_it_is_told() {
-    let encoder = read(&golden("../vgg16/small.zip.pth"), &Said::default()).unwrap();
+    let encoder = read(&golden("../vgg16/small.zip.pth"), &Overrides::default()).unwrap();
     let note = "torchvision's files say nothing of how pixels are normalised: as torchvision trains, where `config` does not \
                 say otherwise";
-    assert_eq!(encoder.account.notes, [note]);
+    assert_eq!(encoder.key_mapping.notes, [note]);
     // The same weights in other files are other bytes.
     let of = |file: &str| fingerprint(&golden("../vgg16").join(file)).unwrap();
     assert_ne!(of("small.zip.pth"), of("small.legacy.pth"));

@@ -1,13 +1,13 @@
-//! Artefacts are a function of the encoder alone; exported folders are what transformers opens
-//! (`tests/goldens/encoders/check_export.py` opens them with it).
+//! Artefacts depend on the encoder only; transformers opens exported folders
+//! (`tests/goldens/encoders/check_export.py`).
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use affekt_encoders::{
-    Answers, ArtefactCard, CARD, Encoder, EncoderError, Export, ExportedWeights, Head, Linear, Said, Weights,
-    export, fingerprint, read, tensors, write,
+    ArtefactCard, CARD, Encoder, EncoderError, Export, ExportedWeights, Head, Linear, OutputNames, Overrides,
+    Weights, export, fingerprint, read, tensors, write,
 };
 use affekt_spec::encoder::EncoderConfig;
 use safetensors::SafeTensors;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::{expected, golden};
 
 fn encoder(file: &str) -> Encoder {
-    read(&golden(file), &Said { normalise: Some(false), ..Said::default() }).unwrap()
+    read(&golden(file), &Overrides { normalise: Some(false), ..Overrides::default() }).unwrap()
 }
 
 fn artefact(encoder: &Encoder) -> Vec<u8> {
@@ -35,7 +35,7 @@ fn equal_encoders_have_equal_bytes_whatever_they_came_in() {
     assert!(artefact(&encoder("post-norm/ctc")) != bytes);
 }
 
-/// What affekt-torch's checkpoints are: sorted, aligned, and with the digest of everything else.
+/// Artefacts have the form of affekt-torch's checkpoints: sorted, aligned, with the digest of everything else.
 #[test]
 fn an_artefact_is_a_safetensors_file_with_its_digest() {
     let bytes = artefact(&encoder("pre-norm/transformers"));
@@ -89,7 +89,7 @@ fn what_is_no_number_is_not_written() {
         write(&folder.path().join("e"), &ArtefactCard::of(&encoder, None), &encoder.tensors).unwrap_err();
     assert!(matches!(error, EncoderError::NotFinite { .. }));
     let message =
-        "`masked_spec_embed` holds values that are not finite: the checkpoint it comes from is damaged";
+        "`masked_spec_embed` has values that are not finite: the checkpoint it comes from is damaged";
     assert_eq!(error.to_string(), message);
 }
 
@@ -109,7 +109,7 @@ fn a_fingerprint_is_of_what_files_hold_not_of_where_they_lie() {
     assert!(fingerprint(&golden("post-norm/fairseq")).is_err());
 }
 
-/// Its configuration says which of the families it is of.
+/// The configuration determines the family.
 #[test]
 fn a_wav2vec_is_written_as_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -126,7 +126,7 @@ fn a_wav2vec_is_written_as_one() {
     assert_eq!(card.config, encoder.config);
 }
 
-/// Multiples of an eighth; the same formula stands in `check_export.py`.
+/// Multiples of 1/8; `check_export.py` has the same formula.
 fn formula(shape: &[usize]) -> Weights {
     let count = shape.iter().product::<usize>();
     let values: Vec<f32> = (0..count).map(|i| ((i * 7 % 11) as f32 - 5.0) / 8.0).collect();
@@ -137,7 +137,7 @@ fn linear(to: usize, from: usize) -> Linear {
     Linear { weight: formula(&[to, from]), bias: formula(&[to]) }
 }
 
-/// A folder that stays, for `check_export.py` to open.
+/// Returns a folder that remains, for `check_export.py` to open.
 fn exported(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("affekt-encoders").join(name);
     if folder.exists() {
@@ -146,7 +146,7 @@ fn exported(name: &str) -> PathBuf {
     folder
 }
 
-fn network(file: &str, head: Head, answers: Answers) -> Export {
+fn network(file: &str, head: Head, outputs: OutputNames) -> Export {
     let mut encoder = encoder(file);
     encoder.tensors.retain(|name, _| !name.starts_with("lm_head"));
     Export {
@@ -156,7 +156,7 @@ fn network(file: &str, head: Head, answers: Answers) -> Export {
         normalise: file.starts_with("pre-norm"),
         encoder: encoder.tensors,
         head,
-        answers,
+        outputs,
         licence: None,
     }
 }
@@ -171,13 +171,13 @@ fn a_mean_and_a_linear_map_are_transformers_classifier() {
         let folder = exported(network_of);
         let names = ["angry", "happy", "sad"].map(str::to_owned);
         let head = Head::Mean { projector: None, classifier: linear(3, 16) };
-        let network = network(&format!("{network_of}/ctc"), head, Answers::Classes(names.into()));
+        let network = network(&format!("{network_of}/ctc"), head, OutputNames::Classes(names.into()));
         let weights = export(&folder, &network).unwrap();
         let added = vec!["projector.weight".to_owned(), "projector.bias".to_owned()];
         assert_eq!(weights, [ExportedWeights { file: "model.safetensors", prefix: "", added }]);
 
         // What was written is what is read again: the encoder, the classifier, and the identity.
-        let again = read(&folder, &Said::default()).unwrap();
+        let again = read(&folder, &Overrides::default()).unwrap();
         assert_eq!(again.normalise, network_of == "pre-norm");
         let config = EncoderConfig { classifier_proj_size: 16, ..network.config };
         assert_eq!(again.config, config.into());
@@ -203,7 +203,7 @@ fn a_projector_and_values_are_kept() {
     let folder = exported("regression");
     let head = Head::Mean { projector: Some(linear(6, 16)), classifier: linear(2, 6) };
     let names = ["valence", "arousal"].map(str::to_owned);
-    let network = network("post-norm/ctc", head, Answers::Outputs(names.into()));
+    let network = network("post-norm/ctc", head, OutputNames::Outputs(names.into()));
     let weights = export(&folder, &network).unwrap();
     assert_eq!(weights, [ExportedWeights { file: "model.safetensors", prefix: "", added: vec![] }]);
     let config = json_of(&folder, "config.json");
@@ -214,15 +214,15 @@ fn a_projector_and_values_are_kept() {
 fn other_heads_lie_beside_the_encoder() {
     let folder = exported("lstm");
     let head = BTreeMap::from([("lstm.weight_ih_l0".to_owned(), formula(&[8, 16]))]);
-    let about = "An LSTM reads the frames, and its last output is mapped to the answers.".to_owned();
+    let about = "An LSTM reads the frames, and its last output is mapped to the outputs.".to_owned();
     let head = Head::Other { tensors: head, about: about.clone() };
-    let network = network("pre-norm/ctc", head, Answers::Outputs(vec!["awe".into()]));
+    let network = network("pre-norm/ctc", head, OutputNames::Outputs(vec!["awe".into()]));
     let weights = export(&folder, &network).unwrap();
     let files: Vec<_> = weights.iter().map(|weights| (weights.file, weights.prefix)).collect();
     assert_eq!(files, [("model.safetensors", "wav2vec2."), ("head.safetensors", "")]);
     assert_eq!(json_of(&folder, "config.json")["architectures"], json!(["Wav2Vec2Model"]));
     assert_eq!(tensors(&folder.join("head.safetensors")).unwrap()["lstm.weight_ih_l0"].shape(), [8, 16]);
-    let again = read(&folder, &Said::default()).unwrap();
+    let again = read(&folder, &Overrides::default()).unwrap();
     assert!(again.tensors.keys().eq(network.encoder.keys()));
     let page = fs::read_to_string(folder.join("README.md")).unwrap();
     assert!(page.contains(&about) && page.contains("The encoder alone is here"), "{page}");

@@ -1,4 +1,4 @@
-//! The signals of `tests/goldens/features/make.py` and what the references made of them.
+//! The signals of `tests/goldens/features/make.py` and the results of the references.
 
 use std::f64::consts::{PI, TAU};
 use std::fs;
@@ -14,12 +14,12 @@ pub fn mixed() -> Vec<f32> {
         .collect()
 }
 
-/// 0 Hz to the Nyquist frequency in half a second.
+/// A sweep from 0 Hz to the Nyquist frequency in half a second.
 pub fn chirp() -> Vec<f32> {
     samples(8_000, |n| 0.8 * (PI * n * n / 16_000.0).sin()).map(|sample| sample as f32).collect()
 }
 
-/// Noise.
+/// White noise.
 pub fn noise() -> Vec<f32> {
     uniform().take(6_000).map(|noise| (0.2 * noise) as f32).collect()
 }
@@ -59,12 +59,12 @@ fn uniform() -> impl Iterator<Item = f64> {
     })
 }
 
-/// The numbers that a reference gave.
+/// Reads the numbers of a reference.
 pub fn golden(name: &str) -> Vec<f32> {
     golden_bytes(name).as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
-/// The bytes of a golden.
+/// Reads the bytes of a golden.
 pub fn golden_bytes(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/features").join(name);
     fs::read(path).unwrap()

@@ -1,6 +1,7 @@
-//! Features against librosa, pictures of them against PyTorch and matplotlib, and what a plan must promise whatever the reference.
+//! Features compared with librosa, spectrogram images with PyTorch and matplotlib, and properties independent of
+//! references.
 
 mod golden;
 mod logmel;
 mod mfcc;
-mod picture;
+mod spectrogram_image;

@@ -1,4 +1,4 @@
-//! A strict reader of HTML. Those in libraries repair what they read, as browsers do; these tests have to see it.
+//! A strict parser of HTML. Those of libraries repair mistakes, as browsers do; these tests must detect them.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ pub struct Element {
     pub name: String,
     pub attributes: BTreeMap<String, String>,
     pub children: Vec<Element>,
-    /// Its own text and that of everything in it.
+    /// Returns its own text and that of its descendants.
     pub text: String,
 }
 
-/// Elements of the page that have no end; those of SVG say so themselves.
+/// Void elements of HTML; those of SVG are closed explicitly.
 const VOID: [&str; 3] = ["meta", "br", "img"];
 
-/// The page as a tree.
+/// Parses the page as a tree.
 ///
 /// # Panics
-/// Where an element is not closed in order, or an attribute comes twice or without quotes.
+/// Panics if an element is not closed in order, or an attribute is repeated or unquoted.
 pub fn parse(page: &str) -> Element {
     let mut open = vec![Element::default()];
     let close = |open: &mut Vec<Element>| {
@@ -69,12 +69,12 @@ fn element(tag: &str) -> Element {
 }
 
 impl Element {
-    /// The value of an attribute.
+    /// Returns the value of an attribute.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(String::as_str)
     }
 
-    /// It and everything in it, in order.
+    /// Returns the element and its descendants, in order.
     pub fn all(&self) -> Vec<&Self> {
         let mut all = vec![self];
         for child in &self.children {
@@ -83,7 +83,7 @@ impl Element {
         all
     }
 
-    /// The elements of one name in it, in order.
+    /// Returns its descendants with a name, in order.
     pub fn find(&self, name: &str) -> Vec<&Self> {
         self.all().into_iter().filter(|element| element.name == name).collect()
     }

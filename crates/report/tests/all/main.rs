@@ -1,4 +1,4 @@
-//! Reports of made-up experiments: as whole texts, for what must be in them, and for how they are built.
+//! Reports of synthetic experiments: complete snapshots, required contents, and structure.
 
 mod html;
 mod numbers;
@@ -20,10 +20,10 @@ const USUAL: Size = Size { classes: 7, folds: 5, seeds: 3, speakers: 24, utteran
 /// One seed, one fold, too few speakers for an interval.
 const TINY: Size = Size { classes: 3, folds: 1, seeds: 1, speakers: 4, utterances: 10, epochs: 1 };
 
-/// What the leaking variant of every sample must say at every table.
+/// The stamp of the leaking variant in every sample, required at every table.
 const STAMP: &str = "speakers shared between train and test";
 
-/// A report in which everything optional is missing.
+/// Returns a report without anything optional.
 fn bare() -> Report {
     let mut report = report(TINY);
     report.primary = Measure::MacroF1;
@@ -47,7 +47,7 @@ fn bare() -> Report {
     report
 }
 
-/// Every shape that a report takes in the tests.
+/// Returns every form of report used in the tests.
 fn reports() -> [Report; 9] {
     [
         report(USUAL),

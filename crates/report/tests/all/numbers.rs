@@ -1,5 +1,5 @@
-//! A made-up sweep: two encoders and a baseline on a task of numbers and on one of classes, scored on the dev part because
-//! the test labels are withheld, by speakers that nobody tells.
+//! A synthetic sweep: two encoders and a baseline on a task of numbers and on one of classes, scored on the dev part
+//! because the test labels are withheld, with unknown speakers.
 
 use affekt_domain::{Prediction, Role, Target, Task, unknown_speaker};
 use affekt_eval::{Candidate, Description, Measure, Training, compare, evaluate};
@@ -10,13 +10,13 @@ use crate::SMALL;
 use crate::html::parse;
 use crate::sample::{Random, history, report};
 
-/// What every variant of the sweep must say at every table.
+/// The stamps of every variant of the sweep, required at every table.
 pub const DEV: &str = "dev part: the test labels are withheld";
 
-/// Encoder and how well it hears.
+/// Encoders and their quality.
 const ENCODERS: [(&str, f64); 3] = [("base", 0.55), ("large-lv60", 0.72), ("end2you", 0.4)];
 
-/// A sweep over encoders and tasks.
+/// Returns a sweep over encoders and tasks.
 pub fn sweep() -> Report {
     let mut report = report(SMALL);
     let made: Vec<(Variant, Vec<Prediction>)> = ENCODERS
@@ -84,10 +84,10 @@ fn variant(like: &Variant, encoder: (&str, f64), has_numbers: bool) -> (Variant,
     let variant = Variant {
         metrics,
         protocol: "the corpora's official parts; with their dev part".into(),
-        parted_by_speaker: true,
+        differs_at_most_in_speakers: true,
         labels: labels.into(),
         labels_note: None,
-        reservations: (encoder == "base")
+        caveats: (encoder == "base")
             .then(|| "its encoder was not pretrained".to_owned())
             .into_iter()
             .collect(),
@@ -99,7 +99,7 @@ fn variant(like: &Variant, encoder: (&str, f64), has_numbers: bool) -> (Variant,
             .parts
             .iter()
             .filter(|part| part.corpus == "NORTH")
-            .map(|part| affekt_report::Part {
+            .map(|part| affekt_report::ClassCounts {
                 counts: if has_numbers { vec![120] } else { part.counts[..3].to_vec() },
                 ..part.clone()
             })
@@ -109,7 +109,7 @@ fn variant(like: &Variant, encoder: (&str, f64), has_numbers: bool) -> (Variant,
     (variant, predictions)
 }
 
-/// Dev rows, and test rows that nobody tells the truth of. All variants of a task have the same truth.
+/// Dev rows, and test rows whose truth is withheld. All variants of a task have the same truth.
 fn predictions(id: &str, task: &Task, skill: f64) -> Vec<Prediction> {
     let (mut truths, mut random) = (Random(7), Random(id.len() as u64 + (1000.0 * skill) as u64));
     let mut rows = Vec::new();
@@ -171,7 +171,7 @@ fn sweep_matrix_snapshot() {
     );
 }
 
-/// A cell a variant: its mean as it is printed elsewhere, and what was published for it.
+/// Returns a cell per variant: its mean as printed elsewhere, and its published figure.
 #[test]
 fn the_matrix_has_every_variant_in_its_place() {
     let report = sweep();
@@ -210,9 +210,9 @@ fn figures_of_the_dev_part_are_called_so() {
             && !page.contains("Tested on")
             && !text.contains("test utterances resampled")
     );
-    let told = "All figures are of the dev part: what is true of the 120 test utterances is withheld";
+    let told = "All figures are of the dev part: the corpus withholds the labels of the 120 test utterances";
     assert!(text.contains(told), "{text}");
-    assert!(text.contains("Utterances are resampled where a corpus tells no speakers"));
+    assert!(text.contains("Utterances by unknown speakers are resampled"));
     assert!(text.contains("**base-two, base-type**: Its encoder was not pretrained."));
 }
 

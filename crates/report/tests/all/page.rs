@@ -1,4 +1,4 @@
-//! How the page is built: for a reader who sees it, hears it, prints it, or has no network.
+//! The structure of the page: for readers with a screen, a screen reader, a printer, or no network.
 
 use std::collections::BTreeSet;
 
@@ -108,7 +108,7 @@ fn tables_can_be_heard() {
     }
 }
 
-/// Wide tables scroll in a box of their own, which the keyboard reaches and a reader names.
+/// Wide tables scroll in a box of their own, which has keyboard focus and a name for screen readers.
 #[test]
 fn tables_scroll_by_themselves() {
     let page = parse(&html(&report(USUAL)));
@@ -166,7 +166,7 @@ fn every_table_of_a_stamped_variant_says_so() {
     }
 }
 
-/// WCAG 2.1, 1.4.3: at least 4.5 between text and what is under it, in light, dark and print.
+/// WCAG 2.1, 1.4.3: contrast of at least 4.5 between text and background, in light, dark and print.
 #[test]
 fn colours_contrast() {
     let style = include_str!("../../templates/style.css");
@@ -202,7 +202,7 @@ fn colours_contrast() {
     }
 }
 
-/// `#abc` or `#aabbcc` in `0..=255`.
+/// Parses `#abc` or `#aabbcc` as numbers in `0..=255`.
 fn channels(hex: &str) -> [f64; 3] {
     let digits = hex.trim_start_matches('#');
     let width = digits.len() / 3;
@@ -212,7 +212,7 @@ fn channels(hex: &str) -> [f64; 3] {
     })
 }
 
-/// The contrast ratio of WCAG 2.1.
+/// Computes the contrast ratio of WCAG 2.1.
 fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
     let luminance = |colour: [f64; 3]| {
         let linear = colour.map(|channel| {

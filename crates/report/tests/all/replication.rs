@@ -1,4 +1,5 @@
-//! A made-up replication: three methods, five sessions and five seeds beside what was published of them and of others.
+//! A synthetic replication: three methods, five sessions and five seeds, with published figures of these and other
+//! methods.
 
 use affekt_domain::{Prediction, Role, Sex, Target, Task};
 use affekt_eval::{Candidate, Description, Measure, Training, compare, evaluate};
@@ -11,7 +12,7 @@ use crate::html::{Element, parse};
 use crate::sample::{Random, history, report};
 use crate::{SMALL, STAMP};
 
-/// Its name, the published UAR of sessions 1 to 5 with its spread, and of all.
+/// The name, and the published UAR of sessions 1 to 5 with its standard deviation, and of all sessions.
 type Method = (&'static str, [(f64, f64); 5], f64);
 
 const METHODS: [Method; 3] = [
@@ -22,13 +23,13 @@ const METHODS: [Method; 3] = [
 
 const SEEDS: u64 = 5;
 
-/// What stands beside the figures of the first method.
-const CAVEAT: &str = "its last valid frame is left out of the mean";
+/// The caveat of the first method's published figures.
+const SOURCE_CAVEAT: &str = "its last valid frame is left out of the mean";
 
-/// What limits those of the last.
-const RESERVATION: &str = "its encoder was not pretrained";
+/// The caveat of the last method.
+const VARIANT_CAVEAT: &str = "its encoder was not pretrained";
 
-/// The whole of it.
+/// Returns the complete report.
 pub fn scorecard() -> Report {
     let mut report = report(SMALL);
     let made: Vec<(Variant, Vec<Prediction>)> =
@@ -92,13 +93,13 @@ fn variant(like: &Variant, method: &Method) -> (Variant, Vec<Prediction>) {
     };
     let figure = Published {
         sessions: sessions.iter().enumerate().map(of_session).collect(),
-        caveat: (*id == "V-FT").then(|| CAVEAT.to_owned()),
+        caveat: (*id == "V-FT").then(|| SOURCE_CAVEAT.to_owned()),
         ..published(*mean, "table 2 of the paper")
     };
     let histories = (1..=5).flat_map(|fold| (1..=SEEDS).map(move |seed| history(fold, seed, 0.7, 4)));
     let variant = Variant {
         metrics: evaluate(about, &predictions, Some(&training)).unwrap(),
-        reservations: (*id == "P-TAPT").then(|| RESERVATION.to_owned()).into_iter().collect(),
+        caveats: (*id == "P-TAPT").then(|| VARIANT_CAVEAT.to_owned()).into_iter().collect(),
         protocol: "5 folds, each tests one session and trains on the others; no dev part".into(),
         labels: "four".into(),
         labels_note: None,
@@ -112,7 +113,7 @@ fn variant(like: &Variant, method: &Method) -> (Variant, Vec<Prediction>) {
     (variant, predictions)
 }
 
-/// Two speakers a session, each heard as well as `uars` say of the session.
+/// Two speakers per session, recognised as well as `uars` says for the session.
 fn predictions(id: &str, classes: &[&str], uars: &[f64; 5]) -> Vec<Prediction> {
     let (mut truths, mut random) = (Random(3), Random(id.len() as u64));
     let mut rows = Vec::new();
@@ -163,7 +164,7 @@ fn scorecard_tables_snapshot() {
     insta::assert_snapshot!(text.join("\n"));
 }
 
-/// Its rows, cells apart.
+/// Returns the rows as separate cells.
 fn rows(report: &Report) -> Vec<String> {
     let page = parse(&html(report));
     let tables = page.find("table");
@@ -174,7 +175,7 @@ fn rows(report: &Report) -> Vec<String> {
     table.find("tr").into_iter().map(|row| cells(row).join(" | ").replace("&#x2f;", "/")).collect()
 }
 
-/// Population deviations, by the definition; the published figures as they were printed.
+/// Population deviations by definition; published figures as printed.
 #[test]
 fn the_scorecard_has_ours_and_theirs() {
     let report = scorecard();
@@ -212,9 +213,9 @@ fn mean_and_deviation(values: &[f64]) -> [f64; 2] {
     [mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt()]
 }
 
-/// What keeps figures from being compared stands at them, in every format.
+/// The caveats of figures are shown with them in every format.
 #[test]
-fn reservations_stand_in_the_scorecard() {
+fn caveats_stand_in_the_scorecard() {
     let mut report = scorecard();
     report.variants[1].metrics.about.stamps.push(STAMP.into());
     report.variants[2].labels_note = Some("excited is not counted as happy".into());
@@ -226,8 +227,8 @@ fn reservations_stand_in_the_scorecard() {
     let page = rows(&report).join("\n");
     for format in [file("replication.tex"), file("replication.csv"), section, page] {
         for told in [
-            &CAVEAT[1..],
-            &RESERVATION[1..],
+            &SOURCE_CAVEAT[1..],
+            &VARIANT_CAVEAT[1..],
             STAMP,
             "xcited is not counted as happy.",
             "missing: fold 5 with seed 5",
@@ -290,7 +291,7 @@ fn one_seed_has_no_spread() {
     assert!(!here.contains('±'), "{here}");
 }
 
-/// Whatever has no sessions has no scorecard.
+/// Without sessions there is no scorecard.
 #[test]
 fn other_reports_have_none() {
     let mut report = report(SMALL);

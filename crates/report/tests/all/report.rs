@@ -1,4 +1,4 @@
-//! What the texts of a report say.
+//! Contents of the texts of a report.
 
 use std::time::Instant;
 use std::{fs, io};
@@ -74,7 +74,7 @@ fn the_price_is_that_of_the_protocol_alone() {
 
     // Another corpus, or another text, is more than other speakers.
     let mut report = self::report(SMALL);
-    report.variants[1].parted_by_speaker = false;
+    report.variants[1].differs_at_most_in_speakers = false;
     assert!(!html(&report).contains("The price of the leak"));
 
     // Who learns from more has an advantage of another kind.
@@ -116,9 +116,9 @@ fn differences_come_with_both_tests_or_a_reason() {
     }
 }
 
-/// Whatever was published stands nowhere without what keeps it from being compared.
+/// Published figures are never shown without their caveats.
 #[test]
-fn published_figures_bring_their_reservations() {
+fn published_figures_bring_their_caveats() {
     let mut report = report(SMALL);
     let published = Published {
         measure: Measure::Uar,
@@ -208,7 +208,7 @@ fn wild_losses_are_said_to_be_cut() {
     assert!(page.contains("are drawn at the upper edge") && !page.contains("NaN"));
 }
 
-/// A network that was trained anew for as many epochs as were best says so wherever the epoch stands.
+/// A network that was retrained for the selected number of epochs is marked wherever the epoch is shown.
 #[test]
 fn refits_are_told() {
     let mut report = report(SMALL);
@@ -228,8 +228,8 @@ fn refits_are_told() {
     };
     epochs.extend((1..=best.number).map(refit));
     let page = html(&report);
-    assert!(page.contains("then trained anew for as many") && page.contains("class=\"refit\""));
-    assert!(markdown(&report).contains(&format!("| {} of 6, trained anew |", best.number)));
+    assert!(page.contains("then retrained for as many") && page.contains("class=\"refit\""));
+    assert!(markdown(&report).contains(&format!("| {} of 6, retrained |", best.number)));
     assert!(!html(&self::report(SMALL)).contains("class=\"refit\""));
 }
 

@@ -1,20 +1,20 @@
-//! A made-up experiment of any size: two variants that differ in their protocol, plausible figures.
+//! A synthetic experiment of any size: two variants with different protocols and plausible figures.
 
 use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex, Stage, Target, Task};
 use affekt_eval::{Candidate, Description, Measure, Training, compare, evaluate};
 use affekt_report::{
-    Audit, Corpus, Cost, Crossing, FoldAudit, FoldPart, History, Parameters, Part, Published, Report, Run,
-    Sharing, Variant,
+    Audit, ClassCounts, Corpus, Cost, FoldAudit, FoldPart, History, Overlap, Parameters, Published, Report,
+    Run, Sharing, Variant,
 };
 
-/// How large the experiment is.
+/// The size of the experiment.
 #[derive(Clone, Copy)]
 pub struct Size {
     pub classes: usize,
     pub folds: u32,
     pub seeds: u64,
     pub speakers: usize,
-    /// Utterances a speaker.
+    /// Utterances per speaker.
     pub utterances: usize,
     pub epochs: u32,
 }
@@ -78,7 +78,7 @@ pub fn report(size: Size) -> Report {
         variants: vec![random, apart],
         matrix: None,
         sweep: None,
-        pictures: Vec::new(),
+        images: Vec::new(),
         cited: Vec::new(),
         variant_costs: None,
         corpora: vec![
@@ -106,7 +106,7 @@ fn variant(id: &str, leaking: bool, size: Size) -> (Variant, Vec<Prediction>) {
     variant_of(id, leaking, if leaking { 0.66 } else { 0.46 }, size)
 }
 
-/// A variant that recognises about so many utterances.
+/// Creates a variant that recognises about this many utterances.
 pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, Vec<Prediction>) {
     let classes = &CLASSES[..size.classes];
     let predictions = predictions(id, classes, skill, size);
@@ -125,14 +125,14 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
     let histories = folds.clone().flat_map(|fold| (1..=size.seeds).map(move |seed| (fold, seed)));
     let variant = Variant {
         metrics: evaluate(about, &predictions, Some(&training)).unwrap(),
-        reservations: Vec::new(),
+        caveats: Vec::new(),
         protocol: if leaking {
             "stratified random folds, 10 % of the rest as dev"
         } else {
             "folds of whole speakers, other speakers as dev"
         }
         .into(),
-        parted_by_speaker: !leaking,
+        differs_at_most_in_speakers: !leaking,
         labels: "seven-as-published".into(),
         labels_note: leaking.then(|| {
             "all 480 SAVEE files are called surprise, as the published tables imply; these are not true labels"
@@ -166,9 +166,9 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
                     train_and_dev: Sharing { speakers: shared, audio: 0, texts: 2 },
                 })
                 .collect(),
-            crossings: folds
+            overlaps: folds
                 .flat_map(|fold| (0..shared).map(move |speaker| (fold, speaker)))
-                .map(|(fold, speaker)| Crossing {
+                .map(|(fold, speaker)| Overlap {
                     what: "speaker".into(),
                     description: format!(
                         "speaker `NORTH/{speaker:02}` is in train (2 rows: NORTH/a, NORTH/b) and test (1 row: NORTH/c) \
@@ -186,7 +186,7 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
         parts: Role::ALL
             .into_iter()
             .flat_map(|role| ["NORTH", "SOUTH"].map(|corpus| (role, corpus.to_owned())))
-            .map(|(role, corpus)| Part { corpus, role, counts: (0..size.classes).map(|i| 40 + 7 * i).collect() })
+            .map(|(role, corpus)| ClassCounts { corpus, role, counts: (0..size.classes).map(|i| 40 + 7 * i).collect() })
             .collect(),
     };
     (variant, predictions)
@@ -248,7 +248,7 @@ pub fn history(fold: u32, seed: u64, skill: f64, epochs: u32) -> History {
     History { fold, seed, epochs: (1..=epochs).map(epoch).collect() }
 }
 
-/// A linear congruential generator: the snapshots must never move.
+/// A linear congruential generator, so that the snapshots never change.
 pub struct Random(pub u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! Runs side by side, as a terminal shows them.
+//! The comparison of runs as shown on a terminal.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use affekt_eval::{Entry, Measure, VariantMetrics};
 use crate::sample::variant_of;
 use crate::{SMALL, Size};
 
-/// A run's variant under another name.
+/// Returns a run's variant under another name.
 fn named(name: &str, leaking: bool, skill: f64, size: Size) -> (VariantMetrics, Vec<Prediction>) {
     let (variant, predictions) = variant_of(name, leaking, skill, size);
     (variant.metrics, predictions)

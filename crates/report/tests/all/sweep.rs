@@ -1,10 +1,10 @@
-//! A made-up sweep over a learning rate, a dropout and a feature: 20 variants of 24, some of them published.
+//! A synthetic sweep over a learning rate, a dropout and a feature: 20 of 24 variants, some with published figures.
 
 use std::sync::LazyLock;
 
 use affekt_domain::Prediction;
 use affekt_eval::{Candidate, Measure, Outcome, compare};
-use affekt_report::{Axis, Picture, Published, Report, Sweep, Variant, html, markdown, tables};
+use affekt_report::{Axis, Image, Published, Report, Sweep, Variant, html, markdown, tables};
 use serde_json::Value;
 
 use crate::html::{Element, parse};
@@ -16,7 +16,7 @@ const RATES: [(&str, f64, f64); 4] =
 const DROPOUTS: [(&str, f64, f64); 3] = [("0.1", 0.1, 0.0), ("0.3", 0.3, 0.04), ("0.5", 0.5, 0.02)];
 const FEATURES: [(&str, f64); 2] = [("spec", 0.0), ("log-mel with noisy copies", 0.05)];
 
-/// A sweep of 20 variants, compared with a baseline or each with each.
+/// Returns a sweep of 20 variants, compared with a baseline or with each other.
 pub fn grid(baseline: Option<&str>) -> Report {
     static MADE: LazyLock<(Report, Vec<Vec<Prediction>>)> = LazyLock::new(variants);
     let (report, predictions) = &*MADE;
@@ -75,12 +75,12 @@ fn variants() -> (Report, Vec<Vec<Prediction>>) {
     (report.variants, predictions) = made.into_iter().unzip();
     let paths = ["with.lr", "with.network.dropout", "with.feature"];
     report.sweep = Some(Sweep { axes: paths.map(|path| Axis::of(path, &report.variants)).into() });
-    report.pictures = ["angry", "calm"]
+    report.images = ["angry", "calm"]
         .into_iter()
         .zip(0..)
         .map(|(caption, shift): (&str, usize)| {
             let rgb = (0..64 * 64 * 3).map(|i| ((i / 3 % 64) * (i / 192) / (shift + 8)) as u8).collect();
-            Picture::new(format!("{caption} <of> \"A\""), 64, 64, rgb).unwrap()
+            Image::new(format!("{caption} <of> \"A\""), 64, 64, rgb).unwrap()
         })
         .collect();
     (report, predictions)
@@ -91,7 +91,7 @@ fn table<'p>(page: &'p Element, name: &str) -> &'p Element {
     page.find("table").into_iter().find(|table| table.get("id") == Some(&id)).expect("a table")
 }
 
-/// The cells of a table's rows, notes left out.
+/// Returns the cells of a table's rows, without notes.
 fn cells(table: &Element) -> Vec<Vec<String>> {
     let rows = table.find("tbody").into_iter().flat_map(|body| body.find("tr"));
     let rows = rows.filter(|row| row.get("class").is_none());

@@ -1,4 +1,4 @@
-//! The tables beside the page: LaTeX that compiles, CSV that can be read, and both with what must be said.
+//! Tables as files: LaTeX that compiles, CSV that can be parsed, and both with stamps and notes.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -64,7 +64,7 @@ fn formats_have_the_same_tables() {
     }
 }
 
-/// The fields of a row, quotes undone.
+/// Splits a row into fields and removes quotes.
 fn fields(row: &str) -> Vec<String> {
     let (mut fields, mut quoted) = (vec![String::new()], false);
     for letter in row.chars() {
@@ -140,7 +140,7 @@ fn assert_environments_close(name: &str, text: &str) {
     assert!(open.is_empty(), "{name}: {open:?}");
 }
 
-/// How often `letter` comes without a backslash before it.
+/// Counts occurrences of `letter` without a preceding backslash.
 fn unescaped(text: &str, letter: char) -> usize {
     let mut before = ' ';
     let mut number = 0;
@@ -166,7 +166,7 @@ fn assert_rows_are_as_wide_as_declared(name: &str, text: &str) {
     }
 }
 
-/// Runs where there is a TeX: each table in a document of its own would say the same in many times the time.
+/// Runs only if TeX is installed; a document per table would take many times as long.
 #[test]
 #[expect(clippy::print_stdout, reason = "whoever runs the tests should know what was not tested")]
 fn latex_compiles() {

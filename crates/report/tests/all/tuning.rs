@@ -1,4 +1,4 @@
-//! A made-up search by Hyperband in two folds.
+//! A synthetic search by Hyperband in two folds.
 
 use affekt_domain::{Monitor, Rung, Trial, TrialOutcome, Trials};
 use affekt_report::{Report, Tuning, html, markdown, tables};
@@ -8,7 +8,7 @@ use crate::html::{Element, parse};
 use crate::sample::{Random, report};
 use crate::{SMALL, STAMP};
 
-/// Two variants of which the stamped one was searched for: 15 trials in one fold, 25 in the other.
+/// Two variants, the stamped one with a search: 15 trials in one fold, 25 in the other.
 pub fn tuned() -> Report {
     let mut report = report(SMALL);
     let searched = |fold, number, monitor: Monitor| Tuning { fold, trials: trials(fold, number, monitor) };

@@ -170,7 +170,7 @@ fn parameters_are_read_and_mistakes_told() {
         ),
         (
             "from: random\nconfig: { hidden_size: 50 }",
-            "`hidden_size` is 50, which `num_attention_heads`, 12, does not divide",
+            "`hidden_size` is 50, expected a multiple of `num_attention_heads`, which is 12",
         ),
         (
             "from: random\nconfig: small",
@@ -209,9 +209,9 @@ fn a_vgg16_is_read_and_can_be_drawn() {
     let job = from("small.zip.pth", "config: { normalisation: keras }").unwrap();
     assert_eq!(card(&job).config, keras.clone().into());
     for (config, expected) in [
-        ("config: { channels: [4, 8] }", "the file says that `channels` is [4,6], `config` that it is [4,8]"),
+        ("config: { channels: [4, 8] }", "`channels` is [4,6] in the file, but [4,8] under `config`"),
         ("normalise: true", "`normalise` is true: only `normalisation` under `config`"),
-        ("config: { hidden_size: 16 }", "`hidden_size`: no field of this name is known"),
+        ("config: { hidden_size: 16 }", "`hidden_size`: unknown field"),
     ] {
         let told = from("small.zip.pth", config).map(|_| ()).unwrap_err().to_string();
         assert!(told.contains(expected), "{told}");

@@ -9,7 +9,7 @@ use affekt_ops::{compare, evaluate};
 use affekt_spec::{Settings, Spec, View};
 use affekt_table::folds::{self, Folds};
 use affekt_table::predictions::{self, Predictions};
-use affekt_table::rows::{Row, Rows};
+use affekt_table::rows::{SplitRow, SplitRows};
 
 use crate::bench::{Bench, Inputs};
 
@@ -124,7 +124,7 @@ fn numbers_are_evaluated_and_compared() {
         predictions::write(&path, &Predictions { task: task.clone(), rows: rows.collect() }).unwrap();
         bench.adopt(&path)
     };
-    let training = (0..4).map(|i| Row {
+    let training = (0..4).map(|i| SplitRow {
         utterance: format!("C/t/{i}"),
         target: Some(Target::Values(vec![0.5])),
         corpus: "C".into(),
@@ -134,7 +134,7 @@ fn numbers_are_evaluated_and_compared() {
         style: None,
     });
     let path = bench.path("training");
-    let training = Rows { role: Role::Train, fold: 1, task: task.clone(), rows: training.collect() };
+    let training = SplitRows { role: Role::Train, fold: 1, task: task.clone(), rows: training.collect() };
     affekt_table::rows::write(&path, &training).unwrap();
     let training = bench.adopt(&path);
 

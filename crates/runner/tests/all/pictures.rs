@@ -1,10 +1,10 @@
 //! The op `picture`, and pictures read back shard by shard.
 
-use affekt_features::{Picture, PictureConfig};
+use affekt_features::{SpectrogramImage, SpectrogramImageConfig};
 use affekt_graph::{Failure, Item, Object, Ops};
 use affekt_ops::feature_set::{FeatureSet, Layout};
 use affekt_table::features::FeatureWriter;
-use affekt_table::pictures::Pictures;
+use affekt_table::spectrogram_images::SpectrogramImages;
 use serde_json::json;
 
 use crate::bench::{Bench, Unwatched, params};
@@ -40,18 +40,19 @@ fn decibels(shape: &[usize], copy: i32) -> Vec<f32> {
 fn every_row_becomes_a_picture_and_copies_stay_copies() {
     let bench = Bench::new();
     let features = bench.spectrograms(&[4, 6], &[("a/1", 0), ("a/1", 1), ("a/2", 0)]);
-    let pictures = Pictures::open(bench.open(&bench.draw("size: 16", &features).unwrap())).unwrap();
+    let pictures = SpectrogramImages::open(bench.open(&bench.draw("size: 16", &features).unwrap())).unwrap();
     assert_eq!(pictures.shape(), [3, 16, 16]);
     let names =
         (0..pictures.len()).map(|row| (pictures.utterance(row).unwrap(), pictures.copy(row).unwrap()));
     assert!(names.eq([("a/1", 0), ("a/1", 1), ("a/2", 0)]));
-    let config = PictureConfig { size: 16, ..PictureConfig::default() };
-    let expected = Picture::new(&config, [4, 6]).unwrap();
+    let config = SpectrogramImageConfig { size: 16, ..SpectrogramImageConfig::default() };
+    let expected = SpectrogramImage::new(&config, [4, 6]).unwrap();
     assert_eq!(pictures.pixels(0).unwrap(), expected.draw(&decibels(&[4, 6], 0)));
     assert_eq!(pictures.pixels(1).unwrap(), expected.draw(&decibels(&[4, 6], 1)));
     assert_eq!(pictures.pixels(2).unwrap(), pictures.pixels(0).unwrap());
-    let narrower =
-        Pictures::open(bench.open(&bench.draw("{ size: 16, range_db: [-90, -70] }", &features).unwrap()));
+    let narrower = SpectrogramImages::open(
+        bench.open(&bench.draw("{ size: 16, range_db: [-90, -70] }", &features).unwrap()),
+    );
     assert_ne!(narrower.unwrap().pixels(0).unwrap(), pictures.pixels(0).unwrap());
 }
 
@@ -77,7 +78,7 @@ fn pictures_are_read_as_pixels_and_features_as_values() {
     assert_eq!(*pictures.layout(), Layout::Pictures([3, 8, 8]));
     let copies = pictures.copies("a/2").unwrap();
     assert_eq!(copies.len(), 2);
-    let table = Pictures::open(bench.open(&right)).unwrap();
+    let table = SpectrogramImages::open(bench.open(&right)).unwrap();
     for (row, at) in copies.iter().enumerate() {
         pictures.verify(*at).unwrap();
         assert_eq!(pictures.pixels(*at).unwrap(), table.pixels(row).unwrap());

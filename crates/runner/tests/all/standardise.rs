@@ -7,7 +7,7 @@ use affekt_features::{Scale, Standardiser};
 use affekt_graph::{Failure, Item, Object};
 use affekt_ops::standardise;
 use affekt_table::features::FeatureWriter;
-use affekt_table::rows::{self, Row, Rows};
+use affekt_table::rows::{self, SplitRow, SplitRows};
 
 use crate::bench::Bench;
 
@@ -39,7 +39,7 @@ impl Fitting {
     }
 
     fn rows(&self, role: Role, fold: u32, utterances: &[&str]) -> Item {
-        let row = |utterance: &&str| Row {
+        let row = |utterance: &&str| SplitRow {
             utterance: (*utterance).into(),
             target: Some(Target::Class("sad".into())),
             corpus: "K".into(),
@@ -48,7 +48,7 @@ impl Fitting {
             sex: None,
             style: None,
         };
-        let rows = Rows {
+        let rows = SplitRows {
             role,
             fold,
             task: Task::Classes(vec!["happy".into(), "sad".into()]),

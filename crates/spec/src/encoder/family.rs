@@ -1,4 +1,4 @@
-//! Which family of encoders one is of, and what it is made of. The field `model_type` of every configuration tells.
+//! Families of encoders, by the field `model_type` of their configurations.
 
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
@@ -6,24 +6,24 @@ use serde_json::{Map, Value};
 
 use super::{ConfigError, EncoderConfig, Vgg16Config, Wav2VecConfig, fields};
 
-/// The configuration of an encoder, whatever its family.
+/// The configuration of an encoder of any family.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Family {
     /// wav2vec 2.0.
     Wav2Vec2(Box<EncoderConfig>),
-    /// wav2vec, the first.
+    /// The first wav2vec.
     Wav2Vec(Wav2VecConfig),
-    /// VGG16, of pictures.
+    /// VGG16, which reads images.
     Vgg16(Vgg16Config),
 }
 
 impl Family {
-    /// What the fields describe; those that are not given are as in the published BASE, `wav2vec_large` or VGG16. wav2vec 2.0,
-    /// if they do not name the family.
+    /// Creates a configuration from fields; omitted ones are those of the published BASE, `wav2vec_large` or VGG16.
+    /// Without `model_type` it is a wav2vec 2.0.
     ///
     /// # Errors
-    /// When there is no such family or no such field, or the whole cannot be built.
+    /// Fails if the family or a field is unknown, or the result is invalid.
     pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
         match model_type(fields) {
             Some(Wav2VecConfig::MODEL_TYPE) => Wav2VecConfig::default().with(fields).map(Self::from),
@@ -32,7 +32,7 @@ impl Family {
         }
     }
 
-    /// What people call it.
+    /// Returns the usual name of the family.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Family {
         }
     }
 
-    /// That of a wav2vec 2.0.
+    /// Returns the configuration, if it is a wav2vec 2.0.
     #[must_use]
     pub const fn wav2vec2(&self) -> Option<&EncoderConfig> {
         match self {
@@ -51,7 +51,7 @@ impl Family {
         }
     }
 
-    /// That of a wav2vec.
+    /// Returns the configuration, if it is a wav2vec.
     #[must_use]
     pub const fn wav2vec(&self) -> Option<&Wav2VecConfig> {
         match self {
@@ -60,7 +60,7 @@ impl Family {
         }
     }
 
-    /// That of a VGG16.
+    /// Returns the configuration, if it is a VGG16.
     #[must_use]
     pub const fn vgg16(&self) -> Option<&Vgg16Config> {
         match self {
@@ -69,16 +69,16 @@ impl Family {
         }
     }
 
-    /// All fields, by name.
+    /// Returns all fields by name.
     #[must_use]
     pub fn fields(&self) -> Map<String, Value> {
         fields::of(self)
     }
 
-    /// This configuration with one field set, whether or not the whole can be built.
+    /// Returns this configuration with one field replaced, without checking the result.
     ///
     /// # Errors
-    /// When there is no such field, or the value is none for it.
+    /// Fails if the field is unknown or the value has another type.
     pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
         match self {
             Self::Wav2Vec2(config) => config.set(field, value).map(Self::from),
@@ -87,10 +87,10 @@ impl Family {
         }
     }
 
-    /// This configuration with some fields set.
+    /// Returns this configuration with some fields replaced.
     ///
     /// # Errors
-    /// When there is no such field, or the result cannot be built.
+    /// Fails if a field is unknown or the result is invalid.
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
         match self {
             Self::Wav2Vec2(config) => config.with(fields).map(Self::from),

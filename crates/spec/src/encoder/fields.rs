@@ -1,4 +1,4 @@
-//! A configuration as a mapping: its fields by name, and one of them set.
+//! Access to the fields of a configuration by name.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::ConfigError;
 
-/// All fields, by name.
+/// Returns all fields by name.
 pub(crate) fn of(config: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(config) {
         Ok(Value::Object(fields)) => fields,
@@ -14,10 +14,10 @@ pub(crate) fn of(config: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-/// The configuration with some fields set, whether or not the whole can be built.
+/// Returns the configuration with some fields replaced, without checking the result.
 ///
 /// # Errors
-/// When there is no such field, or a value is none for it.
+/// Fails if a field is unknown or a value has another type.
 pub(crate) fn with<T: Serialize + DeserializeOwned + Clone>(
     config: &T,
     fields: &Map<String, Value>,
@@ -25,10 +25,10 @@ pub(crate) fn with<T: Serialize + DeserializeOwned + Clone>(
     fields.iter().try_fold(config.clone(), |config, (field, value)| set(&config, field, value))
 }
 
-/// The configuration with one field set, whether or not the whole can be built.
+/// Returns the configuration with one field replaced, without checking the result.
 ///
 /// # Errors
-/// When there is no such field, or the value is none for it.
+/// Fails if the field is unknown or the value has another type.
 pub(crate) fn set<T: Serialize + DeserializeOwned>(
     config: &T,
     field: &str,
@@ -38,7 +38,7 @@ pub(crate) fn set<T: Serialize + DeserializeOwned>(
     let mut fields = of(config);
     match fields.get_mut(field) {
         Some(before) => *before = value.clone(),
-        None => return Err(wrong("no field of this name is known".into())),
+        None => return Err(wrong("unknown field".into())),
     }
     // The field that is wrong is the one that was set: it is named once.
     let named = format!("`{field}`: ");

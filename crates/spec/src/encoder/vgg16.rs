@@ -1,5 +1,5 @@
-//! What the convolutional base of a VGG16 is made of (Simonyan & Zisserman, arXiv 1409.1556), and which tensors of
-//! torchvision's are its.
+//! The configuration of the convolutional base of VGG16 (Simonyan & Zisserman, arXiv 1409.1556), and its tensors in
+//! torchvision's checkpoints.
 //!
 //! ```text
 //! [3, 224, 224] ─ block ─ block ─ block ─ block ─ block ─ [512, 7, 7]
@@ -7,8 +7,8 @@
 //! block = 2 or 3 × (conv 3×3 ─ ReLU) ─ max pool 2
 //! ```
 //!
-//! torchvision numbers convolutions, ReLUs and pools in one row, `features.0` to `features.30`; only convolutions have
-//! tensors. What it calls `classifier` tells ImageNet's classes apart and is not read.
+//! torchvision numbers convolutions, ReLUs and pools in one sequence, `features.0` to `features.30`; only
+//! convolutions have tensors. The `classifier` predicts ImageNet's classes and is not read.
 
 use serde_json::{Map, Value};
 
@@ -16,19 +16,19 @@ use super::fields;
 use super::wav2vec2::{ConfigError, MAX_SIZE};
 use crate::Spec;
 
-/// What is computed, and what pictures go through first.
+/// The architecture, and the normalisation of input images.
 #[derive(Debug, Clone, PartialEq, Eq, Spec)]
 pub struct Vgg16Config {
-    /// The architecture. Only `vgg16`.
+    /// The architecture: always `vgg16`.
     #[spec(default = Self::MODEL_TYPE.into())]
     pub model_type: String,
-    /// Channels of each block.
+    /// Number of channels of each block.
     #[spec(default = vec![64, 128, 256, 512, 512])]
     pub channels: Vec<usize>,
-    /// How many convolutions each has.
+    /// Number of convolutions of each block.
     #[spec(default = vec![2, 2, 3, 3, 3])]
     pub convolutions: Vec<usize>,
-    /// What is done to pixels before they enter, as in training: no file says it.
+    /// The normalisation of pixels used in training, which no checkpoint states.
     #[spec(default = Normalisation::Torchvision)]
     pub normalisation: Normalisation,
 }
@@ -36,53 +36,53 @@ pub struct Vgg16Config {
 /// What is done to the pixels of a picture, red, green and blue of 0..255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Normalisation {
-    /// Scaled to 0..1, then brought to mean 0 and variance 1 over ImageNet, colour by colour: torchvision's
+    /// Scaled to 0..1, then standardised with ImageNet's mean and deviation per channel: torchvision's
     /// `ImageClassification` transforms.
     Torchvision,
-    /// Blue first, each colour less its mean over ImageNet and not scaled, as the original network in Caffe: `preprocess_input` of
-    /// `keras.applications.vgg16`.
+    /// Blue first, minus ImageNet's mean per channel, not scaled, as the original network in Caffe:
+    /// `preprocess_input` of `keras.applications.vgg16`.
     Keras,
 }
 
 /// A convolution of the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vgg16Layer {
-    /// Its number in torchvision's row: `features.<number>`.
+    /// The index in torchvision's sequence: `features.<number>`.
     pub number: usize,
-    /// Its block, from 0.
+    /// The index of its block, from 0.
     pub block: usize,
-    /// Channels that it reads.
+    /// Number of input channels.
     pub inputs: usize,
-    /// Channels that it gives.
+    /// Number of output channels.
     pub outputs: usize,
-    /// Whether a pool follows, which ends the block.
+    /// Whether it is the last of its block and followed by pooling.
     pub is_last: bool,
 }
 
-/// Channels of a picture.
+/// Number of channels of an input image.
 const COLOURS: usize = 3;
 
-/// Side of every convolution's kernel.
+/// Kernel size of every convolution.
 const KERNEL: usize = 3;
 
 impl Vgg16Config {
     /// What its `model_type` says.
     pub const MODEL_TYPE: &str = "vgg16";
 
-    /// This configuration with some fields set.
+    /// Returns this configuration with some fields replaced.
     ///
     /// # Errors
-    /// When there is no such field, or the result cannot be built.
+    /// Fails if a field is unknown or the result is invalid.
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
         let config = fields::with(self, fields)?;
         config.check()?;
         Ok(config)
     }
 
-    /// Whether it can be built.
+    /// Checks that the network can be built.
     ///
     /// # Errors
-    /// The first field that asks for what is not built here, or contradicts another.
+    /// Fails with the first field that is unsupported or contradicts another.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.model_type != Self::MODEL_TYPE {
             let (field, value) = ("model_type", self.model_type.clone());
@@ -100,7 +100,7 @@ impl Vgg16Config {
         Ok(())
     }
 
-    /// Its convolutions, the first first.
+    /// Returns the convolutions in order.
     #[must_use]
     pub fn layers(&self) -> Vec<Vgg16Layer> {
         let mut layers = Vec::new();
@@ -109,7 +109,7 @@ impl Vgg16Config {
             for nth in 1..=convolutions {
                 let is_last = nth == convolutions;
                 layers.push(Vgg16Layer { number, block, inputs, outputs, is_last });
-                // Behind it its ReLU, and behind a block's last the pool.
+                // It is followed by its ReLU, and the last of a block by the pool.
                 number += if is_last { 3 } else { 2 };
                 inputs = outputs;
             }
@@ -119,13 +119,13 @@ impl Vgg16Config {
 }
 
 impl Vgg16Layer {
-    /// What its tensors' names begin with, a dot at the end.
+    /// Returns the prefix of its tensors' names, with a final dot.
     #[must_use]
     pub fn prefix(&self) -> String {
         format!("features.{}.", self.number)
     }
 
-    /// How many numbers it holds.
+    /// Returns the number of parameters.
     #[must_use]
     pub const fn parameters(&self) -> usize {
         self.outputs * self.inputs * KERNEL * KERNEL + self.outputs
@@ -164,17 +164,17 @@ mod tests {
             (json!({ "model_type": "vgg19" }), "`model_type` is vgg19: only vgg16 is supported"),
             (
                 json!({ "channels": [64] }),
-                "`channels` and `convolutions` list 1 and 5 blocks: expected as many of one as of the other, at least one",
+                "`channels` and `convolutions` list 1 and 5 blocks: expected the same number, at least one",
             ),
             (json!({ "convolutions": [2, 2, 0, 3, 3] }), "`convolutions` is 0: expected between 1 and"),
             (
                 json!({ "normalisation": "caffe" }),
                 "`normalisation`: unknown value `caffe`: expected one of `torchvision`, `keras`",
             ),
-            (json!({ "hidden": 512 }), "`hidden`: no field of this name is known"),
+            (json!({ "hidden": 512 }), "`hidden`: unknown field"),
         ] {
-            let told = Vgg16Config::default().with(fields.as_object().unwrap()).unwrap_err().to_string();
-            assert!(told.starts_with(message), "{told}");
+            let error = Vgg16Config::default().with(fields.as_object().unwrap()).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
         }
     }
 }

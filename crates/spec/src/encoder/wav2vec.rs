@@ -1,6 +1,6 @@
-//! What a wav2vec is made of (Schneider et al., arXiv 1904.05862), in the words of fairseq's `Wav2VecConfig`.
+//! The configuration of wav2vec (Schneider et al., arXiv 1904.05862), under the names of fairseq's `Wav2VecConfig`.
 //!
-//! What fairseq says beside these fields is about predictions, which pretraining alone makes.
+//! fairseq's other fields concern the prediction of future frames, which is used in pretraining only.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use super::fields;
 use super::wav2vec2::{Activation, ConfigError, MAX_SIZE};
 use crate::Spec;
 
-/// The fields of fairseq's `Wav2VecConfig` that say what is computed.
+/// The fields of fairseq's `Wav2VecConfig` that determine the computation.
 #[derive(Debug, Clone, PartialEq, Spec)]
 pub struct Wav2VecConfig {
     /// The architecture. Only `wav2vec`.
@@ -19,7 +19,7 @@ pub struct Wav2VecConfig {
     /// Channels, kernel and stride of each convolution of the feature encoder.
     #[spec(default = [(10, 5), (8, 4), (4, 2), (4, 2), (4, 2), (1, 1), (1, 1)] .map(|(kernel, stride)| [512, kernel, stride]) .to_vec())]
     pub conv_feature_layers: Vec<[usize; 3]>,
-    /// Those of the aggregator, every stride 1.
+    /// Channels, kernel and stride of each convolution of the aggregator; every stride is 1.
     #[spec(default = (2..=13).map(|kernel| [512, kernel, 1]).collect())]
     pub conv_aggregator_layers: Vec<[usize; 3]>,
     /// What follows every norm.
@@ -28,13 +28,14 @@ pub struct Wav2VecConfig {
     /// Whether the feature encoder ends in log(|x| + 1).
     #[spec(default = true)]
     pub log_compression: bool,
-    /// Whether convolutions of the feature encoder that keep the number of channels are passed around.
+    /// Whether convolutions of the feature encoder that keep the number of channels have skip connections.
     #[spec(default = false)]
     pub skip_connections_feat: bool,
-    /// Whether all those of the aggregator are; by a linear map where the number of channels changes.
+    /// Whether all convolutions of the aggregator have skip connections, with a linear map if the number of channels
+    /// changes.
     #[spec(default = true)]
     pub skip_connections_agg: bool,
-    /// A sum with what was passed around is scaled by the square root of this.
+    /// The square of the factor by which the sum of a skip connection is scaled.
     #[spec(default = 0.5)]
     pub residual_scale: f64,
     /// Whether zeros stand before the first frame in the aggregator, or that frame again.
@@ -46,19 +47,20 @@ pub struct Wav2VecConfig {
     /// Whether norms have neither weights nor biases.
     #[spec(default = false)]
     pub non_affine_group_norm: bool,
-    /// Share dropped within the aggregator.
+    /// Dropout rate within the aggregator.
     #[spec(default = 0.0)]
     pub dropout: f64,
-    /// Share dropped of what it reads.
+    /// Dropout rate of the aggregator's input.
     #[spec(default = 0.0)]
     pub dropout_features: f64,
-    /// Share dropped of what it gives.
+    /// Dropout rate of the aggregator's output.
     #[spec(default = 0.0)]
     pub dropout_agg: f64,
 }
 
 impl Wav2VecConfig {
-    /// fairseq's `wav2vec_large`: 512 channels throughout, a frame every 10 ms at 16 kHz.
+    /// Returns the configuration of fairseq's `wav2vec_large`: 512 channels in every layer, a frame every 10 ms at 16
+    /// kHz.
     #[must_use]
     pub fn large() -> Self {
         Self::default()
@@ -67,20 +69,20 @@ impl Wav2VecConfig {
     /// What its `model_type` says.
     pub const MODEL_TYPE: &str = "wav2vec";
 
-    /// This configuration with some fields set.
+    /// Returns this configuration with some fields replaced.
     ///
     /// # Errors
-    /// When there is no such field, or the result cannot be built.
+    /// Fails if a field is unknown or the result is invalid.
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
         let config = fields::with(self, fields)?;
         config.check()?;
         Ok(config)
     }
 
-    /// Whether it can be built.
+    /// Checks that the network can be built.
     ///
     /// # Errors
-    /// The first field that asks for what is not built here, or contradicts another.
+    /// Fails with the first field that is unsupported or contradicts another.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.model_type != Self::MODEL_TYPE {
             let (field, value) = ("model_type", self.model_type.clone());
@@ -117,19 +119,19 @@ impl Wav2VecConfig {
         Ok(())
     }
 
-    /// Channels of the feature encoder's frames.
+    /// Returns the number of channels of the feature encoder's output.
     #[must_use]
     pub fn features(&self) -> usize {
         last_channels(&self.conv_feature_layers)
     }
 
-    /// Channels of the aggregator's frames.
+    /// Returns the number of channels of the aggregator's output.
     #[must_use]
     pub fn width(&self) -> usize {
         last_channels(&self.conv_aggregator_layers)
     }
 
-    /// How many frames it makes of so many samples. `wav2vec_large`: 1 + ⌊(samples − 465) / 160⌋, or 0.
+    /// Returns the number of frames for a number of samples. `wav2vec_large`: 1 + ⌊(samples − 465) / 160⌋, or 0.
     #[must_use]
     pub fn frames(&self, samples: usize) -> usize {
         self.conv_feature_layers.iter().fold(samples, |frames, [_, kernel, stride]| {
@@ -137,7 +139,8 @@ impl Wav2VecConfig {
         })
     }
 
-    /// How few samples make so many frames, at least one. `wav2vec_large`: 465 make one, which are 29 ms at 16 kHz.
+    /// Returns the minimum number of samples for `frames` frames, at least one. `wav2vec_large`: 465 (29 ms at 16
+    /// kHz) for one.
     #[must_use]
     pub fn samples_of(&self, frames: usize) -> usize {
         let layers = self.conv_feature_layers.iter().rev();
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_built_is_refused_by_name() {
-        let told = |fields: Value| {
+        let refusal = |fields: Value| {
             let fields = fields.as_object().unwrap();
             Wav2VecConfig::large().with(fields).unwrap_err().to_string()
         };
@@ -191,14 +194,14 @@ mod tests {
             ),
             (json!({ "residual_scale": -0.5 }), "`residual_scale` is -0.5: expected a number above 0"),
             (json!({ "dropout": 1.0 }), "`dropout` is 1: expected a share, at least 0 and less than 1"),
-            (json!({ "hidden_size": 16 }), "`hidden_size`: no field of this name is known"),
+            (json!({ "hidden_size": 16 }), "`hidden_size`: unknown field"),
             (
                 json!({ "activation": "tanh" }),
                 "`activation`: unknown value `tanh`: expected one of `gelu`, `relu`",
             ),
         ] {
-            let told = told(fields);
-            assert!(told.starts_with(message), "{told}");
+            let error = refusal(fields);
+            assert!(error.starts_with(message), "{error}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What an encoder is made of, in the words of transformers' `config.json`.
+//! The configuration of wav2vec 2.0, under the names of transformers' `config.json`.
 //!
-//! Every format's settings become this. What a `config.json` says beside these fields (tokens, class names, the version
-//! that wrote it) is no part of the encoder and is passed over.
+//! The settings of every format are converted to it. Other fields of a `config.json` (tokens, class names, the
+//! version that wrote it) do not concern the encoder and are ignored.
 
 use std::cmp::Ordering;
 
@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 use super::fields;
 use crate::Spec;
 
-/// The fields of transformers' `Wav2Vec2Config` that say what is computed and how it was pretrained, with the defaults
-/// of transformers 5.17.
+/// The fields of transformers' `Wav2Vec2Config` that determine computation and pretraining, with the defaults of
+/// transformers 5.17.
 #[derive(Debug, Clone, PartialEq, Spec)]
 pub struct EncoderConfig {
-    /// The architecture. Only `wav2vec2`.
+    /// The architecture: always `wav2vec2`.
     #[spec(default = "wav2vec2".into())]
     pub model_type: String,
     /// Classes of the CTC head, with the blank.
@@ -23,64 +23,64 @@ pub struct EncoderConfig {
     /// Width of the transformer.
     #[spec(default = 768)]
     pub hidden_size: usize,
-    /// Layers of the transformer.
+    /// Number of layers of the transformer.
     #[spec(default = 12)]
     pub num_hidden_layers: usize,
-    /// Heads of each self-attention.
+    /// Number of heads of each self-attention.
     #[spec(default = 12)]
     pub num_attention_heads: usize,
-    /// Units between a layer's two linear maps.
+    /// Width of the feed-forward network of a layer.
     #[spec(default = 3072)]
     pub intermediate_size: usize,
-    /// What follows the first of them.
+    /// Activation of the feed-forward network.
     #[spec(default = Activation::Gelu)]
     pub hidden_act: Activation,
-    /// Share dropped of what is embedded and of both branches of a layer.
+    /// Dropout rate of the embedded input and of both branches of a layer.
     #[spec(default = 0.1)]
     pub hidden_dropout: f64,
-    /// Share dropped of the units between a layer's linear maps.
+    /// Dropout rate within the feed-forward network.
     #[spec(default = 0.1)]
     pub activation_dropout: f64,
-    /// Share of attention weights dropped.
+    /// Dropout rate of attention weights.
     #[spec(default = 0.1)]
     pub attention_dropout: f64,
-    /// Share dropped of the projected features.
+    /// Dropout rate of the projected features.
     #[spec(default = 0.0)]
     pub feat_proj_dropout: f64,
-    /// Share dropped of the features that pretraining quantises.
+    /// Dropout rate of the features that are quantised in pretraining.
     #[spec(default = 0.0)]
     pub feat_quantizer_dropout: f64,
-    /// Share dropped of what the CTC head reads.
+    /// Dropout rate of the CTC head's input.
     #[spec(default = 0.1)]
     pub final_dropout: f64,
-    /// Share of layers passed over in a training step.
+    /// Rate at which layers are skipped in training.
     #[spec(default = 0.1)]
     pub layerdrop: f64,
-    /// Standard deviation that weights of linear maps begin with.
+    /// Standard deviation of the initial weights of linear maps.
     #[spec(default = 0.02)]
     pub initializer_range: f64,
-    /// What the layer norms of projection and transformer add to variances.
+    /// Epsilon of the layer norms of projection and transformer.
     #[spec(default = 1e-5)]
     pub layer_norm_eps: f64,
-    /// What the feature encoder normalises by.
+    /// Normalisation in the feature encoder.
     #[spec(default = FeatureNorm::Group)]
     pub feat_extract_norm: FeatureNorm,
-    /// What follows each convolution.
+    /// Activation after each convolution.
     #[spec(default = Activation::Gelu)]
     pub feat_extract_activation: Activation,
-    /// Channels of each convolution of the feature encoder.
+    /// Number of channels of each convolution of the feature encoder.
     #[spec(default = vec![512; 7])]
     pub conv_dim: Vec<usize>,
-    /// Their strides.
+    /// Strides of these convolutions.
     #[spec(default = PUBLISHED_STRIDES.to_vec())]
     pub conv_stride: Vec<usize>,
-    /// Their kernels.
+    /// Kernel sizes of these convolutions.
     #[spec(default = PUBLISHED_KERNELS.to_vec())]
     pub conv_kernel: Vec<usize>,
-    /// Whether they have biases.
+    /// Whether these convolutions have biases.
     #[spec(default = false)]
     pub conv_bias: bool,
-    /// Kernel, in frames, of the convolution that tells positions.
+    /// Kernel size of the positional convolution, in frames.
     #[spec(default = 128)]
     pub num_conv_pos_embeddings: usize,
     /// Its groups.
@@ -89,34 +89,34 @@ pub struct EncoderConfig {
     /// Whether layers normalise before their branches (LV60K, XLSR-53) or after them (BASE, LARGE).
     #[spec(default = false)]
     pub do_stable_layer_norm: bool,
-    /// Whether frames and features are masked in training at all.
+    /// Whether frames and features are masked in training.
     #[spec(default = true)]
     pub apply_spec_augment: bool,
-    /// About the share of frames masked in training, if spans did not overlap.
+    /// Approximate share of frames masked in training, not counting overlaps of spans.
     #[spec(default = 0.05)]
     pub mask_time_prob: f64,
-    /// Frames of a span.
+    /// Length of a span, in frames.
     #[spec(default = 10)]
     pub mask_time_length: usize,
-    /// Spans at least.
+    /// Minimum number of spans.
     #[spec(default = 2)]
     pub mask_time_min_masks: usize,
-    /// About the share of features masked in training.
+    /// Approximate share of features masked in training.
     #[spec(default = 0.0)]
     pub mask_feature_prob: f64,
-    /// Features of a span.
+    /// Length of a span, in features.
     #[spec(default = 10)]
     pub mask_feature_length: usize,
-    /// Spans at least.
+    /// Minimum number of spans.
     #[spec(default = 0)]
     pub mask_feature_min_masks: usize,
-    /// Entries of each codebook of the quantiser.
+    /// Number of entries of each codebook of the quantiser.
     #[spec(default = 320)]
     pub num_codevectors_per_group: usize,
-    /// Its codebooks.
+    /// Number of codebooks.
     #[spec(default = 2)]
     pub num_codevector_groups: usize,
-    /// Width of what it gives, all codebooks together.
+    /// Width of the quantiser's output, over all codebooks.
     #[spec(default = 256)]
     pub codevector_dim: usize,
     /// Width in which pretraining compares.
@@ -148,9 +148,9 @@ pub enum Activation {
 /// What the feature encoder normalises by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum FeatureNorm {
-    /// After the first convolution, each channel over the clip.
+    /// Each channel over time, after the first convolution.
     Group,
-    /// After every convolution, each frame over the channels.
+    /// Each frame over its channels, after every convolution.
     Layer,
 }
 
@@ -159,7 +159,7 @@ pub enum FeatureNorm {
 pub enum Architecture {
     /// BASE (Baevski et al., arXiv 2006.11477): 12 layers, 768 wide.
     Base,
-    /// LARGE, trained on LibriSpeech: 24 layers, 1024 wide, otherwise as BASE.
+    /// LARGE, trained on LibriSpeech: 24 layers, 1024 wide, otherwise like BASE.
     Large,
     /// LARGE trained on Libri-Light: layer norms throughout, before each branch, and biased convolutions.
     #[spec(name = "large-lv60k")]
@@ -169,89 +169,89 @@ pub enum Architecture {
     Xlsr53,
 }
 
-/// A configuration that is not understood or cannot be built.
+/// An error for a configuration that is invalid or unsupported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A field of another type, or with a value that is not known.
+    /// A field of another type, or with an unknown value.
     #[error("`{field}`: {why}")]
     Field {
         /// The field.
         field: String,
-        /// What is wrong.
+        /// The cause.
         why: String,
     },
     /// Another kind of encoder.
     #[error("it is a model of type `{0}`: only `wav2vec2` is supported")]
     ModelType(String),
-    /// Something that is not built here.
+    /// An unsupported value.
     #[error("`{field}` is {value}: only {supported} is supported")]
     Unsupported {
         /// The field.
         field: &'static str,
-        /// What it says.
+        /// The value.
         value: String,
-        /// What it may say.
+        /// The supported values.
         supported: &'static str,
     },
-    /// The lists of the feature encoder do not go together.
+    /// Lists of the feature encoder with different lengths.
     #[error(
-        "`conv_dim`, `conv_kernel` and `conv_stride` list {dims}, {kernels} and {strides} layers: expected as many each, at least one"
+        "`conv_dim`, `conv_kernel` and `conv_stride` list {dims}, {kernels} and {strides} layers: expected the same number, at least one"
     )]
     Convolutions {
-        /// How many channels are listed.
+        /// Length of `conv_dim`.
         dims: usize,
-        /// How many kernels.
+        /// Length of `conv_kernel`.
         kernels: usize,
-        /// How many strides.
+        /// Length of `conv_stride`.
         strides: usize,
     },
-    /// The lists of blocks do not go together.
+    /// Lists of blocks with different lengths.
     #[error(
-        "`channels` and `convolutions` list {channels} and {convolutions} blocks: expected as many of one as of the other, at least one"
+        "`channels` and `convolutions` list {channels} and {convolutions} blocks: expected the same number, at least one"
     )]
     Blocks {
-        /// Of how many blocks channels are listed.
+        /// Length of `channels`.
         channels: usize,
-        /// Of how many blocks numbers of convolutions are.
+        /// Length of `convolutions`.
         convolutions: usize,
     },
-    /// A number that must divide another does not.
-    #[error("`{field}` is {whole}, which `{divisor}`, {parts}, does not divide")]
+    /// A number that is not a multiple of another.
+    #[error("`{field}` is {whole}, expected a multiple of `{divisor}`, which is {parts}")]
     Division {
-        /// What is divided.
+        /// The field.
         field: &'static str,
         /// Its value.
         whole: usize,
-        /// What divides it.
+        /// The field that must divide it.
         divisor: &'static str,
-        /// Into how many parts.
+        /// The value of that field.
         parts: usize,
     },
-    /// Zero, or less.
+    /// A number that is zero or negative.
     #[error("`{field}` is {value}: expected a number above 0")]
     NotPositive {
         /// The field.
         field: &'static str,
-        /// What it says.
+        /// The value.
         value: String,
     },
-    /// A list of layers without any.
+    /// An empty list of layers.
     #[error("`{0}` lists no layer: expected at least one")]
     NoLayers(&'static str),
-    /// Not a share.
+    /// A number that is not a share.
     #[error("`{field}` is {value}: expected a share, at least 0 and less than 1")]
     Share {
         /// The field.
         field: &'static str,
-        /// What it says.
+        /// The value.
         value: String,
     },
-    /// A size of nothing, or one beyond all reason.
+    /// A size of zero, or an unreasonably large one.
     #[error("`{field}` is {value}: expected between 1 and {MAX_SIZE}")]
     Size {
         /// The field.
         field: &'static str,
-        /// What it says.
+        /// The value.
         value: usize,
     },
 }
@@ -292,23 +292,23 @@ impl Architecture {
 }
 
 impl EncoderConfig {
-    /// The configuration in a `config.json`; its other fields are passed over.
+    /// Creates a configuration from a `config.json`, whose other fields are ignored.
     ///
     /// # Errors
-    /// When it is of another kind of model, asks for what is not supported, or contradicts itself.
+    /// Fails if it is of another kind of model, unsupported, or contradictory.
     pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
-        Self::default().with(&Self::told(fields)?)
+        Self::default().with(&Self::known_fields(fields)?)
     }
 
-    /// The fields of a `config.json` that are an encoder's.
+    /// Selects the fields of a `config.json` that concern the encoder.
     ///
     /// # Errors
     /// When it is of another kind of model or asks for what is not supported.
-    pub fn told(fields: &Map<String, Value>) -> Result<Map<String, Value>, ConfigError> {
+    pub fn known_fields(fields: &Map<String, Value>) -> Result<Map<String, Value>, ConfigError> {
         match fields.get("model_type") {
             Some(Value::String(kind)) if kind == "wav2vec2" => {}
             Some(Value::String(kind)) => return Err(ConfigError::ModelType(kind.clone())),
-            _ => return Err(ConfigError::ModelType("(not said)".into())),
+            _ => return Err(ConfigError::ModelType("(not given)".into())),
         }
         for (field, supported) in
             [("add_adapter", "false"), ("use_weighted_layer_sum", "false"), ("adapter_attn_dim", "null")]
@@ -323,10 +323,10 @@ impl EncoderConfig {
         Ok(own.map(|(field, value)| (field.clone(), value.clone())).collect())
     }
 
-    /// This configuration with some fields set.
+    /// Returns this configuration with some fields replaced.
     ///
     /// # Errors
-    /// When there is no such field, or the result cannot be built.
+    /// Fails if a field is unknown or the result is invalid.
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
         let mut config = self.clone();
         for (field, value) in fields {
@@ -336,15 +336,15 @@ impl EncoderConfig {
         Ok(config)
     }
 
-    /// This configuration with one field set, whether or not the whole can be built.
+    /// Returns this configuration with one field replaced, without checking the result.
     ///
     /// # Errors
-    /// When there is no such field, or the value is none for it.
+    /// Fails if the field is unknown or the value has another type.
     pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
         fields::set(self, field, value)
     }
 
-    /// All fields, by name.
+    /// Returns all fields by name.
     #[must_use]
     pub fn fields(&self) -> Map<String, Value> {
         fields::of(self)
@@ -356,10 +356,10 @@ impl EncoderConfig {
         self.conv_dim.last().copied().unwrap_or(0)
     }
 
-    /// Whether it can be built.
+    /// Checks that the network can be built.
     ///
     /// # Errors
-    /// The first field that asks for what is not built here, or contradicts another.
+    /// Fails with the first field that is unsupported or contradicts another.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.model_type != "wav2vec2" {
             return Err(ConfigError::ModelType(self.model_type.clone()));
@@ -432,13 +432,14 @@ impl EncoderConfig {
         Ok(())
     }
 
-    /// How many frames the feature encoder makes of so many samples. BASE: 1 + ⌊(samples − 400) / 320⌋, or 0.
+    /// Returns the number of frames for a number of samples. BASE: 1 + ⌊(samples − 400) / 320⌋, or 0.
     #[must_use]
     pub fn frames(&self, samples: usize) -> usize {
         self.frames_by_layer(samples).last().copied().unwrap_or(samples)
     }
 
-    /// How many frames follow each convolution. A frame is counted when all it sees are those samples.
+    /// Returns the number of frames after each convolution. Frames are counted if their whole receptive field is
+    /// within the samples.
     #[must_use]
     pub fn frames_by_layer(&self, samples: usize) -> Vec<usize> {
         let layers = self.conv_kernel.iter().zip(&self.conv_stride);
@@ -450,7 +451,7 @@ impl EncoderConfig {
             .collect()
     }
 
-    /// How few samples make a frame. BASE: 400, which are 25 ms at 16 kHz.
+    /// Returns the receptive field of a frame in samples. BASE: 400, which are 25 ms at 16 kHz.
     #[must_use]
     pub fn samples_of_a_frame(&self) -> usize {
         let layers = self.conv_kernel.iter().zip(&self.conv_stride);
@@ -517,11 +518,11 @@ mod tests {
             ),
             (
                 r#"{"conv_dim": [512]}"#,
-                "`conv_dim`, `conv_kernel` and `conv_stride` list 1, 7 and 7 layers: expected as many each, at least one",
+                "`conv_dim`, `conv_kernel` and `conv_stride` list 1, 7 and 7 layers: expected the same number, at least one",
             ),
             (
                 r#"{"codevector_dim": 255}"#,
-                "`codevector_dim` is 255, which `num_codevector_groups`, 2, does not divide",
+                "`codevector_dim` is 255, expected a multiple of `num_codevector_groups`, which is 2",
             ),
             (
                 r#"{"contrastive_logits_temperature": 0}"#,
@@ -529,7 +530,7 @@ mod tests {
             ),
             (
                 r#"{"num_attention_heads": 7}"#,
-                "`hidden_size` is 768, which `num_attention_heads`, 7, does not divide",
+                "`hidden_size` is 768, expected a multiple of `num_attention_heads`, which is 7",
             ),
             (r#"{"conv_stride": [5, 2, 2, 0, 2, 2, 2]}"#, "`conv_stride` is 0: expected between 1 and"),
             (r#"{"layerdrop": 1.0}"#, "`layerdrop` is 1: expected a share, at least 0 and less than 1"),

@@ -1,17 +1,17 @@
-//! What an experiment may do that honest evaluation forbids, if it says so itself.
+//! Unsafe permissions: what an experiment may do against honest evaluation if it says so.
 
 use crate::{Spec, Words};
 
 /// A word of an experiment's `unsafe:` list. What is permitted and done stands as a stamp at every table of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Spec)]
 pub enum Permission {
-    /// Speakers may stand in several roles of a fold.
+    /// Speakers may be in several roles of a fold.
     SharedSpeakers,
-    /// Identical audio may stand in several roles of a fold.
+    /// Identical audio may be in several roles of a fold.
     SharedAudio,
-    /// Epochs and hyper-parameters may be chosen on test rows.
+    /// Epochs and hyper-parameters may be selected on test rows.
     SelectionOnTest,
-    /// Statistics of a test speaker's own recordings may be used on them.
+    /// Statistics of a test speaker's own recordings may be used to standardise them.
     TestSpeakerStatistics,
 }
 

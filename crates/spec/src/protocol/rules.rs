@@ -1,12 +1,12 @@
-//! What the roles of a fold may share.
+//! Rules of what the roles of a fold may share.
 
 use std::collections::BTreeSet;
 
 use super::{Permission, Sharing};
 
-/// What must not stand in two roles of a fold, and what is permitted nevertheless.
+/// The properties that must not be in two roles of a fold, and the exceptions permitted.
 ///
-/// Speakers and audio are always kept apart. An experiment can ask for more; less takes a [`Permission`].
+/// Speakers and audio are always kept apart. An experiment can require more; less needs a [`Permission`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     disjoint: BTreeSet<Sharing>,
@@ -14,7 +14,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules of an experiment that asks for `disjoint` and permits `permitted`.
+    /// Creates the rules of an experiment that requires `disjoint` and permits `permitted`.
     pub fn new(
         disjoint: impl IntoIterator<Item = Sharing>,
         permitted: impl IntoIterator<Item = Permission>,
@@ -26,19 +26,19 @@ impl Rules {
         }
     }
 
-    /// What is kept apart, unless it is permitted to share it.
+    /// Returns the properties that are kept apart unless permitted otherwise.
     #[must_use]
     pub const fn disjoint(&self) -> &BTreeSet<Sharing> {
         &self.disjoint
     }
 
-    /// What is permitted nevertheless.
+    /// Returns the permissions.
     #[must_use]
     pub const fn permitted(&self) -> &BTreeSet<Permission> {
         &self.permitted
     }
 
-    /// What must not be shared.
+    /// Returns the properties that must not be shared.
     #[must_use]
     pub fn forbidden(&self) -> BTreeSet<Sharing> {
         let is_permitted =
@@ -47,7 +47,7 @@ impl Rules {
     }
 }
 
-/// Speakers and audio apart, nothing permitted.
+/// Returns the default rules: speakers and audio apart, no permissions.
 impl Default for Rules {
     fn default() -> Self {
         Self::new([], [])

@@ -1,5 +1,5 @@
-//! The tables from outside: what is written comes back, equal rows give equal bytes, and no file, however
-//! mangled, does worse than an error.
+//! Properties of tables: what is written can be read, equal rows give equal bytes, and no mangled file causes more
+//! than an error.
 
 mod mangled;
 mod pseudo_labels;

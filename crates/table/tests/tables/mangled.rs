@@ -1,12 +1,12 @@
-//! No file, however mangled, does worse than an error.
+//! Reading of mangled files causes no more than an error.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use affekt_domain::Role;
 use affekt_table::features::Features;
-use affekt_table::pictures::Pictures;
-use affekt_table::pseudo_labels::PseudoLabels;
+use affekt_table::pseudo_labels::PseudoLabelTable;
+use affekt_table::spectrogram_images::SpectrogramImages;
 use affekt_table::states::States;
 use affekt_table::waveforms::Waveforms;
 use affekt_table::{
@@ -15,7 +15,7 @@ use affekt_table::{
 
 use crate::samples::KINDS;
 
-/// Reads everything there is to read.
+/// Reads everything in a table.
 fn read(bytes: Vec<u8>) -> Result<(), TableError> {
     let file = TableFile::open(Arc::new(bytes))?;
     match file.kind() {
@@ -45,7 +45,7 @@ fn read(bytes: Vec<u8>) -> Result<(), TableError> {
             })
         }
         "pictures" => {
-            let table = Pictures::open(file)?;
+            let table = SpectrogramImages::open(file)?;
             (0..table.len().min(1_000)).try_for_each(|row| {
                 table.utterance(row)?;
                 table.copy(row)?;
@@ -63,7 +63,7 @@ fn read(bytes: Vec<u8>) -> Result<(), TableError> {
             })
         }
         "pseudo-labels" => {
-            let table = PseudoLabels::open(file)?;
+            let table = PseudoLabelTable::open(file)?;
             (0..table.len().min(1_000)).try_for_each(|row| {
                 table.utterance(row)?;
                 let n_frames = table.n_frames(row)?;
@@ -90,7 +90,7 @@ impl Random {
     }
 }
 
-/// Panics that the reader caught itself would pass unseen: count them.
+/// Counts panics, as those that the reader catches would otherwise go unnoticed.
 #[test]
 fn mangled_files_are_errors() {
     static PANICS: AtomicUsize = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! Small tables come back as they went, and nothing else passes for them.
+//! Round trip of small tables; other files are refused.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,12 +98,12 @@ fn another_kind_is_refused() {
 fn no_arrow_file_is_refused() {
     let refusal = |bytes: &[u8]| TableFile::open(Arc::new(bytes.to_vec())).unwrap_err().to_string();
     assert_eq!(refusal(b""), "not an Arrow IPC file: it has only 0 bytes");
-    assert_eq!(refusal(&[7; 500]), "not an Arrow IPC file: it does not begin with `ARROW1`");
+    assert_eq!(refusal(&[7; 500]), "not an Arrow IPC file: it does not start with `ARROW1`");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut");
     history::write(&path, &epochs(), &[]).unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    let cut = "not an Arrow IPC file: it does not end with `ARROW1`: it was cut off, or never finished";
+    let cut = "not an Arrow IPC file: it does not end with `ARROW1`: it was truncated or never completed";
     assert_eq!(refusal(&bytes[..bytes.len() - 1]), cut);
     let missing = TableFile::open_path(&folder.path().join("none")).unwrap_err();
     assert!(missing.to_string().ends_with("none: No such file or directory (os error 2)"), "{missing}");
@@ -139,26 +139,23 @@ fn rows_that_contradict_themselves_are_not_written() {
     let mut wrong = dev_rows();
     wrong.rows[1].target = Some(Target::Class("joyful".into()));
     let error = rows::write(&path, &wrong).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "these rows cannot be written: `C/b`: class `joyful` is not one of happy, sad"
-    );
+    assert_eq!(error.to_string(), "invalid rows: `C/b`: class `joyful` is not one of happy, sad");
     wrong.rows[1].target = None;
     let error = rows::write(&path, &wrong).unwrap_err();
-    let lacks = "these rows cannot be written: `C/b` has no target, which only test rows may lack";
+    let lacks = "invalid rows: `C/b` has no target, which is only allowed for test rows";
     assert_eq!(error.to_string(), lacks);
 
     let mut wrong = measured();
     wrong.examples[0].target = Some(Target::Values(vec![1.0, f32::NAN]));
-    assert!(matches!(examples::write(&path, &wrong), Err(TableError::Unwritable(_))));
+    assert!(matches!(examples::write(&path, &wrong), Err(TableError::InvalidRows(_))));
 
     let mut wrong = three_predictions();
     wrong.rows[2].outputs.push(1.0);
-    assert!(matches!(predictions::write(&path, &wrong), Err(TableError::Unwritable(_))));
+    assert!(matches!(predictions::write(&path, &wrong), Err(TableError::InvalidRows(_))));
 
     let mut wrong = three_predictions();
     wrong.rows[0].fold = u32::MAX;
-    assert!(matches!(predictions::write(&path, &wrong), Err(TableError::Unwritable(_))));
+    assert!(matches!(predictions::write(&path, &wrong), Err(TableError::InvalidRows(_))));
     assert!(matches!(
         manifest::write(&folder.path().join("no/such/folder"), &[]),
         Err(TableError::Io { .. })
@@ -173,7 +170,7 @@ fn tables_can_be_written_atomically() {
     assert_eq!(predictions::read(&TableFile::open_path(&path).unwrap()).unwrap(), three_predictions());
 }
 
-/// As other programs read them.
+/// Returns the columns and metadata as other programs read them.
 #[test]
 fn columns_follow_the_task() {
     let columns = |write: &dyn Fn(&Path) -> Result<(), TableError>| {

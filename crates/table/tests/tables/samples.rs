@@ -1,4 +1,4 @@
-//! One filled-in table of every kind.
+//! A sample of every kind of table.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,18 +9,18 @@ use affekt_domain::{
 use affekt_table::examples::Examples;
 use affekt_table::features::FeatureWriter;
 use affekt_table::folds::Folds;
-use affekt_table::pictures::PictureWriter;
 use affekt_table::predictions::Predictions;
 use affekt_table::pseudo_labels::PseudoLabelWriter;
-use affekt_table::rows::{Row, Rows};
+use affekt_table::rows::{SplitRow, SplitRows};
+use affekt_table::spectrogram_images::SpectrogramImageWriter;
 use affekt_table::states::{Precision, StateWriter};
 use affekt_table::waveforms::WaveformWriter;
 use affekt_table::{TableError, examples, folds, history, manifest, predictions, problems, ratings, rows};
 
-/// Writes a sample to a file.
+/// A function that writes a sample to a file.
 type Write = fn(&Path) -> Result<(), TableError>;
 
-/// Every kind: its name and a function that writes a sample of it.
+/// Every kind, with a function that writes a sample of it.
 pub const KINDS: [(&str, Write); 18] = [
     ("manifest", |path| manifest::write(path, &utterances())),
     ("problems", |path| problems::write(path, &found_problems())),
@@ -146,8 +146,8 @@ pub fn two_folds() -> Folds {
     }
 }
 
-pub fn dev_rows() -> Rows {
-    let row = |utterance: &str, session: Option<&str>, sex| Row {
+pub fn dev_rows() -> SplitRows {
+    let row = |utterance: &str, session: Option<&str>, sex| SplitRow {
         utterance: utterance.into(),
         target: Some(Target::Class("sad".into())),
         corpus: "C".into(),
@@ -156,7 +156,7 @@ pub fn dev_rows() -> Rows {
         sex,
         style: session.map(|_| "scripted".to_owned()),
     };
-    Rows {
+    SplitRows {
         role: Role::Dev,
         fold: 3,
         task: Task::Classes(["happy", "sad"].map(String::from).into()),
@@ -164,15 +164,15 @@ pub fn dev_rows() -> Rows {
     }
 }
 
-/// Test rows of which one has no label.
-pub fn blind_rows() -> Rows {
-    let mut blind = Rows { role: Role::Test, ..dev_rows() };
+/// Returns test rows, one of which has no label.
+pub fn blind_rows() -> SplitRows {
+    let mut blind = SplitRows { role: Role::Test, ..dev_rows() };
     blind.rows[1].target = None;
     blind
 }
 
-pub fn measured_rows() -> Rows {
-    let mut measured = Rows { task: Task::Outputs(["x", "y"].map(String::from).into()), ..blind_rows() };
+pub fn measured_rows() -> SplitRows {
+    let mut measured = SplitRows { task: Task::Outputs(["x", "y"].map(String::from).into()), ..blind_rows() };
     measured.rows[0].target = Some(Target::Values(vec![0.5, -2.0]));
     measured
 }
@@ -225,7 +225,7 @@ pub fn epochs() -> Vec<Epoch> {
     vec![epoch(1, None), epoch(2, Some(0.25))]
 }
 
-/// Waveform `row` of a sample: `row` samples long.
+/// Returns waveform `row` of a sample, which is `row` samples long.
 pub fn waveform(row: usize) -> Vec<f32> {
     (0..row).map(|sample| (row * 100 + sample) as f32).collect()
 }
@@ -238,7 +238,7 @@ pub fn write_waveforms(path: &Path, rows: usize) -> Result<(), TableError> {
     writer.finish()
 }
 
-/// The features of row `row` of a sample.
+/// Returns the features of row `row` of a sample.
 pub fn frames(row: usize) -> Vec<f32> {
     (0..15).map(|value| (row * 100 + value) as f32).collect()
 }
@@ -251,20 +251,20 @@ pub fn write_features(path: &Path, rows: usize) -> Result<(), TableError> {
     writer.finish()
 }
 
-/// The picture of row `row` of a sample, of 3 × 2 × 4 pixels.
+/// Returns the image of row `row` of a sample, of 3 × 2 × 4 pixels.
 pub fn picture(row: usize) -> Vec<u8> {
     (0..24).map(|pixel| (row * 24 + pixel) as u8).collect()
 }
 
 pub fn write_pictures(path: &Path, rows: usize) -> Result<(), TableError> {
-    let mut writer = PictureWriter::create(path, [3, 2, 4])?;
+    let mut writer = SpectrogramImageWriter::create(path, [3, 2, 4])?;
     for row in 0..rows {
         writer.push(&format!("C/{}", row / 2), (row % 2) as i32, &picture(row))?;
     }
     writer.finish()
 }
 
-/// The states of row `row` of a sample: up to four frames of three values that half precision holds.
+/// Returns the states of row `row` of a sample: up to four frames of three values that are exact in half precision.
 pub fn states(row: usize) -> Vec<f32> {
     (0..row % 5 * 3).map(|value| row as f32 - value as f32 / 8.0).collect()
 }
@@ -277,7 +277,7 @@ pub fn write_states(path: &Path, precision: Precision, rows: usize) -> Result<()
     writer.finish()
 }
 
-/// The clusters of row `row` of a sample, out of 4 and out of 4096.
+/// Returns the clusters of row `row` of a sample, out of 4 and out of 4096.
 pub fn ids(row: usize) -> [Vec<u16>; 2] {
     [4, 4096].map(|k| (0..row % 7).map(|frame| ((row * 997 + frame) % k) as u16).collect())
 }

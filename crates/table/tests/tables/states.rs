@@ -1,4 +1,5 @@
-//! States come back, whole or in runs of frames, as exactly as their precision says; what is no number is refused.
+//! Round trip of states, complete or by ranges of frames, with the stated precision; values that are not finite are
+//! refused.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -82,27 +83,27 @@ fn what_no_frame_can_be_is_not_written() {
         writer.push("C/a", frames).unwrap_err().to_string()
     };
     let cases = [
-        (Precision::F32, vec![0.0; 5], "`C/a` has 5 values, which are no whole frames of 2"),
+        (Precision::F32, vec![0.0; 5], "`C/a` has 5 values, not a multiple of the frame width 2"),
         (
             Precision::F32,
             vec![0.0, 1.0, 2.0, f32::NAN],
-            "`C/a` holds NaN in frame 1, which is not finite: look at the network and at the utterance's audio",
+            "`C/a` has NaN in frame 1, which is not finite: check the network and the audio of the utterance",
         ),
         (
             Precision::F16,
             vec![f32::NEG_INFINITY, 1.0],
-            "`C/a` holds -inf in frame 0, which is not finite: look at the network and at the utterance's audio",
+            "`C/a` has -inf in frame 0, which is not finite: check the network and the audio of the utterance",
         ),
         (
             Precision::F16,
             vec![1.0, 2.0, -65_520.0, 0.0],
-            "`C/a` holds -65520 in frame 1, which half precision takes for infinite: its largest is 65504; write them as f32",
+            "`C/a` has -65520 in frame 1, which overflows half precision (at most 65504): write f32 instead",
         ),
     ];
     for (precision, frames, why) in cases {
-        assert_eq!(refusal(precision, &frames), format!("these rows cannot be written: {why}"));
+        assert_eq!(refusal(precision, &frames), format!("invalid rows: {why}"));
     }
-    assert!(matches!(StateWriter::create(&path, 0, Precision::F32), Err(TableError::Unwritable(_))));
+    assert!(matches!(StateWriter::create(&path, 0, Precision::F32), Err(TableError::InvalidRows(_))));
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn what_no_frame_can_be_is_not_read_either() {
         bytes[at + infinite.len()..][..infinite.len()].copy_from_slice(&infinite);
         let table = States::open(TableFile::open(Arc::new(bytes)).unwrap()).unwrap();
         let error = table.read(0, 1..4, &mut [0.0; 6]).unwrap_err();
-        assert_eq!(error.to_string(), "malformed table: `C/a` holds inf in frame 2");
+        assert_eq!(error.to_string(), "malformed table: `C/a` has inf in frame 2");
         table.read(0, 0..2, &mut [0.0; 4]).unwrap();
     }
 }

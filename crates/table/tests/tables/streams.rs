@@ -1,17 +1,17 @@
-//! Large tables: lent out of the file's own memory, checked batch by batch.
+//! Large tables: borrowed from the mapped file, verified batch by batch.
 
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use affekt_table::features::{FeatureWriter, Features};
-use affekt_table::pictures::{PictureWriter, Pictures};
+use affekt_table::spectrogram_images::{SpectrogramImageWriter, SpectrogramImages};
 use affekt_table::waveforms::Waveforms;
 use affekt_table::{Bytes, Mapped, TableError, TableFile};
 
 use crate::samples::*;
 
-/// A mapped file that notes what it is asked for, and of which some bytes are found damaged.
+/// A mapped file that records accesses, some bytes of which are reported as damaged.
 struct Watched {
     file: Mapped,
     asked: Mutex<Vec<Range<usize>>>,
@@ -74,7 +74,7 @@ fn pictures_come_back() {
     let path = folder.path().join("table");
     for rows in [0, 1, 32, 33, 70] {
         write_pictures(&path, rows).unwrap();
-        let pictures = Pictures::open(TableFile::open_path(&path).unwrap()).unwrap();
+        let pictures = SpectrogramImages::open(TableFile::open_path(&path).unwrap()).unwrap();
         assert_eq!((pictures.len(), pictures.shape()), (rows, [3, 2, 4]));
         for row in 0..rows {
             assert_eq!(pictures.utterance(row).unwrap(), format!("C/{}", row / 2));
@@ -109,7 +109,7 @@ fn values_are_not_copied() {
 
     write_pictures(&path, 40).unwrap();
     let (file, memory) = map(&path);
-    let pictures = Pictures::open(file).unwrap();
+    let pictures = SpectrogramImages::open(file).unwrap();
     assert!((0..40).all(|row| lies_in(pictures.pixels(row).unwrap(), &memory)));
 }
 
@@ -161,10 +161,7 @@ fn features_of_another_shape_are_not_written() {
     let path = folder.path().join("table");
     let mut writer = FeatureWriter::create(&path, &[2, 2]).unwrap();
     let error = writer.push("C/a", 0, &[0.0; 5]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "these rows cannot be written: `C/a` has 5 values where the table's shape has 4"
-    );
+    assert_eq!(error.to_string(), "invalid rows: `C/a` has 5 values, but the table's shape has 4");
     assert!(FeatureWriter::create(&path, &[]).is_err());
     assert!(FeatureWriter::create(&path, &[3, 0]).is_err());
     assert!(FeatureWriter::create(&path, &[1 << 20, 1 << 20]).is_err());
@@ -174,14 +171,14 @@ fn features_of_another_shape_are_not_written() {
 fn pictures_of_another_shape_are_neither_written_nor_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table");
-    let mut writer = PictureWriter::create(&path, [3, 2, 2]).unwrap();
+    let mut writer = SpectrogramImageWriter::create(&path, [3, 2, 2]).unwrap();
     assert_eq!(
         writer.push("C/a", 0, &[0; 11]).unwrap_err().to_string(),
-        "these rows cannot be written: `C/a` has 11 values where the table's shape has 12"
+        "invalid rows: `C/a` has 11 values, but the table's shape has 12"
     );
     assert_eq!(
-        PictureWriter::create(&path, [3, 0, 2]).err().unwrap().to_string(),
-        "these rows cannot be written: [3, 0, 2] is not a shape of pictures"
+        SpectrogramImageWriter::create(&path, [3, 0, 2]).err().unwrap().to_string(),
+        "invalid rows: [3, 0, 2] is not a shape of pictures"
     );
 
     // The shape's text stands twice in a file, in the schema at its beginning and in that at its end.
@@ -192,9 +189,9 @@ fn pictures_of_another_shape_are_neither_written_nor_read() {
             bytes[at..at + 5].copy_from_slice(b"12,02");
         }
     }
-    let error = Pictures::open(TableFile::open(Arc::new(bytes)).unwrap()).unwrap_err();
+    let error = SpectrogramImages::open(TableFile::open(Arc::new(bytes)).unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "malformed table: [12, 2] is no picture's shape: channels, height and width"
+        "malformed table: [12, 2] is not an image shape: expected channels, height, width"
     );
 }

@@ -7,7 +7,7 @@ use affekt_ops::bottleneck::Params;
 use affekt_ops::table;
 use affekt_spec::network::Unfreeze;
 use affekt_table::features::FeatureWriter;
-use affekt_table::pictures::Pictures;
+use affekt_table::spectrogram_images::SpectrogramImages;
 use affekt_torch::{TorchError, filled_bytes};
 use tch::Device;
 
@@ -23,7 +23,8 @@ pub fn run(job: &Job, device: Device, cached: &Cached, context: &mut dyn Context
     let unfreeze = params.unfreeze;
     let encoder = job.open_one("encoder")?;
     let object = job.open_one("pictures")?;
-    let pictures = Pictures::open(table::open(&object)?).map_err(|error| table::failure(&object, error))?;
+    let pictures =
+        SpectrogramImages::open(table::open(&object)?).map_err(|error| table::failure(&object, error))?;
     cached.with(
         (encoder.digest(), unfreeze, pictures.shape()),
         |_| load(&encoder, unfreeze, pictures.shape(), device),
@@ -52,7 +53,7 @@ fn write(
     batch_size: usize,
     base: &Bottleneck,
     object: &Object,
-    pictures: &Pictures,
+    pictures: &SpectrogramImages,
     context: &mut dyn Context,
 ) -> Result<(), Failure> {
     let damaged = |error| table::failure(object, error);

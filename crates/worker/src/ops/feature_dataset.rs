@@ -1,4 +1,4 @@
-//! Rows of tables with their features, waveforms or pictures: what training and prediction read.
+//! SplitRows of tables with their features, waveforms or pictures: what training and prediction read.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use affekt_domain::{Role, Target as Truth, Task};
 use affekt_graph::Failure;
 use affekt_models::InputShape;
 use affekt_ops::feature_set::{At, FeatureSet, Layout};
-use affekt_table::rows::Rows;
+use affekt_table::rows::SplitRows;
 use affekt_train::{Dataset, Target};
 
 /// What networks read of these features.
@@ -26,7 +26,7 @@ pub fn rate_hz(features: &FeatureSet) -> Option<u32> {
     }
 }
 
-/// Rows of tables with their features.
+/// SplitRows of tables with their features.
 pub struct FeatureDataset<'f> {
     features: &'f FeatureSet,
     input: InputShape,
@@ -47,7 +47,7 @@ const WITHHELD: Target<'_> = Target::Values(&[]);
 
 impl<'f> FeatureDataset<'f> {
     /// Training rows come with their augmented copies, others without. Every value is verified here, once.
-    pub fn new(features: &'f FeatureSet, tables: &[&'f Rows]) -> Result<Self, Failure> {
+    pub fn new(features: &'f FeatureSet, tables: &[&'f SplitRows]) -> Result<Self, Failure> {
         let mut rows = Vec::new();
         for table in tables {
             for row in &table.rows {

@@ -11,7 +11,7 @@ use affekt_ops::kmeans::{Params, Seeding};
 use affekt_ops::table;
 use affekt_table::TableError;
 use affekt_table::pseudo_labels::PseudoLabelWriter;
-use affekt_table::rows::{self, Rows};
+use affekt_table::rows::{self, SplitRows};
 use affekt_table::states::States;
 use affekt_torch::Checkpoint;
 use affekt_train::kmeans::{Clustering, KmeansConfig, KmeansError, Points, assign, kmeans};
@@ -90,7 +90,7 @@ struct Frames<'o> {
 
 impl<'o> Frames<'o> {
     /// Those of training rows.
-    fn open(object: &'o Object, train_rows: &Rows) -> Result<Self, Failure> {
+    fn open(object: &'o Object, train_rows: &SplitRows) -> Result<Self, Failure> {
         let damaged = |error| table::failure(object, error);
         let states = States::open(table::open(object)?).map_err(damaged)?;
         let (mut names, mut ends, mut end) = (Vec::new(), Vec::new(), 0);
@@ -187,7 +187,7 @@ fn write_clusters(
     job: &Job,
     params: &Params,
     frames: &Frames,
-    train_rows: &Rows,
+    train_rows: &SplitRows,
     clusterings: &[Clustering],
 ) -> Result<(), Failure> {
     let of_clustering = |clustering: &Clustering| {

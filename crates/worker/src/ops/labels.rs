@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use affekt_graph::{Failure, Object};
 use affekt_ops::table;
-use affekt_table::pseudo_labels::PseudoLabels;
+use affekt_table::pseudo_labels::PseudoLabelTable;
 use affekt_train::Dataset;
 use affekt_train::pretraining::FrameLabels;
 
@@ -12,7 +12,7 @@ use super::feature_dataset::FeatureDataset;
 
 /// The pseudo-labels of some training rows.
 pub struct LabelledFrames {
-    labels: PseudoLabels,
+    labels: PseudoLabelTable,
     /// The table's row of each of the examples.
     rows: Vec<usize>,
 }
@@ -24,7 +24,7 @@ impl LabelledFrames {
     /// When an example has none, or there are some of what is no training row: they are another fold's.
     pub fn open(object: &Object, dataset: &FeatureDataset<'_>) -> Result<Self, Failure> {
         let damaged = |error| table::failure(object, error);
-        let labels = PseudoLabels::open(table::open(object)?).map_err(damaged)?;
+        let labels = PseudoLabelTable::open(table::open(object)?).map_err(damaged)?;
         let mut of_utterances = BTreeMap::new();
         for row in 0..labels.len() {
             of_utterances.insert(labels.utterance(row).map_err(damaged)?.to_owned(), row);

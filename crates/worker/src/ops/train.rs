@@ -8,7 +8,7 @@ use affekt_ops::train::Params;
 use affekt_ops::{standardise, table};
 use affekt_spec::network::NetworkConfig;
 use affekt_table::history;
-use affekt_table::rows::{self, Rows};
+use affekt_table::rows::{self, SplitRows};
 use affekt_torch::{NamedTensors, fp32_convolutions};
 use affekt_train::{DevPart, Refit, Training, TrainingPart};
 use tch::Device;
@@ -83,7 +83,7 @@ pub fn with_training<T>(
                            refit on `best-epochs`, or choose on a dev part";
             return Err(Failure::Failed { message: message.into() });
         }
-        (Some(dev), Refit::BestEpochsWithDev) => Some(Rows { role: Role::Train, ..dev.clone() }),
+        (Some(dev), Refit::BestEpochsWithDev) => Some(SplitRows { role: Role::Train, ..dev.clone() }),
         _ => None,
     };
     let together =
@@ -136,9 +136,9 @@ fn begin_with(
 }
 
 /// The rows that choose the epoch. Test rows are read as such where the experiment allows it, and nowhere else.
-fn selecting(object: &Object, on_test: bool) -> Result<Rows, Failure> {
+fn selecting(object: &Object, on_test: bool) -> Result<SplitRows, Failure> {
     if on_test {
-        return Ok(Rows { role: Role::Dev, ..table::read_predictable(object)? });
+        return Ok(SplitRows { role: Role::Dev, ..table::read_predictable(object)? });
     }
     table::read(object, |file| rows::read(file, Role::Dev))
 }

@@ -5,7 +5,7 @@ use affekt_models::vgg16::drawn;
 use affekt_spec::encoder::Vgg16Config;
 use affekt_spec::network::{NetworkConfig, Unfreeze};
 use affekt_table::features::Features;
-use affekt_table::pictures::PictureWriter;
+use affekt_table::spectrogram_images::SpectrogramImageWriter;
 use affekt_table::waveforms::WaveformWriter;
 use affekt_torch::{Checkpoint, NamedTensors};
 use serde_json::json;
@@ -22,7 +22,7 @@ fn config() -> Vgg16Config {
 /// Twelve utterances of two classes, dark and light.
 fn pictures(bench: &Bench) -> Item {
     let path = bench.path("pictures");
-    let mut writer = PictureWriter::create(&path, SHAPE).unwrap();
+    let mut writer = SpectrogramImageWriter::create(&path, SHAPE).unwrap();
     for utterance in 0..12 {
         let value = |i: usize| (utterance % 2 * 150) as u8 + ((utterance as usize * 7 + i * 13) % 97) as u8;
         writer.push(&name(utterance), 0, &(0..3 * 8 * 8).map(value).collect::<Vec<_>>()).unwrap();

@@ -12,7 +12,7 @@ use affekt_config::{Diagnostics, Section, parse};
 use affekt_domain::{Role, Target, Task};
 use affekt_graph::{Item, Object, Port, Silent, Store};
 use affekt_ops::{Definition, table};
-use affekt_table::rows::{self, Row, Rows};
+use affekt_table::rows::{self, SplitRow, SplitRows};
 
 use super::*;
 use crate::artefact::{self, model::Card};
@@ -53,7 +53,7 @@ impl Bench {
 
     /// Four utterances, from this one on, of which every other is of class `b`.
     fn rows(&self, role: Role, fold: u32, first: i32) -> Item {
-        let row = |utterance| Row {
+        let row = |utterance| SplitRow {
             utterance: name(utterance),
             target: Some(Target::Class(["a", "b"][utterance as usize % 2].into())),
             corpus: "C".into(),
@@ -63,7 +63,7 @@ impl Bench {
             style: None,
         };
         let task = Task::Classes(vec!["a".into(), "b".into()]);
-        let rows = Rows { role, fold, task, rows: (first..first + 4).map(row).collect() };
+        let rows = SplitRows { role, fold, task, rows: (first..first + 4).map(row).collect() };
         let path = self.path("rows");
         rows::write(&path, &rows).unwrap();
         self.adopt(&path)

@@ -2,16 +2,16 @@
 
 use affekt_models::InputShape;
 use affekt_ops::feature_set::FeatureSet;
-use affekt_table::pictures::PictureWriter;
+use affekt_table::spectrogram_images::SpectrogramImageWriter;
 use affekt_train::Dataset;
 
 use super::super::feature_dataset::FeatureDataset;
 use super::*;
 
-/// Pictures of twelve utterances, each with a noisy copy.
+/// Spectrogram images of twelve utterances, each with a noisy copy.
 fn pictures(bench: &Bench) -> Item {
     let path = bench.path("pictures");
-    let mut writer = PictureWriter::create(&path, [3, 2, 4]).unwrap();
+    let mut writer = SpectrogramImageWriter::create(&path, [3, 2, 4]).unwrap();
     for utterance in 0..12 {
         for copy in 0..2 {
             writer.push(&name(utterance), copy, &pixels(utterance, copy)).unwrap();

@@ -1,8 +1,8 @@
 //! The steps of P-TAPT, one after the other, and what they refuse.
 
 use affekt_spec::encoder::EncoderConfig;
-use affekt_table::pseudo_labels::PseudoLabels;
-use affekt_table::rows::{self, Row, Rows};
+use affekt_table::pseudo_labels::PseudoLabelTable;
+use affekt_table::rows::{self, SplitRow, SplitRows};
 use affekt_table::states::States;
 use affekt_table::waveforms::WaveformWriter;
 use affekt_torch::Checkpoint;
@@ -103,7 +103,7 @@ fn from_waveforms_to_an_encoder_that_learnt_their_clusters() {
     for (of, lengths) in [(first(), [10, 11, 13, 14]), (second(), [12, 13, 14, 16])] {
         let (states, clusters) = labelled(&bench, encoder(&bench, &of));
         let states = States::open(file(&bench, &states)).unwrap();
-        let labels = PseudoLabels::open(file(&bench, &clusters["labels"])).unwrap();
+        let labels = PseudoLabelTable::open(file(&bench, &clusters["labels"])).unwrap();
         assert_eq!((states.len(), labels.len(), labels.clusters()), (4, 4, &[2, 3][..]));
         for (row, frames) in lengths.into_iter().enumerate() {
             assert_eq!(states.utterance(row).unwrap(), name(row as i32));
@@ -195,7 +195,7 @@ fn what_was_made_in_another_fold_is_refused() {
     assert_eq!(of_labels(fold_2), expected);
     // Fewer rows than there are labels of.
     let path = bench.path("few");
-    let row = |utterance| Row {
+    let row = |utterance| SplitRow {
         utterance: name(utterance),
         target: Some(Target::Class("a".into())),
         corpus: "C".into(),
@@ -205,7 +205,8 @@ fn what_was_made_in_another_fold_is_refused() {
         style: None,
     };
     let task = Task::Classes(vec!["a".into(), "b".into()]);
-    rows::write(&path, &Rows { role: Role::Train, fold: 1, task, rows: (0..3).map(row).collect() }).unwrap();
+    rows::write(&path, &SplitRows { role: Role::Train, fold: 1, task, rows: (0..3).map(row).collect() })
+        .unwrap();
     let expected = format!("there are pseudo-labels of `{}`, which is no training row of this fold", name(3));
     assert_eq!(of_labels(bench.adopt(&path)), expected);
 

@@ -1,4 +1,4 @@
-//! Dealing whole groups to parts so that the parts are alike.
+//! Greedy assignment of whole groups to parts, balanced by size, class and corpus.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use affekt_domain::Example;
 
 use super::shuffle;
 
-/// The part of each group, in the order in which they were dealt.
+/// Assigns each group to a part; returns the parts in the order of assignment.
 ///
-/// Greedy: the groups in order of falling weight, each to the part where it hurts balance least. What is balanced
-/// is the whole, every class (where there are classes) and every corpus, each measured as a fraction of its total; a part of twice the
-/// capacity may carry twice as much.
-pub(super) fn deal<'g>(
+/// Greedy: groups in order of falling weight, each to the part where it harms the balance least. Balanced are the
+/// total, every class (if there are classes) and every corpus, each as a fraction of its size; a part of twice the
+/// capacity gets twice as much.
+pub(super) fn assign<'g>(
     rows: &[(&Example, &'g str)],
     capacities: &[f64],
     split_seed: u64,
@@ -36,11 +36,11 @@ pub(super) fn deal<'g>(
         b_weights[WHOLE].total_cmp(&a_weights[WHOLE]).then_with(by_place)
     });
     let mut loads = vec![vec![0.0; totals.len()]; capacities.len()];
-    let mut dealt = Vec::new();
+    let mut assigned = Vec::new();
     for (group, weights) in order {
         let harm = |part: usize| -> f64 {
             let strata = strata.importance.iter().zip(&totals).zip(loads[part].iter().zip(&weights));
-            // The growth of (load / total)².
+            // The increase of (load / total)².
             let growth = strata.map(|((importance, total), (load, weight))| {
                 importance * weight * (2.0 * load + weight) / (total * total)
             });
@@ -48,19 +48,19 @@ pub(super) fn deal<'g>(
         };
         let best = (0..loads.len()).min_by(|a, b| harm(*a).total_cmp(&harm(*b))).unwrap_or_default();
         loads[best].iter_mut().zip(&weights).for_each(|(load, weight)| *load += weight);
-        dealt.push((group, best));
+        assigned.push((group, best));
     }
-    dealt
+    assigned
 }
 
-/// The stratum that holds everything.
+/// The stratum of all examples.
 const WHOLE: usize = 0;
 
-/// What is balanced: the whole, then the classes, then the corpora.
+/// The strata to balance: all examples, each class, each corpus.
 struct Strata<'e> {
     classes: BTreeMap<&'e str, usize>,
     corpora: BTreeMap<&'e str, usize>,
-    /// How much the balance of each counts. The three kinds count alike, however many classes there are.
+    /// The weight of each stratum. The three kinds have equal weight, however many classes there are.
     importance: Vec<f64>,
 }
 
@@ -86,8 +86,8 @@ impl<'e> Strata<'e> {
     }
 }
 
-/// The nearest of 1, 1.4, 2, 2.8, 4 … Groups are weighed this coarsely so that one recording more or less seldom
-/// changes a weight, and then moves nothing.
+/// Rounds to the nearest of 1, 1.4, 2, 2.8, 4 … Weights are this coarse so that one recording more or less seldom
+/// changes them, and then moves no group.
 fn half_octave(count: f64) -> f64 {
     if count > 0.0 { ((count.log2() * 2.0).round() / 2.0).exp2() } else { 0.0 }
 }

@@ -1,7 +1,7 @@
-//! Spectrograms as pictures: what a network made for photographs can look at.
+//! Spectrogram images: spectrograms as input of networks that were trained on photographs.
 //!
-//! A fixed range of decibels, not each clip's own, is laid over the colour map, so that equal colours are equal levels in
-//! every picture.
+//! A fixed range of decibels, not each clip's own, is mapped to the colours, so that equal colours mean equal levels in
+//! every image.
 
 use affekt_spec::Spec;
 use serde::{Deserialize, Serialize};
@@ -10,47 +10,47 @@ use crate::error::{FeatureError, at_least};
 use crate::magma::magma;
 use crate::resize::Resize;
 
-/// How a picture is drawn. The default is what suits mel spectrograms relative to their maximum, and networks of ImageNet.
+/// The parameters of an image. The default suits mel spectrograms relative to their maximum, and networks of ImageNet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct PictureConfig {
+pub struct SpectrogramImageConfig {
     /// Height and width in pixels.
     pub size: usize,
-    /// The values that get the first colour and the last. What lies beyond gets the same.
+    /// The values that get the first and the last colour; values beyond are clipped.
     pub range_db: [f32; 2],
-    /// The colours between.
-    pub colours: Colours,
+    /// The colour map.
+    pub colours: ColourMap,
 }
 
 /// A colour map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
-pub enum Colours {
+pub enum ColourMap {
     /// matplotlib's, from black over violet and red to a light yellow.
     Magma,
 }
 
-impl Default for PictureConfig {
+impl Default for SpectrogramImageConfig {
     fn default() -> Self {
-        Self { size: 224, range_db: [-80.0, 0.0], colours: Colours::Magma }
+        Self { size: 224, range_db: [-80.0, 0.0], colours: ColourMap::Magma }
     }
 }
 
-/// A plan for pictures of matrices of one shape.
-pub struct Picture {
+/// A renderer of matrices of one shape; created once.
+pub struct SpectrogramImage {
     size: usize,
     lowest: f32,
     range: f32,
-    colours: Colours,
+    colours: ColourMap,
     resize: Resize,
 }
 
-impl Picture {
-    /// Plans for features `[bands, frames]`.
+impl SpectrogramImage {
+    /// Prepares rendering of features `[bands, frames]`.
     ///
     /// # Errors
-    /// When nothing can be drawn with `config`, or there is nothing to draw.
-    pub fn new(config: &PictureConfig, shape: [usize; 2]) -> Result<Self, FeatureError> {
-        let PictureConfig { size, range_db: [lowest, highest], colours } = *config;
+    /// Fails if `config` is out of range or the shape is empty.
+    pub fn new(config: &SpectrogramImageConfig, shape: [usize; 2]) -> Result<Self, FeatureError> {
+        let SpectrogramImageConfig { size, range_db: [lowest, highest], colours } = *config;
         at_least("size", size, 1)?;
         at_least("bands", shape[0], 1)?;
         at_least("frames", shape[1], 1)?;
@@ -61,16 +61,16 @@ impl Picture {
         Ok(Self { size, lowest, range, colours, resize: Resize::new(shape, [size, size]) })
     }
 
-    /// `[3, size, size]`: red, green and blue, each row by row from the top.
+    /// Returns `[3, size, size]`: red, green, blue, each row-major from the top.
     #[must_use]
     pub const fn shape(&self) -> [usize; 3] {
         [3, self.size, self.size]
     }
 
-    /// The picture of a matrix `[bands, frames]`, row-major: the first band at the bottom, the first frame at the left.
+    /// Renders a matrix `[bands, frames]`, row-major: the first band at the bottom, the first frame at the left.
     ///
     /// # Panics
-    /// When it is of another shape than planned for.
+    /// Panics if it is of another shape than prepared for.
     #[must_use]
     pub fn draw(&self, values: &[f32]) -> Vec<u8> {
         let share = |value: &f32| ((value - self.lowest) / self.range).clamp(0.0, 1.0);
@@ -86,8 +86,8 @@ impl Picture {
     }
 }
 
-impl Colours {
-    /// Red, green and blue of a share of the range.
+impl ColourMap {
+    /// Returns red, green and blue for a position in the range, from 0 to 1.
     #[must_use]
     pub fn of(self, share: f32) -> [u8; 3] {
         match self {
@@ -96,10 +96,11 @@ impl Colours {
     }
 }
 
-/// A picture's pixels one after the other, red, green and blue of each, as files of pictures hold them.
+/// Converts an image from `[3, height, width]` to interleaved pixels, red, green and blue of each, as image files
+/// store them.
 ///
 /// # Panics
-/// When they are not three channels of one size.
+/// Panics if the number of values is not a multiple of 3.
 #[must_use]
 pub fn interleaved(pixels: &[u8]) -> Vec<u8> {
     assert!(pixels.len().is_multiple_of(3), "{} values are not three channels", pixels.len());

@@ -1,4 +1,4 @@
-//! Why a protocol cannot be followed, and what to try.
+//! Errors of applying a protocol, with hints.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,51 +7,53 @@ use affekt_config::list_names;
 use affekt_domain::{Example, Role, Utterance};
 use affekt_spec::protocol::Group;
 
-/// The protocol cannot be followed with these examples.
+/// An error for a protocol that cannot be applied to the examples.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Impossible {
-    /// There is nothing to part.
+pub enum ProtocolError {
+    /// There are no examples.
     #[error("there are no examples: check that the label scheme has classes for the corpora's emotions")]
     NoExamples,
-    /// The parts leave nothing to train on, or are no fractions.
+    /// The test and dev fractions are out of range, or leave nothing to train on.
     #[error(
-        "test {test} and dev {dev} are no fractions that leave something to train on: try `test: 0.1, dev: 0.1`"
+        "test {test} and dev {dev} must be fractions that leave something to train on: try `test: 0.1, dev: 0.1`"
     )]
     Fractions {
-        /// The test part.
+        /// The test fraction.
         test: f64,
-        /// The dev part.
+        /// The dev fraction.
         dev: f64,
     },
-    /// The dev part would take more of the training speakers than it leaves, or none.
-    #[error("dev {share} is no share of the training speakers up to a half: try `dev: 0.1`")]
+    /// The dev share is not between 0 and one half of the training speakers.
+    #[error(
+        "dev {share} must be a share of the training speakers, above 0 and at most a half: try `dev: 0.1`"
+    )]
     DevShare {
-        /// The share that was asked for.
+        /// The share.
         share: f64,
     },
-    /// Test and dev take all the folds.
+    /// Test and dev parts take all folds.
     #[error(
         "{folds} folds, {dev_folds} of them dev and one test, leave none to train on: try `folds: {}`",
         dev_folds.saturating_add(2)
     )]
     TooFewFolds {
-        /// The folds wished for.
+        /// Number of folds.
         folds: u32,
-        /// Those used as dev.
+        /// Number of folds used as dev.
         dev_folds: u32,
     },
     /// There are fewer groups than folds.
     #[error("{groups} {} cannot fill {folds} folds: try `folds: {groups}`{}, or add a corpus", group.plural(),
         if *groups < 3 { " without a dev part" } else { "" })]
     TooFewGroups {
-        /// What must stay together.
+        /// The grouping.
         group: Group,
-        /// How many groups there are.
+        /// Number of groups.
         groups: usize,
-        /// The folds wished for.
+        /// Number of folds.
         folds: u32,
     },
-    /// There are too few groups to leave one out, and perhaps to choose on another, and still train.
+    /// There are too few groups to leave one out, possibly use another as dev, and still train.
     #[error(
         "leaving one {} out{} takes {needed}, and the examples have {}: {}",
         group.name(),
@@ -61,42 +63,42 @@ pub enum Impossible {
         else { "add a corpus, or group by something that differs" }
     )]
     TooFewToLeaveOneOut {
-        /// What is left out.
+        /// The grouping.
         group: Group,
-        /// The groups that there are.
+        /// The groups.
         groups: Vec<String>,
-        /// How many are needed.
+        /// Number of groups required.
         needed: usize,
     },
-    /// There are too few training speakers to choose on some of them.
+    /// There are too few training speakers to use some of them as dev.
     #[error(
         "fold {fold} trains on {speakers} {} that its test part does not have, and a dev part of whole speakers \
          takes two: try `dev: none`, or add a corpus",
         if *speakers == 1 { "speaker" } else { "speakers" }
     )]
     TooFewDevSpeakers {
-        /// The fold.
+        /// The number of the fold.
         fold: u32,
-        /// The training speakers that could be taken.
+        /// Number of available training speakers.
         speakers: usize,
     },
-    /// The corpora do not tell the group of some utterances.
-    #[error("{without} no {}: group by something else, or leave those corpora out", group.name())]
+    /// Some utterances have no group.
+    #[error("{without} no {}: group by something else, or remove those corpora", group.name())]
     WithoutGroup {
-        /// What must stay together.
+        /// The grouping.
         group: Group,
         /// The utterances.
         without: Without,
     },
-    /// The corpora do not assign some utterances to a part.
+    /// Some utterances have no official part.
     #[error(
-        "{without} no official part: leave those corpora out, or give the parts in a table with `kind: file`"
+        "{without} no official part: remove those corpora, or give the parts in a table with `kind: file`"
     )]
     WithoutPart {
         /// The utterances.
         without: Without,
     },
-    /// No utterance is in an official part that the protocol needs.
+    /// No utterance is in an official part that the protocol requires.
     #[error(
         "no example is in the official part `{}`: {}", role.name(),
         if *role == Role::Dev { "try `dev: none`, or a share of the training speakers such as `dev: 0.1`" }
@@ -106,37 +108,39 @@ pub enum Impossible {
         /// The part.
         role: Role,
     },
-    /// A fold of the split names nothing that the experiment has.
+    /// None of the utterances named in a fold of the split file is in the experiment.
     #[error(
         "fold {fold} of the split names {named} utterances, and the experiment has none of them: the split has \
          `{first}`, the experiment `{example}`"
     )]
     NothingNamed {
-        /// The fold.
+        /// The number of the fold.
         fold: u32,
-        /// How many it names.
+        /// Number of utterances named in it.
         named: usize,
-        /// The first of them.
+        /// The first of these names.
         first: String,
-        /// An utterance of the experiment.
+        /// The id of an utterance of the experiment, for comparison.
         example: String,
     },
-    /// Names of the split fit several utterances.
+    /// Names in the split file match several utterances.
     #[error(
         "{names} of the split's names {} several utterances: {first}: write the corpus before the path, as in the \
          experiment's ids",
-        if *names == 1 { "fits" } else { "fit" }
+        if *names == 1 { "matches" } else { "match" }
     )]
     Ambiguous {
-        /// How many names do.
+        /// Number of such names.
         names: usize,
-        /// The first of them, each with utterances that it fits.
+        /// The first of them, with the utterances that they match.
         first: String,
     },
-    /// Two names of the split are one utterance.
-    #[error("`{first}` and `{second}` in fold {fold} of the split are both `{utterance}`: keep one of them")]
+    /// Two names in the split file match one utterance.
+    #[error(
+        "`{first}` and `{second}` in fold {fold} of the split are both `{utterance}`: remove one of them"
+    )]
     NamedTwice {
-        /// The fold.
+        /// The number of the fold.
         fold: u32,
         /// The utterance.
         utterance: String,
@@ -145,43 +149,43 @@ pub enum Impossible {
         /// The other.
         second: String,
     },
-    /// None of the utterances that the split gives a role in a fold is here.
+    /// The experiment has none of the utterances that the split file assigns to a role in a fold.
     #[error(
         "the experiment has none of the utterances that the split puts in {} of fold {fold}: add the corpus they \
          belong to, or leave the fold out",
         role.name()
     )]
     NoneOfRole {
-        /// The fold.
+        /// The number of the fold.
         fold: u32,
         /// The role.
         role: Role,
     },
-    /// A fold would train on, or choose by, utterances whose labels nobody has.
+    /// The train or dev part of a fold has utterances without labels.
     #[error(
         "{without} no label, and fold {fold} would train on or choose by them: only test rows may be without; try \
          `kind: official`, which tests the blind part of a corpus, or a label scheme for what the corpus tells"
     )]
     Withheld {
-        /// The fold.
+        /// The number of the fold.
         fold: u32,
         /// The utterances.
         without: Without,
     },
-    /// A fold would train without ever seeing a class.
+    /// A class has no training examples in a fold.
     #[error(
         "fold {fold} has no `{class}` to train on: try a label scheme without it, fewer folds, or another split"
     )]
     ClassNotTrained {
-        /// The fold.
+        /// The number of the fold.
         fold: u32,
         /// The class.
         class: String,
     },
 }
 
-impl Impossible {
-    /// Names of a split, each with the utterances that it fits.
+impl ProtocolError {
+    /// Creates the error for names in a split file that match several utterances.
     pub(super) fn ambiguous(names: &BTreeMap<&str, Vec<&str>>) -> Self {
         let fits = |(name, utterances): (&&str, &Vec<&str>)| {
             let more = if utterances.len() > NAMED { ", …" } else { "" };
@@ -193,13 +197,13 @@ impl Impossible {
     }
 }
 
-/// How many names a message gives of many.
+/// The maximum number of names that a message lists.
 pub(super) const NAMED: usize = 3;
 
-/// Utterances that lack something.
+/// Utterances that lack something, for a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Without {
-    /// How many.
+    /// Number of utterances.
     pub utterances: usize,
     /// The first of them.
     pub first: Vec<String>,
@@ -211,7 +215,7 @@ impl Without {
     pub(super) fn new(examples: &[Example], lacks: impl Fn(&Utterance) -> bool) -> Self {
         let lacking = || examples.iter().map(|example| &example.utterance).filter(|it| lacks(it));
         let corpora: BTreeSet<&String> = lacking().map(|utterance| &utterance.corpus).collect();
-        // Examples come in any order; the message is one.
+        // Examples come in any order, but the message must not depend on it.
         let names: BTreeSet<&String> = lacking().map(|utterance| &utterance.id).collect();
         Self {
             utterances: names.len(),
@@ -221,7 +225,7 @@ impl Without {
     }
 }
 
-/// ``1440 utterances of `RAVDESS` (`RAVDESS/a`, `RAVDESS/b`, `RAVDESS/c`, …) have``
+/// Formats as ``1440 utterances of `RAVDESS` (`RAVDESS/a`, `RAVDESS/b`, `RAVDESS/c`, …) have``.
 impl fmt::Display for Without {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (noun, verb) = if self.utterances == 1 { ("utterance", "has") } else { ("utterances", "have") };

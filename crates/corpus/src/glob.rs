@@ -1,4 +1,4 @@
-//! Paths of which parts are left open: `Session*/dialog/EmoEvaluation/*.txt`.
+//! Glob patterns for paths: `Session*/dialog/EmoEvaluation/*.txt`.
 
 use std::fs;
 use std::io;
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The paths in `folder` that `pattern` fits, sorted, with forward slashes. A `*` stands for any part of one name;
-/// hidden files (also the `._*` that one system leaves on discs of others) are fitted by none.
+/// Returns the paths in `folder` that match `pattern`, sorted, with forward slashes. A `*` matches any part of one
+/// name; hidden files (such as the `._*` that macOS leaves on other file systems) never match.
 ///
 /// # Errors
-/// When a folder on the way cannot be listed: which one, and why.
+/// Fails with the folder that cannot be listed, and the cause.
 pub(crate) fn paths(folder: &Path, pattern: &str) -> Result<Vec<String>, (PathBuf, io::Error)> {
     let mut found = vec![String::new()];
     for part in pattern.split('/') {
@@ -33,7 +33,7 @@ pub(crate) fn paths(folder: &Path, pattern: &str) -> Result<Vec<String>, (PathBu
     Ok(found)
 }
 
-/// What in `folder` goes by a name that `pattern` fits.
+/// Returns the names in `folder` that match `pattern`.
 fn names(folder: &Path, pattern: &str) -> io::Result<Vec<String>> {
     let literals: Vec<String> = pattern.split('*').map(regex::escape).collect();
     let pattern = Regex::new(&format!("^(?s:{})$", literals.join(".*"))).map_err(io::Error::other)?;

@@ -1,6 +1,6 @@
-//! `pictures`: pixels of one size, one row an utterance and copy.
+//! `pictures`: spectrogram images of one size, one row per utterance and copy.
 //!
-//! A byte a value, channel by channel, each row by row from the top: `[channels, height, width]`, as networks take them.
+//! One byte per value, `[channels, height, width]` row-major from the top, as networks take them.
 
 use std::path::Path;
 
@@ -12,106 +12,107 @@ use crate::{TableError, TableFile};
 /// The kind of these tables.
 pub const KIND: &str = "pictures";
 
-/// The column of their values.
+/// The column of the values.
 const COLUMN: &str = "pixels";
 
-/// A table of pictures being written. Without [`PictureWriter::finish`] the file is no table.
-pub struct PictureWriter(ShapedWriter<UInt8Type>);
+/// A writer of a table of spectrogram images. The file is incomplete until [`SpectrogramImageWriter::finish`] is
+/// called.
+pub struct SpectrogramImageWriter(ShapedWriter<UInt8Type>);
 
-impl PictureWriter {
-    /// Begins the file `path`, for pictures of this shape: channels, height, width.
+impl SpectrogramImageWriter {
+    /// Creates the file `path` for images of this shape: channels, height, width.
     ///
     /// # Errors
-    /// When it cannot be written, or a side is 0.
+    /// Fails if the file cannot be written or a dimension is 0.
     pub fn create(path: &Path, shape: [usize; 3]) -> Result<Self, TableError> {
         ShapedWriter::create(path, KIND, COLUMN, &shape).map(Self)
     }
 
-    /// Adds the picture of an utterance. Copy 0 is of the recording itself, 1 and up of augmented ones.
+    /// Appends the image of an utterance. Copy 0 is of the recording itself; copies from 1 on are of augmented ones.
     ///
     /// # Errors
-    /// When it is not of the table's shape, or cannot be written.
+    /// Fails if it is not of the table's shape or cannot be written.
     pub fn push(&mut self, utterance: &str, copy: i32, pixels: &[u8]) -> Result<(), TableError> {
         self.0.push(utterance, copy, pixels)
     }
 
-    /// Ends the file.
+    /// Completes the file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails if the file cannot be written.
     pub fn finish(self) -> Result<(), TableError> {
         self.0.finish()
     }
 }
 
-/// A table of pictures, read where it lies.
+/// A memory-mapped table of spectrogram images.
 #[derive(Debug)]
-pub struct Pictures {
+pub struct SpectrogramImages {
     shape: [usize; 3],
     rows: Shaped<UInt8Type>,
 }
 
-impl Pictures {
-    /// Opens it; reads next to nothing.
+impl SpectrogramImages {
+    /// Opens the table; reads only its metadata.
     ///
     /// # Errors
-    /// When it is no table of pictures.
+    /// Fails if the table is of another kind.
     pub fn open(file: TableFile) -> Result<Self, TableError> {
         let rows = Shaped::open(file, KIND, COLUMN)?;
         let Ok(shape) = rows.shape().try_into() else {
-            let why = format!("{:?} is no picture's shape: channels, height and width", rows.shape());
+            let why = format!("{:?} is not an image shape: expected channels, height, width", rows.shape());
             return Err(TableError::Malformed(why));
         };
         Ok(Self { shape, rows })
     }
 
-    /// The shape of each picture: channels, height, width.
+    /// Returns the shape of each image: channels, height, width.
     #[must_use]
     pub const fn shape(&self) -> [usize; 3] {
         self.shape
     }
 
-    /// How many pictures there are.
+    /// Returns the number of images.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no images.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The utterance of row `index`.
+    /// Returns the id of the utterance of row `index`.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn utterance(&self, index: usize) -> Result<&str, TableError> {
         self.rows.utterance(index)
     }
 
-    /// Which copy of its utterance row `index` is of: 0 for the recording itself.
+    /// Returns the copy number of row `index`: 0 for the recording itself.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn copy(&self, index: usize) -> Result<i32, TableError> {
         self.rows.copy(index)
     }
 
-    /// The pixels of row `index`, channel by channel, each from its top row down.
+    /// Returns the pixels of row `index`, `[channels, height, width]` row-major from the top.
     ///
     /// # Errors
-    /// When the row is damaged.
+    /// Fails if the row is damaged.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// Panics if there is no such row.
     pub fn pixels(&self, index: usize) -> Result<&[u8], TableError> {
         self.rows.values(index)
     }
