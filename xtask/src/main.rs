@@ -1,10 +1,11 @@
-//! `cargo xtask`: a door to the program, and what only a checkout can do (`bench`, `dist`, `test`, `ci`).
+//! `cargo xtask`: a door to the program, and what only a checkout can do (`bench`, `dist`, `docs`, `test`, `ci`).
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod bench;
 mod checkout;
 mod ci;
 mod dist;
+mod docs;
 mod test;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Make a folder to copy to a cluster: both programs and libtorch
     Dist(dist::Arguments),
+    /// Write the reference, `docs/reference`, from the definitions in the source
+    Docs,
     /// Run every test
     Test(test::Arguments),
     /// Run what CI runs: formatting, lints, tests
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Program(command) => return affekt_cli::execute(&command),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Dist(arguments) => dist::dist(&arguments),
+        Command::Docs => docs::docs(),
         Command::Test(arguments) => test::test(&arguments),
         Command::Ci => ci::ci(),
     })

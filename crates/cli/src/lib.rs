@@ -9,6 +9,7 @@ mod cache;
 mod compare;
 mod context;
 mod costs;
+mod describe;
 mod device;
 pub mod exit;
 mod explain;
@@ -23,6 +24,7 @@ pub mod place;
 mod plan;
 mod predict;
 mod progress;
+pub mod reference;
 mod report;
 mod run;
 mod run_folder;
@@ -49,6 +51,8 @@ pub enum Command {
     Explain(explain::Arguments),
     /// Print where a node's finished artefact lies
     Path(path::Arguments),
+    /// Describe an operation, a network, a protocol or a kind of file; without a name, list them
+    Describe(describe::Arguments),
     /// Audit the folds of an experiment for leaks
     Audit(audit::Arguments),
     /// Set finished runs side by side: rank what is comparable, say why the rest is not
@@ -80,6 +84,7 @@ pub fn execute(command: &Command) -> ExitCode {
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Path(arguments) => path::path(arguments),
+        Command::Describe(arguments) => describe::describe(arguments),
         Command::Audit(arguments) => audit::audit(arguments),
         Command::Compare(arguments) => compare::compare(arguments),
         Command::Export(arguments) => export::export(arguments),

@@ -52,6 +52,7 @@ mod scalar;
 mod section;
 mod source;
 mod syntax;
+mod version;
 mod write;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -62,4 +63,5 @@ pub use overlay::{parse_setting, set};
 pub use parse::{header_comment, parse};
 pub use section::{Field, Section};
 pub use source::{SourceFile, Span};
+pub use version::FILE_VERSION;
 pub use write::{to_json, to_yaml};

@@ -18,13 +18,17 @@ pub fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Node> 
     parse_from(&source, 0, diagnostics)
 }
 
-/// Returns the comment at the start of a file, without its `#`: in an experiment, its question.
+/// Begins a line that tells editors the JSON Schema of the file.
+const SCHEMA_LINE: &str = "# yaml-language-server:";
+
+/// Returns the comment at the start of a file, without its `#`: in an experiment, its question. A line for editors is no part of
+/// it.
 #[must_use]
 pub fn header_comment(text: &str) -> Option<String> {
     let lines: Vec<&str> = text
         .trim_start_matches('\u{feff}')
         .lines()
-        .skip_while(|line| line.trim().is_empty())
+        .skip_while(|line| line.trim().is_empty() || line.starts_with(SCHEMA_LINE))
         .map_while(|line| line.trim().strip_prefix('#'))
         .map(|line| line.strip_prefix(' ').unwrap_or(line))
         .collect();

@@ -29,6 +29,7 @@ pub(crate) fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option
 
 fn read_card(card: &mut Section, path: &str) -> Option<Card> {
     // Everything is read before the first `?`, so that one mistake does not hide the next.
+    card.check_file_version();
     let name = read_name(card, path);
     let [title, licence, citation, origin, obtain] =
         ["title", "licence", "citation", "origin", "obtain"].map(|key| card.required_text(key));

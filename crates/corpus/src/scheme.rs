@@ -42,6 +42,7 @@ fn label_folders(folders: &[Folder]) -> Vec<Folder> {
 
 /// Reads `targets: [names]`, or `classes` with their rules; and optionally `styles`.
 fn read_scheme(scheme: &mut Section, folders: &[Folder]) -> Option<LabelScheme> {
+    scheme.check_file_version();
     let name = scheme.required_text("name");
     let note = scheme.optional_text("note");
     let styles = scheme.optional("styles").map(|styles| read_names(styles, "style"));

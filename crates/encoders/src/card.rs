@@ -6,6 +6,7 @@ use std::path::Path;
 
 use affekt_config::lookup::{self, LookupError};
 use affekt_config::{Diagnostics, Field, Folder, Section, parse};
+use affekt_spec::{FieldSchema, Schema};
 
 use crate::hub::Repository;
 
@@ -88,12 +89,38 @@ impl EncoderCard {
     }
 }
 
+/// Documents a card, for reference pages and JSON Schemas.
+#[must_use]
+pub fn card_schema() -> Schema {
+    let text = |name, about| FieldSchema::required(name, about, Schema::Text);
+    Schema::section(
+        "An encoder: where its checkpoint lies and what may be done with it.",
+        vec![
+            affekt_spec::version_field(),
+            text("name", "The name, which is the file's too."),
+            text("title", "The full name."),
+            text("licence", "What may be done with it."),
+            text("citation", "The publication to cite."),
+            FieldSchema::optional("url", "The address of a checkpoint that is one file.", Schema::Text),
+            FieldSchema::optional("repository", "The repository of the Hub, `owner/name`.", Schema::Text),
+            FieldSchema::optional("revision", "Its commit, 40 hexadecimal digits.", Schema::Text),
+            FieldSchema::required(
+                "bytes",
+                "About how many bytes a download brings.",
+                Schema::integer(1.0, 1e15),
+            ),
+            FieldSchema::optional("note", "What to know about it.", Schema::Text),
+        ],
+    )
+}
+
 fn folders(datasets: &[Folder]) -> Vec<Folder> {
     datasets.iter().map(|folder| folder.join("encoders")).collect()
 }
 
 fn read(card: &mut Section, path: &str) -> Option<EncoderCard> {
     // Everything is read before the first `?`, so that one mistake does not hide the next.
+    card.check_file_version();
     let name = read_name(card, path);
     let [title, licence, citation] = ["title", "licence", "citation"].map(|key| card.required_text(key));
     let origin = read_origin(card);

@@ -30,7 +30,7 @@ mod torchvision;
 mod weights;
 
 pub use artefact::{ArtefactCard, CARD, UNNAMED, write};
-pub use card::{CheckpointOrigin, EncoderCard};
+pub use card::{CheckpointOrigin, EncoderCard, card_schema};
 pub use error::EncoderError;
 pub use export::{Export, ExportedWeights, Head, Linear, OutputNames, export};
 pub use fingerprint::fingerprint;

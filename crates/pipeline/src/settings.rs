@@ -70,6 +70,7 @@ pub fn read(
     diagnostics: &Diagnostics,
 ) -> Option<Settings> {
     let mut section = Section::open(root, diagnostics, "the experiment")?;
+    section.check_file_version();
     let stem = experiment.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name = section.required("name");
     if let Some(field) = name

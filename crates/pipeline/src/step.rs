@@ -73,6 +73,7 @@ pub fn read(root: &Node, with: &[(Key, Node)], profile: Option<&str>, diagnostic
     let Some(mut section) = Section::open(&root, diagnostics, "the pipeline") else {
         return Steps::default();
     };
+    section.check_file_version();
     section.node("defaults");
     section.node("profiles");
     let mut steps = Steps::default();

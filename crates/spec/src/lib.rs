@@ -34,6 +34,8 @@ extern crate self as affekt_spec;
 
 pub mod encoder;
 mod json;
+mod json_schema;
+pub mod markdown;
 pub mod network;
 pub mod protocol;
 mod read;
@@ -49,10 +51,11 @@ pub use json::{
     JsonError, JsonMap, deserialize_section, deserialize_word, from_json, omit_defaults, serialize_section,
     take_or, take_required, take_tag, view_section,
 };
+pub use json_schema::json_schema;
 pub use read::{
     read_or, read_required, read_root, read_section, read_tag, read_word, read_word_or_value, tagged_fields,
 };
-pub use schema::{FieldSchema, Schema, VariantSchema, Word, set_default};
+pub use schema::{FieldSchema, Schema, VariantSchema, Word, set_default, version_field};
 pub use serde;
 pub use serde_json::{Value, json};
 pub use settings::Settings;

@@ -1,5 +1,7 @@
 //! What can be written, as data: reference pages, `describe` and JSON Schemas are made of it.
 
+use std::ops::Bound;
+
 use serde_json::Value;
 
 use crate::Limits;
@@ -15,6 +17,8 @@ pub enum Schema {
     Boolean,
     /// Text.
     Text,
+    /// `null`, or nothing after the colon.
+    Null,
     /// One of some words.
     Words(Vec<Word>),
     /// A list.
@@ -99,7 +103,69 @@ pub struct VariantSchema {
     pub fields: Vec<FieldSchema>,
 }
 
+impl FieldSchema {
+    /// Documents a key that must be written.
+    #[must_use]
+    pub const fn required(name: &'static str, about: &'static str, schema: Schema) -> Self {
+        Self { name, aliases: &[], about, schema, default: None, unit: None, is_free: false }
+    }
+
+    /// Documents a key that need not be written.
+    #[must_use]
+    pub const fn optional(name: &'static str, about: &'static str, schema: Schema) -> Self {
+        Self { name, aliases: &[], about, schema, default: Some(Value::Null), unit: None, is_free: false }
+    }
+
+    /// Documents a key with a value of its own where it is not written.
+    #[must_use]
+    pub fn or(name: &'static str, about: &'static str, schema: Schema, default: impl Into<Value>) -> Self {
+        Self { default: Some(default.into()), ..Self::required(name, about, schema) }
+    }
+}
+
 impl Schema {
+    /// Documents whole numbers from `low` to `high`, both included.
+    #[must_use]
+    pub fn integer(low: f64, high: f64) -> Self {
+        Self::Integer(Limits { low: Bound::Included(low), high: Bound::Included(high), ..Limits::NONE })
+    }
+
+    /// Documents numbers from `low` to `high`, both included.
+    #[must_use]
+    pub fn number(low: f64, high: f64) -> Self {
+        Self::Number(Limits { low: Bound::Included(low), high: Bound::Included(high), ..Limits::NONE })
+    }
+
+    /// Documents a list of any length.
+    #[must_use]
+    pub fn list(items: Self) -> Self {
+        Self::List { items: Box::new(items), length: None }
+    }
+
+    /// Documents a value, or a list of such values.
+    #[must_use]
+    pub fn one_or_list(items: &Self) -> Self {
+        Self::OneOf(vec![items.clone(), Self::list(items.clone())])
+    }
+
+    /// Documents a mapping with keys that the person chooses; `keys` says what they are.
+    #[must_use]
+    pub fn map(keys: &'static str, values: Self) -> Self {
+        Self::Map { keys, values: Box::new(values) }
+    }
+
+    /// Documents a mapping with these keys.
+    #[must_use]
+    pub const fn section(about: &'static str, fields: Vec<FieldSchema>) -> Self {
+        Self::Section { about, fields }
+    }
+
+    /// Documents words whose meaning is plain.
+    #[must_use]
+    pub fn words(words: impl IntoIterator<Item = &'static str>) -> Self {
+        Self::Words(words.into_iter().map(|name| Word { name, aliases: &[], about: "" }).collect())
+    }
+
     /// Returns the keys of a mapping, to change what is documented of them.
     pub fn section_mut(&mut self) -> Option<&mut Vec<FieldSchema>> {
         match self {
@@ -108,6 +174,13 @@ impl Schema {
             _ => None,
         }
     }
+}
+
+/// Documents the key `version` of a file.
+#[must_use]
+pub fn version_field() -> FieldSchema {
+    let newest = f64::from(affekt_config::FILE_VERSION);
+    FieldSchema::or("version", "Version of what the file's keys mean.", Schema::integer(1.0, newest), 1)
 }
 
 /// Documents another default of a key.

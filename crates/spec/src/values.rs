@@ -257,6 +257,7 @@ impl Schema {
             Self::Number(_) => matches!(node.value, Yaml::Integer(_) | Yaml::Float(_)),
             Self::Boolean => matches!(node.value, Yaml::Bool(_)),
             Self::Text | Self::Words(_) => matches!(node.value, Yaml::Text(_)),
+            Self::Null => node.value == Yaml::Null,
             Self::List { .. } => matches!(node.value, Yaml::List(_)),
             Self::Section { .. } | Self::Map { .. } => matches!(node.value, Yaml::Map(_)),
             Self::Tagged { bare, .. } => {
