@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use affekt_ops::{Arity, Author, Definition, Grain};
 use affekt_spec::network::NetworkConfig;
-use affekt_spec::{Schema, SpecTagged, VariantSchema, Word, json_schema, markdown};
+use affekt_spec::{Schema, SpecTagged, VariantSchema, Word, json, json_schema, markdown};
 
 /// Something that has a name and can be described.
 pub struct Topic {
@@ -28,10 +28,12 @@ pub struct FileKind {
     pub has_variables: bool,
 }
 
+const EXPERIMENT: &str = "experiment";
+
 /// All kinds of files.
 pub const FILES: [FileKind; 5] = [
     FileKind {
-        name: "experiment",
+        name: EXPERIMENT,
         title: "Experiment files",
         schema: affekt_pipeline::experiment_schema,
         has_variables: false,
@@ -70,10 +72,17 @@ const LINKED: [markdown::Linked; 3] =
 const GENERATED: &str = "<!-- Written by `cargo xtask docs` from the definitions in the source. -->\n";
 
 impl FileKind {
-    /// Returns its JSON Schema as text.
+    /// Returns its JSON Schema as text. What an experiment lacks, each of its variants may give.
     #[must_use]
     pub fn json_schema(&self) -> String {
-        let schema = json_schema(self.title, &(self.schema)(), self.has_variables);
+        let mut schema = json_schema(self.title, &(self.schema)(), self.has_variables);
+        if self.name == EXPERIMENT {
+            let required = schema["required"].take();
+            let overlays = ["variants", "sweep", "profiles"].map(|key| json!({ "required": [key] }));
+            schema["required"] = json!(["name"]);
+            schema["if"] = json!({ "not": { "anyOf": overlays } });
+            schema["then"] = json!({ "required": required });
+        }
         let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
         text.push('\n');
         text

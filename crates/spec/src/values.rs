@@ -1,6 +1,7 @@
 //! The plain values: numbers, text, lists and what may be missing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use affekt_config::{Field, Node, Value as Yaml};
@@ -17,7 +18,11 @@ macro_rules! whole_numbers {
             const NULL_IS_ABSENT: bool = false;
 
             fn schema(limits: &Limits) -> Schema {
-                Schema::Integer(*limits)
+                let low = match limits.low {
+                    Bound::Unbounded if <$type>::MIN == 0 => Bound::Included(0.0),
+                    low => low,
+                };
+                Schema::Integer(Limits { low, ..*limits })
             }
 
             fn read(field: Field<'_>, limits: &Limits) -> Option<Self> {
