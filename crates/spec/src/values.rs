@@ -123,7 +123,7 @@ impl Spec for [f64; 2] {
             return None;
         };
         let low = low.float((limits.low, limits.high))?;
-        Some([low, high.float((std::ops::Bound::Included(low), limits.high))?])
+        Some([low, high.float((Bound::Included(low), limits.high))?])
     }
 }
 
