@@ -223,8 +223,8 @@ fn mistakes_of_cards_are_told() {
     let group = mistakes("'{file}'", "'{fil}'");
     assert!(group.contains("unknown group `fil`"), "{group}");
     let both = mistakes("speaker: { unknown", "part: '{file}'\nlabel: '{file}'\nspeaker: { unknown");
-    assert!(both.contains("`part` is told by paths and by `tables`"), "{both}");
-    assert!(both.contains("`label` is told by paths and by `tables`"), "{both}");
+    assert!(both.contains("`part` is given both by paths and by `tables`"), "{both}");
+    assert!(both.contains("`label` is given both by paths and by `tables`"), "{both}");
     let key = mistakes("absent", "absence");
     assert!(key.contains("unknown key `absence`"), "{key}");
     let role = mistakes("A: train", "A: training");

@@ -417,8 +417,8 @@ fn official_parts_are_kept() {
     let savee = without(&["CREMA-D", "RAVDESS", "TESS"]);
     assert_eq!(
         message(OfficialDev::None, &[without_test, savee].concat()),
-        "480 utterances of `SAVEE` (`SAVEE/DC_a01`, `SAVEE/DC_a02`, `SAVEE/DC_a03`, …) have no official part: leave \
-         those corpora out, or give the parts in a table with `kind: file`"
+        "480 utterances of `SAVEE` (`SAVEE/DC_a01`, `SAVEE/DC_a02`, `SAVEE/DC_a03`, …) have no official part: \
+         remove those corpora, or give the parts in a table with `kind: file`"
     );
 }
 

@@ -55,7 +55,7 @@ fn folders_that_cannot_be_read_are_errors() {
     assert!(empty.to_string().contains("it has no audio files"), "{empty}");
     plant(folder.path(), ["song.mp3"]);
     let foreign = scan(&card("savee"), folder.path()).unwrap_err();
-    assert!(foreign.to_string().contains("`song.mp3`, for one, does not fit"), "{foreign}");
+    assert!(foreign.to_string().contains("`song.mp3`, for example, does not match"), "{foreign}");
 
     let file = scan(&card("savee"), &folder.path().join("song.mp3")).unwrap_err();
     assert!(matches!(file, CorpusError::Unreadable { .. }));

@@ -81,7 +81,7 @@ impl SplitFile {
             let (fold, role, name) = row.ok_or_else(|| {
                 let roles = list_names(&Role::ALL.map(Role::name));
                 JsonError::new(format!(
-                    "`{line}` is no row of a split: rows are `fold,role,utterance`, with roles {roles}"
+                    "`{line}` is not a row of a split: rows are `fold,role,utterance`, with roles {roles}"
                 ))
             })?;
             folds.entry(fold).or_default().insert(name.to_owned(), role);
