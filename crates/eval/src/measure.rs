@@ -36,10 +36,10 @@ impl Measure {
 
     /// Returns the measures of a task, in the order of tables. The first is its default primary measure.
     #[must_use]
-    pub const fn of(task: &Task) -> [Self; 3] {
+    pub const fn of(task: &Task) -> &'static [Self] {
         match task {
-            Task::Classes(_) => Self::OF_CLASSES,
-            Task::Outputs(_) => Self::OF_OUTPUTS,
+            Task::Classes(_) => &Self::OF_CLASSES,
+            Task::Outputs(_) => &Self::OF_OUTPUTS,
         }
     }
 

@@ -37,18 +37,20 @@ const fn reading(task: &Task) -> &'static str {
     }
 }
 
-pub(crate) fn columns(measures: [Measure; 3]) -> Vec<Column> {
-    let of = |heading: &'static str| measures.map(|measure| Column::figure(title(measure)).under(heading));
-    of("Mean").into_iter().chain(of("Pooled")).chain([Column::number("Utterances")]).collect()
+pub(crate) fn columns(measures: &[Measure]) -> Vec<Column> {
+    let of = |heading: &'static str| {
+        measures.iter().map(move |measure| Column::figure(title(*measure)).under(heading))
+    };
+    of("Mean").chain(of("Pooled")).chain([Column::number("Utterances")]).collect()
 }
 
-fn rows(groups: &BTreeMap<String, Group>, measures: [Measure; 3]) -> impl Iterator<Item = TableRow> {
+fn rows(groups: &BTreeMap<String, Group>, measures: &'static [Measure]) -> impl Iterator<Item = TableRow> {
     groups.iter().map(move |(name, group)| row(name, group, measures))
 }
 
-pub(crate) fn row(name: &str, group: &Group, measures: [Measure; 3]) -> TableRow {
-    let of = |measure| group.scores.get(measure);
-    let means = measures.map(|measure| Cell::measured(measure, of(measure).map(|summary| summary.mean)));
-    let pooled = measures.map(|measure| Cell::measured(measure, of(measure).map(|summary| summary.pooled)));
-    TableRow::new(name, means.into_iter().chain(pooled).chain([Cell::count(group.support)]).collect())
+pub(crate) fn row(name: &str, group: &Group, measures: &[Measure]) -> TableRow {
+    let summaries = measures.iter().map(|&measure| (measure, group.scores.get(measure)));
+    let means = summaries.clone().map(|(measure, of)| Cell::measured(measure, of.map(|it| it.mean)));
+    let pooled = summaries.map(|(measure, of)| Cell::measured(measure, of.map(|it| it.pooled)));
+    TableRow::new(name, means.chain(pooled).chain([Cell::count(group.support)]).collect())
 }

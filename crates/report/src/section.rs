@@ -167,7 +167,7 @@ fn figures(metrics: &VariantMetrics, slug: &str, note: &str) -> Table {
     );
     Table::new(format!("figures-{slug}"), "All figures", about, "Measure", columns)
         .of_results(Some(&metrics.about))
-        .rows(None, Measure::of(&metrics.about.task).map(row))
+        .rows(None, Measure::of(&metrics.about.task).iter().copied().map(row))
 }
 
 /// Returns the unit of figures.
@@ -183,7 +183,8 @@ fn cells(variant: &Variant, slug: &str, note: &str) -> Table {
     let metrics = &variant.metrics;
     let measures = Measure::of(&metrics.about.task);
     let part = capital(metrics.part.name());
-    let columns = [Column::number("Seed")].into_iter().chain(measures.map(|it| Column::figure(title(it))));
+    let columns =
+        [Column::number("Seed")].into_iter().chain(measures.iter().map(|it| Column::figure(title(*it))));
     let columns =
         columns.chain([Column::number(&format!("{part} utterances")), Column::number("Kept epoch")]);
     let row = |cell: &CellMetrics| {
@@ -194,7 +195,7 @@ fn cells(variant: &Variant, slug: &str, note: &str) -> Table {
             let anew = if kept.stage == Stage::Refit { ", retrained" } else { "" };
             Some(format!("{} of {}{anew}", kept.number, searched(history).last()?.number))
         });
-        let scores = measures.map(|measure| Cell::measured(measure, cell.scores.get(measure).copied()));
+        let scores = measures.iter().map(|&it| Cell::measured(it, cell.scores.get(it).copied()));
         let last = [Cell::count(cell.detail.rows()), kept.map_or_else(Cell::none, Cell::text)];
         let cells = [Cell::text(cell.seed.to_string())].into_iter().chain(scores).chain(last);
         TableRow::new(cell.fold.to_string(), cells.collect())
