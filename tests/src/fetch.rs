@@ -298,7 +298,9 @@ fn wrong_lengths_are_found_out() {
         |bytes| Answer { body: [bytes, b"x"].concat(), chunked: true, ..Answer::status(200) },
         |bytes| Answer { body: bytes[..9].to_vec(), chunked: true, ..Answer::status(200) },
     ];
-    for (wrong, said) in wrong.into_iter().zip(["299999 bytes", "more bytes come", "299991 bytes early"]) {
+    for (wrong, said) in
+        wrong.into_iter().zip(["299999 bytes", "sent more than 300000 bytes", "299991 bytes early"])
+    {
         let lab = Lab::empty();
         let hub = with_store(move |_, bytes| wrong(bytes));
         let ended = fetch(&lab, &hub, &["wav2vec2-base"]).expect(1);

@@ -754,6 +754,7 @@ fn what_an_id_is_written_as_leads_back_to_its_node() {
 /// `cargo test --release -p affekt-graph -- --ignored --nocapture plan_time`: seconds of planning by the number of nodes.
 #[test]
 #[ignore = "prints how long planning takes"]
+#[expect(clippy::print_stdout, reason = "what it is for")]
 fn plan_time() {
     for nodes in [1000, 6000, 10_000, 100_000] {
         let bench = Bench::new("-");

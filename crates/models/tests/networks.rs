@@ -33,7 +33,7 @@ const SMALL: [usize; 2] = [16, 24];
 
 fn build(config: &NetworkConfig, shape: [usize; 2], seed: u64) -> Network {
     affekt_torch::device::set_threads(1); // tests run side by side already
-    Network::new(&config, &InputShape::Frames(shape), 7, seed, Device::Cpu).unwrap()
+    Network::new(config, &InputShape::Frames(shape), 7, seed, Device::Cpu).unwrap()
 }
 
 /// Logits or values of features `[batch, bands, frames]`.

@@ -82,7 +82,7 @@ fn turn() -> MutexGuard<'static, ()> {
 
 fn build(config: &NetworkConfig, input: InputShape, outputs: usize, seed: u64) -> Network {
     affekt_torch::device::set_threads(1); // tests run side by side already
-    Network::new(&config, &input, outputs, seed, Device::Cpu).unwrap()
+    Network::new(config, &input, outputs, seed, Device::Cpu).unwrap()
 }
 
 /// Numbers like noise in −1..1, the same every time.

@@ -61,13 +61,12 @@ impl Grow for PerFold {
 impl PerFold {
     fn node(&self, number: u32) -> Node {
         let mut node = self.template.clone();
-        let of_fold = |step: &NodeId| step.with(axes::FOLD, number);
-        node.id = of_fold(&self.template.id);
+        node.id = self.template.id.with(axes::FOLD, number);
         node.work = Work::Op;
         if let Some(params) = &self.params {
             node.params = params.of_fold(number).view(View::Key);
         }
-        node.inputs = self.reads.inputs(of_fold);
+        node.inputs = self.reads.inputs(|step| step.with(axes::FOLD, number));
         match &self.search {
             Some(search) => Stage::first(search, node).into_node(),
             None => node,

@@ -49,11 +49,10 @@ impl Grow for PerShard {
 impl PerShard {
     fn node(&self, number: usize, recordings: &[(String, Digest)]) -> Node {
         let mut node = self.template.clone();
-        let of_shard = |step: &NodeId| step.with(axes::SHARD, number as u64);
-        node.id = of_shard(&self.template.id);
+        node.id = self.template.id.with(axes::SHARD, number as u64);
         node.work = Work::Op;
         node.params = self.params.of_shard(recordings).view(View::Key);
-        node.inputs = self.reads.inputs(of_shard);
+        node.inputs = self.reads.inputs(|step| step.with(axes::SHARD, number as u64));
         node
     }
 }

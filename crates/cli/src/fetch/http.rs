@@ -211,12 +211,14 @@ impl Client {
         }
         let location = match response.status {
             301 | 302 | 303 | 307 | 308 => {
-                let location = response.text("location").unwrap_or_default();
+                let location = response.text("location");
                 let unsupported = || {
-                    let text = format!("{}: unsupported redirect target `{}`", host(url), host(&location));
+                    let target = location.as_deref().map(host).unwrap_or_default();
+                    let text = format!("{}: unsupported redirect target `{target}`", host(url));
                     HttpError::new(text, RetryAfter::Never)
                 };
-                Some(redirected(url, &location).ok_or_else(unsupported)?)
+                let next = location.as_deref().and_then(|location| redirected(url, location));
+                Some(next.ok_or_else(unsupported)?)
             }
             _ => None,
         };

@@ -21,7 +21,7 @@ pub fn run(job: &Job, device: Device, cached: &Cached, context: &mut dyn Context
     let encoder = job.open_one("encoder")?;
     let key = (encoder.digest(), params.output);
     let output = params.output;
-    cached.with(key, |_| load(&encoder, output, device), |embedder| embed(job, params, embedder, context))
+    cached.with(key, |_| load(&encoder, output, device), |embedder| embed(job, &params, embedder, context))
 }
 
 fn load(encoder: &Object, output: Output, device: Device) -> Result<Embedder, Failure> {
@@ -35,7 +35,7 @@ fn load(encoder: &Object, output: Output, device: Device) -> Result<Embedder, Fa
     Ok(embedder)
 }
 
-fn embed(job: &Job, params: Params, embedder: &Embedder, context: &mut dyn Context) -> Result<(), Failure> {
+fn embed(job: &Job, params: &Params, embedder: &Embedder, context: &mut dyn Context) -> Result<(), Failure> {
     let object = job.open_one("waveforms")?;
     let damaged = |error| table::failure(&object, error);
     let waveforms = Waveforms::open(table::open(&object)?).map_err(damaged)?;
