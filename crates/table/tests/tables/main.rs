@@ -2,6 +2,7 @@
 //! than an error.
 
 mod mangled;
+mod polars;
 mod pseudo_labels;
 mod round_trips;
 mod samples;

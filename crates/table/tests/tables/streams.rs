@@ -131,7 +131,7 @@ fn only_what_is_needed_is_checked_and_only_once() {
 
     features.frames(41).unwrap();
     features.utterance(63).unwrap();
-    assert_eq!(*bytes.asked.lock().unwrap(), []);
+    assert!(bytes.asked.lock().unwrap().is_empty());
 
     // Damage in that batch: its rows are lost, the others are not.
     let features = Features::open(TableFile::open(watched(&path, batch[0].clone())).unwrap()).unwrap();
