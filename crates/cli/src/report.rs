@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_corpus::{Audit, Card, Completeness, Count, Shared, Side, completeness, labelled_sessions};
-use affekt_domain::{Example, Fold, Problem, Role, Task};
+use affekt_domain::{Example, Problem, Role, Task};
 use affekt_eval::{Measure, Metrics, VariantMetrics};
 use affekt_report as page;
-use affekt_spec::protocol::{DevPart, Group, OfficialDev, Protocol, Sharing};
+use affekt_spec::protocol::Sharing;
 use affekt_table::{examples, folds, history, manifest, problems};
 
 use crate::costs;
@@ -123,14 +123,14 @@ fn variant(
     };
     let remarks = affekt_corpus::remarks(&parted.folds, &labelled.examples);
     Ok(page::Variant {
-        protocol: protocol_in_words(&variant.protocol, &parted.folds, &labelled.task),
+        protocol: variant.protocol.describe(parted.folds.len(), &labelled.task),
         labels: labelled.scheme.clone(),
         labels_note: labelled.note.clone(),
         parameters,
         tunings: tunings(finished, variant)?,
         histories,
         published: published(variant),
-        differs_at_most_in_speakers: differs_at_most_in_speakers(&variant.protocol),
+        differs_at_most_in_speakers: variant.protocol.separates_by_speaker(),
         audit: Some(audit_summary(&audit, variant, remarks)),
         parts: parts(&labelled, &parted, &metrics.about.task),
         caveats,
@@ -178,49 +178,6 @@ fn figures(published: &affekt_pipeline::Published) -> Vec<page::Published> {
         caveat: published.caveat.clone(),
     };
     published.figures.values.iter().map(figure).collect()
-}
-
-fn protocol_in_words(protocol: &Protocol, folds: &[Fold], task: &Task) -> String {
-    let share =
-        |share: f64| format!("{:.0} % of the training part, in whole speakers, are dev", share * 100.0);
-    match protocol {
-        Protocol::Random(random) => {
-            let percent = |share: f64| (share * 100.0).round();
-            let (test, dev) = (percent(random.test), percent(random.dev));
-            let how = match task {
-                Task::Classes(_) => "stratified by class",
-                Task::Outputs(_) => "not stratified, since there are no classes",
-            };
-            format!("random split {how}, {}/{dev}/{test} % train/dev/test", 100.0 - test - dev)
-        }
-        Protocol::GroupKfold(kfold) => {
-            let dev = if kfold.dev_folds.0 > 0 { "the next fold is dev" } else { "no dev part" };
-            format!("{} folds over {}, none in two parts; {dev}", kfold.folds, kfold.group.plural())
-        }
-        Protocol::LeaveOneGroupOut(leave_out) => {
-            let group = leave_out.group.name();
-            let dev = match leave_out.dev {
-                DevPart::None => "no dev part".to_owned(),
-                DevPart::NextGroup => format!("the next {group} is dev"),
-                DevPart::Share(of) => share(of),
-            };
-            format!("{} folds, each tests one {group} and trains on the others; {dev}", folds.len())
-        }
-        Protocol::Official(official) => {
-            let dev = match official.dev {
-                OfficialDev::Official => "with their dev part".to_owned(),
-                OfficialDev::None => "no dev part".to_owned(),
-                OfficialDev::Share(of) => share(of),
-            };
-            format!("the corpora's official parts; {dev}")
-        }
-        Protocol::File(_) => {
-            let dev = if protocol.has_dev() { "with a dev part" } else { "no dev part" };
-            let count =
-                if folds.len() == 1 { "one fold".to_owned() } else { format!("{} folds", folds.len()) };
-            format!("a split from a table, {count}, {dev}")
-        }
-    }
 }
 
 fn audit_summary(audit: &Audit, variant: &affekt_pipeline::Variant, remarks: Vec<String>) -> page::Audit {
@@ -353,16 +310,6 @@ fn remarks(card: &Card, note: Option<String>) -> Vec<String> {
     let of_the_corpus = card.oddities.iter().filter(|oddity| oddity.files.is_none());
     let speakers = card.speakers_unknown.iter().map(|why| why.trim().to_owned());
     note.into_iter().chain(speakers).chain(of_the_corpus.map(|oddity| oddity.remark.clone())).collect()
-}
-
-/// Whether what tells test from training is who speaks, and nothing wider.
-fn differs_at_most_in_speakers(protocol: &Protocol) -> bool {
-    match protocol {
-        Protocol::GroupKfold(kfold) => kfold.group == Group::Speaker,
-        Protocol::LeaveOneGroupOut(leave_out) => leave_out.group == Group::Speaker,
-        Protocol::Official(_) | Protocol::File(_) => true,
-        Protocol::Random(_) => false,
-    }
 }
 
 /// Corpora with more or fewer labelled utterances than the experiment counts on.

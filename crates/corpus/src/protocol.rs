@@ -16,7 +16,7 @@ mod split_table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::{Example, Fold, Role};
-use affekt_spec::protocol::Protocol;
+use affekt_spec::protocol::{Protocol, SplitFile};
 
 pub use error::{ProtocolError, Without};
 pub use remarks::remarks;
@@ -37,16 +37,21 @@ trait Assign {
     fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, ProtocolError>;
 }
 
+/// Returns how a protocol gives roles, or the file that lists them.
+fn assignment(protocol: &Protocol) -> Result<&dyn Assign, &SplitFile> {
+    match protocol {
+        Protocol::Random(random) => Ok(random),
+        Protocol::GroupKfold(kfold) => Ok(kfold),
+        Protocol::LeaveOneGroupOut(leave_out) => Ok(leave_out),
+        Protocol::Official(official) => Ok(official),
+        Protocol::File(split) => Err(split),
+    }
+}
+
 /// Returns what is wrong with the protocol for any examples.
 #[must_use]
 pub fn impossible(protocol: &Protocol) -> Option<ProtocolError> {
-    match protocol {
-        Protocol::Random(random) => random.impossible(),
-        Protocol::GroupKfold(kfold) => kfold.impossible(),
-        Protocol::LeaveOneGroupOut(leave_out) => leave_out.impossible(),
-        Protocol::Official(official) => official.impossible(),
-        Protocol::File(_) => None,
-    }
+    assignment(protocol).ok()?.impossible()
 }
 
 /// Applies a protocol and returns the folds by number. They depend on the set of examples, not on their order.
@@ -60,12 +65,9 @@ pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, Pro
     if let Some(impossible) = impossible(protocol) {
         return Err(impossible);
     }
-    let roles = match protocol {
-        Protocol::Random(random) => random.roles(examples)?,
-        Protocol::GroupKfold(kfold) => kfold.roles(examples)?,
-        Protocol::LeaveOneGroupOut(leave_out) => leave_out.roles(examples)?,
-        Protocol::Official(official) => official.roles(examples)?,
-        Protocol::File(split) => {
+    let roles = match assignment(protocol) {
+        Ok(assignment) => assignment.roles(examples)?,
+        Err(split) => {
             let folds = split_file::roles(split, examples)?.into_iter();
             return folds.map(|(number, roles)| fold(number, examples, roles)).collect();
         }

@@ -327,27 +327,19 @@ impl Network {
         }
         let store = nn::VarStore::new(device);
         let vars = Vars::new(&store, seed);
+        let shape = || frames(network, input);
         let body = match network {
-            NetworkConfig::Cnn(config) => {
-                let shape = frames(network, input)?;
-                Body::frames(shape, Cnn::new(&vars, config, shape, outputs)?)
-            }
+            NetworkConfig::Cnn(config) => Body::frames(shape()?, Cnn::new(&vars, config, shape()?, outputs)?),
             NetworkConfig::TwoCnns(config) => {
-                let shape = frames(network, input)?;
-                Body::frames(shape, TwoCnns::new(&vars, config, shape, outputs)?)
+                Body::frames(shape()?, TwoCnns::new(&vars, config, shape()?, outputs)?)
             }
             NetworkConfig::ParallelCnn(config) => {
-                let shape = frames(network, input)?;
-                Body::frames(shape, ParallelCnn::new(&vars, config, shape, outputs)?)
+                Body::frames(shape()?, ParallelCnn::new(&vars, config, shape()?, outputs)?)
             }
             NetworkConfig::EmbeddingCnn(config) => {
-                let shape = frames(network, input)?;
-                Body::frames(shape, EmbeddingCnn::new(&vars, config, shape, outputs)?)
+                Body::frames(shape()?, EmbeddingCnn::new(&vars, config, shape()?, outputs)?)
             }
-            NetworkConfig::Mlp(config) => {
-                let shape = frames(network, input)?;
-                Body::frames(shape, Mlp::new(&vars, config, shape, outputs)?)
-            }
+            NetworkConfig::Mlp(config) => Body::frames(shape()?, Mlp::new(&vars, config, shape()?, outputs)?),
             NetworkConfig::End2You(config) => {
                 waveforms(network, input)?;
                 Body::Waveforms(Box::new(End2You::new(&vars, config, outputs)?))

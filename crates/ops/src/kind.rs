@@ -26,7 +26,7 @@ pub enum Kind {
     Waveforms,
     /// Fixed-shape features.
     Features,
-    /// SpectrogramImages of features.
+    /// Features drawn as images.
     SpectrogramImages,
     /// Means and deviations of features.
     Standardiser,

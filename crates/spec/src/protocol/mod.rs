@@ -6,6 +6,8 @@ mod permission;
 mod rules;
 mod split_file;
 
+use affekt_domain::Task;
+
 use crate::Spec;
 
 pub use group::Group;
@@ -155,6 +157,61 @@ impl Protocol {
             Self::LeaveOneGroupOut(leave_out) => leave_out.dev != DevPart::None,
             Self::Official(official) => official.dev != OfficialDev::None,
             Self::File(split) => split.has_dev(),
+        }
+    }
+
+    /// Returns whether the test and training parts of a fold differ in who speaks, and in nothing wider.
+    #[must_use]
+    pub fn separates_by_speaker(&self) -> bool {
+        match self {
+            Self::GroupKfold(kfold) => kfold.group == Group::Speaker,
+            Self::LeaveOneGroupOut(leave_out) => leave_out.group == Group::Speaker,
+            Self::Official(_) | Self::File(_) => true,
+            Self::Random(_) => false,
+        }
+    }
+
+    /// Describes it in a report, for this number of folds.
+    #[must_use]
+    pub fn describe(&self, folds: usize, task: &Task) -> String {
+        let share =
+            |share: f64| format!("{:.0} % of the training part, in whole speakers, are dev", share * 100.0);
+        match self {
+            Self::Random(random) => {
+                let percent = |share: f64| (share * 100.0).round();
+                let (test, dev) = (percent(random.test), percent(random.dev));
+                let how = match task {
+                    Task::Classes(_) => "stratified by class",
+                    Task::Outputs(_) => "not stratified, since there are no classes",
+                };
+                format!("random split {how}, {}/{dev}/{test} % train/dev/test", 100.0 - test - dev)
+            }
+            Self::GroupKfold(kfold) => {
+                let dev = if kfold.dev_folds.0 > 0 { "the next fold is dev" } else { "no dev part" };
+                format!("{} folds over {}, none in two parts; {dev}", kfold.folds, kfold.group.plural())
+            }
+            Self::LeaveOneGroupOut(leave_out) => {
+                let group = leave_out.group.name();
+                let dev = match leave_out.dev {
+                    DevPart::None => "no dev part".to_owned(),
+                    DevPart::NextGroup => format!("the next {group} is dev"),
+                    DevPart::Share(of) => share(of),
+                };
+                format!("{folds} folds, each tests one {group} and trains on the others; {dev}")
+            }
+            Self::Official(official) => {
+                let dev = match official.dev {
+                    OfficialDev::Official => "with their dev part".to_owned(),
+                    OfficialDev::None => "no dev part".to_owned(),
+                    OfficialDev::Share(of) => share(of),
+                };
+                format!("the corpora's official parts; {dev}")
+            }
+            Self::File(_) => {
+                let dev = if self.has_dev() { "with a dev part" } else { "no dev part" };
+                let count = if folds == 1 { "one fold".to_owned() } else { format!("{folds} folds") };
+                format!("a split from a table, {count}, {dev}")
+            }
         }
     }
 
