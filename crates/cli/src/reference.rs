@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use affekt_ops::{Arity, Author, Definition, Grain};
+use affekt_ops::{Arity, Definition, Grain};
 use affekt_spec::network::NetworkConfig;
-use affekt_spec::{Schema, SpecTagged, VariantSchema, Word, json, json_schema, markdown};
+use affekt_spec::{Schema, SpecTagged, Value, VariantSchema, Word, json, json_schema, markdown};
 
 /// Something that has a name and can be described.
 pub struct Topic {
@@ -26,41 +26,46 @@ pub struct FileKind {
     pub schema: fn() -> Schema,
     /// Whether `$name` may stand for a value.
     pub has_variables: bool,
+    /// Keys of which each may give what the file lacks, but for its name.
+    pub overlays: &'static [&'static str],
 }
-
-const EXPERIMENT: &str = "experiment";
 
 /// All kinds of files.
 pub const FILES: [FileKind; 5] = [
     FileKind {
-        name: EXPERIMENT,
+        name: "experiment",
         title: "Experiment files",
         schema: affekt_pipeline::experiment_schema,
         has_variables: false,
+        overlays: &["variants", "sweep", "profiles"],
     },
     FileKind {
         name: "pipeline",
         title: "Pipeline files",
         schema: affekt_pipeline::pipeline_schema,
         has_variables: true,
+        overlays: &[],
     },
     FileKind {
         name: "corpus-card",
         title: "Corpus cards",
         schema: affekt_corpus::card_schema,
         has_variables: false,
+        overlays: &[],
     },
     FileKind {
         name: "label-scheme",
         title: "Label schemes",
         schema: affekt_corpus::label_scheme_schema,
         has_variables: false,
+        overlays: &[],
     },
     FileKind {
         name: "encoder-card",
         title: "Encoder cards",
         schema: affekt_encoders::card_schema,
         has_variables: false,
+        overlays: &[],
     },
 ];
 
@@ -72,13 +77,13 @@ const LINKED: [markdown::Linked; 3] =
 const GENERATED: &str = "<!-- Written by `cargo xtask docs` from the definitions in the source. -->\n";
 
 impl FileKind {
-    /// Returns its JSON Schema as text. What an experiment lacks, each of its variants may give.
+    /// Returns its JSON Schema as text. What the file lacks, its overlays may give.
     #[must_use]
     pub fn json_schema(&self) -> String {
         let mut schema = json_schema(self.title, &(self.schema)(), self.has_variables);
-        if self.name == EXPERIMENT {
+        if !self.overlays.is_empty() {
             let required = schema["required"].take();
-            let overlays = ["variants", "sweep", "profiles"].map(|key| json!({ "required": [key] }));
+            let overlays: Vec<Value> = self.overlays.iter().map(|key| json!({ "required": [key] })).collect();
             schema["required"] = json!(["name"]);
             schema["if"] = json!({ "not": { "anyOf": overlays } });
             schema["then"] = json!({ "required": required });
@@ -97,14 +102,14 @@ impl FileKind {
 /// Returns everything that can be described, in the order in which it is listed.
 #[must_use]
 pub fn topics() -> Vec<Topic> {
-    let mut topics: Vec<Topic> = operations().map(operation).collect();
+    let mut topics: Vec<Topic> = affekt_ops::of_pipelines().map(operation).collect();
     topics.extend(variants("network", NetworkConfig::documented()));
     if let Schema::Tagged { variants: protocols, .. } = affekt_pipeline::protocol_schema() {
         topics.extend(variants("protocol", protocols));
     }
     topics.extend(FILES.iter().map(|file| Topic {
         kind: "file",
-        word: Word { name: file.name, aliases: &[], about: file.title },
+        word: Word::new(file.name, file.title),
         text: file.text(),
     }));
     topics
@@ -151,10 +156,6 @@ pub fn files() -> Vec<(String, String)> {
     files
 }
 
-fn operations() -> impl Iterator<Item = &'static Definition> {
-    affekt_ops::ALL.iter().copied().filter(|definition| definition.author == Author::Pipeline)
-}
-
 fn variants(kind: &'static str, variants: Vec<VariantSchema>) -> impl Iterator<Item = Topic> {
     variants.into_iter().map(move |variant| Topic {
         kind,
@@ -165,19 +166,15 @@ fn variants(kind: &'static str, variants: Vec<VariantSchema>) -> impl Iterator<I
 
 /// The keys of every step, with no ports of its own.
 fn shared_by_steps() -> String {
-    let fields = affekt_ops::ALL.first().map(|definition| affekt_pipeline::step_fields(definition));
-    format!(
-        "## Keys of every step\n\n{}",
-        markdown::keys(&fields.unwrap_or_default(), 3, &[("in", "operations.md")])
-    )
+    let fields = affekt_pipeline::step_fields(&[]);
+    format!("## Keys of every step\n\n{}", markdown::keys(&fields, 3, &[("in", "operations.md")]))
 }
 
 fn operation(definition: &'static Definition) -> Topic {
-    let word = definition.word();
-    let aliases = if word == definition.name { &[] } else { std::slice::from_ref(&definition.name) };
+    let word = definition.documented();
     let mut text = format!("{}\n\n", definition.about);
-    if !aliases.is_empty() {
-        let _ = writeln!(text, "Also accepted: `{}`.\n", aliases.join("`, `"));
+    if !word.aliases.is_empty() {
+        let _ = writeln!(text, "Also accepted: `{}`.\n", word.aliases.join("`, `"));
     }
     let ports =
         |inputs: Vec<String>| if inputs.is_empty() { "nothing".to_owned() } else { inputs.join("; ") };
@@ -205,5 +202,5 @@ fn operation(definition: &'static Definition) -> Topic {
     let seeded = if definition.seeded { ", and draws random numbers from the seed" } else { "" };
     let _ = writeln!(text, "* Runs {runs}, {grain}{seeded}; version {}.\n", definition.version);
     text.push_str(&markdown::keys(&(definition.fields)(), 3, &LINKED));
-    Topic { kind: "operation", word: Word { name: word, aliases, about: definition.about }, text }
+    Topic { kind: "operation", word, text }
 }

@@ -243,7 +243,7 @@ fn fetch() -> Schema {
     let bytes = || FieldSchema::required("bytes", "About how many bytes come in.", count());
     let text = |name, about| FieldSchema::required(name, about, Schema::Text);
     let kind = |name, about, own: Vec<FieldSchema>| VariantSchema {
-        word: Word { name, aliases: &[], about },
+        word: Word::new(name, about),
         fields: [bytes()].into_iter().chain(own).collect(),
     };
     Schema::Tagged {

@@ -77,29 +77,14 @@ impl Spec for Fill {
 /// In YAML the keys `fill` and `fill_seed` of `audio` itself.
 impl SpecFields for Fill {
     fn fields() -> Vec<FieldSchema> {
-        let word = |name, about| Word { name, aliases: &[], about };
         let words = Schema::Words(vec![
-            word("zeros", "Silence."),
-            word("own-samples", "Samples drawn at random from the recording."),
+            Word::new("zeros", "Silence."),
+            Word::new("own-samples", "Samples drawn at random from the recording."),
         ]);
-        let seed = Limits { low: std::ops::Bound::Included(0.0), ..Limits::NONE };
-        let field = |name, about, schema, default| FieldSchema {
-            name,
-            aliases: &[],
-            about,
-            schema,
-            default: Some(default),
-            unit: None,
-            is_free: false,
-        };
+        let about_seed = "What samples are drawn by, beside the utterance, with `own-samples`.";
         vec![
-            field("fill", "What shorter recordings are filled with.", words, json!("zeros")),
-            field(
-                "fill_seed",
-                "What samples are drawn by, beside the utterance, with `own-samples`.",
-                Schema::Integer(seed),
-                json!(0),
-            ),
+            FieldSchema::or("fill", "What shorter recordings are filled with.", words, "zeros"),
+            FieldSchema::or("fill_seed", about_seed, u64::schema(&Limits::NONE), 0),
         ]
     }
 

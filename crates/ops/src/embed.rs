@@ -76,32 +76,24 @@ impl Spec for Output {
 /// In YAML the keys `output` and `layer` of `embed` itself.
 impl SpecFields for Output {
     fn fields() -> Vec<FieldSchema> {
-        let word = |name, about| Word { name, aliases: &[], about };
         let words = Schema::Words(vec![
-            word(
+            Word::new(
                 "ctc-logits",
                 "The logits of its head for connectionist temporal classification, `[frames, characters]`.",
             ),
-            word("last-layer", "The output of its last layer, `[frames, width]`."),
-            word("layer", "That of the transformer's layer `layer`, from 1; 0 is what enters the first."),
+            Word::new("last-layer", "The output of its last layer, `[frames, width]`."),
+            Word::new(
+                "layer",
+                "That of the transformer's layer `layer`, from 1; 0 is what enters the first.",
+            ),
         ]);
-        let layers = Limits {
-            low: std::ops::Bound::Included(0.0),
-            high: std::ops::Bound::Included(1000.0),
-            ..Limits::NONE
-        };
-        let field = |name, about, schema, default| FieldSchema {
-            name,
-            aliases: &[],
-            about,
-            schema,
-            default,
-            unit: None,
-            is_free: false,
-        };
         vec![
-            field("output", "What is taken from the encoder.", words, None),
-            field("layer", "Which layer, with `output: layer`.", Schema::Integer(layers), Some(json!(null))),
+            FieldSchema::required("output", "What is taken from the encoder.", words),
+            FieldSchema::optional(
+                "layer",
+                "Which layer, with `output: layer`.",
+                Schema::integer(0.0, 1000.0),
+            ),
         ]
     }
 

@@ -81,56 +81,43 @@ impl Spec for Params {
 
 impl SpecFields for Params {
     fn fields() -> Vec<FieldSchema> {
-        let field = |name, about, schema, default| FieldSchema {
-            name,
-            aliases: &[],
-            about,
-            schema,
-            default,
-            unit: None,
-            is_free: false,
-        };
-        let word = |name, about| Word { name, aliases: &[], about };
-        let architectures = architectures().into_iter().map(|(name, _)| word(name, "")).collect();
-        let seed = Limits { low: std::ops::Bound::Included(0.0), ..Limits::NONE };
-        let config = Schema::Map {
-            keys: "fields of transformers' `config.json`, of fairseq's `Wav2VecConfig`, or of a VGG16",
-            values: Box::new(Schema::Any { about: "A value of the field's type." }),
-        };
+        let config = Schema::map(
+            "fields of transformers' `config.json`, of fairseq's `Wav2VecConfig`, or of a VGG16",
+            Schema::Any { about: "A value of the field's type." },
+        );
         let normalise = Schema::OneOf(vec![
             Schema::Boolean,
-            Schema::Words(vec![word("checkpoint", "As the checkpoint says.")]),
+            Schema::Words(vec![Word::new("checkpoint", "As the checkpoint says.")]),
         ]);
         vec![
-            field(
+            FieldSchema::required(
                 "from",
                 "The name of a card, a repository on the Hub (`owner/name`), a path, or `random`.",
                 Schema::Text,
-                None,
             ),
-            field(
+            FieldSchema::or(
                 "normalise",
                 "Whether waveforms are brought to zero mean and unit variance before they enter.",
                 normalise,
-                Some(json!("checkpoint")),
+                "checkpoint",
             ),
-            field(
+            FieldSchema::or(
                 "architecture",
                 "What is drawn, with `from: random`.",
-                Schema::Words(architectures),
-                Some(json!("base")),
+                Schema::words(architectures().into_iter().map(|(name, _)| name)),
+                "base",
             ),
-            field(
+            FieldSchema::or(
                 "config",
                 "Fields that are otherwise, or that the checkpoint's files cannot tell.",
                 config,
-                Some(json!({})),
+                json!({}),
             ),
-            field(
+            FieldSchema::or(
                 "seed",
                 "What weights are drawn from, with `from: random`.",
-                Schema::Integer(seed),
-                Some(json!(0)),
+                u64::schema(&Limits::NONE),
+                0,
             ),
         ]
     }

@@ -12,7 +12,7 @@ use affekt_graph::Place;
 use affekt_spec::network::{NetworkConfig, Unfreeze};
 use affekt_spec::protocol::Permission;
 use affekt_spec::training::TrainConfig;
-use affekt_spec::{FieldSchema, JsonError, Section, Spec, SpecFields, View, from_json};
+use affekt_spec::{FieldSchema, JsonError, Section, Spec, SpecFields, View, Word, from_json};
 use serde_json::Value;
 
 use crate::Kind;
@@ -133,6 +133,14 @@ impl Definition {
     #[must_use]
     pub fn word(&self) -> &'static str {
         self.aliases.first().copied().unwrap_or(self.name)
+    }
+
+    /// Documents that name, with the one that stands in keys where it is another.
+    #[must_use]
+    pub fn documented(&'static self) -> Word {
+        let word = self.word();
+        let aliases = if word == self.name { &[] } else { std::slice::from_ref(&self.name) };
+        Word { name: word, aliases, about: self.about }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use affekt_graph::Node;
 
-use crate::operation::{Definition, Operation, Params};
+use crate::operation::{Author, Definition, Operation, Params};
 use crate::{
     audio::Audio, awgn::Awgn, bottleneck::Bottleneck, choose::Choose, compare::Compare, embed::Embed,
     encoder::EncoderOp, evaluate::Evaluate, examples::Examples, folds::Folds, functionals::Functionals,
@@ -42,6 +42,11 @@ pub static ALL: &[&Definition] = &[
     &Submission::DEFINITION,
     &Infer::DEFINITION,
 ];
+
+/// Returns the operations that pipelines write.
+pub fn of_pipelines() -> impl Iterator<Item = &'static Definition> {
+    ALL.iter().copied().filter(|definition| definition.author == Author::Pipeline)
+}
 
 /// Returns the operation called `name`, now or in older files.
 #[must_use]

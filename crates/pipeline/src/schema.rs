@@ -5,9 +5,11 @@
 
 use affekt_domain::Monitor;
 use affekt_eval::Measure;
-use affekt_ops::{Arity, Author, Definition};
+use affekt_ops::{Arity, Definition, InputPort};
 use affekt_spec::protocol::{Permission, Protocol};
-use affekt_spec::{FieldSchema, Limits, Schema, Spec, SpecFields, SpecTagged, VariantSchema, Word};
+use affekt_spec::{
+    FieldSchema, Limits, Schema, Spec, SpecFields, SpecTagged, VariantSchema, Word, version_field,
+};
 
 use crate::protocol::ProtocolSection;
 
@@ -20,7 +22,7 @@ pub fn experiment_schema() -> Schema {
     Schema::section(
         "An experiment: which corpora and folds, which pipeline with which settings, and what the report compares.",
         vec![
-            version(),
+            version_field(),
             FieldSchema::required("name", "The name of the file, without `.yaml`.", Schema::Text),
             FieldSchema::required(
                 "corpora",
@@ -75,7 +77,7 @@ pub fn pipeline_schema() -> Schema {
     Schema::section(
         "A pipeline: steps, what each reads, and variables that experiments give values to.",
         vec![
-            version(),
+            version_field(),
             FieldSchema::optional(
                 "defaults",
                 "Values of variables that an experiment does not give; a variable is written `$name`.",
@@ -96,7 +98,7 @@ pub fn pipeline_schema() -> Schema {
                         tag: "op",
                         default: None,
                         bare: false,
-                        variants: steps().map(step).collect(),
+                        variants: affekt_ops::of_pipelines().map(step).collect(),
                     },
                 ),
             ),
@@ -124,11 +126,11 @@ pub fn protocol_schema() -> Schema {
     }
 }
 
-/// Documents the keys that every step has beside its parameters.
+/// Documents the keys that every step has beside its parameters: its `inputs`, and how it runs.
 #[must_use]
-pub fn step_fields(definition: &Definition) -> Vec<FieldSchema> {
+pub fn step_fields(inputs: &[InputPort]) -> Vec<FieldSchema> {
     let reference = Schema::one_or_list(&Schema::Text);
-    let ports = definition.inputs.iter().map(|port| match port.arity {
+    let ports = inputs.iter().map(|port| match port.arity {
         Arity::One | Arity::Many => FieldSchema::required(port.name, "", reference.clone()),
         Arity::Optional | Arity::Any => FieldSchema::optional(port.name, "", reference.clone()),
     });
@@ -164,21 +166,9 @@ pub fn step_fields(definition: &Definition) -> Vec<FieldSchema> {
     ]
 }
 
-fn steps() -> impl Iterator<Item = &'static Definition> {
-    affekt_ops::ALL.iter().copied().filter(|definition| definition.author == Author::Pipeline)
-}
-
 fn step(definition: &'static Definition) -> VariantSchema {
-    let word = definition.word();
-    let older = if word == definition.name { &[] } else { std::slice::from_ref(&definition.name) };
-    VariantSchema {
-        word: Word { name: word, aliases: older, about: definition.about },
-        fields: (definition.fields)().into_iter().chain(step_fields(definition)).collect(),
-    }
-}
-
-fn version() -> FieldSchema {
-    affekt_spec::version_field()
+    let fields = (definition.fields)().into_iter().chain(step_fields(definition.inputs));
+    VariantSchema { word: definition.documented(), fields: fields.collect() }
 }
 
 fn corpus() -> Schema {
@@ -284,7 +274,7 @@ fn tune() -> Schema {
         ),
     ];
     let by = |name, about, own: Option<FieldSchema>| VariantSchema {
-        word: Word { name, aliases: &[], about },
+        word: Word::new(name, about),
         fields: own.into_iter().chain(any.iter().cloned()).collect(),
     };
     let search = Schema::Tagged {

@@ -207,8 +207,7 @@ fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<Step> 
 fn find_op(op: Field<'_>, name: &str, diagnostics: &Diagnostics) -> Option<&'static Definition> {
     let found = affekt_ops::find(name).filter(|found| found.author != Author::Command);
     let Some(definition) = found else {
-        let all = affekt_ops::ALL.iter().filter(|definition| definition.author == Author::Pipeline);
-        let names: Vec<&str> = all.map(|definition| definition.word()).collect();
+        let names: Vec<&str> = affekt_ops::of_pipelines().map(Definition::word).collect();
         diagnostics.push(Diagnostic::unknown(&op.node.span, "op", name, "there are", &names));
         return None;
     };

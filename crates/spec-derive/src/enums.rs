@@ -251,6 +251,7 @@ fn tagged(
             }
         }
     });
+    let serde = crate::serde_as_section(ident);
     Ok(quote! {
         #[automatically_derived]
         impl ::affekt_spec::SpecTagged for #ident {
@@ -313,19 +314,7 @@ fn tagged(
             }
         }
 
-        #[automatically_derived]
-        impl ::affekt_spec::serde::Serialize for #ident {
-            fn serialize<S: ::affekt_spec::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
-                ::affekt_spec::serialize_section(self, serializer)
-            }
-        }
-
-        #[automatically_derived]
-        impl<'de> ::affekt_spec::serde::Deserialize<'de> for #ident {
-            fn deserialize<D: ::affekt_spec::serde::Deserializer<'de>>(deserializer: D) -> ::core::result::Result<Self, D::Error> {
-                ::affekt_spec::deserialize_section(deserializer)
-            }
-        }
+        #serde
     })
 }
 

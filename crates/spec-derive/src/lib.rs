@@ -53,7 +53,9 @@ mod fields;
 mod structs;
 
 use proc_macro::TokenStream;
-use syn::{Data, DeriveInput, parse_macro_input};
+use proc_macro2::TokenStream as TokenStream2;
+use quote::quote;
+use syn::{Data, DeriveInput, Ident, parse_macro_input};
 
 /// Derives `Spec`, `Serialize` and `Deserialize`, for structs `SpecFields` and (where every field has a default) `Default`, for
 /// words `Words`.
@@ -66,4 +68,23 @@ pub fn derive_spec(input: TokenStream) -> TokenStream {
         Data::Union(_) => Err(syn::Error::new_spanned(&input.ident, "a union cannot be a spec")),
     };
     expanded.unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// Serde for a mapping, through its fields.
+fn serde_as_section(ident: &Ident) -> TokenStream2 {
+    quote! {
+        #[automatically_derived]
+        impl ::affekt_spec::serde::Serialize for #ident {
+            fn serialize<S: ::affekt_spec::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
+                ::affekt_spec::serialize_section(self, serializer)
+            }
+        }
+
+        #[automatically_derived]
+        impl<'de> ::affekt_spec::serde::Deserialize<'de> for #ident {
+            fn deserialize<D: ::affekt_spec::serde::Deserializer<'de>>(deserializer: D) -> ::core::result::Result<Self, D::Error> {
+                ::affekt_spec::deserialize_section(deserializer)
+            }
+        }
+    }
 }

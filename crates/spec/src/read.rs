@@ -114,15 +114,7 @@ pub fn read_word_or_value<T: Spec>(
 pub fn tagged_fields<T: SpecTagged>(tag: &'static str) -> Vec<FieldSchema> {
     let variants = T::documented();
     let words = Schema::Words(variants.iter().map(|variant| variant.word.clone()).collect());
-    let mut fields = vec![FieldSchema {
-        name: tag,
-        aliases: &[],
-        about: "",
-        schema: words,
-        default: None,
-        unit: None,
-        is_free: false,
-    }];
+    let mut fields = vec![FieldSchema::required(tag, "", words)];
     for field in variants.into_iter().flat_map(|variant| variant.fields) {
         if fields.iter().all(|known| known.name != field.name) {
             fields.push(field);

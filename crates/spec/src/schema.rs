@@ -103,6 +103,14 @@ pub struct VariantSchema {
     pub fields: Vec<FieldSchema>,
 }
 
+impl Word {
+    /// Documents a word without older ones.
+    #[must_use]
+    pub const fn new(name: &'static str, about: &'static str) -> Self {
+        Self { name, aliases: &[], about }
+    }
+}
+
 impl FieldSchema {
     /// Documents a key that must be written.
     #[must_use]
@@ -163,7 +171,7 @@ impl Schema {
     /// Documents words whose meaning is plain.
     #[must_use]
     pub fn words(words: impl IntoIterator<Item = &'static str>) -> Self {
-        Self::Words(words.into_iter().map(|name| Word { name, aliases: &[], about: "" }).collect())
+        Self::Words(words.into_iter().map(|name| Word::new(name, "")).collect())
     }
 
     /// Returns the keys of a mapping, to change what is documented of them.

@@ -96,13 +96,18 @@ impl Spec for PathBuf {
     }
 }
 
+/// Reads the items of a list; those that are wrong are reported and left out.
+fn read_items<T: Spec, C: FromIterator<T>>(field: Field<'_>, limits: &Limits) -> C {
+    field.list().into_iter().filter_map(|item| T::read(item, limits)).collect()
+}
+
 impl<T: Spec> Spec for Vec<T> {
     fn schema(limits: &Limits) -> Schema {
-        Schema::List { items: Box::new(T::schema(limits)), length: None }
+        Schema::list(T::schema(limits))
     }
 
     fn read(field: Field<'_>, limits: &Limits) -> Option<Self> {
-        Some(field.list().into_iter().filter_map(|item| T::read(item, limits)).collect())
+        Some(read_items(field, limits))
     }
 
     fn view(&self, view: View) -> Value {
@@ -129,11 +134,11 @@ impl Spec for [f64; 2] {
 
 impl<T: Spec + Ord> Spec for BTreeSet<T> {
     fn schema(limits: &Limits) -> Schema {
-        Schema::List { items: Box::new(T::schema(limits)), length: None }
+        Schema::list(T::schema(limits))
     }
 
     fn read(field: Field<'_>, limits: &Limits) -> Option<Self> {
-        Some(field.list().into_iter().filter_map(|item| T::read(item, limits)).collect())
+        Some(read_items(field, limits))
     }
 
     fn view(&self, view: View) -> Value {
@@ -160,10 +165,7 @@ impl<T: Spec> Spec for Option<T> {
     fn schema(limits: &Limits) -> Schema {
         let inner = T::schema(&Limits { none: None, ..*limits });
         match limits.none {
-            Some(none) => Schema::OneOf(vec![
-                inner,
-                Schema::Words(vec![crate::Word { name: none, aliases: &[], about: "" }]),
-            ]),
+            Some(none) => Schema::OneOf(vec![inner, Schema::words([none])]),
             None => inner,
         }
     }

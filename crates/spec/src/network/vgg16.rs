@@ -51,11 +51,7 @@ pub enum Unfreeze {
 impl Spec for Unfreeze {
     fn schema(_: &Limits) -> Schema {
         let one = |name, about| {
-            let count = Limits { low: std::ops::Bound::Included(1.0), ..Limits::NONE };
-            let schema = Schema::Integer(Limits { high: std::ops::Bound::Included(1000.0), ..count });
-            let field =
-                FieldSchema { name, aliases: &[], about, schema, default: None, unit: None, is_free: false };
-            Schema::Section { about: "", fields: vec![field] }
+            Schema::section("", vec![FieldSchema::required(name, about, Schema::integer(1.0, 1000.0))])
         };
         Schema::OneOf(vec![
             one("layers", "Number of the last convolutions."),

@@ -231,10 +231,9 @@ impl Spec for DevFolds {
     const NULL_IS_ABSENT: bool = false;
 
     fn schema(_: &crate::Limits) -> crate::Schema {
-        let word = |name, about| crate::Word { name, aliases: &[], about };
         crate::Schema::Words(vec![
-            word("next-fold", "The part that the next fold tests."),
-            word("none", "Nothing."),
+            crate::Word::new("next-fold", "The part that the next fold tests."),
+            crate::Word::new("none", "Nothing."),
         ])
     }
 

@@ -92,16 +92,12 @@ impl SplitFile {
 
 impl SpecFields for SplitFile {
     fn fields() -> Vec<FieldSchema> {
-        vec![FieldSchema {
-            name: "path",
-            aliases: &[],
-            about: "The CSV file, from the experiment's folder: columns `utterance` (or `file`), `role` and, if there are several \
-                    folds, `fold`.",
-            schema: Schema::Text,
-            default: None,
-            unit: None,
-            is_free: false,
-        }]
+        vec![FieldSchema::required(
+            "path",
+            "The CSV file, from the experiment's folder: columns `utterance` (or `file`), `role` and, if there are several \
+             folds, `fold`.",
+            Schema::Text,
+        )]
     }
 
     fn read_fields(section: &mut Section<'_>) -> Option<Self> {
