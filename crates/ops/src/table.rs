@@ -55,7 +55,7 @@ pub fn read_port<T>(
     read(&job.open_one(port)?, read_table)
 }
 
-/// SplitRows of role dev or test: those of role train are of another kind and refused.
+/// Rows of role dev or test: those of role train are of another kind and refused.
 ///
 /// # Errors
 /// When they are of role train, no table of rows, or damaged.

@@ -1,4 +1,4 @@
-//! SplitRows of tables with their features, waveforms or pictures: what training and prediction read.
+//! Rows of tables with their features, waveforms or pictures: what training and prediction read.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use affekt_table::rows::SplitRows;
 use affekt_train::{Dataset, Target};
 
 /// What networks read of these features.
-pub fn input_shape(features: &FeatureSet) -> Result<InputShape, Failure> {
+fn input_shape(features: &FeatureSet) -> Result<InputShape, Failure> {
     match features.layout() {
         Layout::Waveforms { .. } => Ok(InputShape::Waveforms),
         Layout::Pictures(shape) => Ok(InputShape::Pictures(*shape)),
@@ -19,14 +19,14 @@ pub fn input_shape(features: &FeatureSet) -> Result<InputShape, Failure> {
 }
 
 /// How many samples make a second, where they are waveforms.
-pub fn rate_hz(features: &FeatureSet) -> Option<u32> {
+fn rate_hz(features: &FeatureSet) -> Option<u32> {
     match features.layout() {
         Layout::Waveforms { rate } => Some(*rate),
         Layout::Frames(_) | Layout::Pictures(_) => None,
     }
 }
 
-/// SplitRows of tables with their features.
+/// Rows of tables with their features.
 pub struct FeatureDataset<'f> {
     features: &'f FeatureSet,
     input: InputShape,
@@ -71,6 +71,17 @@ impl<'f> FeatureDataset<'f> {
                 }
             }
         }
+        Ok(Self { features, input: input_shape(features)?, rows })
+    }
+
+    /// Returns all rows as recordings of which nothing is known, to be predicted. Every value is verified here, once.
+    pub fn unknown(features: &'f FeatureSet) -> Result<Self, Failure> {
+        let row = |at| {
+            features.verify(at)?;
+            let (name, speaker) = ("a recording", "somebody");
+            Ok(DatasetRow { at, name, copy: 0, target: WITHHELD, speaker, role: Role::Test })
+        };
+        let rows = features.rows().map(row).collect::<Result<_, Failure>>()?;
         Ok(Self { features, input: input_shape(features)?, rows })
     }
 }

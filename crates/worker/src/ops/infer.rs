@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use affekt_domain::Role;
 use affekt_graph::{Failure, Job};
-use affekt_models::{InputShape, Network};
+use affekt_models::Network;
 use affekt_ops::exported::Exported;
-use affekt_ops::feature_set::{At, FeatureSet};
+use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::infer::{Outputs, Params};
 use affekt_torch::{Checkpoint, NamedTensors};
-use affekt_train::{BatchLimit, Dataset, Target, TestPart};
+use affekt_train::{BatchLimit, TestPart};
 use tch::Device;
 
-use super::feature_dataset::{input_shape, rate_hz};
+use super::feature_dataset::FeatureDataset;
 use crate::artefact;
 use crate::artefact::model::Card;
 
@@ -32,9 +31,7 @@ const BATCH: usize = 32;
 pub fn run(job: &Job, device: Device, cached: &Cached) -> Result<(), Failure> {
     let Params { folder } = affekt_ops::params(job)?;
     let features = FeatureSet::open(&job.open("features")?)?;
-    let rows: Vec<At> = features.rows().collect();
-    rows.iter().try_for_each(|&at| features.verify(at))?;
-    let recordings = Recordings { input: input_shape(&features)?, features: &features, rows };
+    let recordings = FeatureDataset::unknown(&features)?;
     let part = TestPart::of(&recordings);
     let outputs: Outputs = cached.with(
         folder,
@@ -71,50 +68,4 @@ fn load(folder: &Path, device: Device) -> Result<Model, Failure> {
     }
     let network = card.network(&weights, device)?;
     Ok(Model { card, network })
-}
-
-/// Rows that nothing is known of.
-struct Recordings<'f> {
-    input: InputShape,
-    features: &'f FeatureSet,
-    rows: Vec<At>,
-}
-
-impl Dataset for Recordings<'_> {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn input(&self) -> InputShape {
-        self.input
-    }
-
-    fn rate_hz(&self) -> Option<u32> {
-        rate_hz(self.features)
-    }
-
-    fn values(&self, row: usize) -> &[f32] {
-        // Read once already, as the pixels.
-        self.features.values(self.rows[row]).unwrap_or(&[])
-    }
-
-    fn pixels(&self, row: usize) -> &[u8] {
-        self.features.pixels(self.rows[row]).unwrap_or(&[])
-    }
-
-    fn target(&self, _: usize) -> Target<'_> {
-        Target::Values(&[])
-    }
-
-    fn name(&self, _: usize) -> &str {
-        "a recording"
-    }
-
-    fn speaker(&self, _: usize) -> &str {
-        "somebody"
-    }
-
-    fn role(&self, _: usize) -> Option<Role> {
-        Some(Role::Test)
-    }
 }
