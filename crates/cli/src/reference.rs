@@ -145,11 +145,11 @@ pub fn files() -> Vec<(String, String)> {
             page("Protocols", "How an experiment makes folds, under `protocol: { kind: … }`.", "protocol"),
         ),
     ];
-    for file in &FILES {
-        let text = match file.name {
-            "pipeline" => format!("{}\n{}", file.text(), shared_by_steps()),
-            _ => file.text(),
-        };
+    for (file, topic) in FILES.iter().zip(topics.iter().filter(|topic| topic.kind == "file")) {
+        let mut text = topic.text.clone();
+        if file.has_variables {
+            let _ = write!(text, "\n{}", shared_by_steps());
+        }
         files.push((format!("{}.md", file.name), format!("{GENERATED}# {}\n\n{text}", file.title)));
         files.push((format!("schema/{}.schema.json", file.name), file.json_schema()));
     }

@@ -88,25 +88,27 @@ impl Stepper {
         learner.prepare(batch, random)?;
         let whole = learner.loss_weights(batch)?;
         if self.micro_batches == 1 {
-            let loss = self.micro_batch(learner, batch, &whole, random)?;
+            let loss = self.micro_batch(learner, batch, &whole, &whole, random)?;
             return Ok(loss.into_iter().collect());
         }
         let mut losses = Vec::new();
         for micro_batch in batch.micro_batches(self.micro_batches) {
-            losses.extend(self.micro_batch(learner, &micro_batch?, &whole, random)?);
+            let rows = micro_batch?;
+            let weights = learner.loss_weights(&rows)?;
+            losses.extend(self.micro_batch(learner, &rows, &weights, &whole, random)?);
         }
         Ok(losses)
     }
 
-    /// Returns the loss of some rows of a batch, whose loss weighs `whole`, and adds its gradient.
+    /// Returns the loss of some rows, which weighs `weights`, of a batch whose loss weighs `whole`, and adds its gradient.
     fn micro_batch<L: Learner + ?Sized>(
         &self,
         learner: &L,
         rows: &Batch,
+        weights: &LossWeights,
         whole: &LossWeights,
         random: &mut Random,
     ) -> Result<Option<MeanLoss>, TrainError> {
-        let weights = learner.loss_weights(rows)?;
         if weights.epoch == 0.0 {
             return Ok(None);
         }
