@@ -49,6 +49,23 @@ impl Decoded {
         self.truncated
     }
 
+    /// Returns whether every sample is 0.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.samples.iter().all(|sample| *sample == 0.0)
+    }
+
+    /// Finds the first sample that is infinite or not a number, with the index of its frame.
+    #[must_use]
+    pub fn first_not_finite(&self) -> Option<(usize, f32)> {
+        // Asked of all samples at once, which the compiler makes SIMD of, unlike a search.
+        if self.samples.iter().fold(true, |finite, sample| finite & sample.is_finite()) {
+            return None;
+        }
+        let at = self.samples.iter().position(|sample| !sample.is_finite())?;
+        Some((at / usize::from(self.channels), self.samples[at]))
+    }
+
     /// Returns the average of the channels.
     #[must_use]
     pub fn mono(&self) -> Cow<'_, [f32]> {

@@ -12,11 +12,12 @@ pub fn digest(decoded: &Decoded) -> Digest {
     hasher.update(b"affekt audio 1");
     hasher.update(&decoded.rate.to_le_bytes());
     hasher.update(&decoded.channels.to_le_bytes());
-    let mut bytes = Vec::with_capacity(CHUNK * 4);
+    let mut bytes = vec![0; CHUNK.min(decoded.samples.len()) * 4];
     for chunk in decoded.samples.chunks(CHUNK) {
-        bytes.clear();
-        bytes.extend(chunk.iter().flat_map(|sample| canonical(*sample).to_le_bytes()));
-        hasher.update(&bytes);
+        for (bytes, sample) in bytes.chunks_exact_mut(4).zip(chunk) {
+            bytes.copy_from_slice(&canonical(*sample).to_le_bytes());
+        }
+        hasher.update(&bytes[..chunk.len() * 4]);
     }
     Digest::from_bytes(*hasher.finalize().as_bytes())
 }

@@ -73,16 +73,15 @@ pub fn ingest(
 
 fn measure(found: &Found) -> Result<AudioFacts, String> {
     let decoded = affekt_audio::decode(&found.path).map_err(|error| explain(&error.fault))?;
-    if let Some(at) = decoded.samples().iter().position(|sample| !sample.is_finite()) {
-        let frame = at / usize::from(decoded.channels());
-        return Err(format!("sample {frame} is {}, expected a finite number", decoded.samples()[at]));
+    if let Some((frame, sample)) = decoded.first_not_finite() {
+        return Err(format!("sample {frame} is {sample}, expected a finite number"));
     }
     Ok(AudioFacts {
         digest: affekt_audio::digest(&decoded),
         samples: decoded.frames() as u64,
         rate: decoded.rate(),
         channels: decoded.channels(),
-        silent: decoded.samples().iter().all(|sample| *sample == 0.0),
+        silent: decoded.is_silent(),
         truncated: decoded.truncated().is_some(),
         promised: decoded.truncated().and_then(|truncated| truncated.expected_frames),
     })
