@@ -26,12 +26,6 @@ use crate::device::Device;
 /// How many of the latest timings of comparable nodes count.
 const LATEST: usize = 9;
 
-/// Returns how many steps a node's parameters ask for; `None` where it trains nothing.
-pub fn steps(node: &Node) -> Option<u64> {
-    let (_, params) = affekt_ops::of_node(node)?;
-    params.facts().steps
-}
-
 /// What nodes have in common that are expected to take equally long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -135,7 +129,7 @@ impl Timings {
         watch: &Watch,
         record: Option<&Record>,
     ) {
-        let Some(timing) = watch.timing(steps(node), record) else { return };
+        let Some(timing) = watch.timing(node.steps, record) else { return };
         let line =
             Line { signature, op: node.op.clone(), device: self.device.clone(), timing: timing.clone() };
         self.known.entry(signature).or_default().push(timing);
@@ -202,7 +196,7 @@ impl Signatures {
         let corpus = corpus.and_then(|name| self.corpora.get(name));
         let synthetic = corpus.and_then(|corpus| corpus.synthetic.as_ref()).map(|made| format!("{made:?}"));
         // Of a rule that is given no parameters of its own, whatever it has.
-        let cost = params.as_ref().map_or_else(|| node.params.clone(), |params| params.view(View::Cost));
+        let cost = params.as_ref().map_or_else(|| (*node.params).clone(), |params| params.view(View::Cost));
         let own = json!([node.op, cost, node.numerics, synthetic, above]);
         let signature = CostSignature(hash_bytes(own.to_string().as_bytes()));
         self.known.borrow_mut().insert(at, signature);
@@ -296,7 +290,7 @@ impl<'w> Estimates<'w> {
     /// as all that it yielded last time.
     pub fn seconds(&self, at: NodeIndex) -> Option<f64> {
         let node = &self.walk.graph().nodes()[at];
-        let requested = steps(node);
+        let requested = node.steps;
         let has_to_grow = match (&node.work, &self.walk.states()[at]) {
             (Work::Grow(rule), State::Waiting { .. }) => Some(rule.yields()),
             _ => None,
@@ -325,7 +319,7 @@ impl<'w> Estimates<'w> {
             }
             is_left = true;
             let seconds = self.seconds(at);
-            if steps(node).is_some() {
+            if node.steps.is_some() {
                 expected.trainings += 1;
                 expected.measured += usize::from(seconds.is_some());
             }

@@ -19,8 +19,10 @@ pub struct Node {
     pub op: String,
     /// The op's version: raised whenever its results change for the same inputs.
     pub version: u32,
-    /// Every parameter, defaults filled in.
-    pub params: serde_json::Value,
+    /// Every parameter, defaults filled in; shared by the nodes of all folds and seeds.
+    pub params: Arc<serde_json::Value>,
+    /// How many steps it reports while it works, epochs or optimiser steps, where its parameters say so. In no key.
+    pub steps: Option<u64>,
     /// What it reads, in the order of the op's ports.
     pub inputs: Vec<Input>,
     /// The names of what it writes.

@@ -211,7 +211,7 @@ pub(crate) fn job(node: &Node, inputs: Vec<Port>, folder: &Path, state: Option<P
         node: node.id.to_string(),
         op: node.op.clone(),
         version: node.version,
-        params: node.params.clone(),
+        params: (*node.params).clone(),
         inputs,
         outputs: node.outputs.iter().map(|name| (name.clone(), folder.join(name))).collect(),
         seed: node.seed,

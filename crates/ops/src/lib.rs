@@ -43,7 +43,7 @@ pub use operation::{
     Arity, Author, Definition, Facts, Grain, InputPort, MistakeAt, Operation, OutputPort, Params,
     PortMistake, Purpose, unread, with,
 };
-pub use registry::{ALL, find, of_node, of_pipelines};
+pub use registry::{ALL, find, of_node, of_pipelines, set_params};
 
 /// Reads the parameters of a job.
 ///

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use affekt_graph::Node;
+use affekt_spec::View;
 
 use crate::operation::{Author, Definition, Operation, Params};
 use crate::{
@@ -52,6 +53,12 @@ pub fn of_pipelines() -> impl Iterator<Item = &'static Definition> {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Definition> {
     ALL.iter().copied().find(|definition| definition.name == name || definition.aliases.contains(&name))
+}
+
+/// Gives a node its parameters.
+pub fn set_params(node: &mut Node, params: &dyn Params) {
+    node.params = Arc::new(params.view(View::Key));
+    node.steps = params.facts().steps;
 }
 
 /// Returns the operation of a node and its parameters; `None` where it is no operation's, or yet to get them.

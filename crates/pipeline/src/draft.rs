@@ -183,14 +183,15 @@ fn signature(draft: &Draft) -> String {
     )
 }
 
-/// Makes a node of an op, which reads nothing yet and runs on one core.
-pub fn plain_node(definition: &'static Definition, name: &str, params: serde_json::Value) -> Node {
+/// Makes a node of an op, which has no parameters yet, reads nothing and runs on one core.
+pub fn plain_node(definition: &'static Definition, name: &str) -> Node {
     Node {
         id: NodeId::from(name),
         work: if definition.source { Work::Source } else { Work::Op },
         op: definition.name.to_owned(),
         version: definition.version,
-        params,
+        params: Arc::default(),
+        steps: None,
         inputs: Vec::new(),
         outputs: definition.outputs.iter().map(|output| output.name.to_owned()).collect(),
         seed: None,

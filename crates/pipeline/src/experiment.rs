@@ -16,9 +16,9 @@ use affekt_ops::ingest::Ingest;
 use affekt_ops::split::Split;
 use affekt_ops::trial::Trial;
 use affekt_ops::{Definition, Grain, Operation, Params, Purpose};
+use affekt_spec::Settings;
 use affekt_spec::protocol::{Permission, Protocol, Rules};
 use affekt_spec::training::{Refit, Stopping};
-use affekt_spec::{Settings, Spec, View};
 use serde_json::Value;
 
 use crate::axes;
@@ -500,7 +500,7 @@ impl Compiler<'_> {
         for (corpus, _) in &settings.corpora {
             let name = corpus.card.folder_name();
             let params = affekt_ops::ingest::Params { corpus: name.to_owned() };
-            let mut draft = plain::<Ingest>("ingest", &params);
+            let mut draft = plain::<Ingest>("ingest", params);
             draft.axes = vec![(axes::CORPUS, name.into())];
             ingests.insert(name.to_owned(), self.drafts.add(number, draft));
         }
@@ -510,12 +510,12 @@ impl Compiler<'_> {
             .map(|(corpus, scheme)| (corpus.card.folder_name().to_owned(), scheme.clone()))
             .collect();
         let params = affekt_ops::examples::Params { schemes: Schemes(schemes.clone()) };
-        let mut draft = plain::<Examples>("examples", &params);
+        let mut draft = plain::<Examples>("examples", params);
         let manifests = ingests.values().map(|ingest| output(*ingest, "manifest")).collect();
         draft.inputs = vec![("manifests".into(), manifests)];
         let examples = self.drafts.add(number, draft);
 
-        let mut draft = plain::<Folds>("folds", &folds_params(&settings.split));
+        let mut draft = plain::<Folds>("folds", folds_params(&settings.split));
         draft.inputs = vec![("examples".into(), vec![output(examples, "examples")])];
         let folds = self.drafts.add(number, draft);
 
@@ -525,7 +525,7 @@ impl Compiler<'_> {
             numbers: settings.split.protocol.fold_numbers(),
         };
         // Each fold's node gets its own number.
-        let mut draft = plain_draft(&Split::DEFINITION, "split", Value::Null);
+        let mut draft = plain_draft(&Split::DEFINITION, "split");
         draft.inputs = vec![
             ("examples".into(), vec![output(examples, "examples")]),
             ("folds".into(), vec![output(folds, "folds")]),
@@ -607,7 +607,8 @@ impl Compiler<'_> {
         };
         let mut drafted = Vec::new();
         for seed in seeds {
-            let mut draft = plain_draft(definition, &step.name, params.view(View::Key));
+            let mut draft = plain_draft(definition, &step.name);
+            affekt_ops::set_params(&mut draft.node, &**params);
             draft.axes = seed.iter().map(|seed| (axes::SEED, AxisValue::Number(*seed))).collect();
             draft.node.seed = seed.filter(|_| definition.seeded);
             draft.node.resources = step.resources;
@@ -639,7 +640,8 @@ impl Compiler<'_> {
         wired: &Wired,
         among: &Among<'_>,
     ) -> usize {
-        let mut draft = plain_draft(&Trial::DEFINITION, tuning::TUNE, params.view(View::Key));
+        let mut draft = plain_draft(&Trial::DEFINITION, tuning::TUNE);
+        affekt_ops::set_params(&mut draft.node, &**params);
         draft.node.seed = Some(search.seed);
         draft.node.resources = wired.step.resources;
         self.place(&mut draft.node);
@@ -675,7 +677,7 @@ impl Compiler<'_> {
             evaluated.iter().map(|(_, evaluate, _)| output(*evaluate, "predictions")).collect();
         let mut added = None;
         for (number, ..) in &evaluated {
-            let mut draft = plain::<Compare>("compare", &params);
+            let mut draft = plain::<Compare>("compare", params.clone());
             draft.inputs = vec![("predictions".into(), predictions.clone())];
             added = Some(self.drafts.add(*number, draft));
         }
@@ -702,13 +704,15 @@ impl Compiler<'_> {
 }
 
 /// A draft of an operation's node with these parameters.
-fn plain<O: Operation>(name: &str, params: &O::Params) -> Draft {
-    plain_draft(&O::DEFINITION, name, params.view(View::Key))
+fn plain<O: Operation>(name: &str, params: O::Params) -> Draft {
+    let mut draft = plain_draft(&O::DEFINITION, name);
+    affekt_ops::set_params(&mut draft.node, &*affekt_ops::with::<O>(params));
+    draft
 }
 
-/// A draft of an operation's node.
-fn plain_draft(definition: &'static Definition, name: &str, params: Value) -> Draft {
-    let node = plain_node(definition, name, params);
+/// A draft of an operation's node, without parameters.
+fn plain_draft(definition: &'static Definition, name: &str) -> Draft {
+    let node = plain_node(definition, name);
     Draft { name: name.to_owned(), axes: Vec::new(), node, inputs: Vec::new(), grows: None }
 }
 

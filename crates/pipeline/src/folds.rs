@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object, Work};
 use affekt_ops::Params;
-use affekt_spec::View;
 
 use crate::axes;
 use crate::reads::Reads;
@@ -64,7 +63,7 @@ impl PerFold {
         node.id = self.template.id.with(axes::FOLD, number);
         node.work = Work::Op;
         if let Some(params) = &self.params {
-            node.params = params.of_fold(number).view(View::Key);
+            affekt_ops::set_params(&mut node, &*params.of_fold(number));
         }
         node.inputs = self.reads.inputs(|step| step.with(axes::FOLD, number));
         match &self.search {
@@ -91,7 +90,8 @@ mod tests {
             work: Work::Op,
             op: op.into(),
             version: 1,
-            params: json!({}),
+            params: json!({}).into(),
+            steps: None,
             inputs: Vec::new(),
             outputs: vec!["model".into(), "history".into()],
             seed: Some(1),

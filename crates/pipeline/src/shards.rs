@@ -9,7 +9,6 @@ use std::sync::Arc;
 use affekt_domain::{Digest, Utterance};
 use affekt_graph::{AxisValue, Failure, Grow, Growth, Node, NodeId, Object, Work, hash_bytes};
 use affekt_ops::Params;
-use affekt_spec::View;
 
 use crate::axes;
 use crate::reads::Reads;
@@ -51,7 +50,7 @@ impl PerShard {
         let mut node = self.template.clone();
         node.id = self.template.id.with(axes::SHARD, number as u64);
         node.work = Work::Op;
-        node.params = self.params.of_shard(recordings).view(View::Key);
+        affekt_ops::set_params(&mut node, &*self.params.of_shard(recordings));
         node.inputs = self.reads.inputs(|step| step.with(axes::SHARD, number as u64));
         node
     }

@@ -24,7 +24,7 @@ pub fn steps(viewed: &Viewed<'_>, at: NodeIndex) -> Result<(Vec<Step>, Vec<Read>
         let node = &graph.nodes()[at];
         let Some(definition) = affekt_ops::find(&node.op) else { break };
         let Some((first, others)) = definition.inputs.split_first() else {
-            let mut params = node.params.clone();
+            let mut params = (*node.params).clone();
             if let Some(params) = params.as_object_mut() {
                 params.remove("recordings");
             }
@@ -36,8 +36,12 @@ pub fn steps(viewed: &Viewed<'_>, at: NodeIndex) -> Result<(Vec<Step>, Vec<Read>
         if definition.purpose == Purpose::Augment {
             continue;
         }
-        let mut step =
-            Step { op: node.op.clone(), version: node.version, params: node.params.clone(), files: vec![] };
+        let mut step = Step {
+            op: node.op.clone(),
+            version: node.version,
+            params: (*node.params).clone(),
+            files: vec![],
+        };
         for port in others {
             let Some(read) = source(viewed, at, port.name) else { continue };
             let node_read = &graph.nodes()[read];

@@ -7,7 +7,6 @@ use affekt_graph::{AxisValue, Failure, Grow, Growth, Input, Node, NodeId, Object
 use affekt_ops::Operation;
 use affekt_ops::choose::{self, Choose, SearchTrial};
 use affekt_ops::trial;
-use affekt_spec::{Spec, View};
 use affekt_table::history;
 
 use super::proposals::Search;
@@ -86,7 +85,7 @@ impl Stage {
             inputs: vec![Input { port: "histories".into(), from: histories }],
             outputs: OUTPUTS.map(str::to_owned).to_vec(),
             work: Work::Grow(Arc::new(self)),
-            ..plain_node(&Choose::DEFINITION, "", serde_json::Value::Null)
+            ..plain_node(&Choose::DEFINITION, "")
         }
     }
 
@@ -98,7 +97,7 @@ impl Stage {
         node.id = trial_id(&self.template.id, proposal.number.into(), until.into());
         let mut params = trial::Params::of(&proposal.params, from, until, self.search.max_epochs);
         params.training.select_on_test = self.search.select_on_test;
-        node.params = params.view(View::Key);
+        affekt_ops::set_params(&mut node, &*affekt_ops::with::<trial::Trial>(params));
         let state = reached.node.iter().map(|node| Source::output(node, "state")).collect();
         node.inputs.push(Input { port: "state".into(), from: state });
         node
@@ -127,11 +126,13 @@ impl Stage {
             trials: ended.iter().map(tried).collect(),
         };
         let histories = ended.iter().filter_map(Reached::history).collect();
-        Node {
+        let mut node = Node {
             id: self.template.id.renamed(CHOOSE),
             inputs: vec![Input { port: "histories".into(), from: histories }],
-            ..plain_node(&Choose::DEFINITION, CHOOSE, params.view(View::Key))
-        }
+            ..plain_node(&Choose::DEFINITION, CHOOSE)
+        };
+        affekt_ops::set_params(&mut node, &*affekt_ops::with::<Choose>(params));
+        node
     }
 
     /// Of the trials of a bracket, those that reach this rung, in their order; the others have ended.
@@ -296,7 +297,7 @@ mod tests {
 
         /// The names of what each rung yields, and the choice.
         fn grown(&self, search: &Arc<Search>) -> (Vec<Vec<String>>, choose::Params) {
-            let mut template = plain_node(&trial::Trial::DEFINITION, "tune", serde_json::json!({}));
+            let mut template = plain_node(&trial::Trial::DEFINITION, "tune");
             template.id = template.id.with(axes::VARIANT, "a").with(axes::FOLD, 1_u32);
             let mut grower = Stage::first(search, template).into_node();
             let (mut known, mut rungs): (Vec<Node>, Vec<Vec<String>>) = Default::default();
