@@ -53,7 +53,7 @@ fn planned(tune: &str, settings: &[&str]) -> Vec<(String, Option<u64>, Value, Ve
     walk.advance().unwrap();
     let shown = |node: &Node| {
         let reads = node.inputs.iter().flat_map(|input| &input.from).map(|from| from.node().to_string());
-        (node.id.to_string(), node.seed, node.params.clone(), reads.collect())
+        (node.id.to_string(), node.seed, (*node.params).clone(), reads.collect())
     };
     walk.graph().nodes().values().map(shown).collect()
 }
