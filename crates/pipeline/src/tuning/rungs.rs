@@ -318,7 +318,7 @@ mod tests {
                 if last.op == Choose::NAME {
                     assert_eq!(growth.ports["chosen"], [Source::output(&last.id, "chosen")]);
                     assert_eq!(last.inputs[0].from.len(), search.trials.len(), "every trial is told of");
-                    return (rungs, serde_json::from_value(last.params.clone()).unwrap());
+                    return (rungs, serde_json::from_value((*last.params).clone()).unwrap());
                 }
                 grower = last.clone();
             }
