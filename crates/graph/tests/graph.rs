@@ -64,7 +64,7 @@ impl Grow for PerWord {
         let mut growth = Growth::default();
         for (i, word) in text.split_whitespace().enumerate() {
             let mut each = node(numbered("word", i), "join", &[]);
-            each.params = json!({ "end": format!("<{word}>") });
+            each.params = json!({ "end": format!("<{word}>") }).into();
             growth.ports.entry("words".into()).or_default().push(each.source("text"));
             growth.nodes.push(each);
         }
@@ -118,7 +118,7 @@ impl Grow for Knockout {
             pairs.map(|(words, lengths)| &words[usize::from(lengths[1] > lengths[0])]).collect();
         let each = |id: &NodeId| {
             let mut each = node_of(louder(id), "join", std::slice::from_ref(id));
-            each.params = json!({ "end": "+" });
+            each.params = json!({ "end": "+" }).into();
             each
         };
         let mut growth: Growth = winners.iter().map(|id| each(id)).collect();
@@ -308,7 +308,7 @@ fn a_parameter_of_the_last_node_runs_the_last_node() {
     let bench = Bench::new("one");
     bench.run(line());
     let mut nodes = line();
-    nodes[2].params = json!({ "end": "!" });
+    nodes[2].params = json!({ "end": "!" }).into();
     let (_, ran, end) = bench.run(nodes);
     assert_eq!((ran, end.as_str()), (vec!["end".to_owned()], "ONE!"));
 }
@@ -449,7 +449,7 @@ fn a_damaged_object_is_found_when_read_quarantined_and_made_again() {
     bench.run(line());
     damage(&bench.object_of("ONE"));
     let mut nodes = line();
-    nodes[2].params = json!({ "end": "!" });
+    nodes[2].params = json!({ "end": "!" }).into();
     let (outcome, ran, end) = bench.run(nodes);
     assert_eq!((outcome, end.as_str()), (Outcome::Done, "ONE!"));
     assert_eq!(ran, ["end", "end", "upper"]);
@@ -504,7 +504,7 @@ fn knockout() -> Vec<Node> {
         .enumerate()
         .map(|(i, word)| {
             let mut each = node(numbered("word", i), "join", &["read"]);
-            each.params = json!({ "end": word });
+            each.params = json!({ "end": word }).into();
             each
         })
         .collect();
@@ -531,7 +531,7 @@ fn what_grows_may_yield_what_grows_on() {
     assert_eq!(ran, Vec::<String>::new(), "and it grows the same way again");
     // Another word wins the first round, and what is new is computed.
     let mut others = knockout();
-    others[1].params = json!({ "end": "aaaaaa" });
+    others[1].params = json!({ "end": "aaaaaa" }).into();
     let (_, ran, end) = bench.run(others);
     assert_eq!(ran, ["end", "word[n=0]", "word[n=0]+", "word[n=0]++"]);
     assert_eq!(end, "-AAAAAA++");
@@ -661,7 +661,7 @@ impl Grow for PerNumber {
             let before = self.before.iter().map(|before| self.id(before, n.into()));
             let from: Vec<NodeId> = before.chain(["read".into()]).collect();
             let mut node = node_of(self.id(&self.name, n.into()), "join", &from);
-            node.params = json!({ "end": format!("{}{n}{}", self.name, self.seed) });
+            node.params = json!({ "end": format!("{}{n}{}", self.name, self.seed) }).into();
             node
         };
         Ok((1..=self.numbers).map(node).collect())
