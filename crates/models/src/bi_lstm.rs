@@ -62,6 +62,7 @@ mod tests {
     /// libtorch's own, and a short clip alone.
     #[test]
     fn both_ways_are_those_of_pytorch() {
+        let _alone = crate::generator::alone();
         let store = nn::VarStore::new(Device::Cpu);
         let lstm = BiLstm::new(&Vars::new(&store, 1), 5, 3).unwrap();
         let _guard = tch::no_grad_guard();

@@ -43,15 +43,11 @@ fn mask(shape: &[i64], share: f64) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, PoisonError};
-
     use super::*;
-
-    /// Held by a test that draws from libtorch's one generator.
-    static GENERATOR: Mutex<()> = Mutex::new(());
+    use crate::generator::alone;
 
     fn dropped(seed: i64, count: i64, share: f64) -> Vec<f32> {
-        let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone();
         tch::manual_seed(seed);
         Vec::try_from(dropout(&Tensor::ones([count], (Kind::Float, Device::Cpu)), share, true)).unwrap()
     }
@@ -82,14 +78,14 @@ mod tests {
     fn a_seed_drops_the_same_and_the_next_call_others() {
         assert_eq!(dropped(1, 1000, 0.4), dropped(1, 1000, 0.4));
         assert_ne!(dropped(1, 1000, 0.4), dropped(2, 1000, 0.4));
-        let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone();
         let xs = Tensor::ones([1000], (Kind::Float, Device::Cpu));
         assert_ne!(dropout(&xs, 0.4, true), dropout(&xs, 0.4, true));
     }
 
     #[test]
     fn gradients_are_those_of_what_was_kept() {
-        let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = alone();
         let xs = Tensor::ones([1000], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let ys = dropout(&xs, 0.4, true);
         ys.sum(Kind::Float).backward();

@@ -14,6 +14,8 @@ mod embedder;
 mod embedding_cnn;
 mod end2you;
 mod fine_tuned;
+#[cfg(test)]
+mod generator;
 mod inputs;
 mod loading;
 mod lstm;

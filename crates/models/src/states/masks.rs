@@ -29,6 +29,7 @@ mod tests {
 
     #[test]
     fn frames_and_features_are_masked_in_spans() {
+        let _alone = crate::generator::alone();
         let xs = Tensor::ones([3, 40, 20], (Kind::Float, Device::Cpu));
         let none = Spans { share: 0.0, length: 3, least: 1 };
         let zeros = |xs: &Tensor, axis: i64| {
