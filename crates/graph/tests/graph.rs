@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use affekt_domain::Digest;
 use affekt_graph::{
@@ -752,17 +752,38 @@ fn what_an_id_is_written_as_leads_back_to_its_node() {
     assert_eq!(walk.graph().find("train[n=4,seed=3]"), None);
 }
 
-/// `cargo test --release -p affekt-graph -- --ignored --nocapture plan_time`: seconds of planning by the number of nodes.
+/// `cargo test -p affekt-graph -- --ignored --nocapture plan_time`: seconds of planning by the number of nodes.
 #[test]
 #[ignore = "prints how long planning takes"]
 #[expect(clippy::print_stdout, reason = "what it is for")]
 fn plan_time() {
     for nodes in [1000, 6000, 10_000, 100_000] {
         let bench = Bench::new("-");
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let mut walk = Walk::new(Graph::new(many_seeds(nodes / 6)).unwrap(), &bench.store, &bench.toys, None);
         walk.advance().unwrap();
         let (seconds, visits) = (started.elapsed().as_secs_f64(), walk.visits());
         println!("{nodes} nodes: {seconds:.3} s, {visits} edges looked at");
+    }
+}
+
+/// `cargo test -p affekt-graph -- --ignored --nocapture idle_time`: seconds of a run in which every node is cached.
+#[test]
+#[ignore = "prints how long a run with nothing to do takes"]
+#[expect(clippy::print_stdout, reason = "what it is for")]
+fn idle_time() {
+    for nodes in [100, 1000, 10_000] {
+        let bench = Bench::new("-");
+        let mut times = Vec::new();
+        for _ in 0..4 {
+            let started = Instant::now();
+            let graph = Graph::new(many_seeds(nodes / 6)).unwrap();
+            let mut walk = Walk::new(graph, &bench.store, &bench.toys, None);
+            run(&mut walk, &bench.toys, &bench.options(), &AtomicBool::new(false), &mut Nobody).unwrap();
+            times.push(started.elapsed().as_secs_f64());
+            let ran = bench.toys.ran().len();
+            assert!(times.len() == 1 || ran == 0, "{ran} nodes ran again");
+        }
+        println!("{nodes} nodes: {:.3} s to make, then {:.3?} s", times[0], &times[1..]);
     }
 }
