@@ -10,7 +10,7 @@ use affekt_graph::{Failure, NodeId, State, Walk};
 use affekt_ops::Purpose;
 use affekt_table::TableError;
 use affekt_table::predictions::{self, Predictions};
-use jiff::Timestamp;
+use chrono::{DateTime, Utc};
 
 use crate::context::ExperimentContext;
 use crate::exit::{Stop, error};
@@ -21,15 +21,15 @@ use crate::report;
 pub struct RunFolder {
     path: PathBuf,
     id: String,
-    started: Timestamp,
+    started: DateTime<Utc>,
     begun: Instant,
 }
 
 impl RunFolder {
     /// Makes the folder of a new run.
     pub fn create(context: &ExperimentContext) -> Result<Self, Stop> {
-        let started = Timestamp::now();
-        let stem = started.strftime("%Y%m%d-%H%M%S").to_string();
+        let started = Utc::now();
+        let stem = started.format("%Y%m%d-%H%M%S").to_string();
         let failed = |cause: &std::io::Error| error("failed to make the run folder", cause);
         fs::create_dir_all(context.runs()).map_err(|cause| failed(&cause))?;
         let mut id = stem.clone();
@@ -60,7 +60,7 @@ impl RunFolder {
     }
 
     /// When the run began.
-    pub fn started(&self) -> Timestamp {
+    pub fn started(&self) -> DateTime<Utc> {
         self.started
     }
 

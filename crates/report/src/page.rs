@@ -72,7 +72,7 @@ impl Page {
             experiment: report.experiment.clone(),
             question: report.question.trim().lines().map(str::to_owned).collect(),
             run_id: report.run.id.clone(),
-            started: report.run.started.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            started: report.run.started.format("%Y-%m-%d %H:%M UTC").to_string(),
             took: duration(report.run.seconds),
             command: report.run.command.clone(),
             notices: notices(report),

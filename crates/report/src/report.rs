@@ -2,7 +2,7 @@
 
 use affekt_domain::{Digest, Epoch, Problem, Role, Trials};
 use affekt_eval::{Comparison, Measure, Summary, VariantMetrics};
-use jiff::Timestamp;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// A finished experiment.
@@ -46,7 +46,7 @@ pub struct Run {
     /// The id: the name of its folder.
     pub id: String,
     /// The start.
-    pub started: Timestamp,
+    pub started: DateTime<Utc>,
     /// The duration in seconds.
     pub seconds: f64,
     /// The command that started it.

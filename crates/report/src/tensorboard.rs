@@ -30,7 +30,7 @@ pub struct TensorboardError {
 /// # Errors
 /// Fails if a folder or file cannot be written.
 pub fn tensorboard(folder: &Path, report: &Report) -> Result<(), TensorboardError> {
-    let started = report.run.started.as_second();
+    let started = report.run.started.timestamp();
     let mut slugs = Slugs::default();
     for variant in &report.variants {
         let slug = slugs.unique(&variant.metrics.about.id);
