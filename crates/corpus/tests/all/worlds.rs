@@ -1,9 +1,9 @@
 //! Examples without audio: with the structure of IEMOCAP, and of any number of random corpora.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use affekt_domain::{Example, Role, SplitMix64};
+use cpu_time::ThreadTime;
 
 use crate::support::{digest_of, example};
 
@@ -60,10 +60,10 @@ pub fn shuffled(mut examples: Vec<Example>, seed: u64) -> Vec<Example> {
     examples
 }
 
-/// Returns the time of `work` in seconds, undisturbed by others: the minimum of three runs.
+/// Returns the seconds that this thread computes for `work`, whatever else the machine does: the minimum of three runs.
 pub fn fastest<T>(work: impl Fn() -> T) -> f64 {
     let time = |_| {
-        let start = Instant::now();
+        let start = ThreadTime::now();
         black_box(work());
         start.elapsed().as_secs_f64()
     };
