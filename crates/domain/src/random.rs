@@ -14,6 +14,7 @@ impl SplitMix64 {
     }
 
     /// Returns a random number below `bound`; the bias of the multiplication is below bound / 2⁶⁴.
+    #[inline]
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.bits()) * bound as u128) >> 64) as usize
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{RESAMPLES, interval_of, resampled};
+use crate::bootstrap::{RESAMPLES, Resampler, interval_of, resampled};
 use crate::measure::{Measure, PerMeasure, mean};
 use crate::scored::Cluster;
 use crate::statistic::{Figures, Statistic};
@@ -46,12 +46,12 @@ pub(crate) struct Aggregator {
 }
 
 impl Aggregator {
-    pub fn new<S: Statistic>(sums: &Sums<'_, S>) -> Self {
+    pub fn new<S: Statistic + Send + Sync + 'static>(sums: &Sums<'_, S>) -> Self {
         let cells = sums.cells();
         Self {
             cells: cells.iter().map(|(&(fold, seed), sum)| (fold, seed, sum.figures())).collect(),
             pooled: sums.pooled(),
-            resampled: resampled(sums, RESAMPLES),
+            resampled: Resampler::new(sums).map(|resampler| resampled(&resampler, RESAMPLES)),
             clusters: sums.speakers().len(),
             cluster: sums.cluster,
         }

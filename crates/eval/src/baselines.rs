@@ -149,7 +149,7 @@ pub(crate) fn of_moments<'a>(source: Source<'a>, sums: &Sums<'a, Moments>) -> Re
     let gather = |targets: &[&Target]| {
         let mut moments = Moments::new(outputs);
         for values in targets.iter().filter_map(|target| target.values()) {
-            moments.add(&Moments::of_row(values, values), 1);
+            moments.add(&Moments::of_row(values, values));
         }
         moments
     };
@@ -157,11 +157,11 @@ pub(crate) fn of_moments<'a>(source: Source<'a>, sums: &Sums<'a, Moments>) -> Re
     for (fold, truth) in cells(sums, Clone::clone) {
         let fitted = source.fitted(fold, gather, &truth)?;
         let mut overall = Moments::new(outputs);
-        fitted.values().for_each(|corpus| overall.add(corpus, 1));
+        fitted.values().for_each(|corpus| overall.add(corpus));
         let overall = overall.truth();
         let score = |answer: &dyn Fn(&str) -> Vec<f64>| {
             let mut said = Moments::new(outputs);
-            truth.iter().for_each(|(corpus, truth)| said.add(&truth.saying(&answer(corpus)), 1));
+            truth.iter().for_each(|(corpus, truth)| said.add(&truth.saying(&answer(corpus))));
             said.figures().all
         };
         mean.push(score(&|_| overall.clone()));

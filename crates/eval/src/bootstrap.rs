@@ -4,9 +4,11 @@
 //! predictions of every seed. An unknown speaker has one recording. 2.5th and 97.5th percentile, interpolated
 //! linearly as in numpy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
-use affekt_domain::SplitMix64;
+use affekt_resampling::{Columns, Draws, Times};
+use rayon::prelude::*;
 
 use crate::measure::{mean, minus};
 use crate::statistic::{Figures, Statistic};
@@ -28,8 +30,8 @@ pub const MIN_CLUSTERS: usize = 5;
 /// A fixed seed, so that the same predictions give the same interval.
 const SEED: u64 = 0x5eed_0f5b_ea4e_2501;
 
-/// The number of draws that are summed together, so that a speaker's sums are read from memory once for all of them.
-const SIDE_BY_SIDE: usize = 16;
+/// The number of draws that are made and summed together.
+const BLOCK: usize = 64;
 
 /// The difference between the pooled scores of two variants, over the same draws of speakers.
 pub(crate) struct Difference {
@@ -60,56 +62,97 @@ pub(crate) fn interval_of(
     interval(resampled.iter().filter_map(|seeds| mean(seeds.iter().filter_map(&pick))).collect())
 }
 
-/// Computes the pooled figures of each of `resamples` draws of speakers, one per seed; `None` if there are too few
-/// speakers. Draws depend on the number of speakers only.
-pub(crate) fn resampled<S: Statistic>(sums: &Sums<'_, S>, resamples: usize) -> Option<Vec<Vec<Figures>>> {
-    let speakers = sums.speakers();
-    if speakers.len() < MIN_CLUSTERS {
-        return None;
-    }
-    let position: BTreeMap<&str, usize> = speakers.into_iter().enumerate().map(|(i, s)| (s, i)).collect();
-    // One list per seed; random splits give each seed its own speakers, so they are named.
-    let mut seeds = BTreeMap::<u64, Vec<(usize, S)>>::new();
-    for ((seed, speaker), sum) in sums.sum_by(|key| Some((key.seed, key.speaker))) {
-        seeds.entry(seed).or_default().push((position[speaker], sum));
-    }
-
-    let mut random = SplitMix64(SEED);
-    let mut times = vec![[0; SIDE_BY_SIDE]; position.len()];
-    let mut all = Vec::with_capacity(resamples);
-    while all.len() < resamples {
-        times.fill([0; SIDE_BY_SIDE]);
-        for draw in 0..SIDE_BY_SIDE {
-            for _ in 0..times.len() {
-                times[random.below(position.len())][draw] += 1;
-            }
-        }
-        let mut figures: [Vec<Figures>; SIDE_BY_SIDE] = Default::default();
-        for speakers in seeds.values() {
-            for (figures, sum) in figures.iter_mut().zip(drawn(speakers, &times)) {
-                figures.extend((sum.rows() > 0).then(|| sum.figures()));
-            }
-        }
-        all.extend(figures);
-    }
-    all.truncate(resamples);
-    Some(all)
+/// The sums of a variant's speakers, of which draws are made.
+pub(crate) struct Resampler {
+    clusters: usize,
+    /// Random splits give each seed its own speakers; in the sums of a seed, those of the others are 0.
+    seeds: Vec<SeedSums>,
 }
 
-/// Computes the sums of each draw from the number of times it has every speaker.
-fn drawn<S: Statistic>(speakers: &[(usize, S)], times: &[[u32; SIDE_BY_SIDE]]) -> Vec<S> {
-    let Some((_, first)) = speakers.first() else { return Vec::new() };
-    let mut empty = first.clone();
-    empty.clear();
-    let mut sums = vec![empty; SIDE_BY_SIDE];
-    for (speaker, own) in speakers {
-        for (sum, times) in sums.iter_mut().zip(times[*speaker]) {
-            if times > 0 {
-                sum.add(own, times);
-            }
+struct SeedSums {
+    columns: Columns,
+    figures: FiguresOfSums,
+}
+
+/// Computes the figures of a draw from its sums; `None` if it has no rows.
+type FiguresOfSums = Box<dyn Fn(&[f64]) -> Option<Figures> + Send + Sync>;
+
+impl Resampler {
+    /// Collects the sums; `None` if there are too few speakers.
+    pub fn new<S: Statistic + Send + Sync + 'static>(sums: &Sums<'_, S>) -> Option<Self> {
+        let speakers = sums.speakers();
+        let clusters = speakers.len();
+        if clusters < MIN_CLUSTERS {
+            return None;
         }
+        let position: HashMap<&str, usize> = speakers.into_iter().zip(0..).collect();
+        let mut by_speaker = BTreeMap::<u64, Vec<(usize, S)>>::new();
+        for ((seed, speaker), sum) in sums.sum_by(|key| Some((key.seed, key.speaker))) {
+            by_speaker.entry(seed).or_default().push((position[speaker], sum));
+        }
+        let seeds = sums.sum_by(|key| Some(key.seed)).into_iter().map(|(seed, total)| {
+            let mut columns = Columns::zeros(clusters, total.columns());
+            let mut row = Vec::new();
+            for (speaker, sum) in &by_speaker[&seed] {
+                row.clear();
+                sum.write(&total, &mut row);
+                columns.set(*speaker, &row);
+            }
+            SeedSums { columns, figures: Box::new(move |sums| total.drawn(sums)) }
+        });
+        Some(Self { clusters, seeds: seeds.collect() })
     }
-    sums
+
+    /// Returns the number of speakers, on which alone draws depend.
+    pub const fn clusters(&self) -> usize {
+        self.clusters
+    }
+
+    /// Computes the figures of `draws` draws, one per seed that a draw has rows of.
+    fn figures(&self, times: &Times, draws: usize) -> Vec<Vec<Figures>> {
+        let sums: Vec<Vec<f64>> = self.seeds.iter().map(|seed| times.sums(&seed.columns)).collect();
+        let of = |draw: usize| {
+            let of_seed = |(seed, sums): (&SeedSums, &Vec<f64>)| {
+                let columns = seed.columns.columns();
+                (seed.figures)(&sums[draw * columns..][..columns])
+            };
+            self.seeds.iter().zip(&sums).filter_map(of_seed).collect()
+        };
+        (0..draws).into_par_iter().map(of).collect()
+    }
+}
+
+/// Computes the pooled figures of each of `resamples` draws of speakers, one per seed.
+pub(crate) fn resampled(resampler: &Resampler, resamples: usize) -> Vec<Vec<Figures>> {
+    let mut draws = Draws::new(SEED, resampler.clusters);
+    let mut all = Vec::with_capacity(resamples);
+    while all.len() < resamples {
+        let next = BLOCK.min(resamples - all.len());
+        all.extend(resampler.figures(&draws.next(next), next));
+    }
+    all
+}
+
+/// Computes what `pick` takes of the figures of each of `resamples` draws of speakers, for every variant: all are scored
+/// on the same draws. They must have the same number of speakers. `done` hears how many more draws are finished.
+pub(crate) fn resampled_together<P: Sync>(
+    variants: &[(&Resampler, P)],
+    resamples: usize,
+    pick: impl Fn(&P, &[Figures]) -> Option<f64> + Sync,
+    mut done: impl FnMut(usize) -> ControlFlow<()>,
+) -> ControlFlow<(), Vec<Vec<Option<f64>>>> {
+    let mut all = vec![Vec::with_capacity(resamples); variants.len()];
+    let Some((first, _)) = variants.first() else { return ControlFlow::Continue(all) };
+    let mut draws = Draws::new(SEED, first.clusters);
+    while all[0].len() < resamples {
+        let next = BLOCK.min(resamples - all[0].len());
+        let times = draws.next(next);
+        variants.par_iter().zip(&mut all).for_each(|((resampler, of), all)| {
+            all.extend(resampler.figures(&times, next).iter().map(|seeds| pick(of, seeds)));
+        });
+        done(next)?;
+    }
+    ControlFlow::Continue(all)
 }
 
 /// Computes the interval; `None` for no values.

@@ -11,12 +11,14 @@
 //! Many pairs give many chances of a false finding, so both tests' p-values are corrected over all pairs (Holm). With
 //! a baseline there is one pair per other variant: fewer questions leave more power.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 
 use affekt_domain::{Prediction, Task};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{Difference, MIN_CLUSTERS, difference, resampled, resamples};
+use crate::bootstrap::{Difference, MIN_CLUSTERS, Resampler, difference, resampled_together, resamples};
 use crate::error::EvalError;
 use crate::holm::holm;
 use crate::mcnemar::{McNemar, mcnemar};
@@ -132,7 +134,7 @@ impl Pair {
     }
 }
 
-/// Compares `variants` by `measure`: each with `baseline`, or all pairs.
+/// Compares `variants` by `measure`: each with `baseline`, or all pairs, on all cores.
 ///
 /// Equal predictions give equal bytes, in whatever order their rows come.
 ///
@@ -142,6 +144,19 @@ pub fn compare(
     variants: &[Candidate<'_>],
     measure: Measure,
     baseline: Option<&str>,
+) -> Result<Comparison, EvalError> {
+    compare_watched(variants, measure, baseline, &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// Compares as [`compare`] does. `watch` hears how many resamples are done, of how many, and says whether to go on.
+///
+/// # Errors
+/// Fails as [`compare`] does, and with [`EvalError::Cancelled`] if `watch` said to stop.
+pub fn compare_watched(
+    variants: &[Candidate<'_>],
+    measure: Measure,
+    baseline: Option<&str>,
+    watch: Watch<'_>,
 ) -> Result<Comparison, EvalError> {
     let ids: Vec<&str> = variants.iter().map(|variant| variant.id).collect();
     if let Some(twice) = ids.iter().enumerate().find(|(i, id)| ids[..*i].contains(id)) {
@@ -157,39 +172,53 @@ pub fn compare(
         }
         None => (0..ids.len()).flat_map(|a| (a + 1..ids.len()).map(move |b| (a, b))).collect(),
     };
-    let resamples = resamples(pairs.len());
-    let sides = variants.iter().map(|variant| Side::new(variant, measure, resamples));
+    let sides = variants.iter().map(|variant| Side::new(variant, measure));
     let sides: Vec<Side> = sides.collect::<Result<_, _>>()?;
-    let mut pairs: Vec<Pair> = pairs
-        .into_iter()
-        .map(|(a, b)| {
-            let of_task = measure.or_of(sides[a].task);
-            Pair {
-                a: ids[a].to_owned(),
-                b: ids[b].to_owned(),
-                measure: (of_task != measure).then_some(of_task),
-                outcome: outcome(&sides[a], &sides[b], of_task),
-            }
-        })
-        .collect();
+    let alike = alike(&sides);
+    let reason = |&(a, b): &(usize, usize)| {
+        let (one, other) = (&sides[a], &sides[b]);
+        let differ = (alike[a] != alike[b]).then(|| one.differs(other)).flatten();
+        differ.or_else(|| one.undefined(other))
+    };
+    let reasons: Vec<Option<String>> = pairs.par_iter().map(reason).collect();
+    // Pairs that cannot be compared raise no question that draws would answer.
+    let comparable = || pairs.iter().zip(&reasons).filter(|(_, reason)| reason.is_none());
+    let resamples = resamples(comparable().count());
+    let compared: BTreeSet<usize> = comparable().flat_map(|(&(a, b), _)| [a, b]).collect();
+    let drawn = drawn(&sides, &compared, resamples, watch)?;
+    let outcome = |(&(a, b), reason): (&(usize, usize), Option<String>)| Pair {
+        a: ids[a].to_owned(),
+        b: ids[b].to_owned(),
+        measure: (sides[a].measure != measure).then_some(sides[a].measure),
+        outcome: match reason {
+            Some(reason) => Outcome::NotComparable(reason),
+            None => outcome([&sides[a], &sides[b]], [drawn.get(&a), drawn.get(&b)]),
+        },
+    };
+    let mut pairs: Vec<Pair> = pairs.par_iter().zip(reasons).map(outcome).collect();
     correct(&mut pairs);
     let baseline = baseline.map(str::to_owned);
     Ok(Comparison { version: 1, measure, baseline, resamples, pairs })
 }
 
+/// Hears how many resamples are done, of how many, and says whether to go on.
+type Watch<'a> = &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>;
+
 /// What a comparison needs of a variant, computed once for all its pairs.
 struct Side<'a> {
     task: &'a Task,
+    /// The compared figure.
+    measure: Measure,
     rows: ScoredRows<'a>,
     clusters: usize,
     cluster: Cluster,
     pooled: Scores,
-    /// The compared figure in every draw of speakers. Variants with the same speakers have the same draws.
-    resampled: Option<Vec<Option<f64>>>,
+    /// `None` if there are too few speakers.
+    resampler: Option<Resampler>,
 }
 
 impl<'a> Side<'a> {
-    fn new(variant: &Candidate<'a>, measure: Measure, resamples: usize) -> Result<Self, EvalError> {
+    fn new(variant: &Candidate<'a>, measure: Measure) -> Result<Self, EvalError> {
         let Candidate { id, task, predictions } = *variant;
         let scored = Scored::new(id, task, predictions)?;
         let rows = ScoredRows::new(task, &scored);
@@ -200,42 +229,95 @@ impl<'a> Side<'a> {
                 // bit-identical scores.
                 let mut ordered = classes.clone();
                 ordered.sort_unstable();
-                Self::of(task, rows, &confusions(task, &ordered, &scored), measure, resamples)
+                Self::of(task, rows, &confusions(task, &ordered, &scored), measure)
             }
-            Task::Outputs(_) => Self::of(task, rows, &moments(task, &scored), measure, resamples),
+            Task::Outputs(_) => Self::of(task, rows, &moments(task, &scored), measure),
         })
     }
 
-    fn of<S: Statistic>(
+    fn of<S: Statistic + Send + Sync + 'static>(
         task: &'a Task,
         rows: ScoredRows<'a>,
         sums: &Sums<'a, S>,
         measure: Measure,
-        resamples: usize,
     ) -> Self {
-        let mean = |seeds: &[Figures]| Scores::mean(&seeds.iter().map(|figures| &figures.all));
         Self {
             task,
+            measure,
             rows,
             clusters: sums.speakers().len(),
             cluster: sums.cluster,
-            pooled: mean(&sums.pooled()),
-            resampled: resampled(sums, resamples)
-                .map(|draws| draws.iter().map(|seeds| mean(seeds).get(measure).copied()).collect()),
+            pooled: over_seeds(&sums.pooled()),
+            resampler: Resampler::new(sums),
         }
+    }
+
+    /// Describes how task or rows of two variants differ; `None` if they do not.
+    fn differs(&self, other: &Self) -> Option<String> {
+        tasks_differ(self.task, other.task).or_else(|| self.rows.differ(&other.rows, self.task))
+    }
+
+    /// Describes why the compared figure has no difference; `None` if it has one.
+    fn undefined(&self, other: &Self) -> Option<String> {
+        let undefined = self.pooled.minus(&other.pooled, self.measure).is_none();
+        undefined.then(|| format!("no {}: agreement of numbers needs two rows", self.measure.name()))
     }
 }
 
-fn outcome(a: &Side<'_>, b: &Side<'_>, measure: Measure) -> Outcome {
-    let reason = tasks_differ(a.task, b.task).or_else(|| a.rows.differ(&b.rows, a.task));
-    if let Some(reason) = reason {
-        return Outcome::NotComparable(reason);
-    }
-    let Some(difference_of_pooled) = a.pooled.minus(&b.pooled, measure) else {
-        return Outcome::NotComparable(format!("no {}: agreement of numbers needs two rows", measure.name()));
+/// Returns for each variant the first one of the same task and rows, so that rows are compared once a variant, not once
+/// a pair.
+fn alike(sides: &[Side<'_>]) -> Vec<usize> {
+    let mut firsts: Vec<usize> = Vec::new();
+    let mut first_of = |side: usize| {
+        let found = firsts.iter().copied().find(|first| sides[*first].differs(&sides[side]).is_none());
+        found.unwrap_or_else(|| {
+            firsts.push(side);
+            side
+        })
     };
+    (0..sides.len()).map(&mut first_of).collect()
+}
+
+fn over_seeds(seeds: &[Figures]) -> Scores {
+    Scores::mean(&seeds.iter().map(|figures| &figures.all))
+}
+
+/// Computes the compared figure of the variants `compared` in every draw of speakers. Variants with as many speakers are
+/// drawn from together.
+fn drawn(
+    sides: &[Side<'_>],
+    compared: &BTreeSet<usize>,
+    resamples: usize,
+    watch: Watch<'_>,
+) -> Result<HashMap<usize, Vec<Option<f64>>>, EvalError> {
+    let mut groups = BTreeMap::<usize, Vec<(usize, &Resampler)>>::new();
+    for &side in compared {
+        if let Some(resampler) = &sides[side].resampler {
+            groups.entry(resampler.clusters()).or_default().push((side, resampler));
+        }
+    }
+    let (mut done, total) = (0, groups.len() * resamples);
+    let mut all = HashMap::new();
+    for group in groups.values() {
+        let variants: Vec<(&Resampler, Measure)> =
+            group.iter().map(|&(side, resampler)| (resampler, sides[side].measure)).collect();
+        let pick = |measure: &Measure, seeds: &[Figures]| over_seeds(seeds).get(*measure).copied();
+        let drawn = resampled_together(&variants, resamples, pick, |more| {
+            done += more;
+            watch(done, total)
+        });
+        match drawn {
+            ControlFlow::Continue(drawn) => all.extend(group.iter().map(|(side, _)| *side).zip(drawn)),
+            ControlFlow::Break(()) => return Err(EvalError::Cancelled),
+        }
+    }
+    Ok(all)
+}
+
+/// Compares two variants that can be compared, from the compared figure of each in every draw.
+fn outcome([a, b]: [&Side<'_>; 2], drawn: [Option<&Vec<Option<f64>>>; 2]) -> Outcome {
     let mut notes = Vec::new();
-    let bootstrap = a.resampled.as_deref().zip(b.resampled.as_deref()).and_then(|(a, b)| {
+    let bootstrap = drawn[0].zip(drawn[1]).and_then(|(a, b)| {
         let Difference { ci95, p } = difference(a, b)?;
         Some(Bootstrap { ci95, p, p_holm: p })
     });
@@ -244,7 +326,7 @@ fn outcome(a: &Side<'_>, b: &Side<'_>, measure: Measure) -> Outcome {
         notes.push(format!("no interval: {clusters}, and under {MIN_CLUSTERS} say too little"));
     }
     Outcome::Compared(Compared {
-        difference: difference_of_pooled,
+        difference: a.pooled.minus(&b.pooled, a.measure).unwrap_or_default(),
         clusters: a.clusters,
         cluster: a.cluster,
         bootstrap,

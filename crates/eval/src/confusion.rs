@@ -49,14 +49,10 @@ impl Confusion {
 }
 
 impl Statistic for Confusion {
-    fn add(&mut self, other: &Self, times: u32) {
+    fn add(&mut self, other: &Self) {
         for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
-            *sum += count * times;
+            *sum += count;
         }
-    }
-
-    fn clear(&mut self) {
-        self.counts.fill(0);
     }
 
     fn rows(&self) -> u32 {
@@ -65,6 +61,24 @@ impl Statistic for Confusion {
 
     fn figures(&self) -> Figures {
         Figures { all: of_classes(&self.tally()), outputs: Vec::new() }
+    }
+
+    fn columns(&self) -> usize {
+        3 * self.classes
+    }
+
+    /// Writes the tally: `[hits, truth, predicted]`. Counts below 2⁵³ are exact.
+    fn write(&self, _: &Self, row: &mut Vec<f64>) {
+        let Tally { hits, truth, predicted } = self.tally();
+        row.extend([hits, truth, predicted].iter().flatten().map(|count| f64::from(*count)));
+    }
+
+    fn drawn(&self, sums: &[f64]) -> Option<Figures> {
+        let counts = |place: usize| {
+            sums[place * self.classes..][..self.classes].iter().map(|sum| *sum as u32).collect::<Vec<_>>()
+        };
+        let tally = Tally { hits: counts(0), truth: counts(1), predicted: counts(2) };
+        (tally.total() > 0).then(|| Figures { all: of_classes(&tally), outputs: Vec::new() })
     }
 }
 
@@ -94,10 +108,28 @@ mod tests {
         let tally = confusion.tally();
         assert_eq!(tally, Tally { hits: vec![1, 1, 0], truth: vec![2, 1, 2], predicted: vec![1, 4, 0] });
 
-        let mut doubled = confusion.clone();
-        doubled.clear();
-        assert_eq!(doubled.rows(), 0);
-        doubled.add(&confusion, 2);
-        assert_eq!(doubled.lines().collect::<Vec<_>>(), [[2, 2, 0], [0, 2, 0], [0, 4, 0]]);
+        let mut joined = confusion.clone();
+        joined.add(&confusion);
+        assert_eq!(joined.lines().collect::<Vec<_>>(), [[2, 2, 0], [0, 2, 0], [0, 4, 0]]);
+    }
+
+    #[test]
+    fn a_draw_has_the_figures_of_its_rows() {
+        let of = |rows: &[(usize, usize)]| {
+            let mut confusion = Confusion::new(3);
+            rows.iter().for_each(|(truth, predicted)| confusion.add_row(*truth, *predicted));
+            confusion
+        };
+        let (one, other) = (of(&[(0, 0), (0, 1)]), of(&[(1, 1), (2, 1), (2, 2)]));
+        let mut total = one.clone();
+        total.add(&other);
+        // The first not at all, the second twice.
+        let mut row = Vec::new();
+        other.write(&total, &mut row);
+        row.iter_mut().for_each(|sum| *sum *= 2.0);
+        let mut twice = other.clone();
+        twice.add(&other);
+        assert_eq!(total.drawn(&row).unwrap().all, twice.figures().all);
+        assert!(total.drawn(&[0.0; 9]).is_none());
     }
 }

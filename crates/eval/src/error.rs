@@ -83,4 +83,7 @@ pub enum EvalError {
         /// The ids of the variants.
         variants: Vec<String>,
     },
+    /// The comparison was told to stop.
+    #[error("the comparison was stopped")]
+    Cancelled,
 }

@@ -39,7 +39,7 @@ mod sums;
 pub use aggregate::{Aggregate, Summary};
 pub use baselines::{Baseline, Baselines, Constant, Training};
 pub use bootstrap::{MIN_CLUSTERS, RESAMPLES};
-pub use compare::{Bootstrap, Candidate, Compared, Comparison, Outcome, Pair, compare};
+pub use compare::{Bootstrap, Candidate, Compared, Comparison, Outcome, Pair, compare, compare_watched};
 pub use density::{BINS, Density};
 pub use error::EvalError;
 pub use groups::{Group, GroupSummary, Groups};

@@ -203,7 +203,7 @@ fn of_classes(
     let sums = confusions(&about.task, classes, scored);
     let matrices = sums.cells();
     let mut overall = Confusion::new(classes.len());
-    matrices.values().for_each(|matrix| overall.add(matrix, 1));
+    matrices.values().for_each(|matrix| overall.add(matrix));
     let cell = |(&(fold, seed), matrix): (&(u32, u64), &Confusion)| CellMetrics {
         fold,
         seed,

@@ -67,12 +67,12 @@ impl Moments {
 }
 
 impl Statistic for Moments {
-    fn add(&mut self, other: &Self, times: u32) {
-        let (old, new) = (f64::from(self.rows), f64::from(other.rows * times));
+    fn add(&mut self, other: &Self) {
+        let (old, new) = (f64::from(self.rows), f64::from(other.rows));
         if new == 0.0 {
             return;
         }
-        let (times_as_float, share) = (f64::from(times), new / (old + new));
+        let share = new / (old + new);
         for (sum, part) in self.outputs.iter_mut().zip(&other.outputs) {
             if old == 0.0 {
                 (sum.truth, sum.said) = (part.truth, part.said);
@@ -80,17 +80,12 @@ impl Statistic for Moments {
             let (truth, said) = (part.truth - sum.truth, part.said - sum.said);
             sum.truth += truth * share;
             sum.said += said * share;
-            sum.truth_squares += times_as_float * part.truth_squares + truth * truth * old * share;
-            sum.said_squares += times_as_float * part.said_squares + said * said * old * share;
-            sum.products += times_as_float * part.products + truth * said * old * share;
-            sum.errors += times_as_float * part.errors;
+            sum.truth_squares += part.truth_squares + truth * truth * old * share;
+            sum.said_squares += part.said_squares + said * said * old * share;
+            sum.products += part.products + truth * said * old * share;
+            sum.errors += part.errors;
         }
-        self.rows += other.rows * times;
-    }
-
-    fn clear(&mut self) {
-        self.rows = 0;
-        self.outputs.fill(Output::default());
+        self.rows += other.rows;
     }
 
     fn rows(&self) -> u32 {
@@ -101,9 +96,68 @@ impl Statistic for Moments {
         let outputs: Vec<Scores> = self.outputs.iter().map(|output| output.scores(self.rows)).collect();
         Figures { all: Scores::mean(&outputs.iter()), outputs }
     }
+
+    fn columns(&self) -> usize {
+        1 + SUMS * self.outputs.len()
+    }
+
+    /// Writes the number of rows, then each output's [`Output::sums`] of deviations from the total's means. Deviations of
+    /// what is constant are exactly 0.
+    fn write(&self, total: &Self, row: &mut Vec<f64>) {
+        row.push(f64::from(self.rows));
+        for (output, total) in self.outputs.iter().zip(&total.outputs) {
+            row.extend(output.sums(f64::from(self.rows), total));
+        }
+    }
+
+    fn drawn(&self, sums: &[f64]) -> Option<Figures> {
+        let (&rows, sums) = sums.split_first()?;
+        let drawn = self.outputs.iter().zip(sums.chunks_exact(SUMS));
+        let outputs = drawn.map(|(total, sums)| Output::of_sums(rows, sums, total)).collect();
+        let drawn = Self { rows: rows as u32, outputs };
+        (drawn.rows > 0).then(|| drawn.figures())
+    }
 }
 
+/// The number of sums of an output.
+const SUMS: usize = 6;
+
+/// The part of a sum of squares about a mean of other rows that may be rounding, where nothing varies.
+const ROUNDING: f64 = 1e-12;
+
 impl Output {
+    /// Returns the sums of both deviations from `origin`'s means, of their squares and products, and of squared errors.
+    fn sums(&self, rows: f64, origin: &Self) -> [f64; SUMS] {
+        let (truth, said) = (self.truth - origin.truth, self.said - origin.said);
+        [
+            rows * truth,
+            rows * said,
+            self.truth_squares + rows * truth * truth,
+            self.said_squares + rows * said * said,
+            self.products + rows * truth * said,
+            self.errors,
+        ]
+    }
+
+    /// Computes the moments of `rows` rows from such sums.
+    fn of_sums(rows: f64, sums: &[f64], origin: &Self) -> Self {
+        let (truth, said) = (sums[0] / rows, sums[1] / rows);
+        let about_mean = |squares: f64, mean: f64| {
+            let own = squares - rows * mean * mean;
+            if own > ROUNDING * squares { own } else { 0.0 }
+        };
+        let (truth_squares, said_squares) = (about_mean(sums[2], truth), about_mean(sums[3], said));
+        let varies = truth_squares > 0.0 && said_squares > 0.0;
+        Self {
+            truth: origin.truth + truth,
+            said: origin.said + said,
+            truth_squares,
+            said_squares,
+            products: if varies { sums[4] - rows * truth * said } else { 0.0 },
+            errors: sums[5],
+        }
+    }
+
     /// Computes the scores of `rows` predictions. A single one only has an error. The correlation of constant values
     /// is 0.
     fn scores(&self, rows: u32) -> Scores {
@@ -132,7 +186,7 @@ mod tests {
 
     fn of(rows: &[(f32, f32)]) -> Moments {
         let mut sum = Moments::new(1);
-        rows.iter().for_each(|(truth, said)| sum.add(&Moments::of_row(&[*truth], &[*said]), 1));
+        rows.iter().for_each(|(truth, said)| sum.add(&Moments::of_row(&[*truth], &[*said])));
         sum
     }
 
@@ -176,19 +230,54 @@ mod tests {
         let rows: Vec<(f32, f32)> =
             (0..40).map(|i| (1e4 + (i * 7 % 11) as f32, (i * 5 % 13) as f32)).collect();
         let mut joined = of(&rows[..9]);
-        joined.add(&of(&rows[9..]), 2);
-        let twice = of(&[&rows[..], &rows[9..]].concat());
-        assert_eq!(joined.rows(), 71);
+        joined.add(&of(&rows[9..]));
+        assert_eq!(joined.rows(), 40);
         for measure in [Measure::Ccc, Measure::Mse, Measure::Pearson] {
-            let [a, b] = [&joined, &twice].map(|sum| *sum.figures().all.get(measure).unwrap());
+            let [a, b] = [&joined, &of(&rows)].map(|sum| *sum.figures().all.get(measure).unwrap());
             assert!((a - b).abs() <= 1e-10 * b.abs(), "{measure:?}: {a} {b}");
         }
         let before = joined.clone();
-        joined.add(&of(&rows), 0);
+        joined.add(&Moments::new(1));
         assert_eq!(joined, before);
-        joined.clear();
-        joined.add(&before, 1);
-        assert_eq!(joined, before);
+    }
+
+    /// The figures of a draw that has each part `times` times.
+    fn drawn(parts: &[(&[(f32, f32)], u32)]) -> Option<Figures> {
+        let mut total = Moments::new(1);
+        parts.iter().for_each(|(rows, _)| total.add(&of(rows)));
+        let mut sums = vec![0.0; total.columns()];
+        for (rows, times) in parts {
+            let mut row = Vec::new();
+            of(rows).write(&total, &mut row);
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*times) * value);
+        }
+        total.drawn(&sums)
+    }
+
+    #[test]
+    fn a_draw_has_the_figures_of_its_rows() {
+        // Far from 0 beside how they vary.
+        let rows: Vec<(f32, f32)> =
+            (0..60).map(|i| (1e4 + (i * 7 % 11) as f32, 9e3 + (i * 5 % 13) as f32)).collect();
+        let parts = [(&rows[..9], 2), (&rows[9..30], 0), (&rows[30..], 1)];
+        let twice = of(&[&rows[..9], &rows[..9], &rows[30..]].concat());
+        let (drawn, twice) = (drawn(&parts).unwrap().all, twice.figures().all);
+        for measure in [Measure::Ccc, Measure::Mse, Measure::Pearson] {
+            let [a, b] = [drawn, twice].map(|scores| *scores.get(measure).unwrap());
+            assert!((a - b).abs() <= 1e-12 * b.abs(), "{measure:?}: {a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_vary_in_a_draw_has_no_correlation_in_it() {
+        let (constant, varying) = (vec![(0.3, 0.1); 9], [(0.7, 0.2), (0.1, 0.9)]);
+        let figures = drawn(&[(&constant, 3), (&varying, 0)]).unwrap().all;
+        let [ccc, pearson] = [Measure::Ccc, Measure::Pearson].map(|measure| figures.get(measure));
+        assert_eq!((ccc, pearson), (Some(&0.0), Some(&0.0)));
+        let alike = vec![(0.3, 0.3); 7];
+        let figures = drawn(&[(&alike, 2), (&varying, 0)]).unwrap().all;
+        assert_eq!(figures.get(Measure::Ccc), Some(&0.0));
+        assert!(drawn(&[(&constant, 0), (&varying, 0)]).is_none());
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub fn score_classes(classes: usize, rows: impl IntoIterator<Item = (usize, usiz
 #[must_use]
 pub fn score_values<'v>(outputs: usize, rows: impl IntoIterator<Item = (&'v [f32], &'v [f32])>) -> Scores {
     let mut moments = Moments::new(outputs);
-    rows.into_iter().for_each(|(truth, said)| moments.add(&Moments::of_row(truth, said), 1));
+    rows.into_iter().for_each(|(truth, said)| moments.add(&Moments::of_row(truth, said)));
     moments.figures().all
 }
 

@@ -4,17 +4,24 @@ use crate::measure::Scores;
 
 /// A sum over predictions, made once per fold, seed and speaker, and added up for every figure.
 pub(crate) trait Statistic: Clone {
-    /// Adds `other` `times` times.
-    fn add(&mut self, other: &Self, times: u32);
-
-    /// Resets the sum to that of no predictions.
-    fn clear(&mut self);
+    /// Adds `other`.
+    fn add(&mut self, other: &Self);
 
     /// Returns the number of predictions.
     fn rows(&self) -> u32;
 
     /// Computes the figures. There must be at least one prediction.
     fn figures(&self) -> Figures;
+
+    /// Returns how many numbers [`Self::write`] writes.
+    fn columns(&self) -> usize;
+
+    /// Writes the sum as numbers that add up; `total` is the sum over all that are added up, from whose means numbers are
+    /// counted.
+    fn write(&self, total: &Self, row: &mut Vec<f64>);
+
+    /// Computes the figures from such numbers, added up over some parts of this sum; `None` if these have no predictions.
+    fn drawn(&self, sums: &[f64]) -> Option<Figures>;
 }
 
 /// The figures of some predictions.

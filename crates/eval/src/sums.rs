@@ -46,7 +46,7 @@ pub(crate) fn confusions<'a>(task: &Task, classes: &[String], scored: &Scored<'a
 pub(crate) fn moments<'a>(task: &Task, scored: &Scored<'a>) -> Sums<'a, Moments> {
     Sums::new(scored, &Moments::new(task.names().len()), |moments, row| {
         if let Some(truth) = row.truth.as_ref().and_then(Target::values) {
-            moments.add(&Moments::of_row(truth, &row.outputs), 1);
+            moments.add(&Moments::of_row(truth, &row.outputs));
         }
     })
 }
@@ -85,7 +85,7 @@ impl<'a, S: Statistic> Sums<'a, S> {
         let mut sums = BTreeMap::<N, S>::new();
         for (key, part) in &self.parts {
             let Some(name) = name(key) else { continue };
-            sums.entry(name).and_modify(|sum| sum.add(part, 1)).or_insert_with(|| part.clone());
+            sums.entry(name).and_modify(|sum| sum.add(part)).or_insert_with(|| part.clone());
         }
         sums
     }

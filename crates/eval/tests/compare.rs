@@ -391,8 +391,8 @@ fn a_sweep_takes_no_time() {
     assert!(seconds < 2.0, "{seconds} s");
 }
 
-/// 15 pairs of six variants, each tested on 12 162 utterances of 121 speakers with three seeds, take 0.3 s on two
-/// cores; the bound is for busy machines.
+/// 15 pairs of six variants, each tested on 12 162 utterances of 121 speakers with three seeds; the bound is for busy
+/// machines.
 #[test]
 fn many_large_variants_take_no_time() {
     let mut random = SplitMix64(1);

@@ -1,11 +1,13 @@
 //! Body of `compare`.
 
-use affekt_eval::{Candidate, Measure, compare};
-use affekt_graph::{Failure, Job};
+use std::ops::ControlFlow;
+
+use affekt_eval::{Candidate, EvalError, Measure, compare_watched};
+use affekt_graph::{Context, Failure, Job};
 use affekt_ops::compare::Params;
 use affekt_table::predictions;
 
-pub fn run(job: &Job) -> Result<(), Failure> {
+pub fn run(job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
     let Params { primary, baseline } = affekt_ops::params(job)?;
     let measure = Measure::PRIMARY.into_iter().find(|measure| measure.name() == primary);
     let measure = measure.ok_or_else(|| Failure::Failed {
@@ -31,7 +33,14 @@ pub fn run(job: &Job) -> Result<(), Failure> {
         }
         candidates.push(Candidate { id, task: &table.task, predictions: &table.rows });
     }
-    let comparison =
-        compare(&candidates, measure, baseline.as_deref()).map_err(|error| Failure::because(&error))?;
+    let mut watch = |done: usize, total: usize| {
+        context.progress(done as u64, total as u64, "resamples");
+        if context.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let compared = compare_watched(&candidates, measure, baseline.as_deref(), &mut watch);
+    let comparison = compared.map_err(|error| match error {
+        EvalError::Cancelled => Failure::Cancelled,
+        error => Failure::because(&error),
+    })?;
     crate::json::write(job.output("comparison")?, &comparison)
 }

@@ -57,7 +57,7 @@ pub const BODIES: &[(&str, Body)] = &[
     (affekt_ops::standardise::Standardise::NAME, |job, _, _| standardise::run(job)),
     (affekt_ops::evaluate::Evaluate::NAME, |job, _, _| evaluate::run(job)),
     (affekt_ops::choose::Choose::NAME, |job, _, _| choose::run(job)),
-    (affekt_ops::compare::Compare::NAME, |job, _, _| compare::run(job)),
+    (affekt_ops::compare::Compare::NAME, |job, context, _| compare::run(job, context)),
     (affekt_ops::submission::Submission::NAME, |job, _, _| submission::run(job)),
 ];
 
