@@ -1,6 +1,6 @@
 //! Experiments with encoders of speech: frozen, fine-tuned, on numbers; and what is exported of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::process::Stdio;
@@ -112,6 +112,80 @@ fn a_fine_tuned_encoder_is_exported_and_says_what_the_experiment_said() {
         half.iter().map(|line| line["start"].as_f64().unwrap() > 0.0).collect::<Vec<_>>(),
         [false, true]
     );
+}
+
+#[test]
+fn a_folder_of_transformers_is_tested_as_the_export_that_it_is() {
+    let (lab, first) = ran(&speech("wav2vec2", FINE_TUNED));
+    lab.xtask(&["export", "speech.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
+    // Without its own file it is a folder like any on the Hub, of which nobody says what it was trained on.
+    fs::remove_file(lab.path("model/affekt.json")).unwrap();
+    let text = speech("existing-model", "")
+        .replace("group-kfold, group: speaker, folds: 2, dev: none, seeds: [1]", "test-only");
+    let text = text.replace(&format!("encoder: random{SMALL}"), "model: model\n");
+    lab.write("again.yaml", &text.replace("name: speech", "name: again"));
+    let run = lab.run("again", &[]).expect(0);
+    assert_eq!(stamps(&run), ["earlier training data unknown"]);
+    let (ours, again) = (predicted(&first, "predictions.arrow"), predicted(&run, "predictions.arrow"));
+    let said: BTreeMap<&String, &Vec<f32>> =
+        again.rows.iter().map(|row| (&row.utterance, &row.outputs)).collect();
+    assert_eq!((said.len(), &again.task), (ours.rows.len(), &ours.task));
+    for row in ours.rows.iter().filter(|row| row.fold == 1) {
+        let apart = row.outputs.iter().zip(said[&row.utterance]).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 1e-5, "{}", row.utterance);
+    }
+}
+
+#[test]
+fn an_encoder_that_was_trained_with_test_speakers_labels_is_refused() {
+    let (lab, first) = ran(&speech("wav2vec2", FINE_TUNED));
+    lab.xtask(&["export", "speech.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
+    let text = fs::read_to_string(lab.path("model/affekt.json")).unwrap();
+    let mut card: Value = serde_json::from_str(&text).unwrap();
+    let entries = card["trained_on"].as_array().unwrap();
+    assert_eq!(
+        (entries.len(), &entries[0]["corpus"], &entries[0]["labels"]),
+        (1, &"RAVDESS".into(), &"emotions".into())
+    );
+    let rows = predicted(&first, "predictions.arrow").rows;
+    let tested: BTreeSet<&str> =
+        rows.iter().filter(|row| row.fold == 1).map(|row| row.speaker.as_str()).collect();
+    let trained: BTreeSet<&str> =
+        entries[0]["speakers"].as_array().unwrap().iter().map(|speaker| speaker.as_str().unwrap()).collect();
+    assert!(trained.len() == 2 && trained.is_disjoint(&tested), "{trained:?} {tested:?}");
+
+    let own = speech("wav2vec2", FINE_TUNED).replace(&format!("random{SMALL}"), "model\n");
+    lab.write("again.yaml", &own.replace("name: speech", "name: again"));
+    let refused = lab.xtask(&["run", "again.yaml", "--device", "cpu"]).expect(1).stderr;
+    assert!(refused.contains("was trained on 2 test speakers of RAVDESS with their labels"), "{refused}");
+    assert!(refused.contains("`unsafe: [earlier-test-labels]`"), "{refused}");
+    let audit = lab.xtask(&["audit", "again.yaml", "--device", "cpu"]).expect(1).stdout;
+    assert!(audit.contains("LEAK: encoder `model` was trained on 2 test speakers"), "{audit}");
+
+    let run = lab.run("again", &["--set", "unsafe=[earlier-test-labels]"]).expect(0);
+    assert_eq!(stamps(&run), ["trained earlier with test speakers' labels"]);
+    // Saying something else of it trains nothing anew.
+    for (said, expected) in [
+        (
+            serde_json::json!([{ "corpus": "RAVDESS", "speakers": [], "labels": "none" }]),
+            "trained earlier on test speakers' recordings",
+        ),
+        (Value::Null, "earlier training data unknown"),
+    ] {
+        card["trained_on"] = said;
+        fs::write(lab.path("model/affekt.json"), card.to_string()).unwrap();
+        let run = lab.run("again", &[]).expect(0);
+        assert_eq!((stamps(&run), run.ran()), (vec![expected.to_owned()], Vec::new()));
+    }
+}
+
+/// The stamps of the only variant, which stand in the report too.
+fn stamps(run: &Run) -> Vec<String> {
+    let metrics: Value = serde_json::from_slice(&run.bytes("metrics.json")).unwrap();
+    let stamps = metrics["variants"][0]["stamps"].as_array().unwrap();
+    let stamps: Vec<String> = stamps.iter().map(|stamp| stamp.as_str().unwrap().to_owned()).collect();
+    assert!(stamps.iter().all(|stamp| run.text("report.md").contains(stamp)), "{stamps:?}");
+    stamps
 }
 
 /// The recordings below a folder of the lab by their stems, as the lab sees them.

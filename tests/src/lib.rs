@@ -12,6 +12,7 @@ mod lab;
 mod stand_in;
 
 // What they prove.
+mod afterwards;
 mod at_once;
 mod bad_audio;
 mod caching;

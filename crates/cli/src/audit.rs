@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{Audit, describe_leaks};
+use affekt_corpus::{Audit, EncoderAudit, describe_leaks};
 use affekt_domain::{Example, Fold, Role};
 use affekt_graph::{NodeId, State};
 use affekt_pipeline::{FittedOn, fits};
@@ -11,6 +11,7 @@ use affekt_spec::protocol::{Permission, Sharing};
 use serde::Serialize;
 
 use crate::context::{ExperimentArguments, ExperimentContext, print_json};
+use crate::encoder_audit::encoders;
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
 use crate::run::run_only;
@@ -73,6 +74,8 @@ struct VariantAudit {
     /// What has to stand beside every figure.
     stamps: BTreeSet<String>,
     audit: Audit,
+    /// The past of its pretrained encoders.
+    encoders: Vec<EncoderAudit>,
     /// What is shared, must not be, and is not permitted, in words.
     leaks: Vec<String>,
 }
@@ -96,7 +99,9 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
             .map_err(|cause| error(&format!("variant `{}`", variant.id), &cause))?;
         let rules = &variant.rules;
         let audit = affekt_corpus::audit(&folds, &examples, rules.disjoint());
+        let encoders = encoders(&context, variant, &folds, &examples);
         let leaks = audit.leaks(rules);
+        let of_encoders = encoders.iter().flat_map(|encoder| encoder.leaks(rules));
         let speaker = |example: &Example| (example.utterance.id.clone(), example.utterance.speaker.clone());
         let speakers = examples.iter().map(speaker).collect();
         let permitted = rules.permitted().clone();
@@ -106,13 +111,20 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
             protocol: serde_json::to_value(&variant.protocol).unwrap_or_default(),
             disjoint: rules.disjoint().clone(),
             permitted: rules.permitted().clone(),
-            stamps: variant.protocol.stamps().into_iter().chain(audit.stamps()).collect(),
+            stamps: variant
+                .protocol
+                .stamps()
+                .into_iter()
+                .chain(audit.stamps())
+                .chain(encoders.iter().flat_map(EncoderAudit::stamps))
+                .collect(),
             leaks: if arguments.json {
-                leaks.iter().map(ToString::to_string).collect()
+                leaks.iter().map(ToString::to_string).chain(of_encoders).collect()
             } else {
-                describe_leaks(&leaks)
+                describe_leaks(&leaks).into_iter().chain(of_encoders).collect()
             },
             audit,
+            encoders,
         });
     }
     let mut leaks = audits.variants.iter().any(|variant| !variant.leaks.is_empty());
@@ -202,7 +214,7 @@ fn print_fits(fits: &[FitAudit]) {
 }
 
 fn print(variant: &VariantAudit) {
-    let VariantAudit { id, disjoint, permitted, stamps, audit, leaks, .. } = variant;
+    let VariantAudit { id, disjoint, permitted, stamps, audit, encoders, leaks, .. } = variant;
     out!("{id}: split {}", audit.digest);
     let kept: Vec<&str> = disjoint.iter().map(|what| what.name()).collect();
     out!("  must not be shared between roles: {}", kept.join(", "));
@@ -230,6 +242,19 @@ fn print(variant: &VariantAudit) {
     }
     if audit.unknown_speakers > 0 {
         out!("  of unknown speakers, and so never found to be shared: {} utterances", audit.unknown_speakers);
+    }
+    for encoder in encoders {
+        match (encoder.known, encoder.describe()) {
+            (true, seen) if seen.is_empty() => {
+                out!("  encoder `{}` was trained on other recordings", encoder.encoder);
+            }
+            (known, seen) => {
+                seen.iter().for_each(|line| out!("  {line}"));
+                if !known {
+                    out!("  encoder `{}`: what else it was trained on is unknown", encoder.encoder);
+                }
+            }
+        }
     }
     if leaks.is_empty() {
         out!("  no leak: nothing is shared that must not be");

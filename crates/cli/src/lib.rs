@@ -11,6 +11,7 @@ mod context;
 mod costs;
 mod describe;
 mod device;
+mod encoder_audit;
 pub mod exit;
 mod explain;
 mod export;

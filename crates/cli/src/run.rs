@@ -8,7 +8,9 @@ use std::time::Duration;
 use affekt_graph::{NodeId, Observer, Outcome, Place, Resources, RunOptions, State, Walk};
 
 use crate::context::{ExperimentArguments, ExperimentContext, is_there, unknown_node};
+use crate::encoder_audit::refuse_leaks;
 use crate::exit::{Exit, Stop, error};
+use crate::export::final_models;
 use crate::out::out;
 use crate::progress::{FailureCollector, ProgressReporter, Summary};
 use crate::run_folder::RunFolder;
@@ -47,6 +49,7 @@ enum Executor {
 pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let Executor::Local = arguments.executor;
     let context = ExperimentContext::open(&arguments.experiment)?;
+    refuse_leaks(&context)?;
     let interrupted = interruptible()?;
     let stop = match attempt(&context, arguments, &interrupted) {
         Err(stop) => stop,
@@ -97,9 +100,15 @@ fn attempt(
         // Which folds and shards there are may have become known only now.
         return if is_there(only, &walk) { Ok(Exit::Done) } else { Err(unknown_node(only, &walk)) };
     }
-    folder.write(context, &walk, &summary)?;
+    // Final models have no score.
+    let models = final_models(context, folder.path())?;
+    let is_reported = models.is_empty() || context.experiment.variants.iter().any(|it| it.evaluate.is_some());
+    if is_reported {
+        folder.write(context, &walk, &summary)?;
+    }
     folder.finish()?;
-    out!("{}", folder.path().join("report.html").display());
+    let report = is_reported.then(|| folder.path().join("report.html"));
+    report.iter().chain(&models).for_each(|path| out!("{}", path.display()));
     Ok(Exit::Done)
 }
 

@@ -1,18 +1,23 @@
 //! The folder of a run: `runs/<experiment>/<run id>/`, and the link `latest` beside it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use affekt_atomic::{link_atomically, write_atomically};
+use affekt_corpus::EncoderAudit;
 use affekt_eval::{Metrics, VariantMetrics};
 use affekt_graph::{Failure, NodeId, State, Walk};
 use affekt_ops::Purpose;
+use affekt_pipeline::{RunPart, Training, Trainings};
 use affekt_table::TableError;
 use affekt_table::predictions::{self, Predictions};
+use affekt_table::{examples, folds, history};
 use chrono::{DateTime, Utc};
 
 use crate::context::ExperimentContext;
+use crate::encoder_audit::encoders;
 use crate::exit::{Stop, error};
 use crate::progress::Summary;
 use crate::report;
@@ -81,6 +86,12 @@ impl RunFolder {
             let profile = context.experiment.profile.as_ref();
             metrics.about.stamps.extend(profile.map(|name| format!("made with profile `{name}`")));
             metrics.about.stamps.extend(context.left_out());
+            let parted = finished.table(&variant.folds, "folds", folds::read)?;
+            let labelled = finished.table(&variant.examples, "examples", examples::read)?;
+            // Nor is what encoders were trained on.
+            let audits = encoders(context, variant, &parted.folds, &labelled.examples);
+            let stamps: BTreeSet<String> = audits.iter().flat_map(EncoderAudit::stamps).collect();
+            metrics.about.stamps.extend(stamps);
             variants.push(metrics);
             let part = finished.table(evaluate, "predictions", predictions::read)?;
             match by_task.iter_mut().find(|known| known.task == part.task) {
@@ -102,6 +113,7 @@ impl RunFolder {
             self.write_predictions(number, predictions)?;
         }
         self.write_submissions(&finished)?;
+        self.write_trainings(&finished)?;
 
         let page = report::assemble(self, &finished, metrics, summary)?;
         write_text(&self.path.join("report.html"), &affekt_report::html(&page))?;
@@ -138,6 +150,23 @@ impl RunFolder {
                 .map_err(|cause| error(&format!("failed to copy `{}`", node.id), &cause))?;
         }
         Ok(())
+    }
+
+    /// Writes what became of every training, from which final models take their epochs.
+    fn write_trainings(&self, finished: &Finished<'_>) -> Result<(), Stop> {
+        let mut trainings = Vec::new();
+        for variant in &finished.context.experiment.variants {
+            for RunPart { node, fold, seed } in variant.trainings(finished.walk) {
+                let epochs = finished.table(&node, "history", history::read)?;
+                let kept = epochs.iter().rev().find(|epoch| epoch.kept).or(epochs.last());
+                let kept_epoch = kept.map_or(0, |epoch| epoch.number);
+                trainings.push(Training { variant: variant.id.clone(), fold, seed, kept_epoch });
+            }
+        }
+        let trainings = Trainings { version: Trainings::VERSION, trainings };
+        let text = serde_json::to_string_pretty(&trainings)
+            .map_err(|cause| error("failed to write trainings.json", &cause))?;
+        write_text(&self.path.join(Trainings::FILE), &text)
     }
 
     /// Points `latest` here.

@@ -12,11 +12,14 @@ mod remarks;
 mod shuffle;
 mod split_file;
 mod split_table;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_domain::{Example, Fold, Role};
 use affekt_spec::protocol::{Protocol, SplitFile};
+
+use whole::Whole;
 
 pub use error::{ProtocolError, Without};
 pub use remarks::remarks;
@@ -45,6 +48,8 @@ fn assignment(protocol: &Protocol) -> Result<&dyn Assign, &SplitFile> {
         Protocol::LeaveOneGroupOut(leave_out) => Ok(leave_out),
         Protocol::Official(official) => Ok(official),
         Protocol::File(split) => Err(split),
+        Protocol::None => Ok(&Whole(Role::Train)),
+        Protocol::TestOnly => Ok(&Whole(Role::Test)),
     }
 }
 
@@ -69,19 +74,25 @@ pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, Pro
         Ok(assignment) => assignment.roles(examples)?,
         Err(split) => {
             let folds = split_file::roles(split, examples)?.into_iter();
-            return folds.map(|(number, roles)| fold(number, examples, roles)).collect();
+            return folds.map(|(number, roles)| fold(number, examples, roles, true)).collect();
         }
     };
     let named = |roles: Roles| {
         let with_roles = examples.iter().zip(roles);
         with_roles.filter_map(|(example, role)| Some((example.utterance.id.clone(), role?))).collect()
     };
-    roles.into_iter().map(|(number, roles)| fold(number, examples, named(roles))).collect()
+    let is_trained = *protocol != Protocol::TestOnly;
+    roles.into_iter().map(|(number, roles)| fold(number, examples, named(roles), is_trained)).collect()
 }
 
 /// Creates a fold from the roles of utterances. An utterance that is listed twice has equal group, audio and name,
 /// and hence one role.
-fn fold(number: u32, examples: &[Example], roles: BTreeMap<String, Role>) -> Result<Fold, ProtocolError> {
+fn fold(
+    number: u32,
+    examples: &[Example],
+    roles: BTreeMap<String, Role>,
+    is_trained: bool,
+) -> Result<Fold, ProtocolError> {
     let mut trained = BTreeSet::new();
     let mut used = BTreeSet::new();
     for example in examples {
@@ -100,7 +111,8 @@ fn fold(number: u32, examples: &[Example], roles: BTreeMap<String, Role>) -> Res
             examples.iter().filter(|example| is_unlearnable(example)).cloned().collect();
         return Err(ProtocolError::Withheld { fold: number, without: Without::new(&blind, |_| true) });
     }
-    if let Some(class) = used.difference(&trained).next() {
+    // Where nothing is to train, a model from elsewhere knows its classes.
+    if let Some(class) = used.difference(&trained).next().filter(|_| is_trained) {
         return Err(ProtocolError::ClassNotTrained { fold: number, class: (*class).to_owned() });
     }
     Ok(Fold::new(number, roles).expect("keys of a map are unique"))

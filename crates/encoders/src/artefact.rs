@@ -93,6 +93,18 @@ pub fn write(
     card: &ArtefactCard,
     tensors: &BTreeMap<String, Weights>,
 ) -> Result<(), EncoderError> {
+    write_with_card(path, card, tensors)
+}
+
+/// Writes weights with a card, as the worker reads them.
+///
+/// # Errors
+/// Fails if the file cannot be written or a weight is not finite.
+pub fn write_with_card(
+    path: &Path,
+    card: &impl Serialize,
+    tensors: &BTreeMap<String, Weights>,
+) -> Result<(), EncoderError> {
     let card = serde_json::to_string(card).map_err(|error| EncoderError::io(path)(error.into()))?;
     write_safetensors(path, &BTreeMap::from([(CARD.to_owned(), card)]), tensors)
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use affekt_config::lookup::{self, LookupError};
 use affekt_config::{Diagnostics, Field, Folder, Section, parse};
-use affekt_spec::{FieldSchema, Schema};
+use affekt_spec::encoder::TrainedOn;
+use affekt_spec::{FieldSchema, Limits, Schema, Spec};
 
 use crate::hub::Repository;
 
@@ -25,6 +26,8 @@ pub struct EncoderCard {
     pub licence: String,
     /// The publication to cite.
     pub citation: String,
+    /// What it was trained on, which audits read; `None` where nobody says. It is in no artefact and in no key.
+    pub trained_on: Option<Vec<TrainedOn>>,
     /// A remark.
     pub note: Option<String>,
 }
@@ -109,6 +112,12 @@ pub fn card_schema() -> Schema {
                 "About how many bytes a download brings.",
                 Schema::integer(1.0, 1e15),
             ),
+            FieldSchema::optional(
+                "trained_on",
+                "What it was trained on, which audits read: saying it trains nothing anew. Without it, every table says that \
+                 nobody knows.",
+                Vec::<TrainedOn>::schema(&Limits::NONE),
+            ),
             FieldSchema::optional("note", "What to know about it.", Schema::Text),
         ],
     )
@@ -125,6 +134,7 @@ fn read(card: &mut Section, path: &str) -> Option<EncoderCard> {
     let [title, licence, citation] = ["title", "licence", "citation"].map(|key| card.required_text(key));
     let origin = read_origin(card);
     let bytes: Option<i64> = card.required_integer("bytes", 1..);
+    let trained_on = card.optional("trained_on").map(|field| Vec::read(field, &Limits::NONE));
     let note = card.optional_text("note");
     Some(EncoderCard {
         name: name?,
@@ -133,6 +143,10 @@ fn read(card: &mut Section, path: &str) -> Option<EncoderCard> {
         bytes: bytes?.unsigned_abs(),
         licence: licence?,
         citation: citation?,
+        trained_on: match trained_on {
+            Some(read) => Some(read?),
+            None => None,
+        },
         note,
     })
 }
@@ -191,6 +205,8 @@ fn read_revision(field: Field) -> Option<String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use affekt_spec::encoder::SeenLabels;
+
     use super::*;
 
     pub(crate) const CARD: &str = "\
@@ -235,6 +251,30 @@ citation: nobody
         assert!(told.contains("expected the URL of a file"), "{told}");
         let told = mistakes(&format!("{text}revision: main\n"));
         assert!(told.contains("unknown key `revision`"), "{told}");
+    }
+
+    #[test]
+    fn a_card_may_say_what_it_was_trained_on() {
+        let diagnostics = Diagnostics::new();
+        let text = format!(
+            "{CARD}trained_on:\n- {{ corpus: LibriSpeech, labels: transcripts }}\n\
+             - {{ corpus: RAVDESS, speakers: ['01', '02'], labels: emotions }}\n- corpus: unknown\n"
+        );
+        let card = EncoderCard::parse("encoders/tiny.yaml", &text, &diagnostics).unwrap();
+        let entry = |corpus: &str, speakers: &[&str], labels| TrainedOn {
+            corpus: corpus.into(),
+            speakers: speakers.iter().map(|&speaker| speaker.into()).collect(),
+            labels,
+        };
+        let expected = [
+            entry("LibriSpeech", &[], SeenLabels::Transcripts),
+            entry("RAVDESS", &["01", "02"], SeenLabels::Emotions),
+            entry("unknown", &[], SeenLabels::None),
+        ];
+        assert_eq!(card.trained_on.as_deref(), Some(&expected[..]));
+        let told = mistakes(&text.replace("emotions", "emotion"));
+        assert!(told.contains("encoders/tiny.yaml:10:"), "{told}");
+        assert!(told.contains("did you mean `emotions`?"), "{told}");
     }
 
     #[test]

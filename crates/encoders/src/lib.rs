@@ -29,7 +29,7 @@ mod torchaudio;
 mod torchvision;
 mod weights;
 
-pub use artefact::{ArtefactCard, CARD, UNNAMED, write};
+pub use artefact::{ArtefactCard, CARD, UNNAMED, write, write_with_card};
 pub use card::{CheckpointOrigin, EncoderCard, card_schema};
 pub use error::EncoderError;
 pub use export::{Export, ExportedWeights, Head, Linear, OutputNames, export};

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::Kind;
-use crate::operation::{InputPort, Operation, OutputPort};
+use crate::operation::{Facts, InputPort, Operation, OutputPort};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,14 @@ impl Operation for EncoderOp {
     const OUTPUTS: &'static [OutputPort] =
         &[OutputPort::new("encoder", Kind::Encoder), OutputPort::new("account", Kind::KeyMappingReport)];
     const SOURCE: bool = true;
+
+    fn facts(params: &Params) -> Facts<'_> {
+        let checkpoint = match &params.from {
+            From::Checkpoint { name, .. } => Some(name.as_str()),
+            From::Random { .. } => None,
+        };
+        Facts { checkpoint, ..Facts::default() }
+    }
 }
 
 impl Spec for Params {

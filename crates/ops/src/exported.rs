@@ -1,8 +1,11 @@
 //! What stands in `affekt.json` of an exported model: all that a program needs to use it, beside the weights.
 
+mod transformers;
+
 use std::path::Path;
 
 use affekt_graph::Failure;
+use affekt_spec::encoder::TrainedOn;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +30,12 @@ pub struct Exported {
     pub card: Value,
     /// The files that hold the weights, in the folder.
     pub weights: Vec<Weights>,
+    /// What it was trained on, its encoder included; `None` where nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<Vec<TrainedOn>>,
+    /// The run whose trainings kept, on average, as many epochs as it was trained for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs_from: Option<String>,
 }
 
 /// An op on the way from a recording to the network.
@@ -65,6 +74,17 @@ pub struct Weights {
 }
 
 impl Exported {
+    /// Reads the file in `folder`, or what a folder of transformers with a network of the same layers says.
+    ///
+    /// # Errors
+    /// When there is neither, or it cannot be used here.
+    pub fn of_any(folder: &Path) -> Result<Self, Failure> {
+        if folder.join(FILE).exists() {
+            return Self::read(folder);
+        }
+        transformers::read(folder).unwrap_or_else(|| Self::read(folder))
+    }
+
     /// Reads the file in `folder`.
     ///
     /// # Errors

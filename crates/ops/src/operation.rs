@@ -282,6 +282,8 @@ pub struct Facts<'p> {
     pub bottleneck: Option<Option<Unfreeze>>,
     /// The corpus whose recordings are read.
     pub corpus: Option<&'p str>,
+    /// The checkpoint that is read, as the experiment calls it.
+    pub checkpoint: Option<&'p str>,
     /// The fold that it is about.
     pub fold: Option<u32>,
 }

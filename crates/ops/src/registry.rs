@@ -9,9 +9,10 @@ use crate::operation::{Author, Definition, Operation, Params};
 use crate::{
     audio::Audio, awgn::Awgn, bottleneck::Bottleneck, choose::Choose, compare::Compare, embed::Embed,
     encoder::EncoderOp, evaluate::Evaluate, examples::Examples, folds::Folds, functionals::Functionals,
-    infer::Infer, ingest::Ingest, kmeans::Kmeans, logmel::LogMel, mfcc::Mfcc, picture::SpectrogramImage,
-    predict::Predict, pretrain::Pretrain, split::Split, standardise::Standardise, state_model::FrameTeacher,
-    states::States, submission::Submission, train::Train, trial::Trial,
+    infer::Infer, ingest::Ingest, kmeans::Kmeans, logmel::LogMel, mfcc::Mfcc, model::Model,
+    picture::SpectrogramImage, predict::Predict, predictions_file::PredictionsFile, pretrain::Pretrain,
+    split::Split, standardise::Standardise, state_model::FrameTeacher, states::States,
+    submission::Submission, train::Train, trial::Trial,
 };
 
 /// All operations, in the order in which data passes through them.
@@ -37,7 +38,9 @@ pub static ALL: &[&Definition] = &[
     &Trial::DEFINITION,
     &Choose::DEFINITION,
     &Train::DEFINITION,
+    &Model::DEFINITION,
     &Predict::DEFINITION,
+    &PredictionsFile::DEFINITION,
     &Evaluate::DEFINITION,
     &Compare::DEFINITION,
     &Submission::DEFINITION,

@@ -14,16 +14,19 @@ use affekt_ops::examples::{Examples, Schemes};
 use affekt_ops::folds::Folds;
 use affekt_ops::ingest::Ingest;
 use affekt_ops::split::Split;
+use affekt_ops::train::Train;
 use affekt_ops::trial::Trial;
 use affekt_ops::{Definition, Grain, Operation, Params, Purpose};
 use affekt_spec::Settings;
 use affekt_spec::protocol::{Permission, Protocol, Rules};
-use affekt_spec::training::{Refit, Stopping};
+use affekt_spec::training::{Refit, Stopping, TrainConfig};
 use serde_json::Value;
 
 use crate::axes;
 use crate::card_index::CardIndex;
 use crate::draft::{Draft, DraftOutput, Drafts, Grows, Ports, Rule, plain_node};
+use crate::epochs::FinalEpochs;
+use crate::exported_steps;
 use crate::profiles::{Profiles, read_section};
 use crate::protocol::{SplitSettings, sharing_permitted};
 use crate::published::{Cited, Published};
@@ -31,7 +34,7 @@ use crate::settings::{self, CorpusUse, Settings as ExperimentSettings};
 use crate::step::{self, Axis};
 use crate::tuning::{self, Search};
 use crate::variants::{Overlaid, lay, overlay};
-use crate::wiring::{self, Wired};
+use crate::wiring::{self, Goal, Wired};
 
 /// What an experiment's meaning depends on beside its files.
 #[derive(Debug, Clone)]
@@ -81,10 +84,14 @@ pub struct Variant {
     pub params: BTreeMap<String, Value>,
     /// Its protocol.
     pub protocol: Protocol,
+    /// For how long its final model is trained, where the protocol says it.
+    pub epochs: Option<FinalEpochs>,
     /// What the roles of its folds may share.
     pub rules: Rules,
     /// The corpora it uses, each with its label scheme, by folder name.
     pub corpora: BTreeMap<String, LabelScheme>,
+    /// The checkpoints that its encoders are made from, as the experiment calls them.
+    pub checkpoints: BTreeSet<String>,
     /// The measure that ranks variants.
     pub primary: Measure,
     /// Figures to set beside.
@@ -192,7 +199,9 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     let mut drafted = Vec::new();
     let mut corpora = BTreeMap::new();
     for (number, variant) in overlaid.iter().enumerate() {
-        let Some(mut settings) = settings::read(&variant.root, path, &folders, &cards, diagnostics) else {
+        let Some(mut settings) =
+            settings::read((&variant.id, &variant.root), path, &folders, &cards, diagnostics)
+        else {
             continue;
         };
         settings.corpora.retain(|(corpus, _)| !environment.without.contains(corpus.card.folder_name()));
@@ -203,8 +212,19 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             profiles.check_chosen(&shown, &read_section(pipeline, diagnostics), diagnostics);
             step::read(pipeline, &settings.with, profile, diagnostics)
         });
-        let wired = steps.and_then(|steps| wiring::wire(steps, &settings.permitted, diagnostics));
-        let Some(wired) = wired else { continue };
+        let goal = match settings.split.protocol {
+            Protocol::None => Goal::Model,
+            _ => Goal::Figures,
+        };
+        let wired = steps.and_then(|mut steps| {
+            exported_steps::add(&mut steps, path, diagnostics);
+            wiring::wire(steps, &settings.permitted, goal, diagnostics)
+        });
+        let Some(mut wired) = wired else { continue };
+        check_whole(&settings, &wired, variant, diagnostics);
+        if let Some(FinalEpochs { epochs, .. }) = settings.split.epochs {
+            wired.iter_mut().for_each(|wired| train_for(wired, epochs));
+        }
         check_settings(&settings, variant, diagnostics);
         check_dev(&settings, &wired, diagnostics);
         check_permissions(&settings, &wired, diagnostics);
@@ -310,6 +330,42 @@ fn check_settings(settings: &ExperimentSettings, variant: &Overlaid, diagnostics
     }
 }
 
+/// Where everything trains there is a training; where everything tests there is none.
+fn check_whole(
+    settings: &ExperimentSettings,
+    wired: &[Wired],
+    variant: &Overlaid,
+    diagnostics: &Diagnostics,
+) {
+    let training = wired.iter().find(|wired| wired.step.definition.purpose == Purpose::Train);
+    match (&settings.split.protocol, training) {
+        (Protocol::None, None) => {
+            let message = "the protocol trains one model on everything, and the pipeline has no training";
+            diagnostics.error(&variant.root.span, message);
+        }
+        (Protocol::TestOnly, Some(training)) => {
+            let message =
+                format!("`{}` has nothing to train on: the protocol only tests", training.step.name);
+            let hint = "use a pipeline with `op: model` or `op: predictions-file`, or another protocol";
+            diagnostics.push(Diagnostic::error(&training.step.span, message).hint(hint));
+        }
+        _ => {}
+    }
+}
+
+/// Trains the network of a step for so many epochs, of which the last is kept.
+fn train_for(wired: &mut Wired, epochs: u32) {
+    let Some(params) = wired.step.params.of::<Train>() else { return };
+    let training = TrainConfig {
+        max_epochs: epochs,
+        stopping: Stopping::Fixed,
+        refit: Refit::None,
+        ..params.training.clone()
+    };
+    let params = affekt_ops::train::Params { training, ..params.clone() };
+    wired.step.params = affekt_ops::with::<Train>(params);
+}
+
 /// What chooses by a dev part needs one.
 fn check_dev(settings: &ExperimentSettings, wired: &[Wired], diagnostics: &Diagnostics) {
     for wired in wired {
@@ -326,10 +382,13 @@ fn check_dev(settings: &ExperimentSettings, wired: &[Wired], diagnostics: &Diagn
             );
         } else if !settings.split.protocol.has_dev() && !relies_on.contains(&Permission::SelectionOnTest) {
             let message = format!("`{}` stops early by the dev part, and the protocol has none", step.name);
-            diagnostics.push(
-                Diagnostic::error(&step.span, message)
-                    .hint("give the protocol a dev part, or train with `stopping: { kind: fixed }`"),
-            );
+            let hint = match settings.split.protocol {
+                Protocol::None => {
+                    "say for how long in the protocol: `epochs: 12`, or `epochs: { from: RUN }` of a finished run"
+                }
+                _ => "give the protocol a dev part, or train with `stopping: { kind: fixed }`",
+            };
+            diagnostics.push(Diagnostic::error(&step.span, message).hint(hint));
         }
         let chooses_on_test = relies_on.contains(&Permission::SelectionOnTest);
         if chooses_on_test && training.refit == Refit::BestEpochsWithDev {
@@ -575,8 +634,10 @@ impl Compiler<'_> {
             id: overlaid.id.clone(),
             params: overlaid.params.iter().cloned().collect(),
             protocol: settings.split.protocol,
+            epochs: settings.split.epochs,
             rules: settings.split.rules,
             corpora: schemes,
+            checkpoints: all_wired.iter().filter_map(checkpoint).collect(),
             primary: settings.primary,
             published: settings.published,
             cited: settings.cited,
@@ -701,6 +762,11 @@ impl Compiler<'_> {
         node.numerics.insert("libtorch".into(), self.environment.libtorch.clone());
         node.numerics.insert("precision".into(), "f32".into());
     }
+}
+
+/// The checkpoint that a step reads.
+fn checkpoint(wired: &Wired) -> Option<String> {
+    wired.step.params.facts().checkpoint.map(str::to_owned)
 }
 
 /// A draft of an operation's node with these parameters.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object, Work};
+use affekt_graph::{Failure, Grow, Growth, Node, NodeId, Object};
 use affekt_ops::Params;
 
 use crate::axes;
@@ -61,7 +61,6 @@ impl PerFold {
     fn node(&self, number: u32) -> Node {
         let mut node = self.template.clone();
         node.id = self.template.id.with(axes::FOLD, number);
-        node.work = Work::Op;
         if let Some(params) = &self.params {
             affekt_ops::set_params(&mut node, &*params.of_fold(number));
         }
@@ -78,7 +77,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use affekt_domain::{Digest, Fold, Role};
-    use affekt_graph::{AxisValue, Context, Graph, Job, Ops, Place, Resources, Source, Store, Walk};
+    use affekt_graph::{AxisValue, Context, Graph, Job, Ops, Place, Resources, Source, Store, Walk, Work};
     use serde_json::json;
 
     use super::*;

@@ -11,7 +11,9 @@ pub mod axes;
 mod bottleneck;
 mod card_index;
 mod draft;
+mod epochs;
 mod experiment;
+mod exported_steps;
 mod fits;
 mod folds;
 mod profiles;
@@ -28,6 +30,7 @@ mod values;
 mod variants;
 mod wiring;
 
+pub use epochs::{FinalEpochs, Training, Trainings};
 pub use experiment::{Compiled, Environment, RunPart, Variant, compile};
 pub use fits::{Fit, FittedOn, fits};
 pub use published::{Cited, Figures, Published};

@@ -8,12 +8,16 @@ use affekt_corpus::{impossible, read_split};
 use affekt_spec::protocol::{Permission, Protocol, Rules, Sharing, SplitFile};
 use affekt_spec::{Limits, Spec, SpecFields, Words};
 
+use crate::epochs::{self, Epochs, FinalEpochs};
+
 /// How examples come to their roles, and how often networks are trained.
 pub struct SplitSettings {
     pub protocol: Protocol,
     pub rules: Rules,
     /// One training a seed.
     pub seeds: Vec<u64>,
+    /// For how long a final model is trained, where the experiment says it.
+    pub epochs: Option<FinalEpochs>,
 }
 
 /// What an experiment permits, and where it says so.
@@ -31,6 +35,8 @@ pub struct ProtocolSection {
     /// One training of every network a seed.
     #[spec(default = vec![1], read = read_seeds)]
     pub seeds: Vec<u64>,
+    /// For how many epochs a final model (`kind: none`) is trained; without it, as its training says.
+    pub epochs: Option<Epochs>,
 }
 
 /// Reads the list `unsafe` of an experiment; `None` where not all of it could be read.
@@ -46,13 +52,14 @@ pub fn read_permitted(experiment: &mut Section<'_>) -> Option<Permitted> {
     read.into_iter().collect::<Option<Permitted>>().filter(|_| is_list)
 }
 
-/// Reads the protocol, its rules and the seeds of its training runs. Files that it names lie beside `experiment`.
+/// Reads the protocol of a variant, its rules and the seeds of its training runs. Files that it names lie beside `experiment`.
 pub fn read(
     section: &mut Section<'_>,
     permitted: Option<&Permitted>,
     experiment: &Path,
+    variant: &str,
 ) -> Option<SplitSettings> {
-    let ProtocolSection { protocol, disjoint, seeds } = ProtocolSection::read_fields(section)?;
+    let ProtocolSection { protocol, disjoint, seeds, epochs } = ProtocolSection::read_fields(section)?;
     let protocol = match protocol {
         Protocol::File(split) => Protocol::File(load_split(section, &split, experiment)?),
         other => other,
@@ -60,6 +67,20 @@ pub fn read(
     if let Some(impossible) = impossible(&protocol) {
         section.diagnostics().error(section.span(), impossible.to_string());
     }
+    if protocol == Protocol::None && seeds.len() > 1 {
+        let span = section.node("seeds").map_or_else(|| section.span(), |node| &node.span);
+        section.diagnostics().error(span, "`kind: none` trains one model: name one seed");
+    }
+    if protocol != Protocol::None && epochs.is_some() {
+        let span = section.node("epochs").map_or_else(|| section.span(), |node| &node.span);
+        let message = "`epochs` is for a final model: `kind: none`";
+        let hint = "set those of a training under `with`";
+        section.diagnostics().push(Diagnostic::error(span, message).hint(hint));
+    }
+    let epochs = match epochs {
+        Some(epochs) => Some(epochs::resolve(epochs, section, variant, experiment)?),
+        None => None,
+    };
     let permitted = permitted?;
     for needed in protocol.needs().iter().filter(|needed| !permitted.contains_key(needed)) {
         let name = needed.name();
@@ -71,7 +92,7 @@ pub fn read(
         let message = format!("this protocol takes the permission `{name}`");
         section.diagnostics().push(Diagnostic::error(&span, message).hint(hint));
     }
-    Some(SplitSettings { protocol, rules: Rules::new(disjoint, permitted.keys().copied()), seeds })
+    Some(SplitSettings { protocol, rules: Rules::new(disjoint, permitted.keys().copied()), seeds, epochs })
 }
 
 /// Loads the table that `path` names, from the experiment's folder.

@@ -109,13 +109,13 @@ pub fn pipeline_schema() -> Schema {
 /// Documents the section `protocol`.
 #[must_use]
 pub fn protocol_schema() -> Schema {
-    let shared: Vec<FieldSchema> = ProtocolSection::fields()
-        .into_iter()
-        .filter(|field| ["disjoint", "seeds"].contains(&field.name))
-        .collect();
-    let with_shared = |variant: VariantSchema| VariantSchema {
-        word: variant.word,
-        fields: variant.fields.into_iter().chain(shared.iter().cloned()).collect(),
+    let beside: Vec<FieldSchema> = ProtocolSection::fields();
+    let with_shared = |variant: VariantSchema| {
+        // Only a final model is trained for a number of epochs that the protocol says.
+        let is_final = variant.word.name == Protocol::None.kind();
+        let is_shared = |name: &str| ["disjoint", "seeds"].contains(&name) || is_final && name == "epochs";
+        let shared = beside.iter().filter(|field| is_shared(field.name)).cloned();
+        VariantSchema { word: variant.word, fields: variant.fields.into_iter().chain(shared).collect() }
     };
     Schema::Tagged {
         about: "",

@@ -61,9 +61,9 @@ pub struct Settings {
     pub baseline: Option<(String, Span)>,
 }
 
-/// Reads the settings of a variant.
+/// Reads the settings of a variant, given by its id and its experiment.
 pub fn read(
-    root: &Node,
+    (variant, root): (&str, &Node),
     experiment: &Path,
     folders: &[Folder],
     cards: &CardIndex,
@@ -94,8 +94,9 @@ pub fn read(
         Some(read)
     });
     let permitted = protocol::read_permitted(&mut section);
-    let split = section
-        .required_section("protocol", |section| protocol::read(section, permitted.as_ref(), experiment));
+    let split = section.required_section("protocol", |section| {
+        protocol::read(section, permitted.as_ref(), experiment, variant)
+    });
     let pipeline = section.required("use").and_then(|field| {
         let text = field.text()?;
         find_pipeline(text, folders).or_else(|| {

@@ -70,7 +70,12 @@ struct Pipeline<'p> {
 
 /// Resolves all references and orders the steps so that each comes after what it reads. `None` (and errors) when
 /// they do not fit.
-pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> Option<Vec<Wired>> {
+pub fn wire(
+    steps: Steps,
+    permitted: &Permitted,
+    goal: Goal,
+    diagnostics: &Diagnostics,
+) -> Option<Vec<Wired>> {
     let Steps { read: steps, unread } = steps;
     let mut is_sound = unread.is_empty();
     let mut named: BTreeMap<String, Named> = GIVEN
@@ -111,15 +116,28 @@ pub fn wire(steps: Steps, permitted: &Permitted, diagnostics: &Diagnostics) -> O
     if !is_sound {
         return None;
     }
-    in_order(wired, diagnostics).map(leading_to_ends)
+    in_order(wired, diagnostics).map(|steps| leading_to(goal, steps))
 }
 
-/// The steps that figures and submissions are made from: a pipeline may offer features for an experiment to choose from,
-/// and what is not chosen is not computed. All of them where there is no such end.
-fn leading_to_ends(steps: Vec<Wired>) -> Vec<Wired> {
+/// What a pipeline is gone through for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// Figures and submissions.
+    Figures,
+    /// A trained model alone.
+    Model,
+}
+
+/// The steps that the goal is made from: a pipeline may offer features for an experiment to choose from, and what is not
+/// chosen is not computed. All of them where there is no such end.
+fn leading_to(goal: Goal, steps: Vec<Wired>) -> Vec<Wired> {
+    let is_end = |purpose: Purpose| match goal {
+        Goal::Figures => purpose.is_end(),
+        Goal::Model => purpose == Purpose::Train,
+    };
     let mut wanted: BTreeSet<String> = BTreeSet::new();
     for Wired { step, inputs, .. } in steps.iter().rev() {
-        if step.definition.purpose.is_end() || wanted.contains(&step.name) {
+        if is_end(step.definition.purpose) || wanted.contains(&step.name) {
             wanted.insert(step.name.clone());
             wanted.extend(inputs.iter().flatten().map(|wire| wire.node.clone()));
         }
@@ -458,7 +476,7 @@ mod tests {
         let permitted = permitted.iter().map(|permission| (*permission, span.clone())).collect();
         let steps = step::read(&pipeline, &[], None, &diagnostics);
         assert_eq!(steps.read.len(), 1, "{diagnostics}");
-        wire(steps, &permitted, &diagnostics);
+        wire(steps, &permitted, Goal::Figures, &diagnostics);
         !diagnostics.to_string().contains("`split.test`")
     }
 
@@ -480,7 +498,8 @@ mod tests {
                 assert_eq!(takes(Permission::ALL), takes(&[]) || port.test_rows.is_some());
             }
         }
-        assert_eq!(open, [("predict", "rows")], "what predicts test rows, and nothing else");
+        let predict = [("predict", "rows"), ("predictions-file", "rows")];
+        assert_eq!(open, predict, "what predicts test rows, and nothing else");
         by_permission.retain(|(op, port, _)| !open.contains(&(op, port)));
         assert_eq!(
             by_permission,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use affekt_config::Folder;
+use affekt_config::{Diagnostics, Folder};
 use affekt_domain::Digest;
 use affekt_encoders::{ArtefactCard, EncoderCard, Hub, KeyMappingReport, Located, Overrides, Weights};
 use affekt_graph::{Failure, Job};
 use affekt_ops::encoder::ConfigFields;
-use affekt_spec::encoder::Family;
+use affekt_ops::exported::Exported;
+use affekt_spec::encoder::{Family, TrainedOn};
 
 /// Where checkpoints are looked for.
 #[derive(Debug, Clone)]
@@ -29,6 +30,22 @@ impl Default for EncoderPlaces {
 }
 
 impl EncoderPlaces {
+    /// Returns what the checkpoint called `name` was trained on, as its card says or the export that it is; `None` where
+    /// nobody says. It need not be on this machine.
+    pub fn trained_on(&self, name: &str) -> Option<Vec<TrainedOn>> {
+        if EncoderCard::names(&self.datasets).contains(&name.to_lowercase()) {
+            return EncoderCard::find(&self.datasets, name, &Diagnostics::new()).ok()?.trained_on;
+        }
+        Exported::read(&self.path(name)).ok()?.trained_on
+    }
+
+    /// Returns the path of a file or folder that the experiment names: from its own folder, else from where the program was
+    /// started.
+    pub fn path(&self, name: &str) -> PathBuf {
+        let beside = self.folder.as_ref().map(|folder| folder.join(name)).filter(|path| path.exists());
+        beside.unwrap_or_else(|| PathBuf::from(name))
+    }
+
     /// The checkpoint called `name`.
     pub fn locate(&self, name: &str) -> Result<Located, Failure> {
         let is_known = EncoderCard::names(&self.datasets).contains(&name.to_lowercase());

@@ -15,7 +15,9 @@ mod ingest;
 mod json;
 mod logmel;
 mod mfcc;
+mod model;
 mod picture;
+mod predictions_file;
 mod split;
 mod standardise;
 mod submission;
@@ -29,6 +31,7 @@ use affekt_corpus::{Card, Ingested, Scan, ingest as read_corpus, scan};
 use affekt_domain::Digest;
 use affekt_graph::{Context, Failure, Job, Node, Ops, hash_bytes};
 use affekt_ops::Operation;
+use affekt_spec::encoder::TrainedOn;
 
 use crate::hints::Hints;
 
@@ -46,6 +49,14 @@ pub const BODIES: &[(&str, Body)] = &[
     (affekt_ops::ingest::Ingest::NAME, |job, context, ops| ops.ingest_corpus(job, context)),
     (affekt_ops::functionals::Functionals::NAME, |job, _, ops| functionals::run(job, &ops.corpora)),
     (affekt_ops::encoder::EncoderOp::NAME, |job, _, ops| ops.encode(job)),
+    (affekt_ops::model::Model::NAME, |job, _, ops| {
+        let params: affekt_ops::model::Params = affekt_ops::params(job)?;
+        model::run(job, &ops.encoders.path(&params.from))
+    }),
+    (affekt_ops::predictions_file::PredictionsFile::NAME, |job, _, ops| {
+        let params: affekt_ops::predictions_file::Params = affekt_ops::params(job)?;
+        predictions_file::run(job, &ops.encoders.path(&params.path))
+    }),
     (affekt_ops::examples::Examples::NAME, |job, _, _| examples::run(job)),
     (affekt_ops::folds::Folds::NAME, |job, _, _| folds::run(job)),
     (affekt_ops::split::Split::NAME, |job, _, _| split::run(job)),
@@ -69,6 +80,14 @@ pub const FINGERPRINTS: &[(&str, Fingerprint)] = &[
     }),
     (affekt_ops::functionals::Functionals::NAME, |node, _, _, ops| {
         functionals::fingerprint(&params_of(&node.params)?, &ops.corpora).map(Some)
+    }),
+    (affekt_ops::model::Model::NAME, |node, _, _, ops| {
+        let params: affekt_ops::model::Params = params_of(&node.params)?;
+        model::fingerprint(&ops.encoders.path(&params.from)).map(Some)
+    }),
+    (affekt_ops::predictions_file::PredictionsFile::NAME, |node, _, _, ops| {
+        let params: affekt_ops::predictions_file::Params = params_of(&node.params)?;
+        predictions_file::fingerprint(&ops.encoders.path(&params.path)).map(Some)
     }),
     (affekt_ops::encoder::EncoderOp::NAME, |node, _, _, ops| {
         let params: affekt_ops::encoder::Params = params_of(&node.params)?;
@@ -125,6 +144,12 @@ impl RunnerOps {
     #[must_use]
     pub fn with_encoders(self, encoders: EncoderPlaces) -> Self {
         Self { encoders, ..self }
+    }
+
+    /// Returns what the checkpoint called `name` was trained on; `None` where nobody says.
+    #[must_use]
+    pub fn trained_on(&self, name: &str) -> Option<Vec<TrainedOn>> {
+        self.encoders.trained_on(name)
     }
 
     /// Returns where the recording with this digest lies.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use affekt_domain::Task;
 use affekt_eval::VariantMetrics;
 use affekt_ops::exported::Step;
+use affekt_pipeline::FinalEpochs;
 use serde_json::Value;
 
 use crate::context::{ExperimentContext, Viewed};
@@ -44,6 +45,11 @@ pub fn about(
         "Fold {}, seed {}, on {} rows, {} epochs.\n",
         card["fold"], card["seed"], card["training_rows"], card["epochs"]
     ));
+    if let Some(FinalEpochs { epochs, run: Some(run) }) = epochs(context, viewed, node) {
+        line(format!(
+            "It was trained for {epochs} epochs, the mean of what the trainings of run `{run}` kept.\n"
+        ));
+    }
     for (name, corpus) in &context.experiment.corpora {
         let licence = if corpus.synthetic.is_some() { "synthetic voices" } else { &corpus.card.licence };
         line(format!("* {name}: {licence}"));
@@ -60,12 +66,30 @@ pub fn about(
     Ok(text)
 }
 
-/// What the experiment says of the variant that the node belongs to.
-fn figures(context: &ExperimentContext, viewed: &Viewed<'_>, node: &str) -> Result<Option<String>, Stop> {
+/// Returns for how long a final model is trained.
+pub fn epochs<'c>(
+    context: &'c ExperimentContext,
+    viewed: &Viewed<'_>,
+    node: &str,
+) -> Option<&'c FinalEpochs> {
+    own_variant(context, viewed, node)?.epochs.as_ref()
+}
+
+/// Returns the variant that a training belongs to.
+pub fn own_variant<'c>(
+    context: &'c ExperimentContext,
+    viewed: &Viewed<'_>,
+    node: &str,
+) -> Option<&'c affekt_pipeline::Variant> {
     let is_own = |variant: &&affekt_pipeline::Variant| {
         variant.trainings(&viewed.walk).iter().any(|training| training.node.as_str() == node)
     };
-    let Some(variant) = context.experiment.variants.iter().find(is_own) else { return Ok(None) };
+    context.experiment.variants.iter().find(is_own)
+}
+
+/// What the experiment says of the variant that the node belongs to.
+fn figures(context: &ExperimentContext, viewed: &Viewed<'_>, node: &str) -> Result<Option<String>, Stop> {
+    let Some(variant) = own_variant(context, viewed, node) else { return Ok(None) };
     let at = variant.evaluate.as_ref().and_then(|evaluate| viewed.walk.graph().find(evaluate));
     let Some(metrics) = at.and_then(|at| viewed.finished(at, "metrics")) else { return Ok(None) };
     let bytes = metrics.all().map_err(affekt_graph::Failure::from)?;

@@ -2,6 +2,7 @@
 
 mod card;
 mod steps;
+mod trained_on;
 mod weights;
 
 use std::fs;
@@ -9,9 +10,11 @@ use std::path::{Path, PathBuf};
 
 use affekt_atomic::make_folder_atomically;
 use affekt_domain::Task;
-use affekt_graph::{Node, Work};
+use affekt_graph::{Node, NodeIndex, Work};
 use affekt_ops::Purpose;
 use affekt_ops::exported::{self, Exported};
+use affekt_pipeline::Variant;
+use affekt_spec::protocol::Protocol;
 
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed};
 use crate::exit::{Exit, Stop, error};
@@ -35,8 +38,8 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
     let context = ExperimentContext::open(experiment)?;
     let viewed = context.view(None)?;
     let at = viewed.position(name)?;
-    let node = &viewed.walk.graph().nodes()[at];
-    if !is_training(node) {
+    if !is_training(&viewed.walk.graph().nodes()[at]) {
+        let node = &viewed.walk.graph().nodes()[at];
         return Err(Stop::wrong(format!(
             "error: `{name}` is no training but `{}`\nhint: {}",
             node.op,
@@ -50,21 +53,55 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
             place::program()
         ))
     };
-    let model = viewed.finished(at, "model").ok_or_else(unfinished)?;
+    if viewed.finished(at, "model").is_none() {
+        return Err(unfinished());
+    }
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         let folder = folder.display();
         return Err(Stop::wrong(format!(
             "error: {folder} is there already, and not empty\nhint: name another"
         )));
     }
-    let (steps, files) = steps::steps(&viewed, at)?;
+    write(&context, &viewed, at, folder)?;
+    out!("{}", folder.display());
+    Ok(Exit::Done)
+}
+
+/// Exports the model of every variant that trains one on everything into `run`, the folder of its run. Returns their folders.
+pub fn final_models(context: &ExperimentContext, run: &Path) -> Result<Vec<PathBuf>, Stop> {
+    let is_final = |variant: &&Variant| variant.protocol == Protocol::None;
+    let variants: Vec<&Variant> = context.experiment.variants.iter().filter(is_final).collect();
+    if variants.is_empty() {
+        return Ok(Vec::new());
+    }
+    let viewed = context.view(None)?;
+    let mut folders = Vec::new();
+    for variant in &variants {
+        for training in variant.trainings(&viewed.walk) {
+            let name = if variants.len() == 1 { "model".to_owned() } else { format!("model-{}", variant.id) };
+            let folder = run.join(name);
+            write(context, &viewed, viewed.position(training.node.as_str())?, &folder)?;
+            folders.push(folder);
+        }
+    }
+    Ok(folders)
+}
+
+/// Writes the finished training at `at` into `folder`.
+fn write(context: &ExperimentContext, viewed: &Viewed<'_>, at: NodeIndex, folder: &Path) -> Result<(), Stop> {
+    let name = viewed.walk.graph().nodes()[at].id.as_str();
+    let model = viewed.finished(at, "model");
+    let model = model.ok_or_else(|| Stop::failed(format!("error: `{name}` is not finished")))?;
+    let (steps, files) = steps::steps(viewed, at)?;
     let failed = |cause: &std::io::Error| error(&format!("failed to write {}", folder.display()), cause);
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|cause| failed(&cause))?;
     let card = affekt_ops::train::card(&model)?;
     let task: Task = serde_json::from_value(card["task"].clone())
         .map_err(|cause| error("failed to read the model's card", &cause))?;
-    let about = card::about(&context, &viewed, name, &steps, &card, &task)?;
+    let about = card::about(context, viewed, name, &steps, &card, &task)?;
+    let trained_on = trained_on::trained_on(context, viewed, at)?;
+    let epochs_from = card::epochs(context, viewed, name).and_then(|epochs| epochs.run.clone());
     // Over a folder that is there and empty, too.
     make_folder_atomically(folder, |made| {
         for read in files {
@@ -75,17 +112,17 @@ pub fn export(arguments: &Arguments) -> Result<Exit, Stop> {
         let exported = Exported {
             version: exported::VERSION,
             experiment: context.experiment.name.clone(),
-            node: name.clone(),
+            node: name.to_owned(),
             steps,
             card,
             weights,
+            trained_on: Some(trained_on),
+            epochs_from,
         };
         let json =
             serde_json::to_string_pretty(&exported).map_err(|cause| error("failed to write JSON", &cause))?;
         fs::write(made.join(exported::FILE), json).map_err(|cause| failed(&cause))
-    })?;
-    out!("{}", folder.display());
-    Ok(Exit::Done)
+    })
 }
 
 /// The experiment's trainings, as far as they are known.

@@ -7,6 +7,7 @@ mod bursts;
 mod cards;
 mod complete;
 mod dialogues;
+mod encoder_auditing;
 mod oddities;
 mod protocols;
 mod real;

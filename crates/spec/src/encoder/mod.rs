@@ -2,11 +2,13 @@
 
 mod family;
 mod fields;
+mod trained_on;
 mod vgg16;
 mod wav2vec;
 mod wav2vec2;
 
 pub use family::Family;
+pub use trained_on::{SeenLabels, TrainedOn};
 pub use vgg16::{Normalisation, Vgg16Config, Vgg16Layer};
 pub use wav2vec::Wav2VecConfig;
 pub use wav2vec2::{

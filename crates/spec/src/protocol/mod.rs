@@ -30,6 +30,10 @@ pub enum Protocol {
     Official(Official),
     /// The folds of a CSV file: the user's own, or a published split.
     File(SplitFile),
+    /// No split: every labelled example trains one final model, which has no score and is exported.
+    None,
+    /// No split: every example tests, for models and predictions from elsewhere.
+    TestOnly,
 }
 
 /// One fold at random.
@@ -130,6 +134,8 @@ impl Protocol {
             Self::LeaveOneGroupOut(_) => "leave-one-group-out",
             Self::Official(_) => "official",
             Self::File(_) => "file",
+            Self::None => "none",
+            Self::TestOnly => "test-only",
         }
     }
 
@@ -138,7 +144,12 @@ impl Protocol {
     pub const fn needs(&self) -> &'static [Permission] {
         match self {
             Self::Random(_) => &[Permission::SharedSpeakers],
-            Self::GroupKfold(_) | Self::LeaveOneGroupOut(_) | Self::Official(_) | Self::File(_) => &[],
+            Self::GroupKfold(_)
+            | Self::LeaveOneGroupOut(_)
+            | Self::Official(_)
+            | Self::File(_)
+            | Self::None
+            | Self::TestOnly => &[],
         }
     }
 
@@ -157,6 +168,7 @@ impl Protocol {
             Self::LeaveOneGroupOut(leave_out) => leave_out.dev != DevPart::None,
             Self::Official(official) => official.dev != OfficialDev::None,
             Self::File(split) => split.has_dev(),
+            Self::None | Self::TestOnly => false,
         }
     }
 
@@ -167,7 +179,7 @@ impl Protocol {
             Self::GroupKfold(kfold) => kfold.group == Group::Speaker,
             Self::LeaveOneGroupOut(leave_out) => leave_out.group == Group::Speaker,
             Self::Official(_) | Self::File(_) => true,
-            Self::Random(_) => false,
+            Self::Random(_) | Self::None | Self::TestOnly => false,
         }
     }
 
@@ -207,6 +219,8 @@ impl Protocol {
                 };
                 format!("the corpora's official parts; {dev}")
             }
+            Self::None => "no split: everything trains".to_owned(),
+            Self::TestOnly => "no split: everything tests what was trained elsewhere".to_owned(),
             Self::File(_) => {
                 let dev = if self.has_dev() { "with a dev part" } else { "no dev part" };
                 let count = if folds == 1 { "one fold".to_owned() } else { format!("{folds} folds") };
@@ -219,7 +233,7 @@ impl Protocol {
     #[must_use]
     pub fn fold_numbers(&self) -> Option<Vec<u32>> {
         match self {
-            Self::Random(_) | Self::Official(_) => Some(vec![1]),
+            Self::Random(_) | Self::Official(_) | Self::None | Self::TestOnly => Some(vec![1]),
             Self::GroupKfold(kfold) => Some((1..=kfold.folds).collect()),
             Self::LeaveOneGroupOut(_) => None,
             Self::File(split) => Some(split.fold_numbers()),

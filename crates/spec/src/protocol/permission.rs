@@ -13,6 +13,8 @@ pub enum Permission {
     SelectionOnTest,
     /// Statistics of a test speaker's own recordings may be used to standardise them.
     TestSpeakerStatistics,
+    /// Encoders and models from elsewhere may have been trained with the labels of test speakers, as their `trained_on` says.
+    EarlierTestLabels,
 }
 
 impl Permission {
@@ -30,6 +32,7 @@ impl Permission {
             Self::SharedAudio => "audio shared",
             Self::SelectionOnTest => "selected on test",
             Self::TestSpeakerStatistics => "test speakers' statistics used",
+            Self::EarlierTestLabels => "trained earlier with test speakers' labels",
         }
     }
 

@@ -1,6 +1,6 @@
 //! `predict`: what a trained network says about dev and test rows.
 
-use affekt_domain::{Prediction, Role};
+use affekt_domain::{Prediction, Role, Task};
 use affekt_features::Standardiser;
 use affekt_graph::{Context, Failure, Job};
 use affekt_models::Network;
@@ -25,8 +25,8 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     let objects = job.open("rows")?;
     for (done, object) in objects.iter().enumerate() {
         let rows = table::read_predictable(object)?;
-        if rows.task != card.task {
-            return Err(Failure::Failed { message: "the rows have other classes than the model".into() });
+        if let Some(message) = unknown(&rows.task, &card.task) {
+            return Err(Failure::Failed { message });
         }
         if rows.fold != card.fold {
             let message =
@@ -59,6 +59,19 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
         }));
     }
     affekt_table::predictions::write(job.output("predictions")?, &predictions).map_err(table::unwritten)
+}
+
+/// Describes what rows have that a model does not know. A model from elsewhere may know more classes than there are, in
+/// another order.
+fn unknown(rows: &Task, model: &Task) -> Option<String> {
+    let fits = match (rows, model) {
+        (Task::Classes(_), Task::Classes(_)) => {
+            rows.names().iter().all(|class| model.names().contains(class))
+        }
+        _ => rows == model,
+    };
+    let [rows, model] = [rows, model].map(|task| task.names().join(", "));
+    (!fits).then(|| format!("the rows have {rows}, and the model knows {model}"))
 }
 
 fn outputs<R: PartRole>(

@@ -160,6 +160,8 @@ fn an_encoder_is_fine_tuned_and_exported_and_says_the_same() {
         steps: Vec::new(),
         card: serde_json::to_value(&card).unwrap(),
         weights: vec![weights("encoder.safetensors", "wav2vec2."), weights("head.safetensors", "")],
+        trained_on: None,
+        epochs_from: None,
     };
     std::fs::write(folder.join(exported::FILE), serde_json::to_vec(&exported).unwrap()).unwrap();
     let params = json!(affekt_ops::infer::Params { folder });
