@@ -12,12 +12,12 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
-use crate::container::{Container, ogg_ends, settle_sizes};
+use crate::container::{Container, foreign, ogg_ends, rf64_to_wav, settle_sizes, without_tags_behind};
 use crate::error::{AudioError, AudioFault, RateError};
-use crate::{Decoded, Truncated, pcm16};
+use crate::{Decoded, Truncated, linear};
 
-/// Decodes a WAV (PCM, float, ADPCM, A-law, µ-law), AIFF or AIFF-C, FLAC, OGG Vorbis or MP3 file, detected by content.
-/// Lengths are exact: the padding of MP3 and Vorbis encoders is removed.
+/// Decodes a WAV (PCM, float, ADPCM, A-law, µ-law), RF64, BW64, RIFX, Wave64, AU, SPHERE, AIFF, AIFF-C, CAF, FLAC, OGG Vorbis,
+/// MP3, MP4 or M4A (AAC, ALAC) or AAC file, detected by content. Lengths are exact: the padding of MP3 and Vorbis encoders is removed.
 ///
 /// # Errors
 /// Fails if no samples can be decoded. A file that ends early is decoded as far as possible and marked by
@@ -34,16 +34,30 @@ fn decode_bytes(mut bytes: Vec<u8>) -> Result<Decoded, AudioFault> {
     if bytes.is_empty() {
         return Err(AudioFault::Empty);
     }
-    let container = Container::of(&bytes).ok_or_else(|| AudioFault::NotAudio(first_bytes(&bytes)))?;
+    let mut container = Container::of(&bytes).ok_or_else(|| match foreign(&bytes) {
+        Some(kind) => AudioFault::Foreign(kind.to_owned()),
+        None => AudioFault::NotAudio(first_bytes(&bytes)),
+    })?;
+    if container == Container::Rf64 {
+        rf64_to_wav(&mut bytes);
+        container = Container::Wav;
+    }
     let promised_blocks = settle_sizes(&mut bytes, container);
-    if container == Container::Wav
-        && let Some(decoded) = pcm16::decode(&bytes)?
-    {
-        return compared(decoded, promised_blocks);
+    if let Some((decoded, promised)) = linear::decode(&bytes, container)? {
+        return compared(decoded, promised_blocks.or(promised));
+    }
+    if matches!(container, Container::Flac | Container::Tagged) {
+        bytes.truncate(without_tags_behind(&bytes));
     }
     let unfinished = container == Container::Ogg && !ogg_ends(&bytes);
 
-    let mut format = open(bytes)?;
+    let mut format = open(bytes).map_err(|fault| match (container, fault) {
+        // What the reader of CAF does not know it takes for damage.
+        (Container::Caf, AudioFault::Damaged(_)) => {
+            AudioFault::Foreign("CAF with a codec that is not read here".into())
+        }
+        (_, fault) => fault,
+    })?;
     let track = format.default_track(TrackType::Audio).ok_or_else(|| no("it has no audio track"))?;
     let track_id = track.id;
     let promised = track.num_frames.filter(|frames| *frames > 0);

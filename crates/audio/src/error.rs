@@ -37,6 +37,9 @@ pub enum AudioFault {
         "not an audio file: it begins with {0}; expected WAV, AIFF, FLAC, OGG or MP3 data (names do not matter)"
     )]
     NotAudio(String),
+    /// Audio of a kind that is not supported.
+    #[error("unsupported ({0}); convert it: `ffmpeg -i FILE FILE.flac`")]
+    Foreign(String),
     /// A supported container with unsupported content.
     #[error("cannot be read ({0}); convert it to 16-bit PCM WAV or FLAC")]
     Unsupported(String),

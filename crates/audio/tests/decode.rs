@@ -57,6 +57,16 @@ fn lossless_formats_hold_the_same_samples_and_digest() {
         "aiff_inside.wav",
         "pcm_16.flac",
         "pcm_24.flac",
+        "rifx.wav",
+        "rifx_float.wav",
+        "pcm_16.rf64",
+        "pcm_24.w64",
+        "pcm_16.au",
+        "float_32.au",
+        "pcm_16.sph",
+        "pcm_24.sph",
+        "pcm_16.caf",
+        "alac.m4a",
     ];
     let reference = digest(&decode(&goldens().join("pcm_16.wav")).unwrap());
     for file in files {
@@ -75,6 +85,8 @@ fn lossy_formats_are_close_and_of_exact_length() {
         ("pcm_u8.wav", FRAMES, 35.0),
         ("a_law.wav", FRAMES, 35.0),
         ("mu_law.wav", FRAMES, 35.0),
+        ("mu_law.au", FRAMES, 35.0),
+        ("a_law.sph", FRAMES, 35.0),
         ("ima_adpcm.wav", 2034, 30.0),
         ("ms_adpcm.wav", 2024, 25.0),
         ("vorbis.ogg", FRAMES, 25.0),
@@ -136,6 +148,10 @@ fn a_cut_off_file_gives_what_it_holds_and_says_so() {
         ("pcm_16.wav", 44 + 2 * 700 + 1, 700),
         ("pcm_24.wav", 44 + 3 * 1599, 1599),
         ("pcm_16.aiff", 54 + 2 * 31, 31),
+        ("rifx.wav", 44 + 2 * 700 + 1, 700),
+        ("pcm_16.au", 24 + 2 * 700, 700),
+        ("pcm_16.sph", 1024 + 2 * 700, 700),
+        ("pcm_24.w64", 104 + 3 * 700, 700),
     ] {
         let bytes = golden(file);
         let decoded = decode_as(file, &bytes[..keep]).unwrap();
@@ -182,6 +198,99 @@ fn sizes_of_a_streamed_recording_promise_nothing() {
             assert_eq!((decoded.frames(), decoded.truncated()), (FRAMES, None), "{name} with {riff}, {data}");
         }
     }
+}
+
+/// A WAV file of one channel at 16 kHz: the format's tag, bits and bytes of a sample, and what follows them in its chunk.
+fn wav(tag: u16, bits: u16, block: u16, more: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut format = Vec::new();
+    for field in [tag, 1] {
+        format.extend(field.to_le_bytes());
+    }
+    format.extend(16_000_u32.to_le_bytes());
+    format.extend((16_000 * u32::from(block)).to_le_bytes());
+    for field in [block, bits] {
+        format.extend(field.to_le_bytes());
+    }
+    format.extend(more);
+    let chunk = |tag: &[u8], body: &[u8]| [tag, &(body.len() as u32).to_le_bytes(), body].concat();
+    let body = [b"WAVE".as_slice(), &chunk(b"fmt ", &format), &chunk(b"data", data)].concat();
+    chunk(b"RIFF", &body)
+}
+
+#[test]
+fn headers_of_wav_files_are_read_as_tools_write_them() {
+    let data = |name: &str| {
+        let bytes = golden(name);
+        let at = bytes.windows(4).position(|tag| tag == b"data").unwrap() + 8;
+        bytes[at..].to_vec()
+    };
+    // The end of the identifier of an extensible format, and its beginning: 22 bytes more, so many valid bits, the channel's place.
+    let extensible = |valid: u16, tag: u16| {
+        let words = [22, valid, 4, 0, tag].map(u16::to_le_bytes).concat();
+        [words, b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71".to_vec()].concat()
+    };
+    let (two, three, float) = (data("pcm_16.wav"), data("pcm_24.wav"), data("float_32.wav"));
+    let pcm_16 = decode(&goldens().join("pcm_16.wav")).unwrap();
+    for (what, bytes) in [
+        ("a chunk of 20 bytes", wav(1, 24, 3, b"\x02\0\0\0", &three)),
+        ("a chunk of 50 bytes", wav(1, 24, 3, &[0; 34], &three)),
+        ("float without valid bits", wav(0xfffe, 32, 4, &extensible(0, 3), &float)),
+        ("float with what PCM may have", wav(3, 32, 4, &[0; 6], &float)),
+        ("12 bits in 16, the lowest of which say nothing", wav(1, 12, 2, &[], &two)),
+        ("20 bits in 24", wav(1, 20, 3, &[], &three)),
+        ("20 valid bits in 24", wav(0xfffe, 24, 3, &extensible(20, 1), &three)),
+        ("no size of a block", wav(1, 16, 0, &[], &two)),
+    ] {
+        let decoded = decode_as("a.wav", &bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(decoded, pcm_16, "{what}");
+    }
+    for (tag, name) in [(6, "a_law.wav"), (7, "mu_law.wav")] {
+        let codes = &data(name)[..FRAMES];
+        let expected = decode(&goldens().join(name)).unwrap();
+        for more in [&[][..], &[0, 0], &[0; 24]] {
+            assert_eq!(decode_as("a.wav", &wav(tag, 8, 1, more, codes)).unwrap(), expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn tags_behind_flac_data_take_nothing_away() {
+    let flac = golden("ramp.flac");
+    let expected = decode_as("a.flac", &flac).unwrap();
+    assert_eq!((expected.frames(), expected.truncated()), (10_000, None));
+    let mut id3v1 = [b"TAG".as_slice(), b"title"].concat();
+    id3v1.resize(128, 0);
+    let footer = [b"APETAGEX".as_slice(), &2000_u32.to_le_bytes(), &40_u32.to_le_bytes(), &[0; 16]].concat();
+    let ape = [&[7; 8][..], &footer].concat();
+    for behind in [&id3v1, &ape, &[ape.clone(), id3v1.clone()].concat()] {
+        assert_eq!(decode_as("a.flac", &[&flac[..], behind].concat()).unwrap(), expected);
+    }
+}
+
+#[test]
+fn aac_is_read() {
+    // AAC comes in blocks of 1024, the first of which is silence before the signal; what decoders keep of them differs.
+    let decoded = decode(&goldens().join("aac.m4a")).unwrap();
+    let mono: Vec<f32> = signal().chunks_exact(2).map(|frame| frame[0]).collect();
+    let heard = &decoded.samples()[decoded.frames().saturating_sub(2048).min(1024)..];
+    let db = signal_to_noise_db(&heard[..FRAMES.min(heard.len())], &mono);
+    assert!(db > 15.0 && (FRAMES..=3072).contains(&decoded.frames()), "{db} dB in {}", decoded.frames());
+}
+
+#[test]
+fn what_is_unsupported_is_not_called_damaged() {
+    let said = |bytes: &[u8]| match fault("a.wav", bytes) {
+        fault @ (AudioFault::Foreign(_) | AudioFault::Unsupported(_)) => fault.to_string(),
+        other => panic!("{other}"),
+    };
+    let kind = |kind: &str| format!("unsupported ({kind}); convert it: `ffmpeg -i FILE FILE.flac`");
+    assert_eq!(said(&[b"\x1a\x45\xdf\xa3".as_slice(), &[0; 60]].concat()), kind("Matroska or WebM"));
+    assert_eq!(said(&[b"wvpk".as_slice(), &[0; 60]].concat()), kind("WavPack"));
+    assert_eq!(said(&wav(0x31, 0, 65, &[2, 0, 64, 1], &[0; 650])), kind("WAV with GSM 6.10"));
+    assert_eq!(said(&wav(1, 48, 6, &[], &[0; 600])), kind("WAV with samples of 48 bits in 6 bytes"));
+    let shorten = String::from_utf8_lossy(&golden("pcm_16.sph")).replacen("-s3 pcm", "-s3 shn", 1);
+    assert_eq!(said(shorten.as_bytes()), kind("SPHERE with `shn`"));
+    assert!(said(&golden("opus.ogg")).contains("convert it"));
 }
 
 #[test]

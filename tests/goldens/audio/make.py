@@ -1,11 +1,12 @@
 """Tiny files of every format that `affekt_audio::decode` reads, all of the same made-up signal; noise resampled.
 
-python 3.11, numpy 2.4.6, soundfile 0.14.0 (libsndfile 1.2.2), librosa 0.11.0, soxr 1.1.0
+python 3.11, numpy 2.4.6, soundfile 0.14.0 (libsndfile 1.2.2), librosa 0.11.0, soxr 1.1.0, av 18.1.0
 usage: make.py (writes beside itself)
 """
 
 from pathlib import Path
 
+import av
 import librosa
 import numpy as np
 import soundfile
@@ -53,8 +54,32 @@ FILES = {
     "pcm_24.flac": ("FLAC", "PCM_24", "FILE"),
     "vorbis.ogg": ("OGG", "VORBIS", "FILE"),
     "layer_3.mp3": ("MP3", "MPEG_LAYER_III", "FILE"),
+    "opus.ogg": ("OGG", "OPUS", "FILE"),
+    "rifx.wav": ("WAV", "PCM_16", "BIG"),
+    "rifx_float.wav": ("WAV", "FLOAT", "BIG"),
+    "pcm_16.rf64": ("RF64", "PCM_16", "FILE"),
+    "pcm_24.w64": ("W64", "PCM_24", "FILE"),
+    "pcm_16.au": ("AU", "PCM_16", "FILE"),
+    "float_32.au": ("AU", "FLOAT", "LITTLE"),
+    "mu_law.au": ("AU", "ULAW", "FILE"),
+    "pcm_16.sph": ("NIST", "PCM_16", "FILE"),
+    "pcm_24.sph": ("NIST", "PCM_24", "BIG"),
+    "a_law.sph": ("NIST", "ALAW", "FILE"),
+    "pcm_16.caf": ("CAF", "PCM_16", "FILE"),
 }
 STEREO = {"pcm_16.wav", "pcm_16.flac"}
+
+
+def mp4(path, codec, samples):
+    """The same in MP4."""
+    with av.open(path, "w", format="mp4") as container:
+        stream = container.add_stream(codec, rate=RATE_HZ, layout="mono")
+        stream.codec_context.format = "s16p" if codec == "alac" else "fltp"
+        values = samples if codec == "alac" else (samples / 32768).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(values)[None], stream.codec_context.format.name, "mono")
+        frame.rate = RATE_HZ
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
 
 
 def main():
@@ -67,6 +92,8 @@ def main():
         soundfile.write(folder / name, content[:, 0], RATE_HZ, subtype, endian, container)
         if name in STEREO:
             soundfile.write(folder / f"stereo_{name}", content, RATE_HZ, subtype, endian, container)
+    mp4(folder / "alac.m4a", "alac", samples[:, 0])
+    mp4(folder / "aac.m4a", "aac", samples[:, 0])
     # Several FLAC frames of 4096 samples each, in few bytes.
     ramp = (np.arange(LONG_FRAMES) % 1000).astype(np.int16)
     soundfile.write(folder / "ramp.flac", ramp, RATE_HZ, "PCM_16", "FILE", "FLAC")
