@@ -116,9 +116,8 @@ fn fits(task: &Task, row: &Prediction) -> Result<(), (&'static str, TargetError)
     if values != outputs {
         return Err(("prediction", TargetError::Length { values, outputs }));
     }
-    // Any logits determine a class; numbers must be finite.
-    let is_lost = |(value, _): &(&f32, &String)| task.classes().is_none() && !value.is_finite();
-    match row.outputs.iter().zip(task.names()).find(is_lost) {
+    // What is not finite determines no class, whatever has the highest logit.
+    match row.outputs.iter().zip(task.names()).find(|(value, _)| !value.is_finite()) {
         Some((value, output)) => {
             Err(("prediction", TargetError::NotFinite { output: output.clone(), value: *value }))
         }

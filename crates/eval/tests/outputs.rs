@@ -133,6 +133,14 @@ fn what_does_not_fit_is_refused() {
         refused(row(1, 1, "N/1/1", &[0.0], &[f32::NAN])),
         format!("the prediction {place}: `x` is NaN, expected a finite number")
     );
+    // Nor does a logit that is not finite determine a class, whichever is the highest.
+    for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let of_class =
+            Prediction { truth: Some(Target::Class("a".into())), ..row(1, 1, "N/1/1", &[], &[3.0, wrong]) };
+        let about = Description { task: Task::Classes(vec!["a".into(), "b".into()]), ..about(&["x"]) };
+        let error = evaluate(about, &[of_class], None).unwrap_err().to_string();
+        assert_eq!(error, format!("the prediction {place}: `b` is {wrong}, expected a finite number"));
+    }
     let class = Prediction { truth: Some(Target::Class("a".into())), ..row(1, 1, "N/1/1", &[], &[0.0]) };
     assert_eq!(refused(class), format!("the truth {place}: a class where values are predicted"));
 }

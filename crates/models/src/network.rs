@@ -9,7 +9,7 @@ use affekt_spec::network::NetworkConfig;
 use affekt_torch::init::Vars;
 use affekt_torch::{NamedTensors, TorchError};
 use serde::{Deserialize, Serialize};
-use tch::{Device, TchError, Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 
 use crate::cnn::Cnn;
 use crate::embedding_cnn::EmbeddingCnn;
@@ -434,6 +434,46 @@ impl Network {
         self.store.variables().keys().any(|name| name.ends_with("running_mean"))
     }
 
+    /// The tensors that batch norm remembers of the batches in training. They are its own, not copies.
+    #[must_use]
+    pub fn running_statistics(&self) -> NamedTensors {
+        let is_running =
+            |name: &String| name.rsplit('.').next().is_some_and(|last| last.starts_with("running_"));
+        self.weights().into_iter().filter(|(name, _)| is_running(name)).collect()
+    }
+
+    /// Whether a batch of one example with so many samples (of waveforms) leaves batch norm a single value for a
+    /// variance, which is none.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn needs_two_examples(&self, samples: usize) -> Result<bool, ForwardError> {
+        if !self.has_batch_norm() {
+            return Ok(false);
+        }
+        let _guard = tch::no_grad_guard();
+        let zeros = |counts: &[usize], kind| {
+            let size: Vec<i64> = std::iter::once(1).chain(counts.iter().map(|&count| count as i64)).collect();
+            Tensor::zeros(size, (kind, self.device()))
+        };
+        let statistics = self.running_statistics();
+        caught(|| {
+            let inputs = match self.input() {
+                InputShape::Frames(shape) => Inputs::frames(zeros(&shape, Kind::Float)),
+                InputShape::Pictures(shape) => Inputs::pictures(zeros(&shape, Kind::Uint8)),
+                InputShape::Waveforms => {
+                    let samples = samples.max(self.least_samples());
+                    Inputs::waveforms(zeros(&[samples], Kind::Float), vec![samples])
+                }
+            };
+            let before: Vec<Tensor> = statistics.values().map(Tensor::copy).collect();
+            let _ = self.body.forward_t(&inputs, /* train */ true)?;
+            let finite = statistics.values().all(|own| own.isfinite().all().int64_value(&[]) != 0);
+            statistics.into_values().zip(before).for_each(|(mut own, before)| own.copy_(&before));
+            Ok(!finite)
+        })
+    }
+
     /// Where its weights are.
     #[must_use]
     pub fn device(&self) -> Device {
@@ -485,7 +525,6 @@ fn libtorch_error(panic: &(dyn Any + Send)) -> Option<TorchError> {
 #[cfg(test)]
 mod tests {
     use affekt_torch::init;
-    use tch::Kind;
     use tch::nn::Module;
 
     use super::*;

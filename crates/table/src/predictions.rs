@@ -145,6 +145,14 @@ fn check(task: &Task, rows: &[Prediction]) -> Result<(), String> {
         let (utterance, found, sort) = (&row.utterance, row.outputs.len(), task_names(task));
         return Err(format!("`{utterance}` has {found} {} for {names} {sort}", outputs(task)));
     }
+    if let Some((row, output)) =
+        rows.iter().find_map(|row| Some((row, row.outputs.iter().find(|x| !x.is_finite())?)))
+    {
+        return Err(format!(
+            "what the network says of `{}` is {output}, which is no figure: look at its audio, or train with a smaller `lr`",
+            row.utterance
+        ));
+    }
     targets::check(task, rows.iter().map(|row| (row.utterance.as_str(), row.truth.as_ref())), true)
 }
 

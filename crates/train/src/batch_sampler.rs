@@ -24,18 +24,21 @@ pub struct BatchSampler {
     lengths: Vec<usize>,
     /// Of a batch, padding counted.
     samples: usize,
+    /// Of a batch at the least: one of fewer joins the one before.
+    least_rows: usize,
     /// How many batches there are before each epoch, and in all.
     before: Vec<u64>,
 }
 
 impl BatchSampler {
-    /// Returns a sampler of training rows. Everything was checked.
+    /// Returns a sampler of training rows, whose batches have `least_rows` at the least. Everything was checked.
     pub fn new(
         config: &TrainConfig,
         seed: u64,
         dataset: &dyn Dataset,
         rows: &[usize],
         length: TrainLength,
+        least_rows: usize,
     ) -> Self {
         let rate_hz = dataset.rate_hz().unwrap_or(0);
         let most = config.optimisation.crop.map_or(usize::MAX, |crop| crop.samples(rate_hz));
@@ -54,6 +57,7 @@ impl BatchSampler {
             rows: rows.to_vec(),
             lengths,
             samples,
+            least_rows,
             before: vec![0],
         };
         let (epochs, steps) = match length {
@@ -87,7 +91,7 @@ impl BatchSampler {
         }
         let chunks = |rows: &[usize]| rows.chunks(self.batch_size).map(<[usize]>::to_vec).collect();
         let Batching::Bucketed { seconds, noise } = self.batching else {
-            return self.up_to_the_end(epoch, chunks(&rows));
+            return self.up_to_the_end(epoch, self.merged(chunks(&rows)));
         };
         let mut noised: Vec<(f64, usize)> = rows
             .into_iter()
@@ -99,7 +103,8 @@ impl BatchSampler {
         // Stable: rows of the same length stay shuffled.
         noised.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         let sorted: Vec<usize> = noised.into_iter().map(|(_, row)| row).collect();
-        let mut batches = if seconds.is_some() { self.filled(&sorted) } else { chunks(&sorted) };
+        let batches = if seconds.is_some() { self.filled(&sorted) } else { chunks(&sorted) };
+        let mut batches = self.merged(batches);
         random.shuffle(&mut batches);
         self.up_to_the_end(epoch, batches)
     }
@@ -111,6 +116,18 @@ impl BatchSampler {
             batches.truncate((after - before) as usize);
         }
         batches
+    }
+
+    /// Joins every batch of too few rows to the one before it, and a first one to the second.
+    fn merged(&self, batches: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+        let mut merged: Vec<Vec<usize>> = Vec::with_capacity(batches.len());
+        for batch in batches {
+            match merged.last_mut() {
+                Some(last) if last.len().min(batch.len()) < self.least_rows => last.extend(batch),
+                _ => merged.push(batch),
+            }
+        }
+        merged
     }
 
     /// Makes batches of as many rows as fit.
@@ -135,7 +152,11 @@ impl BatchSampler {
         let count = match self.batching {
             Batching::Bucketed { seconds: Some(_), .. } => self.epoch(epoch).len(),
             _ if self.drop_last => self.rows.len() / self.batch_size,
-            _ => self.rows.len().div_ceil(self.batch_size),
+            _ => {
+                let (whole, left) = (self.rows.len() / self.batch_size, self.rows.len() % self.batch_size);
+                let joins = whole > 0 && left < self.least_rows;
+                whole + usize::from(left > 0 && !joins)
+            }
         };
         count as u64
     }
@@ -193,7 +214,7 @@ mod tests {
 
     fn order(config: &TrainConfig) -> BatchSampler {
         let rows: Vec<usize> = (0..100).collect();
-        BatchSampler::new(config, 1, &Lengths(vec![0.0; 100]), &rows, TrainLength::Epochs(3))
+        BatchSampler::new(config, 1, &Lengths(vec![0.0; 100]), &rows, TrainLength::Epochs(3), 1)
     }
 
     fn config(batching: Batching) -> TrainConfig {
@@ -280,6 +301,32 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_of_too_few_rows_joins_the_one_before() {
+        let dataset = Lengths(vec![0.0; 100]);
+        let sizes = |batching, rows: usize, least_rows| {
+            let rows: Vec<usize> = (0..rows).collect();
+            let length = TrainLength::Epochs(2);
+            let sampler = BatchSampler::new(&config(batching), 1, &dataset, &rows, length, least_rows);
+            let batches = sampler.epoch(1);
+            assert_eq!(sampler.before(2), batches.len() as u64, "{batching:?}");
+            let mut seen = batches.concat();
+            seen.sort_unstable();
+            assert_eq!(seen, rows, "{batching:?}");
+            let mut sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+            sizes.sort_unstable();
+            sizes
+        };
+        for batching in [Batching::Shuffled, BUCKETED] {
+            assert_eq!(sizes(batching, 25, 1), [1, 8, 8, 8]);
+            assert_eq!(sizes(batching, 25, 2), [8, 8, 9]);
+            assert_eq!(sizes(batching, 26, 2), [2, 8, 8, 8]);
+            assert_eq!(sizes(batching, 24, 2), [8, 8, 8]);
+            assert_eq!(sizes(batching, 1, 2), [1], "there is none before");
+        }
+        assert!(sizes(FILLED, 100, 1).contains(&4) && sizes(FILLED, 100, 5).iter().all(|size| *size >= 5));
+    }
+
+    #[test]
     fn steps_end_in_the_middle_of_an_epoch() {
         for batching in [Batching::Shuffled, FILLED] {
             let config = config(batching);
@@ -287,7 +334,7 @@ mod tests {
             let (one, steps) = (whole.before(2), whole.before(2) + 3);
             let rows: Vec<usize> = (0..100).collect();
             let cut =
-                BatchSampler::new(&config, 1, &Lengths(vec![0.0; 100]), &rows, TrainLength::Steps(steps));
+                BatchSampler::new(&config, 1, &Lengths(vec![0.0; 100]), &rows, TrainLength::Steps(steps), 1);
             assert_eq!((cut.epochs(), cut.total(), cut.before(2)), (2, steps, one));
             assert_eq!(cut.epoch(1), whole.epoch(1));
             assert_eq!(cut.epoch(2), whole.epoch(2)[..3]);

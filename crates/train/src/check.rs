@@ -1,5 +1,7 @@
 //! Checks that a training's parts, settings and network go together, before anything is computed.
 
+use std::collections::BTreeMap;
+
 use affekt_domain::{Monitor, Task};
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
@@ -10,7 +12,7 @@ use crate::batch_sampler::{BatchSampler, TrainLength};
 use crate::training::refit_part;
 use crate::{
     Batching, ClassWeights, Dataset, Loss, Part, PartRole, Refit, Stopping, Target, TrainConfig, TrainError,
-    Training,
+    Training, TrainingPart,
 };
 
 /// Refuses the first thing that makes no training.
@@ -34,7 +36,7 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
     let length = TrainLength::Epochs(config.max_epochs);
     crate::schedule::check(
         &config.optimisation.schedule,
-        BatchSampler::new(config, training.seed, dataset, rows, length).total(),
+        BatchSampler::new(config, training.seed, dataset, rows, length, /* least_rows */ 1).total(),
     )?;
     match (training.selected_on, config.stopping) {
         (Some(part), _) => check_part(part, training.task),
@@ -57,24 +59,70 @@ pub fn check_network(training: &Training, network: &mut Network) -> Result<(), T
         let seconds = config.optimisation.crop.map_or(0.0, |crop| crop.seconds);
         return bad("crop.seconds", seconds.to_string(), "what makes a frame of the network at least");
     }
-    let parts = [Some(training.trained_on), training.refitted_on];
-    for part in parts.into_iter().flatten() {
-        check_lengths(part, network)?;
-    }
-    training.selected_on.map_or(Ok(()), |part| check_lengths(part, network))
-}
-
-/// Refuses a waveform that is too short for the network.
-pub fn check_lengths<R: PartRole>(part: &Part<R>, network: &Network) -> Result<(), TrainError> {
     if network.input() != InputShape::Waveforms {
         return Ok(());
     }
-    let (dataset, expected) = (part.dataset(), network.least_samples());
-    let short = part.rows().iter().find(|&&row| dataset.values(row).len() < expected.max(1));
-    short.map_or(Ok(()), |&row| {
-        let (name, found) = (dataset.name(row).to_owned(), dataset.values(row).len());
-        Err(TrainError::TooShort { name, found, expected })
-    })
+    let least = network.least_samples();
+    let mut short = too_short(training.trained_on, least);
+    short.extend(training.refitted_on.into_iter().flat_map(|part| too_short(part, least)));
+    short.extend(training.selected_on.into_iter().flat_map(|part| too_short(part, least)));
+    refuse_short(short, least)
+}
+
+/// Refuses waveforms that are too short for the network, all of a part at once.
+pub fn check_lengths<R: PartRole>(part: &Part<R>, network: &Network) -> Result<(), TrainError> {
+    match network.input() {
+        InputShape::Waveforms => check_samples(part, network.least_samples()),
+        InputShape::Frames(_) | InputShape::Pictures(_) => Ok(()),
+    }
+}
+
+/// Refuses waveforms of fewer samples than `least`, all of a part at once.
+pub fn check_samples<R: PartRole>(part: &Part<R>, least: usize) -> Result<(), TrainError> {
+    refuse_short(too_short(part, least), least)
+}
+
+/// Returns the names and lengths of a part's waveforms of fewer samples than `least`.
+fn too_short<R: PartRole>(part: &Part<R>, least: usize) -> BTreeMap<String, usize> {
+    let dataset = part.dataset();
+    let lengths = part.rows().iter().map(|&row| (dataset.name(row).to_owned(), dataset.values(row).len()));
+    lengths.filter(|(_, samples)| *samples < least.max(1)).collect()
+}
+
+fn refuse_short(short: BTreeMap<String, usize>, least: usize) -> Result<(), TrainError> {
+    let Some(&found) = short.values().next() else { return Ok(()) };
+    Err(TrainError::TooShort { names: short.into_keys().collect(), found, expected: least })
+}
+
+/// Returns how many rows a batch needs: two where batch norm finds no variance in one, else one.
+///
+/// # Errors
+/// When there are not as many, or batches are to hold fewer.
+pub fn least_rows(
+    config: &TrainConfig,
+    network: &Network,
+    part: &TrainingPart<'_>,
+) -> Result<usize, TrainError> {
+    let (dataset, rows) = (part.dataset(), part.rows());
+    let shortest = match network.input() {
+        InputShape::Waveforms => rows.iter().map(|&row| dataset.values(row).len()).min().unwrap_or(0),
+        InputShape::Frames(_) | InputShape::Pictures(_) => 0,
+    };
+    let crop = config.optimisation.crop.map(|crop| crop.samples(dataset.rate_hz().unwrap_or(0)));
+    if !network.needs_two_examples(crop.map_or(shortest, |crop| crop.min(shortest)))? {
+        return Ok(1);
+    }
+    if rows.len() < 2 || config.optimisation.batch_size < 2 {
+        return Err(TrainError::OneRow { rows: rows.len(), batch_size: config.optimisation.batch_size });
+    }
+    Ok(2)
+}
+
+/// Returns the names of rows of a part whose outputs are not all finite.
+pub fn not_finite_rows<R: PartRole>(part: &Part<R>, outputs: &[Vec<f32>]) -> Vec<String> {
+    let not_finite = |outputs: &&Vec<f32>| outputs.iter().any(|value| !value.is_finite());
+    let of_rows = part.rows().iter().zip(outputs).filter(|(_, outputs)| not_finite(outputs));
+    of_rows.map(|(&row, _)| part.dataset().name(row).to_owned()).collect()
 }
 
 /// Refuses the first number that is out of its setting's range.

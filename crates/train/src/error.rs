@@ -62,17 +62,31 @@ pub enum TrainError {
         /// What the network reads.
         network: InputShape,
     },
-    /// A waveform that the network cannot read.
+    /// Waveforms that the network cannot read.
     #[error(
-        "`{name}` has {found} samples and the network needs {expected}: leave it out, or fill it up (`audio` with `seconds`)"
+        "{} shorter than the {expected} samples that the network needs: {}, of which the first has {found}: fill them up \
+         (`audio` with `min_seconds` or `seconds`), or leave them out (`ignore` of the corpus' card)",
+        count(names, "recording is", "recordings are"),
+        listed(names)
     )]
     TooShort {
-        /// The utterance.
-        name: String,
-        /// How many samples it has.
+        /// The utterances, sorted.
+        names: Vec<String>,
+        /// How many samples the first has.
         found: usize,
         /// How many make a frame.
         expected: usize,
+    },
+    /// Batch norm of a single row.
+    #[error(
+        "batch norm finds no variance in a batch of one row, and there are {rows} training rows in batches of {batch_size}: \
+         try a `batch_size` of at least 2, or another `norm`"
+    )]
+    OneRow {
+        /// How many rows are trained on.
+        rows: usize,
+        /// How many make a batch.
+        batch_size: usize,
     },
     /// A standardiser for what has no bands.
     #[error(
@@ -283,6 +297,14 @@ impl TrainError {
 impl From<TchError> for TrainError {
     fn from(error: TchError) -> Self {
         Self::Torch(error.into())
+    }
+}
+
+/// "1 recording is", "9 recordings are".
+fn count(utterances: &[String], one: &str, many: &str) -> String {
+    match utterances.len() {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
     }
 }
 

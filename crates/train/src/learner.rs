@@ -25,6 +25,11 @@ pub trait Learner {
         self.tensors().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect()
     }
 
+    /// Returns the tensors that training changes without learning them: running statistics.
+    fn statistics(&self) -> NamedTensors {
+        NamedTensors::new()
+    }
+
     /// Returns how many samples one frame begins after the other. Random pieces of waveforms begin at multiples of it.
     fn hop(&self) -> usize {
         1
@@ -38,6 +43,11 @@ pub trait Learner {
     /// Returns why a batch cannot be computed in micro-batches, where it cannot.
     fn indivisible(&self) -> Option<&'static str> {
         None
+    }
+
+    /// Returns how many rows a batch needs to be learnt from.
+    fn least_rows(&self) -> usize {
+        1
     }
 
     /// Draws what is drawn for a whole batch (masks), before it is divided.

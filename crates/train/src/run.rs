@@ -63,7 +63,7 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
     ) -> Result<Self, TrainError> {
         let StageSettings { config, seed, dataset, rows, length, .. } = settings;
         Ok(Self {
-            sampler: BatchSampler::new(config, seed, dataset, rows, length),
+            sampler: BatchSampler::new(config, seed, dataset, rows, length, learner.least_rows()),
             stepper: Stepper::new(config, learner)?,
             settings,
             learner,
@@ -116,7 +116,9 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
             let number = self.done() + 1;
             let train_loss = self.epoch(number, file, progress)?;
             let learning_rate = self.last_learning_rate(number);
-            if let Some(name) = not_finite(self.learner.trainable())? {
+            if let Some(name) =
+                not_finite(self.learner.trainable())?.or(not_finite(self.learner.statistics())?)
+            {
                 return Err(TrainError::WeightsNotFinite { name, epoch: number, lr: learning_rate });
             }
             let dev = self.validate(number, progress)?;

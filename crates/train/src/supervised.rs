@@ -5,7 +5,7 @@ use affekt_torch::{NamedTensors, Random};
 use tch::Tensor;
 
 use crate::batches::Batch;
-use crate::check::check_network;
+use crate::check::{check_network, least_rows, not_finite_rows};
 use crate::learner::{Learner, LossWeights};
 use crate::objective::Objective;
 use crate::predict::{BatchLimit, predict_with};
@@ -26,6 +26,8 @@ pub struct Supervised<'a> {
     objective: Objective,
     /// What became of the tensors of [`Training::encoder`].
     pub encoder: Option<Accounting>,
+    /// How many rows a batch needs: batch norm may find no variance in one.
+    least_rows: usize,
 }
 
 impl<'a> Supervised<'a> {
@@ -40,7 +42,9 @@ impl<'a> Supervised<'a> {
         let mut network = Network::new(training.network, &dataset.input(), task.names().len(), seed, device)?;
         let encoder = training.encoder.map(|checkpoint| network.load_encoder(checkpoint)).transpose()?;
         check_network(training, &mut network)?;
-        Ok(Self { training, forward, dataset, network, objective: Objective::new(training, part)?, encoder })
+        let least_rows = least_rows(training.config, &network, part)?;
+        let objective = Objective::new(training, part)?;
+        Ok(Self { training, forward, dataset, network, objective, encoder, least_rows })
     }
 }
 
@@ -49,6 +53,14 @@ impl Learner for Supervised<'_> {
         let mut tensors = self.network.weights();
         tensors.extend(self.network.trainable());
         tensors
+    }
+
+    fn statistics(&self) -> NamedTensors {
+        self.network.running_statistics()
+    }
+
+    fn least_rows(&self) -> usize {
+        self.least_rows
     }
 
     fn indivisible(&self) -> Option<&'static str> {
@@ -84,12 +96,10 @@ impl Validation<Supervised<'_>> for DevPart<'_> {
         let limit = BatchLimit::of_training(config);
         let outputs = predict_with(*forward, network, self, standardiser, limit, progress)?;
         let scores = DevScores::new(task, config.loss, &outputs, self.targets(), objective.class_weights());
-        if scores.loss.is_finite() {
+        let utterances = not_finite_rows(self, &outputs);
+        if scores.loss.is_finite() && utterances.is_empty() {
             return Ok(scores);
         }
-        let not_finite = |outputs: &&Vec<f32>| outputs.iter().any(|value| !value.is_finite());
-        let of_rows = self.rows().iter().zip(&outputs).filter(|(_, outputs)| not_finite(outputs));
-        let utterances = of_rows.map(|(&row, _)| self.dataset().name(row).to_owned()).collect();
         Err(TrainError::DevNotFinite { loss: scores.loss, epoch, lr: config.optimisation.lr, utterances })
     }
 }

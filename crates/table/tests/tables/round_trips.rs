@@ -153,6 +153,14 @@ fn rows_that_contradict_themselves_are_not_written() {
     wrong.rows[2].outputs.push(1.0);
     assert!(matches!(predictions::write(&path, &wrong), Err(TableError::InvalidRows(_))));
 
+    for not_finite in [f32::NAN, f32::INFINITY] {
+        let mut wrong = three_predictions();
+        wrong.rows[1].outputs[0] = not_finite;
+        let error = predictions::write(&path, &wrong).unwrap_err().to_string();
+        let said = format!("what the network says of `{}` is {not_finite}", wrong.rows[1].utterance);
+        assert!(error.contains(&said), "{error}");
+    }
+
     let mut wrong = three_predictions();
     wrong.rows[0].fold = u32::MAX;
     assert!(matches!(predictions::write(&path, &wrong), Err(TableError::InvalidRows(_))));

@@ -10,6 +10,7 @@ use super::config as settings_of_loop;
 use super::learner::PretrainingLearner;
 use crate::batch_sampler::TrainLength;
 use crate::batches::Loader;
+use crate::check::check_samples;
 use crate::crop::Window;
 use crate::progress::Listener;
 use crate::run::{Run, StageSettings, window};
@@ -114,11 +115,7 @@ fn check(pretraining: &Pretraining, learner: &impl PretrainingLearner) -> Result
     let dataset = trained_on.dataset();
     let rate_hz = dataset.rate_hz().ok_or(TrainError::NoWaveforms)?;
     let least = learner.least_samples();
-    let short = trained_on.rows().iter().find(|&&row| dataset.values(row).len() < least);
-    if let Some(&row) = short {
-        let (name, found) = (dataset.name(row).to_owned(), dataset.values(row).len());
-        return Err(TrainError::TooShort { name, found, expected: least });
-    }
+    check_samples(trained_on, least)?;
     if config.optimisation.crop.is_some_and(|crop| crop.samples(rate_hz) < least) {
         let value = config.optimisation.crop.map_or(0.0, |crop| crop.seconds).to_string();
         let expected = "what makes a frame of the network at least";

@@ -320,7 +320,12 @@ fn impossible_trainings_on_waveforms_are_refused() {
         case.run().map(|_| ()).unwrap_err().to_string()
     };
     let short = error(&|case| case.clips.rows[2].samples.truncate(20));
-    assert!(short.starts_with("`C/2` has 20 samples and the network needs "), "{short}");
+    assert!(short.starts_with("1 recording is shorter than the "), "{short}");
+    assert!(short.contains(": `C/2`, of which the first has 20: fill them up"), "{short}");
+    let three =
+        error(&|case| [9, 2, 5].into_iter().for_each(|row| case.clips.rows[row].samples.truncate(20)));
+    assert!(three.starts_with("3 recordings are shorter than the "), "{three}");
+    assert!(three.contains("`C/2`, `C/5`, `C/9`, of which"), "{three}");
     let ccc = error(&|case| case.config.optimisation.gradient_accumulation_steps = 2);
     assert_eq!(
         ccc,

@@ -7,14 +7,14 @@ use std::time::Duration;
 use affekt_domain::{Monitor, Role};
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
-use affekt_spec::network::{CnnConfig, NetworkConfig};
+use affekt_spec::network::{CnnConfig, MlpConfig, MlpNorm, NetworkConfig};
 use affekt_spec::training::Optimisation;
 use affekt_torch::Checkpoint;
 use affekt_train::{
     BatchLimit, Dataset, DevPart, Progress, Resume, StateOutcome, Stopping, TestPart, TrainConfig,
     TrainError, TrainingPart, predict,
 };
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::case::{BANDS, Bands, Case, FRAMES, assert_same, bytes, classes, frames, standardiser};
 
@@ -190,6 +190,44 @@ fn a_loss_that_is_not_finite_is_reported_with_its_place() {
     let error = Case { config, ..Case::new() }.run().unwrap_err();
     let TrainError::NotFinite { epoch: 1, batch, batches: 4, .. } = error else { panic!("{error}") };
     assert!(batch > 1);
+}
+
+#[test]
+fn batch_norm_never_sees_a_batch_of_one_row_that_leaves_it_no_variance() {
+    // 60 rows in batches of 59: the last one is alone.
+    let last_alone = |network: NetworkConfig| {
+        let case = Case::new();
+        let optimisation = Optimisation { batch_size: 59, ..case.config.optimisation };
+        let config = TrainConfig { stopping: Stopping::Fixed, optimisation, max_epochs: 2, ..case.config };
+        Case { network, config, with_dev: false, ..Case::new() }
+    };
+    let mlp = |norm| NetworkConfig::Mlp(MlpConfig { hidden: vec![5, 4], norm, ..MlpConfig::default() });
+    let batches = |case: &Case| {
+        let mut counts = Vec::new();
+        let trained = case.run_with(&mut |progress| {
+            if let Progress::Batch { total, .. } = progress {
+                counts.push(total);
+            }
+            ControlFlow::Continue(())
+        });
+        let finite = |(name, tensor): (&String, &Tensor)| {
+            assert!(tensor.isfinite().all().int64_value(&[]) == 1, "{name} is not finite");
+        };
+        trained.unwrap().weights.iter().for_each(finite);
+        counts
+    };
+    assert_eq!(batches(&last_alone(mlp(MlpNorm::Batch))), [1, 1], "it joins the one before");
+    // One row is enough for layer norm, and for batch norm over the bands and frames of a row.
+    assert_eq!(batches(&last_alone(mlp(MlpNorm::Layer))), [2; 4]);
+    assert_eq!(batches(&last_alone(Case::new().network)), [2; 4]);
+
+    let mut ones = last_alone(mlp(MlpNorm::Batch));
+    ones.config.optimisation.batch_size = 1;
+    let error = ones.run().map(|_| ()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("batch norm finds no variance in a batch of one row, and there are 60 training rows in batches of 1"),
+        "{error}"
+    );
 }
 
 #[test]
