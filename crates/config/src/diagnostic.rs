@@ -1,6 +1,7 @@
 //! Diagnostics: what is wrong, where, and what to try; and their collection.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::{Span, list_names, nearest, render};
@@ -94,7 +95,17 @@ pub(crate) fn which_of<S: AsRef<str>>(name: &str, all: &str, valid: &[S]) -> Str
 
 /// The diagnostics collected so far. Shared by reference, so that reading code reports a mistake and continues.
 #[derive(Debug, Default)]
-pub struct Diagnostics(RefCell<Vec<Diagnostic>>);
+pub struct Diagnostics(RefCell<Collected>);
+
+#[derive(Debug, Default)]
+struct Collected {
+    all: Vec<Diagnostic>,
+    /// The positions in `all` of diagnostics with this message at this place in a text.
+    seen: HashMap<(String, Option<(usize, usize)>), Vec<usize>>,
+}
+
+/// How many diagnostics are shown: whoever has more will not read them all.
+const SHOWN: usize = 50;
 
 impl Diagnostics {
     /// Creates an empty collection.
@@ -106,8 +117,12 @@ impl Diagnostics {
     /// Adds `diagnostic`, unless an equal one is present: a text that is read once per variant should report each
     /// mistake once.
     pub fn push(&self, diagnostic: Diagnostic) {
-        let mut all = self.0.borrow_mut();
-        if !all.contains(&diagnostic) {
+        let mut collected = self.0.borrow_mut();
+        let Collected { all, seen } = &mut *collected;
+        let place = diagnostic.span.as_ref().map(|span| (span.range().start, span.range().end));
+        let alike = seen.entry((diagnostic.message.clone(), place)).or_default();
+        if alike.iter().all(|at| all[*at] != diagnostic) {
+            alike.push(all.len());
             all.push(diagnostic);
         }
     }
@@ -120,19 +135,19 @@ impl Diagnostics {
     /// Returns whether nothing was reported.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.0.borrow().all.is_empty()
     }
 
     /// Returns whether an error was reported.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.0.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.0.borrow().all.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// Returns all diagnostics, ordered by file, line and column; those without a place come last.
     #[must_use]
     pub fn sorted(&self) -> Vec<Diagnostic> {
-        let mut all = self.0.borrow().clone();
+        let mut all = self.0.borrow().all.clone();
         all.sort_by(|a, b| {
             let [a, b] = [a, b].map(|diagnostic| diagnostic.span.as_ref().map(Span::order));
             a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(&b))
@@ -140,12 +155,14 @@ impl Diagnostics {
         all
     }
 
-    /// Formats all diagnostics for a terminal, in order, in colour or plain.
+    /// Formats the diagnostics for a terminal, in order, in colour or plain: the first fifty, and how many more there are.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
-        let all: Vec<String> =
-            self.sorted().iter().map(|diagnostic| render::render(diagnostic, colour)).collect();
-        all.join("\n")
+        let sorted = self.sorted();
+        let shown = sorted.iter().take(SHOWN).map(|diagnostic| render::render(diagnostic, colour));
+        let more = sorted.len().checked_sub(SHOWN).filter(|more| *more > 0);
+        let more = more.map(|more| format!("… and {more} more: correct these first\n"));
+        shown.chain(more).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -289,3 +289,18 @@ fn warnings_do_not_stop() {
     diagnostics.push(Diagnostic::warning(&node.span, "odd"));
     assert!(!diagnostics.is_empty() && !diagnostics.has_errors());
 }
+
+#[test]
+fn ten_thousand_unknown_keys_take_no_time_and_fifty_are_shown() {
+    let text: String = (0..10_000).map(|n| format!("key_{n:05}: 1\n")).collect();
+    let began = std::time::Instant::now();
+    let diagnostics = Diagnostics::new();
+    let node = parse("x.yaml", &text, &diagnostics).unwrap();
+    Section::open(&node, &diagnostics, "the experiment").unwrap().close();
+    let told = diagnostics.to_string();
+    // 40 s when every mistake was compared with every other and shown with the whole text.
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    assert_eq!(told.matches("error: unknown key").count(), 50);
+    assert!(told.contains("unknown key `key_00049`") && !told.contains("key_00050`"));
+    assert!(told.ends_with("… and 9950 more: correct these first\n"), "{}", &told[told.len() - 100..]);
+}
