@@ -80,6 +80,14 @@ pub(crate) fn foreign(bytes: &[u8]) -> Option<&'static str> {
     FOREIGN.iter().find(|(beginning, _)| bytes.starts_with(beginning)).map(|(_, kind)| *kind)
 }
 
+/// Returns whether the first bytes of a file, of which sixteen are enough, are those of an audio file, supported or not.
+#[must_use]
+pub fn is_audio(beginning: &[u8]) -> bool {
+    // Two bytes of frame sync are too little to tell audio from anything else.
+    let is_certain = |container| !matches!(container, Container::Mp3 | Container::Adts | Container::Tagged);
+    Container::of(beginning).is_some_and(is_certain) || foreign(beginning).is_some()
+}
+
 /// Returns the length of a file without tags behind its audio (ID3v1 and APE), which hide the end of FLAC data.
 pub(crate) fn without_tags_behind(bytes: &[u8]) -> usize {
     let mut end = bytes.len();

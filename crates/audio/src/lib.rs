@@ -19,6 +19,7 @@ mod resample;
 pub mod voice;
 mod write;
 
+pub use container::is_audio;
 pub use decode::decode;
 pub use decoded::{Decoded, Truncated};
 pub use digest::digest;

@@ -31,9 +31,12 @@ pub struct Audit {
     /// Number of examples in the folds by unknown speakers, for which shared speakers cannot be detected.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unknown_speakers: usize,
+    /// Number of examples in the folds of which no text is known, for which shared texts cannot be detected.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unknown_texts: usize,
 }
 
-/// Returns whether a number is zero: most corpora identify all speakers, and their audits omit it.
+/// Returns whether a number is zero: most corpora tell all speakers and texts, and their audits omit it.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_none(number: &usize) -> bool {
     *number == 0
@@ -122,6 +125,20 @@ impl Audit {
         self.shared.iter().filter(|shared| forbidden.contains(&shared.what)).collect()
     }
 
+    /// Returns why it cannot be told whether something is shared that must not be, where it cannot: what is unknown is not
+    /// found to be shared.
+    #[must_use]
+    pub fn untold(&self, rules: &Rules) -> Option<String> {
+        let untold = self.unknown_texts;
+        (untold > 0 && rules.forbidden().contains(&Sharing::Text)).then(|| {
+            let (noun, is) = if untold == 1 { ("utterance", "is") } else { ("utterances", "are") };
+            format!(
+                "the texts of {untold} {noun} {is} unknown, and `disjoint` wants texts to be disjoint: give the card a \
+                 `text`, or take `text` out of `disjoint`"
+            )
+        })
+    }
+
     /// Returns the findings that must be stated beside every figure from these folds.
     #[must_use]
     pub fn stamps(&self) -> Vec<String> {
@@ -143,6 +160,7 @@ pub fn audit(folds: &[Fold], examples: &[Example], named_whole: &BTreeSet<Sharin
     let mut rows = FoldRows::default();
     let mut unknown = BTreeSet::new();
     let mut unknown_speakers = BTreeSet::new();
+    let mut unknown_texts = BTreeSet::new();
     let mut times_tested = vec![0_u32; examples.len()];
     for (fold, at) in folds.iter().zip(0..) {
         for (id, role) in fold.rows() {
@@ -153,6 +171,9 @@ pub fn audit(folds: &[Fold], examples: &[Example], named_whole: &BTreeSet<Sharin
             rows.push(at, role, *index);
             if examples[*index as usize].utterance.known_speaker().is_none() {
                 unknown_speakers.insert(*index);
+            }
+            if examples[*index as usize].utterance.text.is_none() {
+                unknown_texts.insert(*index);
             }
             times_tested[*index as usize] += u32::from(role == Role::Test);
         }
@@ -172,6 +193,7 @@ pub fn audit(folds: &[Fold], examples: &[Example], named_whole: &BTreeSet<Sharin
         tested_again: times_tested.iter().filter(|times| **times > 1).count(),
         unknown: unknown.into_iter().collect(),
         unknown_speakers: unknown_speakers.len(),
+        unknown_texts: unknown_texts.len(),
     }
 }
 

@@ -8,6 +8,7 @@ use affekt_domain::{Role, Sex};
 use regex::Regex;
 
 use crate::grammar::{BadTemplate, PartRule, Rule, SexRule, Template};
+use crate::spelling::normalised;
 use crate::tables::RATER;
 use crate::{Card, EMOTIONS, Grammar, Label, LabelFile, Oddity, Tables, origin};
 
@@ -18,7 +19,7 @@ const ROLES: [(&str, Role); 3] = [("train", Role::Train), ("dev", Role::Dev), ("
 pub(crate) fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Card> {
     // Only the card's own mistakes count, whatever else is in the caller's collection.
     let mistakes = Diagnostics::new();
-    let card = parse_yaml(path, text, &mistakes)
+    let card = parse_yaml(path, &normalised(text), &mistakes)
         .and_then(|node| Field::new(&node, &mistakes).section("the card", |card| read_card(card, path)));
     let is_wrong = mistakes.has_errors();
     for mistake in mistakes.sorted() {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
+use crate::spelling::normalised;
+
 /// Returns the paths in `folder` that match `pattern`, sorted, with forward slashes. A `*` matches any part of one
 /// name; hidden files (such as the `._*` that macOS leaves on other file systems) never match.
 ///
@@ -25,6 +27,11 @@ pub(crate) fn paths(folder: &Path, pattern: &str) -> Result<Vec<String>, (PathBu
                 }
             } else if folder.join(join(part)).exists() {
                 longer.push(join(part));
+            } else if !part.is_ascii() && folder.join(&path).is_dir() {
+                // The card's spelling is not the file system's.
+                let parent = folder.join(&path);
+                let names = names(&parent, part).map_err(|error| (parent.clone(), error))?;
+                longer.extend(names.iter().map(|name| join(name)));
             }
         }
         found = longer;
@@ -33,14 +40,19 @@ pub(crate) fn paths(folder: &Path, pattern: &str) -> Result<Vec<String>, (PathBu
     Ok(found)
 }
 
+/// Returns the expression for a pattern.
+pub(crate) fn expression(pattern: &str) -> Result<Regex, regex::Error> {
+    let literals: Vec<String> = pattern.split('*').map(regex::escape).collect();
+    Regex::new(&format!("^(?s:{})$", literals.join("[^/]*")))
+}
+
 /// Returns the names in `folder` that match `pattern`.
 fn names(folder: &Path, pattern: &str) -> io::Result<Vec<String>> {
-    let literals: Vec<String> = pattern.split('*').map(regex::escape).collect();
-    let pattern = Regex::new(&format!("^(?s:{})$", literals.join(".*"))).map_err(io::Error::other)?;
+    let pattern = expression(pattern).map_err(io::Error::other)?;
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') && pattern.is_match(&name) {
+        if !name.starts_with('.') && pattern.is_match(&normalised(&name)) {
             names.push(name);
         }
     }
@@ -65,6 +77,11 @@ mod tests {
         assert_eq!(found("B*/e/*.txt"), ["B1/e/y.txt", "B2/e/x.txt"]);
         assert_eq!(found("B1/e/y.txt"), ["B1/e/y.txt"]);
         assert_eq!(found("B*1/*/y*t"), ["B1/e/y.txt"]);
+        let decomposed = folder.path().join("Grosse Ra\u{308}ume");
+        fs::create_dir_all(&decomposed).unwrap();
+        fs::write(decomposed.join("a\u{308}.csv"), "").unwrap();
+        assert_eq!(found("Grosse Räume/ä.csv"), ["Grosse Ra\u{308}ume/a\u{308}.csv"]);
+        assert_eq!(found("Grosse R*/ä*"), ["Grosse Ra\u{308}ume/a\u{308}.csv"]);
         for nothing in ["B1/e/n.txt", "N*/e/*.txt", "B1/f/*.txt", "B3.txt/*"] {
             assert_eq!(found(nothing), [""; 0]);
         }

@@ -1,7 +1,7 @@
 //! From scanned files to utterances: audio is measured once; defective and duplicate files are reported, and skipped
 //! if unusable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use affekt_audio::AudioFault;
@@ -9,7 +9,7 @@ use affekt_domain::{Digest, Problem, Rating, Utterance, unknown_speaker};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Card, Fields, Found, ProblemKind, Scan};
+use crate::{Card, Fields, Found, ProblemKind, Scan, scan};
 
 /// The properties of a decoded file, small enough to keep for every file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,26 +154,39 @@ struct Measured<'a> {
 
 /// Removes duplicates, which agree in everything that their paths state and in the audio; and conflicting files,
 /// which claim an utterance of another file, or are by the card's grammar the same recording as another file, with
-/// different audio. Of several copies, complete ones take precedence over truncated ones, then the shortest and first
-/// path.
+/// different audio. Of several copies, complete ones take precedence over truncated ones, sound over silence, what is
+/// stored without loss over what is not, then the shortest and first path. Those that lose for silence or loss are
+/// reported together.
 fn without_copies<'a>(
     card: &Card,
     mut files: Vec<Measured<'a>>,
     report: &mut impl FnMut(ProblemKind, &Found, String),
 ) -> Vec<Measured<'a>> {
-    files.sort_by_key(|file| (file.facts.truncated, file.stem.len(), &file.found.relative));
-    let mut recordings: HashMap<&Fields, &Found> = HashMap::new();
+    let is_lossy = |found: &Found| scan::is_lossy(&found.relative);
+    files.sort_by_key(|file| {
+        let Measured { found, stem, facts, .. } = file;
+        (facts.truncated, facts.silent, is_lossy(found), stem.len(), &found.relative)
+    });
+    let silent: HashSet<usize> =
+        files.iter().filter(|file| file.facts.silent).map(|file| file.index).collect();
+    let mut worse: BTreeMap<&str, Vec<(&Found, &Found)>> = BTreeMap::new();
+    let mut recordings: HashMap<&Fields, (usize, &Found)> = HashMap::new();
     let mut contents: HashMap<(&Fields, Digest), &Found> = HashMap::new();
-    let mut utterances: HashMap<&str, &Found> = HashMap::new();
+    let mut utterances: HashMap<&str, (usize, &Found)> = HashMap::new();
     files.retain(|file| {
-        let Measured { found, stem, facts, .. } = *file;
+        let Measured { index, found, stem, facts } = *file;
         if let Some(used) = contents.get(&(&found.fields, facts.digest)) {
             let message = format!("a second copy of `{}`, which is used: left out", used.relative);
             report(ProblemKind::SecondCopy, found, message);
             return false;
         }
         let namesake = recordings.get(&found.fields).filter(|_| card.grammar.names_recordings());
-        if let Some(used) = utterances.get(stem).or(namesake) {
+        if let Some((at, used)) = utterances.get(stem).or(namesake) {
+            let is_silent = silent.contains(&index) && !silent.contains(at);
+            if is_silent || (is_lossy(found) && !is_lossy(used) && !facts.truncated) {
+                worse.entry(if is_silent { "silent" } else { "compressed" }).or_default().push((found, used));
+                return false;
+            }
             let message = format!(
                 "goes by the same name as `{}`, which is used, and holds other audio: left out; remove the wrong one",
                 used.relative
@@ -181,11 +194,22 @@ fn without_copies<'a>(
             report(ProblemKind::ConflictingCopy, found, message);
             return false;
         }
-        recordings.insert(&found.fields, found);
+        recordings.insert(&found.fields, (index, found));
         contents.insert((&found.fields, facts.digest), found);
-        utterances.insert(stem, found);
+        utterances.insert(stem, (index, found));
         true
     });
+    for (how, mut copies) in worse {
+        copies.sort_unstable_by_key(|(found, _)| &found.relative);
+        let (first, used) = copies[0];
+        let others = match copies.len() - 1 {
+            0 => String::new(),
+            1 => ", and another file is such a copy".to_owned(),
+            more => format!(", and {more} other files are such copies"),
+        };
+        let message = format!("a {how} copy of `{}`, which is used{others}: left out", used.relative);
+        report(ProblemKind::WorseCopy, first, message);
+    }
     files.sort_by_key(|file| file.index);
     files
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_domain::Role;
+use affekt_domain::{Example, Role};
 use affekt_spec::protocol::{Permission, Sharing};
 
 use crate::{Shared, Side};
@@ -55,7 +55,7 @@ pub fn describe_leaks(leaks: &[&Shared]) -> Vec<String> {
 
 /// Suggests how to avoid the leaks, as a sentence.
 #[must_use]
-pub fn what_to_do(leaks: &[&Shared]) -> String {
+pub fn what_to_do(leaks: &[&Shared], examples: &[Example]) -> String {
     let kinds: BTreeSet<Sharing> = leaks.iter().map(|leak| leak.what).collect();
     let permissions: Vec<&str> =
         kinds.iter().filter_map(|what| Permission::to_share(*what)).map(Permission::name).collect();
@@ -69,5 +69,41 @@ pub fn what_to_do(leaks: &[&Shared]) -> String {
     if kinds.contains(&Sharing::Text) {
         ways.push("or remove `text` from `disjoint`".to_owned());
     }
+    ways.extend(one_speaker_twice(leaks, examples));
     ways.join(", ")
+}
+
+/// Names the remedy where identical audio goes by two speakers of a corpus, who may be one under two ids.
+fn one_speaker_twice(leaks: &[&Shared], examples: &[Example]) -> Option<String> {
+    let utterances = || {
+        let of_audio = leaks.iter().filter(|shared| shared.what == Sharing::Audio);
+        of_audio.flat_map(|shared| {
+            shared.sides.iter().flat_map(|side| &side.utterances).map(|name| (&shared.value, name))
+        })
+    };
+    let named: BTreeSet<&String> = utterances().map(|(_, name)| name).collect();
+    let speakers: BTreeMap<&str, &str> = examples
+        .iter()
+        .filter(|example| named.contains(&example.utterance.id))
+        .filter_map(|example| Some((example.utterance.id.as_str(), example.utterance.known_speaker()?)))
+        .collect();
+    let mut by_audio: BTreeMap<&String, BTreeSet<&str>> = BTreeMap::new();
+    for (audio, name) in utterances() {
+        by_audio.entry(audio).or_default().extend(speakers.get(name.as_str()));
+    }
+    let mut pairs: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for of_audio in by_audio.values() {
+        if let (Some(first), Some(last), 2) = (of_audio.first(), of_audio.last(), of_audio.len()) {
+            *pairs.entry((first, last)).or_default() += 1;
+        }
+    }
+    let ((first, second), recordings) = pairs.into_iter().max_by_key(|(_, count)| *count)?;
+    let [(corpus, first), (other, second)] = [first.split_once('/')?, second.split_once('/')?];
+    let noun = if recordings == 1 { "recording" } else { "recordings" };
+    (corpus == other).then(|| {
+        format!(
+            "or, if the speakers {first} and {second} of {corpus}, who share {recordings} {noun}, are one under two ids, say \
+             so in its card: `speaker: {{ …, replace: {{ {second}: {first} }} }}`"
+        )
+    })
 }

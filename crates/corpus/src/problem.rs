@@ -17,6 +17,10 @@ pub enum ProblemKind {
     SecondCopy,
     /// The file has the name of another file's recording and different audio. Left out.
     ConflictingCopy,
+    /// The file is a compressed or a silent copy of another with the same name. Left out; reported once for all.
+    WorseCopy,
+    /// The file is no audio, nor a label file. Reported once for all of an extension.
+    NoAudio,
     /// The file ends early. Kept as far as it goes.
     Truncated,
     /// All samples are zero. Kept.
@@ -52,6 +56,8 @@ impl ProblemKind {
             Self::Unreadable => "unreadable",
             Self::SecondCopy => "second-copy",
             Self::ConflictingCopy => "conflicting-copy",
+            Self::WorseCopy => "worse-copy",
+            Self::NoAudio => "no-audio",
             Self::Truncated => "truncated",
             Self::Silent => "silent",
             Self::IdenticalAudio => "identical-audio",
@@ -77,6 +83,7 @@ impl ProblemKind {
                 | Self::Unreadable
                 | Self::SecondCopy
                 | Self::ConflictingCopy
+                | Self::WorseCopy
         )
     }
 

@@ -59,6 +59,15 @@ pub fn impossible(protocol: &Protocol) -> Option<ProtocolError> {
     assignment(protocol).ok()?.impossible()
 }
 
+/// Returns what is wrong with examples that all have one class, from which nothing can be learnt.
+#[must_use]
+pub fn one_class(examples: &[Example]) -> Option<ProtocolError> {
+    let classes: BTreeSet<&str> = examples.iter().filter_map(Example::class).collect();
+    let class = (*classes.first().filter(|_| classes.len() == 1)?).to_owned();
+    let examples = examples.iter().filter(|example| example.class().is_some()).count();
+    Some(ProtocolError::OneClass { class, examples })
+}
+
 /// Applies a protocol and returns the folds by number. They depend on the set of examples, not on their order.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use affekt_domain::{Problem, Rating};
 use rayon::prelude::*;
 
 use crate::tables::Annotations;
-use crate::{Card, Fields, ProblemKind, Tables};
+use crate::{Card, Fields, ProblemKind, Tables, spelling};
 
 /// The files of a corpus, sorted by path.
 #[derive(Debug, Clone)]
@@ -98,22 +98,31 @@ pub enum CorpusError {
     /// No file matches the card.
     #[error(
         "no recording of {corpus} in {}: {}; check that this is the corpus' folder",
-        folder.display(), example.as_ref().map_or("it has no audio files".to_owned(),
-            |path| format!("`{path}`, for example, does not match the card"))
+        folder.display(), example.as_ref().map_or_else(|| format!("it has no audio files{}", among(others)),
+            |(path, message)| format!("`{path}`, for example: {message}"))
     )]
     NoRecordings {
         /// The corpus.
         corpus: String,
         /// Its folder.
         folder: PathBuf,
-        /// A file that is present but does not match.
-        example: Option<String>,
+        /// An audio file that is present but cannot be used, and why.
+        example: Option<(String, String)>,
+        /// The kinds of the files that are no audio, with their numbers.
+        others: Vec<(String, usize)>,
     },
 }
 
+/// Formats ``, only 3 `.txt` and 1 without extension``.
+fn among(others: &[(String, usize)]) -> String {
+    let kinds: Vec<String> = others.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    if kinds.is_empty() { String::new() } else { format!(", only {}", kinds.join(", ")) }
+}
+
 /// Lists `folder`, following links, and reads the names of its audio files. Hidden files (such as the `._*` that
-/// macOS leaves on other file systems) and files whose extension is not one of audio are skipped. Every other file is
-/// found, or ignored as the card says, or has one problem for which it is left out.
+/// macOS leaves on other file systems) are skipped. A file is audio by its extension or, without one, by its first
+/// bytes. Every audio file is found, or ignored as the card says, or has one problem for which it is left out; the other files
+/// are counted, by extension.
 ///
 /// # Errors
 /// Fails if the folder is missing or unreadable, or has no recording, or a label file does not match the card.
@@ -151,6 +160,7 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
             Reading::Ignored => ignored += 1,
         }
     }
+    let others = walk.others.summary(card);
     if let Some(tables) = card.tables.as_ref().filter(|_| !found.is_empty()) {
         let listed = tables.read(&card.name, folder)?;
         problems.extend(listed.problems);
@@ -159,15 +169,36 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     problems.sort_by(|a, b| a.path.cmp(&b.path));
     if found.is_empty() {
         let (corpus, folder) = (card.name.clone(), folder.to_owned());
-        let example = problems.into_iter().next().map(|problem| problem.path);
-        return Err(CorpusError::NoRecordings { corpus, folder, example });
+        let unusable = problems.into_iter().next();
+        let example = unusable.map(|problem| {
+            let only_with_extension = card.grammar.read(&problem.path).is_some();
+            let message = match extension(&problem.path).filter(|_| only_with_extension) {
+                Some(extension) => {
+                    format!("`path` of the card matches names without their extension: leave `\\.{extension}` out of it")
+                }
+                None => problem.message,
+            };
+            (problem.path, message)
+        });
+        let others = others.into_iter().map(|kind| (kind.name, kind.files)).collect();
+        return Err(CorpusError::NoRecordings { corpus, folder, example, others });
     }
+    problems.extend(others.into_iter().map(|kind| kind.problem(card)));
+    problems.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Scan { found, problems, ignored })
 }
 
 /// Extensions of audio files: those that can be decoded, and those that cannot and are reported.
-const AUDIO: [&str; 13] =
-    ["aac", "aif", "aifc", "aiff", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav", "wave", "wma"];
+const AUDIO: [&str; 27] = [
+    "aac", "adts", "aif", "aifc", "aiff", "amr", "ape", "au", "bw64", "caf", "flac", "m4a", "mp3", "mp4",
+    "oga", "ogg", "opus", "rf64", "snd", "sph", "w64", "wav", "wave", "webm", "weba", "wma", "wv",
+];
+
+/// Extensions of audio files that hold less than what was recorded.
+const LOSSY: [&str; 11] = ["aac", "adts", "amr", "m4a", "mp3", "mp4", "oga", "ogg", "opus", "webm", "wma"];
+
+/// Files that operating systems leave everywhere.
+const CLUTTER: [&str; 2] = ["desktop.ini", "thumbs.db"];
 
 struct File {
     path: PathBuf,
@@ -176,9 +207,56 @@ struct File {
     metadata: io::Result<fs::Metadata>,
 }
 
+/// The files that are no audio, by extension: how many, and the first.
+#[derive(Default)]
+struct Others(BTreeMap<String, Vec<String>>);
+
+/// The files of one extension that are no audio.
+struct OtherKind {
+    /// The extension, in words.
+    name: String,
+    files: usize,
+    first: String,
+}
+
+impl Others {
+    fn add(&mut self, relative: String) {
+        let extension = extension(&relative).unwrap_or_default().to_lowercase();
+        self.0.entry(extension).or_default().push(relative);
+    }
+
+    /// Returns the kinds, without files that the card ignores or that are its label files.
+    fn summary(&self, card: &Card) -> Vec<OtherKind> {
+        let label_files = card.tables.as_ref().map(Tables::paths).unwrap_or_default();
+        let is_known =
+            |path: &String| card.ignore.iter().chain(&label_files).any(|pattern| pattern.is_match(path));
+        let kind = |(extension, paths): (&String, &Vec<String>)| {
+            let mut unknown: Vec<&String> = paths.iter().filter(|path| !is_known(path)).collect();
+            unknown.sort_unstable();
+            let name =
+                if extension.is_empty() { "without extension".to_owned() } else { format!("`.{extension}`") };
+            Some(OtherKind { name, files: unknown.len(), first: (*unknown.first()?).clone() })
+        };
+        self.0.iter().filter_map(kind).collect()
+    }
+}
+
+impl OtherKind {
+    fn problem(self, card: &Card) -> Problem {
+        let others = match self.files - 1 {
+            0 => String::new(),
+            1 => format!(", and neither is another file {}", self.name),
+            more => format!(", and neither are {more} other files {}", self.name),
+        };
+        let message = format!("it is no audio{others}");
+        ProblemKind::NoAudio.of(&card.name, &self.first, message)
+    }
+}
+
 #[derive(Default)]
 struct Walk {
     files: Vec<File>,
+    others: Others,
     /// Folders that cannot be listed.
     unreadable: Vec<(String, io::Error)>,
     /// Folders already listed, so that links upwards do not cause a loop.
@@ -197,17 +275,17 @@ impl Walk {
         let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
         entries.sort_unstable_by_key(fs::DirEntry::file_name);
         for entry in entries {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') {
+            let name = spelling::file_name(&entry.file_name());
+            if name.starts_with('.') || is_one_of(&CLUTTER, &name) {
                 continue;
             }
             let kind = entry.file_type()?;
-            if kind.is_file() && !is_audio(&name) {
-                continue;
-            }
             let path = entry.path();
             let relative = format!("{prefix}{name}");
+            if kind.is_file() && !holds_audio(&path, &name) {
+                self.others.add(relative);
+                continue;
+            }
             let metadata = fs::metadata(&path);
             if metadata.as_ref().is_ok_and(fs::Metadata::is_dir) {
                 if kind.is_symlink() {
@@ -215,8 +293,10 @@ impl Walk {
                 } else {
                     self.enter(&path, relative);
                 }
-            } else if is_audio(&name) {
+            } else if holds_audio(&path, &name) {
                 self.files.push(File { path, relative, metadata });
+            } else {
+                self.others.add(relative);
             }
         }
         Ok(())
@@ -288,6 +368,10 @@ fn read(card: &Card, file: File) -> Reading {
     }))
 }
 
+fn without_zeros(name: &str) -> &str {
+    name.trim_start_matches('0')
+}
+
 /// Adds the annotations of label files to those of paths, and reports rows and recordings without a counterpart.
 fn join(
     card: &Card,
@@ -296,14 +380,14 @@ fn join(
     found: &mut [Found],
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut unlisted: Vec<&str> = Vec::new();
+    let mut unlisted: Vec<(&str, String)> = Vec::new();
     let mut listed = HashSet::new();
     for file in found.iter_mut() {
         let Some(row) = file.fields.row.as_deref() else { continue };
         // A duplicate of a recording has the same row.
         let annotations = recordings.get(row).cloned().unwrap_or_default();
         if tables.list_recordings() && !annotations.is_listed {
-            unlisted.push(&file.relative);
+            unlisted.push((&file.relative, row.to_owned()));
         }
         listed.insert(row.to_owned());
         let Annotations { part, speaker, label, transcript, values, ratings, .. } = annotations;
@@ -331,9 +415,14 @@ fn join(
         1 => format!(" {one}"),
         _ => format!(" {}", more.replace("{}", &others.to_string())),
     };
-    if let [first, others @ ..] = &unlisted[..] {
+    if let [(first, row), others @ ..] = &unlisted[..] {
         let others = many(others.len(), "and for another file", "and for {} other files");
-        let message = format!("the label files have no row for it{others}: what they tell is unknown");
+        let message = format!("the label files have no row for it{others}: what they tell is unknown{}", {
+            let is_it = |name: &&String| *name != row && without_zeros(name) == without_zeros(row);
+            recordings.keys().filter(is_it).min().map_or_else(String::new, |name| {
+                format!("; they have a row `{name}`: `0*` before the group in `path` leaves out the zeros of `{row}`")
+            })
+        });
         problems.push(ProblemKind::Unlisted.of(&card.name, first, message));
     }
     recordings.retain(|row, annotations| annotations.is_listed && !listed.contains(row));
@@ -350,11 +439,39 @@ fn unknown_label(card: &Card, label: &str) -> String {
     format!("its label `{label}` is not in the corpus' card, which has {}", list_names(&labels))
 }
 
+/// Returns whether a name is that of an audio file.
 pub(crate) fn is_audio(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    AUDIO.iter().any(|known| extension.eq_ignore_ascii_case(known))
+    extension(name).is_some_and(|extension| is_one_of(&AUDIO, extension))
+}
+
+/// Returns whether a name is that of a file which holds less than what was recorded.
+pub(crate) fn is_lossy(name: &str) -> bool {
+    extension(name).is_some_and(|extension| is_one_of(&LOSSY, extension))
+}
+
+/// Returns whether a file is audio: by its extension or, without one, by its first bytes.
+fn holds_audio(path: &Path, name: &str) -> bool {
+    match extension(name) {
+        Some(extension) => is_one_of(&AUDIO, extension),
+        None => {
+            let mut beginning = Vec::with_capacity(16);
+            let read = fs::File::open(path).and_then(|file| file.take(16).read_to_end(&mut beginning));
+            read.is_ok() && affekt_audio::is_audio(&beginning)
+        }
+    }
+}
+
+fn is_one_of(known: &[&str], extension: &str) -> bool {
+    known.iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// Returns what follows the last dot of a name, but for spaces.
+fn extension(path: &str) -> Option<&str> {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    name.rsplit_once('.').map(|(_, extension)| extension.trim_end())
 }
 
 pub(crate) fn without_extension(path: &str) -> &str {
-    path.rsplit_once('.').map_or(path, |(stem, _)| stem)
+    let name = path.rfind('/').map_or(0, |slash| slash + 1);
+    path[name..].rfind('.').map_or(path, |dot| &path[..name + dot])
 }

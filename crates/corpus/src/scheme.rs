@@ -7,6 +7,7 @@ use affekt_config::{Diagnostic, Diagnostics, Field, Folder, Node, Section, parse
 use affekt_domain::{ClassRules, LabelScheme, Labels, Relabelling};
 
 use crate::Card;
+use crate::spelling::normalised;
 
 /// Finds the scheme called `name`, in any case, in the folder `labels` of the first of `folders` that has one.
 /// Mistakes in it are added to `diagnostics`.
@@ -20,7 +21,7 @@ pub fn find_scheme(
 ) -> Result<LabelScheme, LookupError> {
     let (file, text) = lookup::read(&label_folders(folders), "label scheme", name)?;
     let mistakes = Diagnostics::new();
-    let scheme = parse(&file.to_string(), &text, &mistakes).and_then(|node| {
+    let scheme = parse(&file.to_string(), &normalised(&text), &mistakes).and_then(|node| {
         Field::new(&node, &mistakes).section("the label scheme", |scheme| read_scheme(scheme, folders))
     });
     let is_wrong = mistakes.has_errors();

@@ -15,6 +15,7 @@ use csv::{ReaderBuilder, StringRecord};
 use regex::Regex;
 
 use crate::delimited::delimiter;
+use crate::spelling::normalised;
 use crate::{CorpusError, ProblemKind, glob};
 
 /// The group of the rater in an expression for ratings.
@@ -91,6 +92,11 @@ impl Tables {
     /// Returns whether some file should have a row for every recording.
     pub(crate) fn list_recordings(&self) -> bool {
         self.files.iter().any(|file| !file.optional)
+    }
+
+    /// Returns the expressions for the paths of the label files in the corpus' folder.
+    pub(crate) fn paths(&self) -> Vec<Regex> {
+        self.files.iter().filter_map(|file| glob::expression(&file.path).ok()).collect()
     }
 
     /// Reads the files in `folder`. A missing file is reported as a problem.
@@ -242,8 +248,7 @@ impl Tables {
 impl LabelFile {
     fn table(&self, bytes: Vec<u8>) -> Result<Table, FileError> {
         let Some(lines) = &self.lines else {
-            let text = String::from_utf8(bytes)
-                .map_err(|_| (None, "it is not UTF-8 text: convert it".to_owned()))?;
+            let text = text(bytes)?;
             let mut reader =
                 ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
             let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
@@ -258,7 +263,11 @@ impl LabelFile {
             return Ok(Table { header, rows: reader.records().map(row).collect::<Result<_, _>>()? });
         };
         // Between rows there may be free text in any encoding.
-        let text = String::from_utf8_lossy(&bytes);
+        let text = match utf16(&bytes) {
+            Some(text) => text,
+            None => String::from_utf8_lossy(&bytes).into_owned(),
+        };
+        let text = normalised(&text);
         let groups: Vec<&str> = lines.capture_names().flatten().collect();
         let mut rows: Vec<TableRow> = Vec::new();
         for (line, text) in (1..).zip(text.lines()) {
@@ -271,6 +280,41 @@ impl LabelFile {
         }
         Ok(Table { header: groups.iter().collect(), rows })
     }
+}
+
+/// Returns the text of a file in UTF-8 or UTF-16, in one spelling.
+fn text(bytes: Vec<u8>) -> Result<String, FileError> {
+    let wrong = |what: &str| Err((None, what.to_owned()));
+    let text = match utf16(&bytes) {
+        Some(text) => text,
+        None if bytes.contains(&0) => {
+            return wrong("it has NUL bytes and is no text in UTF-8 or UTF-16: export it again as UTF-8");
+        }
+        None => match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(_) => return wrong("it is not UTF-8 text: convert it"),
+        },
+    };
+    Ok(normalised(&text).into_owned())
+}
+
+/// Returns the text of bytes in UTF-16, with a byte order mark or without: in a table every other byte is then 0.
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let zeros = |of: usize| pairs.iter().filter(|pair| pair[of] == 0 && pair[1 - of] != 0).count();
+    let most = |zeros: usize| zeros * 4 > pairs.len() * 3;
+    let big_endian = match bytes {
+        [0xff, 0xfe, ..] => false,
+        [0xfe, 0xff, ..] => true,
+        _ if rest.is_empty() && most(zeros(1)) => false,
+        _ if rest.is_empty() && most(zeros(0)) => true,
+        _ => return None,
+    };
+    let unit =
+        |pair: &[u8; 2]| if big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
+    let units: Vec<u16> = pairs.iter().map(unit).collect();
+    let text = String::from_utf16(&units).ok().filter(|text| !text.contains('\0'))?;
+    Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
 /// The cells of a file.

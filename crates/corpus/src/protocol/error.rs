@@ -13,6 +13,17 @@ pub enum ProtocolError {
     /// There are no examples.
     #[error("there are no examples: check that the label scheme has classes for the corpora's emotions")]
     NoExamples,
+    /// All labelled examples are of one class, which nothing can be told from.
+    #[error(
+        "all {examples} labelled examples are `{class}`, and telling classes apart takes two: look at what the label \
+         scheme leaves out (`audit` counts it), and at `labels` of the card"
+    )]
+    OneClass {
+        /// The class.
+        class: String,
+        /// Number of labelled examples.
+        examples: usize,
+    },
     /// The test and dev fractions are out of range, or leave nothing to train on.
     #[error(
         "test {test} and dev {dev} must be fractions that leave something to train on: try `test: 0.1, dev: 0.1`"
@@ -43,8 +54,11 @@ pub enum ProtocolError {
         dev_folds: u32,
     },
     /// There are fewer groups than folds.
-    #[error("{groups} {} cannot fill {folds} folds: try `folds: {groups}`{}, or add a corpus", group.plural(),
-        if *groups < 3 { " without a dev part" } else { "" })]
+    #[error("{groups} {} cannot fill {folds} folds: {}add a corpus", group.plural(), match groups {
+        0 | 1 => "group by something that differs, or ".to_owned(),
+        2 => "try `folds: 2` without a dev part, or ".to_owned(),
+        _ => format!("try `folds: {groups}`, or "),
+    })]
     TooFewGroups {
         /// The grouping.
         group: Group,
@@ -59,8 +73,11 @@ pub enum ProtocolError {
         group.name(),
         if *needed > 2 { " and choosing on the next" } else { "" },
         list_names(groups),
-        if *needed > 2 && groups.len() == 2 { "try `dev: none`, or add a corpus" }
-        else { "add a corpus, or group by something that differs" }
+        match (*needed > 2 && groups.len() == 2, group) {
+            (true, _) => "try `dev: none`, or add a corpus",
+            (false, Group::Corpus) => "name another corpus under `corpora`, or leave out a speaker: `group: speaker`",
+            (false, _) => "add a corpus, or group by something that differs",
+        }
     )]
     TooFewToLeaveOneOut {
         /// The grouping.
@@ -164,7 +181,8 @@ pub enum ProtocolError {
     /// The train or dev part of a fold has utterances without labels.
     #[error(
         "{without} no label, and fold {fold} would train on or choose by them: only test rows may be without; try \
-         `kind: official`, which tests the blind part of a corpus, or a label scheme for what the corpus tells"
+         `kind: official`, which tests the blind part of a corpus, or a label scheme for what the corpus tells, or leave \
+         them out with `ignore` in its card"
     )]
     Withheld {
         /// The number of the fold.

@@ -15,6 +15,7 @@ pub fn remarks(folds: &[Fold], examples: &[Example]) -> Vec<String> {
     remarks.extend(seen.pairs_of_speakers());
     remarks.extend(seen.absent_classes());
     remarks.extend(seen.of_unknown_speakers());
+    remarks.extend(seen.of_unknown_texts());
     remarks.extend(seen.blind());
     remarks.extend(seen.without_role());
     remarks.extend(seen.unknown());
@@ -30,6 +31,8 @@ struct FoldContents<'e> {
     examples: usize,
     /// Number of examples by unknown speakers.
     of_unknown_speakers: usize,
+    /// Number of examples of which no text is known.
+    of_unknown_texts: usize,
     unknown: BTreeSet<&'e str>,
 }
 
@@ -84,6 +87,7 @@ impl<'e> FoldContents<'e> {
             classes: examples.iter().filter_map(Example::class).collect(),
             examples: by_id.len(),
             of_unknown_speakers: examples.iter().filter(|it| it.utterance.known_speaker().is_none()).count(),
+            of_unknown_texts: examples.iter().filter(|it| it.utterance.text.is_none()).count(),
             unknown,
         }
     }
@@ -210,6 +214,18 @@ impl<'e> FoldContents<'e> {
         let told = || {
             format!(
                 "shared speakers cannot be detected: the speakers of {n} of {} utterances are unknown",
+                self.examples
+            )
+        };
+        (n > 0).then(told)
+    }
+
+    /// Describes examples of unknown texts.
+    fn of_unknown_texts(&self) -> Option<String> {
+        let n = self.of_unknown_texts;
+        let told = || {
+            format!(
+                "shared texts cannot be detected: the texts of {n} of {} utterances are unknown",
                 self.examples
             )
         };

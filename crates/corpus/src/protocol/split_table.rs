@@ -9,6 +9,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use crate::delimited::delimiter;
 use crate::scan;
+use crate::spelling::normalised;
 
 /// The accepted names of each column; messages use the first.
 const UTTERANCE: &[&str] = &["utterance", "file", "filename", "file_name", "path"];
@@ -32,7 +33,7 @@ pub(super) type Folds = BTreeMap<u32, BTreeMap<String, Role>>;
 
 /// Parses the table, or returns all mistakes in it.
 pub(super) fn read(path: &str, text: &str) -> Result<Folds, Vec<Diagnostic>> {
-    let source = SourceFile::file(path, text);
+    let source = SourceFile::file(path, &normalised(text));
     let mut mistakes = Mistakes::default();
     let folds = read_rows(&source, &mut mistakes).unwrap_or_default();
     let found = mistakes.into_diagnostics();
@@ -154,7 +155,10 @@ impl Columns {
             let text = field(column);
             let fold = text.parse().ok().filter(|fold| (1..=i32::MAX as u32).contains(fold));
             if fold.is_none() {
-                let hint = "folds are integers from 1".to_owned();
+                let hint = match text {
+                    "0" => "folds are numbered from 1: add 1 to the number of every fold".to_owned(),
+                    _ => "folds are integers from 1".to_owned(),
+                };
                 mistakes.add(at, format!("`{text}` is not a fold"), Some(hint));
             }
             fold

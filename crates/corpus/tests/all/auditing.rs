@@ -84,9 +84,10 @@ fn a_planted_leak_is_named() {
         ]
     );
     assert_eq!(
-        what_to_do(&leaks),
+        what_to_do(&leaks, &small()),
         "use a protocol that separates them, or permit it with `unsafe: [shared-speakers, shared-audio]`, which \
-         is then stated at every table of results"
+         is then stated at every table of results, or, if the speakers b and c of C, who share 1 recording, are one \
+         under two ids, say so in its card: `speaker: { …, replace: { c: b } }`"
     );
     assert!(!audit.shared.iter().any(|shared| shared.what == Sharing::Text), "both texts are in train");
 }
@@ -120,7 +121,20 @@ fn texts_are_kept_apart_where_that_is_asked() {
     assert!(audit.leaks(&Rules::default()).is_empty());
     let [text] = audit.leaks(&with_texts)[..] else { panic!("{:#?}", audit.shared) };
     assert_eq!(text.to_string(), "text `C/hello` is in train (1 row: C/a1) and test (1 row: C/c2) of fold 1");
-    assert_eq!(what_to_do(&[text]), "use a protocol that separates them, or remove `text` from `disjoint`");
+    assert_eq!(
+        what_to_do(&[text], &small()),
+        "use a protocol that separates them, or remove `text` from `disjoint`"
+    );
+    // What is unknown is not found to be shared, and not known to be disjoint either.
+    let mut told = small();
+    told.iter_mut().for_each(|example| example.utterance.text = Some("hello".into()));
+    assert_eq!(look(&folds, &told).untold(&with_texts), None);
+    told.iter_mut().take(2).for_each(|example| example.utterance.text = None);
+    let blind = look(&folds, &told);
+    assert_eq!(blind.unknown_texts, 2);
+    assert_eq!(blind.untold(&Rules::default()), None);
+    let told = blind.untold(&with_texts).unwrap();
+    assert!(told.starts_with("the texts of 2 utterances are unknown, and `disjoint` wants texts"), "{told}");
     let all = Rules::new([Sharing::Text], Permission::ALL.iter().copied());
     assert_eq!(all.forbidden(), BTreeSet::from([Sharing::Text]), "no permission is for texts");
     assert_eq!(

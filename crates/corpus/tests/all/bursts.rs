@@ -85,6 +85,7 @@ fn every_task_has_its_targets_and_a_blind_test_part() {
             remarks(&made, &examples),
             [
                 "shared speakers cannot be detected: the speakers of 32 of 32 utterances are unknown",
+                "shared texts cannot be detected: the texts of 32 of 32 utterances are unknown",
                 "the corpus withholds the labels of 8 test utterances: they are predicted but not scored",
             ]
         );
@@ -179,6 +180,52 @@ fn what_is_odd_is_told_and_survived() {
     let kinds: Vec<_> =
         read(&card, folder.path()).problems.into_iter().map(|it| (it.path, it.kind)).collect();
     assert!(kinds.contains(&("labels.csv".into(), "missing-table".into())), "{kinds:?}");
+}
+
+#[test]
+fn label_files_are_read_in_utf_8_and_utf_16_and_refused_in_anything_else() {
+    let card = parse_card("show", CARD);
+    let values = "name;set;Loudness;Big Smile\na;A;1;0.5\nb;B;2;1\nc;A;3;1\n";
+    let labels = "name,mood,set\na,sad,A\nb,sad,B\nc,sad,A\n";
+    let with = |bytes: &[u8]| {
+        let folder = show(&[("labels.csv", labels)]);
+        put(folder.path(), "values.csv", bytes);
+        let read = scan(&card, folder.path()).map_err(|error| error.to_string());
+        read.map(|scan| scan.found.iter().map(|found| found.values.len()).collect::<Vec<_>>())
+    };
+    let utf16 = |mark: &str, unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("{mark}{values}").encode_utf16().flat_map(unit).collect()
+    };
+    for mark in ["", "\u{feff}"] {
+        for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+            assert_eq!(with(&utf16(mark, unit)), Ok(vec![2, 2, 2]), "with `{mark}`");
+        }
+    }
+    assert_eq!(with(values.as_bytes()), Ok(vec![2, 2, 2]));
+    let nul = with(values.replace("0.5", "0\0.5").as_bytes()).unwrap_err();
+    let told = "values.csv of the corpus show: it has NUL bytes and is no text in UTF-8 or UTF-16: export it again as UTF-8";
+    assert!(nul.ends_with(told), "{nul}");
+    assert!(with(b"name\xe4;set\n").unwrap_err().ends_with("it is not UTF-8 text: convert it"));
+}
+
+#[test]
+fn leading_zeros_that_rows_lack_are_named() {
+    let card = parse_card("show", CARD);
+    let folder = show(&[
+        ("values.csv", "name;set;Loudness;Big Smile\n1;A;1;1\na;A;1;1\nb;A;1;1\nc;A;1;1\n"),
+        ("labels.csv", "name,mood,set\na,sad,A\n"),
+    ]);
+    put(folder.path(), "001.wav", wav_of_name("001.wav"));
+    let told = scan(&card, folder.path()).unwrap().problems;
+    let unlisted: Vec<&str> =
+        told.iter().filter(|it| it.kind == "unlisted").map(|it| it.message.as_str()).collect();
+    assert_eq!(
+        unlisted,
+        [
+            "the label files have no row for it: what they tell is unknown; they have a row `1`: `0*` before the group in \
+             `path` leaves out the zeros of `001`"
+        ]
+    );
 }
 
 #[test]

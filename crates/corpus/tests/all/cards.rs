@@ -50,6 +50,7 @@ fn a_corpus_nobody_has_heard_of() {
         problems,
         [
             ("cross/eve-7.wav", "unknown-sex", false),
+            ("cross/notes.txt", "no-audio", false),
             ("shy/bob-3.wav", "unknown-label", true),
             ("x.wav", "unparsed-name", true),
         ]

@@ -17,6 +17,19 @@ fn tone(folder: &Path, path: &str, hz: f32) {
     write_wav_i16(&folder.join(path), &samples, 16_000).unwrap();
 }
 
+const KITCHEN: &str = r"
+name: Kitchen
+title: Voices of a kitchen
+licence: none
+citation: nobody
+origin: the kitchen
+obtain: ask
+path: '(?P<cook>[^_/]+)_(?P<mood>[^_/]+)_\d+'
+speaker: '{cook}'
+label: '{mood}'
+labels: { glad: happy }
+";
+
 fn ids(ingested: &Ingested) -> Vec<&str> {
     ingested.utterances.iter().map(|utterance| utterance.id.as_str()).collect()
 }
@@ -40,7 +53,12 @@ fn walks_past_hidden_files_and_follows_links() {
         scan.problems.iter().map(|one| (one.path.as_str(), one.kind.as_str())).collect();
     assert_eq!(
         kinds,
-        [("JK_n01.wav", "unreadable"), ("KL_f01.wav", "empty-file"), ("a.wav", "unparsed-name")]
+        [
+            ("JK_n01.wav", "unreadable"),
+            ("KL_f01.wav", "empty-file"),
+            ("a.wav", "unparsed-name"),
+            ("notes.txt", "no-audio")
+        ]
     );
 }
 
@@ -55,7 +73,16 @@ fn folders_that_cannot_be_read_are_errors() {
     assert!(empty.to_string().contains("it has no audio files"), "{empty}");
     plant(folder.path(), ["song.mp3"]);
     let foreign = scan(&card("savee"), folder.path()).unwrap_err();
-    assert!(foreign.to_string().contains("`song.mp3`, for example, does not match"), "{foreign}");
+    assert!(foreign.to_string().contains("`song.mp3`, for example: its name does not fit"), "{foreign}");
+    let lists = tempfile::tempdir().unwrap();
+    for name in ["a.txt", "b.TXT", "c.pdf", "README"] {
+        put(lists.path(), name, b"some words");
+    }
+    let lists = scan(&card("savee"), lists.path()).unwrap_err();
+    assert!(
+        lists.to_string().contains("it has no audio files, only 1 without extension, 1 `.pdf`, 2 `.txt`;"),
+        "{lists}"
+    );
 
     let file = scan(&card("savee"), &folder.path().join("song.mp3")).unwrap_err();
     assert!(matches!(file, CorpusError::Unreadable { .. }));
@@ -77,7 +104,7 @@ fn what_lies_in_the_corpus_goes_by_its_own_path() {
         ids(&ingested),
         ["SAVEE/another disc/DC_a03", "SAVEE/nested/DC_a02", "SAVEE/nested/deep/DC_a01"]
     );
-    assert_eq!(problems(&ingested), []);
+    assert_eq!(problems(&ingested), [("itself", "no-audio")]);
 }
 
 #[test]
@@ -119,6 +146,75 @@ fn of_two_copies_the_whole_one_is_used() {
         "goes by the same name as `mirror/DC_a01.wav`, which is used, and holds other audio: left out; remove the \
          wrong one"
     );
+}
+
+#[test]
+fn of_two_copies_the_lossless_one_with_sound_is_used_and_the_others_are_one_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Formats are told by content, and loss by the name.
+    for (name, other) in [("DC_a01", 200.0), ("DC_a02", 300.0), ("DC_a03", 400.0)] {
+        tone(folder, &format!("{name}.mp3"), other + 1.0);
+        tone(folder, &format!("{name}.wav"), other);
+    }
+    write_wav_i16(&folder.join("DC_a04.aiff"), &[0.0; 1600], 16_000).unwrap();
+    tone(folder, "DC_a04.wav", 500.0);
+    let ingested = read(&card("savee"), folder);
+    let used: Vec<&str> = ingested.utterances.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(used, ["SAVEE/DC_a01", "SAVEE/DC_a02", "SAVEE/DC_a03", "SAVEE/DC_a04"]);
+    assert_eq!(ingested.sources, [1, 3, 5, 7], "the WAV files");
+    let told: Vec<(&str, &str)> =
+        ingested.problems.iter().map(|it| (it.path.as_str(), it.message.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "DC_a01.mp3",
+                "a compressed copy of `DC_a01.wav`, which is used, and 2 other files are such copies: left out"
+            ),
+            ("DC_a04.aiff", "a silent copy of `DC_a04.wav`, which is used: left out"),
+        ]
+    );
+}
+
+#[test]
+fn names_are_compared_in_one_spelling() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = KITCHEN.replace("{ glad: happy }", "{ glad: happy, fro\u{308}hlich: happy }");
+    // The card's word is decomposed, one folder's composed, another's decomposed.
+    tone(folder.path(), "a\u{308}nn_glad_1.wav", 200.0);
+    tone(folder.path(), "änn_fröhlich_2.wav", 210.0);
+    tone(folder.path(), "änn_fro\u{308}hlich_3.wav", 220.0);
+    let ingested = read(&parse_card("kitchen", &text), folder.path());
+    let speakers: Vec<&str> = ingested.utterances.iter().map(|it| it.speaker.as_str()).collect();
+    assert_eq!(speakers, ["Kitchen/änn"; 3]);
+    assert_eq!(ids(&ingested), ["Kitchen/änn_fröhlich_2", "Kitchen/änn_fröhlich_3", "Kitchen/änn_glad_1"]);
+    assert_eq!(problems(&ingested), []);
+}
+
+#[test]
+fn every_file_is_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    tone(folder.path(), "ann_glad_1.wav", 200.0);
+    let audio = fs::read(folder.path().join("ann_glad_1.wav")).unwrap();
+    for (nth, name) in
+        ["ann_glad_2", "ann_glad_3.sph", "ann_glad_4.mp4", "ann_glad_5.wav "].into_iter().enumerate()
+    {
+        let mut audio = audio.clone();
+        audio[100] ^= nth as u8 + 1;
+        put(folder.path(), name, &audio);
+    }
+    put(folder.path(), "ann_glad_6.webm", b"\x1a\x45\xdf\xa3 and so on");
+    plant(folder.path(), ["notes.txt", "more/notes.txt"]);
+    let ingested = read(&parse_card("kitchen", KITCHEN), folder.path());
+    assert_eq!(ids(&ingested), [1, 2, 3, 4, 5].map(|nth| format!("Kitchen/ann_glad_{nth}")));
+    assert_eq!(problems(&ingested), [("ann_glad_6.webm", "unreadable"), ("more/notes.txt", "no-audio")]);
+    assert!(ingested.problems[0].message.starts_with("unsupported (Matroska or WebM)"));
+    assert_eq!(ingested.problems[1].message, "it is no audio, and neither is another file `.txt`");
+
+    let wrong = parse_card("kitchen", &KITCHEN.replace(r"_\d+'", r"_\d+\.wav'"));
+    let told = scan(&wrong, folder.path()).unwrap_err().to_string();
+    assert!(told.contains(r"matches names without their extension: leave `\.wav` out of it"), "{told}");
 }
 
 #[test]

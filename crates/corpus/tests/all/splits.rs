@@ -94,7 +94,7 @@ fn what_the_split_leaves_out_and_what_is_missing_is_said() {
         "speaker 1 trains and chooses"
     );
     assert_eq!(
-        remarks(&made, &examples)[2..],
+        remarks(&made, &examples)[3..],
         [
             "1 of 4 utterances have no role and are not used",
             "4 utterances of the split are not in the experiment: `A/d/a4`, `C/c1`, `C/c2`, …",
