@@ -14,6 +14,7 @@ use crate::context::{ExperimentArguments, ExperimentContext, print_json};
 use crate::encoder_audit::encoders;
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
+use crate::problems;
 use crate::run::run_only;
 
 /// The command's arguments.
@@ -118,10 +119,12 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
                 .chain(audit.stamps())
                 .chain(encoders.iter().flat_map(EncoderAudit::stamps))
                 .collect(),
-            leaks: if arguments.json {
-                leaks.iter().map(ToString::to_string).chain(of_encoders).collect()
-            } else {
-                describe_leaks(&leaks).into_iter().chain(of_encoders).collect()
+            leaks: {
+                let shared = match arguments.json {
+                    true => leaks.iter().map(ToString::to_string).collect(),
+                    false => describe_leaks(&leaks),
+                };
+                audit.untold(rules).into_iter().chain(shared).chain(of_encoders).collect()
             },
             audit,
             encoders,
@@ -141,6 +144,8 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     if arguments.json {
         print_json(&audits)?;
     } else {
+        let problems = context.ops.problems();
+        problems::by_kind(&problems).iter().for_each(|line| out!("{line}"));
         audits.variants.iter().for_each(print);
         print_fits(&audits.fits);
     }
@@ -233,9 +238,24 @@ fn print(variant: &VariantAudit) {
             part.speakers
         );
     }
+    let utterances: BTreeSet<u32> = audit.parts.iter().map(|part| part.fold).collect();
+    let most = utterances.iter().map(|fold| {
+        let of_fold = audit.parts.iter().filter(|part| part.fold == *fold);
+        of_fold.map(|part| part.examples).sum::<usize>()
+    });
+    let all_texts_unknown =
+        audit.unknown_texts > 0 && most.max().is_some_and(|most| audit.unknown_texts >= most);
     for &what in Sharing::ALL {
         let shared = audit.shared.iter().filter(|shared| shared.what == what).count();
-        out!("  shared between roles: {shared} × {}", what.name());
+        match what {
+            Sharing::Text if all_texts_unknown => {
+                out!("  shared between roles: unknown × text, for no text is known")
+            }
+            _ => out!("  shared between roles: {shared} × {}", what.name()),
+        }
+    }
+    if audit.unknown_texts > 0 && !all_texts_unknown {
+        out!("  of unknown texts, and so never found to be shared: {} utterances", audit.unknown_texts);
     }
     if !audit.unknown.is_empty() {
         out!("  named by the split and not here: {} utterances", audit.unknown.len());

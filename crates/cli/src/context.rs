@@ -8,8 +8,9 @@ use affekt_config::Diagnostics;
 use affekt_corpus::SyntheticDialogues;
 use affekt_encoders::Hub;
 use affekt_graph::{LastRun, NodeIndex, Object, State, Store, Walk, hash_bytes};
-use affekt_pipeline::{Compiled, Environment, Synthetic, compile};
+use affekt_pipeline::{Compiled, Environment, Synthetic, Variant, compile};
 use affekt_runner::{CorpusFolder, EncoderPlaces, RunnerOps};
+use affekt_spec::protocol::Protocol;
 
 use crate::device::{self, Device};
 use crate::exit::{Exit, Stop, error};
@@ -128,6 +129,16 @@ impl ExperimentContext {
         (!names.is_empty()).then(|| format!("{} of {all} variants failed: {shown}{more}", names.len()))
     }
 
+    /// What is to be said where no step gives figures.
+    pub fn nothing_evaluated(&self) -> Option<String> {
+        let variants = &self.experiment.variants;
+        let gives_none = |variant: &Variant| variant.evaluate.is_none() && variant.protocol != Protocol::None;
+        variants.iter().all(gives_none).then(|| {
+            "the pipeline has no step `evaluate`: there will be no figures and no report; `--only NODE` runs one step"
+                .to_owned()
+        })
+    }
+
     /// The folder that holds this experiment's runs.
     pub fn runs(&self) -> &Path {
         &self.runs
@@ -146,7 +157,7 @@ impl ExperimentContext {
     /// A walk to all that the report reads, or `only` to one node, or to the nodes of one name.
     pub fn walk(&self, only: Option<&str>) -> Result<Walk<'_>, Stop> {
         let variants = &self.experiment.variants;
-        let read = variants.iter().flat_map(affekt_pipeline::Variant::reported).cloned();
+        let read = variants.iter().flat_map(Variant::reported).cloned();
         let graph = self.experiment.graph.clone();
         let mut walk = Walk::new(graph, &self.store, &self.ops, only.map(str::to_owned)).keeping(read);
         if let Some(only) = only {

@@ -24,6 +24,7 @@ mod pictures;
 pub mod place;
 mod plan;
 mod predict;
+mod problems;
 mod progress;
 pub mod reference;
 mod report;

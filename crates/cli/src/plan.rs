@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed, print_json};
 use crate::exit::{Exit, Stop};
 use crate::out::out;
+use crate::problems;
 use crate::timing::{Estimates, Expected, Signatures};
 
 /// The command's arguments.
@@ -54,17 +55,22 @@ pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
     let estimates = Estimates::new(&viewed.walk, &viewed.last, &timings, &signatures);
     let rows = viewed.walk.order().into_iter().filter_map(|at| row(&viewed, &estimates, at));
     let rows: Vec<Row> = rows.collect();
-    let problems: Vec<String> = rows
+    let failed: Vec<String> = rows
         .iter()
         .filter(|row| row.state == "failed")
         .map(|row| format!("{}: {}", row.id, row.reason))
         .collect();
     let work_left = rows.iter().any(|row| row.state != "cached");
-    let has_failed = !problems.is_empty();
+    let has_failed = !failed.is_empty();
+    // What is not wrong with the plan, but with what it will be about.
+    let mut remarks = problems::left_out(&context.ops.problems());
+    remarks.extend(context.nothing_evaluated().filter(|_| arguments.only.is_none()));
     let (profile, expected) = (context.experiment.profile.clone(), estimates.expected());
     if arguments.json {
+        let problems = failed.into_iter().chain(remarks).collect();
         print_json(&Plan { version: 1, profile, nodes: rows, expected, problems })?;
     } else {
+        remarks.iter().for_each(|remark| eprintln!("warning: {remark}"));
         print_table(&rows, profile.as_deref());
         expected.iter().for_each(|expected| out!("{}", expected.line()));
     }

@@ -12,6 +12,7 @@ use crate::encoder_audit::refuse_leaks;
 use crate::exit::{Exit, Stop, error};
 use crate::export::final_models;
 use crate::out::out;
+use crate::problems;
 use crate::progress::{FailureCollector, ProgressReporter, Summary};
 use crate::run_folder::RunFolder;
 use crate::worker;
@@ -67,6 +68,9 @@ fn attempt(
     arguments: &Arguments,
     interrupted: &AtomicBool,
 ) -> Result<Exit, Stop> {
+    if arguments.only.is_none() {
+        context.nothing_evaluated().iter().for_each(|what| eprintln!("warning: {what}"));
+    }
     let mut walk = context.walk(arguments.only.as_deref())?;
     require_worker(&mut walk)?;
     let folder = RunFolder::create(context)?;
@@ -87,6 +91,7 @@ fn attempt(
         }
         Outcome::Failed => {
             eprintln!("{}", summary.failures.trim_end());
+            problems::by_kind(&context.ops.problems()).iter().for_each(|line| eprintln!("note: {line}"));
             eprintln!("the journal is {}", folder.path().join("journal.jsonl").display());
             if arguments.keep_going && arguments.only.is_none() {
                 report_the_rest((context, &walk), arguments, interrupted, &folder, &summary)?;
@@ -96,6 +101,7 @@ fn attempt(
         Outcome::Done => {}
     }
     eprintln!("{} nodes run, {} cached, {:.1} s", summary.ran, summary.cached, summary.seconds);
+    problems::count(&context.ops.problems()).iter().for_each(|line| eprintln!("{line}"));
     if let Some(only) = &arguments.only {
         // Which folds and shards there are may have become known only now.
         return if is_there(only, &walk) { Ok(Exit::Done) } else { Err(unknown_node(only, &walk)) };

@@ -10,9 +10,12 @@ use crate::weights::map;
 /// other files of the folder.
 ///
 /// # Errors
-/// Fails if there is no checkpoint or a file cannot be read.
+/// Fails if there is no checkpoint, or it is of another architecture, or a file cannot be read.
 pub fn fingerprint(path: &Path) -> Result<[u8; 32], EncoderError> {
     let is_folder = std::fs::metadata(path).map_err(EncoderError::io(path))?.is_dir();
+    if is_folder {
+        folder::check(path)?;
+    }
     let files = if is_folder { folder::files_read(path)? } else { vec![("weights", path.to_owned())] };
     let mut digests = Vec::new();
     for (what, file) in files {

@@ -46,6 +46,13 @@ pub(crate) fn read(folder: &Path) -> Result<RawCheckpoint, EncoderError> {
     })
 }
 
+/// Refuses what is no encoder of a known family, by its configuration alone.
+pub(crate) fn check(folder: &Path) -> Result<(), EncoderError> {
+    let path = config(folder)?;
+    let known = EncoderConfig::known_fields(&fields(&path)?);
+    known.map(|_| ()).map_err(|cause| EncoderError::Config { path, cause })
+}
+
 /// Lists the files that [`read`] reads, with their kinds, except the index of shards, which only names other files.
 pub(crate) fn files_read(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>, EncoderError> {
     let mut files = vec![("config", config(folder)?)];

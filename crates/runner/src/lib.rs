@@ -23,12 +23,12 @@ mod standardise;
 mod submission;
 mod waveforms;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use affekt_corpus::{Card, Ingested, Scan, ingest as read_corpus, scan};
-use affekt_domain::Digest;
+use affekt_domain::{Digest, Problem};
 use affekt_graph::{Context, Failure, Job, Node, Ops, hash_bytes};
 use affekt_ops::Operation;
 use affekt_spec::encoder::TrainedOn;
@@ -123,6 +123,8 @@ pub struct RunnerOps {
 /// A corpus that was looked at in this process: what it holds and the fingerprint of that, where it is known.
 struct Read {
     ingested: Option<(Ingested, Digest)>,
+    /// What its files' names and label files tell.
+    scanned: Vec<Problem>,
 }
 
 impl RunnerOps {
@@ -152,6 +154,18 @@ impl RunnerOps {
         self.encoders.trained_on(name)
     }
 
+    /// Returns the problems with the files of the corpora that were looked at in this process, by corpus: with their audio,
+    /// where that is known.
+    #[must_use]
+    pub fn problems(&self) -> BTreeMap<String, Vec<Problem>> {
+        let read = lock(&self.read);
+        let of = |read: &Read| match &read.ingested {
+            Some((ingested, _)) => ingested.problems.clone(),
+            None => read.scanned.clone(),
+        };
+        read.iter().map(|(corpus, read)| (corpus.clone(), of(read))).collect()
+    }
+
     /// Returns where the recording with this digest lies.
     pub(crate) fn locate(&self, audio: Digest) -> Option<PathBuf> {
         lock(&self.located).get(&audio).cloned()
@@ -177,7 +191,7 @@ impl RunnerOps {
         };
         let ingested =
             (thorough || is_known).then(|| self.ingest(&place.card, &scan, context)).transpose()?;
-        let read = Arc::new(Read { ingested });
+        let read = Arc::new(Read { ingested, scanned: scan.problems });
         lock(&self.read).insert(corpus.to_owned(), Arc::clone(&read));
         Ok(read)
     }

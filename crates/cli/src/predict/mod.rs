@@ -127,7 +127,7 @@ fn listen(model: &Model<'_>, arguments: &Arguments) -> Result<(), Stop> {
         samples.extend(more);
         let has_news = windows.has_news(start, start + samples.len());
         if is_over && !(has_news && samples.len() as f64 >= LEAST_SECONDS * rate) {
-            return Ok(());
+            return if start == 0 { Err(too_short_a_stream(samples.len())) } else { Ok(()) };
         }
         let clip = Clip { name: "stream".to_owned(), samples: samples.clone(), rate: STREAM_HZ };
         let piece = Piece { audio: "-".to_owned(), start: start as f64 / rate, clip };
@@ -138,6 +138,19 @@ fn listen(model: &Model<'_>, arguments: &Arguments) -> Result<(), Stop> {
         samples.drain(..windows.hop);
         start += windows.hop;
     }
+}
+
+/// What is said of a stream that holds too little to predict anything.
+fn too_short_a_stream(samples: usize) -> Stop {
+    let held = match samples {
+        0 => "held no samples".to_owned(),
+        1 => "held 1 sample".to_owned(),
+        samples => format!("held {samples} samples"),
+    };
+    Stop::failed(format!(
+        "error: standard input {held}: expected at least {LEAST_SECONDS} s of 16-bit little-endian PCM, one channel at \
+         {STREAM_HZ} Hz"
+    ))
 }
 
 /// So many samples, or what is left of the stream.

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use affekt_encoders::{EncoderError, Overrides, read};
+use affekt_encoders::{EncoderError, Overrides, fingerprint, read};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Value, json};
@@ -100,6 +100,9 @@ fn other_models_are_refused_by_name() {
         copy.edit("config.json", |config| config["model_type"] = json!(kind));
         let expected = format!("F/config.json: it is a model of type `{kind}`: only `wav2vec2` is supported");
         assert_eq!(copy.refused(), expected);
+        // Planning reads a checkpoint for its identity alone, and is told as well.
+        let told = fingerprint(copy.0.path()).unwrap_err().to_string();
+        assert!(told.ends_with(expected.strip_prefix("F/config.json").unwrap()), "{told}");
     }
 }
 
