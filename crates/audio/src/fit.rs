@@ -2,6 +2,13 @@
 
 use crate::draws::draws;
 
+/// Truncates a waveform to `length` samples at most; a shorter one stays as it is.
+#[must_use]
+pub fn cut(mut samples: Vec<f32>, length: usize) -> Vec<f32> {
+    samples.truncate(length);
+    samples
+}
+
 /// Truncates or zero-pads a waveform to `length` samples.
 #[must_use]
 pub fn fit(mut samples: Vec<f32>, length: usize) -> Vec<f32> {
@@ -34,6 +41,8 @@ mod tests {
 
     #[test]
     fn cuts_and_pads() {
+        assert_eq!(cut(vec![1.0, 2.0, 3.0], 2), [1.0, 2.0]);
+        assert_eq!(cut(vec![1.0, 2.0], 5), [1.0, 2.0]);
         assert_eq!(fit(vec![1.0, 2.0, 3.0], 2), [1.0, 2.0]);
         assert_eq!(fit(vec![1.0, 2.0, 3.0], 5), [1.0, 2.0, 3.0, 0.0, 0.0]);
         assert_eq!(fit(Vec::new(), 2), [0.0, 0.0]);

@@ -24,7 +24,7 @@ pub use decode::decode;
 pub use decoded::{Decoded, Truncated};
 pub use digest::digest;
 pub use error::{AudioError, AudioFault, RateError};
-pub use fit::{fit, fit_with_own_samples};
+pub use fit::{cut, fit, fit_with_own_samples};
 pub use load::load;
 pub use noise::noisy_copy;
 pub use resample::{Resampler, resample};

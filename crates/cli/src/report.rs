@@ -116,6 +116,7 @@ fn variant(
             if card["encoder"]["pretrained"] == false {
                 caveats.push(UNTRAINED.to_owned());
             }
+            caveats.extend(pixels(&card));
             let count = |name: &str| card["parameters"][name].as_u64().unwrap_or(0);
             Some(page::Parameters { total: count("total"), trainable: count("trainable") })
         }
@@ -139,6 +140,13 @@ fn variant(
 }
 
 /// What else a reader of a variant's figures must know.
+/// How a VGG16's pixels are normalised, which its weights must have been trained with; `None` of another network's card.
+fn pixels(card: &serde_json::Value) -> Option<String> {
+    let normalisation = card["network"]["encoder"]["normalisation"].as_str()?;
+    let name = card["encoder"]["name"].as_str().unwrap_or("a base without a name");
+    Some(format!("its VGG16 begins as `{name}`, with pixels normalised as {normalisation}'s weights expect"))
+}
+
 fn caveats(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<String> {
     let corpora = &finished.context.experiment.corpora;
     let is_synthetic = |name: &String| corpora.get(name).is_some_and(|corpus| corpus.synthetic.is_some());

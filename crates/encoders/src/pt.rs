@@ -37,7 +37,7 @@ impl Pt {
                 path: self.path.clone(),
                 why: "it looks like a fairseq checkpoint, but has neither `cfg` nor `args`, which describe the tensors".into(),
             }),
-            _ => match torchvision::raw(&self.path, self.named(root)?) {
+            _ => match torchvision::raw(&self.path, self.named(root)?, None) {
                 Ok(raw) => Ok(raw),
                 Err(named) => torchaudio::raw(&self.path, named),
             },

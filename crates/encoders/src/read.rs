@@ -99,7 +99,8 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<Encoder, EncoderError>
         return encoder(folder::read(path)?, overrides);
     }
     if path.extension().is_some_and(|extension| extension == "safetensors") {
-        return match torchvision::raw(path, safe::read(path)?) {
+        let (named, mut metadata) = safe::read_with_metadata(path)?;
+        return match torchvision::raw(path, named, metadata.remove(torchvision::NORMALISATION)) {
             Ok(raw) => encoder(raw, overrides),
             Err(_) => {
                 let why = "tensors without settings: give the folder whose `config.json` describes them";

@@ -27,11 +27,20 @@ pub fn tensors(path: &Path) -> Result<BTreeMap<String, Weights>, EncoderError> {
 
 /// Reads all tensors of a file, by their names there.
 pub(crate) fn read(path: &Path) -> Result<NamedTensors, EncoderError> {
+    Ok(read_with_metadata(path)?.0)
+}
+
+/// Reads all tensors of a file, by their names there, and the texts beside them, by their names.
+pub(crate) fn read_with_metadata(
+    path: &Path,
+) -> Result<(NamedTensors, BTreeMap<String, String>), EncoderError> {
     let file = map(path).map_err(EncoderError::io(path))?;
     // The library rejects offsets that overlap, leave gaps, exceed the file or disagree with the shape.
     let read = SafeTensors::read_metadata(&file);
     let (length, header) =
         read.map_err(|cause| EncoderError::Safetensors { path: path.to_owned(), cause })?;
+    let metadata = header.metadata().iter().flatten();
+    let metadata = metadata.map(|(name, text)| (name.clone(), text.clone())).collect();
     let mut named = NamedTensors::default();
     for (name, info) in header.tensors() {
         let element = match info.dtype {
@@ -48,5 +57,5 @@ pub(crate) fn read(path: &Path) -> Result<NamedTensors, EncoderError> {
         let bytes = Bytes::Mapped(Arc::clone(&file), 8 + length + start..8 + length + end);
         named.tensors.push((name, Weights { bytes, element, shape: info.shape.clone() }));
     }
-    Ok(named)
+    Ok((named, metadata))
 }

@@ -1,5 +1,8 @@
 //! torchvision's checkpoints: the state dict of a VGG16 and nothing else. Blocks and channels are inferred from
 //! shapes; the normalisation of pixels is not stored, and is by default that of torchvision's training.
+//!
+//! A safetensors file with these tensors may say `normalisation` in its metadata. `docs/keras_vgg16.py` makes one of Keras' weights,
+//! which says `keras`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,15 +13,26 @@ use serde_json::{Map, Value, json};
 use crate::Format;
 use crate::read::{NamedTensors, RawCheckpoint};
 
-/// Interprets tensors as a VGG16 checkpoint; returns them unchanged if they are none.
-pub(crate) fn raw(path: &Path, named: NamedTensors) -> Result<RawCheckpoint, NamedTensors> {
+/// Interprets tensors as a VGG16 checkpoint; returns them unchanged if they are none. `normalisation` is what the file says of
+/// pixels.
+pub(crate) fn raw(
+    path: &Path,
+    named: NamedTensors,
+    normalisation: Option<String>,
+) -> Result<RawCheckpoint, NamedTensors> {
     let shapes = named.tensors.iter().map(|(name, weights)| (name.as_str(), weights.shape()));
-    let Some(known_fields) = known_fields(shapes) else { return Err(named) };
-    let notes = vec![
-        "torchvision's files say nothing of how pixels are normalised: as torchvision trains, where `config` does not say \
-         otherwise"
-            .into(),
-    ];
+    let Some(mut known_fields) = known_fields(shapes) else { return Err(named) };
+    let notes = match normalisation {
+        Some(normalisation) => {
+            known_fields.insert(NORMALISATION.to_owned(), normalisation.into());
+            Vec::new()
+        }
+        None => vec![
+            "torchvision's files say nothing of how pixels are normalised: as torchvision trains, where `config` does not say \
+             otherwise"
+                .into(),
+        ],
+    };
     Ok(RawCheckpoint {
         path: path.to_owned(),
         format: Format::Torchvision,
@@ -28,6 +42,9 @@ pub(crate) fn raw(path: &Path, named: NamedTensors) -> Result<RawCheckpoint, Nam
         notes,
     })
 }
+
+/// What a file's metadata and a configuration call the normalisation of pixels.
+pub(crate) const NORMALISATION: &str = "normalisation";
 
 /// The fields that torchvision's names and shapes tell: two numbers behind a convolution stands the next of its block, three
 /// behind it that of the next. `None` where they are no such network's.

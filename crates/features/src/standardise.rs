@@ -22,6 +22,8 @@ pub struct Scale {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum Standardiser {
+    /// Nothing is changed.
+    None,
     /// One scale for every value.
     Global(Scale),
     /// One scale per band.
@@ -122,6 +124,7 @@ impl Standardiser {
     ) -> Result<(), StandardiseError> {
         check(values, shape)?;
         match self {
+            Self::None => Ok(()),
             Self::Global(scale) => {
                 apply(values, *scale);
                 Ok(())

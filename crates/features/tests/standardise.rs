@@ -59,6 +59,7 @@ fn by_utterance() {
     let found = applied(&Standardiser::Utterance, "anyone", FIRST);
     assert_eq!(found, [-5.0 / std, -3.0 / std, 4.0 / std, 4.0 / std]);
     assert_eq!(applied(&Standardiser::Utterance, "anyone", [3.0; 4]), [0.0; 4]);
+    assert_eq!(applied(&Standardiser::None, "anyone", FIRST), FIRST);
 }
 
 #[test]
@@ -89,6 +90,7 @@ fn files_give_back_every_bit() {
         Standardiser::band(&[&odd], SHAPE).unwrap(),
         Standardiser::speaker([("C/ü", &odd[..])], SHAPE).unwrap(),
         Standardiser::Utterance,
+        Standardiser::None,
     ] {
         let text = serde_json::to_string(&fitted).unwrap();
         assert_eq!(serde_json::from_str::<Standardiser>(&text).unwrap(), fitted, "{text}");

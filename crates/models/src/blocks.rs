@@ -11,10 +11,10 @@
 //! that way, so both axes are offered.
 
 use affekt_spec::network::{CnnConfig, NormAxis};
-use affekt_torch::Conv2d;
 use affekt_torch::init::{self, Vars};
+use affekt_torch::{BatchNorm, Conv2d};
+use tch::Tensor;
 use tch::nn::{Module, ModuleT};
-use tch::{Tensor, nn};
 
 use crate::BuildError;
 use crate::dropout::dropout;
@@ -91,7 +91,7 @@ impl ModuleT for Block {
 #[derive(Debug)]
 struct Norm {
     axis: NormAxis,
-    layer: nn::BatchNorm,
+    layer: BatchNorm,
 }
 
 impl Norm {

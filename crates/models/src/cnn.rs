@@ -12,6 +12,7 @@ use tch::{Tensor, nn};
 
 use crate::BuildError;
 use crate::blocks::Blocks;
+use crate::network::library;
 
 /// B1.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ impl Cnn {
         shape: [usize; 2],
         classes: usize,
     ) -> Result<Self, BuildError> {
+        let vars = &vars.of(library(config.defaults));
         let blocks = Blocks::new(vars, config, shape)?;
         let output = init::linear(&(vars / "output"), blocks.features(), classes as i64);
         Ok(Self { blocks, output })

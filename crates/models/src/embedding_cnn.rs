@@ -10,8 +10,8 @@
 //! outputs are logits, and cross-entropy is both.
 
 use affekt_spec::network::EmbeddingCnnConfig;
-use affekt_torch::Conv2d;
 use affekt_torch::init::{self, Vars};
+use affekt_torch::{BatchNorm, Conv2d};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
@@ -88,7 +88,7 @@ impl ModuleT for EmbeddingCnn {
 #[derive(Debug)]
 struct Convolution {
     conv: Conv2d,
-    norm: nn::BatchNorm,
+    norm: BatchNorm,
     pool: Option<i64>,
 }
 

@@ -13,8 +13,8 @@
 //! move its statistics.
 
 use affekt_spec::network::{End2YouConfig, Pooling};
-use affekt_torch::Convolution;
 use affekt_torch::init::{self, Vars};
+use affekt_torch::{BatchNorm, Convolution};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
@@ -119,7 +119,7 @@ struct Block {
     weight: Tensor,
     bias: Tensor,
     convolution: Convolution,
-    norm: nn::BatchNorm,
+    norm: BatchNorm,
     pool: i64,
 }
 

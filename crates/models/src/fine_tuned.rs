@@ -1,11 +1,12 @@
 //! A wav2vec 2.0 and what reads its frames, fine-tuned together or the encoder frozen:
 //!
 //! ```text
-//! waveforms ─ encoder ─ ReLU ─ projector ─ LSTM ─ classifier ─ sigmoid ─ pooling
-//! 16 kHz      768       any of these four may be missing      of every frame
+//! waveforms ─ encoder ─ ReLU ─ projector ─ LSTM ─ dropout ─ classifier ─ sigmoid ─ pooling
+//! 16 kHz      768       any of these five may be missing                of every frame
 //! ```
 //!
-//! * B5: the mean over the last layer, a linear map.
+//! * B5 (Keras' example of audio classification with wav2vec 2.0): the mean over the last layer, dropout, a linear map; padding is
+//!   heard as silence.
 //! * V-FT (Chen and Rudnicky, arXiv 2110.06309): ReLU, the mean, a linear map; feature encoder, projection and mask
 //!   embedding frozen.
 //! * D (Nguyen et al., 2022, "Fine-tuning Wav2vec for Vocal-burst Emotion Recognition"): layer 12, an LSTM, a linear map
@@ -14,7 +15,7 @@
 //!
 //! The classifier maps every frame and the pooling comes last. Published networks that map the mean are the same: the mean of
 //! a linear map's values is the map of the mean, and so it is with the first step and the last. With the largest number it is
-//! not, and there D maps first.
+//! not, and there D maps first. For the same reason the dropout before the classifier drops the same units in all frames of a clip.
 //!
 //! Frozen parameters have no gradients, so that libtorch keeps nothing of the frozen parts at the encoder's beginning. Their
 //! dropout stays on, as in the published code: it is noise on what the trained parts read. An encoder that is frozen whole
@@ -26,8 +27,9 @@ use affekt_torch::init::{self, Vars};
 use tch::nn::Module;
 use tch::{Kind, Tensor, nn};
 
+use crate::dropout::dropout;
 use crate::lstm::Lstm;
-use crate::network::WaveformModule;
+use crate::network::{WaveformModule, checked_dropout, library};
 use crate::outputs::activated;
 use crate::pooling::pooled;
 use crate::wav2vec2::{Valid, Wav2Vec2};
@@ -106,12 +108,14 @@ impl FineTuned {
                 Some(Lstm::new(&(vars / "lstm"), lstm, inputs)?)
             }
         };
-        let classifier = init::linear(&(vars / "classifier"), width, outputs as i64);
+        checked_dropout(config.dropout)?;
+        let classifier = (vars / "classifier").of(library(config.defaults));
+        let classifier = init::linear(&classifier, width, outputs as i64);
         Ok(Self { encoder, config: config.clone(), projector, lstm, classifier })
     }
 
     /// The outputs of every frame: `[batch, frames, width] -> [batch, frames, outputs]`
-    fn read(&self, frames: &Tensor) -> Tensor {
+    fn read(&self, frames: &Tensor, train: bool) -> Tensor {
         let mut xs = match self.config.frame_activation {
             FrameActivation::None => frames.shallow_clone(),
             FrameActivation::Relu => frames.relu(),
@@ -122,21 +126,27 @@ impl FineTuned {
         if let Some(lstm) = &self.lstm {
             xs = lstm.forward(&xs);
         }
+        if self.config.dropout > 0.0 {
+            let clips = xs.narrow(1, 0, 1).ones_like(); // [batch, 1, width]
+            xs = xs * dropout(&clips, self.config.dropout, train);
+        }
         activated(self.config.output_activation, &self.classifier.forward(&xs))
     }
 }
 
 impl WaveformModule for FineTuned {
     fn forward_t(&self, waveforms: &Tensor, lengths: &[usize], train: bool) -> Result<Tensor, ForwardError> {
-        let FineTunedConfig { normalise, padding, layer, freeze, pooling, .. } = self.config;
+        let FineTunedConfig { normalise, padding, padded_to, layer, freeze, pooling, .. } = self.config;
         let waveforms = if normalise { normalised(waveforms, lengths) } else { waveforms.shallow_clone() };
-        let train = train && freeze != Freeze::All;
-        let encoded = self.encoder.forward_t(&waveforms, lengths, padding, train)?;
+        let missing = padded_to.unwrap_or(0).saturating_sub(waveforms.size()[1] as usize);
+        let waveforms = waveforms.constant_pad_nd([0, missing as i64]);
+        let trains_encoder = train && freeze != Freeze::All;
+        let encoded = self.encoder.forward_t(&waveforms, lengths, padding, trains_encoder)?;
         let frames = match layer {
             EncoderLayer::Last => &encoded.last,
             EncoderLayer::Nth(layer) => &encoded.states[layer],
         };
-        Ok(pooled(pooling, &self.read(frames), &encoded.frames))
+        Ok(pooled(pooling, &self.read(frames, train), &encoded.frames))
     }
 
     fn least_samples(&self) -> usize {

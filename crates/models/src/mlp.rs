@@ -7,6 +7,7 @@
 //! ```
 
 use affekt_spec::network::{MlpConfig, MlpNorm, OutputActivation};
+use affekt_torch::BatchNorm;
 use affekt_torch::init::{self, Vars};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
@@ -34,7 +35,7 @@ struct Layer {
 #[derive(Debug)]
 enum Norm {
     Layer(nn::LayerNorm),
-    Batch(nn::BatchNorm),
+    Batch(BatchNorm),
 }
 
 impl Mlp {

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use affekt_spec::LibraryDefaults;
 use affekt_spec::encoder::Vgg16Layer;
 use affekt_spec::network::NetworkConfig;
-use affekt_torch::init::Vars;
+use affekt_torch::init::{Library, Vars};
 use affekt_torch::{NamedTensors, TorchError};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor, nn};
@@ -267,6 +268,14 @@ pub fn freeze(store: &nn::VarStore, prefixes: &[&str]) -> Result<(), BuildError>
         }
     }
     Ok(())
+}
+
+/// Whose layers a network's begin as.
+pub const fn library(defaults: LibraryDefaults) -> Library {
+    match defaults {
+        LibraryDefaults::PyTorch => Library::PyTorch,
+        LibraryDefaults::Keras => Library::Keras,
+    }
 }
 
 /// A network's dropout.

@@ -16,6 +16,7 @@ use tch::nn::{Module, ModuleT};
 use tch::{Kind, Tensor, nn};
 
 use crate::BuildError;
+use crate::network::library;
 use crate::transformer::Encoder;
 use crate::two_cnns::Pair;
 
@@ -35,6 +36,7 @@ impl ParallelCnn {
         shape: [usize; 2],
         classes: usize,
     ) -> Result<Self, BuildError> {
+        let vars = &vars.of(library(config.cnn.defaults));
         let cnns = Pair::new(vars, &config.cnn, shape)?;
         let [width, frames] = shape;
         let transformer = Encoder::new(&(vars / "transformer"), &config.transformer, width, frames)?;

@@ -5,10 +5,12 @@
 //! layer = self-attention ─ dropout ─ + ─ layer norm ─ linear ─ ReLU ─ dropout ─ linear ─ dropout ─ + ─ layer norm
 //! ```
 //!
+//! With Keras' defaults it is `TransformerEncoder` of KerasNLP, which has no dropout between the two linear maps.
+//!
 //! The layers begin with weights of their own, where `torch.nn.TransformerEncoder` begins with copies of one layer.
 
 use affekt_spec::network::{Positions, TransformerConfig};
-use affekt_torch::init::{self, Vars};
+use affekt_torch::init::{self, Library, Vars};
 use tch::nn::{Module, ModuleT};
 use tch::{Kind, Tensor, nn};
 
@@ -81,6 +83,8 @@ struct Layer {
     norm1: nn::LayerNorm,
     norm2: nn::LayerNorm,
     dropout: f64,
+    /// That between the two linear maps.
+    inner_dropout: f64,
 }
 
 impl Layer {
@@ -93,6 +97,10 @@ impl Layer {
             norm1: init::layer_norm(&(vars / "norm1"), width),
             norm2: init::layer_norm(&(vars / "norm2"), width),
             dropout: config.dropout,
+            inner_dropout: match vars.library() {
+                Library::PyTorch => config.dropout,
+                Library::Keras => 0.0,
+            },
         }
     }
 }
@@ -102,7 +110,8 @@ impl ModuleT for Layer {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
         let thinned = |xs: &Tensor| dropout(xs, self.dropout, train);
         let xs = self.norm1.forward(&(thinned(&self.self_attn.forward_t(xs, train)) + xs));
-        let hidden = thinned(&self.linear1.forward(&xs).relu_()); // [batch, frames, feed_forward]
+        let hidden = self.linear1.forward(&xs).relu_(); // [batch, frames, feed_forward]
+        let hidden = dropout(&hidden, self.inner_dropout, train);
         self.norm2.forward(&(thinned(&self.linear2.forward(&hidden)) + xs))
     }
 }
@@ -118,10 +127,11 @@ struct SelfAttention {
 
 impl SelfAttention {
     fn new(vars: &Vars, config: &TransformerConfig, width: i64) -> Self {
+        let heads = config.heads as i64;
         Self {
-            in_proj: init::attention_in_proj(vars, width),
-            out_proj: init::attention_out_proj(&(vars / "out_proj"), width),
-            heads: config.heads as i64,
+            in_proj: init::attention_in_proj(vars, width, heads),
+            out_proj: init::attention_out_proj(&(vars / "out_proj"), width, heads),
+            heads,
             dropout: config.dropout,
         }
     }

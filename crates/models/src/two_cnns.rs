@@ -13,6 +13,7 @@ use tch::{Tensor, nn};
 
 use crate::BuildError;
 use crate::blocks::Blocks;
+use crate::network::library;
 
 /// B2.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ impl TwoCnns {
         shape: [usize; 2],
         classes: usize,
     ) -> Result<Self, BuildError> {
+        let vars = &vars.of(library(config.defaults));
         let cnns = Pair::new(vars, config, shape)?;
         let output = init::linear(&(vars / "output"), cnns.features(), classes as i64);
         Ok(Self { cnns, output })

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use affekt_models::wav2vec2::Wav2Vec2;
 use affekt_models::{BuildError, InputShape, Inputs, Network, ParameterCounts, built_encoder};
+use affekt_spec::LibraryDefaults;
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::{
     EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze, LstmConfig,
@@ -473,6 +474,86 @@ fn waveforms_are_normalised_by_their_own_samples() {
     }
 }
 
+/// What B5's recipe asks for changes what a batch gives, each by itself.
+#[test]
+fn settings_of_the_published_recipe_change_a_batch() {
+    let _turn = turn();
+    let inputs = clips(vec![240, 170]);
+    let forward = |config: &FineTunedConfig, train: bool| {
+        tch::manual_seed(3);
+        let network = build(&fine_tuned(config.clone()), InputShape::Waveforms, OUTPUTS, 1);
+        tch::no_grad(|| network.forward_t(&inputs, train)).unwrap()
+    };
+    let mut encoder = post_norm();
+    encoder.mask_time_prob = 0.0;
+    encoder.mask_feature_prob = 0.0;
+    let plain = FineTunedConfig { encoder, ..FineTunedConfig::default() };
+    let heard = FineTunedConfig { padding: Padding::Unmasked, ..plain.clone() };
+    let longer = FineTunedConfig { padded_to: Some(300), ..heard.clone() };
+    let reference = FineTunedConfig { padding: Padding::Reference, ..plain.clone() };
+    let dropped = FineTunedConfig { dropout: 0.5, ..plain.clone() };
+    let keras = FineTunedConfig { defaults: LibraryDefaults::Keras, ..plain.clone() };
+    for (what, one, other) in [
+        ("padding", &plain, &heard),
+        ("padding", &reference, &heard),
+        ("padded_to", &heard, &longer),
+        ("defaults", &plain, &keras),
+    ] {
+        let apart = difference(&forward(one, false), &forward(other, false));
+        assert!(apart > 1e-4, "{what}: {apart:e}");
+    }
+    assert!(difference(&forward(&plain, true), &forward(&dropped, true)) > 1e-2);
+    assert_eq!(forward(&plain, false), forward(&dropped, false), "nothing is dropped but in training");
+    // The longest clip has no padding: it is heard as ever.
+    assert!(difference(&forward(&plain, false).get(0), &forward(&heard, false).get(0)) < 1e-5);
+}
+
+/// With rows of one length a clip whose padding is heard gives the same in any batch.
+#[test]
+fn padding_that_is_heard_does_not_depend_on_the_batch() {
+    let config = FineTunedConfig {
+        encoder: post_norm(),
+        padding: Padding::Unmasked,
+        padded_to: Some(300),
+        ..FineTunedConfig::default()
+    };
+    let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
+    let inputs = clips(vec![240, 170]);
+    let batch = evaluate(&network, &inputs);
+    for row in 0..2 {
+        let alone = evaluate(&network, &alone(&inputs, row));
+        assert!(difference(&batch.narrow(0, row as i64, 1), &alone) < 1e-5);
+    }
+}
+
+/// The dropped units are the same in all frames of a clip: what is left of a mean is the mean of what is left.
+#[test]
+fn dropout_before_the_classifier_is_dropout_of_the_mean() {
+    let _turn = turn();
+    let encoder = EncoderConfig { mask_time_prob: 0.0, mask_feature_prob: 0.0, ..post_norm() };
+    let config = FineTunedConfig { encoder, dropout: 0.5, ..FineTunedConfig::default() };
+    let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
+    let inputs = clips(vec![240; 3]);
+    let store = nn::VarStore::new(Device::Cpu);
+    let encoder = Wav2Vec2::new(&(&Vars::new(&store, 1) / "wav2vec2"), &post_norm()).unwrap();
+    let encoded = tch::no_grad(|| encoder.forward_t(&inputs.xs, &[240; 3], Padding::Ignored, false)).unwrap();
+    let means = encoded.last.mean_dim(1, /* keepdim */ false, Kind::Float); // [clips, width]
+    let weights = network.weights();
+    let (weight, bias) = (&weights["classifier.weight"], &weights["classifier.bias"]);
+    tch::manual_seed(11);
+    let outputs = tch::no_grad(|| network.forward_t(&inputs, true)).unwrap();
+    // Of 2¹⁶ ways to drop sixteen units, one explains each clip's outputs.
+    let units = means.size()[1];
+    let ways = Tensor::arange(1_i64 << units, (Kind::Int64, Device::Cpu)).unsqueeze(1);
+    let kept = ways.bitwise_right_shift(&Tensor::arange(units, (Kind::Int64, Device::Cpu)));
+    let kept = kept.bitwise_and(1).to_kind(Kind::Float) * 2.0; // [ways, units]
+    for row in 0..3 {
+        let explained = (&kept * means.get(row)).linear(weight, Some(bias));
+        let error = (explained - outputs.get(row)).abs().amax([1], /* keepdim */ false).min();
+        assert!(error.double_value(&[]) < 1e-5, "clip {row}: {error:?}");
+    }
+}
+
 /// The network that is built as high as the layer gives the mean of what the whole encoder has at that layer, mapped.
 #[test]
 fn a_layer_is_the_encoders_state_before_its_last_norm() {
@@ -651,13 +732,15 @@ fn configurations_read_as_in_a_pipeline() {
         "kind": "wav2vec2", "encoder": {"do_stable_layer_norm": true}, "layer": 12, "normalise": true,
         "freeze": "feature-encoder-and-projection", "freeze_mask_embedding": true, "frame_activation": "relu",
         "padding": "reference", "lstm": {"layers": 2, "hidden": 512}, "projector": {"width": 256},
-        "pooling": "mean-but-last", "spans_over": "rows", "output_activation": "sigmoid", "overrides": {"mask_time_prob": 0.08}
+        "pooling": "mean-but-last", "spans_over": "rows", "output_activation": "sigmoid", "overrides": {"mask_time_prob": 0.08},
+        "padded_to": 48000, "dropout": 0.5, "defaults": "keras"
     }"#;
     let expected = FineTunedConfig {
         encoder: EncoderConfig { do_stable_layer_norm: true, ..EncoderConfig::default() },
         overrides: Overrides { mask_time_prob: Some(0.08), ..Overrides::default() },
         normalise: true,
         padding: Padding::Reference,
+        padded_to: Some(48_000),
         layer: EncoderLayer::Nth(12),
         freeze: Freeze::FeatureEncoderAndProjection,
         freeze_mask_embedding: true,
@@ -665,8 +748,10 @@ fn configurations_read_as_in_a_pipeline() {
         frame_activation: FrameActivation::Relu,
         projector: Some(ProjectorConfig { width: 256 }),
         lstm: Some(LstmConfig { layers: 2, hidden: 512 }),
+        dropout: 0.5,
         output_activation: OutputActivation::Sigmoid,
         pooling: Pooling::MeanButLast,
+        defaults: LibraryDefaults::Keras,
     };
     assert_eq!(built_encoder(&expected).unwrap().mask_time_prob, 0.08);
     assert_eq!(read(text).unwrap(), fine_tuned(expected));

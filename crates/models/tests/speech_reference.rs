@@ -1,5 +1,5 @@
 //! The networks of embeddings, functionals and waveforms against PyTorch and transformers: outputs, loss and every gradient.
-//! The goldens' script stands beside them.
+//! The goldens' scripts stand beside them.
 
 mod formula;
 mod small;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use affekt_models::{InputShape, Inputs, Network};
 use affekt_spec::network::{
     EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, LstmConfig, MlpConfig,
-    MlpNorm, NetworkConfig, OutputActivation, Padding, Pooling, ProjectorConfig,
+    MlpNorm, NetworkConfig, OutputActivation, Overrides, Padding, Pooling, ProjectorConfig,
 };
 use affekt_torch::NamedTensors;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use crate::small::{post_norm, pre_norm};
 const TOLERANCE: f64 = 2e-5;
 const GRADIENT_TOLERANCE: f64 = 1e-4;
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Golden {
     case: String,
     /// The name that the input is drawn for.
@@ -38,9 +38,12 @@ struct Golden {
 #[test]
 fn outputs_loss_and_gradients() {
     affekt_torch::device::set_threads(1); // tests run side by side already
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/models/speech_networks.json");
-    let goldens: Vec<Golden> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(goldens.len(), 11);
+    let read = |file: &str| -> Vec<Golden> {
+        let path = format!("{}/../../tests/goldens/models/{file}", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    let goldens = [read("speech_networks.json"), read("keras_example.json")].concat();
+    assert_eq!(goldens.len(), 12);
     for golden in goldens {
         let case = &golden.case;
         let (config, input, train) = network(&golden);
@@ -105,6 +108,17 @@ fn network(golden: &Golden) -> (NetworkConfig, InputShape, bool) {
             (NetworkConfig::End2You(config), InputShape::Waveforms, true)
         }
         "B5" => fine_tuned(post_norm()),
+        "B5, as Keras' example" => {
+            let overrides = Overrides { apply_spec_augment: Some(false), ..Overrides::default() };
+            let (network, input, _) = fine_tuned(FineTunedConfig {
+                padding: Padding::Unmasked,
+                padded_to: Some(260),
+                normalise: true,
+                overrides,
+                ..post_norm()
+            });
+            (network, input, true)
+        }
         "V-FT" => fine_tuned(FineTunedConfig {
             frame_activation: FrameActivation::Relu,
             pooling: Pooling::MeanButLast,

@@ -17,7 +17,7 @@ pub struct Params {
     /// Sampling rate.
     #[spec(default = 16_000, range = 1_000..=192_000, unit = "Hz")]
     pub rate_hz: u32,
-    /// Length: longer recordings are cut, shorter ones filled. `whole` leaves them as long as they are.
+    /// Length: longer recordings are cut, shorter ones filled, where `fill` says with what. `whole` leaves them as long as they are.
     #[spec(default = Some(3.0), range = 0.01..=600.0, none = "whole", noun = "a number of seconds", unit = "s")]
     pub seconds: Option<f64>,
     /// What shorter recordings are filled with.
@@ -35,6 +35,8 @@ pub enum Fill {
     /// Silence.
     #[default]
     Zeros,
+    /// Nothing: it stays as short as it is, and a batch of clips of several lengths is padded when it is put together.
+    None,
     /// Samples drawn at random from the recording.
     OwnSamples {
         /// What the draws depend on, beside the utterance.
@@ -79,6 +81,10 @@ impl SpecFields for Fill {
     fn fields() -> Vec<FieldSchema> {
         let words = Schema::Words(vec![
             Word::new("zeros", "Silence."),
+            Word::new(
+                "none",
+                "Nothing: they stay as short as they are. For networks that read waveforms of any length.",
+            ),
             Word::new("own-samples", "Samples drawn at random from the recording."),
         ]);
         let about_seed = "What samples are drawn by, beside the utterance, with `own-samples`.";
@@ -89,11 +95,11 @@ impl SpecFields for Fill {
     }
 
     fn read_fields(section: &mut Section<'_>) -> Option<Self> {
-        let own_samples = section.one_of("fill", false, &[("zeros", false), ("own-samples", true)]);
-        Some(match own_samples {
-            true => Self::OwnSamples { seed: section.integer("fill_seed", 0, 0..) },
-            false => Self::Zeros,
-        })
+        // Read whatever the filling, so that a pipeline can give it a variable.
+        let seed = section.integer("fill_seed", 0, 0..);
+        let fills =
+            [("zeros", Self::Zeros), ("none", Self::None), ("own-samples", Self::OwnSamples { seed })];
+        Some(section.one_of("fill", Self::Zeros, &fills))
     }
 
     fn view_fields(&self, _: View, map: &mut JsonMap) {

@@ -133,16 +133,17 @@ impl SpecFields for Params {
     fn read_fields(section: &mut Section<'_>) -> Option<Self> {
         let name = section.required_text("from").unwrap_or_default();
         let normalise = read_normalise(section);
+        // What is drawn is read, and checked, whatever `from` says: a pipeline gives it beside a variable.
+        let default = default_architecture(section);
+        let architecture = section.one_of("architecture", default, &architectures());
+        let seed = section.integer("seed", 0_u32, 0..).into();
         let from = if name == RANDOM {
-            let default = default_architecture(section);
-            let architecture = section.one_of("architecture", default, &architectures());
             let config = changed(section, &architecture.config());
             if normalise == Some(true) && config.vgg16().is_some() {
                 let message = "`normalise` is about waveforms, and a VGG16 reads images";
                 let hint = "how its pixels are normalised stands under `config`: `normalisation: torchvision` or `keras`";
                 section.diagnostics().push(Diagnostic::error(section.span(), message).hint(hint));
             }
-            let seed = section.integer("seed", 0_u32, 0..).into();
             From::Random { config: ConfigFields(config.fields()), seed }
         } else {
             let known = family_of_checkpoint(section);

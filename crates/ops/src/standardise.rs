@@ -23,6 +23,8 @@ pub struct Params {
 /// What gets its own mean and deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum By {
+    /// Nothing: features stay as they are.
+    None,
     /// All values of the training rows together, augmented copies too: what training sees.
     Global,
     /// Every band of the same values.

@@ -47,6 +47,7 @@ pub fn waveform(
     let Some(seconds) = params.seconds else { return Ok(samples) };
     let length = (seconds * f64::from(params.rate_hz)).round() as usize;
     Ok(match params.fill {
+        Fill::None => affekt_audio::cut(samples, length),
         Fill::Zeros => affekt_audio::fit(samples, length),
         Fill::OwnSamples { seed } => affekt_audio::fit_with_own_samples(samples, length, seed, utterance),
     })

@@ -58,6 +58,7 @@ pub fn run(job: &Job) -> Result<(), Failure> {
             Standardiser::speaker(recordings, shape)
         }
         By::Utterance => Ok(Standardiser::Utterance),
+        By::None => Ok(Standardiser::None),
     };
     let standardiser = fitted.map_err(|error| Failure::because(&error))?;
     crate::json::write(

@@ -35,6 +35,7 @@ extern crate self as affekt_spec;
 pub mod encoder;
 mod json;
 mod json_schema;
+mod library;
 pub mod markdown;
 pub mod network;
 pub mod protocol;
@@ -52,6 +53,7 @@ pub use json::{
     take_or, take_required, take_tag, view_section,
 };
 pub use json_schema::json_schema;
+pub use library::LibraryDefaults;
 pub use read::{
     read_or, read_required, read_root, read_section, read_tag, read_word, read_word_or_value, tagged_fields,
 };

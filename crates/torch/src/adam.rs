@@ -17,6 +17,9 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// Added to the denominator.
     pub epsilon: f64,
+    /// Whether it is added before the bias of the squares is corrected, as Keras does (the ε̂ of section 2 of the paper): in the
+    /// first steps it then counts for up to √1000 times as much.
+    pub epsilon_before_correction: bool,
     /// Times the parameter: what decays it.
     pub weight_decay: f64,
     /// Whether that, times the step size, is taken from the parameter before the step (AdamW: Loshchilov and Hutter,
@@ -31,6 +34,7 @@ impl Default for AdamConfig {
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
+            epsilon_before_correction: false,
             weight_decay: 0.0,
             decoupled: false,
         }
@@ -49,6 +53,8 @@ pub struct Adam {
     squares: Vec<Tensor>,
     /// How many steps each parameter has seen, as f32 scalars on its device: what the kernel wants.
     steps: Vec<Tensor>,
+    /// The most steps that any has seen.
+    most_steps: i32,
 }
 
 impl Adam {
@@ -58,7 +64,7 @@ impl Adam {
         let (names, parameters): (Vec<_>, Vec<_>) = parameters.into_iter().unzip();
         let zeros = || parameters.iter().map(|p| p.detach().zeros_like()).collect();
         let steps = parameters.iter().map(|p| Tensor::zeros([], (Kind::Float, p.device()))).collect();
-        Self { config, means: zeros(), squares: zeros(), steps, names, parameters }
+        Self { config, means: zeros(), squares: zeros(), steps, names, parameters, most_steps: 0 }
     }
 
     /// Changes every parameter that has a gradient, and forgets the gradients.
@@ -66,7 +72,13 @@ impl Adam {
     /// # Errors
     /// When libtorch refuses, as it does gradients on another device.
     pub fn step(&mut self) -> Result<(), TorchError> {
-        let AdamConfig { learning_rate, beta1, beta2, epsilon, weight_decay, decoupled } = self.config;
+        let AdamConfig { learning_rate, beta1, beta2, weight_decay, decoupled, .. } = self.config;
+        self.most_steps += 1;
+        let epsilon = if self.config.epsilon_before_correction {
+            self.config.epsilon / (1.0 - beta2.powi(self.most_steps)).sqrt()
+        } else {
+            self.config.epsilon
+        };
         shim::adam_step(
             &shim::AdamTensors {
                 parameters: &self.parameters,
@@ -109,6 +121,11 @@ impl Adam {
         for (name, tensor) in self.slots() {
             tensor.shallow_clone().f_copy_(&state[&name]).map_err(TorchError::from)?;
         }
+        let mut most_steps = 0.0_f64;
+        for steps in &self.steps {
+            most_steps = most_steps.max(steps.f_double_value(&[]).map_err(TorchError::from)?);
+        }
+        self.most_steps = most_steps as i32;
         Ok(())
     }
 

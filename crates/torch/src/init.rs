@@ -1,4 +1,4 @@
-//! Layers that begin as PyTorch's do.
+//! Layers that begin as PyTorch's do, or Keras'.
 //!
 //! tch draws weights of linear and convolution layers √6 times wider than PyTorch, starts their biases at 0
 //! and the scale of batch norm anywhere in 0..1. Networks trained that way are not the published ones.
@@ -7,7 +7,7 @@ use std::ops::Div;
 
 use tch::{Device, Tensor, nn};
 
-use crate::{Conv2d, Convolution, Random};
+use crate::{BatchNorm, Conv2d, Convolution, Random, RunningVariance};
 
 /// A place in a variable store, and the seed of what is put there. A parameter's first value is a function of
 /// the seed and its name alone: the same on every device, whatever else the network holds.
@@ -15,13 +15,35 @@ use crate::{Conv2d, Convolution, Random};
 pub struct Vars<'a> {
     path: nn::Path<'a>,
     seed: u64,
+    library: Library,
+}
+
+/// Whose layers begin in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// PyTorch's: weights and biases uniform in ±1/√fan-in.
+    PyTorch,
+    /// Keras': weights uniform in ±√(6 / (fan-in + fan-out)) (Glorot and Bengio, 2010), biases 0; batch norm's epsilon and momentum.
+    Keras,
 }
 
 impl<'a> Vars<'a> {
     /// The root of `store`.
     #[must_use]
     pub fn new(store: &'a nn::VarStore, seed: u64) -> Self {
-        Self { path: store.root(), seed }
+        Self { path: store.root(), seed, library: Library::PyTorch }
+    }
+
+    /// The same place, where layers begin as those of `library`.
+    #[must_use]
+    pub fn of(&self, library: Library) -> Self {
+        Self { library, ..self.clone() }
+    }
+
+    /// Whose layers begin here.
+    #[must_use]
+    pub const fn library(&self) -> Library {
+        self.library
     }
 
     /// Where its tensors are.
@@ -49,14 +71,21 @@ impl<'a> Vars<'a> {
         tensor
     }
 
-    /// Fills a layer's weight and bias from U(−1/√fan_in, 1/√fan_in): what kaiming_uniform with a = √5 comes
-    /// to, and PyTorch's rule for the bias too.
+    /// Fills a layer's weight, `[outputs, inputs, …]`, and bias. PyTorch: both from U(−1/√fan_in, 1/√fan_in), what
+    /// kaiming_uniform with a = √5 comes to. Keras: the weight by Glorot's rule, the bias stays 0.
     fn fill(&self, weight: &Tensor, bias: Option<&Tensor>) {
-        let fan_in: i64 = weight.size()[1..].iter().product();
-        let bound = 1.0 / (fan_in as f32).sqrt();
-        self.fill_uniform("weight", weight, bound);
-        if let Some(bias) = bias {
-            self.fill_uniform("bias", bias, bound);
+        let shape = weight.size();
+        let kernel: i64 = shape[2..].iter().product();
+        let (fan_in, fan_out) = (shape[1] * kernel, shape[0] * kernel);
+        match self.library {
+            Library::PyTorch => {
+                let bound = (fan_in as f32).sqrt().recip();
+                self.fill_uniform("weight", weight, bound);
+                if let Some(bias) = bias {
+                    self.fill_uniform("bias", bias, bound);
+                }
+            }
+            Library::Keras => self.fill_uniform("weight", weight, glorot(fan_in, fan_out)),
         }
     }
 
@@ -78,7 +107,7 @@ impl<'a> Div<&str> for &Vars<'a> {
     type Output = Vars<'a>;
 
     fn div(self, name: &str) -> Vars<'a> {
-        Vars { path: &self.path / name, seed: self.seed }
+        Vars { path: &self.path / name, ..self.clone() }
     }
 }
 
@@ -95,24 +124,25 @@ pub fn linear(vars: &Vars, inputs: i64, outputs: i64) -> nn::Linear {
 /// `[batch, inputs, height, width] -> [batch, outputs, height, width]`
 #[must_use]
 pub fn conv2d_same(vars: &Vars, inputs: i64, outputs: i64, kernel: i64) -> Conv2d {
-    let bound = ((inputs * kernel * kernel) as f32).sqrt().recip();
-    Conv2d {
-        weight: vars.uniform("weight", &[outputs, inputs, kernel, kernel], -bound, bound),
-        bias: vars.uniform("bias", &[outputs], -bound, bound),
-        convolution: Convolution { padding: kernel / 2, ..Convolution::default() },
-    }
+    let weight = vars.path.var("weight", &[outputs, inputs, kernel, kernel], ZERO);
+    let bias = vars.path.var("bias", &[outputs], ZERO);
+    vars.fill(&weight, Some(&bias));
+    Conv2d { weight, bias, convolution: Convolution { padding: kernel / 2, ..Convolution::default() } }
 }
 
-/// `torch.nn.BatchNorm1d(features)`. `[batch, features]` or `[batch, features, length]`
+/// `torch.nn.BatchNorm1d(features)`, or `keras.layers.BatchNormalization(axis=1)`. `[batch, features]` or
+/// `[batch, features, length]`
 #[must_use]
-pub fn batch_norm1d(vars: &Vars, features: i64) -> nn::BatchNorm {
-    nn::batch_norm1d(&vars.path, features, BATCH_NORM)
+pub fn batch_norm1d(vars: &Vars, features: i64) -> BatchNorm {
+    let (config, variance) = batch_norm(vars.library);
+    BatchNorm::new(nn::batch_norm1d(&vars.path, features, config), config.momentum, variance)
 }
 
-/// `torch.nn.BatchNorm2d(features)`. `[batch, features, height, width]`
+/// `torch.nn.BatchNorm2d(features)`, or `keras.layers.BatchNormalization(axis=1)`. `[batch, features, height, width]`
 #[must_use]
-pub fn batch_norm2d(vars: &Vars, features: i64) -> nn::BatchNorm {
-    nn::batch_norm2d(&vars.path, features, BATCH_NORM)
+pub fn batch_norm2d(vars: &Vars, features: i64) -> BatchNorm {
+    let (config, variance) = batch_norm(vars.library);
+    BatchNorm::new(nn::batch_norm2d(&vars.path, features, config), config.momentum, variance)
 }
 
 /// `torch.nn.LayerNorm(features)`. `[…, features]`, the same out.
@@ -128,37 +158,63 @@ pub fn layer_norm(vars: &Vars, features: i64) -> nn::LayerNorm {
     nn::layer_norm(&vars.path, vec![features], config)
 }
 
-/// The projection to queries, keys and values of `torch.nn.MultiheadAttention(features, …)`: Xavier's uniform
+/// The projection to queries, keys and values of `torch.nn.MultiheadAttention(features, heads)`: Xavier's uniform
 /// weights, no bias at first. `[…, features] -> […, 3 · features]`
+///
+/// Of `keras.layers.MultiHeadAttention` these are three kernels `[features, heads, features / heads]`, whose first axis Glorot's
+/// rule takes for the extent of a convolution: they begin narrower.
 #[must_use]
-pub fn attention_in_proj(vars: &Vars, features: i64) -> nn::Linear {
+pub fn attention_in_proj(vars: &Vars, features: i64, heads: i64) -> nn::Linear {
     let outputs = 3 * features;
     let ws = vars.path.var("in_proj_weight", &[outputs, features], ZERO);
     let bs = vars.path.var("in_proj_bias", &[outputs], ZERO);
-    vars.fill_uniform("in_proj_weight", &ws, (6.0 / (features + outputs) as f32).sqrt());
+    let bound = match vars.library {
+        Library::PyTorch => glorot(features, outputs),
+        Library::Keras => glorot(features * heads, features * features / heads),
+    };
+    vars.fill_uniform("in_proj_weight", &ws, bound);
     nn::Linear { ws, bs: Some(bs) }
 }
 
-/// The projection of the heads' results in `torch.nn.MultiheadAttention(features, …)`: a linear layer without bias
+/// The projection of the heads' results in `torch.nn.MultiheadAttention(features, heads)`: a linear layer without bias
 /// at first. `[…, features]`, the same out.
+///
+/// Of `keras.layers.MultiHeadAttention` it is a kernel `[heads, features / heads, features]`, whose first axis Glorot's rule takes
+/// for the extent of a convolution.
 #[must_use]
-pub fn attention_out_proj(vars: &Vars, features: i64) -> nn::Linear {
+pub fn attention_out_proj(vars: &Vars, features: i64, heads: i64) -> nn::Linear {
     let config = nn::LinearConfig { ws_init: ZERO, bs_init: Some(ZERO), bias: true };
     let layer = nn::linear(&vars.path, features, features, config);
-    vars.fill(&layer.ws, None);
+    match vars.library {
+        Library::PyTorch => vars.fill(&layer.ws, None),
+        Library::Keras => vars.fill_uniform("weight", &layer.ws, glorot(features, features * heads)),
+    }
     layer
 }
 
-const ZERO: nn::Init = nn::Init::Const(0.0);
+/// The bound of a uniform distribution whose variance is 2 / (fan-in + fan-out).
+fn glorot(fan_in: i64, fan_out: i64) -> f32 {
+    (6.0 / (fan_in + fan_out) as f32).sqrt()
+}
 
-const BATCH_NORM: nn::BatchNormConfig = nn::BatchNormConfig {
-    cudnn_enabled: true,
-    eps: 1e-5,
-    momentum: 0.1,
-    affine: true,
-    ws_init: nn::Init::Const(1.0),
-    bs_init: ZERO,
-};
+/// What batch norm begins with, and which variance it remembers.
+const fn batch_norm(library: Library) -> (nn::BatchNormConfig, RunningVariance) {
+    let (eps, momentum, variance) = match library {
+        Library::PyTorch => (1e-5, 0.1, RunningVariance::Sample),
+        Library::Keras => (1e-3, 0.01, RunningVariance::Population),
+    };
+    let config = nn::BatchNormConfig {
+        cudnn_enabled: true,
+        eps,
+        momentum,
+        affine: true,
+        ws_init: nn::Init::Const(1.0),
+        bs_init: ZERO,
+    };
+    (config, variance)
+}
+
+const ZERO: nn::Init = nn::Init::Const(0.0);
 
 #[cfg(test)]
 mod tests {
@@ -196,7 +252,8 @@ mod tests {
         let store = nn::VarStore::new(Device::Cpu);
         let vars = Vars::new(&store, 5);
         let zeros = |bias: &Option<Tensor>| bias.as_ref().unwrap().abs().max().double_value(&[]) == 0.0;
-        let (into, out) = (attention_in_proj(&vars, 128), attention_out_proj(&(&vars / "out_proj"), 128));
+        let (into, out) =
+            (attention_in_proj(&vars, 128, 4), attention_out_proj(&(&vars / "out_proj"), 128, 4));
         assert!(zeros(&into.bs) && zeros(&out.bs));
         assert_eq!(into.ws.size(), [384, 128]);
         // Xavier: √(6 / (128 + 384)); the linear layer's: 1 / √128.
@@ -215,7 +272,7 @@ mod tests {
     #[test]
     fn norms_begin_as_identity() {
         let store = nn::VarStore::new(Device::Cpu);
-        let layer = batch_norm1d(&Vars::new(&store, 5), 9);
+        let layer = batch_norm1d(&Vars::new(&store, 5), 9).layer;
         let ones = |t: &Tensor| t.eq(1.0).all().int64_value(&[]) == 1;
         assert!(ones(layer.ws.as_ref().unwrap()) && ones(&layer.running_var));
         assert!(ones(&(layer.bs.as_ref().unwrap() + 1.0)) && ones(&(&layer.running_mean + 1.0)));

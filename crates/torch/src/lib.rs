@@ -1,4 +1,4 @@
-//! What tch lacks: PyTorch's initialisation, an optimiser whose state can be saved, checkpoints with equal
+//! What tch lacks: PyTorch's and Keras' initialisation, an optimiser whose state can be saved, checkpoints with equal
 //! bytes, device choice, gradient checkpointing, autocast with proven
 //! convolutions, determinism, libtorch's random state, how much memory was
 //! needed.
@@ -9,6 +9,7 @@
 
 mod adam;
 mod autocast;
+mod batch_norm;
 pub mod checkpoint;
 mod clip;
 mod convolution;
@@ -28,6 +29,7 @@ mod shim;
 
 pub use adam::{Adam, AdamConfig, AdamStateError};
 pub use autocast::{Autocast, AutocastError, without_autocast};
+pub use batch_norm::{BatchNorm, RunningVariance};
 pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
 pub use convolution::{Conv2d, Convolution};

@@ -79,15 +79,23 @@ fn close(what: &str, ours: &Tensor, theirs: &[f64]) {
     assert!(difference <= 2e-6 * scale, "{what} differ by {difference:e} of {scale:e}");
 }
 
+/// Also where the step's number counts: Keras' epsilon is larger in the first steps.
 #[test]
 fn resumed_training_takes_the_same_steps() {
+    let keras = AdamConfig { epsilon: 0.01, epsilon_before_correction: true, ..config(0.0, false) };
+    for config in [config(0.01, true), keras] {
+        resumed_as_straight(config);
+    }
+}
+
+fn resumed_as_straight(config: AdamConfig) {
     let (straight, first) = (Problem::new(), Problem::new());
-    let mut optimiser = Adam::new(straight.parameters(), config(0.01, true));
+    let mut optimiser = Adam::new(straight.parameters(), config);
     for _ in 0..20 {
         straight.step(&mut optimiser);
     }
 
-    let mut interrupted = Adam::new(first.parameters(), config(0.01, true));
+    let mut interrupted = Adam::new(first.parameters(), config);
     for _ in 0..7 {
         first.step(&mut interrupted);
     }
@@ -95,7 +103,7 @@ fn resumed_training_takes_the_same_steps() {
     let (parameters, state) = (bytes(first.parameters()), bytes(interrupted.state()));
 
     let second = Problem::new();
-    let mut resumed = Adam::new(second.parameters(), config(0.01, true));
+    let mut resumed = Adam::new(second.parameters(), config);
     resumed.load_state(&Checkpoint::from_bytes(&state).unwrap().tensors).unwrap();
     for (name, saved) in Checkpoint::from_bytes(&parameters).unwrap().tensors {
         tch::no_grad(|| second.parameters()[&name].shallow_clone().copy_(&saved));
@@ -105,6 +113,25 @@ fn resumed_training_takes_the_same_steps() {
     }
     assert_eq!(second.parameters(), straight.parameters());
     assert_eq!(resumed.state(), optimiser.state());
+}
+
+/// By hand: the first step is lr · g / (|g| + ε / √(1 − β₂)), and not lr · g / (|g| + ε).
+#[test]
+fn epsilon_counts_before_or_after_correction() {
+    for (epsilon_before_correction, expected) in [(false, 0.5), (true, 1.0 / (1.0 + 1000.0_f64.sqrt()))] {
+        let parameter = Tensor::from_slice(&[1.0_f64]).set_requires_grad(true);
+        let config = AdamConfig {
+            learning_rate: 0.1,
+            epsilon: 0.25,
+            epsilon_before_correction,
+            ..AdamConfig::default()
+        };
+        let mut optimiser = Adam::new([("x".to_owned(), parameter.shallow_clone())].into(), config);
+        (&parameter * 0.25).sum(Kind::Double).backward();
+        optimiser.step().unwrap();
+        let step = (1.0 - parameter.double_value(&[0])) / 0.1;
+        assert!((step - expected).abs() < 1e-6, "{step} of {expected}");
+    }
 }
 
 #[test]

@@ -4,13 +4,14 @@
 //! because memory was used up, in which case there are twice as many from then on, for the rest of the training.
 
 use affekt_models::ForwardError;
+use affekt_spec::LibraryDefaults;
 use affekt_torch::{Adam, AdamConfig, Autocast, Random, clip_gradients};
 use tch::{Kind, Tensor};
 
 use crate::batches::Batch;
 use crate::learner::{Learner, LossWeights};
 use crate::losses::MeanLoss;
-use crate::{Optimiser, Precision, TrainConfig, TrainError};
+use crate::{Optimisation, Optimiser, Precision, TrainConfig, TrainError};
 
 /// What makes steps.
 pub struct Stepper {
@@ -36,12 +37,7 @@ impl Stepper {
         if trainable.is_empty() {
             return Err(TrainError::AllFrozen);
         }
-        let adam = AdamConfig {
-            learning_rate: config.optimisation.lr,
-            weight_decay: config.optimisation.weight_decay,
-            decoupled: config.optimisation.optimiser == Optimiser::AdamW,
-            ..AdamConfig::default()
-        };
+        let adam = adam(&config.optimisation);
         Ok(Self {
             precision: config.optimisation.precision,
             clip_norm: config.optimisation.clip_norm,
@@ -181,6 +177,20 @@ fn weighted_sum(terms: &[Tensor], factors: &[f64]) -> Result<Tensor, TrainError>
     Ok(sum.unwrap_or_else(|| Tensor::from(0_f32)))
 }
 
+/// Returns the numbers of the optimiser that a training asks for.
+fn adam(optimisation: &Optimisation) -> AdamConfig {
+    let config = AdamConfig {
+        learning_rate: optimisation.lr,
+        weight_decay: optimisation.weight_decay,
+        decoupled: optimisation.optimiser == Optimiser::AdamW,
+        ..AdamConfig::default()
+    };
+    match optimisation.defaults {
+        LibraryDefaults::PyTorch => config,
+        LibraryDefaults::Keras => AdamConfig { epsilon: 1e-7, epsilon_before_correction: true, ..config },
+    }
+}
+
 /// Returns whether libtorch said that there is no memory, on whatever device.
 pub fn is_out_of_memory(error: &TrainError) -> bool {
     let (TrainError::Torch(error) | TrainError::Forward(ForwardError::Torch(error))) = error else {
@@ -299,6 +309,16 @@ mod tests {
     fn used_up() -> Result<Tensor, ForwardError> {
         let said = "CUDA out of memory. Tried to allocate 20.00 MiB.\nException raised from malloc";
         Err(ForwardError::Torch(TchError::Torch(said.to_owned()).into()))
+    }
+
+    #[test]
+    fn keras_adam_has_an_epsilon_of_its_own() {
+        let numbers = |defaults| {
+            let adam = adam(&Optimisation { defaults, ..Optimisation::default() });
+            (adam.epsilon, adam.epsilon_before_correction)
+        };
+        assert_eq!(numbers(LibraryDefaults::PyTorch), (1e-8, false));
+        assert_eq!(numbers(LibraryDefaults::Keras), (1e-7, true));
     }
 
     #[test]

@@ -249,22 +249,24 @@ def golden(case, net, shape, lengths=None, train=True):
 
 torch.set_num_threads(1)
 torch.cuda.is_current_stream_capturing = lambda: False  # asking crashes where there is no GPU
-CLIPS = [240, 170, 203]
-cases = [
-    golden("embedding-cnn", EmbeddingCnn(), EmbeddingCnn.SHAPE),
-    golden("mlp", Mlp(), Mlp.SHAPE),
-    golden("mlp, batch norm, sigmoid", Mlp(nn.BatchNorm1d, nn.Sigmoid), Mlp.SHAPE),
-    golden("end2you", End2You(), (1000,), [1000, 799, 450]),
-] + [
-    golden(case, net, CLIPS[:1], CLIPS, train=False) for case, net in [
-        ("B5", FineTuned(POST_NORM)),
-        ("V-FT", FineTuned(POST_NORM, activation=relu, pooling="mean-but-last")),
-        ("D, post-norm", FineTuned(POST_NORM, layer=3, lstm=7, pooling="last")),
-        ("D, pre-norm", FineTuned(PRE_NORM, layer=2, lstm=7, pooling="last", normalise=True)),
-        ("D, max", FineTuned(PRE_NORM, layer=2, lstm=7, pooling="max")),
-        ("D, first", FineTuned(PRE_NORM, layer=2, pooling="first")),
-        ("classifier", Classifier(PRE_NORM)),
+
+if __name__ == "__main__":
+    CLIPS = [240, 170, 203]
+    cases = [
+        golden("embedding-cnn", EmbeddingCnn(), EmbeddingCnn.SHAPE),
+        golden("mlp", Mlp(), Mlp.SHAPE),
+        golden("mlp, batch norm, sigmoid", Mlp(nn.BatchNorm1d, nn.Sigmoid), Mlp.SHAPE),
+        golden("end2you", End2You(), (1000,), [1000, 799, 450]),
+    ] + [
+        golden(case, net, CLIPS[:1], CLIPS, train=False) for case, net in [
+            ("B5", FineTuned(POST_NORM)),
+            ("V-FT", FineTuned(POST_NORM, activation=relu, pooling="mean-but-last")),
+            ("D, post-norm", FineTuned(POST_NORM, layer=3, lstm=7, pooling="last")),
+            ("D, pre-norm", FineTuned(PRE_NORM, layer=2, lstm=7, pooling="last", normalise=True)),
+            ("D, max", FineTuned(PRE_NORM, layer=2, lstm=7, pooling="max")),
+            ("D, first", FineTuned(PRE_NORM, layer=2, pooling="first")),
+            ("classifier", Classifier(PRE_NORM)),
+        ]
     ]
-]
-text = "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n"
-pathlib.Path(__file__).with_suffix(".json").write_text(text)
+    text = "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n"
+    pathlib.Path(__file__).with_suffix(".json").write_text(text)

@@ -81,6 +81,7 @@ fn encoder_network(
 /// What reads the encoder: what transformers has a class for, or something else and what that does.
 fn read_head(network: &Value, mut tensors: BTreeMap<String, Weights>) -> Head {
     let is_plain = network["layer"] == "last"
+        && network["padding"] != "unmasked"
         && network["frame_activation"] == "none"
         && network["lstm"].is_null()
         && network["output_activation"] == "none"

@@ -1,5 +1,5 @@
-//! One random fold, stratified by class if there are classes: the usual split in publications, with speakers in
-//! several roles.
+//! One random fold, stratified by class if there are classes and the protocol asks for it: the usual split in publications,
+//! with speakers in several roles.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ impl Assign for Random {
     }
 
     fn roles(&self, examples: &[Example]) -> Result<Vec<(u32, Roles)>, ProtocolError> {
-        let Self { test, dev, split_seed } = *self;
+        let Self { test, dev, stratify, split_seed } = *self;
         let n_test = part(test, examples.len());
         let n_dev = part(dev, examples.len());
         if n_test + n_dev >= examples.len() {
             return Err(ProtocolError::Fractions { test, dev });
         }
 
-        let units = units(split_seed, examples);
+        let units = units(split_seed, examples, stratify);
         let sizes: Vec<usize> = units.iter().map(|units| units.iter().map(Vec::len).sum()).collect();
         let tests = apportion(&sizes, n_test);
         let rest: Vec<usize> = sizes.iter().zip(&tests).map(|(size, test)| size - test).collect();
@@ -51,12 +51,12 @@ fn part(fraction: f64, n: usize) -> usize {
     (fraction * n as f64 - 1e-9).ceil() as usize
 }
 
-/// Returns, for each class (or for all values), its indivisible units (examples with the same audio) in the order of
-/// the seed.
-fn units(seed: u64, examples: &[Example]) -> Vec<Vec<Vec<usize>>> {
+/// Returns, for each class (or for all examples, where there are none or the split is not stratified), its indivisible units
+/// (examples with the same audio) in the order of the seed.
+fn units(seed: u64, examples: &[Example], stratify: bool) -> Vec<Vec<Vec<usize>>> {
     let mut by_audio: BTreeMap<Option<&str>, BTreeMap<Digest, Vec<usize>>> = BTreeMap::new();
     for (index, example) in examples.iter().enumerate() {
-        let of_class = by_audio.entry(example.class()).or_default();
+        let of_class = by_audio.entry(example.class().filter(|_| stratify)).or_default();
         of_class.entry(example.utterance.audio).or_default().push(index);
     }
     let order = |units: BTreeMap<Digest, Vec<usize>>| {

@@ -24,7 +24,7 @@ fn kfold() -> Protocol {
 }
 
 fn random() -> Protocol {
-    Protocol::Random(Random { test: 0.1, dev: 0.1, split_seed: 1 })
+    Protocol::Random(Random { test: 0.1, dev: 0.1, stratify: true, split_seed: 1 })
 }
 
 fn permitting(permitted: &[Permission]) -> Rules {

@@ -97,7 +97,7 @@ fn other_protocols_are_refused_or_go_without_classes() {
     let folder = tempfile::tempdir().unwrap();
     let corpus = generate_bursts(folder.path(), &SMALL).unwrap();
     let (examples, _) = labelled(&corpus, "hume-two");
-    let random = Protocol::Random(Random { test: 0.2, dev: 0.0, split_seed: 1 });
+    let random = Protocol::Random(Random { test: 0.2, dev: 0.0, stratify: true, split_seed: 1 });
     let refused = folds(&random, &examples).unwrap_err().to_string();
     assert!(refused.contains("no label") && refused.contains("`kind: official`"), "{refused}");
     let kfold = Protocol::GroupKfold(GroupKfold {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_corpus::{ProtocolError, folds, impossible, remarks};
-use affekt_domain::{Example, Fold, Role, Utterance};
+use affekt_domain::{Example, Fold, Role, Task, Utterance};
 use affekt_spec::Words;
 use affekt_spec::protocol::{
     DevFolds, DevPart, Group, GroupKfold, LeaveOneGroupOut, Official, OfficialDev, Protocol, Random,
@@ -13,7 +13,7 @@ use crate::support::{example, four_corpora};
 use crate::worlds::{fastest, iemocap, shuffled, world};
 
 fn random(test: f64, dev: f64) -> Protocol {
-    Protocol::Random(Random { test, dev, split_seed: 7 })
+    Protocol::Random(Random { test, dev, stratify: true, split_seed: 7 })
 }
 
 fn kfold(folds: u32, dev_folds: u32) -> Protocol {
@@ -92,6 +92,25 @@ fn random_has_the_published_sizes_and_is_stratified() {
     assert_eq!(random(0.1, 0.1).stamps(), ["speakers shared"]);
 }
 
+/// B5's split: the sizes are those asked for, the classes' shares are not.
+#[test]
+fn random_is_not_stratified_where_it_is_not_asked_for() {
+    let examples = four_corpora();
+    let protocol = |stratify| Protocol::Random(Random { test: 0.05, dev: 0.05, stratify, split_seed: 7 });
+    let split = |stratify| folds(&protocol(stratify), &examples).unwrap().remove(0);
+    let (stratified, plain) = (split(true), split(false));
+    for fold in [&stratified, &plain] {
+        assert_eq!(Role::ALL.map(|role| count(fold, role)), [10_944, 609, 609]);
+    }
+    let furthest = |fold: &Fold| {
+        let shares = fractions(fold, &examples, Role::Test).into_values();
+        shares.map(|share| (share - 0.05).abs()).fold(0.0, f64::max)
+    };
+    assert!(furthest(&stratified) < 0.001 && furthest(&plain) > 0.003, "{}", furthest(&plain));
+    let task = Task::Classes(vec!["a".into(), "b".into()]);
+    assert_eq!(protocol(false).describe(1, &task), "random split not stratified, 90/5/5 % train/dev/test");
+}
+
 #[test]
 fn folds_do_not_depend_on_order_but_on_the_seed() {
     let examples = four_corpora();
@@ -100,7 +119,7 @@ fn folds_do_not_depend_on_order_but_on_the_seed() {
     for protocol in [random(0.1, 0.1), kfold(5, 1), by_corpus] {
         assert_eq!(folds(&protocol, &examples), folds(&protocol, &reversed));
     }
-    let other = Protocol::Random(Random { test: 0.1, dev: 0.1, split_seed: 8 });
+    let other = Protocol::Random(Random { test: 0.1, dev: 0.1, stratify: true, split_seed: 8 });
     assert_ne!(folds(&random(0.1, 0.1), &examples), folds(&other, &examples));
     let other = GroupKfold { group: Group::Speaker, folds: 5, dev_folds: DevFolds(1), split_seed: 8 };
     assert_ne!(folds(&kfold(5, 1), &examples), folds(&Protocol::GroupKfold(other), &examples));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use affekt_encoders::{Overrides, fingerprint, read};
+use affekt_spec::encoder::Normalisation;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
@@ -63,4 +64,30 @@ fn what_is_unknown_in_it_is_told() {
     // The same weights in other files are other bytes.
     let of = |file: &str| fingerprint(&golden("../vgg16").join(file)).unwrap();
     assert_ne!(of("small.zip.pth"), of("small.legacy.pth"));
+}
+
+/// As `docs/keras_vgg16.py` leaves it.
+#[test]
+fn a_file_may_say_how_pixels_are_normalised() {
+    let bytes = fs::read(golden("../vgg16/small.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |normalisation: &str| {
+        let path = folder.path().join(format!("{normalisation}.safetensors"));
+        let metadata = [("normalisation".to_owned(), normalisation.to_owned())].into();
+        fs::write(&path, serialize(tensors.tensors(), Some(metadata)).unwrap()).unwrap();
+        path
+    };
+    let keras = write("keras");
+    let encoder = read(&keras, &Overrides::default()).unwrap();
+    assert_eq!(encoder.config.vgg16().unwrap().normalisation, Normalisation::Keras);
+    assert_eq!(encoder.key_mapping.notes, [""; 0]);
+    let torchvision = Overrides {
+        config: [("normalisation".to_owned(), "torchvision".into())].into_iter().collect(),
+        ..Overrides::default()
+    };
+    let refused = read(&keras, &torchvision).unwrap_err().to_string();
+    assert!(refused.contains("normalisation") && refused.contains("keras"), "{refused}");
+    let unknown = read(&write("caffe"), &Overrides::default()).unwrap_err().to_string();
+    assert!(unknown.contains("unknown value `caffe`"), "{unknown}");
 }

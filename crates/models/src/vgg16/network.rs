@@ -12,6 +12,7 @@ use super::convolutions::{Convolutions, side};
 use super::pixels::normalised;
 use super::unfreeze::Cut;
 use crate::BuildError;
+use crate::network::library;
 
 /// Returns what of the base is frozen, and what trained.
 pub(crate) fn cut(config: &Vgg16NetworkConfig) -> Result<Cut, BuildError> {
@@ -101,6 +102,7 @@ impl Vgg16 {
     ) -> Result<Self, BuildError> {
         let channels = config.encoder.channels.last().copied().unwrap_or(0);
         let inputs = channels * height * width;
+        let vars = &vars.of(library(config.defaults));
         let classifier = Classifier::new(vars, inputs, &config.hidden, config.dropout, outputs)?;
         Ok(Self { entry, convolutions, classifier })
     }

@@ -124,7 +124,7 @@ impl Wav2Vec2 {
     /// Encodes waveforms `[batch, samples]` of f32 at 16 kHz, of which each row holds a clip of the length given for it.
     /// What stands behind a clip is of no account: it is set to 0 first. In training, dropout, layer drop and masks are on.
     ///
-    /// To have transformers' numbers for a batch without attention mask, give every clip the length of the rows.
+    /// To have transformers' numbers for a batch without attention mask, say [`Padding::Unmasked`].
     ///
     /// # Errors
     /// When the lengths do not fit the waveforms, or a clip is shorter than a frame.
@@ -177,6 +177,9 @@ impl Wav2Vec2 {
             None => waveforms.shallow_clone(),
             Some(padding) => waveforms.masked_fill(&padding, 0.0),
         };
+        let own_frames = lengths.iter().map(|&length| self.config.frames(length) as i64).collect();
+        let rows = vec![samples; lengths.len()];
+        let lengths = if padding == Padding::Unmasked { &rows } else { lengths };
         let xs = self.feature_encoder.forward(&waveforms, &self.valid_by_layer(lengths, samples), padding);
         let frames = lengths.iter().map(|&length| self.config.frames(length)).collect();
         let frames = valid(frames, self.config.frames(samples));
@@ -184,7 +187,7 @@ impl Wav2Vec2 {
         let xs = self.spec_augment.forward(&xs, &frames, masked, train);
         let padding = frames.padding(xs.device());
         let (states, last) = self.transformer.forward(&xs, padding.as_ref(), train);
-        Ok(Encoded { states, features, last, frames: frames.counts().to_vec() })
+        Ok(Encoded { states, features, last, frames: own_frames })
     }
 
     /// What is valid after each convolution.

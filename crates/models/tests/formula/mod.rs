@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 /// A tensor's norm and its products with random vectors of signs.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Sketch {
     pub norm: f64,
     projections: [f64; 16],

@@ -2,5 +2,6 @@
 
 mod bottlenecks;
 mod compiled;
+mod documents_ab;
 mod profiles;
 mod tuning;

@@ -83,6 +83,7 @@ fn global_and_band_see_what_training_sees() {
     assert_eq!(global.standardiser, Standardiser::Global(scale));
     assert_eq!(fit("band", &["A/1"]).standardiser, Standardiser::Band { bands: vec![scale] });
     assert_eq!(fit("utterance", &["A/1"]).standardiser, Standardiser::Utterance);
+    assert_eq!(fit("none", &["A/1"]).standardiser, Standardiser::None);
 }
 
 #[test]

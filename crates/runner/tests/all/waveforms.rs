@@ -1,6 +1,7 @@
 //! Ops that work on waveforms row by row, from stored objects to stored objects.
 
 use affekt_graph::{Failure, Item, Job, Ops};
+use affekt_ops::audio;
 use affekt_table::features::Features;
 use affekt_table::waveforms::{WaveformWriter, Waveforms};
 use serde_json::Value;
@@ -129,11 +130,29 @@ fn an_interrupted_op_stops() {
 }
 
 #[test]
+fn recordings_are_cut_and_filled_as_asked() {
+    let made = |yaml: &str, samples: usize| {
+        let params: audio::Params = serde_json::from_value(params("audio", yaml).unwrap()).unwrap();
+        let mono: Vec<f32> = (0..samples).map(|n| 1.0 + n as f32).collect();
+        affekt_runner::waveform(&params, &mono, 16_000, "a/1").unwrap()
+    };
+    let lengths = |yaml: &str| [made(yaml, 100).len(), made(yaml, 400).len()];
+    assert_eq!(lengths("seconds: 0.0125"), [200, 200]);
+    assert_eq!(lengths("{ seconds: 0.0125, fill: none }"), [100, 200], "cut and not filled");
+    assert_eq!(lengths("{ seconds: whole, fill: none }"), [100, 400]);
+    let filled = |fill: &str| made(&format!("{{ seconds: 0.0125, fill: {fill} }}"), 100)[150];
+    assert_eq!(filled("zeros"), 0.0);
+    assert!(filled("own-samples") >= 1.0);
+}
+
+#[test]
 fn mistakes_in_parameters() {
     assert_eq!(params("awgn", "snr_db: [20, 20]").unwrap()["snr_db"], serde_json::json!([20.0, 20.0]));
     assert_eq!(params("audio", "{}").unwrap()["fill"], "zeros");
     let own_samples = params("audio", "{ fill: own-samples, fill_seed: 3 }").unwrap();
     assert_eq!(own_samples["fill"], serde_json::json!({ "own-samples": { "seed": 3 } }));
+    // A seed that nothing is drawn by changes no key.
+    assert_eq!(params("audio", "fill_seed: 3").unwrap(), params("audio", "{}").unwrap());
     assert_eq!(params("logmel", "top_db: none").unwrap()["top_db"], Value::Null);
     for (op, yaml, expected) in [
         ("awgn", "snr_db: 15", "expected a list, found `15`"),
@@ -148,7 +167,7 @@ fn mistakes_in_parameters() {
         ("logmel", "top_db: all", "expected a number of decibels, or `none`, found `all`"),
         ("logmel", "top_db: 0", "expected a number between 1 and 1000, found `0`"),
         ("audio", "fill: noise", "unknown fill `noise`"),
-        ("audio", "fill_seed: 3", "unknown key `fill_seed`"),
+        ("audio", "fill_seed: -3", "expected a whole number"),
     ] {
         let mistakes = params(op, yaml).err().unwrap_or_default();
         assert!(mistakes.contains(expected), "{op} {yaml}: {mistakes}");

@@ -1,6 +1,6 @@
 //! Systems B1 to B3: CNNs over frames, and two of them beside a transformer encoder.
 
-use crate::Spec;
+use crate::{LibraryDefaults, Spec};
 
 /// Blocks of convolution, batch norm, ReLU, max pool and dropout.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -17,6 +17,9 @@ pub struct CnnConfig {
     /// What batch norm keeps statistics of.
     #[spec(default = NormAxis::Time)]
     pub norm_axis: NormAxis,
+    /// Whose initial weights, batch norm and transformer layer.
+    #[spec(default = LibraryDefaults::PyTorch, omit)]
+    pub defaults: LibraryDefaults,
 }
 
 /// The axis along which batch norm keeps one mean and variance per element.

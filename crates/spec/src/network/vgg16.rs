@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoder::Vgg16Config;
 use crate::schema::{FieldSchema, Schema};
-use crate::{Limits, Spec};
+use crate::{LibraryDefaults, Limits, Spec};
 
 /// A convolutional base and a classifier.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -27,6 +27,9 @@ pub struct Vgg16NetworkConfig {
     /// What of a frozen base is trained after all.
     #[spec(none = "none")]
     pub unfreeze: Option<Unfreeze>,
+    /// Whose initial weights the classifier has.
+    #[spec(default = LibraryDefaults::PyTorch, omit)]
+    pub defaults: LibraryDefaults,
 }
 
 /// What training leaves as it is.

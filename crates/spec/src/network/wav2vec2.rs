@@ -2,10 +2,10 @@
 //! for it, flows into the port `encoder`.
 
 use super::parts::{LstmConfig, OutputActivation, Pooling};
-use crate::Spec;
 use crate::encoder::EncoderConfig;
+use crate::{LibraryDefaults, Spec};
 
-/// An encoder, fine-tuned or frozen, with the layers behind it. The default is B5.
+/// An encoder, fine-tuned or frozen, with the layers behind it.
 #[derive(Debug, Clone, PartialEq, Spec)]
 pub struct FineTunedConfig {
     /// The encoder as its checkpoint has it.
@@ -18,9 +18,13 @@ pub struct FineTunedConfig {
     /// are, BASE and LARGE are not.
     #[spec(stored)]
     pub normalise: bool,
-    /// What the encoder's group norm does with padding.
+    /// What the encoder does with padding.
     #[spec(default = Padding::Ignored)]
     pub padding: Padding,
+    /// Samples that a row has at least: zeros stand behind clips of a batch whose longest is shorter. With `padding: unmasked` a
+    /// clip of at most that length gives the same in any batch.
+    #[spec(range = 1..=100_000_000, omit, unit = "samples")]
+    pub padded_to: Option<usize>,
     /// Which layer is read. Those above are neither built nor saved.
     #[spec(default = EncoderLayer::Last)]
     pub layer: EncoderLayer,
@@ -40,12 +44,19 @@ pub struct FineTunedConfig {
     pub projector: Option<ProjectorConfig>,
     /// What reads the frames in their order.
     pub lstm: Option<LstmConfig>,
+    /// Share of units dropped in training before the last linear map: the same ones in all frames of a clip, so that for a mean
+    /// it is dropout of the mean.
+    #[spec(default = 0.0, range = 0.0..1.0, omit)]
+    pub dropout: f64,
     /// What the outputs of every frame go through.
     #[spec(default = OutputActivation::None)]
     pub output_activation: OutputActivation,
     /// How the outputs of every frame become those of the clip.
     #[spec(default = Pooling::Mean)]
     pub pooling: Pooling,
+    /// Whose initial weights the last linear map has.
+    #[spec(default = LibraryDefaults::PyTorch, omit)]
+    pub defaults: LibraryDefaults,
 }
 
 /// Settings of an encoder that say how it is trained, and not which one it is, under transformers' names. What is not given
@@ -130,15 +141,19 @@ pub struct ProjectorConfig {
     pub width: usize,
 }
 
-/// What an encoder's group norm does with padding.
+/// What an encoder does with the padding behind the shorter clips of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Spec)]
 pub enum Padding {
-    /// Excludes it from means and variances: a clip gives what it gives alone.
+    /// Excludes it from attention and from the means and variances of its group norm: a clip gives what it gives alone.
     #[default]
     #[spec(name = "excluded", key = "ignored")]
     Ignored,
-    /// Includes it, as transformers does: what a clip gives depends on the longest of its batch.
+    /// Excludes it from attention alone, as transformers does with an attention mask: what a clip gives depends on the longest
+    /// of its batch.
     Reference,
+    /// Hears it as silence like any other, as transformers does without an attention mask. Only pooling knows the clip's own
+    /// frames.
+    Unmasked,
 }
 
 /// Where the spans of masked frames are drawn.

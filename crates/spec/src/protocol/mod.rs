@@ -19,8 +19,8 @@ pub use split_file::{NamedRoles, SplitFile};
 #[derive(Debug, Clone, PartialEq, Spec)]
 #[spec(tag = "kind")]
 pub enum Protocol {
-    /// One fold at random, stratified by class where there are classes; recordings with identical audio share a role. Speakers are
-    /// shared: the usual split of publications.
+    /// One fold at random, stratified by class where there are classes and nothing else is asked for; recordings with identical audio
+    /// share a role. Speakers are shared: the usual split of publications.
     Random(Random),
     /// As many folds as wished, no group in two roles of any: greedy assignment that balances size, classes and corpora.
     GroupKfold(GroupKfold),
@@ -45,6 +45,9 @@ pub struct Random {
     /// Share of the examples to choose on, likewise; 0 for none.
     #[spec(default = 0.1, range = 0.0..=0.9)]
     pub dev: f64,
+    /// Whether every part has its share of each class, where there are classes. Without it only the sizes of the parts are fixed.
+    #[spec(default = true, omit)]
+    pub stratify: bool,
     /// Which of the many splits.
     #[spec(default = 0, range = 0..=u32::MAX, free)]
     pub split_seed: u64,
@@ -193,7 +196,8 @@ impl Protocol {
                 let percent = |share: f64| (share * 100.0).round();
                 let (test, dev) = (percent(random.test), percent(random.dev));
                 let how = match task {
-                    Task::Classes(_) => "stratified by class",
+                    Task::Classes(_) if random.stratify => "stratified by class",
+                    Task::Classes(_) => "not stratified",
                     Task::Outputs(_) => "not stratified, since there are no classes",
                 };
                 format!("random split {how}, {}/{dev}/{test} % train/dev/test", 100.0 - test - dev)

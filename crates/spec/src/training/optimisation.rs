@@ -2,7 +2,7 @@
 
 use super::batching::{Batching, Crop};
 use super::schedule::Schedule;
-use crate::Spec;
+use crate::{LibraryDefaults, Spec};
 
 /// Steps of an optimiser over batches.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -13,6 +13,9 @@ pub struct Optimisation {
     /// Optimiser, and what becomes of the weights' decay.
     #[spec(default = Optimiser::Adam)]
     pub optimiser: Optimiser,
+    /// Whose epsilon Adam has, and where it is added.
+    #[spec(default = LibraryDefaults::PyTorch, omit, free)]
+    pub defaults: LibraryDefaults,
     /// The optimiser's weight decay.
     #[spec(default = 0.0, range = 0.0..=10.0, free)]
     pub weight_decay: f64,
