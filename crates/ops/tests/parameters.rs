@@ -9,7 +9,7 @@ use affekt_ops::state_model::FrameTeacher;
 use affekt_ops::train::{self, Train};
 use affekt_spec::network::*;
 use affekt_spec::training::*;
-use affekt_spec::{Spec, View};
+use affekt_spec::{LibraryDefaults, Spec, View};
 
 fn planned<O: Operation>(text: &str) -> (Option<O::Params>, String) {
     let diagnostics = Diagnostics::new();
@@ -193,8 +193,14 @@ fn parameters_of_networks() {
     let node = |network: &str| planned::<Train>(&format!("{{ network: {network}, training: {{}} }}"));
     assert_eq!(node("{ kind: parallel-cnn }"), node("{ kind: parallel-cnn, transformer: {} }"));
 
-    let shared = "channels: [8], pools: [2], dropout: 0.1, norm_axis: channel";
-    let cnn = CnnConfig { channels: vec![8], pools: vec![2], dropout: 0.1, norm_axis: NormAxis::Channel };
+    let shared = "channels: [8], pools: [2], dropout: 0.1, norm_axis: channel, defaults: keras";
+    let cnn = CnnConfig {
+        channels: vec![8],
+        pools: vec![2],
+        dropout: 0.1,
+        norm_axis: NormAxis::Channel,
+        defaults: LibraryDefaults::Keras,
+    };
     assert_eq!(network(&format!("{{ kind: cnn, {shared} }}")), NetworkConfig::Cnn(cnn.clone()));
     let text = "layers: 2, heads: 8, feed_forward: 64, dropout: 0.2, positions: sinusoidal";
     let positions = Positions::Sinusoidal;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use affekt_corpus::{ProtocolError, folds, impossible, remarks};
 use affekt_domain::{Example, Fold, Role, Task, Utterance};
-use affekt_spec::Words;
 use affekt_spec::protocol::{
     DevFolds, DevPart, Group, GroupKfold, LeaveOneGroupOut, Official, OfficialDev, Protocol, Random,
 };
+use affekt_spec::{Spec, View, Words};
 
 use crate::support::{example, four_corpora};
 use crate::worlds::{fastest, iemocap, shuffled, world};
@@ -508,7 +508,7 @@ fn protocols_are_written_as_in_experiments() {
     assert_eq!(serde_json::to_string(&kfold(5, 1)).unwrap(), text);
     assert_eq!(serde_json::from_str::<Protocol>(text).unwrap(), kfold(5, 1));
     for (protocol, text) in [
-        (random(0.1, 0.1), r#"{"kind":"random","test":0.1,"dev":0.1,"split_seed":7}"#),
+        (random(0.1, 0.1), r#"{"kind":"random","test":0.1,"dev":0.1,"stratify":true,"split_seed":7}"#),
         (
             leave_out(Group::Session, DevPart::NextGroup),
             r#"{"kind":"leave-one-group-out","group":"session","dev":"next-group","split_seed":7}"#,
@@ -522,4 +522,9 @@ fn protocols_are_written_as_in_experiments() {
         assert_eq!(serde_json::to_string(&protocol).unwrap(), text);
         assert_eq!(serde_json::from_str::<Protocol>(text).unwrap(), protocol);
     }
+    // As it was written before splits could do without classes; in keys it still is.
+    let older = r#"{"kind":"random","test":0.1,"dev":0.1,"split_seed":7}"#;
+    assert_eq!(serde_json::from_str::<Protocol>(older).unwrap(), random(0.1, 0.1));
+    let older: serde_json::Value = serde_json::from_str(older).unwrap();
+    assert_eq!(random(0.1, 0.1).view(View::Key), older);
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use affekt_config::Diagnostics;
-use affekt_graph::{NodeId, Source};
 use affekt_pipeline::{Compiled, Environment, Variant, compile};
 use affekt_spec::protocol::{Protocol, Random};
 use serde_json::{Value, json};
@@ -13,7 +12,8 @@ use serde_json::{Value, json};
 const FOUR: [&str; 4] = ["CREMA-D", "RAVDESS", "SAVEE", "TESS"];
 const KERAS: &str = "keras";
 
-fn shipped(name: &str) -> Compiled {
+/// A shipped experiment, without these of its variants.
+fn shipped_without(name: &str, without_variants: BTreeSet<String>) -> Compiled {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let environment = Environment {
         folders: vec![root.clone().into()],
@@ -21,11 +21,15 @@ fn shipped(name: &str) -> Compiled {
         device: "cpu".into(),
         libtorch: "2.11.0".into(),
         without: BTreeSet::new(),
-        without_variants: BTreeSet::new(),
+        without_variants,
     };
     let diagnostics = Diagnostics::new();
     let compiled = compile(&root.join(format!("experiments/{name}.yaml")), &environment, &diagnostics);
     compiled.unwrap_or_else(|| panic!("{name}: {diagnostics}"))
+}
+
+fn shipped(name: &str) -> Compiled {
+    shipped_without(name, BTreeSet::new())
 }
 
 fn variant<'c>(compiled: &'c Compiled, id: &str) -> &'c Variant {
@@ -34,26 +38,18 @@ fn variant<'c>(compiled: &'c Compiled, id: &str) -> &'c Variant {
     known.unwrap_or_else(|| panic!("{}: no variant `{id}` among {ids:?}", compiled.name))
 }
 
-/// The parameters of the one node of `op` that a variant's figures come from, or of several that are given the same.
-fn parameters(compiled: &Compiled, variant: &Variant, op: &str) -> Value {
+/// The parameters of the one node of `op`, or of several that are given the same. A training that is searched for is what its
+/// search is made from.
+fn parameters(compiled: &Compiled, op: &str) -> Value {
+    let is_meant = |found: &str| found == op || (op == "train" && found == "tune");
     let mut found: Vec<Value> = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut left: Vec<NodeId> = variant.evaluate.clone().into_iter().collect();
-    while let Some(id) = left.pop() {
-        if !seen.insert(id.to_string()) {
-            continue;
-        }
-        let node = &compiled.graph.nodes()[compiled.graph.find(&id).unwrap()];
+    for node in compiled.graph.nodes().values().filter(|node| is_meant(&node.op)) {
         let params = Value::clone(&node.params);
-        if node.op == op && !found.contains(&params) {
+        if !found.contains(&params) {
             found.push(params);
         }
-        left.extend(node.inputs.iter().flat_map(|input| &input.from).map(|source| match source {
-            Source::Output(output) => output.node.clone(),
-            Source::Grown { node, .. } => node.clone(),
-        }));
     }
-    assert_eq!(found.len(), 1, "{} {}: `{op}` {found:?}", compiled.name, variant.id);
+    assert_eq!(found.len(), 1, "{}: `{op}` {found:?}", compiled.name);
     found.remove(0)
 }
 
@@ -73,12 +69,14 @@ fn holds(what: &str, found: &Value, expected: &Value) {
 /// Checks the corpora, the label scheme and the split of a variant, and what its nodes are given, by op.
 fn is(compiled: &Compiled, id: &str, corpora: &[&str], labels: &str, split: &Random, expected: &Value) {
     let variant = variant(compiled, id);
+    let others = compiled.variants.iter().map(|variant| variant.id.clone()).filter(|other| other != id);
+    let alone = shipped_without(&compiled.name, others.collect());
     assert!(variant.corpora.keys().eq(corpora.iter().copied()), "{id}: {:?}", variant.corpora.keys());
     assert!(variant.corpora.values().all(|scheme| scheme.name == labels), "{id}");
     assert_eq!(variant.protocol, Protocol::Random(split.clone()), "{id}");
     for (op, expected) in expected.as_object().unwrap() {
         let what = format!("{} {id}: {op}", compiled.name);
-        holds(&what, &parameters(compiled, variant, op), expected);
+        holds(&what, &parameters(&alone, op), expected);
     }
 }
 

@@ -147,10 +147,13 @@ fn parameters_are_read_and_mistakes_told() {
         }))
     );
     assert_eq!(read("from: own.pt\nnormalise: true").unwrap()["normalise"], true);
+    // What is drawn may stand beside a checkpoint, where it means nothing: a pipeline gives it beside a variable.
+    assert_eq!(read("from: a\narchitecture: vgg16\nseed: 1").unwrap(), read("from: a").unwrap());
     for (yaml, expected) in [
         ("normalise: true", "needs `from`"),
         ("from: a\nnormalise: perhaps", "expected `checkpoint`, `true` or `false`, found `perhaps`"),
-        ("from: a\nseed: 1", "unknown key `seed`"),
+        ("from: a\nseed: -1", "expected a whole number"),
+        ("from: a\narchitecture: basic", "valid values are `base`"),
         ("from: random\nconfig: { hidden_sise: 32 }", "did you mean `hidden_size`?"),
         (
             "from: random\nconfig: { hidden_size: wide }",
