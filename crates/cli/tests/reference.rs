@@ -57,7 +57,7 @@ const MUTATIONS: [(&str, &str, &str); 40] = [
     (CNN, "copies: 2", "copies: two"),
     (CNN, "snr_db: [15, 30]", "snr_db: [15]"),
     (CNN, "per: [fold, seed]", "per: [fold, seeds]"),
-    (CNN, "monitor: dev-loss", "monitor: loss"),
+    (CNN, "monitor: $monitor", "monitor: loss"),
     (CNN, "kind: early", "kind: earliest"),
     (CNN, "standardise: standardise }", "standardize: standardise }"),
     ("datasets/ravdess.yaml", "speakers: 24", "speakers: many"),

@@ -16,7 +16,13 @@ fn published(norm_axis: NormAxis) -> [NetworkConfig; 3] {
 
 /// The same networks, quick to train and without dropout, for inputs of [`SMALL`].
 fn small(norm_axis: NormAxis) -> [NetworkConfig; 3] {
-    let cnn = CnnConfig { channels: vec![4, 8], pools: vec![2, 4], dropout: 0.0, norm_axis };
+    let cnn = CnnConfig {
+        channels: vec![4, 8],
+        pools: vec![2, 4],
+        dropout: 0.0,
+        norm_axis,
+        ..CnnConfig::default()
+    };
     let positions = Positions::Sinusoidal;
     three(cnn, TransformerConfig { layers: 2, heads: 2, feed_forward: 32, dropout: 0.0, positions })
 }

@@ -88,8 +88,13 @@ pub struct Case {
 
 impl Case {
     pub fn new() -> Self {
-        let cnn =
-            CnnConfig { channels: vec![4, 6], pools: vec![2, 2], dropout: 0.3, norm_axis: NormAxis::Channel };
+        let cnn = CnnConfig {
+            channels: vec![4, 6],
+            pools: vec![2, 2],
+            dropout: 0.3,
+            norm_axis: NormAxis::Channel,
+            ..CnnConfig::default()
+        };
         Self {
             dataset: Bands::new(),
             standardised_on: None,

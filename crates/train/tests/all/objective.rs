@@ -16,8 +16,13 @@ fn one_step(class_weights: ClassWeights) -> Case {
     let mut case = Case::new();
     let few = case.dataset.rows.iter_mut().filter(|row| row.1 == 0 && row.2 == Some(Role::Train));
     few.skip(5).for_each(|(_, _, role)| *role = None);
-    let cnn =
-        CnnConfig { channels: vec![4, 6], pools: vec![2, 2], dropout: 0.0, norm_axis: NormAxis::Channel };
+    let cnn = CnnConfig {
+        channels: vec![4, 6],
+        pools: vec![2, 2],
+        dropout: 0.0,
+        norm_axis: NormAxis::Channel,
+        ..CnnConfig::default()
+    };
     let config = TrainConfig {
         max_epochs: 1,
         class_weights,

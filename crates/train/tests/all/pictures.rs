@@ -182,6 +182,7 @@ fn vgg16() -> NetworkConfig {
         dropout: 0.2,
         freeze: FreezeBase::None,
         unfreeze: None,
+        ..Vgg16NetworkConfig::default()
     })
 }
 
