@@ -22,6 +22,8 @@ fn of_ops_with_their_defaults() {
             "encoder" => "from: wav2vec2-base",
             "embed" => "output: ctc-logits",
             "functionals" => "path: eGeMAPS.csv",
+            "model" => "from: exported",
+            "predictions-file" => "path: theirs.csv",
             "state-model" => "training: { steps: 10000 }",
             "kmeans" => "clusters: [64, 512]",
             "pretrain" => "objective: { kind: contrastive }\ntraining: { steps: 20000 }",

@@ -528,3 +528,18 @@ fn protocols_are_written_as_in_experiments() {
     let older: serde_json::Value = serde_json::from_str(older).unwrap();
     assert_eq!(random(0.1, 0.1).view(View::Key), older);
 }
+
+#[test]
+fn without_a_split_everything_trains_or_everything_tests() {
+    let mut examples = four_corpora();
+    examples[3].target = None;
+    let [training] = &folds(&Protocol::None, &examples).unwrap()[..] else { panic!("one fold") };
+    assert_eq!((training.number(), count(training, Role::Train)), (1, examples.len() - 1));
+    assert_eq!(training.rows().count(), examples.len() - 1, "what has no label trains nothing");
+    let [testing] = &folds(&Protocol::TestOnly, &examples).unwrap()[..] else { panic!("one fold") };
+    assert_eq!((testing.number(), count(testing, Role::Test)), (1, examples.len()));
+    for protocol in [Protocol::None, Protocol::TestOnly] {
+        assert_eq!(protocol.fold_numbers(), Some(vec![1]));
+        assert!(!protocol.has_dev() && protocol.needs().is_empty());
+    }
+}
