@@ -100,9 +100,12 @@ pub struct Diagnostics(RefCell<Collected>);
 #[derive(Debug, Default)]
 struct Collected {
     all: Vec<Diagnostic>,
-    /// The positions in `all` of diagnostics with this message at this place in a text.
-    seen: HashMap<(String, Option<(usize, usize)>), Vec<usize>>,
+    /// The positions in `all` of diagnostics with this message at this place.
+    seen: HashMap<(String, Option<Place>), Vec<usize>>,
 }
+
+/// Where in a text, in bytes: from and to.
+type Place = (usize, usize);
 
 /// How many diagnostics are shown: whoever has more will not read them all.
 const SHOWN: usize = 50;

@@ -128,7 +128,7 @@ impl FineTuned {
         }
         if self.config.dropout > 0.0 {
             let clips = xs.narrow(1, 0, 1).ones_like(); // [batch, 1, width]
-            xs = xs * dropout(&clips, self.config.dropout, train);
+            xs = dropout(&clips, self.config.dropout, train) * xs;
         }
         activated(self.config.output_activation, &self.classifier.forward(&xs))
     }

@@ -157,7 +157,7 @@ fn b3_two_cnns_beside_a_transformer() {
     for cell in cells {
         let is_mfcc = cell.params["with.features"] == "mfcc";
         let is_noisy = cell.params["with.waveforms"] == "awgn";
-        let is_coarse = cell.params.get("with.mel_hop").is_some();
+        let is_coarse = cell.params.contains_key("with.mel_hop");
         let patience = if is_noisy { 10 } else { 20 };
         let stopping = json!({ "kind": "early", "monitor": "dev-loss", "patience": patience });
         let training = json!({ "lr": 1e-4, "max_epochs": 100, "stopping": stopping });
