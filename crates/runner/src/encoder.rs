@@ -100,3 +100,43 @@ fn write(
     written.map_err(|error| Failure::because(&error))?;
     crate::json::write(job.output("account")?, account)
 }
+
+#[cfg(test)]
+mod tests {
+    use affekt_spec::encoder::SeenLabels;
+
+    use super::*;
+
+    #[test]
+    fn cards_say_what_encoders_were_trained_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let cards = folder.path().join("encoders");
+        std::fs::create_dir(&cards).unwrap();
+        let card = |name: &str, more: &str| {
+            let text = format!(
+                "name: {name}\ntitle: t\nurl: https://example.org/a.pt\nbytes: 1\nlicence: l\ncitation: c\n{more}"
+            );
+            std::fs::write(cards.join(format!("{name}.yaml")), text).unwrap();
+        };
+        card("told", "trained_on:\n- { corpus: RAVDESS, labels: emotions }\n");
+        card("untold", "");
+        let places =
+            EncoderPlaces { datasets: vec![folder.path().to_owned().into()], ..EncoderPlaces::default() };
+        let told = places.trained_on("Told").unwrap();
+        assert_eq!(
+            (told.len(), told[0].corpus.as_str(), told[0].labels),
+            (1, "RAVDESS", SeenLabels::Emotions)
+        );
+        assert_eq!(places.trained_on("untold"), None);
+        assert_eq!(places.trained_on("somebody/else"), None);
+    }
+
+    #[test]
+    fn what_the_shipped_encoders_were_trained_on_is_told() {
+        let datasets: Folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets").into();
+        let places = EncoderPlaces { datasets: vec![datasets], ..EncoderPlaces::default() };
+        for name in EncoderCard::names(&places.datasets) {
+            assert!(places.trained_on(&name).is_some_and(|entries| !entries.is_empty()), "{name}");
+        }
+    }
+}
