@@ -287,6 +287,31 @@ fn bursts_are_rated_and_their_test_part_is_submitted() {
 }
 
 #[test]
+fn labels_of_the_test_part_count_beside_the_published_test_column() {
+    let lab = Lab::empty();
+    lab.write(
+        "speech.yaml",
+        &format!(
+            "name: speech\ncorpora: {{ hume-vb: {{ synthetic: {{ parts: [16, 8, 8], test_labels: true }} }} }}\n\
+             labels: hume-two\nprotocol: {{ kind: official, seeds: [1] }}\nuse: pipelines/avb.yaml\nwith:\n  \
+             extractor: random{SMALL}  lstm: {{ layers: 1, hidden: 8 }}\n  train.network.layer: 1\n  max_epochs: 1\n  \
+             batch_size: 8\nreport: {{ primary: ccc, published: [{{ ccc: 0.61, part: dev }}, {{ ccc: 0.62, part: test }}] }}\n"
+        ),
+    );
+    let run = lab.run("speech", &[]).expect(0);
+    let metrics: Value = serde_json::from_str(&run.text("metrics.json")).unwrap();
+    let only = &metrics["variants"][0];
+    assert_eq!((&only["part"], &only["withheld"]), (&Value::Null, &Value::Null), "it is the test part");
+    let page = run.text("report.md");
+    assert!(page.contains("62.0") && !page.contains("61.0"), "{page}");
+    assert!(page.contains("Parameter train.network.layer is 1; published is 12."), "{page}");
+    // Without a figure of the test part, that of the other stands there and is called what it is.
+    let one = ["--set", "report.published={ ccc: 0.61, part: dev }"];
+    let page = lab.run("speech", &one).expect(0).text("report.md");
+    assert!(page.contains("61.0") && page.contains("of the dev part, ours of the test part"), "{page}");
+}
+
+#[test]
 fn networks_are_given_what_they_read() {
     let lab = Lab::empty();
     let refused = |text: &str| {

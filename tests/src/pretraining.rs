@@ -64,7 +64,9 @@ fn pretraining_is_done_once_a_fold_and_hears_training_sessions_alone() {
     }
     assert_eq!(of_step("finetune"), 3 * 5 * 2, "{ran:#?}");
     let page = run.text("report.md");
-    for part in ["Ses01", "72.8 ± 1.4", "74.3", "was not pretrained but began at random", "shared by several"]
+    let steps = "Parameter ptapt.training.steps is 3; published is 20000";
+    for part in
+        ["Ses01", "72.8 ± 1.4", "74.3", "was not pretrained but began at random", "shared by several", steps]
     {
         assert!(page.contains(part), "`{part}` is not in\n{page}");
     }
@@ -76,6 +78,25 @@ fn pretraining_is_done_once_a_fold_and_hears_training_sessions_alone() {
     for fitted in ["tapt", "state_model", "states", "clusters", "ptapt", "finetune"] {
         assert!(audit.stdout.contains(fitted), "{}", audit.stdout);
     }
+}
+
+/// Fine-tuned checkpoints and torchaudio's have no quantiser: TAPT must not begin with one at random unless told to.
+#[test]
+fn a_checkpoint_without_quantiser_is_refused_when_planning() {
+    let lab = Lab::empty();
+    let checkpoint = workspace().join("tests/goldens/encoders/post-norm/ctc");
+    let begins = text().find("  encoder_config:").unwrap()..text().find("  state_encoder:").unwrap();
+    let own = text().replace(&text()[begins], "").replacen(
+        "  encoder: random\n",
+        &format!("  encoder: {}\n", checkpoint.display()),
+        1,
+    );
+    lab.write("sessions.yaml", &own);
+    let refused = lab.xtask(&["plan", "sessions.yaml"]).expect(2).stderr;
+    for part in ["`tapt` cannot begin", "`quantizer.codevectors`", "lacking_head: drawn", "ptapt.yaml:"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    lab.xtask(&["plan", "sessions.yaml", "--set", "with.tapt_lacking_head=drawn"]).expect(0);
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use affekt_config::Diagnostics;
+use affekt_config::{Diagnostic, Diagnostics};
 use affekt_corpus::SyntheticDialogues;
 use affekt_encoders::Hub;
 use affekt_graph::{LastRun, NodeIndex, Object, State, Store, Walk, hash_bytes};
 use affekt_pipeline::{Compiled, Environment, Synthetic, Variant, compile};
-use affekt_runner::{CorpusFolder, EncoderPlaces, RunnerOps};
+use affekt_runner::{CorpusFolder, EncoderPlaces, RunnerOps, check_pretraining_head};
 use affekt_spec::protocol::Protocol;
 
 use crate::device::{self, Device};
@@ -114,6 +114,7 @@ impl ExperimentContext {
             hub: Hub::of_environment(),
             folder: arguments.file.parent().map(Path::to_owned),
         };
+        check_heads(&experiment, &encoders)?;
         let ops = RunnerOps::new(folders, store.root(), arguments.paranoid).with_encoders(encoders);
         let runs = arguments.runs.join(&experiment.name);
         let Environment { without, without_variants, .. } = environment;
@@ -239,6 +240,19 @@ fn compiled(file: &Path, environment: &Environment) -> Result<Compiled, Stop> {
         }
         None => Err(Stop::wrong(text)),
     }
+}
+
+/// Refuses checkpoints that are here and cannot go on with their own pretraining, before anything is run.
+fn check_heads(experiment: &Compiled, places: &EncoderPlaces) -> Result<(), Stop> {
+    let diagnostics = Diagnostics::new();
+    for head in &experiment.heads {
+        if let Err(why) = check_pretraining_head(places, &head.checkpoint) {
+            let message = format!("`{}` cannot begin: {why}", head.step);
+            diagnostics.push(Diagnostic::error(&head.span, message));
+        }
+    }
+    let text = diagnostics.render(std::io::stderr().is_terminal());
+    if diagnostics.has_errors() { Err(Stop::wrong(text)) } else { Ok(()) }
 }
 
 /// The folder of a synthetic corpus, made if it is not there.

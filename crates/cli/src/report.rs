@@ -130,7 +130,7 @@ fn variant(
         parameters,
         tunings: tunings(finished, variant)?,
         histories,
-        published: published(variant),
+        published: published(variant, metrics.part),
         differs_at_most_in_speakers: variant.protocol.separates_by_speaker(),
         audit: Some(audit_summary(&audit, variant, remarks)),
         parts: parts(&labelled, &parted, &metrics.about.task),
@@ -151,11 +151,33 @@ fn caveats(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<S
     let corpora = &finished.context.experiment.corpora;
     let is_synthetic = |name: &String| corpora.get(name).is_some_and(|corpus| corpus.synthetic.is_some());
     let speaks_no_one = variant.corpora.keys().any(is_synthetic);
-    speaks_no_one.then(|| SYNTHETIC.to_owned()).into_iter().collect()
+    let synthetic = speaks_no_one.then(|| SYNTHETIC.to_owned());
+    let stands_beside_a_document = !variant.published.is_empty();
+    let differences = variant.differences.iter().filter(|_| stands_beside_a_document).cloned();
+    synthetic.into_iter().chain(differences).collect()
 }
 
-fn published(variant: &affekt_pipeline::Variant) -> Vec<page::Published> {
-    variant.published.iter().flat_map(figures).collect()
+/// The figures that stand beside those of the `scored` part: its own, and where a publication has none of it, those of the other part
+/// with a word about that.
+fn published(variant: &affekt_pipeline::Variant, scored: Role) -> Vec<page::Published> {
+    let is_of = |published: &affekt_pipeline::Published| published.part.is_none_or(|part| part == scored);
+    let has_own = variant.published.iter().any(is_of);
+    let beside = variant.published.iter().filter(|published| !has_own || is_of(published));
+    let said_with = |published: &affekt_pipeline::Published| {
+        let other = (!is_of(published)).then(|| {
+            let part = if scored == Role::Test { Role::Dev } else { Role::Test };
+            format!("the published figure is of the {} part, ours of the {} part", part.name(), scored.name())
+        });
+        let said = |figure: page::Published| page::Published {
+            caveat: match (figure.caveat, &other) {
+                (Some(caveat), Some(other)) => Some(format!("{caveat}; {other}")),
+                (caveat, other) => caveat.or_else(|| other.clone()),
+            },
+            ..figure
+        };
+        figures(published).into_iter().map(said).collect::<Vec<_>>()
+    };
+    beside.flat_map(said_with).collect()
 }
 
 /// The systems that the experiment cites beside its own.

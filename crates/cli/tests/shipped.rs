@@ -76,7 +76,7 @@ impl StandIns {
         let voices = SyntheticConfig { actors: 6, statements: 1, repetitions: 1, seed: 1, rate_hz: 8_000 };
         affekt_corpus::generate(&data, &voices).unwrap();
         affekt_corpus::generate_dialogues(&data, &SyntheticDialogues::few(1, 1, 8_000)).unwrap();
-        let bursts = SyntheticBursts { parts: [4, 4, 4], seed: 1, rate_hz: 8_000 };
+        let bursts = SyntheticBursts { parts: [4, 4, 4], seed: 1, rate_hz: 8_000, test_labels: false };
         affekt_corpus::generate_bursts(&data, &bursts).unwrap();
         for (corpus, path, speakers) in NAMES {
             for (at, speaker) in (1..).zip(speakers) {

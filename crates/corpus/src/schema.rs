@@ -232,7 +232,11 @@ fn tables() -> Schema {
                 Schema::OneOf(vec![Schema::Text, part]),
             ),
             FieldSchema::optional("speaker", "The column with the speaker.", Schema::Text),
-            FieldSchema::optional("withheld", "Parts whose labels are not published.", Schema::list(roles())),
+            FieldSchema::optional(
+                "withheld",
+                "Parts whose labels are withheld from most: they count in a file where the part's rows do not all say the same, as placeholders do.",
+                Schema::list(roles()),
+            ),
             FieldSchema::optional("absent", "Words for values that are not there.", Schema::list(WORD)),
             FieldSchema::required("files", "The label files, by their paths.", Schema::map("path", file)),
         ],

@@ -20,12 +20,14 @@ pub struct SyntheticBursts {
     pub seed: u64,
     /// Sampling rate of the files in Hz, 8000 to 48 000. HUME-VB has 16 000.
     pub rate_hz: u32,
+    /// Whether the labels of the test part are there, as few have them.
+    pub test_labels: bool,
 }
 
 /// Returns a size that is enough to see that it works.
 impl Default for SyntheticBursts {
     fn default() -> Self {
-        Self { parts: [48, 24, 24], seed: 0, rate_hz: 16_000 }
+        Self { parts: [48, 24, 24], seed: 0, rate_hz: 16_000, test_labels: false }
     }
 }
 
@@ -52,7 +54,7 @@ const COUNTRIES: [&str; 4] = ["China", "United States", "South Africa", "Venezue
 const LEANINGS: [f32; 4] = [0.06, -0.04, 0.03, -0.05];
 
 /// Generates `folder/HUME-VB`: recordings in `audio/wav`, and the four label files in `labels`. The labels of the
-/// test part are withheld (left empty in one file, -1 or 0 in others), one of the columns is misspelt, and the
+/// test part are withheld, unless asked for (left empty in one file, -1 or 0 in others), one of the columns is misspelt, and the
 /// columns of one file have another order. Speakers are not identified. The same arguments give the same bytes.
 ///
 /// # Errors
@@ -74,7 +76,7 @@ pub fn generate_bursts(folder: &Path, config: &SyntheticBursts) -> Result<PathBu
             let samples = &samples[..samples.len().min(length)];
             write_wav_i16(&audio.join(format!("{}.wav", burst.id)), samples, config.rate_hz)?;
         }
-        for (name, text) in label_files(&bursts) {
+        for (name, text) in label_files(&bursts, config.test_labels) {
             let path = labels.join(name);
             fs::write(&path, text).map_err(SyntheticError::at(&path))?;
         }
@@ -113,7 +115,7 @@ fn bursts(config: &SyntheticBursts) -> Vec<Burst> {
 }
 
 /// Returns the names and texts of the label files.
-fn label_files(bursts: &[Burst]) -> [(&'static str, String); 4] {
+fn label_files(bursts: &[Burst], test_labels: bool) -> [(&'static str, String); 4] {
     let culture: Vec<(String, [f32; 8], f32)> = COUNTRIES
         .iter()
         .zip(LEANINGS)
@@ -128,21 +130,23 @@ fn label_files(bursts: &[Burst]) -> [(&'static str, String); 4] {
     };
     let mut shuffled = own(&HIGH);
     shuffled.reverse();
+    let placeholder = |text| (!test_labels).then_some(text);
     let mut types = "File_ID,Split,Voc_Type\n".to_owned();
     for burst in bursts {
-        let kind = if burst.split == "Test" { "" } else { TYPES[burst.delivery.emotion as usize] };
+        let is_withheld = burst.split == "Test" && !test_labels;
+        let kind = if is_withheld { "" } else { TYPES[burst.delivery.emotion as usize] };
         let _ = writeln!(types, "[{}],{},{kind}", burst.id, burst.split);
     }
     [
-        ("high_info.csv", numbers(bursts, &shuffled, "")),
-        ("two_info.csv", numbers(bursts, &own(&TWO), "-1")),
-        ("culture_info.csv", numbers(bursts, &culture, "0.0")),
+        ("high_info.csv", numbers(bursts, &shuffled, placeholder(""))),
+        ("two_info.csv", numbers(bursts, &own(&TWO), placeholder("-1"))),
+        ("culture_info.csv", numbers(bursts, &culture, placeholder("0.0"))),
         ("type_info.csv", types),
     ]
 }
 
-/// Formats a file of numbers, with those of the test part replaced by `withheld`.
-fn numbers(bursts: &[Burst], columns: &[(String, [f32; 8], f32)], withheld: &str) -> String {
+/// Formats a file of numbers, with those of the test part replaced by a placeholder, if there is one.
+fn numbers(bursts: &[Burst], columns: &[(String, [f32; 8], f32)], placeholder: Option<&str>) -> String {
     let mut text = "File_ID,Split".to_owned();
     columns.iter().for_each(|(name, ..)| {
         let _ = write!(text, ",{name}");
@@ -153,9 +157,9 @@ fn numbers(bursts: &[Burst], columns: &[(String, [f32; 8], f32)], withheld: &str
         for (_, of, leaning) in columns {
             let spread = random.below(1000) as f32 / 1000.0 - 0.5;
             let value = of[burst.delivery.emotion as usize] + leaning + 0.1 * spread;
-            let _ = match burst.split {
-                "Test" => write!(text, ",{withheld}"),
-                _ => write!(text, ",{:.4}", value.clamp(0.0, 1.0)),
+            let _ = match placeholder.filter(|_| burst.split == "Test") {
+                Some(placeholder) => write!(text, ",{placeholder}"),
+                None => write!(text, ",{:.4}", value.clamp(0.0, 1.0)),
             };
         }
     }

@@ -36,7 +36,8 @@ pub struct Tables {
     pub(crate) part: Option<(String, BTreeMap<String, Role>)>,
     /// The column of speakers, in files that have it.
     pub(crate) speaker: Option<String>,
-    /// The parts whose annotations are withheld, whatever their rows contain.
+    /// The parts whose annotations are withheld from most: they count where they are there, which is where a file's rows of the
+    /// part do not all say the same, as placeholders do.
     pub(crate) withheld: BTreeSet<Role>,
     /// Cells without information, in addition to empty ones.
     pub(crate) absent: BTreeSet<String>,
@@ -144,6 +145,7 @@ impl Tables {
         places: &mut HashMap<String, (String, u64)>,
     ) -> Result<OddCells<'static>, FileError> {
         let columns = Columns::find(self, file, &table.header)?;
+        let withheld = self.withheld_in(&columns, &table);
         let mut odd = OddCells::default();
         for TableRow { line, cells, below } in table.rows {
             let cell = |column: usize| self.contents(cells.get(column)?);
@@ -185,7 +187,7 @@ impl Tables {
             {
                 return Err(contradiction("speaker"));
             }
-            if annotations.part.is_some_and(|part| self.withheld.contains(&part)) {
+            if annotations.part.is_some_and(|part| withheld.contains(&part)) {
                 continue;
             }
             if let Some(label) = columns.label.and_then(cell) {
@@ -203,6 +205,30 @@ impl Tables {
             annotations.ratings.extend(ratings);
         }
         Ok(odd)
+    }
+
+    /// Returns the parts that a file only has placeholders for: those that the card says are withheld, where all rows of the part
+    /// have the same label and values. One row alone tells nothing.
+    fn withheld_in(&self, columns: &Columns, table: &Table) -> BTreeSet<Role> {
+        let Some((at, (_, roles))) = columns.part.zip(self.part.as_ref()) else {
+            return self.withheld.clone();
+        };
+        let annotated: Vec<usize> = columns.label.iter().chain(&columns.values).copied().collect();
+        let is_constant = |part: &Role| {
+            let of_part = |row: &&TableRow| {
+                let word = row.cells.get(at).and_then(|cell| self.contents(cell));
+                word.and_then(|word| roles.get(word)) == Some(part)
+            };
+            let mut rows = table.rows.iter().filter(of_part);
+            let said = |row: &TableRow| {
+                let cells =
+                    annotated.iter().map(|&at| row.cells.get(at).and_then(|cell| self.contents(cell)));
+                cells.map(|cell| cell.map(str::to_owned)).collect::<Vec<_>>()
+            };
+            let first = rows.next().map(said);
+            rows.all(|row| Some(said(row)) == first)
+        };
+        self.withheld.iter().copied().filter(is_constant).collect()
     }
 
     /// Parses a line as a rating of the recording called `id`; `None` if it is not one or is empty.

@@ -36,6 +36,6 @@ pub use export::{Export, ExportedWeights, Head, Linear, OutputNames, export};
 pub use fingerprint::fingerprint;
 pub use hub::{Hub, LocateError, Located, Repository, locate};
 pub use names::canonical;
-pub use read::{Encoder, Format, KeyMappingReport, Overrides, read};
+pub use read::{Encoder, Format, KeyMappingReport, Overrides, lacking_pretraining_head, read};
 pub use safe::tensors;
 pub use weights::Weights;

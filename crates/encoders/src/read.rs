@@ -154,6 +154,13 @@ fn encoder(raw: RawCheckpoint, overrides: &Overrides) -> Result<Encoder, Encoder
     Ok(encoder)
 }
 
+/// Returns the names of the tensors that a wav2vec 2.0 lacks of the head of its own pretraining: quantiser and projections.
+#[must_use]
+pub fn lacking_pretraining_head(encoder: &Encoder) -> Vec<String> {
+    let of_head = |name: &String| !name.starts_with("lm_head.") && !encoder.tensors.contains_key(name);
+    shapes::heads(&encoder.config).into_keys().filter(of_head).collect()
+}
+
 /// Returns whether two values are equal, including `0` and `0.0`.
 fn is_equal(a: &Value, b: &Value) -> bool {
     a == b || a.as_f64().is_some_and(|a| Some(a) == b.as_f64())

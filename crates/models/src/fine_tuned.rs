@@ -3,6 +3,8 @@
 //! ```text
 //! waveforms ─ encoder ─ ReLU ─ projector ─ LSTM ─ dropout ─ classifier ─ sigmoid ─ pooling
 //! 16 kHz      768       any of these five may be missing                of every frame
+//!
+//! with `relu-after-pooling`:      projector ─ LSTM ─ dropout ─ pooling ─ ReLU ─ classifier ─ sigmoid
 //! ```
 //!
 //! * B5 (Keras' example of audio classification with wav2vec 2.0): the mean over the last layer, dropout, a linear map; padding is
@@ -16,6 +18,7 @@
 //! The classifier maps every frame and the pooling comes last. Published networks that map the mean are the same: the mean of
 //! a linear map's values is the map of the mean, and so it is with the first step and the last. With the largest number it is
 //! not, and there D maps first. For the same reason the dropout before the classifier drops the same units in all frames of a clip.
+//! A ReLU behind the pooling, as the text of V-FT has it, is the one thing that asks for the other order.
 //!
 //! Frozen parameters have no gradients, so that libtorch keeps nothing of the frozen parts at the encoder's beginning. Their
 //! dropout stays on, as in the published code: it is noise on what the trained parts read. An encoder that is frozen whole
@@ -114,11 +117,12 @@ impl FineTuned {
         Ok(Self { encoder, config: config.clone(), projector, lstm, classifier })
     }
 
-    /// The outputs of every frame: `[batch, frames, width] -> [batch, frames, outputs]`
-    fn read(&self, frames: &Tensor, train: bool) -> Tensor {
-        let mut xs = match self.config.frame_activation {
-            FrameActivation::None => frames.shallow_clone(),
+    /// The outputs of every clip, of which `counts` frames are its own: `[batch, frames, width] -> [batch, outputs]`
+    fn read(&self, frames: &Tensor, counts: &[i64], train: bool) -> Tensor {
+        let FineTunedConfig { frame_activation, output_activation, pooling, .. } = self.config;
+        let mut xs = match frame_activation {
             FrameActivation::Relu => frames.relu(),
+            FrameActivation::None | FrameActivation::ReluAfterPooling => frames.shallow_clone(),
         };
         if let Some(projector) = &self.projector {
             xs = projector.forward(&xs);
@@ -130,23 +134,28 @@ impl FineTuned {
             let clips = xs.narrow(1, 0, 1).ones_like(); // [batch, 1, width]
             xs = dropout(&clips, self.config.dropout, train) * xs;
         }
-        activated(self.config.output_activation, &self.classifier.forward(&xs))
+        let outputs = |xs: &Tensor| activated(output_activation, &self.classifier.forward(xs));
+        match frame_activation {
+            FrameActivation::ReluAfterPooling => outputs(&pooled(pooling, &xs, counts).relu()),
+            FrameActivation::None | FrameActivation::Relu => pooled(pooling, &outputs(&xs), counts),
+        }
     }
 }
 
 impl WaveformModule for FineTuned {
     fn forward_t(&self, waveforms: &Tensor, lengths: &[usize], train: bool) -> Result<Tensor, ForwardError> {
-        let FineTunedConfig { normalise, padding, padded_to, layer, freeze, pooling, .. } = self.config;
+        let FineTunedConfig { normalise, padding, padded_to, layer, freeze, .. } = self.config;
         let waveforms = if normalise { normalised(waveforms, lengths) } else { waveforms.shallow_clone() };
         let missing = padded_to.unwrap_or(0).saturating_sub(waveforms.size()[1] as usize);
         let waveforms = waveforms.constant_pad_nd([0, missing as i64]);
         let trains_encoder = train && freeze != Freeze::All;
+        let padding = padding.when(trains_encoder);
         let encoded = self.encoder.forward_t(&waveforms, lengths, padding, trains_encoder)?;
         let frames = match layer {
             EncoderLayer::Last => &encoded.last,
             EncoderLayer::Nth(layer) => &encoded.states[layer],
         };
-        Ok(pooled(pooling, &self.read(frames, train), &encoded.frames))
+        Ok(self.read(frames, &encoded.frames, train))
     }
 
     fn least_samples(&self) -> usize {

@@ -408,6 +408,25 @@ fn no_pooling_sees_padding() {
     }
 }
 
+/// The published code of V-FT has it before, its text after.
+#[test]
+fn a_relu_stands_before_the_pooling_or_after_it() {
+    let _turn = turn();
+    let outputs = |frame_activation, inputs: &Inputs| {
+        let config = FineTunedConfig { encoder: post_norm(), frame_activation, ..FineTunedConfig::default() };
+        evaluate(&build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 3), inputs)
+    };
+    let [none, before, after] =
+        [FrameActivation::None, FrameActivation::Relu, FrameActivation::ReluAfterPooling];
+    let many = clips(vec![240, 170]);
+    for (a, b) in [(none, before), (before, after), (none, after)] {
+        assert!(difference(&outputs(a, &many), &outputs(b, &many)) > 1e-3, "{a:?} {b:?}");
+    }
+    // Of a single frame it is the same.
+    let single = clips(vec![post_norm().samples_of_a_frame()]);
+    assert!(difference(&outputs(before, &single), &outputs(after, &single)) < 1e-6);
+}
+
 #[test]
 fn end2you_reads_whole_chunks() {
     for pooling in POOLINGS {

@@ -9,6 +9,7 @@ use affekt_models::wav2vec2::{
 };
 use affekt_spec::encoder::{Activation, ConfigError, EncoderConfig, FeatureNorm};
 use affekt_spec::network::{Padding, SpansOver};
+use affekt_spec::training::{Diversity, NegativesFrom};
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig, Autocast, Random};
 use tch::{Device, Kind, Tensor, nn};
@@ -234,10 +235,10 @@ fn half_precision_changes_the_losses_little() {
     let _turn = turn();
     let config = EncoderConfig { codevector_dim: 6, proj_codevector_dim: 8, ..pre_norm() };
     let Built { store, encoder, .. } = build(&config);
-    let head = PretrainingHead::new(&Vars::new(&store, 4), &config).unwrap();
+    let head = PretrainingHead::new(&Vars::new(&store, 4), &config, Diversity::PerMaskedFrame).unwrap();
     let masked = Spans { share: 0.5, length: 2, least: 2 };
     let masked = masked.mask(&[11, 11], 11, SpansOver::Clips, &mut Random::new(2, "masks"));
-    let negatives = sample_negatives(&masked, 10, &mut Random::new(2, "negatives"));
+    let negatives = sample_negatives(&masked, NegativesFrom::Masked, 10, &mut Random::new(2, "negatives"));
     let losses = |half: bool| {
         let _guard = half.then(|| Autocast::new(Device::Cpu, Kind::BFloat16).unwrap());
         let _no_grad = tch::no_grad_guard();
@@ -266,7 +267,7 @@ fn pretraining_learns_to_tell_frames_apart() {
     };
     tch::manual_seed(1);
     let Built { store, encoder, .. } = build(&config);
-    let head = PretrainingHead::new(&Vars::new(&store, 4), &config).unwrap();
+    let head = PretrainingHead::new(&Vars::new(&store, 4), &config, Diversity::PerMaskedFrame).unwrap();
     let waveforms = noise(&[2, 240]);
     let mut random = Random::new(2, "pretraining");
     let spans = Spans { share: 0.5, length: 2, least: 2 };
@@ -276,7 +277,7 @@ fn pretraining_learns_to_tell_frames_apart() {
     );
     let mut step = || {
         let masked = spans.mask(&[11, 11], 11, SpansOver::Clips, &mut random);
-        let negatives = sample_negatives(&masked, 10, &mut random);
+        let negatives = sample_negatives(&masked, NegativesFrom::Masked, 10, &mut random);
         let encoded =
             encoder.forward_masked_t(&waveforms, &[240; 2], Padding::Ignored, &masked, true).unwrap();
         let noise = head.gumbel_noise(2, 11, Device::Cpu);

@@ -23,6 +23,10 @@ pub struct Params {
     /// What shorter recordings are filled with.
     #[spec(inline)]
     pub fill: Fill,
+    /// Level that the largest sample of every recording is brought to, before it is cut or filled; `as-is` leaves it. Digital
+    /// silence stays silence.
+    #[spec(default = None, range = -60.0..=0.0, none = "as-is", noun = "a level in dB, at most 0", unit = "dB of full scale", omit)]
+    pub peak_db: Option<f64>,
     /// The recordings of one shard, of a shard's node.
     #[spec(hidden)]
     pub recordings: Recordings,

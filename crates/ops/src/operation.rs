@@ -11,7 +11,7 @@ use affekt_domain::Digest;
 use affekt_graph::Place;
 use affekt_spec::network::{NetworkConfig, Unfreeze};
 use affekt_spec::protocol::Permission;
-use affekt_spec::training::TrainConfig;
+use affekt_spec::training::{LackingHead, TrainConfig};
 use affekt_spec::{FieldSchema, JsonError, Section, Spec, SpecFields, View, Word, from_json};
 use serde_json::Value;
 
@@ -286,6 +286,8 @@ pub struct Facts<'p> {
     pub checkpoint: Option<&'p str>,
     /// The fold that it is about.
     pub fold: Option<u32>,
+    /// Of what goes on with an encoder's own pretraining: what becomes of one that lacks the head for it.
+    pub lacking_head: Option<LackingHead>,
 }
 
 /// What is wrong with the ports of a node.

@@ -22,6 +22,21 @@ pub struct Params {
     pub seed: u64,
 }
 
+/// What every table says of figures behind a contrastive pretraining that was let begin without the head that it goes on with.
+pub const DRAWN_HEAD: &str = "quantiser may be drawn";
+
+/// Returns what is said of a checkpoint that lacks tensors of the head that contrastive pretraining goes on with.
+#[must_use]
+pub fn lacks_head(encoder: &str, tensors: &[String]) -> String {
+    let named = affekt_config::list_names(&tensors.iter().map(String::as_str).collect::<Vec<_>>());
+    format!(
+        "the encoder `{encoder}` lacks what contrastive pretraining goes on with: {named}. Checkpoints that were fine-tuned \
+         (960h) and torchaudio's have no quantiser: begin with one that was pretrained alone, such as `wav2vec2-base`, or \
+         permit that its head begins at random with `lacking_head: drawn` under `objective`; every table then says \
+         `{DRAWN_HEAD}`"
+    )
+}
+
 /// The operation.
 pub struct Pretrain;
 
@@ -44,6 +59,10 @@ impl Operation for Pretrain {
     const PURPOSE: Purpose = Purpose::Pretrain;
 
     fn facts(params: &Params) -> Facts<'_> {
-        Facts { steps: Some(params.training.steps), ..Facts::default() }
+        let lacking_head = match &params.objective {
+            Objective::Contrastive(objective) => Some(objective.lacking_head),
+            Objective::PseudoLabels(_) => None,
+        };
+        Facts { steps: Some(params.training.steps), lacking_head, ..Facts::default() }
     }
 }

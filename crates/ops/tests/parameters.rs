@@ -141,7 +141,7 @@ fn parameters_of_training_at_size() {
             gradient_accumulation_steps: 4,
             precision: Precision::Bf16,
             gradient_checkpointing: true,
-            batching: Batching::Bucketed { seconds: Some(250.0), noise: 0.1 },
+            batching: Batching::Bucketed { seconds: Some(250.0), counted: Counted::Padded, noise: 0.1 },
             crop: Some(Crop { seconds: 10.0, at: CropAt::Random }),
             ..Optimisation::default()
         },
@@ -152,7 +152,7 @@ fn parameters_of_training_at_size() {
     assert_eq!(training("batching: { kind: shuffled }"), TrainConfig::default());
     assert_eq!(
         training("batching: { kind: bucketed }").optimisation.batching,
-        Batching::Bucketed { seconds: None, noise: 0.1 }
+        Batching::Bucketed { seconds: None, counted: Counted::Padded, noise: 0.1 }
     );
     assert_eq!(
         training("crop: { seconds: 3 }").optimisation.crop,
@@ -353,7 +353,7 @@ fn defaults_and_settings_of_pretraining() {
         optimisation: Optimisation {
             lr: 1e-3,
             batch_size: 8,
-            batching: Batching::Bucketed { seconds: Some(250.0), noise: 0.1 },
+            batching: Batching::Bucketed { seconds: Some(250.0), counted: Counted::Padded, noise: 0.1 },
             crop: Some(Crop { seconds: 10.0, at: CropAt::Random }),
             schedule: Schedule::Linear(stages),
             precision: Precision::Bf16,

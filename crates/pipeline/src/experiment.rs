@@ -13,13 +13,14 @@ use affekt_ops::evaluate::Evaluate;
 use affekt_ops::examples::{Examples, Schemes};
 use affekt_ops::folds::Folds;
 use affekt_ops::ingest::Ingest;
+use affekt_ops::pretrain::DRAWN_HEAD;
 use affekt_ops::split::Split;
 use affekt_ops::train::Train;
 use affekt_ops::trial::Trial;
 use affekt_ops::{Definition, Grain, Operation, Params, Purpose};
 use affekt_spec::Settings;
 use affekt_spec::protocol::{Permission, Protocol, Rules};
-use affekt_spec::training::{Refit, Stopping, TrainConfig};
+use affekt_spec::training::{LackingHead, Refit, Stopping, TrainConfig};
 use serde_json::Value;
 
 use crate::axes;
@@ -72,8 +73,21 @@ pub struct Compiled {
     pub variants: Vec<Variant>,
     /// `compare`, where several variants are evaluated.
     pub compare: Option<NodeId>,
+    /// Checkpoints that must have the head of their own pretraining, each once.
+    pub heads: Vec<NeededHead>,
     /// The graph.
     pub graph: Graph,
+}
+
+/// A checkpoint whose own pretraining is gone on with, and must not be without the head that this needs.
+#[derive(Debug, Clone)]
+pub struct NeededHead {
+    /// Its name.
+    pub checkpoint: String,
+    /// The step that goes on with it.
+    pub step: String,
+    /// Where that stands.
+    pub span: Span,
 }
 
 /// One variant and its nodes.
@@ -96,6 +110,8 @@ pub struct Variant {
     pub primary: Measure,
     /// Figures to set beside.
     pub published: Vec<Published>,
+    /// In what its steps are otherwise than the document behind its pipeline, a line each, from the parameters that it is run with.
+    pub differences: Vec<String>,
     /// Figures of other systems.
     pub cited: Vec<Cited>,
     /// The settings that rows and columns of a table of all variants stand for.
@@ -198,6 +214,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     let mut pipelines = Pipelines::default();
     let mut drafted = Vec::new();
     let mut corpora = BTreeMap::new();
+    let mut heads = Vec::new();
     for (number, variant) in overlaid.iter().enumerate() {
         let Some(mut settings) =
             settings::read((&variant.id, &variant.root), path, &folders, &cards, diagnostics)
@@ -210,7 +227,8 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         let steps = pipeline.map(|pipeline| {
             let shown = settings.pipeline.path().file_name().unwrap_or_default().to_string_lossy();
             profiles.check_chosen(&shown, &read_section(pipeline, diagnostics), diagnostics);
-            step::read(pipeline, &settings.with, profile, diagnostics)
+            let recipe: Vec<_> = settings.published.iter().flat_map(|it| it.recipe.iter().cloned()).collect();
+            step::read(pipeline, &settings.with, profile, &recipe, diagnostics)
         });
         let goal = match settings.split.protocol {
             Protocol::None => Goal::Model,
@@ -241,6 +259,11 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         };
         for (corpus, _) in &settings.corpora {
             corpora.insert(corpus.card.folder_name().to_owned(), corpus.clone());
+        }
+        for head in needed_heads(&wired) {
+            if !heads.iter().any(|known: &NeededHead| known.checkpoint == head.checkpoint) {
+                heads.push(head);
+            }
         }
         drafted.push(compiler.draft(number, variant, settings, &wired, search.map(Arc::new).as_ref()));
     }
@@ -278,6 +301,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         corpora,
         variants: drafted.into_iter().map(|variant| variant.named(&names)).collect(),
         compare: compare.map(|number| names[number].clone()),
+        heads,
         graph,
     })
 }
@@ -364,6 +388,20 @@ fn train_for(wired: &mut Wired, epochs: u32) {
     };
     let params = affekt_ops::train::Params { training, ..params.clone() };
     wired.step.params = affekt_ops::with::<Train>(params);
+}
+
+/// The checkpoints that steps go on pretraining and that must have the head for it.
+fn needed_heads(wired: &[Wired]) -> impl Iterator<Item = NeededHead> {
+    let needing = wired.iter().filter(|it| it.step.params.facts().lacking_head == Some(LackingHead::Refused));
+    needing.flat_map(|needing| {
+        let sources = needing.inputs.iter().flatten();
+        let made = sources.filter_map(|wire| wired.iter().find(|other| other.step.name == wire.node));
+        made.filter_map(|encoder| {
+            let checkpoint = encoder.step.params.facts().checkpoint?.to_owned();
+            let (step, span) = (needing.step.name.clone(), needing.step.span.clone());
+            Some(NeededHead { checkpoint, step, span })
+        })
+    })
 }
 
 /// What chooses by a dev part needs one.
@@ -640,6 +678,7 @@ impl Compiler<'_> {
             checkpoints: all_wired.iter().filter_map(checkpoint).collect(),
             primary: settings.primary,
             published: settings.published,
+            differences: all_wired.iter().flat_map(|wired| wired.step.differences.iter().cloned()).collect(),
             cited: settings.cited,
             table: settings.table,
             ingests: BTreeMap::new(),
@@ -805,6 +844,9 @@ fn evaluate_params(
     let relied_on: BTreeSet<Permission> = wired.iter().flat_map(|wired| &wired.relies_on).copied().collect();
     let mut stamps = protocol.stamps();
     stamps.extend(relied_on.iter().map(|permission| permission.stamp().to_owned()));
+    if wired.iter().any(|wired| wired.step.params.facts().lacking_head == Some(LackingHead::Drawn)) {
+        stamps.push(DRAWN_HEAD.to_owned());
+    }
     let stops_early = |wired: &Wired| {
         let training = wired.step.params.facts().training;
         training.is_some_and(|training| training.stopping != Stopping::Fixed)

@@ -88,6 +88,7 @@ fn before(model: &str, span: &Span, folder: &Path) -> Result<Vec<Step>, String> 
             inputs: inputs.into_iter().collect(),
             axes: BTreeSet::new(),
             resources: Resources::default(),
+            differences: Vec::new(),
         });
     }
     Ok(before)

@@ -10,6 +10,7 @@
 pub mod axes;
 mod bottleneck;
 mod card_index;
+mod choices;
 mod draft;
 mod epochs;
 mod experiment;
@@ -20,6 +21,7 @@ mod profiles;
 mod protocol;
 mod published;
 mod reads;
+mod recipe;
 mod schema;
 mod settings;
 mod shards;
@@ -31,7 +33,7 @@ mod variants;
 mod wiring;
 
 pub use epochs::{FinalEpochs, Training, Trainings};
-pub use experiment::{Compiled, Environment, RunPart, Variant, compile};
+pub use experiment::{Compiled, Environment, NeededHead, RunPart, Variant, compile};
 pub use fits::{Fit, FittedOn, fits};
 pub use published::{Cited, Figures, Published};
 pub use schema::{experiment_schema, pipeline_schema, protocol_schema, step_fields};

@@ -1,6 +1,7 @@
 //! Published figures to set beside ours.
 
-use affekt_config::{Diagnostic, Field, Node, Section, list_names, to_json};
+use affekt_config::{Diagnostic, Field, Key, Node, Section, list_names, to_json};
+use affekt_domain::Role;
 use affekt_eval::Measure;
 
 /// What a publication reports for a system like this one.
@@ -14,6 +15,10 @@ pub struct Published {
     pub source: Option<String>,
     /// What keeps the figures from being compared as they stand.
     pub caveat: Option<String>,
+    /// The part that they are of, dev or test, where the publication has figures of both.
+    pub part: Option<Role>,
+    /// What it used, by step and parameter, beside or in place of what the pipeline says.
+    pub recipe: Vec<(Key, Node)>,
 }
 
 /// Figures that are printed together. Fractions.
@@ -103,6 +108,16 @@ fn read_one(section: &mut Section<'_>) -> Published {
         sessions,
         source: section.optional_text("source"),
         caveat: section.optional_text("caveat"),
+        part: section.optional_one_of("part", &[("dev", Role::Dev), ("test", Role::Test)]),
+        recipe: {
+            let mut recipe = Vec::new();
+            section.section("recipe", |section| {
+                let entries = section.rest().into_iter();
+                recipe.extend(entries.map(|(key, field)| (key.clone(), field.node.clone())));
+                Some(())
+            });
+            recipe
+        },
     }
 }
 
@@ -194,7 +209,9 @@ mod tests {
                 figures: figures(0.699, None),
                 sessions: sessions.into(),
                 source: Some("table 2".into()),
-                caveat: None
+                caveat: None,
+                part: None,
+                recipe: Vec::new(),
             }]
         );
     }

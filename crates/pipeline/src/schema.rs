@@ -3,7 +3,7 @@
 //! Parameters of operations and kinds of protocols come from their definitions; the keys around them are those that
 //! [`crate::settings`], [`crate::sweep`], [`crate::tuning`], [`crate::published`] and [`crate::step`] read.
 
-use affekt_domain::Monitor;
+use affekt_domain::{Monitor, Role};
 use affekt_eval::Measure;
 use affekt_ops::{Arity, Definition, InputPort};
 use affekt_spec::protocol::{Permission, Protocol};
@@ -87,6 +87,17 @@ pub fn pipeline_schema() -> Schema {
                 "profiles",
                 "Other such values, for an experiment that chooses them by this name.",
                 Schema::map("profile", values()),
+            ),
+            FieldSchema::optional(
+                "choices",
+                "Such values that follow from that of a variable: variable to its words, to what each of them sets.",
+                Schema::map("variable", Schema::map("word", values())),
+            ),
+            FieldSchema::optional(
+                "published",
+                "What the document behind the pipeline used, by `step.parameter`; `{ unavailable: … }` where this is not \
+                 offered. A report beside published figures says in what a variant is otherwise.",
+                Schema::map("path", SETTING),
             ),
             FieldSchema::required(
                 "nodes",
@@ -185,6 +196,12 @@ fn corpus() -> Schema {
                 "parts",
                 "Recordings of train, dev and test part, of HUME-VB.",
                 Schema::List { items: Box::new(Schema::integer(1.0, 10_000.0)), length: Some(3) },
+            ),
+            FieldSchema::or(
+                "test_labels",
+                "Whether the test part's labels are there, of HUME-VB.",
+                Schema::Boolean,
+                false,
             ),
             FieldSchema::or("turns", "Turns of each dialogue, of IEMOCAP.", Schema::integer(1.0, 999.0), 8),
             seed(),
@@ -324,6 +341,16 @@ fn report() -> Schema {
             ),
             FieldSchema::optional("source", "The publication, and where in it.", Schema::Text),
             FieldSchema::optional("caveat", "What makes it another figure than ours.", Schema::Text),
+            FieldSchema::optional(
+                "part",
+                "The part that it is of, where it is not of the one that is scored.",
+                Schema::words([Role::Dev.name(), Role::Test.name()]),
+            ),
+            FieldSchema::optional(
+                "recipe",
+                "What it used, by `step.parameter`, beside or in place of the pipeline's `published`.",
+                Schema::map("path", SETTING),
+            ),
         ];
         Schema::section("", [own].into_iter().chain(figures()).chain(about_it).collect())
     };

@@ -200,6 +200,7 @@ fn read_synthetic(section: &mut Section<'_>, name: &str) -> Option<Synthetic> {
             parts: read_parts(section),
             seed: section.integer("seed", 0, 0..=u64::from(u32::MAX)),
             rate_hz: section.integer("rate_hz", 16_000, rate_hz),
+            test_labels: section.boolean("test_labels", false),
         })),
         "IEMOCAP" => Some(Synthetic::Dialogues {
             turns: section.integer("turns", 8, 1..=999),

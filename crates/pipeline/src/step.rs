@@ -3,6 +3,8 @@
 //! ```yaml
 //! defaults: { lr: 1e-3 }                        # values of $variables that an experiment does not give
 //! profiles: { tiny: { lr: 1e-2 } }              # other such values, for an experiment that chooses them by this name
+//! choices: { kind: { cnn: { lr: 1e-4 } } }      # other such values, where the variable `kind` is `cnn`
+//! published: { train.training.lr: 1e-3 }        # what the document behind the pipeline used
 //! nodes:
 //!   mfcc:  { op: mfcc, in: audio, n_mfcc: 128 }
 //!   train: { op: train, in: { features: mfcc, train: split.train }, training: { lr: $lr }, per: [fold, seed] }
@@ -15,7 +17,8 @@ use affekt_config::{Diagnostic, Diagnostics, Field, Key, Node, Section, Span, Va
 use affekt_graph::Resources;
 use affekt_ops::{Author, Definition, MistakeAt, Params};
 
-use crate::{axes, profiles};
+use crate::recipe;
+use crate::{axes, choices, profiles};
 
 /// One step.
 pub struct Step {
@@ -27,6 +30,8 @@ pub struct Step {
     pub inputs: Vec<StepInput>,
     pub axes: BTreeSet<Axis>,
     pub resources: Resources,
+    /// In what it is otherwise than the document behind the pipeline, a line each.
+    pub differences: Vec<String>,
 }
 
 pub struct StepInput {
@@ -65,8 +70,15 @@ pub struct Steps {
     pub unread: BTreeSet<String>,
 }
 
-/// The steps of the pipeline in `root`, with the experiment's `with` and the pipeline's own profile of that name filled in.
-pub fn read(root: &Node, with: &[(Key, Node)], profile: Option<&str>, diagnostics: &Diagnostics) -> Steps {
+/// The steps of the pipeline in `root`, with the experiment's `with` and the pipeline's own profile of that name filled in. What an
+/// experiment says of its document's `recipe` wins over what the pipeline says.
+pub fn read(
+    root: &Node,
+    with: &[(Key, Node)],
+    profile: Option<&str>,
+    recipe: &[(Key, Node)],
+    diagnostics: &Diagnostics,
+) -> Steps {
     check_names(root, with, diagnostics);
     let mut root = root.clone();
     fill_in(&mut root, with, profile, diagnostics);
@@ -75,12 +87,18 @@ pub fn read(root: &Node, with: &[(Key, Node)], profile: Option<&str>, diagnostic
     };
     section.check_file_version();
     section.node("defaults");
-    section.node("profiles");
+    for key in ["profiles", "choices", "published"] {
+        section.node(key);
+    }
+    let published = recipe::read_section(&root, recipe, diagnostics);
     let mut steps = Steps::default();
     section.required_section("nodes", |nodes| {
         for (key, field) in nodes.rest() {
             match read_step(key, field.node, diagnostics) {
-                Some(step) => steps.read.push(step),
+                Some(mut step) => {
+                    step.differences = recipe::differences(&published, &step, field.node, diagnostics);
+                    steps.read.push(step);
+                }
                 None => _ = steps.unread.insert(key.name.clone()),
             }
         }
@@ -106,8 +124,11 @@ pub fn check_names(root: &Node, with: &[(Key, Node)], diagnostics: &Diagnostics)
     }
     let variables: Vec<&str> = variables.into_iter().collect();
     let profiles = profiles::read_section(root, diagnostics);
-    let set = values.into_iter().chain(profiles.iter().flat_map(|profile| &profile.settings));
-    for (key, _) in set.filter(|(key, _)| !variables.contains(&key.name.as_str())) {
+    let choices = choices::read_section(root, diagnostics);
+    let chosen = choices.iter().flat_map(|choice| choice.words.iter().flat_map(|(_, settings)| settings));
+    let set = values.into_iter().chain(profiles.iter().flat_map(|profile| &profile.settings)).chain(chosen);
+    let named = set.map(|(key, _)| key).chain(choices.iter().map(|choice| &choice.variable));
+    for key in named.filter(|key| !variables.contains(&key.name.as_str())) {
         let unknown = Diagnostic::unknown(&key.span, "variable", &key.name, "the pipeline has", &variables);
         diagnostics.push(unknown);
     }
@@ -133,7 +154,15 @@ fn fill_in(root: &mut Node, with: &[(Key, Node)], profile: Option<&str>, diagnos
         .flat_map(|profile| profile.settings);
     // The first that is found counts.
     values.extend(of_profile);
+    let own = values.len();
     values.extend(entries(root, "defaults").iter().cloned());
+    let choices = choices::read_section(root, diagnostics);
+    let chosen: Vec<_> = choices.iter().flat_map(|choice| choice.settings(&values)).cloned().collect();
+    values.splice(own..own, chosen);
+    // What is published does not follow what an experiment gives.
+    if let Some(published) = entry(root, "published") {
+        substitute(published, &values[own..], diagnostics);
+    }
     let Some(nodes) = entry(root, "nodes") else { return };
     for (path, value) in &paths {
         let first = path.name.split('.').next().unwrap_or_default();
@@ -182,7 +211,8 @@ fn entry<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Node> {
     }
 }
 
-fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<Step> {
+/// Reads one step.
+pub fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<Step> {
     let mut section = Section::open(node, diagnostics, &format!("node `{}`", key.name))?;
     let op = section.required("op")?;
     let name = op.text()?;
@@ -201,7 +231,16 @@ fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<Step> 
     let params = params.unwrap_or_else(affekt_ops::unread);
     check_ports(key, node, params.as_ref(), &inputs, diagnostics);
     let resources = resources.unwrap_or_default();
-    Some(Step { name: key.name.clone(), span: key.span.clone(), definition, params, inputs, axes, resources })
+    Some(Step {
+        name: key.name.clone(),
+        span: key.span.clone(),
+        definition,
+        params,
+        inputs,
+        axes,
+        resources,
+        differences: Vec::new(),
+    })
 }
 
 fn find_op(op: Field<'_>, name: &str, diagnostics: &Diagnostics) -> Option<&'static Definition> {

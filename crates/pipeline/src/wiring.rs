@@ -474,7 +474,7 @@ mod tests {
         let pipeline = parse("own.yaml", &text, &diagnostics).unwrap();
         let span: Span = pipeline.span.clone();
         let permitted = permitted.iter().map(|permission| (*permission, span.clone())).collect();
-        let steps = step::read(&pipeline, &[], None, &diagnostics);
+        let steps = step::read(&pipeline, &[], None, &[], &diagnostics);
         assert_eq!(steps.read.len(), 1, "{diagnostics}");
         wire(steps, &permitted, Goal::Figures, &diagnostics);
         !diagnostics.to_string().contains("`split.test`")

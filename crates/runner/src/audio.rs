@@ -44,6 +44,10 @@ pub fn waveform(
     utterance: &str,
 ) -> Result<Vec<f32>, affekt_audio::RateError> {
     let samples = affekt_audio::resample(mono, rate, params.rate_hz)?;
+    let samples = match params.peak_db {
+        Some(peak_db) => affekt_audio::at_peak(samples, peak_db),
+        None => samples,
+    };
     let Some(seconds) = params.seconds else { return Ok(samples) };
     let length = (seconds * f64::from(params.rate_hz)).round() as usize;
     Ok(match params.fill {

@@ -56,6 +56,19 @@ impl EncoderPlaces {
     }
 }
 
+/// Refuses a checkpoint without the head that contrastive pretraining goes on with, as far as its files are here and can be read:
+/// what keeps them from it is for whoever reads the checkpoint to say.
+///
+/// # Errors
+/// When it lacks something of that head.
+pub fn check_pretraining_head(places: &EncoderPlaces, name: &str) -> Result<(), String> {
+    let Ok(located) = places.locate(name) else { return Ok(()) };
+    let Ok(encoder) = affekt_encoders::read(&located.path, &Overrides::default()) else { return Ok(()) };
+    let lacking = affekt_encoders::lacking_pretraining_head(&encoder);
+    let is_whole = lacking.is_empty();
+    if is_whole { Ok(()) } else { Err(affekt_ops::pretrain::lacks_head(name, &lacking)) }
+}
+
 /// The digest of what the files of a checkpoint hold.
 pub fn digest(path: &Path) -> Result<Digest, Failure> {
     let digest = affekt_encoders::fingerprint(path).map_err(|error| Failure::because(&error))?;

@@ -36,7 +36,7 @@ use affekt_spec::encoder::TrainedOn;
 use crate::hints::Hints;
 
 pub use audio::waveform;
-pub use encoder::EncoderPlaces;
+pub use encoder::{EncoderPlaces, check_pretraining_head};
 
 /// The body of an operation.
 type Body = fn(&Job, &mut dyn Context, &RunnerOps) -> Result<(), Failure>;

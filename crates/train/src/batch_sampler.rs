@@ -1,5 +1,6 @@
 //! Draws batches: which rows make one, and in what order they come, are functions of seed and epoch.
 
+use affekt_spec::training::Counted;
 use affekt_torch::Random;
 
 use crate::{Batching, Dataset, TrainConfig};
@@ -22,7 +23,7 @@ pub struct BatchSampler {
     rows: Vec<usize>,
     /// Of each of the examples' rows, as trained on; none where they are all alike.
     lengths: Vec<usize>,
-    /// Of a batch, padding counted.
+    /// Of a batch.
     samples: usize,
     /// Of a batch at the least: one of fewer joins the one before.
     least_rows: usize,
@@ -85,12 +86,13 @@ impl BatchSampler {
         let mut random = Random::new(self.seed, &format!("epoch {epoch}"));
         let mut rows = self.rows.clone();
         random.shuffle(&mut rows);
-        if self.drop_last {
+        let fills = matches!(self.batching, Batching::Bucketed { seconds: Some(_), .. });
+        if self.drop_last && !fills {
             // Before they are sorted, or those left out would be the longest.
             rows.truncate(rows.len() / self.batch_size * self.batch_size);
         }
         let chunks = |rows: &[usize]| rows.chunks(self.batch_size).map(<[usize]>::to_vec).collect();
-        let Batching::Bucketed { seconds, noise } = self.batching else {
+        let Batching::Bucketed { seconds, counted, noise } = self.batching else {
             return self.up_to_the_end(epoch, self.merged(chunks(&rows)));
         };
         let mut noised: Vec<(f64, usize)> = rows
@@ -103,7 +105,11 @@ impl BatchSampler {
         // Stable: rows of the same length stay shuffled.
         noised.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         let sorted: Vec<usize> = noised.into_iter().map(|(_, row)| row).collect();
-        let batches = if seconds.is_some() { self.filled(&sorted) } else { chunks(&sorted) };
+        let batches = match (seconds, counted) {
+            (None, _) => chunks(&sorted),
+            (Some(_), Counted::Padded) => self.filled(&sorted),
+            (Some(_), Counted::Unpadded) => self.closed(&sorted),
+        };
         let mut batches = self.merged(batches);
         random.shuffle(&mut batches);
         self.up_to_the_end(epoch, batches)
@@ -147,6 +153,26 @@ impl BatchSampler {
         batches
     }
 
+    /// Makes batches that are closed once their rows, without padding, reach the samples of a batch. The last one, of the
+    /// longest, may not.
+    fn closed(&self, sorted: &[usize]) -> Vec<Vec<usize>> {
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        let mut batch = Vec::new();
+        let mut samples = 0;
+        for &row in sorted {
+            batch.push(row);
+            samples += self.lengths[row];
+            if samples >= self.samples {
+                batches.push(std::mem::take(&mut batch));
+                samples = 0;
+            }
+        }
+        if !batch.is_empty() && !self.drop_last {
+            batches.push(batch);
+        }
+        batches
+    }
+
     /// Returns how many batches an epoch has.
     fn count(&self, epoch: u32) -> u64 {
         let count = match self.batching {
@@ -177,7 +203,7 @@ mod tests {
     use affekt_domain::Role;
     use affekt_models::InputShape;
 
-    use affekt_spec::training::Optimisation;
+    use affekt_spec::training::{Counted, Optimisation};
 
     use super::*;
     use crate::Target;
@@ -231,12 +257,14 @@ mod tests {
         1.0 - samples as f64 / padded as f64
     }
 
-    const BUCKETED: Batching = Batching::Bucketed { seconds: None, noise: 0.1 };
-    const FILLED: Batching = Batching::Bucketed { seconds: Some(40.0), noise: 0.1 };
+    const BUCKETED: Batching = Batching::Bucketed { seconds: None, counted: Counted::Padded, noise: 0.1 };
+    const FILLED: Batching = Batching::Bucketed { seconds: Some(40.0), counted: Counted::Padded, noise: 0.1 };
+    const CLOSED: Batching =
+        Batching::Bucketed { seconds: Some(40.0), counted: Counted::Unpadded, noise: 0.1 };
 
     #[test]
     fn every_row_comes_once_an_epoch_and_every_epoch_is_another() {
-        for batching in [Batching::Shuffled, BUCKETED, FILLED] {
+        for batching in [Batching::Shuffled, BUCKETED, FILLED, CLOSED] {
             let order = order(&config(batching));
             let [first, second] = [1, 2].map(|epoch| order.epoch(epoch));
             for epoch in [&first, &second] {
@@ -278,8 +306,30 @@ mod tests {
         })
         .epoch(1);
         assert_eq!(cropped.iter().filter(|batch| batch.len() >= 40).count(), 2);
-        let tiny = Batching::Bucketed { seconds: Some(0.01), noise: 0.0 };
+        let tiny = Batching::Bucketed { seconds: Some(0.01), counted: Counted::Padded, noise: 0.0 };
         assert_eq!(order(&config(tiny)).epoch(1).len(), 100);
+    }
+
+    #[test]
+    fn batches_are_closed_once_their_own_seconds_reach_the_limit() {
+        let samples = |batch: &[usize]| batch.iter().map(|row| row + 1).sum::<usize>();
+        let whole = order(&config(CLOSED)).epoch(1);
+        let (full, rest): (Vec<_>, Vec<_>) = whole.iter().partition(|batch| samples(batch) >= 400);
+        assert!(rest.len() <= 1, "{rest:?}");
+        // Without its last row, of 100 samples at most, none reaches it.
+        assert!(full.iter().all(|batch| samples(batch) < 400 + 100) && full.len() > 5, "{full:?}");
+        assert_ne!(whole, order(&config(FILLED)).epoch(1));
+
+        let dropping = order(&TrainConfig {
+            optimisation: Optimisation { drop_last: true, ..config(CLOSED).optimisation },
+            ..config(CLOSED)
+        });
+        for epoch in 1..=3 {
+            let batches = dropping.epoch(epoch);
+            assert!(batches.iter().all(|batch| samples(batch) >= 400));
+            assert_eq!(dropping.before(epoch + 1) - dropping.before(epoch), batches.len() as u64);
+        }
+        assert_eq!(dropping.epoch(1).len(), full.len());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use affekt_domain::{Monitor, Task};
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
+use affekt_spec::training::{Counted, Optimisation};
 use affekt_torch::NamedTensors;
 use tch::Tensor;
 
@@ -30,9 +31,7 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
     }
     check_part(training.trained_on, training.task)?;
     let rows = training.trained_on.rows();
-    if config.optimisation.drop_last && rows.len() < config.optimisation.batch_size {
-        return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.optimisation.batch_size });
-    }
+    check_full_batch(config, dataset, rows)?;
     let length = TrainLength::Epochs(config.max_epochs);
     crate::schedule::check(
         &config.optimisation.schedule,
@@ -43,6 +42,29 @@ pub fn check(training: &Training) -> Result<(), TrainError> {
         (None, Stopping::Early { .. }) => Err(TrainError::NoDevPart),
         (None, Stopping::Fixed) => Ok(()),
     }
+}
+
+/// Refuses a training that would leave out everything, for no batch is a full one.
+pub fn check_full_batch(
+    config: &TrainConfig,
+    dataset: &dyn Dataset,
+    rows: &[usize],
+) -> Result<(), TrainError> {
+    let Optimisation { drop_last, batch_size, batching, crop, .. } = config.optimisation;
+    if !drop_last {
+        return Ok(());
+    }
+    if let Batching::Bucketed { seconds: Some(seconds), .. } = batching {
+        let rate_hz = dataset.rate_hz().unwrap_or(0);
+        let most = crop.map_or(usize::MAX, |crop| crop.samples(rate_hz));
+        let samples: usize = rows.iter().map(|&row| dataset.values(row).len().min(most)).sum();
+        let found = samples as f64 / f64::from(rate_hz.max(1));
+        return if found < seconds { Err(TrainError::NoFullBatch { found, seconds }) } else { Ok(()) };
+    }
+    if rows.len() < batch_size {
+        return Err(TrainError::NoBatch { rows: rows.len(), batch_size });
+    }
+    Ok(())
 }
 
 /// Refuses what a network cannot do, and has it compute activations anew where that is asked for.
@@ -162,15 +184,15 @@ pub fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
             return bad("augment.zoom", augment.zoom.to_string(), "a share from 0, below 1");
         }
     }
-    if let Batching::Bucketed { seconds, noise } = config.optimisation.batching {
+    if let Batching::Bucketed { seconds, counted, noise } = config.optimisation.batching {
         if let Some(seconds) = seconds.filter(|seconds| !(*seconds > 0.0 && seconds.is_finite())) {
             return bad("batching.seconds", seconds.to_string(), "a number above 0");
         }
         if !(0.0..1.0).contains(&noise) {
             return bad("batching.noise", noise.to_string(), "a number from 0, below 1");
         }
-        if seconds.is_some() && config.optimisation.drop_last {
-            return bad("drop_last", "true".into(), "`false` where batches are filled by seconds");
+        if seconds.is_some() && counted == Counted::Padded && config.optimisation.drop_last {
+            return bad("drop_last", "true".into(), "`false` where batches are filled by padded seconds");
         }
     }
     Ok(())

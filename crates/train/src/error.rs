@@ -179,6 +179,16 @@ pub enum TrainError {
         /// Rows of a batch.
         batch_size: usize,
     },
+    /// No batch is filled.
+    #[error(
+        "`drop_last` leaves nothing to train on: the training part has {found:.1} s of audio and a batch {seconds} s: try fewer `seconds`"
+    )]
+    NoFullBatch {
+        /// Audio of the training part, in seconds.
+        found: f64,
+        /// Seconds of a batch.
+        seconds: f64,
+    },
     /// Accumulated gradients of what is no sum.
     #[error("accumulate is {accumulate}, and {why}: expected 1")]
     Indivisible {

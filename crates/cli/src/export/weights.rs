@@ -100,9 +100,13 @@ fn read_head(network: &Value, mut tensors: BTreeMap<String, Weights>) -> Head {
         |name: &str| network[name].as_str().map_or_else(|| network[name].to_string(), str::to_owned);
     let parts = ["layer", "frame_activation", "projector", "lstm", "output_activation", "pooling"];
     let parts: Vec<String> = parts.iter().map(|part| format!("`{part}: {}`", setting(part))).collect();
+    let order = match network["frame_activation"].as_str() {
+        Some("relu-after-pooling") => "of what the pooled frames become",
+        _ => "of every frame before they are pooled",
+    };
     let about = format!(
         "It reads the encoder's frames as `network` in `affekt.json` says: {}. A linear map, `classifier`, makes the outputs \
-         of every frame before they are pooled.",
+         {order}.",
         parts.join(", ")
     );
     Head::Other { tensors, about }

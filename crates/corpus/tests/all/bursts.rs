@@ -13,7 +13,8 @@ use affekt_spec::protocol::{DevFolds, Group, GroupKfold, Official, OfficialDev, 
 
 use crate::support::{card, datasets, parse_card, put, read, wav_of_name};
 
-const SMALL: SyntheticBursts = SyntheticBursts { parts: [16, 8, 8], seed: 1, rate_hz: 8_000 };
+const SMALL: SyntheticBursts =
+    SyntheticBursts { parts: [16, 8, 8], seed: 1, rate_hz: 8_000, test_labels: false };
 
 fn official() -> Protocol {
     Protocol::Official(Official { dev: OfficialDev::Official, split_seed: 0 })
@@ -56,6 +57,29 @@ fn the_made_up_corpus_is_a_hume_vb() {
         blind.clone().count() == 8 && blind.clone().all(|one| one.values.is_empty() && one.label.is_none())
     );
     assert!(ingested.utterances.iter().all(|one| !is_known_speaker(&one.speaker)));
+}
+
+/// Few have them, and then they count.
+#[test]
+fn labels_of_the_test_part_count_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = generate_bursts(folder.path(), &SyntheticBursts { test_labels: true, ..SMALL }).unwrap();
+    let known = |scheme: &str| {
+        let (examples, _) = labelled(&corpus, scheme);
+        examples.iter().filter(|example| example.target.is_some()).count()
+    };
+    for scheme in ["hume-high", "hume-two", "hume-culture", "hume-type"] {
+        assert_eq!(known(scheme), 32, "{scheme}");
+    }
+    // Of one file alone, where another has placeholders.
+    let path = corpus.join("labels/two_info.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    let placeholder = |line: &str| match line.split_once(",Test,") {
+        Some((file, _)) => format!("{file},Test,-1,-1\n"),
+        None => format!("{line}\n"),
+    };
+    fs::write(&path, text.lines().map(placeholder).collect::<String>()).unwrap();
+    assert_eq!((known("hume-two"), known("hume-high")), (24, 32));
 }
 
 #[test]

@@ -68,6 +68,9 @@ pub struct Wav2Vec2Trunk {
     pub spans_over: SpansOver,
     /// Whether the vector that stands for masked frames is frozen, too.
     pub freeze_mask_embedding: bool,
+    /// Whether the clips of a training batch are cut to the shortest of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub one_length: bool,
 }
 
 impl Default for StatesConfig {
@@ -102,6 +105,18 @@ impl Default for Wav2Vec2Trunk {
             padding: Padding::Ignored,
             spans_over: SpansOver::Clips,
             freeze_mask_embedding: true,
+            one_length: false,
+        }
+    }
+}
+
+impl TrunkConfig {
+    /// Returns whether the clips of a batch have to be of one length: a wav2vec's norms are over whole rows.
+    #[must_use]
+    pub fn wants_one_length(&self) -> bool {
+        match self {
+            Self::Wav2Vec(_) => true,
+            Self::Wav2Vec2(config) => config.one_length,
         }
     }
 }

@@ -67,7 +67,7 @@ impl Trunk {
                 Ok((states, frames))
             }
             Self::Wav2Vec2 { encoder, padding } => {
-                let encoded = encoder.forward_t(waveforms, lengths, *padding, train)?;
+                let encoded = encoder.forward_t(waveforms, lengths, padding.when(train), train)?;
                 Ok((encoded.last.relu(), encoded.frames))
             }
         }

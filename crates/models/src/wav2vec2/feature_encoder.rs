@@ -96,7 +96,7 @@ fn group_norm(xs: &Tensor, weight: &Tensor, bias: &Tensor, valid: &Valid, paddin
     let norm = |xs: &Tensor| {
         xs.group_norm(weight.size()[0], Some(weight), Some(bias), EPSILON, /* cudnn */ true)
     };
-    if padding == Padding::Reference || valid.padding(Device::Cpu).is_none() {
+    if padding != Padding::Ignored || valid.padding(Device::Cpu).is_none() {
         return norm(xs);
     }
     // Clip by clip: the very kernel that the clip would meet alone.

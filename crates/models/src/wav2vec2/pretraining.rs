@@ -1,6 +1,7 @@
 //! The head of `Wav2Vec2ForPreTraining`: at every masked frame the transformer has to tell the frame's own codewords from
 //! those of other masked frames of the clip.
 
+use affekt_spec::training::{Diversity, NegativesFrom};
 use affekt_torch::init::{self, Vars};
 use affekt_torch::{Random, without_autocast};
 use tch::nn::Module;
@@ -19,6 +20,7 @@ pub struct PretrainingHead {
     project_q: nn::Linear,
     dropout: f64,
     temperature: f64,
+    counted: Diversity,
     diversity_weight: f64,
     groups: i64,
     codewords: i64,
@@ -29,7 +31,7 @@ pub struct PretrainingHead {
 pub struct PretrainingLoss {
     /// Cross-entropy of telling each frame's codewords from the others'.
     pub contrastive: Tensor,
-    /// 0 where all codewords are used alike, nearly 1 for each frame where only one is.
+    /// 0 where all codewords are used alike, nearly 1 for each frame, or once, where only one is.
     pub diversity: Tensor,
     /// Codewords in use, of all groups together.
     pub perplexity: Tensor,
@@ -39,11 +41,11 @@ pub struct PretrainingLoss {
 
 impl PretrainingHead {
     /// A head whose parameters stand beside the encoder's: `quantizer.codevectors`, `quantizer.weight_proj.…`,
-    /// `project_hid.…`, `project_q.…`.
+    /// `project_hid.…`, `project_q.…`. `counted` says what the diversity term counts for.
     ///
     /// # Errors
     /// Those of [`EncoderConfig::check`].
-    pub fn new(vars: &Vars, config: &EncoderConfig) -> Result<Self, ConfigError> {
+    pub fn new(vars: &Vars, config: &EncoderConfig, counted: Diversity) -> Result<Self, ConfigError> {
         config.check()?;
         let compared = config.proj_codevector_dim as i64;
         let linear = |name, inputs: usize| init::linear(&(vars / name), inputs as i64, compared);
@@ -53,6 +55,7 @@ impl PretrainingHead {
             project_q: linear("project_q", config.codevector_dim),
             dropout: config.feat_quantizer_dropout,
             temperature: config.contrastive_logits_temperature,
+            counted,
             diversity_weight: config.diversity_loss_weight,
             groups: config.num_codevector_groups as i64,
             codewords: config.num_codevectors_per_group as i64,
@@ -107,7 +110,11 @@ impl PretrainingHead {
 
         let perplexity = perplexity(&of_masked(&quantised.probabilities));
         let codewords = (self.groups * self.codewords) as f64;
-        let diversity = (codewords - &perplexity) / codewords * rows.size()[0] as f64;
+        let counts_for = match self.counted {
+            Diversity::PerMaskedFrame => rows.size()[0] as f64,
+            Diversity::PerBatch => 1.0,
+        };
+        let diversity = (codewords - &perplexity) / codewords * counts_for;
         let loss = &contrastive + self.diversity_weight * &diversity;
         PretrainingLoss { contrastive, diversity, perplexity, loss }
     }
@@ -120,25 +127,27 @@ fn direction(xs: &Tensor) -> Tensor {
     xs / length
 }
 
-/// For every masked frame, `count` other masked frames of its clip, drawn with replacement, each as likely: what
-/// `_sample_negative_indices` of transformers draws, counted within the clip. A frame that is masked alone gets itself.
-/// `masked` is `[batch, frames]`, on the CPU; the result is `[batch, frames, count]` of i64, with 0 at other frames.
+/// For every masked frame, `count` other frames of its row, drawn with replacement, each as likely: masked ones, as
+/// `_sample_negative_indices` of transformers draws them, or any, as `_sample_negatives` of transformers 4.10.0; counted
+/// within the row. A frame that has no other gets itself. `masked` is `[batch, frames]`, on the CPU; the result is
+/// `[batch, frames, count]` of i64, with 0 at frames that are not masked.
 ///
 /// # Panics
 /// When `masked` has another shape or kind.
-pub fn sample_negatives(masked: &Tensor, count: usize, random: &mut Random) -> Tensor {
+pub fn sample_negatives(masked: &Tensor, from: NegativesFrom, count: usize, random: &mut Random) -> Tensor {
     let rows = Vec::<Vec<bool>>::try_from(masked).expect("a mask of [batch, frames]");
     let frames = rows.first().map_or(0, Vec::len);
     let mut negatives = vec![0_i64; rows.len() * frames * count];
     for (row, negatives) in rows.iter().zip(negatives.chunks_exact_mut((frames * count).max(1))) {
-        let masked: Vec<usize> = (0..frames).filter(|&frame| row[frame]).collect();
-        for (place, &frame) in masked.iter().enumerate() {
+        let is_candidate = |&frame: &usize| from == NegativesFrom::Row || row[frame];
+        let candidates: Vec<usize> = (0..frames).filter(is_candidate).collect();
+        for (place, &frame) in candidates.iter().enumerate().filter(|&(_, &frame)| row[frame]) {
             for negative in &mut negatives[frame * count..][..count] {
-                *negative = match masked.len() - 1 {
+                *negative = match candidates.len() - 1 {
                     0 => frame,
                     others => {
                         let drawn = random.below(others);
-                        masked[drawn + usize::from(drawn >= place)] // passes over the frame itself
+                        candidates[drawn + usize::from(drawn >= place)] // passes over the frame itself
                     }
                 } as i64;
             }
@@ -157,7 +166,12 @@ mod tests {
             false, true, true, false, true, true, // four
             false, false, true, false, false, false, // one
         ]);
-        let drawn = sample_negatives(&masked.view([2, 6]), 3000, &mut Random::new(1, "negatives"));
+        let drawn = sample_negatives(
+            &masked.view([2, 6]),
+            NegativesFrom::Masked,
+            3000,
+            &mut Random::new(1, "negatives"),
+        );
         let drawn = Vec::<i64>::try_from(drawn.flatten(0, -1)).unwrap();
         let of = |clip: usize, frame: usize| &drawn[(6 * clip + frame) * 3000..][..3000];
         for frame in [1, 2, 4, 5] {
@@ -170,6 +184,26 @@ mod tests {
         }
         assert!(of(1, 2).iter().all(|negative| *negative == 2));
         assert!(of(0, 0).iter().chain(of(1, 5)).all(|negative| *negative == 0));
+    }
+
+    #[test]
+    fn negatives_of_a_row_are_any_other_of_its_frames() {
+        let masked = Tensor::from_slice(&[false, true, false, false, true, false]).view([1, 6]);
+        let random = &mut Random::new(1, "negatives");
+        let drawn = sample_negatives(&masked, NegativesFrom::Row, 5000, random);
+        let drawn = Vec::<i64>::try_from(drawn.flatten(0, -1)).unwrap();
+        for frame in [1, 4] {
+            let of_frame = &drawn[5000 * frame..][..5000];
+            for other in 0..6 {
+                let count = of_frame.iter().filter(|negative| **negative == other).count();
+                let expected = if other == frame as i64 { 0..=0 } else { 859..=1141 }; // five standard deviations
+                assert!(expected.contains(&count), "{frame} {other}: {count}");
+            }
+        }
+        assert!(
+            drawn[..5000].iter().all(|negative| *negative == 0),
+            "nothing is drawn for a frame that is heard"
+        );
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn params(
         let is_tried = |key: &Key| settings.iter().any(|(tried, _)| tried == key);
         let kept = with.iter().filter(|(key, _)| !is_tried(key));
         let with: Vec<_> = kept.chain(settings).cloned().collect();
-        step::read(pipeline, &with, *profile, diagnostics)
+        step::read(pipeline, &with, *profile, &[], diagnostics)
     };
     let steps = others(settings);
     if diagnostics.has_errors() {

@@ -3,5 +3,7 @@
 mod bottlenecks;
 mod compiled;
 mod documents_ab;
+mod documents_cd;
 mod profiles;
+mod recipes;
 mod tuning;

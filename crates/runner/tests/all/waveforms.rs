@@ -173,3 +173,24 @@ fn mistakes_in_parameters() {
         assert!(mistakes.contains(expected), "{op} {yaml}: {mistakes}");
     }
 }
+
+#[test]
+fn recordings_are_brought_to_a_level_before_they_are_cut() {
+    use affekt_ops::audio::Params;
+    let made = |yaml: &str| {
+        let params: Params = serde_json::from_value(params("audio", yaml).unwrap()).unwrap();
+        // The loudest sample is behind what is kept.
+        affekt_runner::waveform(&params, &[0.1, -0.2, 0.0, 0.4], 16_000, "a/1").unwrap()
+    };
+    assert_eq!(made("{ seconds: whole }"), [0.1, -0.2, 0.0, 0.4]);
+    let level = 10_f32.powf(-3.0 / 20.0);
+    let close = |found: Vec<f32>, expected: &[f32]| {
+        assert_eq!(found.len(), expected.len());
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b * level).abs() < 1e-6), "{found:?}");
+    };
+    close(made("{ seconds: whole, peak_db: -3 }"), &[0.25, -0.5, 0.0, 1.0]);
+    assert_eq!(made("{ seconds: whole, peak_db: as-is }"), made("{ seconds: whole }"));
+    let cut = made("{ seconds: 0.01, peak_db: -3 }");
+    close(cut[..4].to_vec(), &[0.25, -0.5, 0.0, 1.0]);
+    assert_eq!(cut.len(), 160);
+}

@@ -15,6 +15,9 @@ pub struct FrameTeacherConfig {
     /// Units of the clip head's LSTM, each way.
     #[spec(default = 256, range = 1..=65_536, unit = "units")]
     pub lstm: usize,
+    /// Whether the clips of a batch are cut to the shortest of them, as published. Those of a wav2vec always are.
+    #[spec(default = false, omit)]
+    pub one_length: bool,
     /// Kernel of the convolution behind a wav2vec, where not as published (4); other encoders do without.
     #[spec(range = 1..=65_536, omit, unit = "frames")]
     pub kernel: Option<usize>,

@@ -129,8 +129,10 @@ pub enum Freeze {
 pub enum FrameActivation {
     /// Nothing.
     None,
-    /// max(x, 0).
+    /// max(x, 0), frame by frame: the published code of V-FT (arXiv 2110.06309).
     Relu,
+    /// max(x, 0) once, of what pooling makes of the frames, before the classifier: the text of V-FT.
+    ReluAfterPooling,
 }
 
 /// A linear map of every frame.
@@ -154,6 +156,9 @@ pub enum Padding {
     /// Hears it as silence like any other, as transformers does without an attention mask. Only pooling knows the clip's own
     /// frames.
     Unmasked,
+    /// Includes it in training, as transformers does, and excludes it afterwards: a clip that is predicted gives what it gives
+    /// alone, as where networks were published that were tested clip by clip.
+    InTraining,
 }
 
 /// Where the spans of masked frames are drawn.
@@ -165,6 +170,18 @@ pub enum SpansOver {
     /// Over the padded rows, as many in each; then those parts go that lie in the padding, so that short clips are masked as
     /// much as long ones in the mean, but some hardly and some not at all.
     Rows,
+}
+
+impl Padding {
+    /// Returns what is done in training or outside of it, where that differs.
+    #[must_use]
+    pub const fn when(self, train: bool) -> Self {
+        match (self, train) {
+            (Self::InTraining, true) => Self::Reference,
+            (Self::InTraining, false) => Self::Ignored,
+            (padding, _) => padding,
+        }
+    }
 }
 
 impl Overrides {

@@ -10,13 +10,26 @@ pub enum Batching {
     Shuffled,
     /// Batches of examples of about the same length, in random order.
     Bucketed {
-        /// Audio in a batch, padding included; without it a batch has `batch_size` examples.
+        /// Audio in a batch; without it a batch has `batch_size` examples.
         #[spec(range = 0.1..=100_000.0, unit = "s")]
         seconds: Option<f64>,
+        /// What the seconds are of, and when a batch is full.
+        #[spec(default = Counted::Padded, omit)]
+        counted: Counted,
         /// How much an example's length is disturbed before sorting, as a share of it.
         #[spec(default = 0.1, range = 0.0..1.0)]
         noise: f64,
     },
+}
+
+/// What the seconds of a batch are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum Counted {
+    /// What is computed, padding included: a batch has as many examples as fit.
+    Padded,
+    /// The clips alone: a batch is closed once they reach the seconds, as the published P-TAPT. `drop_last` leaves out the last
+    /// of an epoch where it did not.
+    Unpadded,
 }
 
 /// How much of a waveform is trained on. Dev and test recordings are always whole.

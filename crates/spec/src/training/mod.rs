@@ -8,8 +8,11 @@ mod schedule;
 mod supervised;
 
 pub use augment::{Augment, Flip};
-pub use batching::{Batching, Crop, CropAt};
-pub use objective::{ContrastiveObjective, Objective, PaddedClips, PretrainConfig, PseudoLabelsObjective};
+pub use batching::{Batching, Counted, Crop, CropAt};
+pub use objective::{
+    ContrastiveObjective, Diversity, LackingHead, NegativesFrom, Objective, PaddedClips, PretrainConfig,
+    PseudoLabelsObjective,
+};
 pub use optimisation::{Optimisation, Optimiser, Precision};
 pub use schedule::{Schedule, Stages, Steps};
 pub use supervised::{ClassWeights, Loss, Refit, Stopping, TrainConfig};

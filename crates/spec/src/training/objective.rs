@@ -2,7 +2,7 @@
 
 use super::optimisation::Optimisation;
 use crate::Spec;
-use crate::network::{Overrides, SpansOver};
+use crate::network::{Overrides, Padding, SpansOver};
 
 /// An encoder is trained on batches of waveforms, step by step.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -35,6 +35,15 @@ pub struct ContrastiveObjective {
     /// Negatives of each masked frame.
     #[spec(default = 100, range = 1..=10_000)]
     pub negatives: usize,
+    /// Which frames of a clip negatives are drawn from.
+    #[spec(default = NegativesFrom::Masked, omit)]
+    pub negatives_from: NegativesFrom,
+    /// What the diversity term counts for.
+    #[spec(default = Diversity::PerMaskedFrame, omit)]
+    pub diversity: Diversity,
+    /// What becomes of a checkpoint without the quantiser or the projections that this objective needs.
+    #[spec(default = LackingHead::Refused, omit)]
+    pub lacking_head: LackingHead,
     /// Temperature of the quantiser's Gumbel softmax.
     #[spec(default = 2.0, range = 1e-3..=100.0)]
     pub temperature: f64,
@@ -58,6 +67,9 @@ pub struct PseudoLabelsObjective {
     /// Units of each head between its linear maps.
     #[spec(default = 256, range = 1..=65_536, unit = "units")]
     pub hidden: usize,
+    /// What the encoder's group norm does with padding.
+    #[spec(default = Padding::Ignored, omit)]
+    pub padding: Padding,
     /// Where the spans of masked frames are drawn.
     #[spec(default = SpansOver::Rows)]
     pub spans_over: SpansOver,
@@ -78,6 +90,34 @@ pub enum PaddedClips {
     /// Nothing: an attention mask excludes it.
     #[spec(key = "ignored")]
     Masked,
+}
+
+/// Which frames negatives are drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum NegativesFrom {
+    /// The clip's other masked frames, as in the publication of wav2vec 2.0 and in transformers from 4.11.
+    Masked,
+    /// All frames of the padded row but the frame itself, masked or not, its padding too: transformers 4.10.0 where it is given
+    /// no attention mask, as the published TAPT.
+    Row,
+}
+
+/// What the diversity term, a number in 0..1, counts for beside the sum of the contrastive term over masked frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum Diversity {
+    /// Once for every masked frame: transformers from 4.11, fairseq.
+    PerMaskedFrame,
+    /// Once: transformers 4.10.0, as the published TAPT.
+    PerBatch,
+}
+
+/// What becomes of a checkpoint that lacks a quantiser or projections: one that was fine-tuned (960h), or torchaudio's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum LackingHead {
+    /// It is refused.
+    Refused,
+    /// What it lacks begins at random, and every table says so.
+    Drawn,
 }
 
 impl Objective {

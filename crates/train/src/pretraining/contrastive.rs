@@ -4,6 +4,7 @@
 use affekt_models::wav2vec2::{Choice, PretrainingHead, sample_negatives};
 use affekt_models::{Accounting, BuildError, caught};
 use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::Padding;
 use affekt_spec::training::{ContrastiveObjective, PaddedClips};
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
@@ -54,7 +55,8 @@ impl Contrastive {
             seed,
             device,
         )?;
-        let head = PretrainingHead::new(&encoder.beside(seed), encoder.config()).map_err(BuildError::from)?;
+        let head = PretrainingHead::new(&encoder.beside(seed), encoder.config(), objective.diversity);
+        let head = head.map_err(BuildError::from)?;
         if objective.freeze_feature_encoder {
             encoder.freeze(&["feature_extractor"])?;
         }
@@ -62,17 +64,20 @@ impl Contrastive {
     }
 
     /// Takes over a checkpoint under transformers' names: the encoder, and quantiser and projections where it has them.
-    /// The second number is how many tensors of those it lacks, which then begin at random.
+    /// Also returns the names of those it lacks, which then begin at random.
     ///
     /// # Errors
     /// When it lacks a tensor of the encoder.
-    pub fn load_checkpoint(&mut self, checkpoint: &NamedTensors) -> Result<(Accounting, usize), TrainError> {
+    pub fn load_checkpoint(
+        &mut self,
+        checkpoint: &NamedTensors,
+    ) -> Result<(Accounting, Vec<String>), TrainError> {
         let accounting = self.encoder.load(checkpoint)?;
-        let mut lacking = 0;
+        let mut lacking = Vec::new();
         for (name, mut tensor) in self.encoder.head() {
             match checkpoint.get(&name).filter(|given| given.size() == tensor.size()) {
                 Some(given) => tensor.f_copy_(given)?,
-                None => lacking += 1,
+                None => lacking.push(name),
             }
         }
         Ok((accounting, lacking))
@@ -107,13 +112,15 @@ impl Learner for Contrastive {
         let samples = waveforms.size()[1] as usize;
         let masked = self.encoder.masked(batch)?;
         let count = masked.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-        let negatives = sample_negatives(&masked, self.config.objective.negatives, random);
-        let heard = match self.config.objective.padding {
+        let ContrastiveObjective { negatives, negatives_from, padding, .. } = self.config.objective;
+        let negatives = sample_negatives(&masked, negatives_from, negatives, random);
+        let heard = match padding {
             PaddedClips::Unmasked => vec![samples; lengths.len()],
             PaddedClips::Masked => lengths.to_vec(),
         };
         let loss = caught(|| {
-            let encoded = self.encoder.encode(waveforms, lengths, &heard, &masked, train)?;
+            let encoded =
+                self.encoder.encode(waveforms, lengths, &heard, Padding::Ignored, &masked, train)?;
             let shape = masked.size();
             let noise = self.head.gumbel_noise(shape[0], shape[1], waveforms.device());
             let choice = match train {

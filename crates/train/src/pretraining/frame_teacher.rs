@@ -1,7 +1,7 @@
 //! Telling labels frame by frame and clip by clip: the teacher whose states of frames are clustered, the first step of P-TAPT
 //! (arXiv 2110.06309).
 
-use affekt_models::states::{StatesNetwork, TrunkConfig};
+use affekt_models::states::StatesNetwork;
 use affekt_torch::{NamedTensors, Random};
 use tch::{Kind, Reduction, TchError, Tensor};
 
@@ -54,9 +54,8 @@ impl Learner for FrameTeacher<'_> {
         tensors
     }
 
-    /// A wav2vec's norms are over whole rows.
     fn wants_one_length(&self) -> bool {
-        matches!(self.network.config().trunk, TrunkConfig::Wav2Vec(_))
+        self.network.config().trunk.wants_one_length()
     }
 
     /// One term is a mean over frames, one over clips, both weighted by class; an epoch's is over clips.

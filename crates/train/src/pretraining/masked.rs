@@ -100,12 +100,14 @@ impl MaskedEncoder {
         Ok(masked.f_narrow(1, 0, frames)?.f_contiguous()?)
     }
 
-    /// Waveforms `[clips, samples]` encoded, of which rows hold clips of these `lengths` and the encoder hears `heard`.
+    /// Waveforms `[clips, samples]` encoded, of which rows hold clips of these `lengths` and the encoder hears `heard`; what its
+    /// group norm does with padding, `padding` says.
     pub fn encode(
         &self,
         waveforms: &Tensor,
         lengths: &[usize],
         heard: &[usize],
+        padding: Padding,
         masked: &Tensor,
         train: bool,
     ) -> Result<Encoded, ForwardError> {
@@ -113,6 +115,6 @@ impl MaskedEncoder {
             true => normalised(waveforms, lengths),
             false => waveforms.shallow_clone(),
         };
-        Ok(self.encoder.forward_masked_t(&waveforms, heard, Padding::Ignored, masked, train)?)
+        Ok(self.encoder.forward_masked_t(&waveforms, heard, padding.when(train), masked, train)?)
     }
 }

@@ -10,7 +10,7 @@ use super::config as settings_of_loop;
 use super::learner::PretrainingLearner;
 use crate::batch_sampler::TrainLength;
 use crate::batches::Loader;
-use crate::check::check_samples;
+use crate::check::{check_full_batch, check_samples};
 use crate::crop::Window;
 use crate::progress::Listener;
 use crate::run::{Run, StageSettings, window};
@@ -63,9 +63,10 @@ pub fn pretrain<L: PretrainingLearner>(
     check(pretraining, learner)?;
     let dataset = trained_on.dataset();
     let (mut held_out, rows) = hold_out(trained_on.rows(), config.held_out, seed);
-    if rows.is_empty() || (config.optimisation.drop_last && rows.len() < config.optimisation.batch_size) {
-        return Err(TrainError::NoBatch { rows: rows.len(), batch_size: config.optimisation.batch_size });
+    if rows.is_empty() {
+        return Err(TrainError::NoBatch { rows: 0, batch_size: config.optimisation.batch_size });
     }
+    check_full_batch(&settings_of_loop::of_loop(config, false), dataset, &rows)?;
     held_out.sort_by_key(|&row| dataset.values(row).len());
     let settings = settings(pretraining, learner);
     let of_loop = settings_of_loop::of_loop(config, !held_out.is_empty());

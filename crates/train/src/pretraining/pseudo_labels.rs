@@ -122,9 +122,10 @@ impl Learner for PseudoLabels<'_> {
         let device = waveforms.device();
         let masked = self.encoder.masked(batch)?;
         let (frames, clusters) = self.asked(batch)?;
+        let padding = self.config.objective.padding;
         let chosen = Tensor::f_from_slice(&frames)?.f_to_device(device)?;
         let loss = caught(|| {
-            let encoded = self.encoder.encode(waveforms, lengths, lengths, &masked, train)?;
+            let encoded = self.encoder.encode(waveforms, lengths, lengths, padding, &masked, train)?;
             let logits = self.heads.forward(&encoded, &chosen);
             let of_clustering = |(logits, clusters): (&Tensor, &Vec<i64>)| {
                 let clusters = Tensor::from_slice(clusters).to_device(device);

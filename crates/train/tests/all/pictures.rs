@@ -8,7 +8,7 @@ use affekt_features::{Scale, Standardiser};
 use affekt_models::{InputShape, Network};
 use affekt_spec::encoder::Vgg16Config;
 use affekt_spec::network::{CnnConfig, FreezeBase, NetworkConfig, Vgg16NetworkConfig};
-use affekt_spec::training::Optimisation;
+use affekt_spec::training::{Counted, Optimisation};
 use affekt_torch::Random;
 use affekt_train::{
     Augment, BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Flip, Progress, Resume, StateOutcome,
@@ -86,7 +86,7 @@ fn what_is_about_frames_or_waveforms_is_refused() {
         ),
         "crop is given: expected nothing, for the examples are no waveforms"
     );
-    let batching = Batching::Bucketed { seconds: None, noise: 0.1 };
+    let batching = Batching::Bucketed { seconds: None, counted: Counted::Padded, noise: 0.1 };
     assert_eq!(
         refusal(
             TrainConfig {

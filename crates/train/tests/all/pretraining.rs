@@ -7,8 +7,8 @@ use affekt_domain::Role;
 use affekt_models::InputShape;
 use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2Vec2Trunk};
 use affekt_spec::encoder::EncoderConfig;
-use affekt_spec::network::{Overrides, SpansOver};
-use affekt_spec::training::Optimisation;
+use affekt_spec::network::{Overrides, Padding, SpansOver};
+use affekt_spec::training::{Counted, Diversity, NegativesFrom, Optimisation, PaddedClips};
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::pretraining::{
     Contrastive, ContrastiveConfig, ContrastiveObjective, FrameLabels, FrameTeacher, PretrainConfig,
@@ -123,7 +123,7 @@ fn config(steps: u64) -> PretrainConfig {
             weight_decay: 0.0,
             batch_size: 8,
             drop_last: false,
-            batching: Batching::Bucketed { seconds: None, noise: 0.1 },
+            batching: Batching::Bucketed { seconds: None, counted: Counted::Padded, noise: 0.1 },
             crop: Some(Crop { seconds: 0.7, at: CropAt::Random }),
             precision: Precision::Fp32,
             gradient_checkpointing: false,
@@ -282,6 +282,91 @@ fn frames_of_a_piece_have_the_labels_of_their_places() {
     // Frames 8 to 12 hold one of cluster 12; frames 7 to 11 none.
     assert!((loss(8 * HOP) - (partition - 7.0 / 5.0)).abs() < 1e-5);
     assert!((loss(7 * HOP) - partition).abs() < 1e-5);
+}
+
+/// A batch of two clips of which the second is shorter, prepared by a learner.
+fn prepared(learner: &impl Learner) -> Batch {
+    let tones = Tones::new();
+    let lengths = [0, 1].map(|row| tones.0[row].len().min(500 - 150 * row));
+    let longest = lengths.into_iter().max().unwrap();
+    let row = |row: usize| {
+        let clip = tones.0[row][..lengths[row]].iter().copied();
+        clip.chain(std::iter::repeat(0.0)).take(longest).collect::<Vec<f32>>()
+    };
+    let xs = Tensor::from_slice2(&[row(0), row(1)]);
+    let mut batch = Batch {
+        rows: vec![0, 1],
+        starts: vec![0, 0],
+        inputs: affekt_models::Inputs::waveforms(xs, lengths.to_vec()),
+        targets: Tensor::from_slice(&[0_i64, 1]),
+        masked: None,
+    };
+    learner.prepare(&mut batch, &mut Random::new(1, "masks")).unwrap();
+    batch
+}
+
+/// Nothing is left to chance but what is drawn from a seed.
+fn still() -> Overrides {
+    Overrides {
+        hidden_dropout: Some(0.0),
+        activation_dropout: Some(0.0),
+        attention_dropout: Some(0.0),
+        feat_proj_dropout: Some(0.0),
+        layerdrop: Some(0.0),
+        ..Overrides::default()
+    }
+}
+
+fn loss_of(learner: &impl Learner, train: bool) -> f64 {
+    let batch = prepared(learner);
+    tch::manual_seed(1);
+    let losses = learner.loss(&batch, &mut Random::new(2, "loss"), train).unwrap();
+    losses.iter().map(|loss| loss.double_value(&[])).sum()
+}
+
+/// Every quirk of the published TAPT makes another loss of one batch.
+#[test]
+fn options_of_contrastive_pretraining_make_a_difference() {
+    affekt_torch::device::set_threads(1);
+    let loss = |objective: ContrastiveObjective| {
+        let objective = ContrastiveObjective { negatives: 5, overrides: still(), ..objective };
+        let config = ContrastiveConfig { encoder: encoder(), normalise: false, objective };
+        loss_of(&Contrastive::new(&config, false, 1, Device::Cpu).unwrap(), false)
+    };
+    let plain = loss(ContrastiveObjective::default());
+    assert_eq!(plain, loss(ContrastiveObjective::default()));
+    for other in [
+        ContrastiveObjective { negatives_from: NegativesFrom::Row, ..ContrastiveObjective::default() },
+        ContrastiveObjective { diversity: Diversity::PerBatch, ..ContrastiveObjective::default() },
+        ContrastiveObjective { padding: PaddedClips::Masked, ..ContrastiveObjective::default() },
+    ] {
+        let found = loss(other.clone());
+        assert!((found - plain).abs() > 1e-4, "{other:?}: {found} {plain}");
+    }
+}
+
+#[test]
+fn group_norm_over_padded_rows_makes_a_difference_in_training_alone() {
+    affekt_torch::device::set_threads(1);
+    let labels = Tones::new().labels();
+    let loss = |padding: Padding, train: bool| {
+        let config = PseudoLabelsConfig {
+            encoder: encoder(),
+            normalise: false,
+            clusters: vec![3, 2],
+            objective: PseudoLabelsObjective {
+                hidden: 8,
+                padding,
+                overrides: still(),
+                ..PseudoLabelsObjective::default()
+            },
+        };
+        loss_of(&PseudoLabels::new(&config, &labels, false, 1, Device::Cpu).unwrap(), train)
+    };
+    let excluded = loss(Padding::Ignored, true);
+    assert!((loss(Padding::InTraining, true) - excluded).abs() > 1e-5);
+    assert_eq!(loss(Padding::InTraining, true), loss(Padding::Reference, true));
+    assert_eq!(loss(Padding::InTraining, false), loss(Padding::Ignored, false));
 }
 
 #[test]
@@ -480,6 +565,25 @@ fn a_loss_over_the_whole_batch_is_not_divided() {
          of all of it: try a smaller `batch_size`, `gradient_checkpointing`, `precision: bf16` or a shorter `crop`; libtorch: \
          CUDA out of memory. Tried to allocate 20.00 MiB."
     );
+}
+
+/// What is left out of an epoch is the batch that is not full, be it counted in rows or in seconds.
+#[test]
+fn whole_batches_alone_are_trained_on_where_asked() {
+    let labels = Tones::new().labels();
+    let filled = |seconds: f64, drop_last: bool| {
+        let batching = Batching::Bucketed { seconds: Some(seconds), counted: Counted::Unpadded, noise: 0.1 };
+        PretrainConfig {
+            optimisation: Optimisation { batching, drop_last, ..config(8).optimisation },
+            ..config(8)
+        }
+    };
+    // 32 clips of 0.7 s at most: three batches of 6 s, and what is left over.
+    let epochs = |drop_last: bool| run(&mut pseudo_labels(&labels), &filled(6.0, drop_last)).history.len();
+    assert_eq!((epochs(false), epochs(true)), (2, 3));
+    let quiet = &mut |_: u64| ControlFlow::Continue(());
+    let refused = run_with(&mut pseudo_labels(&labels), &filled(60.0, true), None, quiet).unwrap_err();
+    assert!(refused.to_string().contains("of audio and a batch 60 s: try fewer `seconds`"), "{refused}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use affekt_domain::{Monitor, Role, Task};
 use affekt_models::{InputShape, Network};
 use affekt_spec::network::NetworkConfig;
-use affekt_spec::training::Optimisation;
+use affekt_spec::training::{Counted, Optimisation};
 use affekt_torch::{
     Convolution, NamedTensors, Random, forget_fp32_convolutions, fp32_convolutions, with_convolution_kernel,
 };
@@ -155,7 +155,7 @@ fn values_are_learnt_and_chosen_by_their_concordance() {
 fn interrupted_after_any_step_of_bucketed_pieces_it_ends_with_the_same_bytes() {
     let config = TrainConfig {
         optimisation: Optimisation {
-            batching: Batching::Bucketed { seconds: Some(3.0), noise: 0.3 },
+            batching: Batching::Bucketed { seconds: Some(3.0), counted: Counted::Padded, noise: 0.3 },
             crop: Some(Crop { seconds: 0.6, at: CropAt::Random }),
             ..config().optimisation
         },
@@ -346,7 +346,7 @@ fn impossible_trainings_on_waveforms_are_refused() {
     assert_eq!(values, "`C/1` has 1 values and there are 2 outputs");
     let nan = error(&|case| case.clips.rows[1].values[0] = f32::NAN);
     assert_eq!(nan, "a value of `C/1` is not finite: look at the corpus' labels");
-    let filled = Batching::Bucketed { seconds: Some(3.0), noise: 0.1 };
+    let filled = Batching::Bucketed { seconds: Some(3.0), counted: Counted::Padded, noise: 0.1 };
     let last = error(&|case| {
         (case.config.optimisation.batching, case.config.optimisation.drop_last) = (filled, true)
     });

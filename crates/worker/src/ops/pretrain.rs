@@ -5,7 +5,7 @@ use affekt_graph::{Context, Failure, Job};
 use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::pretrain::Params;
 use affekt_ops::table;
-use affekt_spec::training::Objective;
+use affekt_spec::training::{LackingHead, Objective};
 use affekt_table::rows;
 use affekt_torch::NamedTensors;
 use affekt_train::pretraining::{Contrastive, ContrastiveConfig, PseudoLabels, PseudoLabelsConfig};
@@ -48,7 +48,12 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             };
             let learner = Contrastive::new(&config, gradient_checkpointing, first_weights, device);
             let mut learner = learner.map_err(because)?;
-            checkpoint.map(|checkpoint| learner.load_checkpoint(checkpoint)).transpose().map_err(because)?;
+            if let Some(checkpoint) = checkpoint {
+                let (_, lacking) = learner.load_checkpoint(checkpoint).map_err(because)?;
+                if !lacking.is_empty() && objective.lacking_head == LackingHead::Refused {
+                    return Err(refused(&affekt_ops::pretrain::lacks_head(&card.name, &lacking)));
+                }
+            }
             pretrain_learner(job, &training, seed, &trained_on, device, &mut learner, context)?;
             learner.weights()
         }

@@ -71,7 +71,13 @@ fn network(params: &FrameTeacherConfig, encoder: &EncoderCard) -> Result<StatesC
                 return Err(Failure::Failed { message: message.into() });
             }
             let (encoder, overrides) = (EncoderConfig::clone(config), params.overrides.clone());
-            TrunkConfig::Wav2Vec2(Box::new(Wav2Vec2Trunk { encoder, overrides, ..Wav2Vec2Trunk::default() }))
+            let one_length = params.one_length;
+            TrunkConfig::Wav2Vec2(Box::new(Wav2Vec2Trunk {
+                encoder,
+                overrides,
+                one_length,
+                ..Wav2Vec2Trunk::default()
+            }))
         }
         Family::Vgg16(_) => {
             return Err(encoder.wrong("state-model", "wav2vec or wav2vec 2.0", "wav2vec-large"));

@@ -149,6 +149,52 @@ fn from_waveforms_to_an_encoder_that_learnt_their_clusters() {
 
 const TUNED: &str = "{ network: { kind: wav2vec2 }, training: { max_epochs: 1, stopping: { kind: fixed } } }";
 
+/// As one that was fine-tuned, or torchaudio's, lacks them.
+#[test]
+fn an_encoder_without_quantiser_goes_on_with_its_pretraining_by_permission_alone() {
+    let bench = Bench::new();
+    let inputs = |encoder: Item| {
+        vec![("waveforms", waveforms(&bench)), ("train", bench.rows(Role::Train, 1, 0)), ("encoder", encoder)]
+    };
+    let whole = run(&bench, &Pretrain::DEFINITION, CONTRASTIVE, inputs(encoder(&bench, &second()))).unwrap();
+    run(&bench, &Pretrain::DEFINITION, CONTRASTIVE, inputs(whole["encoder"].clone())).unwrap();
+
+    let bytes = bench.store.object(whole["encoder"].digest).unwrap();
+    let mut checkpoint = Checkpoint::from_bytes(bytes.all().unwrap()).unwrap();
+    checkpoint.tensors.retain(|name, _| !name.starts_with("quantizer.") && name != "project_q.bias");
+    let path = bench.path("without");
+    std::fs::write(&path, checkpoint.to_bytes().unwrap()).unwrap();
+    let without = bench.adopt(&path);
+    let refused = run(&bench, &Pretrain::DEFINITION, CONTRASTIVE, inputs(without.clone()));
+    let Err(Failure::Failed { message }) = refused else { panic!("it was not refused") };
+    for part in ["`project_q.bias`", "`quantizer.codevectors`", "lacking_head: drawn", "wav2vec2-base"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(!message.contains("project_hid"), "{message}");
+    let permitted = CONTRASTIVE.replace("contrastive", "contrastive, lacking_head: drawn");
+    run(&bench, &Pretrain::DEFINITION, &permitted, inputs(without.clone())).unwrap();
+    // Fine-tuning, and pretraining of another kind, do without.
+    let tuned =
+        vec![("features", waveforms(&bench)), ("train", bench.rows(Role::Train, 1, 0)), ("encoder", without)];
+    run(&bench, &Train::DEFINITION, TUNED, tuned).unwrap();
+}
+
+/// Stage 1 of P-TAPT from a wav2vec 2.0, as published.
+#[test]
+fn clips_of_a_teacher_behind_a_wav2vec2_are_cut_to_one_length_where_asked() {
+    let bench = Bench::new();
+    let trained = |text: &str| {
+        let inputs = vec![
+            ("waveforms", waveforms(&bench)),
+            ("train", bench.rows(Role::Train, 1, 0)),
+            ("encoder", encoder(&bench, &second())),
+        ];
+        run(&bench, &FrameTeacher::DEFINITION, text, inputs).unwrap()["model"].digest
+    };
+    let cut = STATE_MODEL.replace("head: 4", "head: 4, one_length: true");
+    assert_ne!(trained(STATE_MODEL), trained(&cut));
+}
+
 #[test]
 fn equal_inputs_give_equal_bytes() {
     let digests = || {
