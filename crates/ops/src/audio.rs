@@ -20,6 +20,10 @@ pub struct Params {
     /// Length: longer recordings are cut, shorter ones filled, where `fill` says with what. `whole` leaves them as long as they are.
     #[spec(default = Some(3.0), range = 0.01..=600.0, none = "whole", noun = "a number of seconds", unit = "s")]
     pub seconds: Option<f64>,
+    /// Least length, where `seconds` is `whole` or `fill` is `none`: shorter recordings are filled with silence up to it. Networks of
+    /// waveforms need 25 ms.
+    #[spec(default = None, range = 0.001..=600.0, none = "none", noun = "a number of seconds", unit = "s", omit)]
+    pub min_seconds: Option<f64>,
     /// What shorter recordings are filled with.
     #[spec(inline)]
     pub fill: Fill,

@@ -1,6 +1,6 @@
 //! The shards of a feature, of waveforms or of pictures, read as one: utterance → values or pixels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use affekt_graph::{Failure, Object};
 use affekt_table::features::{self, Features};
@@ -185,6 +185,21 @@ impl FeatureSet {
     pub fn values(&self, at: At) -> Result<&[f32], Failure> {
         let (object, shard) = &self.shards[at.shard as usize];
         shard.values(at.row as usize).map_err(|error| table::failure(object, error))
+    }
+
+    /// The recordings, sorted, that hold fewer values than `least`, each with their number.
+    ///
+    /// # Errors
+    /// When they are damaged, or the rows are pictures.
+    pub fn shorter_than(&self, least: usize) -> Result<BTreeMap<String, usize>, Failure> {
+        let mut short = BTreeMap::new();
+        for (utterance, rows) in &self.index {
+            let values = self.values(rows[0])?.len();
+            if values < least {
+                short.insert(utterance.clone(), values);
+            }
+        }
+        Ok(short)
     }
 
     /// The pixels of a row, verified when first read: channel by channel, each from its top row down.

@@ -48,11 +48,46 @@ pub fn waveform(
         Some(peak_db) => affekt_audio::at_peak(samples, peak_db),
         None => samples,
     };
-    let Some(seconds) = params.seconds else { return Ok(samples) };
-    let length = (seconds * f64::from(params.rate_hz)).round() as usize;
+    let length = |seconds: f64| (seconds * f64::from(params.rate_hz)).round() as usize;
+    let least = params.min_seconds.map_or(0, length);
+    let filled = |samples: Vec<f32>| match samples.len() < least {
+        true => affekt_audio::fit(samples, least),
+        false => samples,
+    };
+    let Some(length) = params.seconds.map(length) else { return Ok(filled(samples)) };
     Ok(match params.fill {
-        Fill::None => affekt_audio::cut(samples, length),
+        Fill::None => filled(affekt_audio::cut(samples, length)),
         Fill::Zeros => affekt_audio::fit(samples, length),
         Fill::OwnSamples { seed } => affekt_audio::fit_with_own_samples(samples, length, seed, utterance),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_recordings_are_filled_up_to_the_least_length() {
+        let of = |seconds, fill, samples: usize| {
+            let min_seconds = Some(0.025);
+            let params = Params {
+                rate_hz: 16_000,
+                seconds,
+                min_seconds,
+                fill,
+                peak_db: None,
+                recordings: Default::default(),
+            };
+            waveform(&params, &vec![0.5; samples], 16_000, "C/a").unwrap()
+        };
+        for samples in [1, 399] {
+            let filled = of(None, Fill::Zeros, samples);
+            assert_eq!(filled.len(), 400);
+            assert_eq!((filled[samples - 1], filled[samples]), (0.5, 0.0));
+            assert_eq!(of(Some(1.0), Fill::None, samples), filled);
+        }
+        assert_eq!(of(None, Fill::Zeros, 401).len(), 401);
+        assert_eq!(of(Some(1.0), Fill::None, 20_000).len(), 16_000);
+        assert_eq!(of(Some(1.0), Fill::Zeros, 1).len(), 16_000);
+    }
 }

@@ -297,6 +297,17 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Names the longest waveform of the batch for which memory was used up.
+    pub(crate) fn with_longest(self, name: &str, seconds: f64) -> Self {
+        match self {
+            Self::OutOfMemory { rows, why, source } => {
+                let why = format!("the longest waveform is `{name}` of {seconds:.1} s: {why}");
+                Self::OutOfMemory { rows, why, source }
+            }
+            other => other,
+        }
+    }
+
     /// Returns whether the training itself diverged: a loss or a weight is not finite any more.
     #[must_use]
     pub const fn is_diverged(&self) -> bool {

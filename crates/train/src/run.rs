@@ -221,7 +221,8 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
                 // Order, pieces, masks, distortions and dropout are functions of seed, epoch and step, not of what came before:
                 // that is what lets a resumed run go on as if nothing had happened.
                 let random = || Random::new(seed, &format!("step {number} {done}"));
-                losses.push(done, lr, self.stepper.step(&*self.learner, &mut batch, random, lr)?)?;
+                let of_step = self.stepper.step(&*self.learner, &mut batch, random, lr);
+                losses.push(done, lr, of_step.map_err(|error| with_longest(dataset, rows, error))?)?;
                 done += 1;
                 if self.stepper.micro_batches > micro_batches {
                     let micro_batches = self.stepper.micro_batches;
@@ -318,6 +319,17 @@ pub struct Finished {
     pub micro_batches: usize,
 }
 
+/// Adds to an error which of these rows' waveforms is the longest, where that may be why.
+fn with_longest(dataset: &dyn Dataset, rows: &[usize], error: TrainError) -> TrainError {
+    let samples = |row: &&usize| dataset.values(**row).len();
+    match (dataset.rate_hz(), rows.iter().max_by_key(samples)) {
+        (Some(rate_hz), Some(row)) if rate_hz > 0 => {
+            error.with_longest(dataset.name(*row), samples(&row) as f64 / f64::from(rate_hz))
+        }
+        _ => error,
+    }
+}
+
 /// Returns which pieces of waveforms an epoch takes, where not all of each. Clips that are only cut to the shortest of their batch
 /// begin anywhere.
 pub fn window<L: Learner + ?Sized>(
@@ -348,4 +360,55 @@ fn copy(tensors: &NamedTensors) -> Result<NamedTensors, TrainError> {
         Ok((name.clone(), new))
     };
     tensors.iter().map(copy).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use affekt_domain::Role;
+    use affekt_models::InputShape;
+
+    use super::*;
+    use crate::Target;
+
+    /// Two waveforms at 10 Hz.
+    struct Clips([Vec<f32>; 2]);
+
+    impl Dataset for Clips {
+        fn len(&self) -> usize {
+            2
+        }
+        fn input(&self) -> InputShape {
+            InputShape::Waveforms
+        }
+        fn rate_hz(&self) -> Option<u32> {
+            Some(10)
+        }
+        fn values(&self, row: usize) -> &[f32] {
+            &self.0[row]
+        }
+        fn target(&self, _: usize) -> Target<'_> {
+            Target::Class(0)
+        }
+        fn name(&self, row: usize) -> &str {
+            ["C/short", "C/lecture"][row]
+        }
+        fn speaker(&self, _: usize) -> &str {
+            "C/1"
+        }
+        fn role(&self, _: usize) -> Option<Role> {
+            Some(Role::Train)
+        }
+    }
+
+    #[test]
+    fn the_longest_waveform_is_named_where_memory_was_used_up() {
+        let clips = Clips([vec![0.0; 20], vec![0.0; 15_000]]);
+        let source = || Box::new(TrainError::AllFrozen);
+        let used_up = TrainError::OutOfMemory { rows: 2, why: "try a `crop`".into(), source: source() };
+        let told = with_longest(&clips, &[0, 1], used_up).to_string();
+        let expected = "out of memory with a batch of 2: the longest waveform is `C/lecture` of 1500.0 s: try a `crop`; ";
+        assert!(told.starts_with(expected), "{told}");
+        let other = with_longest(&clips, &[0, 1], TrainError::AllFrozen).to_string();
+        assert_eq!(other, TrainError::AllFrozen.to_string());
+    }
 }

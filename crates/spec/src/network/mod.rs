@@ -87,6 +87,15 @@ impl NetworkConfig {
         }
     }
 
+    /// Returns how many samples a waveform needs at the least, where it reads waveforms.
+    #[must_use]
+    pub fn least_samples(&self) -> usize {
+        match self {
+            Self::Wav2Vec2(network) => network.encoder.samples_of_a_frame(),
+            _ => 1,
+        }
+    }
+
     /// Returns whether an encoder's checkpoint flows into it.
     #[must_use]
     pub const fn has_encoder(&self) -> bool {

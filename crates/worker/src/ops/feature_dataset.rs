@@ -7,7 +7,7 @@ use affekt_graph::Failure;
 use affekt_models::InputShape;
 use affekt_ops::feature_set::{At, FeatureSet, Layout};
 use affekt_table::rows::SplitRows;
-use affekt_train::{Dataset, Target};
+use affekt_train::{Dataset, Target, TrainError};
 
 /// What networks read of these features.
 fn input_shape(features: &FeatureSet) -> Result<InputShape, Failure> {
@@ -103,6 +103,18 @@ impl FeatureDataset<'_> {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.rows.iter().map(|row| row.name)
     }
+}
+
+/// Refuses waveforms that are too short for a network, all of an experiment's at once: test rows too, which it would come to only
+/// after it was trained.
+pub fn check_lengths(features: &FeatureSet, least: usize) -> Result<(), Failure> {
+    if !matches!(features.layout(), Layout::Waveforms { .. }) {
+        return Ok(());
+    }
+    let short = features.shorter_than(least)?;
+    let Some(&found) = short.values().next() else { return Ok(()) };
+    let names = short.into_keys().collect();
+    Err(super::failed(&TrainError::TooShort { names, found, expected: least }))
 }
 
 /// Complains when something (`what`) was made of an utterance that is none of these training rows. Port kinds keep test rows from

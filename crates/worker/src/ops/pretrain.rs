@@ -13,7 +13,7 @@ use affekt_train::{Learner, TrainError, TrainingPart};
 use tch::Device;
 
 use super::failed;
-use super::feature_dataset::FeatureDataset;
+use super::feature_dataset::{FeatureDataset, check_lengths};
 use super::labels::LabelledFrames;
 use super::pretraining::pretrain_learner;
 use crate::artefact;
@@ -27,6 +27,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     let train_rows = table::read_port(job, "train", |file| rows::read(file, Role::Train))?;
     card.check_fold(train_rows.fold)?;
     let features = FeatureSet::open(&job.open("waveforms")?)?;
+    check_lengths(&features, encoder.samples_of_a_frame())?;
     let dataset = FeatureDataset::new(&features, &[&train_rows])?;
     let labels = job.open("labels")?;
     let because = |error: TrainError| failed(&error);

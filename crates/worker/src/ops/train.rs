@@ -13,7 +13,7 @@ use affekt_torch::{NamedTensors, fp32_convolutions};
 use affekt_train::{DevPart, Refit, Training, TrainingPart};
 use tch::Device;
 
-use super::feature_dataset::FeatureDataset;
+use super::feature_dataset::{FeatureDataset, check_lengths};
 use super::progress::TrainingProgress;
 use super::{failed, resume};
 use crate::artefact::encoder::EncoderCard;
@@ -74,6 +74,7 @@ pub fn with_training<T>(
     let mut tables = vec![&train_rows];
     tables.extend(&dev_rows);
     let features = FeatureSet::open(&job.open("features")?)?;
+    check_lengths(&features, params.network.least_samples())?;
     let dataset = FeatureDataset::new(&features, &tables)?;
     let trained_on = TrainingPart::of(&dataset);
     let selected_on = dev_rows.as_ref().map(|_| DevPart::of(&dataset));
