@@ -144,7 +144,8 @@ fn variant(
 fn pixels(card: &serde_json::Value) -> Option<String> {
     let normalisation = card["network"]["encoder"]["normalisation"].as_str()?;
     let name = card["encoder"]["name"].as_str().unwrap_or("a base without a name");
-    Some(format!("its VGG16 begins as `{name}`, with pixels normalised as {normalisation}'s weights expect"))
+    let whose = if normalisation == "keras" { "Keras'" } else { "torchvision's" };
+    Some(format!("its VGG16 begins as `{name}`, with pixels normalised as {whose} weights expect"))
 }
 
 fn caveats(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<String> {
@@ -416,4 +417,24 @@ fn reflowed(header: &str) -> String {
 fn command() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     format!("{} {}", place::program(), arguments.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_vgg16_is_told_with_how_its_pixels_are_normalised() {
+        let card = |normalisation: &str| {
+            let encoder = json!({ "model_type": "vgg16", "normalisation": normalisation });
+            json!({ "network": { "kind": "vgg16", "encoder": encoder }, "encoder": { "name": "vgg16-imagenet" } })
+        };
+        let told =
+            "its VGG16 begins as `vgg16-imagenet`, with pixels normalised as torchvision's weights expect";
+        assert_eq!(pixels(&card("torchvision")).as_deref(), Some(told));
+        assert!(pixels(&card("keras")).unwrap().ends_with("as Keras' weights expect"));
+        assert_eq!(pixels(&json!({ "network": { "kind": "cnn" } })), None);
+    }
 }

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 const FOUR: [&str; 4] = ["CREMA-D", "RAVDESS", "SAVEE", "TESS"];
 const KERAS: &str = "keras";
 
-/// A shipped experiment, without these of its variants.
-fn shipped_without(name: &str, without_variants: BTreeSet<String>) -> Compiled {
+/// A shipped experiment with these settings, without these of its variants.
+fn compiled(name: &str, settings: &[&str], without_variants: BTreeSet<String>) -> Compiled {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let environment = Environment {
         folders: vec![root.clone().into()],
-        settings: Vec::new(),
+        settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
         device: "cpu".into(),
         libtorch: "2.11.0".into(),
         without: BTreeSet::new(),
@@ -29,7 +29,7 @@ fn shipped_without(name: &str, without_variants: BTreeSet<String>) -> Compiled {
 }
 
 fn shipped(name: &str) -> Compiled {
-    shipped_without(name, BTreeSet::new())
+    compiled(name, &[], BTreeSet::new())
 }
 
 fn variant<'c>(compiled: &'c Compiled, id: &str) -> &'c Variant {
@@ -70,7 +70,7 @@ fn holds(what: &str, found: &Value, expected: &Value) {
 fn is(compiled: &Compiled, id: &str, corpora: &[&str], labels: &str, split: &Random, expected: &Value) {
     let variant = variant(compiled, id);
     let others = compiled.variants.iter().map(|variant| variant.id.clone()).filter(|other| other != id);
-    let alone = shipped_without(&compiled.name, others.collect());
+    let alone = self::compiled(&compiled.name, &[], others.collect());
     assert!(variant.corpora.keys().eq(corpora.iter().copied()), "{id}: {:?}", variant.corpora.keys());
     assert!(variant.corpora.values().all(|scheme| scheme.name == labels), "{id}");
     assert_eq!(variant.protocol, Protocol::Random(split.clone()), "{id}");
@@ -211,6 +211,15 @@ fn b4_vgg16() {
         });
         is(&compiled, id, &FOUR, "seven-as-published", &split(0.1, 0.1, true), &expected);
     }
+}
+
+/// Its pipeline gives what random weights are drawn of beside a variable that names a checkpoint or `random`.
+#[test]
+fn b4_begins_at_random_where_a_profile_says_so() {
+    let tiny = compiled("vgg16", &["profile=tiny"], BTreeSet::new());
+    let encoder = parameters(&tiny, "encoder");
+    let channels = &encoder["from"]["random"]["config"]["channels"];
+    assert_eq!(channels, &json!([8, 16, 32, 32, 32]), "{encoder}");
 }
 
 #[test]
