@@ -50,7 +50,7 @@ fn lines(ended: &Ended) -> Vec<Value> {
 }
 
 const FINE_TUNED: &str = "  seconds: whole\n  batching: { kind: bucketed }\n  lr: 1e-2\n  batch_size: 8\n  max_epochs: 2\n  \
-                          stopping: { kind: fixed }\n";
+                          stopping: { kind: fixed }\n  padding: excluded\n  padded_to: none\n";
 
 #[test]
 fn a_fine_tuned_encoder_is_exported_and_says_what_the_experiment_said() {

@@ -98,7 +98,16 @@ fn read_head(network: &Value, mut tensors: BTreeMap<String, Weights>) -> Head {
     }
     let setting =
         |name: &str| network[name].as_str().map_or_else(|| network[name].to_string(), str::to_owned);
-    let parts = ["layer", "frame_activation", "projector", "lstm", "output_activation", "pooling"];
+    let parts = [
+        "padding",
+        "padded_to",
+        "layer",
+        "frame_activation",
+        "projector",
+        "lstm",
+        "output_activation",
+        "pooling",
+    ];
     let parts: Vec<String> = parts.iter().map(|part| format!("`{part}: {}`", setting(part))).collect();
     let order = match network["frame_activation"].as_str() {
         Some("relu-after-pooling") => "of what the pooled frames become",

@@ -23,7 +23,7 @@ pub struct FineTunedConfig {
     pub padding: Padding,
     /// Samples that a row has at least: zeros stand behind clips of a batch whose longest is shorter. With `padding: unmasked` a
     /// clip of at most that length gives the same in any batch.
-    #[spec(range = 1..=100_000_000, omit, unit = "samples")]
+    #[spec(range = 1..=100_000_000, omit, none = "none", unit = "samples")]
     pub padded_to: Option<usize>,
     /// Which layer is read. Those above are neither built nor saved.
     #[spec(default = EncoderLayer::Last)]
