@@ -52,8 +52,6 @@ pub struct ExperimentContext {
     pub ops: RunnerOps,
     pub store: Store,
     pub device: Device,
-    /// Corpora that were asked for and are missing.
-    pub without: BTreeSet<String>,
     /// Variants that failed, where the others are reported.
     pub without_variants: BTreeSet<String>,
     runs: PathBuf,
@@ -97,7 +95,7 @@ impl ExperimentContext {
             };
             match folder {
                 Some(folder) => folders.push(CorpusFolder { card: corpus.card.clone(), folder }),
-                None if arguments.partial => _ = environment.without.insert(name.clone()),
+                None if arguments.partial => _ = environment.without.insert(corpus.key.clone()),
                 None => missing.push(&corpus.card),
             }
         }
@@ -105,20 +103,20 @@ impl ExperimentContext {
             return Err(place::missing(&missing, data.as_deref()));
         }
         if !environment.without.is_empty() {
-            let names: Vec<&str> = environment.without.iter().map(String::as_str).collect();
-            eprintln!("warning: without {}: not found", names.join(", "));
             experiment = compiled(&arguments.file, &environment)?;
+            let names: Vec<&str> = experiment.left_out.iter().map(String::as_str).collect();
+            eprintln!("warning: without {}: not found", names.join(", "));
         }
         let encoders = EncoderPlaces {
             datasets: experiment.card_folders.clone(),
             hub: Hub::of_environment(),
-            folder: arguments.file.parent().map(Path::to_owned),
+            folder: Some(experiment.folder.clone()),
         };
         check_heads(&experiment, &encoders)?;
         let ops = RunnerOps::new(folders, store.root(), arguments.paranoid).with_encoders(encoders);
         let runs = arguments.runs.join(&experiment.name);
-        let Environment { without, without_variants, .. } = environment;
-        Ok(Self { experiment, ops, store, device, without, without_variants, runs })
+        let without_variants = environment.without_variants;
+        Ok(Self { experiment, ops, store, device, without_variants, runs })
     }
 
     /// What must stand at every table where variants failed and the others are reported.

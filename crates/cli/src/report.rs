@@ -325,7 +325,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
         all_problems.extend(finished.table(ingest, "problems", problems::read)?);
     }
     all_problems.extend(unexpected_counts(finished)?);
-    let missing = finished.context.without.iter().map(|name| Problem {
+    let missing = experiment.left_out.iter().map(|name| Problem {
         corpus: name.clone(),
         path: String::new(),
         kind: "missing-corpus".into(),

@@ -50,7 +50,13 @@ impl RunFolder {
                 Err(cause) => return Err(failed(&cause)),
             }
         };
-        write_text(&path.join("resolved.yaml"), &context.experiment.resolved)?;
+        let resolved = &context.experiment.resolved;
+        write_text(&path.join("resolved.yaml"), &resolved.experiment)?;
+        for (name, text) in &resolved.beside {
+            let file = path.join(name);
+            fs::create_dir_all(file.parent().unwrap_or(&path)).map_err(|cause| failed(&cause))?;
+            write_text(&file, text)?;
+        }
         Ok(Self { path, id, started, begun: Instant::now() })
     }
 

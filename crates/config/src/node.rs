@@ -47,6 +47,21 @@ impl Node {
         entries.iter().find(|(known, _)| known.name == key).map(|(_, node)| node)
     }
 
+    /// Returns the value at a dotted path below this node; keys may contain dots themselves, and the longest one counts.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<&Self> {
+        let Value::Map(entries) = &self.value else { return None };
+        let mut found: Vec<_> = entries
+            .iter()
+            .filter_map(|(key, node)| match path.strip_prefix(&key.name)? {
+                "" => Some((key.name.len(), node)),
+                rest => Some((key.name.len(), node.at(rest.strip_prefix('.')?)?)),
+            })
+            .collect();
+        found.sort_by_key(|(length, _)| *length);
+        found.pop().map(|(_, node)| node)
+    }
+
     /// Returns the text, if this is text.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {

@@ -27,7 +27,8 @@ pub fn parse_setting(argument: &str, diagnostics: &Diagnostics) -> Option<(Key, 
 /// path are created; whoever reads the section later reports unknown keys, at the place of `path`.
 ///
 /// Keys that contain dots themselves are matched if they exist. Mappings listed in `literal` (by path) have only such
-/// keys: below `with`, `with.finetune.lr` always means the key `finetune.lr`.
+/// keys: below `with`, `with.finetune.lr` always means the key `finetune.lr`. There, what is set last counts: a value
+/// replaces those of keys below its own, and lies inside the mapping of a dotted key above.
 ///
 /// A path through a value that is not a mapping is reported, and nothing is set.
 pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str], diagnostics: &Diagnostics) {
@@ -44,7 +45,10 @@ pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str], diagnosti
             diagnostics.push(Diagnostic::error(&path.span, message).related(&node.span, "its value"));
             return;
         };
-        let name = if literal.contains(&walked) { rest } else { step(entries, rest) };
+        let name = match literal.contains(&walked) {
+            true => literal_step(entries, rest),
+            false => step(entries, rest),
+        };
         let position = entries.iter().position(|(key, _)| key.name == name);
         if name.len() == rest.len() {
             match position {
@@ -61,6 +65,19 @@ pub fn set(root: &mut Node, path: &Key, value: Node, literal: &[&str], diagnosti
         node = &mut entries[position].1;
         rest = &rest[name.len() + 1..];
     }
+}
+
+/// Returns the dotted key whose mapping `path` leads into, else the whole path, below which no key is left then.
+fn literal_step<'p>(entries: &mut Vec<(Key, Node)>, path: &'p str) -> &'p str {
+    let is_below = |path: &str, key: &str| path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+    let leads_into = |(key, node): &&(Key, Node)| {
+        key.name.contains('.') && is_below(path, &key.name) && matches!(node.value, Value::Map(_))
+    };
+    if let Some((key, _)) = entries.iter().rfind(leads_into) {
+        return &path[..key.name.len()];
+    }
+    entries.retain(|(key, _)| !is_below(&key.name, path));
+    path
 }
 
 /// Returns the longest prefix of `path`, in whole components, that is a key; otherwise the first component.
@@ -110,6 +127,22 @@ mod tests {
             yaml,
             "name: null\nprotocol:\n  seeds: [1, 2]\n  dev: none\n  group: session\nwith:\n  finetune.lr: 3e-5\n  \
              pretrain.steps: 100\nempty:\n  key:\n    a: b\nreport:\n  published:\n    uar: 0.7\n"
+        );
+    }
+
+    #[test]
+    fn of_literal_keys_the_one_set_last_counts() {
+        let diagnostics = Diagnostics::new();
+        let text = "with: { lr: { a: 1 }, train.network: { kind: cnn, depth: 3 }, train.rate.x: 1, train.rate.y: 2 }";
+        let mut root = parse("f.yaml", text, &diagnostics).unwrap();
+        for setting in ["with.train.network.depth=5", "with.train.rate={y: 7}", "with.train.rate.z=8", "with.lr.b=2"] {
+            let (path, value) = parse_setting(setting, &diagnostics).unwrap();
+            set(&mut root, &path, value, &["with"], &diagnostics);
+        }
+        assert_eq!(
+            to_yaml(&root),
+            "with:\n  lr:\n    a: 1\n  train.network:\n    kind: cnn\n    depth: 5\n  train.rate:\n    y: 7\n    z: 8\n  \
+             lr.b: 2\n"
         );
     }
 

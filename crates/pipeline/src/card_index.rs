@@ -1,9 +1,9 @@
 //! The corpus cards and label schemes that an experiment can name, each read once however many variants use it.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use affekt_config::{Diagnostic, Diagnostics, Folder, Span};
+use affekt_config::{Diagnostic, Diagnostics, Folder, Span, lookup};
 use affekt_corpus::{Card, LookupError, find_scheme, scheme_names};
 use affekt_domain::LabelScheme;
 
@@ -27,6 +27,35 @@ impl CardIndex {
     /// The folders that cards are looked for in, the first first.
     pub fn folders(&self) -> &[Folder] {
         &self.folders
+    }
+
+    /// The files of all cards and schemes that were read, and of the encoders called `encoders`, as paths below a folder with a
+    /// `datasets/` and their texts. A scheme that names corpora brings their cards.
+    pub fn files(&self, encoders: &[String]) -> Vec<(String, String)> {
+        let schemes = self.schemes.borrow();
+        let rules = schemes.values().flatten().filter_map(LabelScheme::class_rules);
+        let of_schemes = rules.flat_map(|rules| rules.corpora.keys().map(|name| name.to_lowercase()));
+        let cards: BTreeSet<String> = self.cards.borrow().keys().cloned().chain(of_schemes).collect();
+        let kinds = [
+            ("datasets", "corpus", cards.into_iter().collect::<Vec<_>>()),
+            ("datasets/labels", "label scheme", schemes.keys().cloned().collect()),
+            ("datasets/encoders", "encoder", encoders.to_vec()),
+        ];
+        let mut files = Vec::new();
+        for (below, kind, names) in kinds {
+            let folder = below.strip_prefix("datasets/");
+            let folders: Vec<Folder> = match folder {
+                Some(name) => self.folders.iter().map(|folder| folder.join(name)).collect(),
+                None => self.folders.clone(),
+            };
+            for name in names {
+                if let Ok((file, text)) = lookup::read(&folders, kind, &name) {
+                    files.push((format!("{below}/{}.yaml", file.stem()), text.into_owned()));
+                }
+            }
+        }
+        files.sort();
+        files
     }
 
     /// The card of the corpus that `span` names.

@@ -51,7 +51,7 @@ pub enum Rule {
 pub type Ports = Vec<(String, Vec<DraftOutput>)>;
 
 /// One output of a draft.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DraftOutput {
     pub draft: usize,
     pub output: String,

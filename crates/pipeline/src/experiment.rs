@@ -1,10 +1,10 @@
 //! From an experiment's file to its graph.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use affekt_config::{Diagnostic, Diagnostics, Folder, Node as Yaml, Span, TextFile, parse, parse_setting};
+use affekt_config::{Diagnostic, Diagnostics, Folder, Key, Node as Yaml, Span, TextFile, parse, parse_setting};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 use affekt_graph::{AxisValue, Graph, Node, NodeId, Place, Walk};
@@ -31,10 +31,11 @@ use crate::exported_steps;
 use crate::profiles::{Profiles, read_section};
 use crate::protocol::{SplitSettings, sharing_permitted};
 use crate::published::{Cited, Published};
+use crate::resolved_file::{self, ResolvedFiles};
 use crate::settings::{self, CorpusUse, Settings as ExperimentSettings};
 use crate::step::{self, Axis};
 use crate::tuning::{self, Search};
-use crate::variants::{Overlaid, lay, overlay};
+use crate::variants::{Overlaid, lay, resolve};
 use crate::wiring::{self, Goal, Wired};
 
 /// What an experiment's meaning depends on beside its files.
@@ -49,7 +50,7 @@ pub struct Environment {
     pub device: String,
     /// The libtorch version that workers are linked to.
     pub libtorch: String,
-    /// Corpora to leave out, by folder name: those missing in a partial run.
+    /// Corpora to leave out, by their keys in the file: those missing in a partial run.
     pub without: BTreeSet<String>,
     /// Variants to leave out: those that failed, where the others are reported.
     pub without_variants: BTreeSet<String>,
@@ -59,16 +60,20 @@ pub struct Environment {
 pub struct Compiled {
     /// Its name.
     pub name: String,
-    /// The comment that its file opens with.
+    /// The comment that its file opens with, and what the command line changed.
     pub header: Option<String>,
-    /// The whole file with command-line settings laid over, as YAML.
-    pub resolved: String,
+    /// What was resolved, as files that give the same graph again.
+    pub resolved: ResolvedFiles,
     /// The profile that it is made with, where it chooses one: whoever reads figures must know.
     pub profile: Option<String>,
     /// The folders that cards are looked for in, the first first.
     pub card_folders: Vec<Folder>,
     /// All corpora that any variant uses, by folder name.
     pub corpora: BTreeMap<String, CorpusUse>,
+    /// The folder names of corpora that are asked for and left out.
+    pub left_out: BTreeSet<String>,
+    /// Where relative paths of encoders begin.
+    pub folder: PathBuf,
     /// Its variants.
     pub variants: Vec<Variant>,
     /// `compare`, where several variants are evaluated.
@@ -128,6 +133,8 @@ pub struct Variant {
     tune: Option<NodeId>,
     /// The paths among its parameters that a sweep goes through.
     pub swept: Vec<String>,
+    /// The variant before it that computes the very same, where there is one.
+    pub same_as: Option<String>,
     /// The growing nodes that yield its training runs, each with its seed.
     trainings: Vec<(NodeId, u64)>,
 }
@@ -196,32 +203,35 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     let (text, root) = read_yaml(&experiment_file(path, &environment.folders), diagnostics)?;
     let given: Vec<_> =
         environment.settings.iter().filter_map(|setting| parse_setting(setting, diagnostics)).collect();
-    let mut resolved = root;
+    let mut file = root;
     for (path, value) in &given {
-        lay(&mut resolved, path, value.clone(), diagnostics);
+        lay(&mut file, path, value.clone(), diagnostics);
     }
     if diagnostics.has_errors() {
         return None;
     }
-    let profiles = Profiles::read(&resolved, diagnostics);
+    let profiles = Profiles::read(&file, diagnostics);
     let profile = profiles.chosen_name();
-    let mut overlaid = overlay(&resolved, profiles.settings(profile), &given, diagnostics);
-    overlaid.retain(|variant| !environment.without_variants.contains(&variant.id));
-    let ids: Vec<String> = overlaid.iter().map(|variant| variant.id.clone()).collect();
-    let folders = folders_of(path, &environment.folders);
+    let without = &environment.without;
+    let mut resolved = resolve(&file, profiles.settings(profile), &given, without, diagnostics);
+    resolved.variants.retain(|variant| !environment.without_variants.contains(&variant.id));
+    let ids: Vec<String> = resolved.variants.iter().map(|variant| variant.id.clone()).collect();
+    let base = resolved_file::folder(&resolved.common, path);
+    let folders = folders_of(path, &base, &environment.folders);
     let cards = CardIndex::of(&folders);
     let mut compiler = Compiler { environment, drafts: Drafts::default() };
     let mut pipelines = Pipelines::default();
     let mut drafted = Vec::new();
     let mut corpora = BTreeMap::new();
     let mut heads = Vec::new();
-    for (number, variant) in overlaid.iter().enumerate() {
+    let mut left_out = BTreeSet::new();
+    for (number, variant) in resolved.variants.iter_mut().enumerate() {
         let Some(mut settings) =
             settings::read((&variant.id, &variant.root), path, &folders, &cards, diagnostics)
         else {
             continue;
         };
-        settings.corpora.retain(|(corpus, _)| !environment.without.contains(corpus.card.folder_name()));
+        left_out.append(&mut settings.left_out);
         settings.baseline = settings.baseline.filter(|(id, _)| !environment.without_variants.contains(id));
         let pipeline = pipelines.read(&settings.pipeline, diagnostics);
         let steps = pipeline.map(|pipeline| {
@@ -230,12 +240,15 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             let recipe: Vec<_> = settings.published.iter().flat_map(|it| it.recipe.iter().cloned()).collect();
             step::read(pipeline, &settings.with, profile, &recipe, diagnostics)
         });
+        if let Some(steps) = &steps {
+            forget_unread(variant, &steps.unread_variables, &given, diagnostics);
+        }
         let goal = match settings.split.protocol {
             Protocol::None => Goal::Model,
             _ => Goal::Figures,
         };
         let wired = steps.and_then(|mut steps| {
-            exported_steps::add(&mut steps, path, diagnostics);
+            exported_steps::add(&mut steps, &base, diagnostics);
             wiring::wire(steps, &settings.permitted, goal, diagnostics)
         });
         let Some(mut wired) = wired else { continue };
@@ -269,7 +282,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     }
     // A profile that is not chosen is laid over the file too, to see whether it fits.
     for other in profiles.own.iter().filter(|own| Some(own.name.name.as_str()) != profile) {
-        for variant in overlay(&resolved, &other.settings, &given, diagnostics) {
+        for variant in resolve(&file, &other.settings, &given, without, &Diagnostics::new()).variants {
             let used = settings::used_pipeline(&variant.root, &folders);
             if let Some((pipeline, with)) = used
                 && let Some(pipeline) = pipelines.read(&pipeline, diagnostics)
@@ -292,18 +305,85 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             return None;
         }
     };
+    let variants: Vec<Variant> = {
+        let same = same_as(&drafted);
+        let named = drafted.into_iter().zip(same);
+        named.map(|(variant, same_as)| Variant { same_as, ..variant.named(&names) }).collect()
+    };
+    for variant in &variants {
+        if let Some(other) = &variant.same_as {
+            let message = format!("variant `{}` computes the very same as `{other}`", variant.id);
+            let span = given.first().map_or(&file.span, |(path, _)| &path.span);
+            diagnostics.push(Diagnostic::warning(span, message));
+        }
+    }
+    let header = with_changes(affekt_config::header_comment(&text), &environment.settings);
+    let files = resolved_file::Made {
+        resolved,
+        profile: profile.map(|name| (name, profiles.own.iter().any(|own| own.name.name == name))),
+        header: header.as_deref(),
+        experiment: path,
+        base: &base,
+        folders: &folders,
+        cards: &cards,
+        graph: &graph,
+    };
     Some(Compiled {
-        name: path.file_stem()?.to_str()?.to_owned(),
-        header: affekt_config::header_comment(&text),
-        resolved: affekt_config::to_yaml(&resolved),
+        name: file.get("name")?.as_text()?.to_owned(),
+        resolved: files.write(diagnostics)?,
+        header,
         profile: profile.map(str::to_owned),
         card_folders: cards.folders().to_vec(),
         corpora,
-        variants: drafted.into_iter().map(|variant| variant.named(&names)).collect(),
+        left_out,
+        folder: base,
+        variants,
         compare: compare.map(|number| names[number].clone()),
         heads,
         graph,
     })
+}
+
+/// A file's header comment with what the command line changed.
+fn with_changes(header: Option<String>, settings: &[String]) -> Option<String> {
+    if settings.is_empty() {
+        return header;
+    }
+    let changes = format!("Changed: {}", affekt_config::list_names(settings));
+    Some(header.into_iter().chain([changes]).collect::<Vec<_>>().join("\n"))
+}
+
+/// Drops a variant's settings of variables that no step reads any more, since the command line sets what read them.
+fn forget_unread(
+    variant: &mut Overlaid,
+    unread: &BTreeSet<String>,
+    given: &[(Key, Yaml)],
+    diagnostics: &Diagnostics,
+) {
+    let id = variant.id.clone();
+    variant.own.retain(|(path, _)| {
+        let is_read = path.name.strip_prefix("with.").is_none_or(|name| !unread.contains(name));
+        if !is_read {
+            let message = format!("`{}` of variant `{id}` has no effect: no step reads it", path.name);
+            let span = given.first().map_or(&path.span, |(path, _)| &path.span);
+            diagnostics.push(Diagnostic::warning(span, message));
+        }
+        is_read
+    });
+}
+
+/// Of each variant the first before it whose figures are made of the same nodes.
+fn same_as(drafted: &[Drafted]) -> Vec<Option<String>> {
+    let mut known: HashMap<&Ports, &str> = HashMap::new();
+    let mut all = Vec::with_capacity(drafted.len());
+    for Drafted { variant, evaluated, .. } in drafted {
+        let other = evaluated.as_ref().and_then(|ports| known.get(ports)).map(|id| (*id).to_owned());
+        if let (Some(ports), None) = (evaluated, &other) {
+            known.insert(ports, &variant.id);
+        }
+        all.push(other);
+    }
+    all
 }
 
 /// Finds the experiment: on disk, else at that path in one of the folders.
@@ -313,11 +393,13 @@ fn experiment_file(path: &Path, folders: &[Folder]) -> TextFile {
     if path.exists() { on_disk } else { found().unwrap_or(on_disk) }
 }
 
-/// Lists the folders whose `pipelines/` and `datasets/` an experiment can name: its own, the one above, then `others`.
-fn folders_of(experiment: &Path, others: &[Folder]) -> Vec<Folder> {
+/// Lists the folders whose `pipelines/` and `datasets/` an experiment can name: its own, where its relative paths begin, the one
+/// above that, then `others`.
+fn folders_of(experiment: &Path, base: &Path, others: &[Folder]) -> Vec<Folder> {
     let own = experiment.parent().unwrap_or(Path::new(""));
-    let near = [Some(own), own.parent()].into_iter().flatten();
-    near.map(|folder| folder.to_owned().into()).chain(others.iter().cloned()).collect()
+    let mut near = vec![own];
+    near.extend([Some(base), base.parent()].into_iter().flatten().filter(|folder| *folder != own));
+    near.into_iter().map(|folder| folder.to_owned().into()).chain(others.iter().cloned()).collect()
 }
 
 fn read_yaml(file: &TextFile, diagnostics: &Diagnostics) -> Option<(String, Yaml)> {
@@ -485,6 +567,8 @@ struct Drafted {
     evaluate: Option<usize>,
     tune: Option<usize>,
     trainings: Vec<(usize, u64)>,
+    /// What its figures are made of.
+    evaluated: Option<Ports>,
     baseline: Option<(String, Span)>,
 }
 
@@ -636,7 +720,7 @@ impl Compiler<'_> {
             .into_iter()
             .map(|(name, draft)| (name.to_owned(), Points::new(vec![(None, draft)])))
             .collect();
-        let (mut evaluate, mut tune) = (None, None);
+        let (mut evaluate, mut evaluated, mut tune) = (None, None, None);
         let mut trainings = Vec::new();
         for wired in all_wired {
             let definition = wired.step.definition;
@@ -655,6 +739,11 @@ impl Compiler<'_> {
             }
             let seeds = &settings.split.seeds;
             let among = Among { variant: number, seeds, multiplicity: &multiplicity, points: &points };
+            if definition.purpose == Purpose::Evaluate {
+                let mut ports = among.inputs(wired, None);
+                ports.push(("folds".into(), vec![multiplicity.folds.clone()]));
+                evaluated = Some(ports);
+            }
             let search = search.filter(|search| search.step == wired.step.name);
             let search = search.map(|search| self.draft_search(search, &params, wired, &among));
             tune = tune.or(search);
@@ -670,7 +759,7 @@ impl Compiler<'_> {
         }
         let variant = Variant {
             id: overlaid.id.clone(),
-            params: overlaid.params.iter().cloned().collect(),
+            params: overlaid.params().collect(),
             protocol: settings.split.protocol,
             epochs: settings.split.epochs,
             rules: settings.split.rules,
@@ -686,10 +775,12 @@ impl Compiler<'_> {
             folds: NodeId::from(""),
             evaluate: None,
             tune: None,
-            swept: overlaid.swept.clone(),
+            swept: settings.swept,
+            same_as: None,
             trainings: Vec::new(),
         };
-        Drafted { variant, ingests, examples, folds, evaluate, tune, trainings, baseline: settings.baseline }
+        let baseline = settings.baseline;
+        Drafted { variant, ingests, examples, folds, evaluate, tune, trainings, evaluated, baseline }
     }
 
     fn draft_step(
@@ -853,7 +944,7 @@ fn evaluate_params(
     };
     affekt_ops::evaluate::Params {
         variant: overlaid.id.clone(),
-        params: Settings(overlaid.params.iter().cloned().collect()),
+        params: Settings(overlaid.params().collect()),
         protocol: protocol.kind().to_owned(),
         stamps,
         selected_on_dev: is_tuned || wired.iter().any(stops_early),

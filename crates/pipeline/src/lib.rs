@@ -1,7 +1,7 @@
 //! Experiment YAML becomes a graph of ops.
 //!
 //! ```text
-//! experiment.yaml ─► variants (overlays, --set) ─► Settings each ─┐
+//! experiment.yaml, profile, sweep, --set ─► Resolved: common settings, each variant's own ─► Settings each ─┐
 //! pipelines/x.yaml ─► steps ($variables filled in, `with` laid over) ─► wiring checked ─► drafts ─► Graph
 //! ```
 //! [`compile`] reads everything, reports every mistake in one pass, and does no more IO than reading YAML.
@@ -22,6 +22,7 @@ mod protocol;
 mod published;
 mod reads;
 mod recipe;
+mod resolved_file;
 mod schema;
 mod settings;
 mod shards;
@@ -36,5 +37,6 @@ pub use epochs::{FinalEpochs, Training, Trainings};
 pub use experiment::{Compiled, Environment, NeededHead, RunPart, Variant, compile};
 pub use fits::{Fit, FittedOn, fits};
 pub use published::{Cited, Figures, Published};
+pub use resolved_file::ResolvedFiles;
 pub use schema::{experiment_schema, pipeline_schema, protocol_schema, step_fields};
 pub use settings::{CorpusUse, Synthetic};

@@ -69,7 +69,7 @@ fn is_about(section: &mut Section<'_>, variant: &Node) -> bool {
     let mut is_meant = true;
     section.section("when", |settings| {
         for (path, expected) in settings.rest() {
-            let set = at(variant, &path.name);
+            let set = variant.at(&path.name);
             is_meant &= set.is_some_and(|set| to_json(set) == to_json(expected.node));
         }
         Some(())
@@ -148,14 +148,6 @@ fn read_figures(section: &mut Section<'_>) -> Figures {
 fn is_same_session(a: &str, b: &str) -> bool {
     let own = |name: &str| name.rsplit('/').next().map(str::to_owned);
     if a.contains('/') && b.contains('/') { a == b } else { own(a) == own(b) }
-}
-
-/// The setting at a path such as `with.train.network`, whose last part may hold dots itself.
-fn at<'n>(node: &'n Node, path: &str) -> Option<&'n Node> {
-    node.get(path).or_else(|| {
-        let (first, rest) = path.split_once('.')?;
-        at(node.get(first)?, rest)
-    })
 }
 
 #[cfg(test)]

@@ -23,7 +23,11 @@ pub fn experiment_schema() -> Schema {
         "An experiment: which corpora and folds, which pipeline with which settings, and what the report compares.",
         vec![
             version_field(),
-            FieldSchema::required("name", "The name of the file, without `.yaml`.", Schema::Text),
+            FieldSchema::required(
+                "name",
+                "The name of the file, without `.yaml`; `resolved.yaml` alone keeps the name of what was run.",
+                Schema::Text,
+            ),
             FieldSchema::required(
                 "corpora",
                 "The corpora, by the names of their cards.",
@@ -66,6 +70,11 @@ pub fn experiment_schema() -> Schema {
             FieldSchema::optional("sweep", "Combinations of values, each a variant.", sweep()),
             FieldSchema::optional("tune", "A search for hyper-parameters on the dev part.", tune()),
             FieldSchema::optional("report", "What the report shows and compares.", report()),
+            FieldSchema::optional(
+                "folder",
+                "Where relative paths of encoders begin, if not at the file's folder; `resolved.yaml` of a run has it.",
+                Schema::Text,
+            ),
         ],
     )
 }
@@ -216,6 +225,12 @@ fn corpus() -> Schema {
                 "expect",
                 "Labelled utterances that the experiment counts on; another number is an error.",
                 Schema::integer(1.0, 1e8),
+            ),
+            FieldSchema::or(
+                "left_out",
+                "Whether the experiment does without it, and reports say so first; what `--partial` sets for a missing one.",
+                Schema::Boolean,
+                false,
             ),
             FieldSchema::optional("synthetic", "What to make in place of the recordings.", synthetic),
         ],
@@ -385,6 +400,11 @@ fn report() -> Schema {
                         FieldSchema::required("columns", "The setting that columns stand for.", Schema::Text),
                     ],
                 ),
+            ),
+            FieldSchema::optional(
+                "sweep",
+                "The settings that variants go through, by which they are shown, the best first; `sweep` fills it in.",
+                Schema::list(Schema::Text),
             ),
             FieldSchema::optional("baseline", "The variant that others are compared with.", Schema::Text),
         ],

@@ -1,5 +1,6 @@
 //! What one variant of an experiment asks for.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use affekt_config::{
@@ -12,7 +13,9 @@ use affekt_eval::Measure;
 use crate::card_index::CardIndex;
 use crate::protocol::{self, Permitted, SplitSettings};
 use crate::published::{self, Cited, Published};
+use crate::resolved_file;
 use crate::tuning::{self, Tune};
+use crate::variants::LEFT_OUT;
 
 /// A corpus that is made where there is no data: for quickstarts and tests. These have layouts and names that the
 /// synthesiser knows.
@@ -38,6 +41,8 @@ pub enum Synthetic {
 pub struct CorpusUse {
     /// Its card.
     pub card: Card,
+    /// What the experiment calls it.
+    pub key: String,
     /// What to make in its place.
     pub synthetic: Option<Synthetic>,
     /// How many labelled utterances the experiment counts on.
@@ -47,6 +52,8 @@ pub struct CorpusUse {
 /// One variant, read.
 pub struct Settings {
     pub corpora: Vec<(CorpusUse, LabelScheme)>,
+    /// The folder names of corpora that are left out.
+    pub left_out: BTreeSet<String>,
     pub split: SplitSettings,
     pub permitted: Permitted,
     pub pipeline: TextFile,
@@ -57,6 +64,8 @@ pub struct Settings {
     pub cited: Vec<Cited>,
     /// The settings that rows and columns of a table of all variants stand for.
     pub table: Option<[String; 2]>,
+    /// The settings that a sweep goes through.
+    pub swept: Vec<String>,
     /// The variant that the others are compared with, and where it is named.
     pub baseline: Option<(String, Span)>,
 }
@@ -76,6 +85,7 @@ pub fn read(
     if let Some(field) = name
         && let Some(text) = field.text()
         && text != stem
+        && stem != resolved_file::STEM
     {
         diagnostics.push(
             Diagnostic::error(&field.node.span, format!("the experiment is called `{text}`"))
@@ -83,13 +93,16 @@ pub fn read(
         );
     }
     let default_scheme = section.node("labels");
+    let mut left_out = BTreeSet::new();
     let corpora = section.required("corpora").and_then(|field| {
         let mut corpora = Section::open(field.node, diagnostics, "`corpora`")?;
         let read = corpora
             .rest()
             .into_iter()
             .filter_map(|(key, field)| read_corpus(key, field.node, default_scheme, cards, diagnostics));
-        let read: Vec<_> = read.collect();
+        let (out, read): (Vec<_>, Vec<_>) = read.partition(|(_, _, is_left_out)| *is_left_out);
+        left_out.extend(out.into_iter().map(|(corpus, ..)| corpus.card.folder_name().to_owned()));
+        let read: Vec<_> = read.into_iter().map(|(corpus, scheme, _)| (corpus, scheme)).collect();
         check_schemes(&read, &field.node.span, diagnostics);
         Some(read)
     });
@@ -115,6 +128,7 @@ pub fn read(
     let tune = tuning::read(&mut section);
     let mut primary = Measure::Uar;
     let (mut printed, mut cited, mut table, mut baseline) = (Vec::new(), Vec::new(), None, None);
+    let mut swept = Vec::new();
     section.section("report", |report| {
         let measures = Measure::PRIMARY.map(|measure| (measure.name(), measure));
         primary = report.one_of("primary", Measure::Uar, &measures);
@@ -122,17 +136,20 @@ pub fn read(
         cited = report.optional("cited").map(published::read_cited).unwrap_or_default();
         table = report
             .section("table", |table| Some([table.required_text("rows")?, table.required_text("columns")?]));
+        let paths = report.list("sweep").into_iter();
+        swept = paths.filter_map(|path| path.text().map(str::to_owned)).collect();
         let named = report.optional("baseline");
         baseline = named.and_then(|field| Some((field.text()?.to_owned(), field.node.span.clone())));
         Some(())
     });
     // Laid over the file already, and known.
-    for key in ["variants", "sweep", "profile", "profiles"] {
+    for key in ["variants", "sweep", "profile", "profiles", resolved_file::FOLDER] {
         section.node(key);
     }
     section.close();
     Some(Settings {
         corpora: corpora?,
+        left_out,
         split: split?,
         permitted: permitted?,
         pipeline: pipeline?,
@@ -142,6 +159,7 @@ pub fn read(
         published: printed,
         cited,
         table,
+        swept,
         baseline,
     })
 }
@@ -163,16 +181,17 @@ fn read_corpus(
     default_scheme: Option<&Node>,
     cards: &CardIndex,
     diagnostics: &Diagnostics,
-) -> Option<(CorpusUse, LabelScheme)> {
+) -> Option<(CorpusUse, LabelScheme, bool)> {
     let card = cards.card(&key.name, &key.span, diagnostics);
     let mut scheme_node = default_scheme;
-    let (mut expect, mut synthetic) = (None, None);
+    let (mut expect, mut synthetic, mut is_left_out) = (None, None, false);
     // `ravdess:` alone is a corpus with nothing to say about it.
     if node.value != affekt_config::Value::Null
         && let Some(mut section) = Section::open(node, diagnostics, &format!("corpus `{}`", key.name))
     {
         scheme_node = section.node("labels").or(default_scheme);
         expect = section.optional_integer("expect", 1..=100_000_000_usize);
+        is_left_out = section.boolean(LEFT_OUT, false);
         let name = card.as_ref().map_or("", |card| card.name.as_str());
         synthetic = section.section("synthetic", |section| read_synthetic(section, name));
         section.close();
@@ -182,7 +201,7 @@ fn read_corpus(
         None => ("native", &key.span),
     };
     let scheme = cards.scheme(name, span, diagnostics);
-    Some((CorpusUse { card: card?, synthetic, expect }, scheme?))
+    Some((CorpusUse { card: card?, key: key.name.clone(), synthetic, expect }, scheme?, is_left_out))
 }
 
 /// What is to be made in the place of the corpus called `name`.
@@ -252,7 +271,7 @@ fn check_schemes(corpora: &[(CorpusUse, LabelScheme)], span: &Span, diagnostics:
 }
 
 /// Finds a pipeline by its path in the first folder that has it.
-fn find_pipeline(text: &str, folders: &[Folder]) -> Option<TextFile> {
+pub fn find_pipeline(text: &str, folders: &[Folder]) -> Option<TextFile> {
     folders.iter().find_map(|folder| folder.file(text))
 }
 

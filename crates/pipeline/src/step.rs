@@ -68,6 +68,8 @@ impl Axis {
 pub struct Steps {
     pub read: Vec<Step>,
     pub unread: BTreeSet<String>,
+    /// The variables that an experiment sets and no step reads.
+    pub unread_variables: BTreeSet<String>,
 }
 
 /// The steps of the pipeline in `root`, with the experiment's `with` and the pipeline's own profile of that name filled in. What an
@@ -81,7 +83,7 @@ pub fn read(
 ) -> Steps {
     check_names(root, with, diagnostics);
     let mut root = root.clone();
-    fill_in(&mut root, with, profile, diagnostics);
+    let unread_variables = fill_in(&mut root, with, profile, diagnostics);
     let Some(mut section) = Section::open(&root, diagnostics, "the pipeline") else {
         return Steps::default();
     };
@@ -91,7 +93,7 @@ pub fn read(
         section.node(key);
     }
     let published = recipe::read_section(&root, recipe, diagnostics);
-    let mut steps = Steps::default();
+    let mut steps = Steps { unread_variables, ..Steps::default() };
     section.required_section("nodes", |nodes| {
         for (key, field) in nodes.rest() {
             match read_step(key, field.node, diagnostics) {
@@ -144,8 +146,14 @@ fn collect_variables<'n>(node: &'n Node, variables: &mut BTreeSet<&'n str>) {
     }
 }
 
-/// Replaces `$name` by its value and lays `node.parameter` settings over the nodes.
-fn fill_in(root: &mut Node, with: &[(Key, Node)], profile: Option<&str>, diagnostics: &Diagnostics) {
+/// Replaces `$name` by its value and lays `node.parameter` settings over the nodes. Returns which variables of `with` no node
+/// reads.
+fn fill_in(
+    root: &mut Node,
+    with: &[(Key, Node)],
+    profile: Option<&str>,
+    diagnostics: &Diagnostics,
+) -> BTreeSet<String> {
     let (paths, mut values): (Vec<_>, Vec<_>) =
         with.iter().cloned().partition(|(key, _)| key.name.contains('.'));
     let of_profile = profiles::read_section(root, diagnostics)
@@ -163,14 +171,19 @@ fn fill_in(root: &mut Node, with: &[(Key, Node)], profile: Option<&str>, diagnos
     if let Some(published) = entry(root, "published") {
         substitute(published, &values[own..], diagnostics);
     }
-    let Some(nodes) = entry(root, "nodes") else { return };
+    let Some(nodes) = entry(root, "nodes") else { return BTreeSet::new() };
     for (path, value) in &paths {
         let first = path.name.split('.').next().unwrap_or_default();
         if nodes.get(first).is_some() {
             set(nodes, path, value.clone(), &[], diagnostics);
         }
     }
+    let mut read = BTreeSet::new();
+    collect_variables(nodes, &mut read);
+    let unread = with.iter().map(|(key, _)| &key.name);
+    let unread = unread.filter(|name| !name.contains('.') && !read.contains(name.as_str())).cloned().collect();
     substitute(nodes, &values, diagnostics);
+    unread
 }
 
 /// Returns whether there is a value. A setting without one is left out: that it is unknown is said once.

@@ -76,7 +76,7 @@ pub fn wire(
     goal: Goal,
     diagnostics: &Diagnostics,
 ) -> Option<Vec<Wired>> {
-    let Steps { read: steps, unread } = steps;
+    let Steps { read: steps, unread, .. } = steps;
     let mut is_sound = unread.is_empty();
     let mut named: BTreeMap<String, Named> = GIVEN
         .iter()

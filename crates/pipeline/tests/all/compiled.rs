@@ -12,16 +12,25 @@ pub fn compiled(experiment: &str, pipeline: &str, settings: &[&str]) -> (Option<
     let path = folder.path().join("own.yaml");
     std::fs::write(&path, experiment).unwrap();
     std::fs::write(folder.path().join("own-pipeline.yaml"), pipeline).unwrap();
-    let environment = Environment {
+    compile_file(&path, &environment(settings))
+}
+
+/// The repository's cards, and settings from a command line.
+pub fn environment(settings: &[&str]) -> Environment {
+    Environment {
         folders: vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").into()],
         settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
         device: "cpu".into(),
         libtorch: "2.11.0".into(),
         without: BTreeSet::new(),
         without_variants: BTreeSet::new(),
-    };
+    }
+}
+
+/// What becomes of a file, and what is said of it.
+pub fn compile_file(path: &Path, environment: &Environment) -> (Option<Compiled>, String) {
     let diagnostics = Diagnostics::new();
-    let compiled = compile(&path, &environment, &diagnostics);
-    let told = diagnostics.to_string().replace(&format!("{}/", folder.path().display()), "");
-    (compiled, told)
+    let compiled = compile(path, environment, &diagnostics);
+    let folder = path.parent().unwrap();
+    (compiled, diagnostics.to_string().replace(&format!("{}/", folder.display()), ""))
 }

@@ -6,4 +6,5 @@ mod documents_ab;
 mod documents_cd;
 mod profiles;
 mod recipes;
+mod resolved;
 mod tuning;

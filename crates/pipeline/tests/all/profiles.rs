@@ -72,7 +72,7 @@ fn each_strength_wins_over_the_one_before() {
     assert_eq!(training(&tiny, SLOW), json!([3e-3, 2, 50]));
     assert_eq!(training(&tiny, FAST), json!([3e-3, 4, 2]));
     assert!(tiny.graph.find("train[variant=fast,fold=*,seed=2]").is_none(), "one seed");
-    assert!(tiny.resolved.contains("profile: tiny"), "{}", tiny.resolved);
+    assert!(tiny.resolved.experiment.contains("profile: tiny"), "{}", tiny.resolved.experiment);
 
     let told = sound(&["profile=tiny", "with.batch_size=7", "variants.slow.with.max_epochs=3"]);
     assert_eq!(training(&told, SLOW), json!([3e-3, 7, 3]));
