@@ -134,6 +134,7 @@ fn variant(
         differs_at_most_in_speakers: variant.protocol.separates_by_speaker(),
         audit: Some(audit_summary(&audit, variant, remarks)),
         parts: parts(&labelled, &parted, &metrics.about.task),
+        left_out: variant.left_out.iter().cloned().collect(),
         caveats,
         metrics,
     })
@@ -155,7 +156,9 @@ fn caveats(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<S
     let synthetic = speaks_no_one.then(|| SYNTHETIC.to_owned());
     let stands_beside_a_document = !variant.published.is_empty();
     let differences = variant.differences.iter().filter(|_| stands_beside_a_document).cloned();
-    synthetic.into_iter().chain(differences).collect()
+    let same = variant.same_as.as_ref();
+    let same = same.map(|other| format!("computes the very same as `{other}`: it is no result of its own"));
+    synthetic.into_iter().chain(same).chain(differences).collect()
 }
 
 /// The figures that stand beside those of the `scored` part: its own, and where a publication has none of it, those of the other part
@@ -313,6 +316,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
             found: files.found,
             expected: if is_synthetic { None } else { files.expected },
             speakers: speakers.found,
+            expected_speakers: if is_synthetic { None } else { speakers.expected },
             licence: if is_synthetic { "made by this program".into() } else { corpus.card.licence.clone() },
             citation: (!is_synthetic).then(|| corpus.card.citation.clone()),
             remarks: if is_synthetic {
@@ -413,10 +417,32 @@ fn reflowed(header: &str) -> String {
     text
 }
 
-/// The command line as the user typed it, near enough.
+/// The command line, quoted for a shell.
 fn command() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    format!("{} {}", place::program(), arguments.join(" "))
+    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    format!("{} {}", place::program(), shell_words(arguments))
+}
+
+/// Words as a POSIX shell reads them.
+fn shell_words(words: impl Iterator<Item = String>) -> String {
+    // A shell's words hold no NUL.
+    let quoted = |word: String| shlex::try_quote(&word.replace('\0', "")).map_or_else(|_| word, Into::into);
+    words.map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_pasted() {
+        let words = ["run", "my files/it's.yaml", "--set", "with.x=[1, 2]", "$HOME", "", "a\"b", "ä;b"];
+        let line = shell_words(words.iter().map(|word| (*word).to_owned()));
+        let shell = std::process::Command::new("sh").arg("-c").arg(format!("printf '%s\\n' {line}")).output();
+        let printed = String::from_utf8(shell.unwrap().stdout).unwrap();
+        assert_eq!(printed.lines().collect::<Vec<_>>(), words, "{line}");
+        assert_eq!(shell_words(["run".to_owned(), "x.yaml".to_owned()].into_iter()), "run x.yaml");
+    }
 }
 
 #[cfg(test)]

@@ -135,7 +135,9 @@ mod tests {
         let diagnostics = Diagnostics::new();
         let text = "with: { lr: { a: 1 }, train.network: { kind: cnn, depth: 3 }, train.rate.x: 1, train.rate.y: 2 }";
         let mut root = parse("f.yaml", text, &diagnostics).unwrap();
-        for setting in ["with.train.network.depth=5", "with.train.rate={y: 7}", "with.train.rate.z=8", "with.lr.b=2"] {
+        for setting in
+            ["with.train.network.depth=5", "with.train.rate={y: 7}", "with.train.rate.z=8", "with.lr.b=2"]
+        {
             let (path, value) = parse_setting(setting, &diagnostics).unwrap();
             set(&mut root, &path, value, &["with"], &diagnostics);
         }

@@ -28,6 +28,8 @@ pub struct Export {
     pub config: EncoderConfig,
     /// Whether input waveforms are standardised to zero mean and unit variance.
     pub normalise: bool,
+    /// The length of every clip that it was trained on, if they had one.
+    pub clip: Option<ClipLength>,
     /// The encoder's trained tensors, by canonical names.
     pub encoder: BTreeMap<String, Weights>,
     /// The head.
@@ -36,6 +38,15 @@ pub struct Export {
     pub outputs: OutputNames,
     /// The licence, by the Hub's abbreviation.
     pub licence: Option<String>,
+}
+
+/// The one length of all clips: longer ones are cut at their end, shorter ones filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClipLength {
+    /// The length at 16 kHz.
+    pub samples: usize,
+    /// Whether shorter clips are filled with silence, which other programs can do too.
+    pub fills_with_zeros: bool,
 }
 
 /// The part of a network after the encoder.
@@ -174,7 +185,7 @@ fn config_json(class: &str, config: &EncoderConfig, network: &Export) -> Value {
 }
 
 fn preprocessor_json(network: &Export) -> Value {
-    json!({
+    let mut fields = json!({
         "do_normalize": network.normalise,
         "feature_extractor_type": "Wav2Vec2FeatureExtractor",
         "feature_size": 1,
@@ -183,12 +194,40 @@ fn preprocessor_json(network: &Export) -> Value {
         // transformers' rule: encoders with group norm were trained without a mask.
         "return_attention_mask": network.config.feat_extract_norm == FeatureNorm::Layer,
         "sampling_rate": 16_000,
-    })
+    });
+    if let Some(clip) = network.clip {
+        fields["max_length"] = json!(clip.samples);
+        fields["padding"] = json!("max_length");
+        fields["truncation"] = json!(true);
+    }
+    fields
+}
+
+/// Says how long clips must be, and the lines of Python that make them so.
+fn clip_lines(clip: Option<ClipLength>) -> (Option<String>, &'static str, String) {
+    let Some(ClipLength { samples, fills_with_zeros }) = clip else {
+        return (None, "", String::new());
+    };
+    let seconds = samples as f64 / 16_000.0;
+    let filled = match fills_with_zeros {
+        true => "shorter ones were filled with zeros",
+        false => {
+            "shorter ones were filled with samples drawn from themselves: for those, only `affekt predict` gives the same \
+             figures"
+        }
+    };
+    let about = format!(
+        "The network was trained on clips of {seconds} s ({samples} samples): longer ones were cut there, {filled}. \
+         transformers does neither by itself, and `pipeline(\"audio-classification\")` hears whole clips: cut and fill them \
+         first, as the line with `np.pad` does. `preprocessor_config.json` holds the length as `max_length`."
+    );
+    let lines = format!("waveform = np.pad(waveform[:{samples}], (0, max(0, {samples} - len(waveform))))\n");
+    (Some(about), "import numpy as np\n", lines)
 }
 
 /// Formats the model card.
 fn readme(network: &Export) -> String {
-    let Export { title, about, normalise, head, outputs, licence, .. } = network;
+    let Export { title, about, normalise, clip, head, outputs, licence, .. } = network;
     let licence = licence.as_ref().map(|licence| format!("license: {licence}\n")).unwrap_or_default();
     let tag = match head {
         Head::Mean { .. } => "pipeline_tag: audio-classification\n",
@@ -217,6 +256,7 @@ fn readme(network: &Export) -> String {
              it are in `{HEAD}`, and `model.safetensors` holds the encoder that was trained with it."
         ),
     };
+    let (of_length, import, lines) = clip_lines(*clip);
     let paragraphs = [
         format!(
             "---\nlibrary_name: transformers\n{tag}{licence}tags:\n- audio\n- speech-emotion-recognition\n- wav2vec2\n---"
@@ -225,8 +265,9 @@ fn readme(network: &Export) -> String {
         about.clone(),
         reads,
         format!("Input: mono waveforms at 16 kHz, {waveforms}. Output: {kind} {}.", names.join(", ")),
+        of_length.unwrap_or_default(),
         format!(
-            "```python\nfrom transformers import {class}, AutoFeatureExtractor\n\nmodel = {class}.from_pretrained(\"path/to/this/folder\")\n\
+            "```python\n{import}from transformers import {class}, AutoFeatureExtractor\n\n{lines}model = {class}.from_pretrained(\"path/to/this/folder\")\n\
              prepare = AutoFeatureExtractor.from_pretrained(\"path/to/this/folder\")\n\
              output = model(**prepare(waveform, sampling_rate=16000, return_tensors=\"pt\"))\n```"
         ),

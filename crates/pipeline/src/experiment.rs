@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use affekt_config::{Diagnostic, Diagnostics, Folder, Key, Node as Yaml, Span, TextFile, parse, parse_setting};
+use affekt_config::{
+    Diagnostic, Diagnostics, Folder, Key, Node as Yaml, Span, TextFile, parse, parse_setting,
+};
 use affekt_domain::LabelScheme;
 use affekt_eval::Measure;
 use affekt_graph::{AxisValue, Graph, Node, NodeId, Place, Walk};
@@ -133,6 +135,8 @@ pub struct Variant {
     tune: Option<NodeId>,
     /// The paths among its parameters that a sweep goes through.
     pub swept: Vec<String>,
+    /// The folder names of corpora that it asks for and does without.
+    pub left_out: BTreeSet<String>,
     /// The variant before it that computes the very same, where there is one.
     pub same_as: Option<String>,
     /// The growing nodes that yield its training runs, each with its seed.
@@ -231,7 +235,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         else {
             continue;
         };
-        left_out.append(&mut settings.left_out);
+        left_out.extend(settings.left_out.iter().cloned());
         settings.baseline = settings.baseline.filter(|(id, _)| !environment.without_variants.contains(id));
         let pipeline = pipelines.read(&settings.pipeline, diagnostics);
         let steps = pipeline.map(|pipeline| {
@@ -776,6 +780,7 @@ impl Compiler<'_> {
             evaluate: None,
             tune: None,
             swept: settings.swept,
+            left_out: settings.left_out,
             same_as: None,
             trainings: Vec::new(),
         };

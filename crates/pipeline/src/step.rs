@@ -181,7 +181,8 @@ fn fill_in(
     let mut read = BTreeSet::new();
     collect_variables(nodes, &mut read);
     let unread = with.iter().map(|(key, _)| &key.name);
-    let unread = unread.filter(|name| !name.contains('.') && !read.contains(name.as_str())).cloned().collect();
+    let unread =
+        unread.filter(|name| !name.contains('.') && !read.contains(name.as_str())).cloned().collect();
     substitute(nodes, &values, diagnostics);
     unread
 }

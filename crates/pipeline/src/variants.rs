@@ -223,7 +223,14 @@ mod tests {
         let (resolved, said) = resolved(TEXT, profile, settings);
         assert_eq!(said, "");
         let roots = resolved.variants.into_iter().map(|variant| (variant.id, to_json(&variant.root)));
-        roots.map(|(id, mut root)| (id, { root.as_object_mut().unwrap().remove("report"); root })).collect()
+        roots
+            .map(|(id, mut root)| {
+                (id, {
+                    root.as_object_mut().unwrap().remove("report");
+                    root
+                })
+            })
+            .collect()
     }
 
     fn resolved(text: &str, profile: &str, settings: &[&str]) -> (Resolved, String) {
@@ -240,7 +247,8 @@ mod tests {
 
     fn params(text: &str, settings: &[&str]) -> (serde_json::Value, String) {
         let (resolved, said) = resolved(text, "{}", settings);
-        let of = |variant: &Overlaid| (variant.id.clone(), variant.params().collect::<serde_json::Map<_, _>>());
+        let of =
+            |variant: &Overlaid| (variant.id.clone(), variant.params().collect::<serde_json::Map<_, _>>());
         (serde_json::to_value(resolved.variants.iter().map(of).collect::<BTreeMap<_, _>>()).unwrap(), said)
     }
 
@@ -250,7 +258,10 @@ mod tests {
         let (told, said) = params(text, &["with.lr=3", "with.train.network.depth=9"]);
         assert_eq!(said, "");
         let network = serde_json::json!({ "kind": "cnn", "depth": 9 });
-        assert_eq!(told, serde_json::json!({ "a": { "with.train.network": network, "with.lr": 3 }, "b": { "with.lr": 3 } }));
+        assert_eq!(
+            told,
+            serde_json::json!({ "a": { "with.train.network": network, "with.lr": 3 }, "b": { "with.lr": 3 } })
+        );
         let (told, _) = params(text, &["with.train={network: {kind: mlp}}"]);
         assert_eq!(
             told,
@@ -267,7 +278,9 @@ mod tests {
             serde_json::json!({ "lr=9,n=3": { "with.lr": 9, "with.n": 3 }, "lr=9,n=4": { "with.lr": 9, "with.n": 4 } })
         );
         assert!(
-            said.starts_with("warning: `lr=1,n=3`, `lr=2,n=3` have the same settings, and are one variant: `lr=9,n=3`\n"),
+            said.starts_with(
+                "warning: `lr=1,n=3`, `lr=2,n=3` have the same settings, and are one variant: `lr=9,n=3`\n"
+            ),
             "{said}"
         );
     }

@@ -41,24 +41,28 @@ pub(crate) fn corpora(report: &Report) -> Table {
         Column::text("Citation"),
     ];
     let rows = report.corpora.iter().map(|corpus| {
-        let expected = corpus.expected.filter(|expected| *expected != corpus.found);
-        let found = match expected {
-            Some(expected) => {
-                Cell::text(format!("{} of {}", count(corpus.found as u64), count(expected as u64)))
-            }
-            None => Cell::count(corpus.found),
-        };
         let cells = vec![
-            found.warning_if(expected.is_some()),
-            Cell::count(corpus.speakers),
+            of_all(corpus.found, corpus.expected),
+            of_all(corpus.speakers, corpus.expected_speakers),
             Cell::text(corpus.licence.clone()),
             corpus.citation.clone().map_or_else(Cell::none, Cell::text),
         ];
         let remarks: Vec<String> = corpus.remarks.iter().map(|remark| sentence(remark)).collect();
         TableRow::new(corpus.name.clone(), cells).noted((!remarks.is_empty()).then(|| remarks.join(" ")))
     });
-    let about = "Utterances found on this machine, out of those of the complete corpus.";
+    let about = "Utterances and speakers found on this machine, out of those of the complete corpus.";
     Table::new("corpora", "Corpora", about, "Corpus", columns).rows(None, rows)
+}
+
+/// Formats a number found, with that expected where it is another, as a warning.
+fn of_all(found: usize, expected: Option<usize>) -> Cell {
+    match expected.filter(|expected| *expected != found) {
+        Some(expected) => {
+            let text = format!("{} of {}", count(found as u64), count(expected as u64));
+            Cell::text(text).warning_if(true)
+        }
+        None => Cell::count(found),
+    }
 }
 
 /// Groups the problems by corpus and kind; `None` if there are none.

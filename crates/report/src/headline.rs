@@ -37,8 +37,9 @@ pub(crate) struct Headline {
 struct Strip {
     id: String,
     measure: &'static str,
-    mean: String,
-    /// Position of the mean.
+    /// The figure on all predictions together, which the interval is of.
+    pooled: String,
+    /// Its position.
     at: String,
     /// The interval in words, and the positions of its ends.
     interval: Option<String>,
@@ -85,6 +86,43 @@ pub(crate) fn part_of<'a>(variants: impl IntoIterator<Item = &'a Variant>) -> St
     capital(&parts.into_iter().collect::<Vec<_>>().join(" and "))
 }
 
+/// The columns of a mean over cells and of the interval, which is of the figure on all folds’ predictions together: where
+/// there are several folds that is another quantity, and stands beside its interval.
+#[derive(Clone, Copy)]
+pub(crate) struct MeanAndPooled {
+    differ: bool,
+}
+
+impl MeanAndPooled {
+    pub fn of(report: &Report) -> Self {
+        let folds = |variant: &Variant| {
+            variant.metrics.cells.iter().map(|cell| cell.fold).collect::<BTreeSet<_>>().len()
+        };
+        Self { differ: report.variants.iter().any(|variant| folds(variant) > 1) }
+    }
+
+    /// The column of the mean.
+    pub fn mean(self, title: &str) -> Column {
+        if self.differ { Column::mean(&format!("{title}, mean")) } else { Column::mean(title) }
+    }
+
+    /// The columns of what the interval is of.
+    pub fn columns(self) -> Vec<Column> {
+        let interval = Column::interval("95 % interval");
+        match self.differ {
+            true => vec![Column::figure("Figure").under("Pooled"), interval.under("Pooled")],
+            false => vec![interval],
+        }
+    }
+
+    /// The cells of these columns.
+    pub fn cells(self, measure: Measure, summary: Option<&Summary>) -> Vec<Cell> {
+        let pooled = self.differ.then(|| Cell::measured(measure, summary.map(|summary| summary.pooled)));
+        let interval = Cell::interval(measure, summary.and_then(|summary| summary.ci95));
+        pooled.into_iter().chain([interval]).collect()
+    }
+}
+
 fn predicts_numbers(variant: &Variant) -> bool {
     matches!(variant.metrics.about.task, Task::Outputs(_))
 }
@@ -101,9 +139,11 @@ fn table(report: &Report, slugs: &[String]) -> Table {
     let has_numbers = variants.iter().any(predicts_numbers);
     let has_corpus_only = variants.iter().any(|variant| variant.metrics.baselines.corpus_only.is_some());
 
-    let mut columns: Vec<Column> = primaries.iter().map(|measure| Column::mean(title(*measure))).collect();
+    let mean_and_pooled = MeanAndPooled::of(report);
+    let mut columns: Vec<Column> =
+        primaries.iter().map(|measure| mean_and_pooled.mean(title(*measure))).collect();
     columns.extend(has_fold_spread.then(|| Column::figure("± folds")));
-    columns.push(Column::interval("95 % interval"));
+    columns.extend(mean_and_pooled.columns());
     columns.extend(others.iter().map(|measure| Column::mean(title(*measure))));
     columns.extend(has_chance.then(|| Column::figure("Chance")));
     columns.extend(has_classes.then(|| Column::figure("Majority")));
@@ -125,7 +165,7 @@ fn table(report: &Report, slugs: &[String]) -> Table {
         let mut cells: Vec<Cell> =
             primaries.iter().map(|measure| mean(measure).strong_if(*measure == primary)).collect();
         cells.extend(has_fold_spread.then(|| Cell::measured(primary, std_seeds.and(std_folds))));
-        cells.push(Cell::interval(primary, summary.and_then(|summary| summary.ci95)));
+        cells.extend(mean_and_pooled.cells(primary, summary));
         cells.extend(others.iter().map(mean));
         cells.extend(has_chance.then(|| Cell::measured(primary, chance(variant, primary))));
         cells.extend(has_classes.then(|| Cell::measured(primary, majority)));
@@ -188,8 +228,8 @@ fn strip(judged: Judged<'_>) -> Strip {
     Strip {
         id: metrics.about.id.clone(),
         measure: title(measure),
-        mean: percent(summary.mean),
-        at: place(summary.mean),
+        pooled: percent(summary.pooled),
+        at: place(summary.pooled),
         interval: summary.ci95.map(range),
         ends: summary.ci95.map(|ends| ends.map(place)),
         chance: chance(variant, measure).map(percent),

@@ -15,7 +15,7 @@ use crate::leak::{Leaks, leaks};
 use crate::matrix::matrix;
 use crate::published::published;
 use crate::replication::{Replication, replication};
-use crate::report::Report;
+use crate::report::{Report, Variant};
 use crate::section::{Section, section};
 use crate::slug::Slugs;
 use crate::sweep::{Settings, settings};
@@ -127,6 +127,12 @@ fn notices(report: &Report) -> Vec<Notice> {
         Some((others, _)) => others.push(whom.to_owned()),
         None => notices.push((vec![whom.to_owned()], what)),
     };
+    // Nothing matters more than that figures are of other data.
+    for variant in &report.variants {
+        if let Some(left_out) = left_out(variant) {
+            tell(&variant.metrics.about.id, left_out);
+        }
+    }
     for variant in &report.variants {
         let id = &variant.metrics.about.id;
         // The notice about the dev part makes its stamp unnecessary.
@@ -149,6 +155,13 @@ fn notices(report: &Report) -> Vec<Notice> {
         _ => listed(&whom.iter().map(String::as_str).collect::<Vec<_>>()),
     };
     notices.into_iter().map(|(whom, what)| Notice { whom: name(&whom), what }).collect()
+}
+
+/// Describes the corpora that a variant does without.
+pub(crate) fn left_out(variant: &Variant) -> Option<String> {
+    let names: Vec<&str> = variant.left_out.iter().map(String::as_str).collect();
+    (!names.is_empty())
+        .then(|| format!("Without {}: asked for by the experiment, and left out.", listed(&names)))
 }
 
 /// Returns the incomplete corpora with the number of utterances present.

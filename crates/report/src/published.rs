@@ -2,6 +2,7 @@
 
 use affekt_eval::Measure;
 
+use crate::page::left_out;
 use crate::report::{Published, Report, Variant};
 use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{points, quoted, sentence, signed, title};
@@ -51,8 +52,9 @@ pub(crate) fn remarks(variants: &[&Variant]) -> Vec<String> {
     let sources = sources.map(|figure| format!("Published: {}", sentence(&figure.source)));
     let caveats = figures().filter_map(|figure| figure.caveat.as_deref()).map(sentence);
     let labels = variants.iter().filter_map(|variant| variant.labels_note.as_deref()).map(sentence);
+    let left_out = variants.iter().filter_map(|variant| left_out(variant));
     let mut remarks = Vec::new();
-    for remark in sources.chain(caveats).chain(labels) {
+    for remark in left_out.chain(sources).chain(caveats).chain(labels) {
         if !remarks.contains(&remark) {
             remarks.push(remark);
         }
@@ -60,10 +62,11 @@ pub(crate) fn remarks(variants: &[&Variant]) -> Vec<String> {
     remarks
 }
 
-/// Returns why a published figure is not directly comparable, according to its source and our labels.
+/// Returns why a published figure is not directly comparable: our data, its source, and our labels.
 pub(crate) fn caveats(variant: &Variant, figure: &Published) -> Option<String> {
     let remarks = [figure.caveat.as_deref(), variant.labels_note.as_deref()];
-    let remarks: Vec<String> = remarks.into_iter().flatten().map(sentence).collect();
+    let remarks = remarks.into_iter().flatten().map(sentence);
+    let remarks: Vec<String> = left_out(variant).into_iter().chain(remarks).collect();
     (!remarks.is_empty()).then(|| remarks.join(" "))
 }
 

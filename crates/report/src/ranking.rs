@@ -5,7 +5,7 @@
 use affekt_eval::{Measure, Pair};
 
 use crate::comparison::paired_notes;
-use crate::headline::{interval_notes, meanings, other_measures, part_of, spread_notes};
+use crate::headline::{MeanAndPooled, interval_notes, meanings, other_measures, part_of, spread_notes};
 use crate::published;
 use crate::report::{Axis, Judged, Report, Sweep, Variant};
 use crate::table::{Cell, Column, Table, TableRow};
@@ -72,8 +72,9 @@ pub(crate) fn ranking(report: &Report, sweep: &Sweep, slugs: &[String]) -> Table
     let paths: Vec<&str> = sweep.axes.iter().map(|axis| axis.path.as_str()).collect();
     let settings = sweep.axes.iter().zip(own_names(&paths));
     let mut columns: Vec<Column> = settings.map(|(axis, name)| column(axis, &name)).collect();
-    columns.push(Column::mean(heading));
-    columns.push(Column::interval("95 % interval"));
+    let mean_and_pooled = MeanAndPooled::of(report);
+    columns.push(mean_and_pooled.mean(heading));
+    columns.extend(mean_and_pooled.columns());
     columns.extend((!published.is_empty()).then(|| Column::number("Published")));
     if let Some(baseline) = baseline {
         let over = format!("Against {baseline}");
@@ -89,7 +90,7 @@ pub(crate) fn ranking(report: &Report, sweep: &Sweep, slugs: &[String]) -> Table
         let Judged { variant, measure, summary } = judged;
         let mut cells: Vec<Cell> = sweep.axes.iter().map(|axis| setting(axis, number)).collect();
         cells.push(Cell::mean(measure, Some(summary)).strong_if(is_best));
-        cells.push(Cell::interval(measure, summary.ci95));
+        cells.extend(mean_and_pooled.cells(measure, Some(summary)));
         cells.extend((!published.is_empty()).then(|| published::as_printed(variant, measure)));
         let pair = pairs.of_variant(judged.id());
         if baseline.is_some() {

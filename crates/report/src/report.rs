@@ -60,6 +60,8 @@ pub struct Variant {
     pub metrics: VariantMetrics,
     /// Limitations of its figures, in sentences: `its encoder was not pretrained`.
     pub caveats: Vec<String>,
+    /// The corpora that it asks for and does without: its figures are of other data than those it is compared with.
+    pub left_out: Vec<String>,
     /// The protocol in words: `stratified random split 80/10/10`.
     pub protocol: String,
     /// The name of the label scheme.
@@ -344,6 +346,8 @@ pub struct Corpus {
     pub expected: Option<usize>,
     /// Number of speakers found.
     pub speakers: usize,
+    /// Number of speakers of the complete corpus, if its card states it.
+    pub expected_speakers: Option<usize>,
     /// The licence.
     pub licence: String,
     /// The publication to cite.

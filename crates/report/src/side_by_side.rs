@@ -65,7 +65,7 @@ fn table(group: &Ranked) -> Vec<String> {
     let measure = group.conditions.measure;
     let comparison = group.comparison.as_ref();
     let has_mcnemar = comparison.is_some_and(has_mcnemar);
-    let mut heads = vec!["", "variant", title(measure), "±", "95 % interval", "cells"];
+    let mut heads = vec!["", "variant", "mean", "±", "pooled", "95 % interval", "cells"];
     if comparison.is_some() {
         heads.extend(["difference", "95 % interval", "p"]);
         heads.extend(has_mcnemar.then_some("McNemar"));
@@ -80,6 +80,7 @@ fn table(group: &Ranked) -> Vec<String> {
             rank.name.clone(),
             figure(measure, summary.mean),
             spread.map_or_else(none, |spread| figure(measure, spread)),
+            figure(measure, summary.pooled),
             summary.ci95.map_or_else(none, range),
             count(rank.cells as u64),
         ];

@@ -99,6 +99,11 @@ fn write(context: &ExperimentContext, viewed: &Viewed<'_>, at: NodeIndex, folder
     let card = affekt_ops::train::card(&model)?;
     let task: Task = serde_json::from_value(card["task"].clone())
         .map_err(|cause| error("failed to read the model's card", &cause))?;
+    let audio = steps.first().map(|step| serde_json::from_value(step.params.clone()));
+    let audio: affekt_ops::audio::Params = audio
+        .transpose()
+        .map_err(|cause| error("failed to read how recordings are prepared", &cause))?
+        .ok_or_else(|| Stop::failed("error: nothing says how recordings are prepared"))?;
     let about = card::about(context, viewed, name, &steps, &card, &task)?;
     let trained_on = trained_on::trained_on(context, viewed, at)?;
     let epochs_from = card::epochs(context, viewed, name).and_then(|epochs| epochs.run.clone());
@@ -108,7 +113,7 @@ fn write(context: &ExperimentContext, viewed: &Viewed<'_>, at: NodeIndex, folder
             fs::copy(read.object.path(), made.join(read.file)).map_err(|cause| failed(&cause))?;
         }
         let page = (format!("{}: {name}", context.experiment.name), about);
-        let weights = weights::write(&card, &task, &model, page, made)?;
+        let weights = weights::write(&card, &task, &audio, &model, page, made)?;
         let exported = Exported {
             version: exported::VERSION,
             experiment: context.experiment.name.clone(),

@@ -4,25 +4,31 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use affekt_domain::Task;
-use affekt_encoders::{Export, ExportedWeights, Head, Linear, OutputNames, Weights};
+use affekt_encoders::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, Weights};
 use affekt_graph::Object;
-use affekt_ops::exported;
+use affekt_ops::{audio, exported};
 use affekt_spec::encoder::EncoderConfig;
 use serde_json::Value;
 
 use crate::exit::{Stop, error};
 
-/// Writes the weights of `model`, whose card this is, into `folder`, and a page that says `about` under `title`.
+/// Writes the weights of `model`, whose card this is and whose clips `audio` makes, into `folder`, and a page that says `about`
+/// under `title`.
 pub fn write(
     card: &Value,
     task: &Task,
+    audio: &audio::Params,
     model: &Object,
     (title, about): (String, String),
     folder: &Path,
 ) -> Result<Vec<exported::Weights>, Stop> {
     let failed = |cause: &dyn std::error::Error| error("failed to write the weights", cause);
     if card["network"]["kind"] == "wav2vec2" {
-        let network = encoder_network(card, task, model, title, about)?;
+        let clip = audio.seconds.map(|seconds| ClipLength {
+            samples: (seconds * f64::from(audio.rate_hz)).round() as usize,
+            fills_with_zeros: audio.fill == audio::Fill::Zeros,
+        });
+        let network = Export { clip, ..encoder_network(card, task, model, title, about)? };
         let files = affekt_encoders::export(folder, &network).map_err(|cause| failed(&cause))?;
         let known = |ExportedWeights { file, prefix, added }: ExportedWeights| exported::Weights {
             file: file.to_owned(),
@@ -68,6 +74,7 @@ fn encoder_network(
         about,
         config,
         normalise: network["normalise"] == true,
+        clip: None,
         encoder,
         head: read_head(network, head),
         outputs: match task {

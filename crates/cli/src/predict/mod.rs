@@ -63,9 +63,17 @@ pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
     let model = Model::open(&arguments.model, Pool::new(&worker, PROGRESS_TIMEOUT), device, cores())?;
     let mut exit = Exit::Done;
     let mut waiting = Vec::new();
+    let mut flush = |waiting: &mut Vec<Piece>| {
+        let all_are_done = flush(&model, waiting)?;
+        if !all_are_done {
+            exit = Exit::Failed;
+        }
+        Ok::<(), Stop>(())
+    };
+    let mut unread = false;
     for path in &arguments.audio {
         if path.as_os_str() == "-" {
-            flush(&model, &mut waiting)?;
+            flush(&mut waiting)?;
             listen(&model, arguments)?;
             continue;
         }
@@ -79,18 +87,18 @@ pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
                 for piece in pieces(path.display().to_string(), whole, arguments)? {
                     waiting.push(piece);
                     if waiting.len() == BATCH {
-                        flush(&model, &mut waiting)?;
+                        flush(&mut waiting)?;
                     }
                 }
             }
             Err(cause) => {
                 eprintln!("{}", error(&format!("no prediction for {}", path.display()), &cause).text());
-                exit = Exit::Failed;
+                unread = true;
             }
         }
     }
-    flush(&model, &mut waiting)?;
-    Ok(exit)
+    flush(&mut waiting)?;
+    Ok(if unread { Exit::Failed } else { exit })
 }
 
 /// A recording as it is, or its windows.
@@ -131,7 +139,9 @@ fn listen(model: &Model<'_>, arguments: &Arguments) -> Result<(), Stop> {
         }
         let clip = Clip { name: "stream".to_owned(), samples: samples.clone(), rate: STREAM_HZ };
         let piece = Piece { audio: "-".to_owned(), start: start as f64 / rate, clip };
-        flush(model, &mut vec![piece])?;
+        if !flush(model, &mut vec![piece])? {
+            return Err(Stop::failed(format!("error: no prediction for the stream at {start} samples")));
+        }
         if is_over {
             return Ok(());
         }
@@ -178,28 +188,60 @@ fn windows(seconds: f64, hop: Option<f64>, rate: f64) -> Result<Windows, Stop> {
     Ok(windows)
 }
 
-/// Predicts what waits and prints it.
-fn flush(model: &Model<'_>, waiting: &mut Vec<Piece>) -> Result<(), Stop> {
-    if waiting.is_empty() {
-        return Ok(());
-    }
-    let (places, clips): (Vec<_>, Vec<Clip>) =
-        waiting.drain(..).map(|piece| ((piece.audio, piece.start), piece.clip)).unzip();
-    let outputs = model.outputs(&clips)?;
-    for (((audio, start), clip), outputs) in places.into_iter().zip(&clips).zip(outputs) {
-        let seconds = clip.samples.len() as f64 / f64::from(clip.rate);
-        let mut line = json!({ "version": VERSION, "audio": audio, "start": start, "seconds": seconds });
-        match &model.task {
-            Task::Classes(classes) => {
-                line["predicted"] = json!(model.task.predicted(&outputs));
-                line["probabilities"] = by_name(classes, softmax(&outputs));
-            }
-            Task::Outputs(names) => {
-                line["outputs"] = by_name(names, outputs.into_iter().map(f64::from).collect());
+/// Predicts what waits and prints it: together, and where that fails one by one, so that each has its line or its error. Returns
+/// whether all have a line.
+fn flush(model: &Model<'_>, waiting: &mut Vec<Piece>) -> Result<bool, Stop> {
+    let mut pieces = std::mem::take(waiting);
+    let count = pieces.len();
+    pieces.retain(|piece| {
+        let is_sound = piece.clip.samples.iter().all(|sample| sample.is_finite());
+        if !is_sound {
+            eprintln!("error: no prediction for {}: it has samples that are no numbers", piece.audio);
+        }
+        is_sound
+    });
+    let mut said = pieces.len();
+    if let Ok(outputs) = predict_all(model, &pieces) {
+        pieces.iter().zip(outputs).try_for_each(|(piece, outputs)| print(model, piece, &outputs))?;
+    } else {
+        for piece in &pieces {
+            match predict_all(model, std::slice::from_ref(piece)) {
+                Ok(outputs) => outputs.iter().try_for_each(|outputs| print(model, piece, outputs))?,
+                Err(stop) => {
+                    eprintln!("error: no prediction for {}:\n{}", piece.audio, stop.text());
+                    said -= 1;
+                }
             }
         }
-        out!("{line}");
     }
+    Ok(said == count)
+}
+
+/// Logits or values of each piece, all of them numbers.
+fn predict_all(model: &Model<'_>, pieces: &[Piece]) -> Result<Vec<Vec<f32>>, Stop> {
+    if pieces.is_empty() {
+        return Ok(Vec::new());
+    }
+    let clips: Vec<&Clip> = pieces.iter().map(|piece| &piece.clip).collect();
+    model.outputs(&clips)
+}
+
+fn print(model: &Model<'_>, piece: &Piece, outputs: &[f32]) -> Result<(), Stop> {
+    let Piece { audio, start, clip } = piece;
+    let given = clip.samples.len() as f64 / f64::from(clip.rate);
+    // Of a longer clip the network hears the beginning.
+    let heard = model.seconds().map_or(given, |seconds| given.min(seconds));
+    let mut line = json!({ "version": VERSION, "audio": audio, "start": start, "seconds": heard });
+    match &model.task {
+        Task::Classes(classes) => {
+            line["predicted"] = json!(model.task.predicted(outputs));
+            line["probabilities"] = by_name(classes, softmax(outputs));
+        }
+        Task::Outputs(names) => {
+            line["outputs"] = by_name(names, outputs.iter().copied().map(f64::from).collect());
+        }
+    }
+    out!("{line}");
     Ok(())
 }
 

@@ -98,13 +98,13 @@ impl<'p> Model<'p> {
         self.audio.seconds
     }
 
-    /// What the network says of each clip: logits or values.
-    pub fn outputs(&self, clips: &[Clip]) -> Result<infer::Outputs, Stop> {
+    /// What the network says of each clip: logits or values, which are numbers.
+    pub fn outputs(&self, clips: &[&Clip]) -> Result<Vec<Vec<f32>>, Stop> {
         let mut item = self.stored("waveforms", |path| {
             let failed = |cause: &dyn std::error::Error| error("failed to prepare recordings", cause);
             let mut writer =
                 WaveformWriter::create(path, self.audio.rate_hz).map_err(|cause| failed(&cause))?;
-            for (number, Clip { name, samples, rate }) in clips.iter().enumerate() {
+            for (number, &Clip { name, samples, rate }) in clips.iter().enumerate() {
                 let samples = affekt_runner::waveform(&self.audio, samples, *rate, name)
                     .map_err(|cause| failed(&cause))?;
                 writer.push(&number.to_string(), 0, &samples).map_err(|cause| failed(&cause))?;
@@ -122,7 +122,12 @@ impl<'p> Model<'p> {
         let made = made?;
         let bytes = fs::read(&made.path).map_err(|cause| error("failed to read outputs", &cause))?;
         self.forget(&made);
-        serde_json::from_slice(&bytes).map_err(|cause| error("failed to read outputs", &cause))
+        // JSON has no word but `null` for what is no number.
+        let outputs: Vec<Vec<Option<f32>>> =
+            serde_json::from_slice(&bytes).map_err(|cause| error("failed to read outputs", &cause))?;
+        let numbers: Option<Vec<Vec<f32>>> =
+            outputs.into_iter().map(|outputs| outputs.into_iter().collect()).collect();
+        numbers.ok_or_else(|| Stop::failed("error: the network's outputs are no numbers"))
     }
 
     /// Runs an op on `item`, which flows into its first port. Gives its first output.

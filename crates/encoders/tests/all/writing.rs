@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use affekt_encoders::{
-    ArtefactCard, CARD, Encoder, EncoderError, Export, ExportedWeights, Head, Linear, OutputNames, Overrides,
-    Weights, export, fingerprint, read, tensors, write,
+    ArtefactCard, CARD, ClipLength, Encoder, EncoderError, Export, ExportedWeights, Head, Linear,
+    OutputNames, Overrides, Weights, export, fingerprint, read, tensors, write,
 };
 use affekt_spec::encoder::EncoderConfig;
 use safetensors::SafeTensors;
@@ -154,6 +154,7 @@ fn network(file: &str, head: Head, outputs: OutputNames) -> Export {
         about: "It knows nothing.".into(),
         config: encoder.config.wav2vec2().unwrap().clone(),
         normalise: file.starts_with("pre-norm"),
+        clip: Some(ClipLength { samples: 48_000, fills_with_zeros: true }),
         encoder: encoder.tensors,
         head,
         outputs,
@@ -194,7 +195,13 @@ fn a_mean_and_a_linear_map_are_transformers_classifier() {
         assert_eq!(config["id2label"], json!({ "0": "angry", "1": "happy", "2": "sad" }));
         assert_eq!(config["label2id"]["sad"], 2);
         assert_eq!(config["problem_type"], "single_label_classification");
-        assert_eq!(json_of(&folder, "preprocessor_config.json")["sampling_rate"], 16_000);
+        let preprocessor = json_of(&folder, "preprocessor_config.json");
+        assert_eq!(preprocessor["sampling_rate"], 16_000);
+        let length = ["max_length", "padding", "truncation"].map(|name| preprocessor[name].clone());
+        assert_eq!(length, [json!(48_000), json!("max_length"), json!(true)]);
+        let card = fs::read_to_string(folder.join("README.md")).unwrap();
+        let line = "\nwaveform = np.pad(waveform[:48000], (0, max(0, 48000 - len(waveform))))\nmodel = ";
+        assert!(card.contains(line) && card.contains("clips of 3 s (48000 samples)"), "{card}");
     }
 }
 

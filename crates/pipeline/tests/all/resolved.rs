@@ -74,8 +74,9 @@ fn resolved(experiment: &str, pipeline: &str, more: &[(&str, &str)], environment
 /// The graph by ids and all that keys are made of before anything ran, with what the report prints of variants.
 fn of(compiled: &Compiled) -> Value {
     let nodes = compiled.graph.nodes().values();
-    let nodes: Vec<String> =
-        nodes.map(|node| format!("{} {:?} {:?}", node.id, node.inputs, affekt_graph::parts(node, &[], None))).collect();
+    let nodes: Vec<String> = nodes
+        .map(|node| format!("{} {:?} {:?}", node.id, node.inputs, affekt_graph::parts(node, &[], None)))
+        .collect();
     let variants: Vec<Value> = compiled
         .variants
         .iter()
@@ -113,7 +114,12 @@ fn trainings(compiled: &Compiled, id: &str) -> Vec<Value> {
     let trained = nodes.filter(|node| node.op == "train" && reported.contains(&&node.id));
     let of = |params: &Value| {
         let training = &params["training"];
-        json!([training["lr"], training["batch_size"], training["max_epochs"], params["network"]["norm_axis"]])
+        json!([
+            training["lr"],
+            training["batch_size"],
+            training["max_epochs"],
+            params["network"]["norm_axis"]
+        ])
     };
     trained.map(|node| of(&node.params)).collect()
 }
@@ -126,7 +132,10 @@ fn every_kind_of_override_repeats_from_its_files_alone() {
     let cases: [(&str, &[&str]); 22] = [
         (EXPERIMENT, &[]),
         (EXPERIMENT, &["with.lr=5e-3"]),
-        (EXPERIMENT, &["with.train.training.lr=5e-3", "with.train.network={ kind: cnn, channels: [2, 2, 2] }"]),
+        (
+            EXPERIMENT,
+            &["with.train.training.lr=5e-3", "with.train.network={ kind: cnn, channels: [2, 2, 2] }"],
+        ),
         (EXPERIMENT, &["protocol.folds=2", "protocol.seeds=[9]"]),
         (EXPERIMENT, &["protocol={ kind: leave-one-group-out, group: speaker, dev: none }"]),
         (EXPERIMENT, &["labels=seven-as-published"]),
@@ -170,8 +179,15 @@ fn what_is_printed_of_a_variant_is_what_it_trains_with() {
     let swept = format!("{EXPERIMENT}{SWEEP}");
     let run = resolved(&swept, PIPELINE, &[], &environment(&["with.lr=5e-3"]));
     assert_eq!(run.compiled.variants.len(), 2, "points that became the same are one");
-    assert_eq!(params(&run.compiled, "lr=0.005,batch_size=8"), json!({ "with.lr": 5e-3, "with.batch_size": 8 }));
-    assert!(run.said.contains("have the same settings, and are one variant: `lr=0.005,batch_size=8`"), "{}", run.said);
+    assert_eq!(
+        params(&run.compiled, "lr=0.005,batch_size=8"),
+        json!({ "with.lr": 5e-3, "with.batch_size": 8 })
+    );
+    assert!(
+        run.said.contains("have the same settings, and are one variant: `lr=0.005,batch_size=8`"),
+        "{}",
+        run.said
+    );
 
     // Another path to what the sweep sets: it then has no effect, and says nothing of any variant.
     let run = resolved(&swept, PIPELINE, &[], &environment(&["with.train.training.lr=5e-3"]));
@@ -186,12 +202,17 @@ fn what_is_printed_of_a_variant_is_what_it_trains_with() {
 
 #[test]
 fn a_variant_that_became_another_is_said() {
-    let variants = format!("{EXPERIMENT}{VARIANTS}").replace("labels: seven-as-published, protocol.seeds: [4], ", "");
+    let variants =
+        format!("{EXPERIMENT}{VARIANTS}").replace("labels: seven-as-published, protocol.seeds: [4], ", "");
     let settings = ["with.axis=channel", "with.max_epochs=1"];
     let run = resolved(&variants, PIPELINE, &[], &environment(&settings));
     let same: Vec<_> = run.compiled.variants.iter().map(|variant| variant.same_as.as_deref()).collect();
     assert_eq!(same, [None, Some("time")]);
-    assert!(run.said.contains("warning: variant `channel` computes the very same as `time`\n"), "{}", run.said);
+    assert!(
+        run.said.contains("warning: variant `channel` computes the very same as `time`\n"),
+        "{}",
+        run.said
+    );
     repeats(&run);
     let run = resolved(&variants, PIPELINE, &[], &environment(&settings[..1]));
     assert!(run.compiled.variants.iter().all(|variant| variant.same_as.is_none()));
@@ -200,8 +221,11 @@ fn a_variant_that_became_another_is_said() {
 
 #[test]
 fn a_corpus_that_a_run_does_without_is_written_down_as_left_out() {
-    let corpora = "corpora: { ravdess: { expect: 1440 }, savee: { labels: seven-as-published } }, with.lr: 2e-3";
-    let variants = format!("{EXPERIMENT}variants:\n  all: {{}}\n  own: {{ {corpora} }}\n  one: {{ corpora: {{ ravdess: }} }}\n");
+    let corpora =
+        "corpora: { ravdess: { expect: 1440 }, savee: { labels: seven-as-published } }, with.lr: 2e-3";
+    let variants = format!(
+        "{EXPERIMENT}variants:\n  all: {{}}\n  own: {{ {corpora} }}\n  one: {{ corpora: {{ ravdess: }} }}\n"
+    );
     let partial = Environment { without: ["savee".to_owned()].into(), ..environment(&["with.axis=channel"]) };
     let run = resolved(&variants, PIPELINE, &[], &partial);
     let compiled = repeats(&run);
@@ -214,7 +238,10 @@ fn a_corpus_that_a_run_does_without_is_written_down_as_left_out() {
 fn pipelines_cards_schemes_and_splits_lie_beside() {
     let experiment = format!(
         "{}variants:\n  a: {{}}\n  b: {{ use: deeper/own-pipeline.yaml }}\n  c: {{ labels: seven-as-published }}\n",
-        EXPERIMENT.replace("{ kind: group-kfold, group: speaker, folds: 3, dev: none, seeds: [1, 2] }", "{ kind: file, path: my.csv }")
+        EXPERIMENT.replace(
+            "{ kind: group-kfold, group: speaker, folds: 3, dev: none, seeds: [1, 2] }",
+            "{ kind: file, path: my.csv }"
+        )
     );
     let split = "utterance,role\nRAVDESS/a,train\nRAVDESS/b,test\n";
     let source = tempfile::tempdir().unwrap();

@@ -34,7 +34,7 @@ fn bare() -> Report {
     report.provenance.clear();
     report.variants.remove(0);
     for corpus in &mut report.corpora {
-        (corpus.expected, corpus.citation) = (None, None);
+        (corpus.expected, corpus.expected_speakers, corpus.citation) = (None, None, None);
     }
     let variant = &mut report.variants[0];
     variant.metrics.about.params.clear();

@@ -82,6 +82,7 @@ fn variant(like: &Variant, encoder: (&str, f64), has_numbers: bool) -> (Variant,
         caveat: None,
     });
     let variant = Variant {
+        left_out: Vec::new(),
         metrics,
         protocol: "the corpora's official parts; with their dev part".into(),
         differs_at_most_in_speakers: true,

@@ -27,6 +27,7 @@ pub fn report(size: Size) -> Report {
         found,
         expected: Some(expected),
         speakers,
+        expected_speakers: Some(speakers.max(3)),
         licence: licence.into(),
         citation: Some(format!("A. Author and B. Author: The {name} corpus (2010)")),
         remarks: vec![format!("{name} & its speakers are made up"), "nothing they say is true".into()],
@@ -126,6 +127,7 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
     let variant = Variant {
         metrics: evaluate(about, &predictions, Some(&training)).unwrap(),
         caveats: Vec::new(),
+        left_out: Vec::new(),
         protocol: if leaking {
             "stratified random folds, 10 % of the rest as dev"
         } else {
