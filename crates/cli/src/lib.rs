@@ -18,6 +18,7 @@ mod export;
 mod fetch;
 mod init;
 pub mod libtorch;
+mod method;
 pub mod out;
 mod path;
 mod pictures;

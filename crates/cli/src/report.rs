@@ -7,10 +7,11 @@ use affekt_domain::{Example, Problem, Role, Task};
 use affekt_eval::{Measure, Metrics, VariantMetrics};
 use affekt_report as page;
 use affekt_spec::protocol::Sharing;
-use affekt_table::{examples, folds, history, manifest, problems};
+use affekt_table::{examples, folds, history, manifest, predictions, problems};
 
 use crate::costs;
 use crate::exit::Stop;
+use crate::method;
 use crate::pictures;
 use crate::place;
 use crate::progress::Summary;
@@ -55,12 +56,30 @@ pub fn assemble(
         variants,
         comparison,
         cited: cited(finished),
+        lengths: lengths(finished)?,
         corpora,
         problems,
         costs: costs::by_op(finished.walk, summary),
         variant_costs: Some(costs::by_variant(finished.walk, &evaluates)),
         provenance: provenance(finished),
     })
+}
+
+/// How long recordings are, for each corpus and length that is kept of them.
+fn lengths(finished: &Finished<'_>) -> Result<Vec<page::ClipLengths>, Stop> {
+    let mut all: Vec<page::ClipLengths> = Vec::new();
+    for variant in &finished.context.experiment.variants {
+        let Some(audio) = &variant.audio else { continue };
+        let labelled = finished.table(&variant.examples, "examples", examples::read)?;
+        for lengths in method::lengths(&labelled.examples, audio.seconds) {
+            let is_known =
+                |known: &page::ClipLengths| (&known.corpus, known.kept) == (&lengths.corpus, lengths.kept);
+            if !all.iter().any(is_known) {
+                all.push(lengths);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The settings that were swept, where some were.
@@ -110,9 +129,12 @@ fn variant(
         histories.push(page::History { fold: training.fold, seed: training.seed, epochs });
     }
     let mut caveats = caveats(finished, variant);
+    let mut layers = Vec::new();
     let parameters = match trainings.first() {
         Some(training) => {
-            let card = affekt_ops::train::card(&finished.object(&training.node, "model")?)?;
+            let model = finished.object(&training.node, "model")?;
+            layers = method::layers(&model)?;
+            let card = affekt_ops::train::card(&model)?;
             if card["encoder"]["pretrained"] == false {
                 caveats.push(UNTRAINED.to_owned());
             }
@@ -127,10 +149,18 @@ fn variant(
         protocol: variant.protocol.describe(parted.folds.len(), &labelled.task),
         labels: labelled.scheme.clone(),
         labels_note: labelled.note.clone(),
+        method: method::steps(variant),
         parameters,
+        layers,
         tunings: tunings(finished, variant)?,
         histories,
+        test_loss: test_loss(finished, variant)?,
         published: published(variant, metrics.part),
+        printed: variant
+            .published
+            .iter()
+            .map(|published| (published.printed.clone(), published.source.clone().unwrap_or_default()))
+            .collect(),
         differs_at_most_in_speakers: variant.protocol.separates_by_speaker(),
         audit: Some(audit_summary(&audit, variant, remarks)),
         parts: parts(&labelled, &parted, &metrics.about.task),
@@ -159,6 +189,15 @@ fn caveats(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<S
     let same = variant.same_as.as_ref();
     let same = same.map(|other| format!("computes the very same as `{other}`: it is no result of its own"));
     synthetic.into_iter().chain(same).chain(differences).collect()
+}
+
+/// The mean loss of the test part over all runs: cross-entropy, or squared error over outputs.
+fn test_loss(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Result<Option<f64>, Stop> {
+    let Some(evaluate) = &variant.evaluate else { return Ok(None) };
+    let predictions = finished.table(evaluate, "predictions", predictions::read)?;
+    let tested = predictions.rows.iter().filter(|row| row.role == Role::Test);
+    let losses: Vec<f64> = tested.filter_map(|row| affekt_eval::loss(&predictions.task, row)).collect();
+    Ok((!losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64))
 }
 
 /// The figures that stand beside those of the `scored` part: its own, and where a publication has none of it, those of the other part
@@ -395,6 +434,9 @@ fn provenance(finished: &Finished<'_>) -> Vec<(String, String)> {
         for (name, value) in record.provenance.iter().chain(&node.numerics) {
             values.entry(name.clone()).or_default().insert(value.clone());
         }
+    }
+    if let Some(commit) = option_env!("AFFEKT_COMMIT") {
+        values.entry("commit of the report".to_owned()).or_default().insert(commit.to_owned());
     }
     let join = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
     values.into_iter().map(|(name, values)| (name, join(values))).collect()

@@ -237,6 +237,7 @@ pub fn cores() -> u32 {
 fn provenance() -> BTreeMap<String, String> {
     let mut provenance = affekt_graph::machine();
     provenance.insert("affekt".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    provenance.extend(option_env!("AFFEKT_COMMIT").map(|commit| ("commit".to_owned(), commit.to_owned())));
     provenance
 }
 

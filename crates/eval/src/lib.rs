@@ -28,6 +28,7 @@ mod measure;
 mod metrics;
 mod moments;
 mod part;
+mod printed;
 mod rows;
 mod scored;
 mod scores;
@@ -49,7 +50,8 @@ pub use metrics::{
     CellMetrics, ClassDetail, DEV_PART, Description, Detail, Metrics, OutputMetrics, Overall, VariantMetrics,
     evaluate,
 };
-pub use part::{score_classes, score_values};
+pub use part::{loss, score_classes, score_values};
+pub use printed::{Printed, PrintedClass, PrintedPart, PrintedTrial};
 pub use scored::Cluster;
 pub use scores::ClassScores;
 pub use sessions::{OverSeeds, SeedScores, Sessions};

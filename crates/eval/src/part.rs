@@ -1,5 +1,7 @@
 //! Scores of one part by itself, without folds, seeds or speakers: what training watches on its dev part.
 
+use affekt_domain::{Prediction, Target, Task};
+
 use crate::confusion::Confusion;
 use crate::measure::Scores;
 use crate::moments::Moments;
@@ -22,10 +24,59 @@ pub fn score_values<'v>(outputs: usize, rows: impl IntoIterator<Item = (&'v [f32
     moments.figures().all
 }
 
+/// The loss of one prediction: cross-entropy of the true class, or the squared error averaged over outputs. `None` where the
+/// truth is withheld or is of another task.
+#[must_use]
+pub fn loss(task: &Task, row: &Prediction) -> Option<f64> {
+    match (task, row.truth.as_ref()?) {
+        (Task::Classes(classes), Target::Class(truth)) => {
+            let logits = || row.outputs.iter().map(|&logit| f64::from(logit));
+            let truth = logits().nth(classes.iter().position(|class| class == truth)?)?;
+            let largest = logits().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = logits().map(|logit| (logit - largest).exp()).sum();
+            Some(largest + sum.ln() - truth)
+        }
+        (Task::Outputs(_), Target::Values(truth)) if !truth.is_empty() => {
+            let squares =
+                truth.iter().zip(&row.outputs).map(|(&truth, &said)| f64::from(truth - said).powi(2));
+            Some(squares.sum::<f64>() / truth.len() as f64)
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Measure;
+
+    #[test]
+    fn losses_by_hand() {
+        let row = |truth, outputs: &[f32]| Prediction {
+            variant: String::new(),
+            utterance: String::new(),
+            corpus: String::new(),
+            speaker: String::new(),
+            session: None,
+            sex: None,
+            style: None,
+            fold: 1,
+            seed: 1,
+            role: affekt_domain::Role::Test,
+            truth,
+            outputs: outputs.to_vec(),
+        };
+        let classes = Task::Classes(["a", "b"].map(str::to_owned).into());
+        let of_class = |class: &str| Some(Target::Class(class.into()));
+        // Logits 1000 apart in a network without overflow: ln(1 + e^-1000) and 1000.
+        assert_eq!(loss(&classes, &row(of_class("a"), &[1000.0, 0.0])), Some(0.0));
+        assert_eq!(loss(&classes, &row(of_class("b"), &[1000.0, 0.0])), Some(1000.0));
+        assert_eq!(loss(&classes, &row(of_class("b"), &[2.0, 2.0])), Some(2.0_f64.ln()));
+        assert_eq!(loss(&classes, &row(None, &[2.0, 2.0])), None);
+        let outputs = Task::Outputs(["x", "y"].map(str::to_owned).into());
+        let squared = loss(&outputs, &row(Some(Target::Values(vec![1.0, 0.0])), &[0.0, 2.0]));
+        assert_eq!(squared, Some(2.5));
+    }
 
     #[test]
     fn classes_by_hand() {

@@ -1,6 +1,6 @@
 //! `train`: a network is fitted to the training rows, its epoch chosen on the dev rows.
 
-use affekt_graph::Place;
+use affekt_graph::{Failure, Object, Place};
 use affekt_spec::Spec;
 use affekt_spec::network::NetworkConfig;
 use affekt_spec::protocol::Permission;
@@ -68,16 +68,40 @@ impl Operation for Train {
 ///
 /// # Errors
 /// When the object is damaged or no model.
-pub fn card(model: &affekt_graph::Object) -> Result<Value, affekt_graph::Failure> {
-    let no_model = || affekt_graph::Failure::Failed { message: "this is no model".into() };
-    // A safetensors file: the header's length in 64 bits, the header in JSON, the weights.
+pub fn card(model: &Object) -> Result<Value, Failure> {
+    let header = header(model)?;
+    let card = header["__metadata__"]["card"].as_str().ok_or_else(no_model)?;
+    serde_json::from_str(card).map_err(|_| no_model())
+}
+
+/// The tensors of a trained network, by name and shape, in the order of its file.
+///
+/// # Errors
+/// When the object is damaged or no model.
+pub fn tensors(model: &Object) -> Result<Vec<(String, Vec<u64>)>, Failure> {
+    let Value::Object(header) = header(model)? else { return Err(no_model()) };
+    let mut tensors = Vec::new();
+    for (name, of) in header.into_iter().filter(|(name, _)| name != "__metadata__") {
+        let at = of["data_offsets"][0].as_u64().ok_or_else(no_model)?;
+        let shape: Option<Vec<u64>> =
+            of["shape"].as_array().and_then(|shape| shape.iter().map(Value::as_u64).collect());
+        tensors.push((at, name, shape.ok_or_else(no_model)?));
+    }
+    tensors.sort();
+    Ok(tensors.into_iter().map(|(_, name, shape)| (name, shape)).collect())
+}
+
+/// The header of a safetensors file: its length in 64 bits, then JSON; the weights follow.
+fn header(model: &Object) -> Result<Value, Failure> {
     let length = model.bytes(0..8.min(model.len()))?;
     let length = u64::from_le_bytes(length.try_into().map_err(|_| no_model())?);
     let end = usize::try_from(length).ok().and_then(|length| length.checked_add(8)).ok_or_else(no_model)?;
     if end > model.len() {
         return Err(no_model());
     }
-    let header: Value = serde_json::from_slice(model.bytes(8..end)?).map_err(|_| no_model())?;
-    let card = header["__metadata__"]["card"].as_str().ok_or_else(no_model)?;
-    serde_json::from_str(card).map_err(|_| no_model())
+    serde_json::from_slice(model.bytes(8..end)?).map_err(|_| no_model())
+}
+
+fn no_model() -> Failure {
+    Failure::Failed { message: "this is no model".into() }
 }

@@ -30,6 +30,7 @@ use crate::card_index::CardIndex;
 use crate::draft::{Draft, DraftOutput, Drafts, Grows, Ports, Rule, plain_node};
 use crate::epochs::FinalEpochs;
 use crate::exported_steps;
+use crate::method::{self, MethodStep};
 use crate::profiles::{Profiles, read_section};
 use crate::protocol::{SplitSettings, sharing_permitted};
 use crate::published::{Cited, Published};
@@ -135,6 +136,10 @@ pub struct Variant {
     tune: Option<NodeId>,
     /// The paths among its parameters that a sweep goes through.
     pub swept: Vec<String>,
+    /// The steps that its figures are made by, with all their settings.
+    pub method: Vec<MethodStep>,
+    /// How its recordings are prepared, where they are.
+    pub audio: Option<affekt_ops::audio::Params>,
     /// The folder names of corpora that it asks for and does without.
     pub left_out: BTreeSet<String>,
     /// The variant before it that computes the very same, where there is one.
@@ -780,6 +785,8 @@ impl Compiler<'_> {
             evaluate: None,
             tune: None,
             swept: settings.swept,
+            method: method::method(all_wired),
+            audio: all_wired.iter().find_map(|wired| wired.step.params.as_any().downcast_ref().cloned()),
             left_out: settings.left_out,
             same_as: None,
             trainings: Vec::new(),

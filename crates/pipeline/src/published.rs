@@ -1,8 +1,10 @@
 //! Published figures to set beside ours.
 
+use std::collections::BTreeMap;
+
 use affekt_config::{Diagnostic, Field, Key, Node, Section, list_names, to_json};
 use affekt_domain::Role;
-use affekt_eval::Measure;
+use affekt_eval::{Measure, Printed, PrintedClass, PrintedPart, PrintedTrial};
 
 /// What a publication reports for a system like this one.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,6 +13,8 @@ pub struct Published {
     pub figures: Figures,
     /// Session → what it reports of it; names as the corpus has them, with or without the corpus before.
     pub sessions: Vec<(String, Figures)>,
+    /// What is printed beside the figures.
+    pub printed: Printed,
     /// Where it is printed.
     pub source: Option<String>,
     /// What keeps the figures from being compared as they stand.
@@ -103,9 +107,11 @@ fn read_one(section: &mut Section<'_>) -> Published {
         }
         Some(())
     });
+    let printed = read_printed(section);
     Published {
         figures,
         sessions,
+        printed,
         source: section.optional_text("source"),
         caveat: section.optional_text("caveat"),
         part: section.optional_one_of("part", &[("dev", Role::Dev), ("test", Role::Test)]),
@@ -142,6 +148,54 @@ fn read_figures(section: &mut Section<'_>) -> Figures {
         section.diagnostics().push(Diagnostic::error(&field.node.span, message).hint(hint));
     }
     Figures { values, std }
+}
+
+fn read_printed(section: &mut Section<'_>) -> Printed {
+    let mut per_class = Vec::new();
+    section.section("per_class", |classes| {
+        for (key, field) in classes.rest() {
+            let what = format!("class `{}`", key.name);
+            let read = field.section(&what, |section| Some(read_class(section)));
+            per_class.extend(read.map(|class| (key.name.clone(), class)));
+        }
+        Some(())
+    });
+    let mut trials = Vec::new();
+    for trial in section.list("trials") {
+        trials.extend(trial.section("a published trial", |trial| {
+            let mut settings = BTreeMap::new();
+            trial.required_section("settings", |section| {
+                let known = section.rest().into_iter();
+                settings.extend(known.map(|(path, field)| (path.name.clone(), to_json(field.node))));
+                Some(())
+            });
+            let train = trial.section("train", |part| Some(read_part(part))).unwrap_or_default();
+            let dev = trial.section("dev", |part| Some(read_part(part))).unwrap_or_default();
+            Some(PrintedTrial { settings, train, dev })
+        }));
+    }
+    Printed {
+        per_class,
+        macro_average: section.section("macro_average", |section| Some(read_class(section))),
+        weighted_average: section.section("weighted_average", |section| Some(read_class(section))),
+        test_loss: section.optional_float("test_loss", 0.0..),
+        dev: section.section("dev", |part| Some(read_part(part))).unwrap_or_default(),
+        epochs: section.optional_integer("epochs", 1..=1_000_000_u32),
+        trials,
+    }
+}
+
+fn read_class(section: &mut Section<'_>) -> PrintedClass {
+    PrintedClass {
+        precision: section.optional_float("precision", 0.0..=1.0),
+        recall: section.optional_float("recall", 0.0..=1.0),
+        f1: section.optional_float("f1", 0.0..=1.0),
+        support: section.optional_integer("support", 0..=100_000_000_u32),
+    }
+}
+
+fn read_part(section: &mut Section<'_>) -> PrintedPart {
+    PrintedPart { wa: section.optional_float("wa", 0.0..=1.0), loss: section.optional_float("loss", 0.0..) }
 }
 
 /// Whether two names, of which either may have its corpus before it, are of one session.
@@ -200,12 +254,42 @@ mod tests {
             [Published {
                 figures: figures(0.699, None),
                 sessions: sessions.into(),
+                printed: Printed::default(),
                 source: Some("table 2".into()),
                 caveat: None,
                 part: None,
                 recipe: Vec::new(),
             }]
         );
+    }
+
+    #[test]
+    fn what_is_printed_beside_figures_is_read() {
+        let text = "wa: 0.6146\nper_class: { angry: { precision: 0.65, recall: 0.82, f1: 0.72, support: 187 }, sad: { f1: 0.6 } }\n\
+                    macro_average: { f1: 0.63 }\nweighted_average: { recall: 0.61 }\ntest_loss: 0.9991\n\
+                    dev: { wa: 0.5987, loss: 1.0487 }\nepochs: 15\n\
+                    trials: [{ settings: { lr: 1e-5 }, train: { wa: 0.152, loss: 2.61 }, dev: { wa: 0.178, loss: 1.96 } }]\n";
+        let (read, complaints) = read_all(text);
+        assert_eq!(complaints, "");
+        let class = |precision, recall, f1, support| PrintedClass { precision, recall, f1, support };
+        let part = |wa, loss| PrintedPart { wa: Some(wa), loss: Some(loss) };
+        let expected = Printed {
+            per_class: vec![
+                ("angry".to_owned(), class(Some(0.65), Some(0.82), Some(0.72), Some(187))),
+                ("sad".to_owned(), class(None, None, Some(0.6), None)),
+            ],
+            macro_average: Some(class(None, None, Some(0.63), None)),
+            weighted_average: Some(class(None, Some(0.61), None, None)),
+            test_loss: Some(0.9991),
+            dev: part(0.5987, 1.0487),
+            epochs: Some(15),
+            trials: vec![PrintedTrial {
+                settings: [("lr".to_owned(), serde_json::json!(1e-5))].into(),
+                train: part(0.152, 2.61),
+                dev: part(0.178, 1.96),
+            }],
+        };
+        assert_eq!(read[0].printed, expected);
     }
 
     #[test]

@@ -347,12 +347,52 @@ fn report() -> Schema {
             FieldSchema::optional("std", "The standard deviation of the figure.", Schema::number(0.0, 1.0));
         Measure::PRIMARY.into_iter().map(figure).chain([spread]).collect::<Vec<_>>()
     };
+    let share = |name, about| FieldSchema::optional(name, about, Schema::number(0.0, 1.0));
+    let loss = || Schema::number(0.0, f64::MAX);
+    let class = || {
+        let figures = vec![
+            share("precision", "Precision, as a share of 1."),
+            share("recall", "Recall, as a share of 1."),
+            share("f1", "F1, as a share of 1."),
+            FieldSchema::optional("support", "Number of utterances.", Schema::integer(0.0, 1e8)),
+        ];
+        Schema::section("", figures)
+    };
+    let part = || {
+        let figures = vec![
+            share("wa", "Accuracy, as a share of 1."),
+            FieldSchema::optional("loss", "Mean loss.", loss()),
+        ];
+        Schema::section("", figures)
+    };
     let one = |own: FieldSchema| {
         let about_it = [
             FieldSchema::optional(
                 "sessions",
                 "The figures of single sessions.",
                 Schema::map("session", Schema::section("", figures())),
+            ),
+            FieldSchema::optional("per_class", "The figures of each class.", Schema::map("class", class())),
+            FieldSchema::optional("macro_average", "The means over classes.", class()),
+            FieldSchema::optional(
+                "weighted_average",
+                "The means over classes, weighted by their numbers of utterances.",
+                class(),
+            ),
+            FieldSchema::optional("test_loss", "The mean loss on the test part.", loss()),
+            FieldSchema::optional("dev", "Figures of the dev part.", part()),
+            FieldSchema::optional("epochs", "The epoch that was kept.", Schema::integer(1.0, 1e6)),
+            FieldSchema::optional(
+                "trials",
+                "The trials of a search.",
+                Schema::list(Schema::section(
+                    "",
+                    vec![
+                        FieldSchema::required("settings", "What was tried.", Schema::map("path", SETTING)),
+                        FieldSchema::optional("train", "Figures of the training part.", part()),
+                        FieldSchema::optional("dev", "Figures of the dev part.", part()),
+                    ],
+                )),
             ),
             FieldSchema::optional("source", "The publication, and where in it.", Schema::Text),
             FieldSchema::optional("caveat", "What makes it another figure than ours.", Schema::Text),

@@ -20,6 +20,7 @@ mod headline;
 mod images;
 mod leak;
 mod matrix;
+mod method;
 mod outputs;
 mod page;
 mod published;
@@ -38,13 +39,14 @@ mod sweep;
 mod table;
 mod tensorboard;
 mod text;
+mod training;
 mod tuning;
 
 pub use render::{html, markdown, tables};
 pub use report::{
-    Audit, Axis, Cited, ClassCounts, Corpus, Cost, FoldAudit, FoldPart, History, Image, Matrix, Overlap,
-    Parameters, Published, PublishedSession, Report, Run, Sharing, Spent, Sweep, Tuning, Variant,
-    VariantCost, VariantCosts,
+    Audit, Axis, Cited, ClassCounts, ClipLengths, Corpus, Cost, FoldAudit, FoldPart, History, Image, Layer,
+    Matrix, MethodSetting, MethodStep, Overlap, Parameters, Published, PublishedSession, Report, Run,
+    Sharing, Spent, Sweep, Tuning, Variant, VariantCost, VariantCosts,
 };
 pub use side_by_side::side_by_side;
 pub use tensorboard::{TensorboardError, tensorboard};

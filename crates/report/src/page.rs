@@ -13,6 +13,7 @@ use crate::headline::{Headline, headline};
 use crate::images::{Shown, images};
 use crate::leak::{Leaks, leaks};
 use crate::matrix::matrix;
+use crate::method::{Method, confusions, method};
 use crate::published::published;
 use crate::replication::{Replication, replication};
 use crate::report::{Report, Variant};
@@ -21,6 +22,7 @@ use crate::slug::Slugs;
 use crate::sweep::{Settings, settings};
 use crate::table::Table;
 use crate::text::{capital, duration, listed, plural, sentence};
+use crate::training::training;
 
 /// A report with every number formatted as text.
 #[derive(Serialize)]
@@ -40,11 +42,14 @@ pub(crate) struct Page {
     leaks: Option<Leaks>,
     comparisons: Option<Comparisons>,
     published: Option<Table>,
+    confusions: Option<Table>,
+    training: Option<Table>,
     replication: Option<Replication>,
     images: Vec<Shown>,
     /// Whether the variants are folded by default.
     is_folded: bool,
     sections: Vec<Section>,
+    method: Option<Method>,
     corpora: Table,
     problems: Option<Problems>,
     costs: Option<Table>,
@@ -81,6 +86,8 @@ impl Page {
             matrix: matrix(report),
             leaks: leaks(report),
             published: published(report),
+            confusions: confusions(report),
+            training: training(report),
             replication: replication(report, &slugs, comparisons.as_ref()),
             comparisons,
             images: images(&report.images),
@@ -91,6 +98,7 @@ impl Page {
                 .zip(slugs)
                 .map(|(variant, slug)| section(report, variant, slug))
                 .collect(),
+            method: method(report),
             corpora: corpora(report),
             problems: problems(&report.problems),
             costs: costs(&report.costs),
@@ -107,6 +115,8 @@ impl Page {
             self.leaks.as_ref().map(|leaks| &leaks.table),
             self.comparisons.as_ref().map(|comparisons| &comparisons.table),
             self.published.as_ref(),
+            self.confusions.as_ref(),
+            self.training.as_ref(),
         ];
         let run = [
             Some(&self.corpora),
@@ -116,7 +126,9 @@ impl Page {
         ];
         let replication = self.replication.iter().flat_map(Replication::tables);
         let sections = self.sections.iter().flat_map(Section::tables);
-        results.into_iter().flatten().chain(replication).chain(sections).chain(run.into_iter().flatten())
+        let method = self.method.iter().flat_map(Method::tables);
+        let results = results.into_iter().flatten().chain(replication).chain(sections);
+        results.chain(method).chain(run.into_iter().flatten())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The contents of a report, as plain data filled in by the runner.
 
 use affekt_domain::{Digest, Epoch, Problem, Role, Trials};
-use affekt_eval::{Comparison, Measure, Summary, VariantMetrics};
+use affekt_eval::{Comparison, Measure, Printed, Summary, VariantMetrics};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -28,6 +28,8 @@ pub struct Report {
     pub cited: Vec<Cited>,
     /// Example input images of networks.
     pub images: Vec<Image>,
+    /// The lengths of the recordings that networks were shown, by corpus and length kept.
+    pub lengths: Vec<ClipLengths>,
     /// The corpora used.
     pub corpora: Vec<Corpus>,
     /// The problems of these corpora.
@@ -68,14 +70,22 @@ pub struct Variant {
     pub labels: String,
     /// The scheme's remark, which must be shown with the figures.
     pub labels_note: Option<String>,
+    /// The steps that made its figures, with every setting.
+    pub method: Vec<MethodStep>,
     /// The size of the network.
     pub parameters: Option<Parameters>,
+    /// The layers of the network that was trained first, in the order of its file.
+    pub layers: Vec<Layer>,
     /// The hyper-parameter searches, ordered by fold.
     pub tunings: Vec<Tuning>,
     /// The histories of the training runs, ordered by fold, then seed.
     pub histories: Vec<History>,
+    /// Mean cross-entropy, or squared error, of the scored part over all runs.
+    pub test_loss: Option<f64>,
     /// Published figures for it.
     pub published: Vec<Published>,
+    /// What publications print beside these, each with its source.
+    pub printed: Vec<(Printed, String)>,
     /// Whether its test parts are of the same corpora as its training parts and differ from them in speakers at most.
     /// Figures on other corpora or texts measure more than the effect of shared speakers.
     pub differs_at_most_in_speakers: bool,
@@ -83,6 +93,60 @@ pub struct Variant {
     pub audit: Option<Audit>,
     /// Class counts by corpus and role, in its first fold.
     pub parts: Vec<ClassCounts>,
+}
+
+/// A step of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodStep {
+    /// The name: `mfcc`.
+    pub name: String,
+    /// The operation.
+    pub op: String,
+    /// What the operation does.
+    pub about: String,
+    /// The steps that it reads.
+    pub reads: Vec<String>,
+    /// The settings, in the order to show.
+    pub settings: Vec<MethodSetting>,
+}
+
+/// A setting of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodSetting {
+    /// The path in the step: `training.lr`.
+    pub path: String,
+    /// The value with its unit.
+    pub value: String,
+    /// What it is.
+    pub about: String,
+}
+
+/// A layer of a network: tensors whose names begin alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The beginning of their names: `blocks.0.conv`.
+    pub name: String,
+    /// The rest of their names, and their shapes.
+    pub tensors: Vec<(String, Vec<u64>)>,
+}
+
+/// How long the labelled recordings of a corpus are, beside what is kept of each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipLengths {
+    /// The corpus.
+    pub corpus: String,
+    /// The length in seconds to which all are brought; `None` if they stay whole.
+    pub kept: Option<f64>,
+    /// Number of recordings.
+    pub clips: usize,
+    /// The median length in seconds.
+    pub median: f64,
+    /// The greatest length in seconds.
+    pub longest: f64,
+    /// Number of recordings that are longer than what is kept.
+    pub cut: usize,
+    /// Number of recordings that are shorter.
+    pub filled: usize,
 }
 
 /// A matrix of figures: a row for each value of one setting, a column for each of another.

@@ -12,11 +12,13 @@ use crate::curves::{Curves, curves, searched};
 use crate::distribution::distribution;
 use crate::groups::groups;
 use crate::headline::is_described_in_words;
+use crate::method::layers;
 use crate::outputs::{Outputs, outputs};
 use crate::report::{Report, Variant};
 use crate::speakers::{Speakers, speakers};
 use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{capital, count, figure, plural, title, value};
+use crate::training::trials;
 use crate::tuning::{Search, search};
 
 /// The tables and plots of a variant.
@@ -29,9 +31,11 @@ pub(crate) struct Section {
     stamps: Vec<String>,
     /// The description, as names and values.
     facts: Vec<(String, String)>,
+    layers: Option<Table>,
     figures: Table,
     distribution: Option<Table>,
     audit: Option<AuditView>,
+    published_trials: Option<Table>,
     search: Option<Search>,
     curves: Option<Curves>,
     /// The confusion matrix and the scores by class, if classes are predicted.
@@ -58,13 +62,15 @@ pub(crate) fn section(report: &Report, variant: &Variant, slug: String) -> Secti
         }),
         stamps: about.stamps.clone(),
         facts: facts(variant),
+        layers: layers(variant, &slug),
         figures: figures(metrics, &slug, &note),
         distribution: distribution(variant, &slug),
         audit: variant.audit.as_ref().map(|found| audit(found, about, &slug)),
+        published_trials: trials(variant, &slug),
         search: search(&variant.tunings, about, &slug),
         curves: curves(&variant.histories),
         classes: of_classes
-            .map(|detail| [confusion(about, detail, &slug, &note), classes(metrics, detail, &slug, &note)]),
+            .map(|detail| [confusion(about, detail, &slug, &note), classes(variant, detail, &slug, &note)]),
         outputs: of_outputs.map(|per_output| outputs(about, per_output, &slug, &note)),
         groups: groups(metrics, &slug),
         speakers: speakers(metrics, &slug),
@@ -79,9 +85,11 @@ impl Section {
         let split = [self.distribution.as_ref(), self.audit.as_ref().map(|audit| &audit.table)];
         let outputs = self.outputs.as_ref().map(|outputs| &outputs.table);
         let speakers = self.speakers.as_ref().map(|speakers| &speakers.table);
-        [&self.figures]
-            .into_iter()
+        self.layers
+            .iter()
+            .chain([&self.figures])
             .chain(split.into_iter().flatten())
+            .chain(&self.published_trials)
             .chain(self.search.iter().flat_map(Search::tables))
             .chain(self.classes.iter().flatten())
             .chain(outputs)

@@ -427,11 +427,16 @@ impl Cell {
 
     /// Creates a cell with a share of the row as percent, colour and number of predictions.
     pub fn share(share: f64, number: u32) -> Self {
-        let mut cell = Self::percent(share);
-        cell.shade = Some(format!("{share:.2}"));
+        let mut cell = Self::percent(share).shaded(share);
         cell.number = Some(count(u64::from(number)));
         cell.fields.push(number.to_string());
         cell
+    }
+
+    /// Colours the cell by a share.
+    pub fn shaded(mut self, share: f64) -> Self {
+        self.shade = Some(format!("{share:.2}"));
+        self
     }
 
     /// Appends the name of the measure.

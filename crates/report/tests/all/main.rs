@@ -30,6 +30,7 @@ fn bare() -> Report {
     report.question = String::new();
     report.comparison = None;
     report.problems.clear();
+    report.lengths.clear();
     report.costs.clear();
     report.provenance.clear();
     report.variants.remove(0);
@@ -43,6 +44,9 @@ fn bare() -> Report {
     variant.metrics.groups.speaker.clear();
     (variant.parameters, variant.audit) = (None, None);
     variant.histories.clear();
+    variant.method.clear();
+    variant.test_loss = None;
+    variant.layers.clear();
     variant.parts.clear();
     report
 }

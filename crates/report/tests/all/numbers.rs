@@ -83,6 +83,10 @@ fn variant(like: &Variant, encoder: (&str, f64), has_numbers: bool) -> (Variant,
     });
     let variant = Variant {
         left_out: Vec::new(),
+        test_loss: None,
+        printed: Vec::new(),
+        method: Vec::new(),
+        layers: Vec::new(),
         metrics,
         protocol: "the corpora's official parts; with their dev part".into(),
         differs_at_most_in_speakers: true,

@@ -99,6 +99,10 @@ fn variant(like: &Variant, method: &Method) -> (Variant, Vec<Prediction>) {
     let histories = (1..=5).flat_map(|fold| (1..=SEEDS).map(move |seed| history(fold, seed, 0.7, 4)));
     let variant = Variant {
         left_out: Vec::new(),
+        test_loss: None,
+        printed: Vec::new(),
+        method: Vec::new(),
+        layers: Vec::new(),
         metrics: evaluate(about, &predictions, Some(&training)).unwrap(),
         caveats: (*id == "P-TAPT").then(|| VARIANT_CAVEAT.to_owned()).into_iter().collect(),
         protocol: "5 folds, each tests one session and trains on the others; no dev part".into(),

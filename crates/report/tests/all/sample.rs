@@ -1,10 +1,13 @@
 //! A synthetic experiment of any size: two variants with different protocols and plausible figures.
 
 use affekt_domain::{Digest, Epoch, Prediction, Problem, Role, Sex, Stage, Target, Task};
-use affekt_eval::{Candidate, Description, Measure, Training, compare, evaluate};
+use affekt_eval::{
+    Candidate, Description, Measure, Printed, PrintedClass, PrintedPart, PrintedTrial, Training, compare,
+    evaluate,
+};
 use affekt_report::{
-    Audit, ClassCounts, Corpus, Cost, FoldAudit, FoldPart, History, Overlap, Parameters, Published, Report,
-    Run, Sharing, Variant,
+    Audit, ClassCounts, ClipLengths, Corpus, Cost, FoldAudit, FoldPart, History, Layer, MethodSetting,
+    MethodStep, Overlap, Parameters, Published, Report, Run, Sharing, Variant,
 };
 
 /// The size of the experiment.
@@ -82,6 +85,17 @@ pub fn report(size: Size) -> Report {
         images: Vec::new(),
         cited: Vec::new(),
         variant_costs: None,
+        lengths: [Some(3.0), None]
+            .map(|kept| ClipLengths {
+                corpus: "NORTH".into(),
+                kept,
+                clips: 960,
+                median: 3.671,
+                longest: 5.27,
+                cut: if kept.is_some() { 959 } else { 0 },
+                filled: usize::from(kept.is_some()),
+            })
+            .into(),
         corpora: vec![
             corpus("NORTH", 960, 1440, 24, "CC BY-NC-SA 4.0"),
             corpus("SOUTH", 2800, 2800, 2, "CC BY-NC-ND 4.0"),
@@ -128,6 +142,12 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
         metrics: evaluate(about, &predictions, Some(&training)).unwrap(),
         caveats: Vec::new(),
         left_out: Vec::new(),
+        method: steps(id),
+        layers: vec![
+            layer("blocks.0.conv", &[("weight", &[16, 1, 3, 3]), ("bias", &[16])]),
+            layer("blocks.0.norm", &[("num_batches", &[])]),
+            layer("linear", &[("weight", &[7, 512]), ("bias", &[7])]),
+        ],
         protocol: if leaking {
             "stratified random folds, 10 % of the rest as dev"
         } else {
@@ -143,6 +163,8 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
         parameters: Some(Parameters { total: 27_495, trainable: 27_191 }),
         tunings: Vec::new(),
         histories: histories.map(|(fold, seed)| history(fold, seed, skill, size.epochs)).collect(),
+        test_loss: Some(if leaking { 0.9991 } else { 1.3 }),
+        printed: if leaking { vec![(printed(classes), "the document's table 4".into())] } else { Vec::new() },
         published: leaking
             .then(|| Published {
                 measure: Measure::Wa,
@@ -192,6 +214,65 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
             .collect(),
     };
     (variant, predictions)
+}
+
+fn printed(classes: &[&str]) -> Printed {
+    let class =
+        |value| PrintedClass { precision: Some(value), recall: Some(0.92), f1: None, support: Some(187) };
+    let part = |wa, loss| PrintedPart { wa: Some(wa), loss: Some(loss) };
+    let trial = |lr: f64, wa| PrintedTrial {
+        settings: [("with.lr".to_owned(), lr.into()), ("with.units".to_owned(), 64.into())].into(),
+        train: part(wa, 2.61),
+        dev: PrintedPart { wa: Some(wa + 0.1), loss: None },
+    };
+    Printed {
+        per_class: classes.iter().skip(1).map(|name| ((*name).to_owned(), class(0.63))).collect(),
+        macro_average: Some(class(0.7)),
+        weighted_average: Some(class(0.68)),
+        test_loss: Some(0.9444),
+        dev: part(0.6118, 1.0232),
+        epochs: Some(67),
+        trials: vec![trial(1e-5, 0.152), trial(1e-2, 0.481)],
+    }
+}
+
+fn steps(id: &str) -> Vec<MethodStep> {
+    let setting = |path: &str, value: &str, about: &str| MethodSetting {
+        path: path.into(),
+        value: value.into(),
+        about: about.into(),
+    };
+    let step = |name: &str, op: &str, about: &str, reads: &[&str], settings| MethodStep {
+        name: name.into(),
+        op: op.into(),
+        about: about.into(),
+        reads: reads.iter().map(|step| (*step).to_owned()).collect(),
+        settings,
+    };
+    vec![
+        step(
+            "mfcc",
+            "mfcc",
+            "waveforms become cepstra",
+            &["audio"],
+            vec![setting("hop_length", "512 samples", "A hop.")],
+        ),
+        step(
+            "fit",
+            "train",
+            "a network is fitted",
+            &["mfcc", "split"],
+            vec![
+                setting("training.lr", "0.001", "Learning rate."),
+                setting("training.max_epochs", if id == "random" { "100" } else { "40" }, "The most epochs."),
+            ],
+        ),
+    ]
+}
+
+fn layer(name: &str, tensors: &[(&str, &[u64])]) -> Layer {
+    let tensors = tensors.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec()));
+    Layer { name: name.into(), tensors: tensors.collect() }
 }
 
 fn predictions(id: &str, classes: &[&str], skill: f64, size: Size) -> Vec<Prediction> {
