@@ -240,6 +240,64 @@ fn what_is_no_model_is_refused_and_what_is_no_audio_is_said() {
     assert!((sum - 1.0).abs() < 1e-6);
     let wrong = lab.xtask(&["predict", "model", "a.wav", "--window", "3", "--hop", "4"]).expect(1);
     assert!(wrong.stderr.contains("a.wav"), "{}", wrong.stderr);
+
+    // One that cannot be used takes no other with it, and seconds are those that were heard: the network's clips are of 1 s.
+    let write = |name: &str, samples: usize, sample: fn(usize) -> f32| {
+        let samples: Vec<[u8; 4]> = (0..samples).map(|at| sample(at).to_le_bytes()).collect();
+        write_wav(&lab.path(name), 3, 8000, &samples);
+    };
+    write("long.wav", 20_000, |at| (at as f32 * 0.3).sin() / 2.0);
+    write("short.wav", 2000, |at| (at as f32 * 0.3).sin() / 2.0);
+    write("nan.wav", 8000, |_| f32::NAN);
+    write("nothing.wav", 0, |_| 0.0);
+    let words = ["predict", "model", "nan.wav", "long.wav", "nothing.wav", "short.wav", "--device", "cpu"];
+    let ended = lab.xtask(&words).expect(1);
+    for name in ["nan.wav", "nothing.wav"] {
+        assert!(ended.stderr.contains(&format!("no prediction for {name}")), "{}", ended.stderr);
+    }
+    let heard: Vec<_> =
+        lines(&ended).iter().map(|line| (line["audio"].clone(), line["seconds"].as_f64().unwrap())).collect();
+    assert_eq!(heard, [("long.wav".into(), 1.0), ("short.wav".into(), 0.25)]);
+}
+
+/// Writes mono samples: format 1 are integers, 3 floats.
+fn write_wav(path: &std::path::Path, format: u16, rate_hz: u32, samples: &[impl AsRef<[u8]>]) {
+    let data: Vec<u8> = samples.iter().flat_map(|sample| sample.as_ref().iter().copied()).collect();
+    let width = samples.first().map_or(4, |sample| sample.as_ref().len() as u32);
+    let length = data.len() as u32;
+    let mut bytes = [&b"RIFF"[..], &(36 + length).to_le_bytes(), b"WAVEfmt ", &16_u32.to_le_bytes()].concat();
+    bytes.extend([format, 1].iter().flat_map(|field| field.to_le_bytes()));
+    bytes.extend([rate_hz, rate_hz * width].iter().flat_map(|field| field.to_le_bytes()));
+    bytes.extend([width as u16, 8 * width as u16].iter().flat_map(|field| field.to_le_bytes()));
+    bytes.extend([&b"data"[..], &length.to_le_bytes(), &data].concat());
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn an_export_tells_how_long_clips_must_be() {
+    let (lab, _) = ran(&speech("wav2vec2", &FINE_TUNED.replace("seconds: whole", "seconds: 0.5")));
+    lab.xtask(&["export", "speech.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
+    let json = |name: &str| -> Value { serde_json::from_slice(&fs::read(lab.path(name)).unwrap()).unwrap() };
+    let preprocessor = json("model/preprocessor_config.json");
+    assert_eq!((&preprocessor["max_length"], &preprocessor["truncation"]), (&8000.into(), &true.into()));
+    let length = preprocessor["max_length"].as_u64().unwrap() as usize;
+    // What the card's line makes of a recording is what the network hears of it, longer or shorter.
+    let card = fs::read_to_string(lab.path("model/README.md")).unwrap();
+    let line = format!("waveform = np.pad(waveform[:{length}], (0, max(0, {length} - len(waveform))))");
+    assert!(card.contains(&line), "{card}");
+    for (number, samples) in [20_000, 5000].into_iter().enumerate() {
+        let wave: Vec<i16> = (0..samples).map(|at| ((at * at % 977) as i16 - 488) * 20).collect();
+        let mut prepared = wave[..length.min(samples)].to_vec();
+        prepared.resize(length, 0);
+        let (whole, cut) = (format!("whole-{number}.wav"), format!("cut-{number}.wav"));
+        for (name, samples) in [(&whole, &wave), (&cut, &prepared)] {
+            let samples: Vec<[u8; 2]> = samples.iter().map(|sample| sample.to_le_bytes()).collect();
+            write_wav(&lab.path(name), 1, 16_000, &samples);
+        }
+        let found = lines(&lab.xtask(&["predict", "model", &whole, &cut, "--device", "cpu"]).expect(0));
+        assert_eq!(found[0]["probabilities"], found[1]["probabilities"]);
+        assert_eq!(found[0]["seconds"], (samples as f64 / 16_000.0).min(0.5));
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod plans;
 mod pretraining;
 mod profiles;
 mod protocols;
+mod resolved;
 mod runs;
 mod store;
 mod sweeps;

@@ -17,6 +17,7 @@ mod explain;
 mod export;
 mod fetch;
 mod init;
+mod inputs;
 pub mod libtorch;
 mod method;
 pub mod out;

@@ -11,6 +11,7 @@ use affekt_table::{examples, folds, history, manifest, predictions, problems};
 
 use crate::costs;
 use crate::exit::Stop;
+use crate::inputs;
 use crate::method;
 use crate::pictures;
 use crate::place;
@@ -101,11 +102,13 @@ fn tunings(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Resul
     choices.map(read).collect()
 }
 
-/// What the first variant's networks were shown, where that is pictures.
+/// One utterance on its way through the first variant, and what its networks were shown of each class, where that is pictures.
 fn images(finished: &Finished<'_>) -> Result<Vec<page::Image>, Stop> {
     let Some(first) = finished.context.experiment.variants.first() else { return Ok(Vec::new()) };
     let labelled = finished.table(&first.examples, "examples", examples::read)?;
-    Ok(pictures::of_each_class(finished, &labelled.examples, &labelled.task))
+    let mut images = inputs::of_one_utterance(finished, &labelled.examples);
+    images.extend(pictures::of_each_class(finished, &labelled.examples, &labelled.task));
+    Ok(images)
 }
 
 /// The table of all variants by two settings that the experiment asks for.

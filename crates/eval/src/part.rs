@@ -34,7 +34,7 @@ pub fn loss(task: &Task, row: &Prediction) -> Option<f64> {
             let truth = logits().nth(classes.iter().position(|class| class == truth)?)?;
             let largest = logits().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = logits().map(|logit| (logit - largest).exp()).sum();
-            Some(largest + sum.ln() - truth)
+            Some(largest - truth + sum.ln())
         }
         (Task::Outputs(_), Target::Values(truth)) if !truth.is_empty() => {
             let squares =
