@@ -81,7 +81,7 @@ fn drawn_wave(object: &Object, utterance: &str, copy: i32, caption: String) -> O
     Image::new(caption, width.try_into().ok()?, height.try_into().ok()?, pixels)
 }
 
-/// A matrix as colours from its least value to its greatest, the second dimension to the right and the first row at the bottom: of
+/// A matrix as colours from its low values to its high ones, the second dimension to the right and the first row at the bottom: of
 /// frames, time and frequency.
 fn drawn_frames(object: &Object, utterance: &str, copy: i32, caption: String) -> Option<Image> {
     let table = Features::open(affekt_ops::table::open(object).ok()?).ok()?;
@@ -90,15 +90,18 @@ fn drawn_frames(object: &Object, utterance: &str, copy: i32, caption: String) ->
         Some((table.utterance(row).ok()?, table.copy(row).ok()?))
     })?;
     let values = table.frames(row).ok()?;
-    let (low, high) = values
-        .iter()
-        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
+    // A few values, such as a first coefficient, lie far from all others.
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let at = |share: f64| sorted.get(((sorted.len().max(1) - 1) as f64 * share) as usize).copied();
+    let (low, high) = (at(0.02)?, at(0.98)?);
     let stretch = (WAVE[0] / frames.max(1)).max(1);
     let mut pixels = Vec::with_capacity(bands * frames * stretch * 3);
     for band in (0..bands).rev() {
         for frame in 0..frames {
             let value = values[band * frames + frame];
-            let colour = ColourMap::Magma.of((value - low) / (high - low).max(f32::MIN_POSITIVE));
+            let colour =
+                ColourMap::Magma.of(((value - low) / (high - low).max(f32::MIN_POSITIVE)).clamp(0.0, 1.0));
             (0..stretch).for_each(|_| pixels.extend(colour));
         }
     }

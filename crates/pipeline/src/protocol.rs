@@ -9,6 +9,7 @@ use affekt_spec::protocol::{Permission, Protocol, Rules, Sharing, SplitFile};
 use affekt_spec::{Limits, Spec, SpecFields, Words};
 
 use crate::epochs::{self, Epochs, FinalEpochs};
+use crate::resolved_file::split_file;
 
 /// How examples come to their roles, and how often networks are trained.
 pub struct SplitSettings {
@@ -52,16 +53,16 @@ pub fn read_permitted(experiment: &mut Section<'_>) -> Option<Permitted> {
     read.into_iter().collect::<Option<Permitted>>().filter(|_| is_list)
 }
 
-/// Reads the protocol of a variant, its rules and the seeds of its training runs. Files that it names lie beside `experiment`.
+/// Reads the protocol of a variant, its rules and the seeds of its training runs. Files that it names lie in one of `places`.
 pub fn read(
     section: &mut Section<'_>,
     permitted: Option<&Permitted>,
-    experiment: &Path,
+    places: [&Path; 2],
     variant: &str,
 ) -> Option<SplitSettings> {
     let ProtocolSection { protocol, disjoint, seeds, epochs } = ProtocolSection::read_fields(section)?;
     let protocol = match protocol {
-        Protocol::File(split) => Protocol::File(load_split(section, &split, experiment)?),
+        Protocol::File(split) => Protocol::File(load_split(section, &split, places)?),
         other => other,
     };
     if let Some(impossible) = impossible(&protocol) {
@@ -78,7 +79,7 @@ pub fn read(
         section.diagnostics().push(Diagnostic::error(span, message).hint(hint));
     }
     let epochs = match epochs {
-        Some(epochs) => Some(epochs::resolve(epochs, section, variant, experiment)?),
+        Some(epochs) => Some(epochs::resolve(epochs, section, variant, places[1])?),
         None => None,
     };
     let permitted = permitted?;
@@ -95,9 +96,9 @@ pub fn read(
     Some(SplitSettings { protocol, rules: Rules::new(disjoint, permitted.keys().copied()), seeds, epochs })
 }
 
-/// Loads the table that `path` names, from the experiment's folder.
-fn load_split(section: &mut Section<'_>, split: &SplitFile, experiment: &Path) -> Option<SplitFile> {
-    let path = experiment.parent().unwrap_or(Path::new("")).join(split.path());
+/// Loads the table that `path` names.
+fn load_split(section: &mut Section<'_>, split: &SplitFile, places: [&Path; 2]) -> Option<SplitFile> {
+    let path = split_file(&split.path().to_string_lossy(), places);
     let shown = path.display().to_string();
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,

@@ -2,7 +2,7 @@
 //! gives the same graph again, whatever becomes of the files that it was made from.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use affekt_config::{Diagnostic, Diagnostics, Folder, Key, Node, TextFile, Value, to_yaml};
 use affekt_graph::Graph;
@@ -47,21 +47,22 @@ pub fn folder(common: &Node, experiment: &Path) -> PathBuf {
 
 impl Made<'_> {
     /// The files; `None` where one that is named cannot be read, which is reported.
-    pub fn write(mut self, diagnostics: &Diagnostics) -> Option<ResolvedFiles> {
-        let mut beside = Copies::default();
+    pub fn write(self, diagnostics: &Diagnostics) -> Option<ResolvedFiles> {
+        let mut beside: BTreeMap<String, String> = BTreeMap::new();
         let folders = self.folders;
-        self.rewrite("use", &mut beside, |text| find_pipeline(text, folders), "pipelines", diagnostics)?;
-        let own = self.experiment.parent().unwrap_or(Path::new(""));
-        let split = |text: &str| Some(TextFile::Disk(own.join(text)));
-        self.rewrite("protocol.path", &mut beside, split, "splits", diagnostics)?;
-        let (encoders, is_beside) = self.encoders();
+        let mut all_are_beside =
+            self.copy("use", &mut beside, |text| find_pipeline(text, folders), diagnostics)?;
+        let places = [self.experiment.parent().unwrap_or(Path::new("")), self.base];
+        let split = |text: &str| Some(TextFile::Disk(split_file(text, places)));
+        all_are_beside &= self.copy("protocol.path", &mut beside, split, diagnostics)?;
+        let (encoders, is_at_a_path) = self.encoders();
         let Resolved { common, variants, has_variants } = self.resolved;
         let span = common.span.clone();
         let node = |value: Value| Node { span: span.clone(), value };
         let key = |name: &str| Key { span: span.clone(), name: name.to_owned() };
         let Value::Map(mut entries) = common.value else { return None };
         entries.retain(|(key, _)| key.name != FOLDER);
-        if is_beside {
+        if is_at_a_path || !all_are_beside {
             let folder = std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_owned());
             entries.push((key(FOLDER), node(Value::Text(folder.to_string_lossy().into_owned()))));
         }
@@ -79,34 +80,37 @@ impl Made<'_> {
         }
         let comment = self.header.unwrap_or_default().lines().map(|line| format!("# {line}"));
         let header: String = comment.map(|line| format!("{}\n", line.trim_end())).collect();
-        let mut files: Vec<(String, String)> = beside.0.into_values().collect();
-        files.sort();
-        files.extend(self.cards.files(&encoders));
+        beside.extend(self.cards.files(&encoders));
         Some(ResolvedFiles {
             experiment: format!("{header}{}", to_yaml(&node(Value::Map(entries)))),
-            beside: files,
+            beside: beside.into_iter().collect(),
         })
     }
 
-    /// Copies the files that texts at `path` name, and names the copies instead.
-    fn rewrite(
-        &mut self,
+    /// Copies the files that texts at `path` name, under these names: what tells variants apart stays as it was said. Returns whether
+    /// all of them are below the experiment's folder, and so can be.
+    fn copy(
+        &self,
         path: &str,
-        copies: &mut Copies,
+        copies: &mut BTreeMap<String, String>,
         find: impl Fn(&str) -> Option<TextFile>,
-        below: &str,
         diagnostics: &Diagnostics,
-    ) -> Option<()> {
-        let common = match &mut self.resolved.common.value {
-            Value::Map(entries) => values_at(entries, path),
-            _ => Vec::new(),
-        };
-        let own = self.resolved.variants.iter_mut().flat_map(|variant| values_at(&mut variant.own, path));
-        for node in common.into_iter().chain(own) {
-            let Value::Text(text) = &mut node.value else { continue };
+    ) -> Option<bool> {
+        let Value::Map(common) = &self.resolved.common.value else { return Some(true) };
+        let own = self.resolved.variants.iter().flat_map(|variant| values_at(&variant.own, path));
+        let mut all_are_below = true;
+        for node in values_at(common, path).into_iter().chain(own) {
+            let Some(text) = node.as_text() else { continue };
             let Some(file) = find(text) else { continue };
-            match copies.of(&file, below) {
-                Ok(copy) => *text = copy,
+            if !Path::new(text)
+                .components()
+                .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+            {
+                all_are_below = false;
+                continue;
+            }
+            match file.read() {
+                Ok(contents) => _ = copies.insert(text.to_owned(), contents.into_owned()),
                 Err(error) => {
                     let message = format!("failed to read {file}: {error}");
                     diagnostics.push(Diagnostic::error(&node.span, message));
@@ -114,7 +118,7 @@ impl Made<'_> {
                 }
             }
         }
-        Some(())
+        Some(all_are_below)
     }
 
     /// The encoders that the graph names, and whether any lies at a path from the experiment.
@@ -122,40 +126,25 @@ impl Made<'_> {
         let nodes = self.graph.nodes().values().filter(|node| node.op == "encoder");
         let names = nodes.filter_map(|node| node.params["from"]["checkpoint"]["name"].as_str());
         let names: Vec<String> = names.map(str::to_owned).collect();
-        let is_beside = names.iter().any(|name| self.base.join(name).exists());
-        (names, is_beside)
+        let is_at_a_path = names.iter().any(|name| self.base.join(name).exists());
+        (names, is_at_a_path)
     }
 }
 
-/// Files to be copied, each with its path and text.
-#[derive(Default)]
-struct Copies(BTreeMap<String, (String, String)>);
-
-impl Copies {
-    /// The path of a file's copy.
-    fn of(&mut self, file: &TextFile, below: &str) -> std::io::Result<String> {
-        let original = file.to_string();
-        if let Some((copy, _)) = self.0.get(&original) {
-            return Ok(copy.clone());
-        }
-        let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_taken = |copy: &String| self.0.values().any(|(known, _)| known == copy);
-        let numbered = (2..).map(|number| format!("{below}/{number}-{name}"));
-        let copy = std::iter::once(format!("{below}/{name}")).chain(numbered).find(|copy| !is_taken(copy));
-        let copy = copy.unwrap_or_default();
-        self.0.insert(original, (copy.clone(), file.read()?.into_owned()));
-        Ok(copy)
-    }
+/// The table of a split: beside the experiment, else where its relative paths begin.
+pub fn split_file(text: &str, [own, base]: [&Path; 2]) -> PathBuf {
+    let beside = own.join(text);
+    if beside.exists() { beside } else { base.join(text) }
 }
 
 /// The values at a path, whose beginning may be one key with dots.
-fn values_at<'n>(entries: &'n mut [(Key, Node)], path: &str) -> Vec<&'n mut Node> {
+fn values_at<'n>(entries: &'n [(Key, Node)], path: &str) -> Vec<&'n Node> {
     let mut found = Vec::new();
     for (key, node) in entries {
         let Some(rest) = path.strip_prefix(&key.name) else { continue };
         if rest.is_empty() {
             found.push(node);
-        } else if let (Some(rest), Value::Map(below)) = (rest.strip_prefix('.'), &mut node.value) {
+        } else if let (Some(rest), Value::Map(below)) = (rest.strip_prefix('.'), &node.value) {
             found.extend(values_at(below, rest));
         }
     }

@@ -72,7 +72,7 @@ pub fn experiment_schema() -> Schema {
             FieldSchema::optional("report", "What the report shows and compares.", report()),
             FieldSchema::optional(
                 "folder",
-                "Where relative paths of encoders begin, if not at the file's folder; `resolved.yaml` of a run has it.",
+                "Where relative paths begin, if not at the file's folder; `resolved.yaml` of a run has it where it needs to.",
                 Schema::Text,
             ),
         ],

@@ -225,6 +225,7 @@ pub(crate) fn layers(variant: &Variant, slug: &str) -> Option<Table> {
     );
     (!layers.is_empty()).then(|| {
         Table::new(format!("layers-{slug}"), "Layers of the network", about, "Layer", columns)
+            .of_results(Some(&variant.metrics.about))
             .rows(None, layers.iter().map(row))
     })
 }

@@ -261,13 +261,13 @@ fn pipelines_cards_schemes_and_splits_lie_beside() {
     assert_eq!(
         names,
         [
-            "pipelines/2-own-pipeline.yaml",
-            "pipelines/own-pipeline.yaml",
-            "splits/my.csv",
             "datasets/labels/seven-as-published.yaml",
             "datasets/labels/seven.yaml",
             "datasets/ravdess.yaml",
             "datasets/savee.yaml",
+            "deeper/own-pipeline.yaml",
+            "my.csv",
+            "own-pipeline.yaml",
         ]
     );
     let folder = tempfile::tempdir().unwrap();
@@ -278,6 +278,23 @@ fn pipelines_cards_schemes_and_splits_lie_beside() {
     }
     fs::write(folder.path().join("resolved.yaml"), &compiled.resolved.experiment).unwrap();
     repeats(&Resolved { compiled, said, folder });
+}
+
+#[test]
+fn what_lies_outside_is_found_from_where_it_was() {
+    let source = tempfile::tempdir().unwrap();
+    let folder = source.path().join("mine");
+    fs::create_dir(&folder).unwrap();
+    fs::write(source.path().join("shared.yaml"), PIPELINE).unwrap();
+    fs::write(folder.join("own.yaml"), EXPERIMENT.replace("own-pipeline.yaml", "../shared.yaml")).unwrap();
+    let (compiled, said) = compile_file(&folder.join("own.yaml"), &environment(&[]));
+    let compiled = compiled.unwrap_or_else(|| panic!("{said}"));
+    assert!(compiled.resolved.experiment.contains(&format!("folder: {}", folder.display())));
+    let run = source.path().join("runs/own/1");
+    fs::create_dir_all(&run).unwrap();
+    fs::write(run.join("resolved.yaml"), &compiled.resolved.experiment).unwrap();
+    let (again, said) = compile_file(&run.join("resolved.yaml"), &environment(&[]));
+    assert_eq!(of(&again.unwrap_or_else(|| panic!("{said}"))), of(&compiled));
 }
 
 #[test]

@@ -121,8 +121,8 @@ fn the_best_comes_first_beside_its_settings() {
         assert_eq!(row[1..4], ["with.lr", "with.network.dropout", "with.feature"].map(value), "{row:?}");
         let summary = variant.metrics.aggregate.get(Measure::Uar).unwrap();
         assert!(row[4].starts_with(&format!("{:.1}", 100.0 * summary.mean)), "{row:?}");
-        assert_eq!(row[11], variant.metrics.cells.len().to_string());
-        assert_eq!(row[6] == "–", variant.published.is_empty(), "{row:?}");
+        assert_eq!(row[12], variant.metrics.cells.len().to_string());
+        assert_eq!(row[7] == "–", variant.published.is_empty(), "{row:?}");
     }
     let best = page.find("td").into_iter().filter(|cell| cell.get("class") == Some("strong"));
     assert!(best.map(|cell| &cell.text).any(|text| text.trim() == ranked[0][4]), "the best stands out");
