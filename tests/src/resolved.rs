@@ -17,7 +17,7 @@ profiles: { quick: { with.max_epochs: 1, variants.channel.with.batch_size: 8 } }
 const SWEEP: &str = "sweep: { product: { with.lr: [1e-3, 1e-2], with.batch_size: [8, 16] } }\n";
 
 /// Runs an experiment, takes away what it was made of, and runs what is left in its folder.
-fn repeated(more: &str, settings: &[&str], words: &[&str]) -> Run {
+fn repeated(more: &str, settings: &[&str], words: &[&str]) -> (Lab, Run) {
     let lab = Lab::tiny();
     let pipeline = fs::read_to_string(workspace().join("pipelines/cnn.yaml")).unwrap();
     let pipeline = pipeline.replacen("\nnodes:", "\nprofiles: { quick: { batch_size: 16 } }\nnodes:", 1);
@@ -51,7 +51,7 @@ fn repeated(more: &str, settings: &[&str], words: &[&str]) -> Run {
             assert_eq!(again.text(&name), first.text(&name), "{settings:?}");
         }
     }
-    first
+    (lab, first)
 }
 
 /// The parameters by which a run tells its variants apart.
@@ -77,7 +77,8 @@ fn settings_of_the_command_line_over_the_file() {
 
 #[test]
 fn settings_of_the_command_line_over_a_variants_own() {
-    let run = repeated(VARIANTS, &["with.norm_axis=channel", "protocol.seeds=[1]", "with.max_epochs=1"], &[]);
+    let (_lab, run) =
+        repeated(VARIANTS, &["with.norm_axis=channel", "protocol.seeds=[1]", "with.max_epochs=1"], &[]);
     let same = serde_json::json!({ "with.norm_axis": "channel", "with.max_epochs": 1 });
     let other = serde_json::json!({ "with.norm_axis": "channel", "protocol.seeds": [1] });
     assert_eq!(params(&run), [("time".to_owned(), same), ("channel".to_owned(), other)]);
@@ -91,10 +92,10 @@ fn settings_of_the_command_line_over_a_variants_own() {
 
 #[test]
 fn settings_of_the_command_line_over_a_profiles_and_a_sweeps() {
-    let run = repeated(VARIANTS, &["profile=quick", "with.max_epochs=2"], &[]);
+    let (_lab, run) = repeated(VARIANTS, &["profile=quick", "with.max_epochs=2"], &[]);
     assert!(run.text("resolved.yaml").contains("profile: quick"));
     assert!(run.text("report.md").contains("made with profile `quick`"));
-    let run = repeated(SWEEP, &["with.lr=3e-3", "with.max_epochs=1"], &[]);
+    let (_lab, run) = repeated(SWEEP, &["with.lr=3e-3", "with.max_epochs=1"], &[]);
     let point = |batch: u32| serde_json::json!({ "with.lr": 0.003, "with.batch_size": batch });
     let expected = [8, 16].map(|batch| (format!("lr=0.003,batch_size={batch}"), point(batch)));
     assert_eq!(params(&run), expected);
@@ -103,7 +104,7 @@ fn settings_of_the_command_line_over_a_profiles_and_a_sweeps() {
 #[test]
 fn a_run_without_a_corpus() {
     let published = "report: { published: { wa: 0.5, source: table 1 } }\n";
-    let run = repeated(published, &["with.max_epochs=1"], &["--partial"]);
+    let (_lab, run) = repeated(published, &["with.max_epochs=1"], &["--partial"]);
     let report = run.text("report.md");
     let (_, notices) = report.split_once("## Before you read the figures").unwrap();
     let first = notices.trim_start().lines().next().unwrap();
