@@ -94,7 +94,7 @@ fn settings_of_the_command_line_over_a_variants_own() {
 fn settings_of_the_command_line_over_a_profiles_and_a_sweeps() {
     let (_lab, run) = repeated(VARIANTS, &["profile=quick", "with.max_epochs=2"], &[]);
     assert!(run.text("resolved.yaml").contains("profile: quick"));
-    assert!(run.text("report.md").contains("made with profile `quick`"));
+    assert!(run.text("report.md").contains("ade with profile"));
     let (_lab, run) = repeated(SWEEP, &["with.lr=3e-3", "with.max_epochs=1"], &[]);
     let point = |batch: u32| serde_json::json!({ "with.lr": 0.003, "with.batch_size": batch });
     let expected = [8, 16].map(|batch| (format!("lr=0.003,batch_size={batch}"), point(batch)));

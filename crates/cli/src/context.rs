@@ -88,6 +88,7 @@ impl ExperimentContext {
         let data = place::data(arguments.data.as_deref());
         let mut folders = Vec::new();
         let mut missing = Vec::new();
+        let mut left_out = Vec::new();
         for (name, corpus) in &experiment.corpora {
             let folder = match &corpus.synthetic {
                 Some(config) => Some(synthetic(&store, name, config)?),
@@ -95,7 +96,10 @@ impl ExperimentContext {
             };
             match folder {
                 Some(folder) => folders.push(CorpusFolder { card: corpus.card.clone(), folder }),
-                None if arguments.partial => _ = environment.without.insert(corpus.key.clone()),
+                None if arguments.partial => {
+                    environment.without.insert(corpus.key.clone());
+                    left_out.push(name.clone());
+                }
                 None => missing.push(&corpus.card),
             }
         }
@@ -103,9 +107,8 @@ impl ExperimentContext {
             return Err(place::missing(&missing, data.as_deref()));
         }
         if !environment.without.is_empty() {
+            eprintln!("warning: without {}: not found", left_out.join(", "));
             experiment = compiled(&arguments.file, &environment)?;
-            let names: Vec<&str> = experiment.left_out.iter().map(String::as_str).collect();
-            eprintln!("warning: without {}: not found", names.join(", "));
         }
         let encoders = EncoderPlaces {
             datasets: experiment.card_folders.clone(),
