@@ -76,19 +76,14 @@ impl Trainings {
     }
 }
 
-/// Resolves what the section `protocol` of a variant says. A run's folder is looked for from the experiment's, then from where
+/// Resolves what the section `protocol` of a variant says. A run's folder is looked for from `base`, then from where
 /// the program was started.
-pub fn resolve(
-    epochs: Epochs,
-    section: &mut Section<'_>,
-    variant: &str,
-    experiment: &Path,
-) -> Option<FinalEpochs> {
+pub fn resolve(epochs: Epochs, section: &mut Section<'_>, variant: &str, base: &Path) -> Option<FinalEpochs> {
     let from = match epochs {
         Epochs::Number(epochs) => return Some(FinalEpochs { epochs, run: None }),
         Epochs::Run { from } => from,
     };
-    let beside = experiment.parent().unwrap_or(Path::new("")).join(&from);
+    let beside = base.join(&from);
     let folder = if beside.exists() { beside } else { PathBuf::from(&from) };
     let path = folder.join(Trainings::FILE);
     let read = || -> Result<FinalEpochs, String> {

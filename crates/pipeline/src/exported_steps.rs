@@ -18,12 +18,12 @@ const FEATURES: &str = "features";
 
 /// Adds the steps of every exported model, and points at them what reads `features` of the model. Models whose steps cannot be
 /// taken over are reported.
-pub fn add(steps: &mut Steps, experiment: &Path, diagnostics: &Diagnostics) {
+pub fn add(steps: &mut Steps, base: &Path, diagnostics: &Diagnostics) {
     let models: Vec<(String, Span, PathBuf)> = steps
         .read
         .iter()
         .filter_map(|step| {
-            let folder = folder(experiment, &step.params.of::<Model>()?.from);
+            let folder = folder(base, &step.params.of::<Model>()?.from);
             Some((step.name.clone(), step.span.clone(), folder))
         })
         .collect();
@@ -45,9 +45,9 @@ pub fn add(steps: &mut Steps, experiment: &Path, diagnostics: &Diagnostics) {
     }
 }
 
-/// Finds the folder of an export, from the experiment's folder or from where the program was started.
-fn folder(experiment: &Path, from: &str) -> PathBuf {
-    let beside = experiment.parent().unwrap_or(Path::new("")).join(from);
+/// Finds the folder of an export, from where an experiment's paths begin or from where the program was started.
+fn folder(base: &Path, from: &str) -> PathBuf {
+    let beside = base.join(from);
     if beside.exists() { beside } else { PathBuf::from(from) }
 }
 

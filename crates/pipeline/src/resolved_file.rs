@@ -50,22 +50,19 @@ impl Made<'_> {
     pub fn write(self, diagnostics: &Diagnostics) -> Option<ResolvedFiles> {
         let mut beside: BTreeMap<String, String> = BTreeMap::new();
         let folders = self.folders;
-        let mut all_are_beside =
-            self.copy("use", &mut beside, |text| find_pipeline(text, folders), diagnostics)?;
+        self.copy("use", &mut beside, |text| find_pipeline(text, folders), diagnostics)?;
         let places = [self.experiment.parent().unwrap_or(Path::new("")), self.base];
         let split = |text: &str| Some(TextFile::Disk(split_file(text, places)));
-        all_are_beside &= self.copy("protocol.path", &mut beside, split, diagnostics)?;
-        let (encoders, is_at_a_path) = self.encoders();
+        self.copy("protocol.path", &mut beside, split, diagnostics)?;
+        let encoders = self.encoders();
         let Resolved { common, variants, has_variants } = self.resolved;
         let span = common.span.clone();
         let node = |value: Value| Node { span: span.clone(), value };
         let key = |name: &str| Key { span: span.clone(), name: name.to_owned() };
         let Value::Map(mut entries) = common.value else { return None };
         entries.retain(|(key, _)| key.name != FOLDER);
-        if is_at_a_path || !all_are_beside {
-            let folder = std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_owned());
-            entries.push((key(FOLDER), node(Value::Text(folder.to_string_lossy().into_owned()))));
-        }
+        let folder = std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_owned());
+        entries.push((key(FOLDER), node(Value::Text(folder.to_string_lossy().into_owned()))));
         if let Some((name, is_own)) = self.profile {
             entries.push((key("profile"), node(Value::Text(name.to_owned()))));
             if is_own {
@@ -87,28 +84,24 @@ impl Made<'_> {
         })
     }
 
-    /// Copies the files that texts at `path` name, under these names: what tells variants apart stays as it was said. Returns whether
-    /// all of them are below the experiment's folder, and so can be.
+    /// Copies the files that texts at `path` name, under these names: what tells variants apart stays as it was said. Those outside
+    /// the experiment's folder stay where they are.
     fn copy(
         &self,
         path: &str,
         copies: &mut BTreeMap<String, String>,
         find: impl Fn(&str) -> Option<TextFile>,
         diagnostics: &Diagnostics,
-    ) -> Option<bool> {
-        let Value::Map(common) = &self.resolved.common.value else { return Some(true) };
+    ) -> Option<()> {
+        let Value::Map(common) = &self.resolved.common.value else { return Some(()) };
         let own = self.resolved.variants.iter().flat_map(|variant| values_at(&variant.own, path));
-        let mut all_are_below = true;
         for node in values_at(common, path).into_iter().chain(own) {
             let Some(text) = node.as_text() else { continue };
-            let Some(file) = find(text) else { continue };
-            if !Path::new(text)
-                .components()
-                .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-            {
-                all_are_below = false;
+            let mut parts = Path::new(text).components();
+            if !parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
                 continue;
             }
+            let Some(file) = find(text) else { continue };
             match file.read() {
                 Ok(contents) => _ = copies.insert(text.to_owned(), contents.into_owned()),
                 Err(error) => {
@@ -118,16 +111,14 @@ impl Made<'_> {
                 }
             }
         }
-        Some(all_are_below)
+        Some(())
     }
 
-    /// The encoders that the graph names, and whether any lies at a path from the experiment.
-    fn encoders(&self) -> (Vec<String>, bool) {
+    /// The encoders that the graph names.
+    fn encoders(&self) -> Vec<String> {
         let nodes = self.graph.nodes().values().filter(|node| node.op == "encoder");
         let names = nodes.filter_map(|node| node.params["from"]["checkpoint"]["name"].as_str());
-        let names: Vec<String> = names.map(str::to_owned).collect();
-        let is_at_a_path = names.iter().any(|name| self.base.join(name).exists());
-        (names, is_at_a_path)
+        names.map(str::to_owned).collect()
     }
 }
 
