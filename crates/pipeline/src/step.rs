@@ -181,8 +181,9 @@ fn fill_in(
     let mut read = BTreeSet::new();
     collect_variables(nodes, &mut read);
     let unread = with.iter().map(|(key, _)| &key.name);
-    let unread =
-        unread.filter(|name| !name.contains('.') && !read.contains(name.as_str())).cloned().collect();
+    let chooses = |name: &str| choices.iter().any(|choice| choice.variable.name == name);
+    let is_read = |name: &str| name.contains('.') || read.contains(name) || chooses(name);
+    let unread = unread.filter(|name| !is_read(name)).cloned().collect();
     substitute(nodes, &values, diagnostics);
     unread
 }
