@@ -477,6 +477,8 @@ fn shell_words(words: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -488,13 +490,6 @@ mod tests {
         assert_eq!(printed.lines().collect::<Vec<_>>(), words, "{line}");
         assert_eq!(shell_words(["run".to_owned(), "x.yaml".to_owned()].into_iter()), "run x.yaml");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
 
     #[test]
     fn a_vgg16_is_told_with_how_its_pixels_are_normalised() {

@@ -35,7 +35,7 @@ pub struct Overlaid {
     /// The variant's id.
     pub id: String,
     /// Its own settings, by path.
-    pub own: Vec<(Key, Node)>,
+    pub own: Overlay,
     /// The common settings with its own laid over.
     pub root: Node,
 }
@@ -121,8 +121,8 @@ pub fn resolve(
 }
 
 /// Each path once, with the value that the file has in the end; without those that another setting replaced.
-fn final_values<'e>(entries: impl Iterator<Item = &'e (Key, Node)>, laid: &Node) -> Vec<(Key, Node)> {
-    let mut values: Vec<(Key, Node)> = Vec::new();
+fn final_values<'e>(entries: impl Iterator<Item = &'e (Key, Node)>, laid: &Node) -> Overlay {
+    let mut values = Overlay::new();
     for (path, _) in entries {
         if !values.iter().any(|(known, _)| known.name == path.name)
             && let Some(value) = laid.at(&path.name)
@@ -180,8 +180,11 @@ fn without_variants(root: &Node) -> Node {
     root
 }
 
+/// Settings by path, in the order in which they are laid over the file.
+type Overlay = Vec<(Key, Node)>;
+
 /// The variants that the file names, each with its settings.
-fn named_variants(named: &Node, diagnostics: &Diagnostics) -> Vec<(Option<String>, Vec<(Key, Node)>)> {
+fn named_variants(named: &Node, diagnostics: &Diagnostics) -> Vec<(Option<String>, Overlay)> {
     let Some(mut section) = Section::open(named, diagnostics, "`variants`") else { return Vec::new() };
     let mut variants = Vec::new();
     for (name, overlays) in section.rest() {

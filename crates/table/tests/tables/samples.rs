@@ -194,11 +194,7 @@ pub fn three_predictions() -> Predictions {
     };
     Predictions {
         task: Task::Classes(["happy", "sad"].map(String::from).into()),
-        rows: vec![
-            row(1, [0.5, -0.5]),
-            row(u64::MAX, [f32::MIN_POSITIVE, f32::MAX]),
-            row(3, [0.0, -0.0]),
-        ],
+        rows: vec![row(1, [0.5, -0.5]), row(u64::MAX, [f32::MIN_POSITIVE, f32::MAX]), row(3, [0.0, -0.0])],
     }
 }
 
