@@ -45,4 +45,4 @@ pub use pause::{Paused, train_until};
 pub use predict::{BatchLimit, predict};
 pub use progress::{Listener, Progress};
 pub use state::{Resume, StateOutcome};
-pub use training::{Trained, Training, train};
+pub use training::{Trained, Training, alone, train};

@@ -145,7 +145,7 @@ pub fn begin<'t: 'r, 'r>(
     Run::new(settings, learner, dev.map(|dev| dev as &dyn Validation<Supervised<'t>>))
 }
 
-/// Locks libtorch's generator for whoever draws from it.
+/// Locks libtorch's generator, which every training of the process seeds and draws from in turn.
 pub fn alone() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)

@@ -319,6 +319,7 @@ fn still() -> Overrides {
 
 fn loss_of(learner: &impl Learner, train: bool) -> f64 {
     let batch = prepared(learner);
+    let _alone = affekt_train::alone();
     tch::manual_seed(1);
     let losses = learner.loss(&batch, &mut Random::new(2, "loss"), train).unwrap();
     losses.iter().map(|loss| loss.double_value(&[])).sum()
@@ -561,7 +562,7 @@ fn a_loss_over_the_whole_batch_is_not_divided() {
     let error = run_with(&mut cramped, &config(1), None, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "out of memory with a batch of 8: a batch cannot be computed in parts, for the diversity loss is over the codewords \
+        "out of memory with a batch of 8: the longest waveform is `tone` of 1.4 s: a batch cannot be computed in parts, for the diversity loss is over the codewords \
          of all of it: try a smaller `batch_size`, `gradient_checkpointing`, `precision: bf16` or a shorter `crop`; libtorch: \
          CUDA out of memory. Tried to allocate 20.00 MiB."
     );

@@ -350,7 +350,7 @@ fn impossible_trainings_on_waveforms_are_refused() {
     let last = error(&|case| {
         (case.config.optimisation.batching, case.config.optimisation.drop_last) = (filled, true)
     });
-    assert_eq!(last, "drop_last is true: expected `false` where batches are filled by seconds");
+    assert_eq!(last, "drop_last is true: expected `false` where batches are filled by padded seconds");
     let piece =
         error(&|case| case.config.optimisation.crop = Some(Crop { seconds: 0.01, at: CropAt::Start }));
     assert_eq!(piece, "crop.seconds is 0.01: expected what makes a frame of the network at least");
