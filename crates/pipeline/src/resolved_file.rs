@@ -42,7 +42,7 @@ pub struct Made<'m> {
 /// Where relative paths of an experiment begin: at its own folder unless it says otherwise.
 pub fn folder(common: &Node, experiment: &Path) -> PathBuf {
     let own = experiment.parent().unwrap_or(Path::new(""));
-    own.join(common.get(FOLDER).and_then(Node::as_text).unwrap_or_default())
+    common.get(FOLDER).and_then(Node::as_text).map_or_else(|| own.to_owned(), |folder| own.join(folder))
 }
 
 impl Made<'_> {
@@ -61,7 +61,9 @@ impl Made<'_> {
         let key = |name: &str| Key { span: span.clone(), name: name.to_owned() };
         let Value::Map(mut entries) = common.value else { return None };
         entries.retain(|(key, _)| key.name != FOLDER);
-        let folder = std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_owned());
+        // Without a trailing separator, and never empty: the folder in which the program runs has no name.
+        let here = std::env::current_dir().unwrap_or_default();
+        let folder: PathBuf = here.join(self.base).components().collect();
         entries.push((key(FOLDER), node(Value::Text(folder.to_string_lossy().into_owned()))));
         if let Some((name, is_own)) = self.profile {
             entries.push((key("profile"), node(Value::Text(name.to_owned()))));
