@@ -275,20 +275,33 @@ fn write_wav(path: &std::path::Path, format: u16, rate_hz: u32, samples: &[impl 
 
 #[test]
 fn an_export_tells_how_long_clips_must_be() {
-    let (lab, _) = ran(&speech("wav2vec2", &FINE_TUNED.replace("seconds: whole", "seconds: 0.5")));
+    let zeros = FINE_TUNED.replace("seconds: whole", "seconds: 0.5\n  audio.fill: zeros");
+    for (with, fills) in [(zeros, true), (FINE_TUNED.replace("seconds: whole", "seconds: 0.5"), false)] {
+        the_card_tells_how_long_clips_must_be(&with, fills);
+    }
+}
+
+/// What the card's line makes of a recording is what the network hears of it, longer or shorter.
+fn the_card_tells_how_long_clips_must_be(with: &str, fills: bool) {
+    let (lab, _) = ran(&speech("wav2vec2", with));
     lab.xtask(&["export", "speech.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
     let json = |name: &str| -> Value { serde_json::from_slice(&fs::read(lab.path(name)).unwrap()).unwrap() };
     let preprocessor = json("model/preprocessor_config.json");
     assert_eq!((&preprocessor["max_length"], &preprocessor["truncation"]), (&8000.into(), &true.into()));
     let length = preprocessor["max_length"].as_u64().unwrap() as usize;
-    // What the card's line makes of a recording is what the network hears of it, longer or shorter.
+    assert_eq!(preprocessor.get("padding").is_some(), fills);
     let card = fs::read_to_string(lab.path("model/README.md")).unwrap();
-    let line = format!("waveform = np.pad(waveform[:{length}], (0, max(0, {length} - len(waveform))))");
+    let line = match fills {
+        true => format!("waveform = np.pad(waveform[:{length}], (0, max(0, {length} - len(waveform))))\n"),
+        false => format!("waveform = waveform[:{length}]\n"),
+    };
     assert!(card.contains(&line), "{card}");
     for (number, samples) in [20_000, 5000].into_iter().enumerate() {
         let wave: Vec<i16> = (0..samples).map(|at| ((at * at % 977) as i16 - 488) * 20).collect();
         let mut prepared = wave[..length.min(samples)].to_vec();
-        prepared.resize(length, 0);
+        if fills {
+            prepared.resize(length, 0);
+        }
         let (whole, cut) = (format!("whole-{number}.wav"), format!("cut-{number}.wav"));
         for (name, samples) in [(&whole, &wave), (&cut, &prepared)] {
             let samples: Vec<[u8; 2]> = samples.iter().map(|sample| sample.to_le_bytes()).collect();

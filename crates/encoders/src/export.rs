@@ -40,13 +40,24 @@ pub struct Export {
     pub licence: Option<String>,
 }
 
-/// The one length of all clips: longer ones are cut at their end, shorter ones filled.
+/// The greatest length of clips: longer ones are cut at their end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClipLength {
     /// The length at 16 kHz.
     pub samples: usize,
-    /// Whether shorter clips are filled with silence, which other programs can do too.
-    pub fills_with_zeros: bool,
+    /// What is made of shorter ones.
+    pub short: ShortClips,
+}
+
+/// What is made of clips that are shorter than the greatest length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShortClips {
+    /// They are filled with silence, which other programs can do too.
+    Zeros,
+    /// They are filled with samples drawn from themselves.
+    OwnSamples,
+    /// They stay as short as they are.
+    Whole,
 }
 
 /// The part of a network after the encoder.
@@ -197,32 +208,42 @@ fn preprocessor_json(network: &Export) -> Value {
     });
     if let Some(clip) = network.clip {
         fields["max_length"] = json!(clip.samples);
-        fields["padding"] = json!("max_length");
         fields["truncation"] = json!(true);
+        if clip.short != ShortClips::Whole {
+            fields["padding"] = json!("max_length");
+        }
     }
     fields
 }
 
 /// Says how long clips must be, and the lines of Python that make them so.
 fn clip_lines(clip: Option<ClipLength>) -> (Option<String>, &'static str, String) {
-    let Some(ClipLength { samples, fills_with_zeros }) = clip else {
+    let Some(ClipLength { samples, short }) = clip else {
         return (None, "", String::new());
     };
     let seconds = samples as f64 / 16_000.0;
-    let filled = match fills_with_zeros {
-        true => "shorter ones were filled with zeros",
-        false => {
+    let shorter = match short {
+        ShortClips::Zeros => "shorter ones were filled with zeros",
+        ShortClips::OwnSamples => {
             "shorter ones were filled with samples drawn from themselves: for those, only `affekt predict` gives the same \
              figures"
         }
+        ShortClips::Whole => "shorter ones were left as they are",
+    };
+    let (import, what, line) = match short {
+        ShortClips::Whole => ("", "cut", format!("waveform = waveform[:{samples}]\n")),
+        ShortClips::Zeros | ShortClips::OwnSamples => (
+            "import numpy as np\n",
+            "cut and fill",
+            format!("waveform = np.pad(waveform[:{samples}], (0, max(0, {samples} - len(waveform))))\n"),
+        ),
     };
     let about = format!(
-        "The network was trained on clips of {seconds} s ({samples} samples): longer ones were cut there, {filled}. \
-         transformers does neither by itself, and `pipeline(\"audio-classification\")` hears whole clips: cut and fill them \
-         first, as the line with `np.pad` does. `preprocessor_config.json` holds the length as `max_length`."
+        "The network was trained on clips of {seconds} s ({samples} samples): longer ones were cut there, {shorter}. \
+         transformers does not do so by itself, and `pipeline(\"audio-classification\")` hears whole clips: {what} them \
+         first, as the line that begins `waveform =` does. `preprocessor_config.json` holds the length as `max_length`."
     );
-    let lines = format!("waveform = np.pad(waveform[:{samples}], (0, max(0, {samples} - len(waveform))))\n");
-    (Some(about), "import numpy as np\n", lines)
+    (Some(about), import, line)
 }
 
 /// Formats the model card.

@@ -32,7 +32,7 @@ mod weights;
 pub use artefact::{ArtefactCard, CARD, UNNAMED, write, write_with_card};
 pub use card::{CheckpointOrigin, EncoderCard, card_schema};
 pub use error::EncoderError;
-pub use export::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, export};
+pub use export::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, ShortClips, export};
 pub use fingerprint::fingerprint;
 pub use hub::{Hub, LocateError, Located, Repository, locate};
 pub use names::canonical;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use affekt_domain::Task;
-use affekt_encoders::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, Weights};
+use affekt_encoders::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, ShortClips, Weights};
 use affekt_graph::Object;
 use affekt_ops::{audio, exported};
 use affekt_spec::encoder::EncoderConfig;
@@ -26,7 +26,11 @@ pub fn write(
     if card["network"]["kind"] == "wav2vec2" {
         let clip = audio.seconds.map(|seconds| ClipLength {
             samples: (seconds * f64::from(audio.rate_hz)).round() as usize,
-            fills_with_zeros: audio.fill == audio::Fill::Zeros,
+            short: match audio.fill {
+                audio::Fill::Zeros => ShortClips::Zeros,
+                audio::Fill::OwnSamples { .. } => ShortClips::OwnSamples,
+                audio::Fill::None => ShortClips::Whole,
+            },
         });
         let network = Export { clip, ..encoder_network(card, task, model, title, about)? };
         let files = affekt_encoders::export(folder, &network).map_err(|cause| failed(&cause))?;

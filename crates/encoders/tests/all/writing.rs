@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use affekt_encoders::{
     ArtefactCard, CARD, ClipLength, Encoder, EncoderError, Export, ExportedWeights, Head, Linear,
-    OutputNames, Overrides, Weights, export, fingerprint, read, tensors, write,
+    OutputNames, Overrides, ShortClips, Weights, export, fingerprint, read, tensors, write,
 };
 use affekt_spec::encoder::EncoderConfig;
 use safetensors::SafeTensors;
@@ -154,7 +154,7 @@ fn network(file: &str, head: Head, outputs: OutputNames) -> Export {
         about: "It knows nothing.".into(),
         config: encoder.config.wav2vec2().unwrap().clone(),
         normalise: file.starts_with("pre-norm"),
-        clip: Some(ClipLength { samples: 48_000, fills_with_zeros: true }),
+        clip: Some(ClipLength { samples: 48_000, short: ShortClips::Zeros }),
         encoder: encoder.tensors,
         head,
         outputs,
