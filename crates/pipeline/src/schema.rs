@@ -239,7 +239,7 @@ fn corpus() -> Schema {
 
 /// A list of values, or a range.
 fn values() -> Schema {
-    let positive = || Schema::number(1e-12, f64::MAX);
+    let positive = || Schema::at_least(1e-12);
     let number = || Schema::Number(Limits::NONE);
     Schema::OneOf(vec![
         Schema::list(SETTING),
@@ -258,7 +258,7 @@ fn values() -> Schema {
                 FieldSchema::optional(
                     "factor",
                     "What is multiplied by each time.",
-                    Schema::number(1.000_001, f64::MAX),
+                    Schema::at_least(1.000_001),
                 ),
                 FieldSchema::optional("points", "How many.", Schema::integer(2.0, 100_000.0)),
             ],
@@ -348,7 +348,7 @@ fn report() -> Schema {
         Measure::PRIMARY.into_iter().map(figure).chain([spread]).collect::<Vec<_>>()
     };
     let share = |name, about| FieldSchema::optional(name, about, Schema::number(0.0, 1.0));
-    let loss = || Schema::number(0.0, f64::MAX);
+    let loss = || Schema::at_least(0.0);
     let class = || {
         let figures = vec![
             share("precision", "Precision, as a share of 1."),

@@ -144,6 +144,12 @@ impl Schema {
         Self::Number(Limits { low: Bound::Included(low), high: Bound::Included(high), ..Limits::NONE })
     }
 
+    /// Documents numbers from `low`.
+    #[must_use]
+    pub fn at_least(low: f64) -> Self {
+        Self::Number(Limits { low: Bound::Included(low), ..Limits::NONE })
+    }
+
     /// Documents a list of any length.
     #[must_use]
     pub fn list(items: Self) -> Self {
