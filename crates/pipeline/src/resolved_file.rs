@@ -118,9 +118,8 @@ impl Made<'_> {
 
     /// The encoders that the graph names.
     fn encoders(&self) -> Vec<String> {
-        let nodes = self.graph.nodes().values().filter(|node| node.op == "encoder");
-        let names = nodes.filter_map(|node| node.params["from"]["checkpoint"]["name"].as_str());
-        names.map(str::to_owned).collect()
+        let params = self.graph.nodes().values().filter_map(affekt_ops::of_node).map(|(_, params)| params);
+        params.filter_map(|params| params.facts().checkpoint.map(str::to_owned)).collect()
     }
 }
 
