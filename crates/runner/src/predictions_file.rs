@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use affekt_domain::{Digest, Prediction, Task};
+use affekt_domain::{Digest, Task};
 use affekt_graph::{Failure, Job, hash_bytes};
 use affekt_table::predictions::Predictions;
 
@@ -41,20 +41,7 @@ pub fn run(job: &Job, path: &Path) -> Result<(), Failure> {
                 missing.push(row.utterance);
                 continue;
             };
-            known.rows.push(Prediction {
-                variant: String::new(),
-                utterance: row.utterance,
-                corpus: row.corpus,
-                speaker: row.speaker,
-                session: row.session,
-                sex: row.sex,
-                style: row.style,
-                fold: rows.fold,
-                seed: SEED,
-                role: rows.role,
-                truth: row.target,
-                outputs: outputs.clone(),
-            });
+            known.rows.push(row.predicted(rows.fold, rows.role, SEED, outputs.clone()));
         }
         if let Some(first) = missing.first() {
             let (count, role) = (missing.len(), rows.role.name());

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use affekt_domain::{Role, Sex, Target, Task};
+use affekt_domain::{Prediction, Role, Sex, Target, Task};
 use arrow_schema::DataType;
 
 use crate::columns::{optional, optional_texts, read_rows, required, sex, texts};
@@ -43,6 +43,27 @@ pub struct SplitRow {
     pub sex: Option<Sex>,
     /// The style of speech, if the corpus has several.
     pub style: Option<String>,
+}
+
+impl SplitRow {
+    /// Returns what a model trained with `seed` says of this row of `fold` and `role`.
+    #[must_use]
+    pub fn predicted(self, fold: u32, role: Role, seed: u64, outputs: Vec<f32>) -> Prediction {
+        Prediction {
+            variant: String::new(),
+            utterance: self.utterance,
+            corpus: self.corpus,
+            speaker: self.speaker,
+            session: self.session,
+            sex: self.sex,
+            style: self.style,
+            fold,
+            seed,
+            role,
+            truth: self.target,
+            outputs,
+        }
+    }
 }
 
 /// Returns the kind of the tables for this role.

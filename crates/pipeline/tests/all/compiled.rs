@@ -1,7 +1,7 @@
-//! An experiment of a test's own, compiled.
+//! Experiments compiled: a test's own, and those that are shipped.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use affekt_config::Diagnostics;
 use affekt_pipeline::{Compiled, Environment, compile};
@@ -25,6 +25,18 @@ pub fn environment(settings: &[&str]) -> Environment {
         without: BTreeSet::new(),
         without_variants: BTreeSet::new(),
     }
+}
+
+/// The file of a shipped experiment.
+pub fn experiment(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../experiments/{name}.yaml"))
+}
+
+/// A shipped experiment with these settings, without these of its variants.
+pub fn shipped(name: &str, settings: &[&str], without_variants: BTreeSet<String>) -> Compiled {
+    let environment = Environment { without_variants, ..environment(settings) };
+    let (compiled, told) = compile_file(&experiment(name), &environment);
+    compiled.unwrap_or_else(|| panic!("{name}: {told}"))
 }
 
 /// What becomes of a file, and what is said of it.

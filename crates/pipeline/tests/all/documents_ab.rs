@@ -2,34 +2,18 @@
 //! are given once pipelines, variants and sweeps are resolved. `ours` marks what the documents leave open.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use affekt_config::Diagnostics;
-use affekt_pipeline::{Compiled, Environment, Variant, compile};
+use affekt_pipeline::{Compiled, Variant};
 use affekt_spec::protocol::{Protocol, Random};
 use serde_json::{Value, json};
+
+use crate::compiled;
 
 const FOUR: [&str; 4] = ["CREMA-D", "RAVDESS", "SAVEE", "TESS"];
 const KERAS: &str = "keras";
 
-/// A shipped experiment with these settings, without these of its variants.
-fn compiled(name: &str, settings: &[&str], without_variants: BTreeSet<String>) -> Compiled {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let environment = Environment {
-        folders: vec![root.clone().into()],
-        settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
-        device: "cpu".into(),
-        libtorch: "2.11.0".into(),
-        without: BTreeSet::new(),
-        without_variants,
-    };
-    let diagnostics = Diagnostics::new();
-    let compiled = compile(&root.join(format!("experiments/{name}.yaml")), &environment, &diagnostics);
-    compiled.unwrap_or_else(|| panic!("{name}: {diagnostics}"))
-}
-
 fn shipped(name: &str) -> Compiled {
-    compiled(name, &[], BTreeSet::new())
+    compiled::shipped(name, &[], BTreeSet::new())
 }
 
 fn variant<'c>(compiled: &'c Compiled, id: &str) -> &'c Variant {
@@ -70,7 +54,7 @@ fn holds(what: &str, found: &Value, expected: &Value) {
 fn is(compiled: &Compiled, id: &str, corpora: &[&str], labels: &str, split: &Random, expected: &Value) {
     let variant = variant(compiled, id);
     let others = compiled.variants.iter().map(|variant| variant.id.clone()).filter(|other| other != id);
-    let alone = self::compiled(&compiled.name, &[], others.collect());
+    let alone = compiled::shipped(&compiled.name, &[], others.collect());
     assert!(variant.corpora.keys().eq(corpora.iter().copied()), "{id}: {:?}", variant.corpora.keys());
     assert!(variant.corpora.values().all(|scheme| scheme.name == labels), "{id}");
     assert_eq!(variant.protocol, Protocol::Random(split.clone()), "{id}");
@@ -216,7 +200,7 @@ fn b4_vgg16() {
 /// Its pipeline gives what random weights are drawn of beside a variable that names a checkpoint or `random`.
 #[test]
 fn b4_begins_at_random_where_a_profile_says_so() {
-    let tiny = compiled("vgg16", &["profile=tiny"], BTreeSet::new());
+    let tiny = compiled::shipped("vgg16", &["profile=tiny"], BTreeSet::new());
     let encoder = parameters(&tiny, "encoder");
     let channels = &encoder["from"]["random"]["config"]["channels"];
     assert_eq!(channels, &json!([8, 16, 32, 32, 32]), "{encoder}");

@@ -1,34 +1,21 @@
 //! What the documents of systems C (arXiv 2110.06309) and D (vocal bursts) print or run, beside what the shipped experiments resolve to.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use affekt_config::{Diagnostics, Value as Yaml, parse};
-use affekt_pipeline::{Compiled, Environment, compile};
+use affekt_pipeline::Compiled;
 use serde_json::{Value, json};
+
+use crate::compiled;
 
 /// A shipped experiment with settings, or the one variant of it.
 fn shipped(name: &str, variant: Option<&str>, settings: &[&str]) -> Compiled {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let path = root.join(format!("experiments/{name}.yaml"));
-    let of = |without_variants: BTreeSet<String>| {
-        let environment = Environment {
-            folders: vec![root.clone().into()],
-            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
-            device: "cpu".into(),
-            libtorch: "2.11.0".into(),
-            without: BTreeSet::new(),
-            without_variants,
-        };
-        let diagnostics = Diagnostics::new();
-        compile(&path, &environment, &diagnostics).unwrap_or_else(|| panic!("{name}: {diagnostics}"))
-    };
-    let Some(variant) = variant else { return of(BTreeSet::new()) };
-    let text = std::fs::read_to_string(&path).unwrap();
+    let Some(variant) = variant else { return compiled::shipped(name, settings, BTreeSet::new()) };
+    let text = std::fs::read_to_string(compiled::experiment(name)).unwrap();
     let experiment = parse("experiment.yaml", &text, &Diagnostics::new()).unwrap();
     let Some(Yaml::Map(variants)) = experiment.get("variants").map(|it| &it.value) else { panic!("{name}") };
     let ids = variants.iter().map(|(id, _)| id.name.clone());
-    of(ids.filter(|id| id != variant).collect())
+    compiled::shipped(name, settings, ids.filter(|id| id != variant).collect())
 }
 
 /// The resolved parameters of a step.

@@ -1,6 +1,6 @@
 //! `predict`: what a trained network says about dev and test rows.
 
-use affekt_domain::{Prediction, Role, Task};
+use affekt_domain::{Role, Task};
 use affekt_features::Standardiser;
 use affekt_graph::{Context, Failure, Job};
 use affekt_models::Network;
@@ -43,20 +43,12 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             Role::Dev => outputs(&network, &DevPart::of(&dataset), standardiser, batch_size, progress)?,
             _ => outputs(&network, &TestPart::of(&dataset), standardiser, batch_size, progress)?,
         };
-        predictions.rows.extend(rows.rows.into_iter().zip(outputs).map(|(row, outputs)| Prediction {
-            variant: String::new(),
-            utterance: row.utterance,
-            corpus: row.corpus,
-            speaker: row.speaker,
-            session: row.session,
-            sex: row.sex,
-            style: row.style,
-            fold: rows.fold,
-            seed: card.seed,
-            role: rows.role,
-            truth: row.target,
-            outputs,
-        }));
+        predictions.rows.extend(
+            rows.rows
+                .into_iter()
+                .zip(outputs)
+                .map(|(row, outputs)| row.predicted(rows.fold, rows.role, card.seed, outputs)),
+        );
     }
     affekt_table::predictions::write(job.output("predictions")?, &predictions).map_err(table::unwritten)
 }
