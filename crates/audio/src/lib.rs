@@ -15,6 +15,7 @@ mod gaussian;
 mod level;
 mod linear;
 mod load;
+mod low_pass;
 mod noise;
 mod resample;
 pub mod voice;

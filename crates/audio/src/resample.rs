@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use affekt_fft::{Complex, Fft};
-use affekt_lowpass::LowPass;
 
 use crate::error::RateError;
+use crate::low_pass::LowPass;
 
 /// Resamples `mono` to `to_hz`, giving ⌈n · to / from⌉ samples without delay. Caches the plan for the next call.
 ///
@@ -69,7 +69,7 @@ impl Resampler {
         let block_in = (fft_in - 2 * (reach_out * down).div_ceil(up)) / down * down;
 
         let kept = fft_in.min(fft_out).div_ceil(2);
-        let response = filter.response(fft_in).take(kept).map(|gain| (gain / fft_in as f64) as f32).collect();
+        let response = filter.response(fft_in, kept).map(|gain| (gain / fft_in as f64) as f32).collect();
         Ok(Self {
             up,
             down,

@@ -1,12 +1,6 @@
 //! The low-pass filter of soxr's high quality (librosa's default), designed in `f64`.
-//!
-//! A crate of its own, not optimised: a filter is designed once for a pair of rates, and rustfft's kernels for
-//! `f64` would take longest of all to compile.
 
 use std::f64::consts::PI;
-
-use rustfft::FftPlanner;
-use rustfft::num_complex::Complex;
 
 /// A zero-phase low-pass filter: a sinc in a Kaiser window.
 pub struct LowPass {
@@ -38,22 +32,30 @@ impl LowPass {
         self.reach
     }
 
-    /// Returns the gains at the `size` bins of a transform of `size` samples, which must be more than twice the
+    /// Returns the gains at the first `bins` bins of a transform of `size` samples, which must be more than twice the
     /// reach.
-    pub fn response(&self, size: usize) -> impl Iterator<Item = f64> {
+    ///
+    /// A symmetric filter's transform is a sum of cosines. It is written out: an FFT in `f64` would take longer to
+    /// compile than all filters take to design.
+    pub fn response(&self, size: usize, bins: usize) -> impl Iterator<Item = f64> {
+        let taps: Vec<f64> = (0..=self.reach).map(|tap| self.tap(tap)).collect();
+        let cosines: Vec<f64> = (0..size).map(|k| (2.0 * PI * k as f64 / size as f64).cos()).collect();
+        let gain = move |bin: usize| {
+            let cosine = |tap: usize| cosines[bin * tap % size];
+            taps[0]
+                + 2.0 * taps.iter().enumerate().skip(1).map(|(tap, value)| value * cosine(tap)).sum::<f64>()
+        };
+        let sum = gain(0);
+        (0..bins).map(move |bin| gain(bin) / sum)
+    }
+
+    /// Returns the tap so many samples from the middle one, unscaled.
+    fn tap(&self, distance: usize) -> f64 {
         let beta = 0.1102 * (Self::ATTENUATION_DB - 8.7);
-        let mut taps = vec![Complex::new(0.0, 0.0); size];
-        for tap in 0..=self.reach {
-            let x = PI * self.cutoff * tap as f64;
-            let sinc = if tap == 0 { 1.0 } else { x.sin() / x };
-            let edge = tap as f64 / (self.reach + 1) as f64;
-            let value = sinc * bessel_i0(beta * (1.0 - edge * edge).sqrt());
-            taps[tap].re = value;
-            taps[(size - tap) % size].re = value;
-        }
-        let sum: f64 = taps.iter().map(|tap| tap.re).sum();
-        FftPlanner::new().plan_fft_forward(size).process(&mut taps);
-        taps.into_iter().map(move |bin| bin.re / sum)
+        let x = PI * self.cutoff * distance as f64;
+        let sinc = if distance == 0 { 1.0 } else { x.sin() / x };
+        let edge = distance as f64 / (self.reach + 1) as f64;
+        sinc * bessel_i0(beta * (1.0 - edge * edge).sqrt())
     }
 }
 
