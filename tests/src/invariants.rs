@@ -60,6 +60,12 @@ fn dependencies(manifest: &str) -> Vec<&str> {
 }
 
 #[test]
+fn the_architecture_is_short() {
+    let bytes = fs::metadata(workspace().join("ARCHITECTURE.md")).unwrap().len();
+    assert!(bytes <= 20_000, "{bytes} bytes: decisions belong in docs/decisions, formats in docs/reference");
+}
+
+#[test]
 fn only_these_packages_know_libtorch() {
     let allowed = ["crates/models", "crates/torch", "crates/train", "crates/worker", "tests"];
     let linked = ["tch", "torch-sys", "affekt-torch", "affekt-models", "affekt-train"];

@@ -26,6 +26,7 @@ mod keys;
 mod kills;
 mod leaks;
 mod mistakes;
+mod one_build;
 mod own_corpus;
 mod own_folder;
 mod permissions;
