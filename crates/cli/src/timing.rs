@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use affekt_domain::Digest;
@@ -18,7 +19,7 @@ use affekt_graph::{LastRun, Node, NodeIndex, Place, Record, State, Walk, Work, h
 use affekt_pipeline::CorpusUse;
 use affekt_spec::View;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::context::ExperimentContext;
 use crate::device::Device;
@@ -159,12 +160,23 @@ fn device_name(device: Device, machine: &BTreeMap<String, String>) -> String {
 pub struct Signatures {
     corpora: BTreeMap<String, CorpusUse>,
     known: RefCell<HashMap<NodeIndex, CostSignature>>,
+    /// By op and parameters, which the nodes of all seeds share: what of them decides the cost.
+    costs: RefCell<HashMap<(String, *const Value), Arc<Cost>>>,
+}
+
+/// What of an operation's parameters decides the cost of a node.
+struct Cost {
+    /// Kept, so that no other parameters come to lie at its address.
+    _params: Arc<Value>,
+    view: Value,
+    synthetic: Option<String>,
 }
 
 impl Signatures {
     /// Begins with none, for a walk of this experiment.
     pub fn new(context: &ExperimentContext) -> Self {
-        Self { corpora: context.experiment.corpora.clone(), known: RefCell::default() }
+        let corpora = context.experiment.corpora.clone();
+        Self { corpora, known: RefCell::default(), costs: RefCell::default() }
     }
 
     /// Returns the signature of a node in a worker: a hash of its op, parameters and device, and of the signatures above it.
@@ -190,17 +202,28 @@ impl Signatures {
             above.into_iter().map(|at| self.of_any(walk, at).0.to_string()).collect();
         above.sort();
         above.dedup();
+        let cost = self.cost(node);
+        let own = json!([node.op, cost.view, node.numerics, cost.synthetic, above]);
+        let signature = CostSignature(hash_bytes(own.to_string().as_bytes()));
+        self.known.borrow_mut().insert(at, signature);
+        signature
+    }
+
+    fn cost(&self, node: &Node) -> Arc<Cost> {
+        let shared = (node.op.clone(), Arc::as_ptr(&node.params));
+        if let Some(cost) = self.costs.borrow().get(&shared) {
+            return Arc::clone(cost);
+        }
         // A synthetic corpus has another size than the corpus.
         let params = affekt_ops::of_node(node).map(|(_, params)| params);
         let corpus = params.as_ref().and_then(|params| params.facts().corpus);
         let corpus = corpus.and_then(|name| self.corpora.get(name));
         let synthetic = corpus.and_then(|corpus| corpus.synthetic.as_ref()).map(|made| format!("{made:?}"));
         // Of a rule that is given no parameters of its own, whatever it has.
-        let cost = params.as_ref().map_or_else(|| (*node.params).clone(), |params| params.view(View::Cost));
-        let own = json!([node.op, cost, node.numerics, synthetic, above]);
-        let signature = CostSignature(hash_bytes(own.to_string().as_bytes()));
-        self.known.borrow_mut().insert(at, signature);
-        signature
+        let view = params.as_ref().map_or_else(|| (*node.params).clone(), |params| params.view(View::Cost));
+        let cost = Arc::new(Cost { _params: Arc::clone(&node.params), view, synthetic });
+        self.costs.borrow_mut().insert(shared, Arc::clone(&cost));
+        cost
     }
 }
 

@@ -808,10 +808,11 @@ impl Compiler<'_> {
             true => among.seeds.iter().copied().map(Some).collect(),
             false => vec![None],
         };
+        let mut node = plain_node(definition, &step.name);
+        affekt_ops::set_params(&mut node, &**params);
         let mut drafted = Vec::new();
         for seed in seeds {
-            let mut draft = plain_draft(definition, &step.name);
-            affekt_ops::set_params(&mut draft.node, &**params);
+            let mut draft = draft_of(node.clone(), &step.name);
             draft.axes = seed.iter().map(|seed| (axes::SEED, AxisValue::Number(*seed))).collect();
             draft.node.seed = seed.filter(|_| definition.seeded);
             draft.node.resources = step.resources;
@@ -828,7 +829,7 @@ impl Compiler<'_> {
             if definition.grain == Grain::Shard {
                 draft.grows = Some(among.multiplicity.per_shard(Arc::clone(params)));
             } else if step.axes.contains(&Axis::Fold) {
-                draft.grows = Some(among.multiplicity.per_fold(Some(Arc::clone(params)), None));
+                draft.grows = Some(among.multiplicity.per_fold(None, None));
             }
             drafted.push((seed, self.drafts.add(among.variant, draft)));
         }
@@ -920,7 +921,11 @@ fn plain<O: Operation>(name: &str, params: O::Params) -> Draft {
 
 /// A draft of an operation's node, without parameters.
 fn plain_draft(definition: &'static Definition, name: &str) -> Draft {
-    let node = plain_node(definition, name);
+    draft_of(plain_node(definition, name), name)
+}
+
+/// A draft of a node, without inputs.
+fn draft_of(node: Node, name: &str) -> Draft {
     Draft { name: name.to_owned(), axes: Vec::new(), node, inputs: Vec::new(), grows: None }
 }
 
