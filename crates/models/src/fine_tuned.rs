@@ -25,7 +25,9 @@
 //! is a function of the sound: no dropout, no masks, no layer passed over.
 
 use affekt_spec::encoder::EncoderConfig;
-use affekt_spec::network::{EncoderLayer, FineTunedConfig, FrameActivation, Freeze, ProjectorConfig};
+use affekt_spec::network::{
+    EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, ProjectorConfig,
+};
 use affekt_torch::init::{self, Vars};
 use tch::nn::Module;
 use tch::{Kind, Tensor, nn};
@@ -144,8 +146,13 @@ impl FineTuned {
 
 impl WaveformModule for FineTuned {
     fn forward_t(&self, waveforms: &Tensor, lengths: &[usize], train: bool) -> Result<Tensor, ForwardError> {
-        let FineTunedConfig { normalise, padding, padded_to, layer, freeze, .. } = self.config;
-        let waveforms = if normalise { normalised(waveforms, lengths) } else { waveforms.shallow_clone() };
+        let FineTunedConfig { normalise, normalise_over, padding, padded_to, layer, freeze, .. } =
+            self.config;
+        let waveforms = match (normalise, normalise_over) {
+            (false, _) => waveforms.shallow_clone(),
+            (true, NormaliseOver::BatchInTraining) if train => normalised_as_one(waveforms, lengths),
+            (true, _) => normalised(waveforms, lengths),
+        };
         let missing = padded_to.unwrap_or(0).saturating_sub(waveforms.size()[1] as usize);
         let waveforms = waveforms.constant_pad_nd([0, missing as i64]);
         let trains_encoder = train && freeze != Freeze::All;
@@ -162,6 +169,10 @@ impl WaveformModule for FineTuned {
         self.encoder.config().samples_of_a_frame()
     }
 
+    fn normalises_batches(&self) -> bool {
+        self.config.normalise && self.config.normalise_over == NormaliseOver::BatchInTraining
+    }
+
     /// Of the transformer's layers, where any is trained: of a frozen encoder nothing is kept anyway.
     fn checkpoint_gradients(&mut self) -> bool {
         self.encoder.checkpoint_gradients(self.config.freeze != Freeze::All);
@@ -173,15 +184,28 @@ impl WaveformModule for FineTuned {
 /// behind it. `[batch, samples]`, the same out.
 pub fn normalised(waveforms: &Tensor, lengths: &[usize]) -> Tensor {
     const EPSILON: f64 = 1e-7;
+    let own = |xs: &Tensor| silenced(xs, lengths);
     let lengths: Vec<_> = lengths.iter().map(|&length| length as i64).collect();
-    let padding = Valid::new(lengths.clone(), waveforms.size()[1]).padding(waveforms.device());
-    let own = |xs: &Tensor| match &padding {
-        None => xs.shallow_clone(),
-        Some(padding) => xs.masked_fill(padding, 0.0),
-    };
     let lengths = Tensor::from_slice(&lengths).to_device(waveforms.device()).unsqueeze(1);
     let mean = |xs: &Tensor| xs.sum_dim_intlist(1, /* keepdim */ true, Kind::Float) / &lengths; // [batch, 1]
     let centred = own(&(waveforms - mean(&own(waveforms))));
     let variance = mean(&centred.square());
     centred / (variance + EPSILON).sqrt()
+}
+
+/// A batch with mean 0 and variance 1 over all of it, zeros behind clips included, as torchaudio's bundles have it
+/// (`layer_norm` over the whole tensor). `[batch, samples]`, the same out.
+fn normalised_as_one(waveforms: &Tensor, lengths: &[usize]) -> Tensor {
+    const EPSILON: f64 = 1e-5;
+    let waveforms = silenced(waveforms, lengths);
+    waveforms.layer_norm(waveforms.size(), None::<&Tensor>, None::<&Tensor>, EPSILON, /* cudnn */ false)
+}
+
+/// Waveforms with zeros behind the clips.
+fn silenced(waveforms: &Tensor, lengths: &[usize]) -> Tensor {
+    let lengths = lengths.iter().map(|&length| length as i64).collect();
+    match Valid::new(lengths, waveforms.size()[1]).padding(waveforms.device()) {
+        None => waveforms.shallow_clone(),
+        Some(padding) => waveforms.masked_fill(&padding, 0.0),
+    }
 }

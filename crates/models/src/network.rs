@@ -180,6 +180,11 @@ pub trait WaveformModule: std::fmt::Debug + Send {
         1
     }
 
+    /// Whether the waveforms of a batch are normalised as one in training.
+    fn normalises_batches(&self) -> bool {
+        false
+    }
+
     /// From now on computes activations anew in the backward pass rather than keep them. `false` where it cannot.
     fn checkpoint_gradients(&mut self) -> bool {
         false
@@ -441,6 +446,15 @@ impl Network {
     #[must_use]
     pub fn has_batch_norm(&self) -> bool {
         self.store.variables().keys().any(|name| name.ends_with("running_mean"))
+    }
+
+    /// Whether the waveforms of a batch are normalised as one in training.
+    #[must_use]
+    pub fn normalises_batches(&self) -> bool {
+        match &self.body {
+            Body::Frames { .. } | Body::Pictures { .. } => false,
+            Body::Waveforms(module) => module.normalises_batches(),
+        }
     }
 
     /// The tensors that batch norm remembers of the batches in training. They are its own, not copies.

@@ -1,14 +1,14 @@
-//! System D's first training batch against torchaudio's wav2vec 2.0 in the architecture of its BASE bundle: outputs, loss and every
-//! gradient. The golden's script stands beside it.
+//! System D's first training batch against torchaudio's wav2vec 2.0 in the architectures of its BASE and LARGE_LV60K bundles: outputs,
+//! loss and every gradient. The goldens' script stands beside them.
 
 mod formula;
 
 use std::collections::BTreeMap;
 
 use affekt_models::{InputShape, Inputs, Network};
-use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::encoder::{EncoderConfig, FeatureNorm};
 use affekt_spec::network::{
-    EncoderLayer, FineTunedConfig, LstmConfig, NetworkConfig, Overrides, Padding, Pooling,
+    EncoderLayer, FineTunedConfig, LstmConfig, NetworkConfig, NormaliseOver, Overrides, Padding, Pooling,
 };
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
@@ -34,15 +34,14 @@ struct Numbers {
     values: Vec<f32>,
 }
 
-fn golden() -> Golden {
+fn golden(file: &str) -> Golden {
     affekt_torch::device::set_threads(1); // tests run side by side already
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/wav2vec2/bundle.json");
+    let path = format!("{}/../../tests/goldens/wav2vec2/{file}", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The network of `pipelines/avb.yaml` around a small encoder, of which the checkpoint says that it masks and passes over layers, as
-/// those on the Hub do.
-fn network(golden: &Golden, overrides: Overrides, padding: Padding) -> Network {
+/// A small encoder, of which the checkpoint says that it masks and passes over layers, as those on the Hub do.
+fn base(golden: &Golden) -> FineTunedConfig {
     let encoder = EncoderConfig {
         hidden_size: 16,
         num_hidden_layers: golden.layers,
@@ -63,14 +62,34 @@ fn network(golden: &Golden, overrides: Overrides, padding: Padding) -> Network {
         mask_time_length: 2,
         ..EncoderConfig::default()
     };
-    let config = FineTunedConfig {
+    FineTunedConfig {
         encoder,
-        overrides,
-        padding,
+        padding: Padding::InTraining,
+        overrides: bundle(),
+        ..FineTunedConfig::default()
+    }
+}
+
+/// One of the larger bundles' architecture, whose waveforms are normalised.
+fn large(golden: &Golden) -> FineTunedConfig {
+    let base = base(golden);
+    let encoder = EncoderConfig {
+        feat_extract_norm: FeatureNorm::Layer,
+        conv_bias: true,
+        do_stable_layer_norm: true,
+        num_conv_pos_embeddings: 7,
+        ..base.encoder
+    };
+    FineTunedConfig { encoder, normalise: true, normalise_over: NormaliseOver::BatchInTraining, ..base }
+}
+
+/// The network of `pipelines/avb.yaml` around an encoder.
+fn network(golden: &Golden, config: FineTunedConfig) -> Network {
+    let config = FineTunedConfig {
         layer: EncoderLayer::Nth(golden.layer),
         lstm: Some(LstmConfig { layers: 2, hidden: golden.hidden }),
         pooling: Pooling::Last,
-        ..FineTunedConfig::default()
+        ..config
     };
     let outputs = golden.outputs.shape[1] as usize;
     let mut network = Network::new(
@@ -101,11 +120,21 @@ fn bundle() -> Overrides {
     Overrides { apply_spec_augment: Some(false), layerdrop: Some(0.0), ..Overrides::default() }
 }
 
-/// Outputs in training, `[clips, outputs]`.
-fn trained(network: &Network, golden: &Golden) -> Tensor {
-    let clips = golden.lengths.len() as i64;
-    let waveforms = noise("input", &[clips, SAMPLES]).to_kind(Kind::Float);
-    network.forward_t(&Inputs::waveforms(waveforms, golden.lengths.clone()), true).unwrap()
+/// Clips, `[clips, samples]`.
+fn clips(golden: &Golden) -> Tensor {
+    noise("input", &[golden.lengths.len() as i64, SAMPLES]).to_kind(Kind::Float)
+}
+
+/// The same, loud and quiet ones, and none around 0.
+fn uneven_clips(golden: &Golden) -> Tensor {
+    let loudness = Tensor::arange(golden.lengths.len() as i64, (Kind::Float, Device::Cpu)) + 1.0;
+    clips(golden) * loudness.unsqueeze(1) + 0.25
+}
+
+/// Outputs of a batch, `[clips, outputs]`.
+fn outputs_of(network: &Network, waveforms: &Tensor, golden: &Golden, train: bool) -> Tensor {
+    let inputs = Inputs::waveforms(waveforms.shallow_clone(), golden.lengths.clone());
+    network.forward_t(&inputs, train).unwrap()
 }
 
 /// 1 − CCC, averaged over outputs.
@@ -117,10 +146,19 @@ fn ccc_loss(xs: &Tensor, ys: &Tensor) -> Tensor {
 }
 
 #[test]
-fn outputs_loss_and_gradients() {
-    let golden = golden();
-    let network = network(&golden, bundle(), Padding::InTraining);
-    let outputs = trained(&network, &golden);
+fn outputs_loss_and_gradients_of_base() {
+    let golden = golden("bundle.json");
+    is_golden(&golden, &network(&golden, base(&golden)), &clips(&golden));
+}
+
+#[test]
+fn outputs_loss_and_gradients_of_large_lv60k() {
+    let golden = golden("bundle_large.json");
+    is_golden(&golden, &network(&golden, large(&golden)), &uneven_clips(&golden));
+}
+
+fn is_golden(golden: &Golden, network: &Network, waveforms: &Tensor) {
+    let outputs = outputs_of(network, waveforms, golden, true);
     assert_eq!(outputs.size(), golden.outputs.shape);
     let theirs = Tensor::from_slice(&golden.outputs.values).view_as(&outputs);
     let error = (&outputs - theirs).abs().max().double_value(&[]);
@@ -147,12 +185,31 @@ fn outputs_loss_and_gradients() {
 
 #[test]
 fn each_setting_of_the_bundles_makes_a_difference() {
-    let golden = golden();
-    let outputs = |overrides, padding| trained(&network(&golden, overrides, padding), &golden);
-    let published = outputs(bundle(), Padding::InTraining);
+    let golden = golden("bundle.json");
+    let outputs = |config| outputs_of(&network(&golden, config), &clips(&golden), &golden, true);
+    let published = outputs(base(&golden));
     let is_other = |other: Tensor| (other - &published).abs().max().double_value(&[]) > 1e-3;
-    assert!(is_other(outputs(Overrides { apply_spec_augment: None, ..bundle() }, Padding::InTraining)));
-    assert!(is_other(outputs(Overrides { layerdrop: None, ..bundle() }, Padding::InTraining)));
-    assert!(is_other(outputs(bundle(), Padding::Ignored)));
-    assert!(!is_other(outputs(bundle(), Padding::Reference)));
+    let with = |overrides, padding| FineTunedConfig { overrides, padding, ..base(&golden) };
+    assert!(is_other(outputs(with(Overrides { apply_spec_augment: None, ..bundle() }, Padding::InTraining))));
+    assert!(is_other(outputs(with(Overrides { layerdrop: None, ..bundle() }, Padding::InTraining))));
+    assert!(is_other(outputs(with(bundle(), Padding::Ignored))));
+    assert!(!is_other(outputs(with(bundle(), Padding::Reference))));
+}
+
+/// What is predicted is as if alone, whatever a batch is normalised over in training.
+#[test]
+fn normalising_a_batch_as_one_makes_a_difference_in_training_alone() {
+    let golden = golden("bundle_large.json");
+    let outputs = |normalise_over, train| {
+        let config = FineTunedConfig { normalise_over, ..large(&golden) };
+        outputs_of(&network(&golden, config), &uneven_clips(&golden), &golden, train)
+    };
+    let apart = |train| {
+        let others = outputs(NormaliseOver::Clips, train);
+        (outputs(NormaliseOver::BatchInTraining, train) - others).abs().max().double_value(&[])
+    };
+    assert!(apart(true) > 1e-3, "{}", apart(true));
+    assert_eq!(apart(false), 0.0);
+    assert!(network(&golden, large(&golden)).normalises_batches());
+    assert!(!network(&golden, base(&golden)).normalises_batches());
 }

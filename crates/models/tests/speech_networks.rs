@@ -10,8 +10,8 @@ use affekt_spec::LibraryDefaults;
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::{
     EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze, LstmConfig,
-    MlpConfig, MlpNorm, NetworkConfig, OutputActivation, Overrides, Padding, Pooling, ProjectorConfig,
-    SpansOver,
+    MlpConfig, MlpNorm, NetworkConfig, NormaliseOver, OutputActivation, Overrides, Padding, Pooling,
+    ProjectorConfig, SpansOver,
 };
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig, Autocast, Checkpoint, NamedTensors};
@@ -752,12 +752,13 @@ fn configurations_read_as_in_a_pipeline() {
         "freeze": "feature-encoder-and-projection", "freeze_mask_embedding": true, "frame_activation": "relu",
         "padding": "reference", "lstm": {"layers": 2, "hidden": 512}, "projector": {"width": 256},
         "pooling": "mean-but-last", "spans_over": "rows", "output_activation": "sigmoid", "overrides": {"mask_time_prob": 0.08},
-        "padded_to": 48000, "dropout": 0.5, "defaults": "keras"
+        "padded_to": 48000, "dropout": 0.5, "defaults": "keras", "normalise_over": "batch-in-training"
     }"#;
     let expected = FineTunedConfig {
         encoder: EncoderConfig { do_stable_layer_norm: true, ..EncoderConfig::default() },
         overrides: Overrides { mask_time_prob: Some(0.08), ..Overrides::default() },
         normalise: true,
+        normalise_over: NormaliseOver::BatchInTraining,
         padding: Padding::Reference,
         padded_to: Some(48_000),
         layer: EncoderLayer::Nth(12),

@@ -66,6 +66,8 @@ impl Learner for Supervised<'_> {
     fn indivisible(&self) -> Option<&'static str> {
         if self.network.has_batch_norm() {
             Some("a batch cannot be computed in parts, for batch norm normalises over all of it")
+        } else if self.network.normalises_batches() {
+            Some("a batch cannot be computed in parts, for its waveforms are normalised as one")
         } else if self.training.config.loss == Loss::Ccc {
             Some("a batch cannot be computed in parts, for the loss `ccc` is not a sum over its rows")
         } else {

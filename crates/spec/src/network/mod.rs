@@ -19,7 +19,8 @@ pub use mlp::{MlpConfig, MlpNorm};
 pub use parts::{LstmConfig, OutputActivation, Pooling};
 pub use vgg16::{FreezeBase, Unfreeze, Vgg16NetworkConfig};
 pub use wav2vec2::{
-    EncoderLayer, FineTunedConfig, FrameActivation, Freeze, Overrides, Padding, ProjectorConfig, SpansOver,
+    EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, Overrides, Padding,
+    ProjectorConfig, SpansOver,
 };
 
 /// A network for clips: `{ kind: cnn, norm_axis: channel }`.

@@ -18,6 +18,9 @@ pub struct FineTunedConfig {
     /// are, BASE and LARGE are not.
     #[spec(stored)]
     pub normalise: bool,
+    /// Of what mean and variance are, where waveforms are normalised.
+    #[spec(default = NormaliseOver::Clips, omit)]
+    pub normalise_over: NormaliseOver,
     /// What the encoder does with padding.
     #[spec(default = Padding::Ignored)]
     pub padding: Padding,
@@ -159,6 +162,16 @@ pub enum Padding {
     /// Includes it in training, as transformers does, and excludes it afterwards: a clip that is predicted gives what it gives
     /// alone, as where networks were published that were tested clip by clip.
     InTraining,
+}
+
+/// Over what waveforms are normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum NormaliseOver {
+    /// Each clip over its own samples, as transformers does.
+    Clips,
+    /// In training all clips of a batch as one with the silence behind them, as torchaudio's bundles of LV60K and XLSR-53 do; a
+    /// clip that is predicted over its own samples.
+    BatchInTraining,
 }
 
 /// Where the spans of masked frames are drawn.

@@ -11,7 +11,7 @@ pub use augment::{Augment, Flip};
 pub use batching::{Batching, Counted, Crop, CropAt};
 pub use objective::{
     ContrastiveObjective, Diversity, LackingHead, NegativesFrom, Objective, PaddedClips, PretrainConfig,
-    PseudoLabelsObjective,
+    PseudoLabelsObjective, Reduction,
 };
 pub use optimisation::{Optimisation, Optimiser, Precision};
 pub use schedule::{Schedule, Stages, Steps};

@@ -41,6 +41,9 @@ pub struct ContrastiveObjective {
     /// What the diversity term counts for.
     #[spec(default = Diversity::PerMaskedFrame, omit)]
     pub diversity: Diversity,
+    /// What becomes of the losses of masked frames.
+    #[spec(default = Reduction::Mean, omit)]
+    pub reduction: Reduction,
     /// What becomes of a checkpoint without the quantiser or the projections that this objective needs.
     #[spec(default = LackingHead::Refused, omit)]
     pub lacking_head: LackingHead,
@@ -109,6 +112,15 @@ pub enum Diversity {
     PerMaskedFrame,
     /// Once: transformers 4.10.0, as the published TAPT.
     PerBatch,
+}
+
+/// How the losses of the masked frames of a batch become its loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum Reduction {
+    /// Their mean: every batch counts alike.
+    Mean,
+    /// Their sum: a batch with more masked frames counts for more in Adam's moments. transformers 4.10.0, as the published TAPT.
+    Sum,
 }
 
 /// What becomes of a checkpoint that lacks a quantiser or projections: one that was fine-tuned (960h), or torchaudio's.

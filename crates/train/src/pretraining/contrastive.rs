@@ -5,7 +5,7 @@ use affekt_models::wav2vec2::{Choice, PretrainingHead, sample_negatives};
 use affekt_models::{Accounting, BuildError, caught};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::Padding;
-use affekt_spec::training::{ContrastiveObjective, PaddedClips};
+use affekt_spec::training::{ContrastiveObjective, PaddedClips, Reduction};
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -84,6 +84,13 @@ impl Contrastive {
     }
 }
 
+impl Contrastive {
+    /// How many frames of a batch are masked.
+    fn masked_frames(&self, batch: &Batch) -> Result<f64, TrainError> {
+        Ok(self.encoder.masked(batch)?.f_sum(Kind::Int64)?.f_int64_value(&[])? as f64)
+    }
+}
+
 impl Learner for Contrastive {
     fn tensors(&self) -> NamedTensors {
         self.encoder.tensors()
@@ -101,18 +108,24 @@ impl Learner for Contrastive {
         self.encoder.mask(batch, random)
     }
 
-    /// The loss is a mean over masked frames.
+    /// The loss is a mean over masked frames, or their sum: an epoch's is the mean over batches then.
     fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
-        let count = self.encoder.masked(batch)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-        Ok(LossWeights::of_one(count as f64))
+        Ok(LossWeights::of_one(match self.config.objective.reduction {
+            Reduction::Mean => self.masked_frames(batch)?,
+            Reduction::Sum => 1.0,
+        }))
     }
 
     fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
         let (waveforms, lengths) = batch.inputs.clips()?;
         let samples = waveforms.size()[1] as usize;
         let masked = self.encoder.masked(batch)?;
-        let count = masked.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-        let ContrastiveObjective { negatives, negatives_from, padding, .. } = self.config.objective;
+        let ContrastiveObjective { negatives, negatives_from, padding, reduction, .. } =
+            self.config.objective;
+        let count = match reduction {
+            Reduction::Mean => self.masked_frames(batch)?,
+            Reduction::Sum => 1.0,
+        };
         let negatives = sample_negatives(&masked, negatives_from, negatives, random);
         let heard = match padding {
             PaddedClips::Unmasked => vec![samples; lengths.len()],
@@ -127,7 +140,7 @@ impl Learner for Contrastive {
                 true => Choice::Gumbel { temperature: self.config.objective.temperature, noise: &noise },
                 false => Choice::Likeliest,
             };
-            Ok(self.head.forward_t(&encoded, &masked, &negatives, choice, train).loss / count as f64)
+            Ok(self.head.forward_t(&encoded, &masked, &negatives, choice, train).loss / count)
         })?;
         Ok(vec![loss])
     }

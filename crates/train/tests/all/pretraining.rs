@@ -8,7 +8,7 @@ use affekt_models::InputShape;
 use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2Vec2Trunk};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::{Overrides, Padding, SpansOver};
-use affekt_spec::training::{Counted, Diversity, NegativesFrom, Optimisation, PaddedClips};
+use affekt_spec::training::{Counted, Diversity, NegativesFrom, Optimisation, PaddedClips, Reduction};
 use affekt_torch::{NamedTensors, Random};
 use affekt_train::pretraining::{
     Contrastive, ContrastiveConfig, ContrastiveObjective, FrameLabels, FrameTeacher, PretrainConfig,
@@ -344,6 +344,28 @@ fn options_of_contrastive_pretraining_make_a_difference() {
         let found = loss(other.clone());
         assert!((found - plain).abs() > 1e-4, "{other:?}: {found} {plain}");
     }
+}
+
+/// Summed over masked frames, the loss of a batch is its mean times their number, and an epoch's the mean over batches.
+#[test]
+fn a_sum_over_masked_frames_is_no_mean() {
+    affekt_torch::device::set_threads(1);
+    let learner = |reduction| {
+        let objective = ContrastiveObjective {
+            negatives: 5,
+            overrides: still(),
+            reduction,
+            ..ContrastiveObjective::default()
+        };
+        let config = ContrastiveConfig { encoder: encoder(), normalise: false, objective };
+        Contrastive::new(&config, false, 1, Device::Cpu).unwrap()
+    };
+    let [mean, sum] = [Reduction::Mean, Reduction::Sum].map(learner);
+    let weight = |learner: &Contrastive| learner.loss_weights(&prepared(learner)).unwrap().epoch;
+    let (frames, batch) = (weight(&mean), weight(&sum));
+    assert!(frames > 1.0 && frames.fract() == 0.0 && batch == 1.0, "{frames} {batch}");
+    let (mean, sum) = (loss_of(&mean, false), loss_of(&sum, false));
+    assert!((sum / mean / frames - 1.0).abs() < 1e-5, "{sum} of {frames} frames whose mean is {mean}");
 }
 
 #[test]
