@@ -251,6 +251,20 @@ pub enum LocateError {
         /// The path.
         path: PathBuf,
     },
+    /// The folder of a model does not exist.
+    #[error("there is no folder `{}`; for a repository of the Hub, write `owner/name`", path.display())]
+    NoModel {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The repository of a model is not on this machine, nor is there a folder of that name.
+    #[error("model `{name}` is not on this machine: looked in {} and {}; `fetch {name}` downloads it from the Hub", looked[0].display(), looked[1].display())]
+    MissingModel {
+        /// The name.
+        name: String,
+        /// The paths that were searched.
+        looked: [PathBuf; 2],
+    },
     /// The folder is not a checkpoint.
     #[error("`{}` is not a checkpoint: {reason}", path.display())]
     NoCheckpoint {
@@ -310,6 +324,27 @@ pub fn locate(wanted: &str, datasets: &[Folder], hub: &Hub) -> Result<Located, L
         return Err(LocateError::NoPath { path: path.to_owned() });
     }
     Err(LocateError::Unknown { name: wanted.to_owned(), names })
+}
+
+/// Locates the folder of an exported model: from the folder `base`, from where the program was started, or as a repository of the
+/// Hub. What it holds is for whoever reads it to say.
+///
+/// # Errors
+/// Fails if the repository is not on this machine, or if there is no such folder.
+pub fn locate_model(wanted: &str, base: Option<&Path>, hub: &Hub) -> Result<PathBuf, LocateError> {
+    let beside = base.map(|base| base.join(wanted)).filter(|path| path.exists());
+    let path = beside.unwrap_or_else(|| PathBuf::from(wanted));
+    if path.exists() {
+        return Ok(path);
+    }
+    let Some((repository, revision)) = parse_repository(wanted) else {
+        return Err(LocateError::NoModel { path });
+    };
+    let snapshot = hub.snapshot(&repository, revision).filter(|folder| folder.is_dir());
+    snapshot.ok_or_else(|| LocateError::MissingModel {
+        name: wanted.to_owned(),
+        looked: [path, hub.folder(&repository)],
+    })
 }
 
 /// Parses `owner/name` or `owner/name@revision`; the revision defaults to `main`.

@@ -4,6 +4,7 @@ mod transformers;
 
 use std::path::Path;
 
+use affekt_domain::Digest;
 use affekt_graph::Failure;
 use affekt_spec::encoder::TrainedOn;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,9 @@ pub struct StepFile {
     pub port: String,
     /// Its name.
     pub file: String,
+    /// The digest of its bytes; older exports do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// A safetensors file with weights of the network.
@@ -83,6 +87,12 @@ impl Exported {
             return Self::read(folder);
         }
         transformers::read(folder).unwrap_or_else(|| Self::read(folder))
+    }
+
+    /// Lists the files of the folder that it names.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let of_steps = self.steps.iter().flat_map(|step| &step.files).map(|read| read.file.as_str());
+        self.weights.iter().map(|weights| weights.file.as_str()).chain(of_steps)
     }
 
     /// Reads the file in `folder`.

@@ -18,6 +18,7 @@ pub mod encoder;
 pub mod evaluate;
 pub mod examples;
 pub mod exported;
+pub mod exported_encoder;
 pub mod feature_set;
 pub mod folds;
 pub mod functionals;

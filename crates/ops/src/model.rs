@@ -14,7 +14,7 @@ use crate::operation::{Facts, InputPort, Operation, OutputPort};
 #[derive(Debug, Clone, PartialEq, Eq, Spec)]
 pub struct Params {
     /// The folder that `export` made, or one of transformers with a `Wav2Vec2ForSequenceClassification`, from the experiment's
-    /// folder on.
+    /// folder on; or a repository of the Hub with either, `owner/name` or `owner/name@revision`, that `fetch` has brought.
     pub from: String,
     /// Its classes or outputs that are called otherwise here: its name → that of the experiment's label scheme.
     #[spec(default = BTreeMap::new())]

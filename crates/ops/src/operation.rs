@@ -325,7 +325,7 @@ pub enum Grain {
 pub enum Author {
     /// A pipeline.
     Pipeline,
-    /// The experiment, by its own settings: every experiment has it, and no pipeline writes it.
+    /// The experiment, by its own settings or by an export that it names: no pipeline writes it.
     Experiment,
     /// A command, outside any experiment.
     Command,

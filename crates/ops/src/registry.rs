@@ -8,10 +8,10 @@ use affekt_spec::View;
 use crate::operation::{Author, Definition, Operation, Params};
 use crate::{
     audio::Audio, awgn::Awgn, bottleneck::Bottleneck, choose::Choose, compare::Compare, embed::Embed,
-    encoder::EncoderOp, evaluate::Evaluate, examples::Examples, folds::Folds, functionals::Functionals,
-    infer::Infer, ingest::Ingest, kmeans::Kmeans, logmel::LogMel, mfcc::Mfcc, model::Model,
-    picture::SpectrogramImage, predict::Predict, predictions_file::PredictionsFile, pretrain::Pretrain,
-    split::Split, standardise::Standardise, state_model::FrameTeacher, states::States,
+    encoder::EncoderOp, evaluate::Evaluate, examples::Examples, exported_encoder::ExportedEncoder,
+    folds::Folds, functionals::Functionals, infer::Infer, ingest::Ingest, kmeans::Kmeans, logmel::LogMel,
+    mfcc::Mfcc, model::Model, picture::SpectrogramImage, predict::Predict, predictions_file::PredictionsFile,
+    pretrain::Pretrain, split::Split, standardise::Standardise, state_model::FrameTeacher, states::States,
     submission::Submission, train::Train, trial::Trial,
 };
 
@@ -39,6 +39,7 @@ pub static ALL: &[&Definition] = &[
     &Choose::DEFINITION,
     &Train::DEFINITION,
     &Model::DEFINITION,
+    &ExportedEncoder::DEFINITION,
     &Predict::DEFINITION,
     &PredictionsFile::DEFINITION,
     &Evaluate::DEFINITION,

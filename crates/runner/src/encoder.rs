@@ -36,7 +36,7 @@ impl EncoderPlaces {
         if EncoderCard::names(&self.datasets).contains(&name.to_lowercase()) {
             return EncoderCard::find(&self.datasets, name, &Diagnostics::new()).ok()?.trained_on;
         }
-        Exported::read(&self.path(name)).ok()?.trained_on
+        Exported::read(&self.model(name).ok()?).ok()?.trained_on
     }
 
     /// Returns the path of a file or folder that the experiment names: from its own folder, else from where the program was
@@ -44,6 +44,15 @@ impl EncoderPlaces {
     pub fn path(&self, name: &str) -> PathBuf {
         let beside = self.folder.as_ref().map(|folder| folder.join(name)).filter(|path| path.exists());
         beside.unwrap_or_else(|| PathBuf::from(name))
+    }
+
+    /// Locates the folder of the exported model called `name`.
+    ///
+    /// # Errors
+    /// When it is not on this machine.
+    pub fn model(&self, name: &str) -> Result<PathBuf, Failure> {
+        let located = affekt_encoders::hub::locate_model(name, self.folder.as_deref(), &self.hub);
+        located.map_err(|error| Failure::because(&error))
     }
 
     /// The checkpoint called `name`.

@@ -8,6 +8,7 @@ mod compare;
 mod encoder;
 mod evaluate;
 mod examples;
+mod exported_encoder;
 mod folds;
 mod functionals;
 mod hints;
@@ -51,7 +52,11 @@ pub const BODIES: &[(&str, Body)] = &[
     (affekt_ops::encoder::EncoderOp::NAME, |job, _, ops| ops.encode(job)),
     (affekt_ops::model::Model::NAME, |job, _, ops| {
         let params: affekt_ops::model::Params = affekt_ops::params(job)?;
-        model::run(job, &ops.encoders.path(&params.from))
+        model::run(job, &ops.encoders.model(&params.from)?)
+    }),
+    (affekt_ops::exported_encoder::ExportedEncoder::NAME, |job, _, ops| {
+        let params: affekt_ops::exported_encoder::Params = affekt_ops::params(job)?;
+        exported_encoder::run(job, &ops.encoders.model(&params.from)?)
     }),
     (affekt_ops::predictions_file::PredictionsFile::NAME, |job, _, ops| {
         let params: affekt_ops::predictions_file::Params = affekt_ops::params(job)?;
@@ -83,7 +88,11 @@ pub const FINGERPRINTS: &[(&str, Fingerprint)] = &[
     }),
     (affekt_ops::model::Model::NAME, |node, _, _, ops| {
         let params: affekt_ops::model::Params = params_of(&node.params)?;
-        model::fingerprint(&ops.encoders.path(&params.from)).map(Some)
+        model::fingerprint(&ops.encoders.model(&params.from)?).map(Some)
+    }),
+    (affekt_ops::exported_encoder::ExportedEncoder::NAME, |node, _, _, ops| {
+        let params: affekt_ops::exported_encoder::Params = params_of(&node.params)?;
+        exported_encoder::fingerprint(&params, &ops.encoders.model(&params.from)?).map(Some)
     }),
     (affekt_ops::predictions_file::PredictionsFile::NAME, |node, _, _, ops| {
         let params: affekt_ops::predictions_file::Params = params_of(&node.params)?;

@@ -53,7 +53,8 @@ pub fn steps(viewed: &Viewed<'_>, at: NodeIndex) -> Result<(Vec<Step>, Vec<Read>
                 ))
             })?;
             let file = format!("{}.{}", node.op, port.name);
-            step.files.push(StepFile { port: port.name.to_owned(), file: file.clone() });
+            let digest = Some(object.digest());
+            step.files.push(StepFile { port: port.name.to_owned(), file: file.clone(), digest });
             files.push(Read { object, file });
         }
         steps.push(step);

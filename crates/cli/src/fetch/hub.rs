@@ -1,8 +1,9 @@
-//! Downloads checkpoints from the Hugging Face Hub, into the folders where `transformers` looks for them too.
+//! Downloads checkpoints and exported models from the Hugging Face Hub, into the folders where `transformers` looks for them too.
 //!
 //! A file is asked for at `<endpoint>/<repository>/resolve/<revision>/<file>`. The answer's headers tell the commit
 //! (`X-Repo-Commit`), the content (`X-Linked-ETag`: SHA-256, else `ETag`: git's SHA-1) and the size.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use affekt_atomic::{link_atomically, write_atomically};
 use affekt_encoders::hub::{self, CONFIG, PREPROCESSOR, WEIGHTS};
 use affekt_encoders::{EncoderCard, Hub, Repository};
+use affekt_ops::exported::{self, Exported};
 
 use super::checksum::Checksum;
 use super::download::{Request, download, size};
@@ -50,7 +52,7 @@ struct RemoteFile {
 /// Downloads a checkpoint, or says that it is there.
 pub fn fetch(client: &Client, hub: &Hub, checkpoint: &Checkpoint) -> Result<(), Stop> {
     let Checkpoint { name, repository, revision, card } = checkpoint;
-    let present = hub.snapshot(repository, revision).filter(|folder| hub::weights(folder).is_ok());
+    let present = hub.snapshot(repository, revision).filter(|folder| is_whole(folder));
     // A commit never changes; a branch may have moved on.
     if let Some(folder) = present.as_ref().filter(|folder| folder.ends_with(revision) || is_offline()) {
         out!("{name} is there: {}", folder.display());
@@ -65,7 +67,7 @@ pub fn fetch(client: &Client, hub: &Hub, checkpoint: &Checkpoint) -> Result<(), 
     let server = Server::of_environment(client, hub, repository, name)?;
     let (commit, files) = server.files(revision)?;
     let snapshot = hub.folder(repository).join("snapshots").join(&commit);
-    if hub::weights(&snapshot).is_ok() {
+    if files.iter().all(|file| snapshot.join(&file.name).is_file()) {
         write_reference(hub, repository, revision, &commit).map_err(|error| cannot_write(hub, &error))?;
         out!("{name} is there: {}", snapshot.display());
         return Ok(());
@@ -116,14 +118,34 @@ impl<'s> Server<'s> {
         Ok(Self { client, endpoint, token, repository, name })
     }
 
-    /// The commit that a revision is, and the files of a checkpoint there: the best form of its weights, its
-    /// configuration, and how it prepares waveforms where it says so.
+    /// The commit that a revision is, and the files there: of a model that was exported, all that it names; of a checkpoint, the
+    /// best form of its weights, its configuration, and how it prepares waveforms where it says so.
     fn files(&self, revision: &str) -> Result<(String, Vec<RemoteFile>), Stop> {
-        let (commit, config) = self.find(revision, CONFIG)?.ok_or_else(|| {
-            self.refused(&format!("no `{CONFIG}`: not a checkpoint in transformers' layout"))
+        let config = self.find(revision, CONFIG)?;
+        let exported = self.find(config.as_ref().map_or(revision, |(commit, _)| commit), exported::FILE)?;
+        let commit = [&exported, &config].into_iter().flatten().map(|(commit, _)| commit.clone()).next();
+        let commit = commit.ok_or_else(|| {
+            let why = format!(
+                "neither `{CONFIG}` nor `{}`: no checkpoint in transformers' layout and no export",
+                exported::FILE
+            );
+            self.refused(&why)
         })?;
         let find = |name: &str| Ok::<_, Stop>(self.find(&commit, name)?.map(|(_, file)| file));
-        let mut files = vec![config];
+        let mut files: Vec<RemoteFile> = Vec::new();
+        if let Some((_, exported)) = exported {
+            let named = self.named_by(&exported)?;
+            files.push(exported);
+            files.extend(config.map(|(_, config)| config));
+            files.extend(find(PREPROCESSOR)?);
+            for name in named {
+                let missing =
+                    || self.refused(&format!("its `{}` names `{name}`, which is not there", exported::FILE));
+                files.push(find(&name)?.ok_or_else(missing)?);
+            }
+            return Ok((commit, files));
+        }
+        files.extend(config.map(|(_, config)| config));
         files.extend(find(PREPROCESSOR)?);
         for name in WEIGHTS {
             let Some(weights) = find(name)? else { continue };
@@ -138,6 +160,17 @@ impl<'s> Server<'s> {
             return Ok((commit, files));
         }
         Err(self.refused(&format!("no weights: neither `{}` nor `{}`", WEIGHTS[0], WEIGHTS[2])))
+    }
+
+    /// The files that an export names beside its own.
+    fn named_by(&self, file: &RemoteFile) -> Result<BTreeSet<String>, Stop> {
+        let wrong = |why: &dyn std::fmt::Display| self.refused(&format!("its `{}`: {why}", exported::FILE));
+        let exported: Exported = serde_json::from_str(&self.text(file)?).map_err(|error| wrong(&error))?;
+        let names: BTreeSet<String> = exported.files().map(str::to_owned).collect();
+        match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
+            Some(name) => Err(wrong(&format!("it names a file outside its folder: `{name}`"))),
+            None => Ok(names),
+        }
     }
 
     /// A file at a revision, and that revision's commit. `None` where the repository has no such file.
@@ -248,6 +281,14 @@ impl<'s> Server<'s> {
     }
 }
 
+/// Whether a folder has all files of the export that it is, or of a checkpoint.
+fn is_whole(folder: &Path) -> bool {
+    match Exported::read(folder) {
+        Ok(exported) => exported.files().all(|file| folder.join(file).is_file()),
+        Err(_) => hub::weights(folder).is_ok(),
+    }
+}
+
 /// Where blobs of a repository lie.
 trait Blobs {
     fn blob(&self, repository: &Repository, file: &RemoteFile) -> PathBuf;
@@ -266,7 +307,7 @@ impl Blobs for Hub {
     }
 }
 
-/// Gives the files their names at a commit, the configuration last: without it a folder is no checkpoint.
+/// Gives the files their names at a commit, the first last: without it a folder is no checkpoint, and no export.
 fn link(hub: &Hub, repository: &Repository, commit: &str, files: &[RemoteFile]) -> io::Result<()> {
     let folder = hub.folder(repository).join("snapshots").join(commit);
     fs::create_dir_all(&folder)?;

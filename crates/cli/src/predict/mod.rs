@@ -7,6 +7,8 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use affekt_domain::Task;
+use affekt_encoders::Hub;
+use affekt_encoders::hub::locate_model;
 use affekt_graph::Pool;
 use serde_json::{Map, Value, json};
 
@@ -14,14 +16,15 @@ use self::model::{Clip, Model, PROGRESS_TIMEOUT};
 use self::windows::Windows;
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
+use crate::place::program;
 use crate::run::cores;
 use crate::{device, worker};
 
 /// The command's arguments.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The folder that `export` made
-    model: PathBuf,
+    /// The folder that `export` made, or a repository of the Hub with its files that `fetch` has brought: OWNER/NAME
+    model: String,
     /// Recordings; `-` listens to standard input: mono 16-bit samples (little-endian) at 16 kHz
     #[arg(required = true)]
     audio: Vec<PathBuf>,
@@ -60,7 +63,11 @@ pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
     let device = device::parse(&arguments.device)?;
     worker::check()?;
     let worker = worker::when_needed(device);
-    let model = Model::open(&arguments.model, Pool::new(&worker, PROGRESS_TIMEOUT), device, cores())?;
+    let folder = locate_model(&arguments.model, None, &Hub::of_environment());
+    let folder = folder.map_err(|error| {
+        Stop::wrong(format!("error: not a model: {error}\nhint: `{} export` makes one", program()))
+    })?;
+    let model = Model::open(&folder, Pool::new(&worker, PROGRESS_TIMEOUT), device, cores())?;
     let mut exit = Exit::Done;
     let mut waiting = Vec::new();
     let mut flush = |waiting: &mut Vec<Piece>| {

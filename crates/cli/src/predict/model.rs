@@ -85,6 +85,10 @@ impl<'p> Model<'p> {
                     let copied = fs::copy(model.folder.join(&read.file), path);
                     copied.map(drop).map_err(|cause| not_one(&format!("{}: {cause}", read.file)))
                 })?;
+                if read.digest.is_some_and(|digest| digest != item.digest) {
+                    let why = format!("{}: it is not the file that was exported", read.file);
+                    return Err(not_one(&format!("{why}\nhint: export the model again")));
+                }
                 Ok(Port { name: read.port.clone(), items: vec![item] })
             });
             let files = files.collect::<Result<_, Stop>>()?;

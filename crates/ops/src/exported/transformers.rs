@@ -40,6 +40,11 @@ fn exported_of(folder: &Path, fields: &Map<String, Value>) -> Result<Exported, S
     if class != CLASS {
         return Err(format!("the network is `{class}`: expected `{CLASS}`"));
     }
+    if !folder.join(WEIGHTS).is_file() {
+        return Err(format!(
+            "there is no `{WEIGHTS}` beside it, the only form of weights that is read of a model"
+        ));
+    }
     let known = EncoderConfig::known_fields(fields).map_err(|error| error.to_string())?;
     let family = Family::of(&known).map_err(|error| error.to_string())?;
     let encoder = family.wav2vec2().ok_or("expected a wav2vec 2.0")?.clone();
