@@ -69,6 +69,18 @@ fn a_final_model_trains_on_everything_and_names_the_run_that_chose_its_epochs() 
     let page = fs::read_to_string(lab.path("runs/final/latest/model/README.md")).unwrap();
     assert!(page.contains(&format!("the mean of what the trainings of run `{run_of}` kept")), "{page}");
 
+    // `latest` moves on, and the run's folder alone is still the same training.
+    let resolved = fs::read_to_string(run.folder.join("resolved.yaml")).unwrap();
+    assert!(resolved.contains(&format!("from: {run_of}\n    epochs: {mean}\n")), "{resolved}");
+    fs::rename(lab.path("runs/tiny"), lab.path("runs/away")).unwrap();
+    let file = run.folder.join("resolved.yaml");
+    let again =
+        lab.run_by("final", lab.command(&["run", &file.to_string_lossy(), "--device", "cpu"])).expect(0);
+    assert_eq!(again.ran(), [""; 0]);
+    let page = fs::read_to_string(lab.path("runs/final/latest/model/README.md")).unwrap();
+    assert!(page.contains(&format!("of run `{run_of}` kept")), "{page}");
+    fs::rename(lab.path("runs/away"), lab.path("runs/tiny")).unwrap();
+
     // The same number by hand is the same training.
     let by_hand = format!("protocol={{ kind: none, epochs: {mean} }}");
     assert_eq!(lab.run("final", &["--set", &by_hand]).expect(0).ran(), [""; 0]);
@@ -112,7 +124,7 @@ fn an_exported_model_is_tested_on_a_labelled_corpus_and_audited() {
     assert!(refused.contains("and the model knows") && refused.contains("blue"), "{refused}");
     elsewhere(&lab, &MODEL.replace("runs/final", "runs/none"), "");
     let refused = lab.xtask(&["plan", "elsewhere.yaml"]).expect(2).stderr;
-    assert!(refused.contains("expected a folder made by `affekt export`"), "{refused}");
+    assert!(refused.contains("there is no folder `runs/none/latest/model`"), "{refused}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use affekt_table::predictions::{self, Predictions};
 use serde_json::Value;
 
 use crate::lab::{Ended, Lab, Run};
+use crate::stand_in::{Repository, StandIn};
 
 /// An encoder that knows nothing, quick to compute.
 const SMALL: &str = "
@@ -422,4 +423,92 @@ fn an_encoder_that_is_not_here_says_how_to_get_it() {
     command.env("HF_HOME", lab.path("hub"));
     let ended = Ended::of(command).expect(1);
     assert!(ended.stderr.contains("`fetch wav2vec2-base` downloads it"), "{}", ended.stderr);
+}
+
+/// An experiment that tests the model `from` on the corpus of `first`, with the permission that this takes.
+fn tests_again(first: &str, from: &str) -> String {
+    let (_, head) = first.split_once('\n').unwrap();
+    let (head, _) = head.split_once("protocol:").unwrap();
+    format!(
+        "name: again\n{head}protocol: {{ kind: test-only }}\nuse: pipelines/existing-model.yaml\nwith: {{ model: {from} }}\n\
+         unsafe: [earlier-test-labels]\n"
+    )
+}
+
+/// Checks that the model in a folder says what the experiment said that it was exported from, and what `predict` says.
+fn says_the_same(lab: &Lab, first: &Run, model: &str, text: &str) {
+    lab.write("again.yaml", &tests_again(text, model));
+    let run = lab.run("again", &[]).expect(0);
+    let (ours, again) = (predicted(first, "predictions.arrow"), predicted(&run, "predictions.arrow"));
+    let said: BTreeMap<&String, &Vec<f32>> =
+        again.rows.iter().map(|row| (&row.utterance, &row.outputs)).collect();
+    for row in ours.rows.iter().filter(|row| row.fold == 1) {
+        let apart = row.outputs.iter().zip(said[&row.utterance]).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 1e-5, "{}", row.utterance);
+    }
+    let (stem, path) = recordings(lab, ".affekt/synthetic").into_iter().next().unwrap();
+    let line = lines(&lab.xtask(&["predict", model, &path, "--device", "cpu"]).expect(0)).remove(0);
+    let row = again.rows.iter().find(|row| self::stem(&row.utterance) == stem).unwrap();
+    close(&line, again.task.names(), &row.outputs);
+}
+
+#[test]
+fn a_model_brings_along_the_frozen_encoder_before_it() {
+    let with = "  lr: 1e-3\n  batch_size: 16\n  max_epochs: 1\n  embed.batch_size: 4\n  audio.fill: zeros\n  \
+                train.network: { kind: embedding-cnn, channels: [2, 2, 4, 4], hidden: 8 }\n  \
+                train.training.stopping: { kind: fixed }\n";
+    let text = speech("embedding-cnn", with);
+    let (lab, first) = ran(&text);
+    lab.xtask(&["export", "speech.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
+    says_the_same(&lab, &first, "model", &text);
+
+    // From the Hub, where it was fetched.
+    let names = ["affekt.json", "embed.encoder", "model.safetensors", "README.md"];
+    let files = names.map(|name| (name, fs::read(lab.path("model").join(name)).unwrap()));
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let repository = Repository { name: "somebody/heard", commit, files: files.into(), store: None };
+    let hub = StandIn::new(move |asked| repository.answer(asked));
+    let with_hub = |words: &[&str]| {
+        let mut command = lab.command(words);
+        command.env("HF_HOME", lab.path("hf")).env("HF_ENDPOINT", &hub.address).env_remove("HF_HUB_OFFLINE");
+        command
+    };
+    fs::rename(lab.path("model"), lab.path("away")).unwrap();
+    lab.write("again.yaml", &tests_again(&text, "somebody/heard"));
+    let plan = ["plan", "again.yaml", "--device", "cpu"];
+    let missing = Ended::of(with_hub(&plan)).expect(2).stderr;
+    assert!(missing.contains("`fetch somebody/heard` downloads it"), "{missing}");
+    Ended::of(with_hub(&["fetch", "somebody/heard"])).expect(0);
+    let there = Ended::of(with_hub(&["fetch", "somebody/heard"])).expect(0);
+    assert!(there.stdout.contains("is there") && !there.stderr.contains("downloading"), "{there:?}");
+    assert!(!hub.questions().iter().any(|question| question.contains("README")));
+    let again = lab.run_by("again", with_hub(&["run", "again.yaml", "--device", "cpu"])).expect(0);
+    // The same bytes under another name: nothing goes through a network again.
+    assert!(again.ran().iter().all(|node| !node.starts_with("predict[")), "{:?}", again.ran());
+    let (_, path) = recordings(&lab, ".affekt/synthetic").into_iter().next().unwrap();
+    Ended::of(with_hub(&["predict", "somebody/heard", &path, "--device", "cpu"])).expect(0);
+
+    // Another encoder in its place is found out.
+    fs::rename(lab.path("away"), lab.path("model")).unwrap();
+    let mut bytes = fs::read(lab.path("model/embed.encoder")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(lab.path("model/embed.encoder"), bytes).unwrap();
+    lab.write("again.yaml", &tests_again(&text, "model"));
+    for words in
+        [&["run", "again.yaml", "--device", "cpu"][..], &["predict", "model", &path, "--device", "cpu"]]
+    {
+        let refused = lab.xtask(words);
+        assert_ne!(refused.code, Some(0));
+        assert!(refused.stderr.contains("is not the file that was exported"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_model_brings_along_the_frozen_convolutions_before_it() {
+    let text = speech("vgg16", "").replace(&format!("encoder: random{SMALL}"), "base: random\n  base_config: { channels: [2, 2, 2, 2, 2] }\n  \
+                size: 32\n  units_1: 4\n  units_2: 4\n  max_epochs: 1\n  refit: none\n  train.training.stopping: { kind: fixed }\n");
+    let (lab, first) = ran(&text);
+    assert!(first.ran().iter().any(|node| node.starts_with("frozen[shard=")), "{:?}", first.ran());
+    lab.xtask(&["export", "speech.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
+    says_the_same(&lab, &first, "model", &text);
 }

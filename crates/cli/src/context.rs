@@ -82,6 +82,7 @@ impl ExperimentContext {
             libtorch: libtorch::version(),
             without: BTreeSet::new(),
             without_variants,
+            hub: Hub::of_environment(),
         };
         let mut experiment = compiled(&arguments.file, &environment)?;
         let store = Store::open(&place::cache(arguments.cache.as_deref()))?;
@@ -112,7 +113,7 @@ impl ExperimentContext {
         }
         let encoders = EncoderPlaces {
             datasets: experiment.card_folders.clone(),
-            hub: Hub::of_environment(),
+            hub: environment.hub.clone(),
             folder: Some(experiment.folder.clone()),
         };
         check_heads(&experiment, &encoders)?;

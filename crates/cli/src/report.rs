@@ -173,7 +173,6 @@ fn variant(
     })
 }
 
-/// What else a reader of a variant's figures must know.
 /// How a VGG16's pixels are normalised, which its weights must have been trained with; `None` of another network's card.
 fn pixels(card: &serde_json::Value) -> Option<String> {
     let normalisation = card["network"]["encoder"]["normalisation"].as_str()?;
@@ -182,6 +181,7 @@ fn pixels(card: &serde_json::Value) -> Option<String> {
     Some(format!("its VGG16 begins as `{name}`, with pixels normalised as {whose} weights expect"))
 }
 
+/// What else a reader of a variant's figures must know.
 fn caveats(finished: &Finished<'_>, variant: &affekt_pipeline::Variant) -> Vec<String> {
     let corpora = &finished.context.experiment.corpora;
     let is_synthetic = |name: &String| corpora.get(name).is_some_and(|corpus| corpus.synthetic.is_some());

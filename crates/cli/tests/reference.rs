@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use affekt_cli::reference::{FILES, FileKind, files};
 use affekt_config::{Diagnostics, Folder, parse, to_json};
 use affekt_corpus::{Card, find_scheme};
-use affekt_encoders::EncoderCard;
+use affekt_encoders::{EncoderCard, Hub};
 use affekt_pipeline::{Environment, compile};
 use jsonschema::Validator;
 
@@ -52,10 +52,10 @@ const MUTATIONS: [(&str, &str, &str); 40] = [
     (CNN, "nodes:", "steps:"),
     (CNN, "op: mfcc", "op: mfc"),
     (CNN, "op: mfcc, ", ""),
-    (CNN, "n_mfcc: 128", "n_mfccs: 128"),
-    (CNN, "n_mfcc: 128", "n_mfcc: 0"),
-    (CNN, "copies: 2", "copies: two"),
-    (CNN, "snr_db: [15, 30]", "snr_db: [15]"),
+    (CNN, "n_mfcc: 128 }", "n_mfccs: 128 }"),
+    (CNN, "n_mfcc: 128 }", "n_mfcc: 0 }"),
+    (CNN, "copies: 2,", "copies: two,"),
+    (CNN, "snr_db: [15, 30] }", "snr_db: [15] }"),
     (CNN, "per: [fold, seed]", "per: [fold, seeds]"),
     (CNN, "monitor: $monitor", "monitor: loss"),
     (CNN, "kind: early", "kind: earliest"),
@@ -177,6 +177,7 @@ fn compiled(file: &Path, diagnostics: &Diagnostics) {
         libtorch: "2.11.0".into(),
         without: BTreeSet::new(),
         without_variants: BTreeSet::new(),
+        hub: Hub::of(|_| None),
     };
     let _ = compile(file, &environment, diagnostics);
 }

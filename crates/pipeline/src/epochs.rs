@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use affekt_config::{Diagnostic, Field, Section, Value as Yaml};
+use affekt_config::{Diagnostic, Field, Key, Node, Section, Span, Value as Yaml};
 use affekt_spec::{FieldSchema, Limits, Schema, Spec, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,8 +15,11 @@ pub enum Epochs {
     Number(u32),
     /// The mean of what the trainings of a run kept.
     Run {
-        /// The run's folder.
+        /// The run's folder; its name, where `epochs` says what it kept.
         from: String,
+        /// What they kept when the experiment was resolved. Nothing is read then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epochs: Option<u32>,
     },
 }
 
@@ -81,7 +84,8 @@ impl Trainings {
 pub fn resolve(epochs: Epochs, section: &mut Section<'_>, variant: &str, base: &Path) -> Option<FinalEpochs> {
     let from = match epochs {
         Epochs::Number(epochs) => return Some(FinalEpochs { epochs, run: None }),
-        Epochs::Run { from } => from,
+        Epochs::Run { from, epochs: Some(epochs) } => return Some(FinalEpochs { epochs, run: Some(from) }),
+        Epochs::Run { from, epochs: None } => from,
     };
     let beside = base.join(&from);
     let folder = if beside.exists() { beside } else { PathBuf::from(&from) };
@@ -110,18 +114,38 @@ pub fn resolve(epochs: Epochs, section: &mut Section<'_>, variant: &str, base: &
     }
 }
 
+impl FinalEpochs {
+    /// Returns what an experiment says under `epochs` for the same number from the same run, whatever became of that since;
+    /// `None` where it comes from no run.
+    pub fn noted(&self, span: &Span) -> Option<Node> {
+        let run = self.run.as_ref()?;
+        let node = |value| Node { span: span.clone(), value };
+        let key = |name: &str| Key { span: span.clone(), name: name.to_owned() };
+        let from = (key("from"), node(Yaml::Text(run.clone())));
+        let epochs = (key("epochs"), node(Yaml::Integer(self.epochs.into())));
+        Some(node(Yaml::Map(vec![from, epochs])))
+    }
+}
+
 impl Spec for Epochs {
     fn schema(_: &Limits) -> Schema {
+        let number = || Schema::integer(1.0, 1e6);
         let from = FieldSchema::required("from", "The folder of a finished run.", Schema::Text);
-        let run = Schema::section("The mean of what the trainings of a run kept.", vec![from]);
-        Schema::OneOf(vec![Schema::integer(1.0, 1e6), run])
+        let epochs = FieldSchema::optional(
+            "epochs",
+            "What they kept, as `resolved.yaml` notes it: the run is then named and not read.",
+            number(),
+        );
+        let run = Schema::section("The mean of what the trainings of a run kept.", vec![from, epochs]);
+        Schema::OneOf(vec![number(), run])
     }
 
     fn read(field: Field<'_>, _: &Limits) -> Option<Self> {
         match field.node.value {
-            Yaml::Map(_) => {
-                field.section("`epochs`", |section| Some(Self::Run { from: section.required_text("from")? }))
-            }
+            Yaml::Map(_) => field.section("`epochs`", |section| {
+                let epochs = section.optional_integer("epochs", 1..=1_000_000);
+                Some(Self::Run { from: section.required_text("from")?, epochs })
+            }),
             _ => Some(Self::Number(field.integer(1..=1_000_000)?)),
         }
     }

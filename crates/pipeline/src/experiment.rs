@@ -8,6 +8,7 @@ use affekt_config::{
     Diagnostic, Diagnostics, Folder, Key, Node as Yaml, Span, TextFile, parse, parse_setting,
 };
 use affekt_domain::LabelScheme;
+use affekt_encoders::Hub;
 use affekt_eval::Measure;
 use affekt_graph::{AxisValue, Graph, Node, NodeId, Place, Walk};
 use affekt_ops::compare::Compare;
@@ -34,6 +35,7 @@ use crate::method::{self, MethodStep};
 use crate::profiles::{Profiles, read_section};
 use crate::protocol::{SplitSettings, sharing_permitted};
 use crate::published::{Cited, Published};
+use crate::recipe;
 use crate::resolved_file::{self, ResolvedFiles};
 use crate::settings::{self, CorpusUse, Settings as ExperimentSettings};
 use crate::step::{self, Axis};
@@ -57,6 +59,8 @@ pub struct Environment {
     pub without: BTreeSet<String>,
     /// Variants to leave out: those that failed, where the others are reported.
     pub without_variants: BTreeSet<String>,
+    /// The Hub's files on this machine, among which models can be.
+    pub hub: Hub,
 }
 
 /// An experiment, ready to be planned.
@@ -118,7 +122,7 @@ pub struct Variant {
     pub primary: Measure,
     /// Figures to set beside.
     pub published: Vec<Published>,
-    /// In what its steps are otherwise than the document behind its pipeline, a line each, from the parameters that it is run with.
+    /// In what it is otherwise than the document behind its pipeline, a line each, from the settings that it is run with.
     pub differences: Vec<String>,
     /// Figures of other systems.
     pub cited: Vec<Cited>,
@@ -241,6 +245,18 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             continue;
         };
         left_out.extend(settings.left_out.iter().cloned());
+        if let Some(epochs) =
+            settings.split.epochs.as_ref().and_then(|epochs| epochs.noted(&variant.root.span))
+        {
+            let path = Key { span: epochs.span.clone(), name: "protocol.epochs".to_owned() };
+            match resolved.has_variants {
+                true => {
+                    variant.own.retain(|(known, _)| known.name != path.name);
+                    variant.own.push((path, epochs));
+                }
+                false => lay(&mut resolved.common, &path, epochs, diagnostics),
+            }
+        }
         settings.baseline = settings.baseline.filter(|(id, _)| !environment.without_variants.contains(id));
         let pipeline = pipelines.read(&settings.pipeline, diagnostics);
         let steps = pipeline.map(|pipeline| {
@@ -249,18 +265,21 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
             let recipe: Vec<_> = settings.published.iter().flat_map(|it| it.recipe.iter().cloned()).collect();
             step::read(pipeline, &settings.with, profile, &recipe, diagnostics)
         });
+        let mut differences = Vec::new();
         if let Some(steps) = &steps {
             forget_unread(variant, &steps.unread_variables, &given, diagnostics);
+            differences = recipe::differences_of_settings(&steps.published, &variant.root, diagnostics);
         }
         let goal = match settings.split.protocol {
             Protocol::None => Goal::Model,
             _ => Goal::Figures,
         };
         let wired = steps.and_then(|mut steps| {
-            exported_steps::add(&mut steps, &base, diagnostics);
+            exported_steps::add(&mut steps, &base, &environment.hub, diagnostics);
             wiring::wire(steps, &settings.permitted, goal, diagnostics)
         });
         let Some(mut wired) = wired else { continue };
+        differences.extend(wired.iter().flat_map(|wired| wired.step.differences.iter().cloned()));
         check_whole(&settings, &wired, variant, diagnostics);
         if let Some(FinalEpochs { epochs, .. }) = settings.split.epochs {
             wired.iter_mut().for_each(|wired| train_for(wired, epochs));
@@ -287,7 +306,9 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
                 heads.push(head);
             }
         }
-        drafted.push(compiler.draft(number, variant, settings, &wired, search.map(Arc::new).as_ref()));
+        let mut of_variant = compiler.draft(number, variant, settings, &wired, search.map(Arc::new).as_ref());
+        of_variant.variant.differences = differences;
+        drafted.push(of_variant);
     }
     // A profile that is not chosen is laid over the file too, to see whether it fits.
     for other in profiles.own.iter().filter(|own| Some(own.name.name.as_str()) != profile) {
@@ -776,7 +797,7 @@ impl Compiler<'_> {
             checkpoints: all_wired.iter().filter_map(checkpoint).collect(),
             primary: settings.primary,
             published: settings.published,
-            differences: all_wired.iter().flat_map(|wired| wired.step.differences.iter().cloned()).collect(),
+            differences: Vec::new(),
             cited: settings.cited,
             table: settings.table,
             ingests: BTreeMap::new(),

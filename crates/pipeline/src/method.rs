@@ -57,7 +57,8 @@ fn step(wired: &Wired) -> MethodStep {
     }
 }
 
-fn settings(fields: &[FieldSchema], params: &dyn Params) -> Vec<Setting> {
+/// Lists the parameters of a step whose definition has these fields.
+pub fn settings(fields: &[FieldSchema], params: &dyn Params) -> Vec<Setting> {
     let mut found = Vec::new();
     if let Value::Object(object) = params.view(View::Key) {
         of_fields(fields, &object, "", &mut found);

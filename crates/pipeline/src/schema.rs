@@ -104,8 +104,11 @@ pub fn pipeline_schema() -> Schema {
             ),
             FieldSchema::optional(
                 "published",
-                "What the document behind the pipeline used, by `step.parameter`; `{ unavailable: … }` where this is not \
-                 offered. A report beside published figures says in what a variant is otherwise.",
+                "What the document behind the pipeline used, by `step.parameter`, or by a path below the experiment's `corpora`, \
+                 `labels`, `protocol` or `tune`; `{ unavailable: … }` where this is not offered, `{ described: … }` where it can \
+                 only be said in words, `{ unpublished: … }` where the document leaves it open, each with `when: { parameter: \
+                 value }` if it counts only where the step is so. A report beside published figures says in what a variant is \
+                 otherwise, and what was chosen where the document leaves it open.",
                 Schema::map("path", SETTING),
             ),
             FieldSchema::required(

@@ -17,7 +17,7 @@ use affekt_config::{Diagnostic, Diagnostics, Field, Key, Node, Section, Span, Va
 use affekt_graph::Resources;
 use affekt_ops::{Author, Definition, MistakeAt, Params};
 
-use crate::recipe;
+use crate::recipe::{self, Published};
 use crate::{axes, choices, profiles};
 
 /// One step.
@@ -70,6 +70,8 @@ pub struct Steps {
     pub unread: BTreeSet<String>,
     /// The variables that an experiment sets and no step reads.
     pub unread_variables: BTreeSet<String>,
+    /// What the document behind the pipeline used.
+    pub published: Vec<Published>,
 }
 
 /// The steps of the pipeline in `root`, with the experiment's `with` and the pipeline's own profile of that name filled in. What an
@@ -107,6 +109,7 @@ pub fn read(
         Some(())
     });
     section.close();
+    steps.published = published;
     steps
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use affekt_config::Diagnostics;
+use affekt_encoders::Hub;
 use affekt_pipeline::{Compiled, Environment, compile};
 
 /// What becomes of an experiment called `own`, which uses `own-pipeline.yaml`, and what is said of it.
@@ -24,6 +25,7 @@ pub fn environment(settings: &[&str]) -> Environment {
         libtorch: "2.11.0".into(),
         without: BTreeSet::new(),
         without_variants: BTreeSet::new(),
+        hub: Hub::of(|_| None),
     }
 }
 

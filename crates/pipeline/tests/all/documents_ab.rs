@@ -1,9 +1,9 @@
 //! The published variants of systems A and B as they are shipped, against the values of their documents: what their nodes
 //! are given once pipelines, variants and sweeps are resolved. `ours` marks what the documents leave open.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_pipeline::{Compiled, Variant};
+use affekt_pipeline::{Compiled, Published, Variant};
 use affekt_spec::protocol::{Protocol, Random};
 use serde_json::{Value, json};
 
@@ -259,8 +259,163 @@ fn a_says_what_its_figure_is() {
     let compiled = shipped("embedding-cnn");
     for id in ["published", "published-without-urdu"] {
         let published = &variant(&compiled, id).published;
-        assert_eq!(published.len(), 1);
-        assert!(published[0].caveat.as_ref().unwrap().starts_with("293 of 416 test files"));
+        let [figure, by_class] = &published[..] else { panic!("{published:?}") };
+        assert_eq!(figure.printed.epochs, Some(7));
+        let of = |published: &Published| {
+            published
+                .printed
+                .per_class
+                .iter()
+                .map(|(class, it)| (class.clone(), it.recall))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let recalls = |values: [f64; 3]| {
+            ["positive", "neutral", "negative"]
+                .map(str::to_owned)
+                .into_iter()
+                .zip(values.map(Some))
+                .collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(of(figure), recalls([0.72881, 0.81481, 0.668]));
+        assert_eq!(of(by_class), recalls([0.731, 0.785, 0.654]));
+        assert!(by_class.figures.values.is_empty() && by_class.source.as_ref().unwrap().contains("423"));
+        assert!(figure.caveat.as_ref().unwrap().starts_with("293 of 416 test files"));
     }
     assert!(compiled.header.unwrap().contains("293 of 416"));
+}
+
+/// In what the variants with figures are otherwise than their documents, as their reports say it.
+fn differences(name: &str, id: &str, settings: &[&str]) -> Vec<String> {
+    let all = compiled::shipped(name, settings, BTreeSet::new());
+    variant(&all, id).differences.clone()
+}
+
+const FROM_SCRATCH: &str = "step train: not published is training.batch_size: 32 (Keras' default)";
+
+#[test]
+fn b_says_what_remains_otherwise_and_nothing_else() {
+    let mfcc = "step mfcc: not published is n_fft: 2048 (librosa's default)";
+    for (name, id) in [("cnn", "published"), ("cnn-tuning", "published"), ("two-cnns", "published")] {
+        assert_eq!(differences(name, id, &[]), [mfcc, FROM_SCRATCH], "{name}");
+    }
+    let compiled = shipped("parallel-cnn");
+    let with_figures = compiled.variants.iter().filter(|variant| !variant.published.is_empty());
+    for cell in with_figures {
+        let [features, attention, training] = &cell.differences[..] else {
+            panic!("{:#?}", cell.differences)
+        };
+        assert!(features.ends_with("not published is n_fft: 2048 (librosa's default)"), "{features}");
+        assert!(attention.starts_with("step train: published is an encoder that attends across the batch"));
+        assert_eq!(training, FROM_SCRATCH);
+    }
+    let frozen = differences("vgg16", "frozen", &[]);
+    let starts = |line: &str, start: &str| assert!(line.starts_with(start), "{frozen:#?}");
+    let [logmel, picture, base, train] = &frozen[..] else { panic!("{frozen:#?}") };
+    starts(logmel, "step logmel: not published is n_fft: 2048");
+    starts(picture, "step picture: not published is range_db: [-80,0] (a fixed range is), colours: magma");
+    starts(base, "parameter base.from is vgg16-imagenet; published is Keras' own weights");
+    starts(train, "step train: not published is network.dropout: 0.5, training.batch_size: 32");
+    let augmented = differences("vgg16", "frozen-augmented", &[]);
+    assert!(
+        augmented.iter().any(|line| line.starts_with("parameter train.training.augment is {")),
+        "{augmented:#?}"
+    );
+    for layers in ["one-layer", "two-layers", "three-layers"] {
+        assert_eq!(differences("vgg16", layers, &[]), frozen);
+    }
+    assert_eq!(
+        differences("vgg16", "frozen", &["with.base=keras-vgg16.safetensors"]).len(),
+        frozen.len() - 1
+    );
+    assert_eq!(differences("w2v2-finetune", "published", &[]), [""; 0]);
+}
+
+#[test]
+fn a_says_what_is_not_published() {
+    for (id, urdu) in
+        [("published", None), ("published-without-urdu", Some("setting corpora is [\"ravdess\",\"tess\"]"))]
+    {
+        let found = differences("embedding-cnn", id, &[]);
+        let mut expected: Vec<&str> = urdu.into_iter().collect();
+        expected.extend([
+            "settings: not published is protocol.stratify: true",
+            "step encoder: not published is normalise: true (the checkpoint's own preprocessor does)",
+            "step embed: published is a formula that scales to 1 to 3",
+            "step train: not published is network.channels: [32,32,64,64,128,128,256,256]",
+        ]);
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (line, start) in found.iter().zip(expected) {
+            assert!(line.starts_with(start), "{line}\n{start}");
+        }
+        let train = found.last().unwrap();
+        for open in [
+            "network.dropout: 0.3",
+            "network.hidden: 128",
+            "training.stopping.patience: 3",
+            "training.optimiser: adam",
+        ] {
+            assert!(train.contains(open), "{train}");
+        }
+    }
+}
+
+/// Every setting that a document has and a run does not makes one line; put back, none.
+#[test]
+fn a_and_b_tell_every_setting_that_is_changed() {
+    for (name, id, setting, line) in [
+        ("cnn", "published", "with.lr=0.001", "parameter train.training.lr is 0.001; published is 0.01"),
+        (
+            "cnn",
+            "published",
+            "with.standardise=global",
+            "parameter standardise.by is global; published is none",
+        ),
+        ("cnn", "published", "labels=seven", "setting labels is seven; published is seven-as-published"),
+        ("cnn", "published", "with.awgn.copies=1", "parameter awgn.copies is 1; published is 2"),
+        (
+            "two-cnns",
+            "published",
+            "with.norm_axis=channel",
+            "parameter train.network.norm_axis is channel; published is time",
+        ),
+        ("vgg16", "one-layer", "with.patience=9", "parameter train.training.stopping is"),
+        (
+            "vgg16",
+            "one-layer",
+            "with.refit=none",
+            "parameter train.training.refit is none; published is best-epochs",
+        ),
+        (
+            "w2v2-finetune",
+            "published",
+            "with.dropout=0",
+            "parameter train.network.dropout is 0; published is 0.5",
+        ),
+        (
+            "w2v2-finetune",
+            "published",
+            "variants.published.protocol.dev=0.1",
+            "setting protocol.dev is 0.1; published is 0.05",
+        ),
+        (
+            "embedding-cnn",
+            "published",
+            "with.class_weights=none",
+            "parameter train.training.class_weights is none; published is",
+        ),
+        (
+            "embedding-cnn",
+            "published",
+            "with.audio.fill=zeros",
+            "parameter audio.fill is zeros; published is own-samples",
+        ),
+    ] {
+        let before = differences(name, id, &[]);
+        let after = differences(name, id, &[setting]);
+        let new: Vec<_> = after.iter().filter(|line| !before.contains(line)).collect();
+        let [new] = &new[..] else { panic!("{name} {setting}: {new:#?}") };
+        assert!(new.starts_with(line), "{new}");
+    }
+    // The same number, written otherwise, is the same.
+    assert_eq!(differences("cnn", "published", &["with.lr=0.010"]), differences("cnn", "published", &[]));
 }

@@ -75,6 +75,7 @@ fn tapt() -> Vec<(&'static str, Value)> {
         ("objective.negatives", json!(100)),
         ("objective.negatives_from", json!("row")),
         ("objective.diversity", json!("per-batch")),
+        ("objective.reduction", json!("sum")),
         ("objective.temperature", json!(2.0)),
         ("objective.padding", json!("heard")),
         ("objective.spans_over", json!("clips")),
@@ -167,12 +168,8 @@ fn c_is_what_its_document_and_code_have() {
                 assert_table(&compiled, "ptapt", &ptapt());
                 steps.extend(["state_model", "ptapt"]);
             }
-            // What remains: fp16 in every stage, and how the sum over masked frames is written.
-            let mut expected: Vec<String> =
-                steps.iter().map(|step| format!("parameter {step}.{FP16}")).collect();
-            if start == "tapt" {
-                expected.push("step tapt: published is the loss summed over masked frames".into());
-            }
+            // What remains: fp16 in every stage.
+            let expected: Vec<String> = steps.iter().map(|step| format!("parameter {step}.{FP16}")).collect();
             let found = &variant.differences;
             assert_eq!(found.len(), expected.len(), "{found:#?}");
             for line in &expected {
@@ -203,6 +200,7 @@ fn c_can_be_better_founded_at_once_or_one_by_one() {
             vec![
                 ("objective.negatives_from", Value::Null),
                 ("objective.diversity", Value::Null),
+                ("objective.reduction", Value::Null),
                 ("objective.padding", json!("ignored")),
                 ("training.drop_last", json!(false)),
             ],
@@ -248,7 +246,7 @@ fn c_can_be_better_founded_at_once_or_one_by_one() {
             "parameter finetune.training.batch_size is 8; published is 64",
         ]
     );
-    assert_eq!(differences(&["with.as_published=false"]).len(), 8);
+    assert_eq!(differences(&["with.as_published=false"]).len(), 9);
 }
 
 #[test]
@@ -306,16 +304,10 @@ fn assert_bundle(compiled: &Compiled, extractor: &str, epochs: u32) {
         ("training.crop", Value::Null),
     ];
     assert_table(compiled, "train", &table);
-    // What remains is how the wrapper of two of them normalises.
+    let over = if *normalise { json!("batch-in-training") } else { Value::Null };
+    assert_table(compiled, "train", &[("network.normalise_over", over)]);
     let [variant] = &compiled.variants[..] else { panic!("one variant") };
-    let normalising =
-        "step encoder: published is the bundle's wrapper, which normalises a padded batch as one";
-    let is_as_expected = match &variant.differences[..] {
-        [] => !normalise,
-        [line] => *normalise && line.starts_with(normalising),
-        _ => false,
-    };
-    assert!(is_as_expected, "{extractor}: {:#?}", variant.differences);
+    assert_eq!(variant.differences, [""; 0], "{extractor}");
 }
 
 const LSTM: &str = r#"{"hidden":512,"layers":2}"#;
@@ -374,13 +366,15 @@ fn d_trains_torchaudios_bundles_as_they_are() {
 /// Whatever the checkpoint says of normalising, an experiment can say otherwise, and the report then does.
 #[test]
 fn d_says_where_an_experiment_departs_from_the_bundles() {
-    let settings = ["with.normalise=checkpoint", "with.peak_db=-3", "with.max_epochs=2"];
+    let settings =
+        ["with.normalise=checkpoint", "with.normalise_over=clips", "with.peak_db=-3", "with.max_epochs=2"];
     let compiled = shipped("avb-pooling", Some("last-lv60"), &settings);
     assert_table(&compiled, "audio", &[("peak_db", json!(-3.0))]);
     assert_eq!(
         compiled.variants[0].differences,
         [
             "parameter encoder.normalise is checkpoint; published is true",
+            "parameter train.network.normalise_over is clips; published is batch-in-training",
             "parameter train.training.max_epochs is 2; published is 20",
         ]
     );

@@ -64,6 +64,70 @@ fn what_is_otherwise_than_published_is_told_from_what_is_run() {
 }
 
 #[test]
+fn what_the_document_leaves_open_is_told_with_what_was_chosen() {
+    let of = |entries: &str, settings: &[&str]| {
+        let pipeline = PIPELINE.replacen("  train.training.max_epochs: 5", entries, 1);
+        let (compiled, told) = compiled(EXPERIMENT, &pipeline, settings);
+        compiled.unwrap_or_else(|| panic!("{told}")).variants.remove(0).differences
+    };
+    let larger =
+        "parameter train.network is {\"kind\":\"cnn\"}; published is a larger one, which is not offered";
+    let open = "  train.training.batch_size: { unpublished: the library's default }\n  train.network.dropout: { unpublished: }";
+    let line = |size: u32| {
+        format!(
+            "step train: not published is training.batch_size: {size} (the library's default), network.dropout: 0.3"
+        )
+    };
+    assert_eq!(of(open, &[]), [larger.to_owned(), line(32)]);
+    assert_eq!(of(open, &["with.train.training.batch_size=8"]), [larger.to_owned(), line(8)]);
+    let described = "  train.network.norm_axis: { described: another, when: { training.batch_size: 32 } }";
+    let line = "parameter train.network.norm_axis is time; published is another";
+    assert_eq!(of(described, &[]), [line, larger]);
+    assert_eq!(of(described, &["with.train.training.batch_size=8"]), [larger]);
+}
+
+#[test]
+fn settings_of_the_experiment_are_compared_too() {
+    let of = |entries: &str, settings: &[&str]| {
+        let pipeline = PIPELINE.replacen("  train.training.max_epochs: 5", entries, 1);
+        let (compiled, told) = compiled(EXPERIMENT, &pipeline, settings);
+        let differences = compiled.unwrap_or_else(|| panic!("{told}")).variants.remove(0).differences;
+        differences.into_iter().filter(|line| line.starts_with("setting")).collect::<Vec<_>>()
+    };
+    let entries = "  corpora: [ravdess]\n  labels: native\n  protocol.folds: 2\n  protocol.group: speaker\n  protocol.seeds: [1]";
+    assert_eq!(of(entries, &[]), [""; 0]);
+    assert_eq!(
+        of(entries, &["protocol.folds=3", "labels=seven"]),
+        ["setting labels is seven; published is native", "setting protocol.folds is 3; published is 2"]
+    );
+    // Another protocol has no such key.
+    assert_eq!(
+        of("  protocol.folds: 2", &["protocol={ kind: random }", "unsafe=[shared-speakers]"]),
+        ["setting protocol.folds is not given; published is 2"]
+    );
+    assert_eq!(
+        of("  protocol.split_seed: { unpublished: }", &[]),
+        ["settings: not published is protocol.split_seed: 0"]
+    );
+}
+
+/// A network of another kind has other parameters: that it differs is told, and no mistake.
+#[test]
+fn what_a_step_cannot_have_is_otherwise() {
+    let settings = ["with.epochs=5", "with.train.network={ kind: mlp, hidden: [8] }"];
+    let kind =
+        ["report.published={ wa: 0.5, recipe: { train.network.kind: cnn, train.network.dropout: 0.3 } }"];
+    let told = differences(&[&settings[..], &kind[..]].concat());
+    assert_eq!(
+        told,
+        [
+            "parameter train.network.kind is mlp; published is cnn",
+            "parameter train.network.dropout is 0; published is 0.3",
+        ]
+    );
+}
+
+#[test]
 fn mistakes_in_both_are_told_at_their_places() {
     let told = |from: &str, to: &str| {
         let pipeline = PIPELINE.replacen(from, to, 1);

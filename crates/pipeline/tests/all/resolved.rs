@@ -57,7 +57,9 @@ fn resolved(experiment: &str, pipeline: &str, more: &[(&str, &str)], environment
     let source = tempfile::tempdir().unwrap();
     let path = source.path().join("own.yaml");
     for (name, text) in [("own.yaml", experiment), ("own-pipeline.yaml", pipeline)].iter().chain(more) {
-        fs::write(source.path().join(name), text).unwrap();
+        let file = source.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
     }
     let (compiled, said) = compile_file(&path, environment);
     let compiled = compiled.unwrap_or_else(|| panic!("{said}"));
@@ -159,6 +161,40 @@ fn every_kind_of_override_repeats_from_its_files_alone() {
     for (experiment, settings) in cases {
         repeats(&resolved(experiment, PIPELINE, &[], &environment(settings)));
     }
+}
+
+/// `latest` is another run tomorrow: what it kept is written down, by variant, and the run named.
+#[test]
+fn epochs_of_a_run_are_noted() {
+    let none = "protocol: { kind: none, epochs: { from: runs/tuned/7 } }";
+    let experiment = EXPERIMENT
+        .replace("protocol: { kind: group-kfold, group: speaker, folds: 3, dev: none, seeds: [1, 2] }", none)
+        .replace("report: { published: { wa: 0.5, when: { with.axis: channel } } }\n", "");
+    let of_variant = |variant: &str, kept_epoch: u32| json!({ "variant": variant, "fold": 1, "seed": 1, "kept_epoch": kept_epoch });
+    let trainings = |all: Vec<Value>| json!({ "version": 1, "trainings": all }).to_string();
+    let one = trainings(vec![of_variant("default", 4), of_variant("default", 8)]);
+    let run = resolved(&experiment, PIPELINE, &[("runs/tuned/7/trainings.json", &one)], &environment(&[]));
+    let text = &repeats(&run).resolved.experiment;
+    assert!(text.contains("epochs:\n    from: tuned/7\n    epochs: 6\n"), "{text}");
+    let epochs = run.compiled.variants[0].epochs.clone().unwrap();
+    assert_eq!((epochs.epochs, epochs.run.as_deref()), (6, Some("tuned/7")));
+    assert_eq!(trainings_of(&run.compiled, "default"), [6]);
+
+    let two = trainings(vec![of_variant("time", 3), of_variant("channel", 9)]);
+    let variants = format!(
+        "{experiment}variants: {{ time: {{ with.axis: time }}, channel: {{ with.axis: channel }} }}\n"
+    );
+    let run = resolved(&variants, PIPELINE, &[("runs/tuned/7/trainings.json", &two)], &environment(&[]));
+    repeats(&run);
+    assert_eq!(
+        (trainings_of(&run.compiled, "time"), trainings_of(&run.compiled, "channel")),
+        (vec![3], vec![9])
+    );
+}
+
+/// For how many epochs a variant trains.
+fn trainings_of(compiled: &Compiled, id: &str) -> Vec<u64> {
+    trainings(compiled, id).iter().map(|training| training[2].as_u64().unwrap()).collect()
 }
 
 #[test]
