@@ -6,6 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::text::decode;
+
 /// The root under which messages show built-in files.
 const ROOT: &str = "<built-in>";
 
@@ -126,13 +128,16 @@ impl TextFile {
         self.path().file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
     }
 
-    /// Reads the text.
+    /// Reads the text, in UTF-8 or UTF-16.
     ///
     /// # Errors
-    /// Fails if a file on disk cannot be read.
+    /// Fails if a file on disk cannot be read, or is no text in these encodings.
     pub fn read(&self) -> io::Result<Cow<'static, str>> {
         match self {
-            Self::Disk(path) => fs::read_to_string(path).map(Cow::Owned),
+            Self::Disk(path) => {
+                let text = decode(fs::read(path)?);
+                text.map(Cow::Owned).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+            }
             Self::BuiltIn { text, .. } => Ok(Cow::Borrowed(text)),
         }
     }

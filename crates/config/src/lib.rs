@@ -52,6 +52,7 @@ mod scalar;
 mod section;
 mod source;
 mod syntax;
+mod text;
 mod version;
 mod write;
 
@@ -63,5 +64,6 @@ pub use overlay::{parse_setting, set};
 pub use parse::{header_comment, parse};
 pub use section::{Field, Section};
 pub use source::{SourceFile, Span};
+pub use text::{TextError, decode, decode_lossy};
 pub use version::FILE_VERSION;
 pub use write::{to_json, to_yaml};

@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
-use affekt_config::{list_names, nearest};
+use affekt_config::{decode_lossy, list_names, nearest};
 use affekt_domain::{Problem, Rating, Role};
 use csv::{ReaderBuilder, StringRecord};
 use regex::Regex;
 
-use crate::delimited::delimiter;
+use crate::delimited::{delimiter, table_text};
 use crate::spelling::normalised;
 use crate::{CorpusError, ProblemKind, glob};
 
@@ -274,7 +274,7 @@ impl Tables {
 impl LabelFile {
     fn table(&self, bytes: Vec<u8>) -> Result<Table, FileError> {
         let Some(lines) = &self.lines else {
-            let text = text(bytes)?;
+            let text = table_text(bytes).map_err(|error| (None, error.to_string()))?;
             let mut reader =
                 ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
             let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
@@ -289,10 +289,7 @@ impl LabelFile {
             return Ok(Table { header, rows: reader.records().map(row).collect::<Result<_, _>>()? });
         };
         // Between rows there may be free text in any encoding.
-        let text = match utf16(&bytes) {
-            Some(text) => text,
-            None => String::from_utf8_lossy(&bytes).into_owned(),
-        };
+        let text = decode_lossy(&bytes);
         let text = normalised(&text);
         let groups: Vec<&str> = lines.capture_names().flatten().collect();
         let mut rows: Vec<TableRow> = Vec::new();
@@ -306,41 +303,6 @@ impl LabelFile {
         }
         Ok(Table { header: groups.iter().collect(), rows })
     }
-}
-
-/// Returns the text of a file in UTF-8 or UTF-16, in one spelling.
-fn text(bytes: Vec<u8>) -> Result<String, FileError> {
-    let wrong = |what: &str| Err((None, what.to_owned()));
-    let text = match utf16(&bytes) {
-        Some(text) => text,
-        None if bytes.contains(&0) => {
-            return wrong("it has NUL bytes and is no text in UTF-8 or UTF-16: export it again as UTF-8");
-        }
-        None => match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(_) => return wrong("it is not UTF-8 text: convert it"),
-        },
-    };
-    Ok(normalised(&text).into_owned())
-}
-
-/// Returns the text of bytes in UTF-16, with a byte order mark or without: in a table every other byte is then 0.
-fn utf16(bytes: &[u8]) -> Option<String> {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    let zeros = |of: usize| pairs.iter().filter(|pair| pair[of] == 0 && pair[1 - of] != 0).count();
-    let most = |zeros: usize| zeros * 4 > pairs.len() * 3;
-    let big_endian = match bytes {
-        [0xff, 0xfe, ..] => false,
-        [0xfe, 0xff, ..] => true,
-        _ if rest.is_empty() && most(zeros(1)) => false,
-        _ if rest.is_empty() && most(zeros(0)) => true,
-        _ => return None,
-    };
-    let unit =
-        |pair: &[u8; 2]| if big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
-    let units: Vec<u16> = pairs.iter().map(unit).collect();
-    let text = String::from_utf16(&units).ok().filter(|text| !text.contains('\0'))?;
-    Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
 /// The cells of a file.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use affekt_config::{Diagnostic, Field, Section, Span, Value};
+use affekt_config::{Diagnostic, Field, Section, Span, TextFile, Value};
 use affekt_corpus::{impossible, read_split};
 use affekt_spec::protocol::{Permission, Protocol, Rules, Sharing, SplitFile};
 use affekt_spec::{Limits, Spec, SpecFields, Words};
@@ -100,13 +100,14 @@ pub fn read(
 fn load_split(section: &mut Section<'_>, split: &SplitFile, places: [&Path; 2]) -> Option<SplitFile> {
     let path = split_file(&split.path().to_string_lossy(), places);
     let shown = path.display().to_string();
-    let text = match std::fs::read_to_string(&path) {
+    let text = match TextFile::Disk(path).read() {
         Ok(text) => text,
         Err(error) => {
             let span = section.node("path").map_or_else(|| section.span().clone(), |node| node.span.clone());
-            let message = format!("failed to read {shown}: {error}");
-            let hint = "a split's path begins at the experiment's folder";
-            section.diagnostics().push(Diagnostic::error(&span, message).hint(hint));
+            let mistake = Diagnostic::error(&span, format!("failed to read {shown}: {error}"));
+            let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+            let hint = is_missing.then(|| "a split's path begins at the experiment's folder".to_owned());
+            section.diagnostics().push(Diagnostic { hint, ..mistake });
             return None;
         }
     };

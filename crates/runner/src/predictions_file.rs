@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use affekt_corpus::{delimiter, table_text};
 use affekt_domain::{Digest, Task};
 use affekt_graph::{Failure, Job, hash_bytes};
 use affekt_table::predictions::Predictions;
@@ -22,7 +23,7 @@ pub fn fingerprint(path: &Path) -> Result<Digest, Failure> {
 }
 
 pub fn run(job: &Job, path: &Path) -> Result<(), Failure> {
-    let text = read(path)?;
+    let text = table_text(read(path)?).map_err(|why| failed(path, &why.to_string()))?;
     let mut predictions: Option<Predictions> = None;
     let mut said = None;
     for object in job.open("rows")? {
@@ -54,8 +55,8 @@ pub fn run(job: &Job, path: &Path) -> Result<(), Failure> {
 }
 
 /// Parses the file: what is said of each recording, one number for each class or output.
-fn parse(text: &[u8], task: &Task) -> Result<HashMap<String, Vec<f32>>, String> {
-    let mut table = csv::Reader::from_reader(text);
+fn parse(text: &str, task: &Task) -> Result<HashMap<String, Vec<f32>>, String> {
+    let mut table = csv::ReaderBuilder::new().delimiter(delimiter(text)).from_reader(text.as_bytes());
     let header: Vec<String> = table
         .headers()
         .map_err(|error| error.to_string())?
@@ -120,17 +121,19 @@ mod tests {
 
     #[test]
     fn logits_or_classes_are_read() {
-        let logits = parse(b"b,utterance,a,other\n0.5,C/1,-1,x\n 2 ,C/2,3,y\n", &task()).unwrap();
+        let logits = parse("b,utterance,a,other\n0.5,C/1,-1,x\n 2 ,C/2,3,y\n", &task()).unwrap();
         assert_eq!((&logits["C/1"], &logits["C/2"]), (&vec![-1.0, 0.5], &vec![3.0, 2.0]));
-        let classes = parse(b"utterance,predicted\n1,b\n2,a\n", &task()).unwrap();
+        let classes = parse("utterance,predicted\n1,b\n2,a\n", &task()).unwrap();
         assert_eq!((&classes["1"], &classes["2"]), (&vec![0.0, 1.0], &vec![1.0, 0.0]));
-        let numbers = parse(b"utterance,x\n1,0.25\n", &Task::Outputs(vec!["x".into()])).unwrap();
+        let spreadsheet = parse("utterance;a;b\r\nC/1;-1;0.5\r\n", &task()).unwrap();
+        assert_eq!(spreadsheet["C/1"], [-1.0, 0.5]);
+        let numbers = parse("utterance,x\n1,0.25\n", &Task::Outputs(vec!["x".into()])).unwrap();
         assert_eq!(numbers["1"], [0.25]);
     }
 
     #[test]
     fn mistakes_are_told_with_their_line() {
-        let told = |text: &str| parse(text.as_bytes(), &task()).unwrap_err();
+        let told = |text: &str| parse(text, &task()).unwrap_err();
         assert_eq!(told("file,a,b\n"), "there is no column `utterance`");
         assert_eq!(told("utterance,a\n"), "expected a column for each of a, b, or one called `predicted`");
         assert_eq!(told("utterance,a,b\n1,0,x\n"), "line 2: expected a number, found `x`");

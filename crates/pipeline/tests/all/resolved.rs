@@ -317,6 +317,32 @@ fn pipelines_cards_schemes_and_splits_lie_beside() {
 }
 
 #[test]
+fn splits_are_read_as_spreadsheets_write_them() {
+    let experiment = EXPERIMENT.replace(
+        "{ kind: group-kfold, group: speaker, folds: 3, dev: none, seeds: [1, 2] }",
+        "{ kind: file, path: my.csv }",
+    );
+    let source = tempfile::tempdir().unwrap();
+    fs::write(source.path().join("own.yaml"), experiment).unwrap();
+    fs::write(source.path().join("own-pipeline.yaml"), PIPELINE).unwrap();
+    let with = |split: &[u8]| {
+        fs::write(source.path().join("my.csv"), split).unwrap();
+        compile_file(&source.path().join("own.yaml"), &environment(&[]))
+    };
+    let split = "utterance;role\r\nRAVDESS/ä;train\r\nRAVDESS/b;test\r\n";
+    let plain = of(&with(split.as_bytes()).0.unwrap());
+    let utf16: Vec<u8> = format!("\u{feff}{split}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let (compiled, said) = with(&utf16);
+    let compiled = compiled.unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(of(&compiled), plain);
+    assert!(compiled.resolved.beside.contains(&("my.csv".to_owned(), split.to_owned())));
+    assert_eq!(of(&with(format!("\u{feff}{split}").as_bytes()).0.unwrap()), plain);
+    let latin1: Vec<u8> = split.chars().map(|letter| letter as u8).collect();
+    let (_, said) = with(&latin1);
+    assert!(said.contains("my.csv: line 2 has the byte 0xe4, so it is not UTF-8 but Latin-1"), "{said}");
+}
+
+#[test]
 fn what_lies_outside_is_found_from_where_it_was() {
     let source = tempfile::tempdir().unwrap();
     let folder = source.path().join("mine");
