@@ -59,6 +59,14 @@ pub struct AuditedPart {
     pub corpora: BTreeMap<String, usize>,
 }
 
+impl AuditedPart {
+    /// Returns the number of speakers, or `None` if none of them is known.
+    #[must_use]
+    pub fn known_speakers(&self) -> Option<usize> {
+        (self.speakers > 0 || self.examples == 0).then_some(self.speakers)
+    }
+}
+
 /// Returns the example's value of this property, as a name that is unique over all corpora.
 fn of(what: Sharing, example: &Example) -> Option<String> {
     let utterance = &example.utterance;
@@ -123,6 +131,25 @@ impl Audit {
     pub fn leaks(&self, rules: &Rules) -> Vec<&Shared> {
         let forbidden = rules.forbidden();
         self.shared.iter().filter(|shared| forbidden.contains(&shared.what)).collect()
+    }
+
+    /// Returns how many times two roles of a fold have something in common; `None` if it is unknown of all examples, so that
+    /// nothing can be found.
+    #[must_use]
+    pub fn times_shared(&self, what: Sharing) -> Option<usize> {
+        let shared = self.shared.iter().filter(|shared| shared.what == what).count();
+        let unknown = match what {
+            Sharing::Speaker => self.unknown_speakers,
+            Sharing::Text => self.unknown_texts,
+            Sharing::Audio => 0,
+        };
+        let mut of_folds: BTreeMap<u32, usize> = BTreeMap::new();
+        for part in &self.parts {
+            *of_folds.entry(part.fold).or_default() += part.examples;
+        }
+        let most = of_folds.into_values().max().unwrap_or_default();
+        let is_unknown = shared == 0 && unknown > 0 && unknown >= most;
+        (!is_unknown).then_some(shared)
     }
 
     /// Returns why it cannot be told whether something is shared that must not be, where it cannot: what is unknown is not

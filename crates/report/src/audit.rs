@@ -42,11 +42,11 @@ pub(crate) fn audit(audit: &Audit, about: &Description, slug: &str) -> AuditView
         .collect();
     let rows = audit.folds.iter().map(|fold| {
         let sizes = fold.parts.map(|part| Cell::count(part.utterances));
-        let speakers = fold.parts.map(|part| Cell::count(part.speakers));
+        let speakers = fold.parts.map(|part| Cell::count_known(part.speakers));
         let shared = [fold.test_and_others, fold.train_and_dev].map(|Sharing { speakers, audio, texts }| {
             [("speaker", speakers), ("audio", audio), ("text", texts)].map(|(what, number)| {
-                let is_grave = number > 0 && audit.disjoint.iter().any(|name| name == what);
-                Cell::count(number).strong_if(is_grave)
+                let is_grave = number > Some(0) && audit.disjoint.iter().any(|name| name == what);
+                Cell::count_known(number).strong_if(is_grave)
             })
         });
         let cells = sizes.into_iter().chain(speakers).chain(shared.into_iter().flatten());

@@ -43,7 +43,9 @@ pub(crate) fn corpora(report: &Report) -> Table {
     let rows = report.corpora.iter().map(|corpus| {
         let cells = vec![
             of_all(corpus.found, corpus.expected),
-            of_all(corpus.speakers, corpus.expected_speakers),
+            corpus
+                .speakers
+                .map_or_else(|| Cell::count_known(None), |found| of_all(found, corpus.expected_speakers)),
             Cell::text(corpus.licence.clone()),
             corpus.citation.clone().map_or_else(Cell::none, Cell::text),
         ];

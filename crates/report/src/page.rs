@@ -186,13 +186,13 @@ pub(crate) fn incomplete(report: &Report) -> impl Iterator<Item = (&str, String)
 
 /// Describes how much of a test part is not scored.
 fn withheld(metrics: &VariantMetrics) -> Option<String> {
-    let be = if metrics.withheld == 1 { "is" } else { "are" };
+    let (have, their) = if metrics.withheld == 1 { ("has", "its") } else { ("have", "their") };
     let utterances = plural(metrics.withheld, "test utterance");
     (metrics.withheld > 0).then(|| match metrics.part {
         Role::Dev => {
             format!("All figures are of the dev part: the corpus withholds the labels of the {utterances}.")
         }
-        _ => format!("{} {be} not scored: the corpus withholds the labels.", capital(&utterances)),
+        _ => format!("{} {have} no label, and {their} predictions are not scored.", capital(&utterances)),
     })
 }
 

@@ -364,19 +364,19 @@ pub struct FoldAudit {
 pub struct FoldPart {
     /// Number of utterances.
     pub utterances: usize,
-    /// Number of speakers.
-    pub speakers: usize,
+    /// Number of speakers; `None` if they are unknown.
+    pub speakers: Option<usize>,
 }
 
-/// How much two parts share.
+/// How much two parts share; `None` of what is unknown of all utterances.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sharing {
     /// Number of speakers.
-    pub speakers: usize,
+    pub speakers: Option<usize>,
     /// Number of recordings with identical audio.
-    pub audio: usize,
+    pub audio: Option<usize>,
     /// Number of texts.
-    pub texts: usize,
+    pub texts: Option<usize>,
 }
 
 /// Something that is in two roles of a fold.
@@ -408,8 +408,8 @@ pub struct Corpus {
     pub found: usize,
     /// Number of utterances of the complete corpus, if its card states it.
     pub expected: Option<usize>,
-    /// Number of speakers found.
-    pub speakers: usize,
+    /// Number of speakers found; `None` if they are unknown.
+    pub speakers: Option<usize>,
     /// Number of speakers of the complete corpus, if its card states it.
     pub expected_speakers: Option<usize>,
     /// The licence.

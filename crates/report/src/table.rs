@@ -368,6 +368,11 @@ impl Cell {
         Self::new(count(number), vec![number.to_string()])
     }
 
+    /// Creates a cell with a number, or `unknown`.
+    pub fn count_known(number: Option<usize>) -> Self {
+        number.map_or_else(|| Self::text("unknown"), Self::count)
+    }
+
     /// Creates a cell with a figure as `text`, and its exact value.
     pub fn figure(text: String, exact: f64) -> Self {
         Self::new(text.clone(), vec![text, exact.to_string()])

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use affekt_corpus::{Audit, Shared, audit, describe_leaks, folds, what_to_do};
-use affekt_domain::{Example, Fold, Role};
+use affekt_domain::{Example, Fold, Role, unknown_speaker};
 use affekt_spec::Words;
 use affekt_spec::protocol::{DevFolds, Group, GroupKfold, Permission, Protocol, Random, Rules, Sharing};
 
@@ -233,4 +233,24 @@ fn auditing_is_fast() {
         let seconds = fastest(|| look(&folds, &examples));
         assert!(seconds < 1.0, "{protocol:?} took {seconds} s");
     }
+}
+
+#[test]
+fn what_nobody_knows_is_not_found_to_be_shared_nor_found_not_to_be() {
+    let roles = [("a1", TRAIN), ("a2", TRAIN), ("b1", TRAIN), ("b2", TRAIN), ("c1", TEST), ("c2", TEST)];
+    let times = |examples: &[Example]| {
+        let audit = look(&[fold(&roles)], examples);
+        let of_parts = audit.parts.iter().map(|part| part.known_speakers()).collect::<Vec<_>>();
+        ([Sharing::Speaker, Sharing::Audio, Sharing::Text].map(|what| audit.times_shared(what)), of_parts)
+    };
+    let mut examples = small();
+    assert_eq!(times(&examples), ([Some(0), Some(0), Some(1)], vec![Some(2), Some(1)]));
+    examples.iter_mut().for_each(|example| example.utterance.text = None);
+    assert_eq!(times(&examples).0, [Some(0), Some(0), None]);
+    examples[0].utterance.text = Some("one that is known".into());
+    assert_eq!(times(&examples).0, [Some(0), Some(0), Some(0)]);
+    for example in &mut examples {
+        example.utterance.speaker = unknown_speaker("C", &example.utterance.id);
+    }
+    assert_eq!(times(&examples), ([None, Some(0), Some(0)], vec![None, None]));
 }

@@ -80,7 +80,7 @@ fn the_price_is_that_of_the_protocol_alone() {
     // Who learns from more has an advantage of another kind.
     let mut report = self::report(SMALL);
     assert!(!html(&report).contains("part of the price"));
-    let audit = report.variants[1].audit.as_mut().unwrap();
+    let audit = report.variants[0].audit.as_mut().unwrap();
     audit.folds.iter_mut().zip(1..).for_each(|(fold, size)| fold.parts[0].utterances = 100 * size);
     let most = 100 * audit.folds.len();
     let told = format!("speakers_apart on 100 to {most}: part of the price may be that.");
@@ -170,6 +170,26 @@ fn the_audit_tells_what_is_shared_and_what_was_permitted() {
     // Bold is what must not be shared; texts may.
     let audit = file(&report, "audit-random.tex");
     assert!(audit.contains(r"\textbf{24} & 0 & 2 &"), "{audit}");
+}
+
+#[test]
+fn what_nobody_knows_is_not_counted_as_nothing() {
+    let mut report = report(USUAL);
+    let audit = report.variants[0].audit.as_mut().unwrap();
+    for fold in &mut audit.folds {
+        fold.parts.iter_mut().for_each(|part| part.speakers = None);
+        for shared in [&mut fold.test_and_others, &mut fold.train_and_dev] {
+            (shared.speakers, shared.texts) = (None, None);
+        }
+    }
+    report.corpora[0].speakers = None;
+    let audit = file(&report, "audit-random.tex");
+    assert!(
+        audit.contains("unknown & unknown & unknown & unknown & 0 & unknown & unknown & 0 & unknown"),
+        "{audit}"
+    );
+    let corpora = file(&report, "corpora.csv");
+    assert!(corpora.lines().nth(1).unwrap().contains(",unknown,"), "{corpora}");
 }
 
 fn file(report: &affekt_report::Report, name: &str) -> String {

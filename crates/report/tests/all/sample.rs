@@ -29,7 +29,7 @@ pub fn report(size: Size) -> Report {
         name: name.into(),
         found,
         expected: Some(expected),
-        speakers,
+        speakers: Some(speakers),
         expected_speakers: Some(speakers.max(3)),
         licence: licence.into(),
         citation: Some(format!("A. Author and B. Author: The {name} corpus (2010)")),
@@ -185,9 +185,9 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
                 .map(|fold| FoldAudit {
                     fold,
                     parts: [total / 10 * 7, total / 10, total / 5]
-                        .map(|utterances| FoldPart { utterances, speakers: utterances.min(size.speakers) }),
-                    test_and_others: Sharing { speakers: shared, audio: 0, texts: 2 },
-                    train_and_dev: Sharing { speakers: shared, audio: 0, texts: 2 },
+                        .map(|utterances| FoldPart { utterances, speakers: Some(utterances.min(size.speakers)) }),
+                    test_and_others: Sharing { speakers: Some(shared), audio: Some(0), texts: Some(2) },
+                    train_and_dev: Sharing { speakers: Some(shared), audio: Some(0), texts: Some(2) },
                 })
                 .collect(),
             overlaps: folds
