@@ -95,13 +95,33 @@ pub fn folds(protocol: &Protocol, examples: &[Example]) -> Result<Vec<Fold>, Pro
 }
 
 /// Creates a fold from the roles of utterances. An utterance that is listed twice has equal group, audio and name,
-/// and hence one role.
+/// and hence one role. One without a label trains nothing and chooses nothing: only a test part keeps it, to predict it.
 fn fold(
     number: u32,
     examples: &[Example],
-    roles: BTreeMap<String, Role>,
+    mut roles: BTreeMap<String, Role>,
     is_trained: bool,
 ) -> Result<Fold, ProtocolError> {
+    let without_label = |role: Role| {
+        let has_role = |example: &&Example| roles.get(&example.utterance.id) == Some(&role);
+        examples.iter().filter(has_role).partition::<Vec<_>, _>(|example| example.target.is_none())
+    };
+    let mut left_out: Vec<&str> = Vec::new();
+    for role in [Role::Train, Role::Dev] {
+        let (without, with) = without_label(role);
+        if !without.is_empty() && with.is_empty() {
+            let blind: Vec<Example> = without.into_iter().cloned().collect();
+            return Err(ProtocolError::Withheld {
+                fold: number,
+                role,
+                without: Without::new(&blind, |_| true),
+            });
+        }
+        left_out.extend(without.iter().map(|example| example.utterance.id.as_str()));
+    }
+    for utterance in left_out {
+        roles.remove(utterance);
+    }
     let mut trained = BTreeSet::new();
     let mut used = BTreeSet::new();
     for example in examples {
@@ -110,15 +130,6 @@ fn fold(
         if *role == Role::Train {
             trained.extend(example.class());
         }
-    }
-    let is_unlearnable = |example: &Example| {
-        let role = roles.get(&example.utterance.id);
-        example.target.is_none() && role.is_some_and(|role| *role != Role::Test)
-    };
-    if examples.iter().any(is_unlearnable) {
-        let blind: Vec<Example> =
-            examples.iter().filter(|example| is_unlearnable(example)).cloned().collect();
-        return Err(ProtocolError::Withheld { fold: number, without: Without::new(&blind, |_| true) });
     }
     // Where nothing is to train, a model from elsewhere knows its classes.
     if let Some(class) = used.difference(&trained).next().filter(|_| is_trained) {

@@ -54,7 +54,7 @@ pub enum ProtocolError {
         dev_folds: u32,
     },
     /// There are fewer groups than folds.
-    #[error("{groups} {} cannot fill {folds} folds: {}add a corpus", group.plural(), match groups {
+    #[error("{groups} {} cannot fill {folds} folds: {}add a corpus", if *groups == 1 { group.name() } else { group.plural() }, match groups {
         0 | 1 => "group by something that differs, or ".to_owned(),
         2 => "try `folds: 2` without a dev part, or ".to_owned(),
         _ => format!("try `folds: {groups}`, or "),
@@ -178,15 +178,17 @@ pub enum ProtocolError {
         /// The role.
         role: Role,
     },
-    /// The train or dev part of a fold has utterances without labels.
+    /// No utterance of a fold's train or dev part has a label.
     #[error(
-        "{without} no label, and fold {fold} would train on or choose by them: only test rows may be without; try \
-         `kind: official`, which tests the blind part of a corpus, or a label scheme for what the corpus tells, or leave \
-         them out with `ignore` in its card"
+        "{without} no label, and the {} part of fold {fold} has no others: only test rows may all be without; try \
+         `kind: official`, which tests the blind part of a corpus, or a label scheme for what the corpus tells",
+        role.name()
     )]
     Withheld {
         /// The number of the fold.
         fold: u32,
+        /// The part.
+        role: Role,
         /// The utterances.
         without: Without,
     },
@@ -230,7 +232,9 @@ pub struct Without {
 }
 
 impl Without {
-    pub(super) fn new(examples: &[Example], lacks: impl Fn(&Utterance) -> bool) -> Self {
+    /// Collects the utterances of which `lacks` says that they lack it.
+    #[must_use]
+    pub fn new(examples: &[Example], lacks: impl Fn(&Utterance) -> bool) -> Self {
         let lacking = || examples.iter().map(|example| &example.utterance).filter(|it| lacks(it));
         let corpora: BTreeSet<&String> = lacking().map(|utterance| &utterance.corpus).collect();
         // Examples come in any order, but the message must not depend on it.

@@ -17,6 +17,7 @@ pub fn remarks(folds: &[Fold], examples: &[Example]) -> Vec<String> {
     remarks.extend(seen.of_unknown_speakers());
     remarks.extend(seen.of_unknown_texts());
     remarks.extend(seen.blind());
+    remarks.extend(seen.unlabelled());
     remarks.extend(seen.without_role());
     remarks.extend(seen.unknown());
     remarks
@@ -33,6 +34,8 @@ struct FoldContents<'e> {
     of_unknown_speakers: usize,
     /// Number of examples of which no text is known.
     of_unknown_texts: usize,
+    /// Examples without a target that a fold leaves out: those that would have trained or chosen.
+    unlabelled: BTreeSet<&'e str>,
     unknown: BTreeSet<&'e str>,
 }
 
@@ -88,6 +91,11 @@ impl<'e> FoldContents<'e> {
             examples: by_id.len(),
             of_unknown_speakers: examples.iter().filter(|it| it.utterance.known_speaker().is_none()).count(),
             of_unknown_texts: examples.iter().filter(|it| it.utterance.text.is_none()).count(),
+            unlabelled: {
+                let blind = examples.iter().filter(|example| example.target.is_none());
+                let ids = blind.map(|example| example.utterance.id.as_str());
+                ids.filter(|id| folds.iter().any(|fold| fold.role(id).is_none())).collect()
+            },
             unknown,
         }
     }
@@ -235,11 +243,21 @@ impl<'e> FoldContents<'e> {
     /// Describes examples without a target.
     fn blind(&self) -> Option<String> {
         let most = self.folds.iter().map(|fold| fold.blind).max()?;
-        let (noun, they) = if most == 1 { ("utterance", "it is") } else { ("utterances", "they are") };
-        let told = || {
-            format!("the corpus withholds the labels of {most} test {noun}: {they} predicted but not scored")
-        };
+        let (noun, verb, they) =
+            if most == 1 { ("utterance", "has", "it is") } else { ("utterances", "have", "they are") };
+        let told = || format!("{most} test {noun} {verb} no label: {they} predicted but not scored");
         (most > 0).then(told)
+    }
+
+    /// Describes examples without a target that are left out for it.
+    fn unlabelled(&self) -> Option<String> {
+        let n = self.unlabelled.len();
+        let first: Vec<&str> = self.unlabelled.iter().take(NAMED).copied().collect();
+        let more = if n > NAMED { ", …" } else { "" };
+        let (noun, verb, they) =
+            if n == 1 { ("utterance", "has", "it trains") } else { ("utterances", "have", "they train") };
+        let told = || format!("{n} {noun} ({}{more}) {verb} no label: {they} nothing", list_names(&first));
+        (n > 0).then(told)
     }
 
     /// Describes examples that folds leave out.

@@ -543,3 +543,31 @@ fn without_a_split_everything_trains_or_everything_tests() {
         assert!(!protocol.has_dev() && protocol.needs().is_empty());
     }
 }
+
+#[test]
+fn what_has_no_label_is_left_out_of_training_and_named() {
+    let mut examples = four_corpora();
+    let all = examples.len();
+    for at in [3, 400, 900, 901] {
+        examples[at].target = None;
+    }
+    let labelled = |example: &Example| example.target.is_some();
+    for protocol in [random(0.1, 0.1), kfold(5, 1), leave_out(Group::Corpus, DevPart::None)] {
+        let made = folds(&protocol, &examples).unwrap();
+        for fold in &made {
+            let learnt = examples
+                .iter()
+                .filter(|example| matches!(fold.role(&example.utterance.id), Some(Role::Train | Role::Dev)));
+            assert!(learnt.clone().count() > 0 && learnt.clone().all(labelled), "{protocol:?}");
+            let labelled_rows = examples.iter().filter(|example| labelled(example));
+            assert!(labelled_rows.clone().all(|example| fold.role(&example.utterance.id).is_some()));
+            assert!(fold.rows().count() >= all - 4);
+        }
+        let told = remarks(&made, &examples);
+        let unlabelled = told.iter().find(|told| told.contains("no label")).unwrap();
+        assert!(
+            unlabelled.contains("4 utterances (")
+                && unlabelled.contains(", …) have no label: they train nothing")
+        );
+    }
+}

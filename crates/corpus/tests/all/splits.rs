@@ -39,6 +39,27 @@ fn rows(fold: &Fold) -> Vec<(&str, Role)> {
 const SMALL: &str = "utterance,role\nA/d/a1,train\nA/d/a2,dev\nA/d/a3,test\n";
 
 #[test]
+fn a_part_in_which_nothing_has_a_label_is_refused() {
+    let split = read(SMALL);
+    for (at, part) in [(0, "train"), (1, "dev")] {
+        let mut examples = small();
+        examples[at].target = None;
+        let refused = folds(&split, &examples).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("no label, and the {part} part of fold 1 has no others")),
+            "{refused}"
+        );
+    }
+    let mut examples = small();
+    examples[2].target = None;
+    assert_eq!(
+        folds(&split, &examples).unwrap()[0].role("A/d/a3"),
+        Some(Role::Test),
+        "predicted, not scored"
+    );
+}
+
+#[test]
 fn every_spelling_is_the_same_split() {
     let expected = folds(&read(SMALL), &small()).unwrap();
     assert_eq!(rows(&expected[0]), [("A/d/a1", Role::Train), ("A/d/a2", Role::Dev), ("A/d/a3", Role::Test)]);
