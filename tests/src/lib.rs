@@ -19,6 +19,7 @@ mod caching;
 mod compare;
 mod encoders;
 mod fetch;
+mod field_cases;
 mod fits;
 mod full_disk;
 mod invariants;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use affekt_corpus::{Audit, EncoderAudit, describe_leaks};
+use affekt_corpus::{Audit, CardYield, EncoderAudit, Without, describe_leaks};
 use affekt_domain::{Example, Fold, Role};
 use affekt_graph::{NodeId, State};
 use affekt_pipeline::{FittedOn, fits};
@@ -14,7 +14,7 @@ use crate::context::{ExperimentArguments, ExperimentContext, print_json};
 use crate::encoder_audit::encoders;
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
-use crate::problems;
+use crate::remarks;
 use crate::run::run_only;
 
 /// The command's arguments.
@@ -30,6 +30,8 @@ pub struct Arguments {
 #[derive(Serialize)]
 struct Audits {
     version: u32,
+    /// What cards make of the files of their corpora.
+    corpora: Vec<CardYield>,
     variants: Vec<VariantAudit>,
     /// Every node from which something learns, with the rows that it reads.
     fits: Vec<FitAudit>,
@@ -49,18 +51,27 @@ struct Rows {
     role: Role,
     fold: u32,
     rows: usize,
-    speakers: usize,
+    /// `None` where no speaker is known.
+    speakers: Option<usize>,
     /// How many of them are test rows of the fold, and how many speakers of such rows they have.
     test_rows: usize,
-    test_speakers: usize,
+    test_speakers: Option<usize>,
     /// What permits test rows here, where something does.
     permitted: Option<Permission>,
+}
+
+/// Utterances without a label.
+#[derive(Serialize)]
+struct Unlabelled {
+    utterances: usize,
+    first: Vec<String>,
 }
 
 /// The folds of one variant, as the audit made them.
 struct Parted {
     folds: Vec<Fold>,
-    speakers: BTreeMap<String, String>,
+    /// The speaker of each utterance, where it is known.
+    speakers: BTreeMap<String, Option<String>>,
     permitted: BTreeSet<Permission>,
 }
 
@@ -74,7 +85,12 @@ struct VariantAudit {
     permitted: BTreeSet<Permission>,
     /// What has to stand beside every figure.
     stamps: BTreeSet<String>,
+    #[serde(serialize_with = "unknown_as_null")]
     audit: Audit,
+    /// How many times roles share something, by what it is; `None` where it is unknown of all utterances.
+    times_shared: BTreeMap<&'static str, Option<usize>>,
+    /// Utterances without a label, which train nothing.
+    unlabelled: Unlabelled,
     /// The past of its pretrained encoders.
     encoders: Vec<EncoderAudit>,
     /// What is shared, must not be, and is not permitted, in words.
@@ -85,8 +101,16 @@ struct VariantAudit {
 /// they leak, and here the leak is the answer.
 pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     let context = ExperimentContext::open(&arguments.experiment)?;
-    let walk = run_only(&context, "examples")?;
-    let mut audits = Audits { version: 1, variants: Vec::new(), fits: Vec::new() };
+    audit_in(&context, arguments).inspect_err(|_| {
+        // What cannot be divided into folds may be what a card leaves of a corpus.
+        remarks::of_files(&context).iter().for_each(|line| eprintln!("note: {line}"));
+    })
+}
+
+fn audit_in(context: &ExperimentContext, arguments: &Arguments) -> Result<Exit, Stop> {
+    let walk = run_only(context, "examples")?;
+    let mut audits =
+        Audits { version: 1, corpora: context.ops.yields(), variants: Vec::new(), fits: Vec::new() };
     let mut parted: BTreeMap<NodeId, Parted> = BTreeMap::new();
     for variant in &context.experiment.variants {
         let at = walk.graph().find(&variant.examples);
@@ -100,10 +124,13 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
             .map_err(|cause| error(&format!("variant `{}`", variant.id), &cause))?;
         let rules = &variant.rules;
         let audit = affekt_corpus::audit(&folds, &examples, rules.disjoint());
-        let encoders = encoders(&context, variant, &folds, &examples);
+        let encoders = encoders(context, variant, &folds, &examples);
         let leaks = audit.leaks(rules);
         let of_encoders = encoders.iter().flat_map(|encoder| encoder.leaks(rules));
-        let speaker = |example: &Example| (example.utterance.id.clone(), example.utterance.speaker.clone());
+        let speaker = |example: &Example| {
+            let utterance = &example.utterance;
+            (utterance.id.clone(), utterance.known_speaker().map(str::to_owned))
+        };
         let speakers = examples.iter().map(speaker).collect();
         let permitted = rules.permitted().clone();
         parted.insert(variant.folds.clone(), Parted { folds, speakers, permitted });
@@ -126,6 +153,11 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
                 };
                 audit.untold(rules).into_iter().chain(shared).chain(of_encoders).collect()
             },
+            times_shared: Sharing::ALL.iter().map(|what| (what.name(), audit.times_shared(*what))).collect(),
+            unlabelled: {
+                let Without { utterances, first, .. } = remarks::unlabelled(&examples);
+                Unlabelled { utterances, first }
+            },
             audit,
             encoders,
         });
@@ -133,7 +165,7 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     let mut leaks = audits.variants.iter().any(|variant| !variant.leaks.is_empty());
     if !leaks {
         // Where the examples alone tell the folds, nodes become known with them.
-        run_only(&context, "folds")?;
+        run_only(context, "folds")?;
     }
     let viewed = context.view(None)?;
     for fit in fits(&viewed.walk) {
@@ -144,8 +176,8 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     if arguments.json {
         print_json(&audits)?;
     } else {
-        let problems = context.ops.problems();
-        problems::by_kind(&problems).iter().for_each(|line| out!("{line}"));
+        remarks::remarks(context).iter().for_each(|remark| eprintln!("warning: {remark}"));
+        remarks::of_files(context).iter().for_each(|line| out!("{line}"));
         audits.variants.iter().for_each(print);
         print_fits(&audits.fits);
     }
@@ -167,24 +199,39 @@ fn rows(on: &FittedOn, parted: &Parted) -> Rows {
         rows.filter_map(|(utterance, _)| parted.speakers.get_key_value(utterance)).collect::<Vec<_>>()
     };
     let (read, test) = (of_role(on.role), of_role(Role::Test));
-    let [utterances, speakers] = names(&read);
-    let [test_utterances, test_speakers] = names(&test);
+    let [utterances, test_utterances] = [&read, &test]
+        .map(|rows| -> BTreeSet<&str> { rows.iter().map(|(utterance, _)| utterance.as_str()).collect() });
+    let (speakers, test_speakers) = (speakers(&read), speakers(&test));
     Rows {
         port: on.port,
         role: on.role,
         fold: on.fold,
         rows: utterances.len(),
-        speakers: speakers.len(),
+        speakers: speakers.as_ref().map(BTreeSet::len),
         test_rows: utterances.intersection(&test_utterances).count(),
-        test_speakers: speakers.intersection(&test_speakers).count(),
+        test_speakers: speakers.zip(test_speakers).map(|(own, test)| own.intersection(&test).count()),
         permitted: on.needed_for_test_rows.filter(|needed| parted.permitted.contains(needed)),
     }
 }
 
-/// The utterances, and their speakers.
-fn names<'r>(rows: &[(&'r String, &'r String)]) -> [BTreeSet<&'r str>; 2] {
-    let utterances = rows.iter().map(|(utterance, _)| utterance.as_str());
-    [utterances.collect(), rows.iter().map(|(_, speaker)| speaker.as_str()).collect()]
+/// Returns the speakers of some rows; `None` where there are rows and none of their speakers is known.
+fn speakers<'r>(rows: &[(&'r String, &'r Option<String>)]) -> Option<BTreeSet<&'r str>> {
+    let speakers: BTreeSet<&str> = rows.iter().filter_map(|(_, speaker)| speaker.as_deref()).collect();
+    (rows.is_empty() || !speakers.is_empty()).then_some(speakers)
+}
+
+/// Writes `null` for numbers of speakers that nobody knows.
+fn unknown_as_null<S: serde::Serializer>(audit: &Audit, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut value = serde_json::to_value(audit).map_err(serde::ser::Error::custom)?;
+    for (at, part) in audit.parts.iter().enumerate() {
+        value["parts"][at]["speakers"] = part.known_speakers().into();
+    }
+    value.serialize(serializer)
+}
+
+/// A number, or that it is unknown.
+fn known(number: Option<usize>) -> String {
+    number.map_or_else(|| "unknown".to_owned(), |number| number.to_string())
 }
 
 /// A line for what one port of a node reads. Nodes that differ in their seeds alone read the same, and share it.
@@ -210,16 +257,18 @@ fn print_fits(fits: &[FitAudit]) {
             };
             let leak = if on.leak() { "LEAK: " } else { "" };
             out!(
-                "    {leak}{port} on {} of fold {fold}: {rows} rows of {speakers} speakers; {test_rows} test rows, \
-                 {test_speakers} test speakers{permitted}",
-                role.name()
+                "    {leak}{port} on {} of fold {fold}: {rows} rows of {} speakers; {test_rows} test rows, {} test \
+                 speakers{permitted}",
+                role.name(),
+                known(*speakers),
+                known(*test_speakers)
             );
         }
     }
 }
 
 fn print(variant: &VariantAudit) {
-    let VariantAudit { id, disjoint, permitted, stamps, audit, encoders, leaks, .. } = variant;
+    let VariantAudit { id, disjoint, permitted, stamps, audit, unlabelled, encoders, leaks, .. } = variant;
     out!("{id}: split {}", audit.digest);
     let kept: Vec<&str> = disjoint.iter().map(|what| what.name()).collect();
     out!("  must not be shared between roles: {}", kept.join(", "));
@@ -235,27 +284,26 @@ fn print(variant: &VariantAudit) {
             part.fold,
             part.role.name(),
             part.examples,
-            part.speakers
+            known(part.known_speakers())
         );
     }
-    let utterances: BTreeSet<u32> = audit.parts.iter().map(|part| part.fold).collect();
-    let most = utterances.iter().map(|fold| {
-        let of_fold = audit.parts.iter().filter(|part| part.fold == *fold);
-        of_fold.map(|part| part.examples).sum::<usize>()
-    });
-    let all_texts_unknown =
-        audit.unknown_texts > 0 && most.max().is_some_and(|most| audit.unknown_texts >= most);
     for &what in Sharing::ALL {
-        let shared = audit.shared.iter().filter(|shared| shared.what == what).count();
-        match what {
-            Sharing::Text if all_texts_unknown => {
-                out!("  shared between roles: unknown × text, for no text is known")
-            }
-            _ => out!("  shared between roles: {shared} × {}", what.name()),
-        }
+        let of_none = match audit.times_shared(what) {
+            None => format!(", for no {} is known", what.name()),
+            Some(_) => String::new(),
+        };
+        out!("  shared between roles: {} × {}{of_none}", known(audit.times_shared(what)), what.name());
     }
-    if audit.unknown_texts > 0 && !all_texts_unknown {
+    if audit.unknown_texts > 0 && audit.times_shared(Sharing::Text).is_some() {
         out!("  of unknown texts, and so never found to be shared: {} utterances", audit.unknown_texts);
+    }
+    if unlabelled.utterances > 0 {
+        let Unlabelled { utterances, first } = unlabelled;
+        let more = if *utterances > first.len() { ", …" } else { "" };
+        out!(
+            "  without a label, and so not trained on nor scored: {utterances} utterances ({}{more})",
+            first.join(", ")
+        );
     }
     if !audit.unknown.is_empty() {
         out!("  named by the split and not here: {} utterances", audit.unknown.len());

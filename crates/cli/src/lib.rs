@@ -29,6 +29,7 @@ mod predict;
 mod problems;
 mod progress;
 pub mod reference;
+mod remarks;
 mod report;
 mod run;
 mod run_folder;

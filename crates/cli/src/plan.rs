@@ -7,6 +7,7 @@ use crate::context::{ExperimentArguments, ExperimentContext, Viewed, print_json}
 use crate::exit::{Exit, Stop};
 use crate::out::out;
 use crate::problems;
+use crate::remarks;
 use crate::timing::{Estimates, Expected, Signatures};
 
 /// The command's arguments.
@@ -63,14 +64,15 @@ pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
     let work_left = rows.iter().any(|row| row.state != "cached");
     let has_failed = !failed.is_empty();
     // What is not wrong with the plan, but with what it will be about.
-    let mut remarks = problems::left_out(&context.ops.problems());
-    remarks.extend(context.nothing_evaluated().filter(|_| arguments.only.is_none()));
+    let mut said = problems::left_out(&context.ops.problems());
+    said.extend(remarks::remarks(&context));
+    said.extend(context.nothing_evaluated().filter(|_| arguments.only.is_none()));
     let (profile, expected) = (context.experiment.profile.clone(), estimates.expected());
     if arguments.json {
-        let problems = failed.into_iter().chain(remarks).collect();
+        let problems = failed.into_iter().chain(said).collect();
         print_json(&Plan { version: 1, profile, nodes: rows, expected, problems })?;
     } else {
-        remarks.iter().for_each(|remark| eprintln!("warning: {remark}"));
+        said.iter().for_each(|remark| eprintln!("warning: {remark}"));
         print_table(&rows, profile.as_deref());
         expected.iter().for_each(|expected| out!("{}", expected.line()));
     }

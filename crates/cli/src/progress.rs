@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use affekt_graph::{
     Event, Failure, Journal, JournalRow, KeyPart, LastRun, Node, NodeId, NodeIndex, NodeRow, Observer,
-    Outcome, Record, State, Walk, Work,
+    Outcome, Place, Record, State, Walk, Work,
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::context::ExperimentContext;
 use crate::exit::{Stop, error};
+use crate::remarks::remarks;
 use crate::run_folder::RunFolder;
 use crate::timing::{CostSignature, Estimates, Signatures, Timings, Watch};
 
@@ -35,7 +36,9 @@ pub struct Summary {
 }
 
 /// Writes the journal of a run and shows its progress.
-pub struct ProgressReporter {
+pub struct ProgressReporter<'c> {
+    /// Whose recordings have not been remarked on yet.
+    unremarked: Option<&'c ExperimentContext>,
     journal: Journal,
     /// The first failure to write the journal.
     error: Option<std::io::Error>,
@@ -67,9 +70,9 @@ struct Busy {
     watch: Watch,
 }
 
-impl ProgressReporter {
+impl<'c> ProgressReporter<'c> {
     /// Begins the journal of a run.
-    pub fn new(context: &ExperimentContext, folder: &RunFolder) -> Result<Self, Stop> {
+    pub fn new(context: &'c ExperimentContext, folder: &RunFolder) -> Result<Self, Stop> {
         let last = context.last_run();
         let path = folder.path().join("journal.jsonl");
         let mut journal =
@@ -84,6 +87,7 @@ impl ProgressReporter {
             total.set_style(style);
         }
         Ok(Self {
+            unremarked: Some(context),
             journal,
             error: None,
             last,
@@ -106,6 +110,7 @@ impl ProgressReporter {
 
     /// Ends the journal.
     pub fn finish(mut self, outcome: Outcome) -> Result<Summary, Stop> {
+        self.remark();
         // What was broken off has shown how fast it is.
         for busy in std::mem::take(&mut self.busy).into_values() {
             self.remember(&busy, None);
@@ -210,6 +215,12 @@ impl ProgressReporter {
         self.total.set_position(done as u64);
     }
 
+    /// Says, once, what should be known of the recordings before anything is trained on them.
+    fn remark(&mut self) {
+        let remarks = self.unremarked.take().map(remarks).unwrap_or_default();
+        self.bars.suspend(|| remarks.iter().for_each(|remark| eprintln!("warning: {remark}")));
+    }
+
     fn line(&self, line: &str) {
         if self.is_terminal {
             return;
@@ -255,12 +266,15 @@ impl ProgressReporter {
     }
 }
 
-impl Observer for ProgressReporter {
+impl Observer for ProgressReporter<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Walked { walk, changed } => self.walked(walk, changed),
             Event::Grown(id) => self.write(&[JournalRow::Grown { id: id.to_string() }]),
             Event::Started(node) => {
+                if node.place == Place::Worker {
+                    self.remark();
+                }
                 let (bar, reported, watch) = (None, Instant::now(), Watch::default());
                 self.busy.insert(node.id.clone(), Busy { node: node.clone(), bar, reported, watch });
                 self.write(&[JournalRow::Started { id: node.id.to_string() }]);

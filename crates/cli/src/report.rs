@@ -260,19 +260,21 @@ fn audit_summary(audit: &Audit, variant: &affekt_pipeline::Variant, remarks: Vec
     let numbers: BTreeSet<u32> = audit.parts.iter().map(|part| part.fold).collect();
     let part = |fold: u32, role: Role| {
         let part = audit.parts.iter().find(|part| (part.fold, part.role) == (fold, role));
-        part.map_or_else(page::FoldPart::default, |part| page::FoldPart {
+        let none = page::FoldPart { utterances: 0, speakers: Some(0) };
+        part.map_or(none, |part| page::FoldPart {
             utterances: part.examples,
-            speakers: part.speakers,
+            speakers: part.known_speakers(),
         })
     };
     let fold = |fold: u32| {
         // What stands in all three roles is three pairs, and one thing.
         let sharing = |with_test: bool| {
             let number = |what: Sharing| {
+                audit.times_shared(what)?;
                 let pairs = audit.shared.iter().filter(|shared| (shared.fold, shared.what) == (fold, what));
                 let of_test = |shared: &&Shared| shared.sides.iter().any(|side| side.role == Role::Test);
                 let values = pairs.filter(|shared| of_test(shared) == with_test).map(|shared| &shared.value);
-                values.collect::<BTreeSet<_>>().len()
+                Some(values.collect::<BTreeSet<_>>().len())
             };
             page::Sharing {
                 speakers: number(Sharing::Speaker),
@@ -357,7 +359,7 @@ fn corpora(finished: &Finished<'_>) -> Result<(Vec<page::Corpus>, Vec<Problem>),
             name: if is_synthetic { format!("{name} (synthetic)") } else { name.clone() },
             found: files.found,
             expected: if is_synthetic { None } else { files.expected },
-            speakers: speakers.found,
+            speakers: Some(speakers.found).filter(|found| *found > 0),
             expected_speakers: if is_synthetic { None } else { speakers.expected },
             licence: if is_synthetic { "made by this program".into() } else { corpus.card.licence.clone() },
             citation: (!is_synthetic).then(|| corpus.card.citation.clone()),

@@ -14,6 +14,7 @@ use crate::export::final_models;
 use crate::out::out;
 use crate::problems;
 use crate::progress::{FailureCollector, ProgressReporter, Summary};
+use crate::remarks;
 use crate::run_folder::RunFolder;
 use crate::worker;
 
@@ -91,7 +92,7 @@ fn attempt(
         }
         Outcome::Failed => {
             eprintln!("{}", summary.failures.trim_end());
-            problems::by_kind(&context.ops.problems()).iter().for_each(|line| eprintln!("note: {line}"));
+            remarks::of_files(context).iter().for_each(|line| eprintln!("note: {line}"));
             eprintln!("the journal is {}", folder.path().join("journal.jsonl").display());
             if arguments.keep_going && arguments.only.is_none() {
                 report_the_rest((context, &walk), arguments, interrupted, &folder, &summary)?;

@@ -12,6 +12,7 @@
 mod audit;
 mod card;
 mod card_reader;
+mod card_yield;
 mod completeness;
 mod delimited;
 mod encoder_audit;
@@ -35,7 +36,9 @@ mod tables;
 pub use affekt_config::lookup::LookupError;
 pub use audit::{Audit, AuditedPart, Shared, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
+pub use card_yield::CardYield;
 pub use completeness::{Completeness, Count, completeness, labelled_sessions};
+pub use delimited::{delimiter, table_text};
 pub use encoder_audit::{EncoderAudit, Seen};
 pub use grammar::{Fields, Grammar};
 pub use ingest::{AudioFacts, Ingested, ingest};

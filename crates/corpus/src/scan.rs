@@ -20,8 +20,10 @@ pub struct Scan {
     pub found: Vec<Found>,
     /// The problems with other files.
     pub problems: Vec<Problem>,
-    /// Number of files that the card ignores.
+    /// Number of audio files that the card ignores.
     pub ignored: usize,
+    /// Number of files that are no audio, nor label files, nor ignored.
+    pub others: usize,
 }
 
 /// An audio file whose name matches the card's grammar.
@@ -99,7 +101,7 @@ pub enum CorpusError {
     #[error(
         "no recording of {corpus} in {}: {}; check that this is the corpus' folder",
         folder.display(), example.as_ref().map_or_else(|| format!("it has no audio files{}", among(others)),
-            |(path, message)| format!("`{path}`, for example: {message}"))
+            |(path, message)| format!("{}; `{path}`, for example: {message}", unusable(*audio_files)))
     )]
     NoRecordings {
         /// The corpus.
@@ -108,9 +110,19 @@ pub enum CorpusError {
         folder: PathBuf,
         /// An audio file that is present but cannot be used, and why.
         example: Option<(String, String)>,
+        /// Number of audio files.
+        audio_files: usize,
         /// The kinds of the files that are no audio, with their numbers.
         others: Vec<(String, usize)>,
     },
+}
+
+/// Says that none of so many audio files can be used.
+fn unusable(audio_files: usize) -> String {
+    match audio_files {
+        1 => "its only audio file cannot be used".to_owned(),
+        more => format!("none of its {more} audio files can be used"),
+    }
 }
 
 /// Formats ``, only 3 `.txt` and 1 without extension``.
@@ -169,6 +181,7 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     problems.sort_by(|a, b| a.path.cmp(&b.path));
     if found.is_empty() {
         let (corpus, folder) = (card.name.clone(), folder.to_owned());
+        let audio_files = ignored + problems.iter().filter(|problem| problem.dropped).count();
         let unusable = problems.into_iter().next();
         let example = unusable.map(|problem| {
             let only_with_extension = card.grammar.read(&problem.path).is_some();
@@ -181,11 +194,12 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
             (problem.path, message)
         });
         let others = others.into_iter().map(|kind| (kind.name, kind.files)).collect();
-        return Err(CorpusError::NoRecordings { corpus, folder, example, others });
+        return Err(CorpusError::NoRecordings { corpus, folder, example, audio_files, others });
     }
+    let number_of_others = others.iter().map(|kind| kind.files).sum();
     problems.extend(others.into_iter().map(|kind| kind.problem(card)));
     problems.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Scan { found, problems, ignored })
+    Ok(Scan { found, problems, ignored, others: number_of_others })
 }
 
 /// Extensions of audio files: those that can be decoded, and those that cannot and are reported.

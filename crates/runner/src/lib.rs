@@ -28,8 +28,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use affekt_corpus::{Card, Ingested, Scan, ingest as read_corpus, scan};
-use affekt_domain::{Digest, Problem};
+use affekt_corpus::{Card, CardYield, Ingested, Labelled, Scan, ingest as read_corpus, label, scan};
+use affekt_domain::{Digest, LabelScheme, Problem};
 use affekt_graph::{Context, Failure, Job, Node, Ops, hash_bytes};
 use affekt_ops::Operation;
 use affekt_spec::encoder::TrainedOn;
@@ -134,6 +134,8 @@ struct Read {
     ingested: Option<(Ingested, Digest)>,
     /// What its files' names and label files tell.
     scanned: Vec<Problem>,
+    /// What its card makes of its files.
+    card_yield: CardYield,
 }
 
 impl RunnerOps {
@@ -175,6 +177,23 @@ impl RunnerOps {
         read.iter().map(|(corpus, read)| (corpus.clone(), of(read))).collect()
     }
 
+    /// Returns what cards make of the files of the corpora that were looked at in this process, in order of their names.
+    #[must_use]
+    pub fn yields(&self) -> Vec<CardYield> {
+        let mut yields: Vec<CardYield> =
+            lock(&self.read).values().map(|read| read.card_yield.clone()).collect();
+        yields.sort_by(|a, b| a.corpus.cmp(&b.corpus));
+        yields
+    }
+
+    /// Returns the utterances of a corpus as a scheme labels them; `None` if its audio was not read in this process.
+    #[must_use]
+    pub fn labelled(&self, corpus: &str, scheme: &LabelScheme) -> Option<Labelled> {
+        let read = lock(&self.read).get(corpus).cloned()?;
+        let (ingested, _) = read.ingested.as_ref()?;
+        Some(label(scheme, ingested.utterances.clone()))
+    }
+
     /// Returns where the recording with this digest lies.
     pub(crate) fn locate(&self, audio: Digest) -> Option<PathBuf> {
         lock(&self.located).get(&audio).cloned()
@@ -200,7 +219,8 @@ impl RunnerOps {
         };
         let ingested =
             (thorough || is_known).then(|| self.ingest(&place.card, &scan, context)).transpose()?;
-        let read = Arc::new(Read { ingested, scanned: scan.problems });
+        let card_yield = CardYield::new(&place.card, &scan, ingested.as_ref().map(|(ingested, _)| ingested));
+        let read = Arc::new(Read { ingested, scanned: scan.problems, card_yield });
         lock(&self.read).insert(corpus.to_owned(), Arc::clone(&read));
         Ok(read)
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use affekt_audio::write_wav_i16;
-use affekt_corpus::{AudioFacts, CorpusError, Found, Ingested, ingest, scan};
+use affekt_corpus::{AudioFacts, CardYield, CorpusError, Found, Ingested, ingest, scan};
 
 use crate::support::{card, digest_of, parse_card, plant, problems, put, read};
 
@@ -63,6 +63,57 @@ fn walks_past_hidden_files_and_follows_links() {
 }
 
 #[test]
+fn what_a_card_makes_of_a_folder_is_counted_to_the_file() {
+    let card =
+        parse_card("Kitchen", &format!("{KITCHEN}ignore: ['rehearsal/**']\nexpect: {{ files: 12 }}\n"));
+    let folder = tempfile::tempdir().unwrap();
+    for (path, hz) in
+        [("ann_glad_1", 200.0), ("ann_glad_2", 300.0), ("bob_glad_1", 400.0), ("bob_glad_2", 500.0)]
+    {
+        tone(folder.path(), &format!("{path}.wav"), hz);
+    }
+    tone(folder.path(), "again/ann_glad_1.wav", 200.0);
+    tone(folder.path(), "bob_sad_1.wav", 600.0);
+    tone(folder.path(), "rehearsal/x.wav", 700.0);
+    plant(folder.path(), ["notes.txt", "plan.pdf", "title.mp3"]);
+    put(folder.path(), "bob_glad_3.wav", b"");
+    put(folder.path(), "bob_glad_4.wav", b"no audio at all");
+    let scan = scan(&card, folder.path()).unwrap();
+    let ingested = ingest(&card, &scan, &|_| None, &|_| ());
+    let of_names = CardYield::new(&card, &scan, None);
+    assert_eq!((of_names.audio_files, of_names.read, of_names.is_poor()), (10, 6, false));
+    let counted = CardYield::new(&card, &scan, Some(&ingested));
+    assert_eq!(
+        counted.to_string(),
+        "Kitchen: its card reads 4 of 10 audio files; 5 left out (1 × empty-file, 1 × second-copy, 1 × unknown-label, \
+         1 × unparsed-name, 1 × unreadable); 1 ignored; 2 other files; the complete corpus has 12"
+    );
+    assert!(!counted.is_poor(), "4 of 8, copies and what is ignored apart");
+    fs::remove_file(folder.path().join("bob_glad_2.wav")).unwrap();
+    let scan = affekt_corpus::scan(&card, folder.path()).unwrap();
+    let ingested = ingest(&card, &scan, &|_| None, &|_| ());
+    assert!(CardYield::new(&card, &scan, Some(&ingested)).is_poor(), "3 of 7");
+}
+
+#[test]
+fn copies_that_are_worse_are_counted_although_one_problem_stands_for_all() {
+    let card = parse_card("Kitchen", KITCHEN);
+    let folder = tempfile::tempdir().unwrap();
+    for number in 1..=3 {
+        tone(folder.path(), &format!("ann_glad_{number}.wav"), 100.0 * number as f32);
+        write_wav_i16(&folder.path().join(format!("ann_glad_{number}.wave")), &[0.0; 1600], 16_000).unwrap();
+    }
+    let scan = scan(&card, folder.path()).unwrap();
+    let ingested = ingest(&card, &scan, &|_| None, &|_| ());
+    let counted = CardYield::new(&card, &scan, Some(&ingested));
+    assert_eq!(
+        counted.to_string(),
+        "Kitchen: its card reads 3 of 6 audio files; 3 left out (3 × worse-copy)"
+    );
+    assert!(!counted.is_poor());
+}
+
+#[test]
 fn folders_that_cannot_be_read_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let missing = scan(&card("savee"), &folder.path().join("SAVEE")).unwrap_err();
@@ -73,7 +124,11 @@ fn folders_that_cannot_be_read_are_errors() {
     assert!(empty.to_string().contains("it has no audio files"), "{empty}");
     plant(folder.path(), ["song.mp3"]);
     let foreign = scan(&card("savee"), folder.path()).unwrap_err();
-    assert!(foreign.to_string().contains("`song.mp3`, for example: its name does not fit"), "{foreign}");
+    let told = "its only audio file cannot be used; `song.mp3`, for example: its name does not fit";
+    assert!(foreign.to_string().contains(told), "{foreign}");
+    plant(folder.path(), ["other.mp3", "x/third.wav"]);
+    let foreign = scan(&card("savee"), folder.path()).unwrap_err();
+    assert!(foreign.to_string().contains("none of its 3 audio files can be used; `other.mp3`, for example"));
     let lists = tempfile::tempdir().unwrap();
     for name in ["a.txt", "b.TXT", "c.pdf", "README"] {
         put(lists.path(), name, b"some words");
