@@ -80,7 +80,7 @@ fn the_price_is_that_of_the_protocol_alone() {
     // Who learns from more has an advantage of another kind.
     let mut report = self::report(SMALL);
     assert!(!html(&report).contains("part of the price"));
-    let audit = report.variants[0].audit.as_mut().unwrap();
+    let audit = report.variants[1].audit.as_mut().unwrap();
     audit.folds.iter_mut().zip(1..).for_each(|(fold, size)| fold.parts[0].utterances = 100 * size);
     let most = 100 * audit.folds.len();
     let told = format!("speakers_apart on 100 to {most}: part of the price may be that.");
