@@ -100,7 +100,7 @@ pub enum CorpusError {
     /// No file matches the card.
     #[error(
         "no recording of {corpus} in {}: {}; check that this is the corpus' folder",
-        folder.display(), example.as_ref().map_or_else(|| format!("it has no audio files{}", among(others)),
+        folder.display(), example.as_deref().map_or_else(|| format!("it has no audio files{}", among(others)),
             |(path, message)| format!("{}; `{path}`, for example: {message}", unusable(*audio_files)))
     )]
     NoRecordings {
@@ -109,7 +109,7 @@ pub enum CorpusError {
         /// Its folder.
         folder: PathBuf,
         /// An audio file that is present but cannot be used, and why.
-        example: Option<(String, String)>,
+        example: Option<Box<(String, String)>>,
         /// Number of audio files.
         audio_files: usize,
         /// The kinds of the files that are no audio, with their numbers.
@@ -191,7 +191,7 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
                 }
                 None => problem.message,
             };
-            (problem.path, message)
+            Box::new((problem.path, message))
         });
         let others = others.into_iter().map(|kind| (kind.name, kind.files)).collect();
         return Err(CorpusError::NoRecordings { corpus, folder, example, audio_files, others });
