@@ -117,6 +117,8 @@ impl Lab {
             .args(words)
             .current_dir(&self.folder)
             .env_remove("AFFEKT_CACHE")
+            .env_remove("AFFEKT_FAKE_GPUS")
+            .env_remove("CUDA_VISIBLE_DEVICES")
             .env("AFFEKT_DATA", "data")
             .env("AFFEKT_WORKER", binaries::worker())
             .stdin(Stdio::null());

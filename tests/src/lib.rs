@@ -22,6 +22,7 @@ mod fetch;
 mod field_cases;
 mod fits;
 mod full_disk;
+mod gpus;
 mod invariants;
 mod keys;
 mod kills;

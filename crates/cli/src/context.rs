@@ -38,7 +38,7 @@ pub struct ExperimentArguments {
     /// Do without corpora that are missing
     #[arg(long)]
     pub partial: bool,
-    /// What networks compute on: auto, cpu or cuda:N
+    /// What networks compute on: auto, cpu, cuda (all GPUs), cuda:N or cuda:N,M
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// Decode every recording again instead of trusting size and time of its file

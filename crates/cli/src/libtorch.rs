@@ -28,6 +28,43 @@ pub fn version() -> String {
     own.filter(|version| !version.is_empty()).unwrap_or_else(|| setup::VERSION.to_owned())
 }
 
+/// Returns the version of CUDA that libtorch's libraries are of, where that can be told: from libtorch's own version
+/// (`2.11.0+cu130`), else from the runtime library beside it, or where pip puts it.
+pub fn cuda_version() -> Option<(u32, u32)> {
+    let home = home();
+    let version = std::fs::read_to_string(home.join("build-version")).unwrap_or_default();
+    cuda_of_version(&version).or_else(|| {
+        let pip = std::fs::read_dir(home.join("../nvidia")).into_iter().flatten().flatten();
+        let folders = std::iter::once(home.join("lib")).chain(pip.map(|entry| entry.path().join("lib")));
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+        let majors = files.filter_map(|file| cuda_of_library(&file.file_name().to_string_lossy()));
+        majors.max().map(|major| (major, 0))
+    })
+}
+
+/// `2.11.0+cu130` is of CUDA 13.0.
+fn cuda_of_version(version: &str) -> Option<(u32, u32)> {
+    let number: u32 = version.trim().split_once("+cu")?.1.parse().ok()?;
+    Some((number / 10, number % 10))
+}
+
+/// `libcudart.so.13` and `libcudart-9335f6a2.so.13.0.96` are of CUDA 13.
+fn cuda_of_library(name: &str) -> Option<u32> {
+    let (_, version) = name.strip_prefix("libcudart")?.split_once(".so.")?;
+    version.split('.').next()?.parse().ok()
+}
+
+/// Sees to it that libtorch has its CUDA libraries: downloads them where libtorch is this program's own.
+///
+/// # Errors
+/// When that fails, or when libtorch is the user's own.
+pub fn require_cuda() -> Result<(), Stop> {
+    if has("libtorch_cuda.so") {
+        return Ok(());
+    }
+    require(true).map(drop)
+}
+
 /// Downloads libtorch and says where it is.
 pub fn setup(cuda: bool) -> Result<Exit, Stop> {
     let home = require(cuda)?;
@@ -111,5 +148,21 @@ impl SetupProgress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_the_version_of_cuda() {
+        assert_eq!(cuda_of_version("2.11.0+cu130\n"), Some((13, 0)));
+        assert_eq!(cuda_of_version("2.11.0+cu118"), Some((11, 8)));
+        assert_eq!(cuda_of_version("2.11.0"), None);
+        assert_eq!(cuda_of_version("2.11.0+cpu"), None);
+        assert_eq!(cuda_of_library("libcudart.so.13"), Some(13));
+        assert_eq!(cuda_of_library("libcudart-9335f6a2.so.12.8.90"), Some(12));
+        assert_eq!(cuda_of_library("libcublas.so.13"), None);
     }
 }

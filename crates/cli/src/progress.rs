@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use affekt_graph::{
-    Event, Failure, Journal, JournalRow, KeyPart, LastRun, Node, NodeId, NodeIndex, NodeRow, Observer,
+    Event, Failure, Gpu, Journal, JournalRow, KeyPart, LastRun, Node, NodeId, NodeIndex, NodeRow, Observer,
     Outcome, Place, Record, State, Walk, Work,
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -16,6 +16,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::context::ExperimentContext;
 use crate::exit::{Stop, error};
 use crate::remarks::remarks;
+use crate::run::cores;
 use crate::run_folder::RunFolder;
 use crate::timing::{CostSignature, Estimates, Signatures, Timings, Watch};
 
@@ -60,7 +61,8 @@ pub struct ProgressReporter<'c> {
     by_op: BTreeMap<String, (usize, usize, f64)>,
     failures: Vec<(NodeId, Failure)>,
     is_terminal: bool,
-    cores: f64,
+    /// How many nodes that take long are likely to run at one time: one a core, or one a GPU.
+    at_once: f64,
 }
 
 struct Busy {
@@ -104,7 +106,10 @@ impl<'c> ProgressReporter<'c> {
             by_op: BTreeMap::new(),
             failures: Vec::new(),
             is_terminal: std::io::stderr().is_terminal(),
-            cores: std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64),
+            at_once: match context.device.gpus().len() {
+                0 => f64::from(cores()),
+                gpus => gpus as f64,
+            },
         })
     }
 
@@ -190,7 +195,7 @@ impl<'c> ProgressReporter<'c> {
         let left = walk.states().iter().filter(|(_, state)| is_left(state));
         let left: f64 = left.filter_map(|(at, _)| estimates.seconds(at)).sum();
         if left > 1.0 {
-            let left = Duration::from_secs_f64(left / self.cores);
+            let left = Duration::from_secs_f64(left / self.at_once);
             self.total.set_message(format!("about {} left", indicatif::HumanDuration(left)));
         }
         self.estimated = Some(Instant::now());
@@ -226,6 +231,11 @@ impl<'c> ProgressReporter<'c> {
             return;
         }
         eprintln!("{line}");
+    }
+
+    /// Says what a person must know, above the bars where there are any.
+    fn warn(&self, text: &str) {
+        self.bars.suspend(|| eprintln!("warning: {text}"));
     }
 
     /// Takes a node from those that are busy.
@@ -271,13 +281,31 @@ impl Observer for ProgressReporter<'_> {
         match event {
             Event::Walked { walk, changed } => self.walked(walk, changed),
             Event::Grown(id) => self.write(&[JournalRow::Grown { id: id.to_string() }]),
-            Event::Started(node) => {
+            Event::Started { node, gpu } => {
                 if node.place == Place::Worker {
                     self.remark();
                 }
                 let (bar, reported, watch) = (None, Instant::now(), Watch::default());
                 self.busy.insert(node.id.clone(), Busy { node: node.clone(), bar, reported, watch });
-                self.write(&[JournalRow::Started { id: node.id.to_string() }]);
+                let gpu = gpu.map(|gpu| gpu.name.clone());
+                self.write(&[JournalRow::Started { id: node.id.to_string(), gpu }]);
+            }
+            Event::GpuSetAside { gpu: Gpu { name, visible, .. }, node, failure } => {
+                self.clear(&node.id);
+                let id = &node.id;
+                self.warn(&format!(
+                    "{name} (CUDA_VISIBLE_DEVICES={visible}) failed and is set aside; {id} runs on another GPU: {failure}"
+                ));
+                self.write(&[JournalRow::GpuSetAside {
+                    gpu: name.clone(),
+                    visible: visible.clone(),
+                    id: id.to_string(),
+                    failure: failure.to_string(),
+                }]);
+            }
+            Event::GpuUsedAgain(Gpu { name, .. }) => {
+                self.warn(&format!("{name} is used again: what failed on it failed on another GPU, too"));
+                self.write(&[JournalRow::GpuUsedAgain { gpu: name.clone() }]);
             }
             Event::Progress { node, done, total, note } => self.progress(node, done, total, note),
             Event::Finished { node, record, ran, parts } => self.finished(node, record, ran, parts),
@@ -291,6 +319,10 @@ impl Observer for ProgressReporter<'_> {
                 self.failures.push((node.id.clone(), failure.clone()));
             }
         }
+    }
+
+    fn gpu_memory(&self, node: &Node) -> Option<u64> {
+        self.timings.memory_mib(*self.signature_of.get(&node.id)?)
     }
 }
 

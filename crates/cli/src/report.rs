@@ -436,7 +436,9 @@ fn provenance(finished: &Finished<'_>) -> Vec<(String, String)> {
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (node, state) in finished.walk.graph().nodes().values().zip(finished.walk.states().values()) {
         let affekt_graph::State::Done { record: Some(record), .. } = state else { continue };
-        for (name, value) in record.provenance.iter().chain(&node.numerics) {
+        // What was used says more than what was asked for.
+        let asked = node.numerics.iter().filter(|(name, _)| !record.provenance.contains_key(*name));
+        for (name, value) in record.provenance.iter().chain(asked) {
             values.entry(name.clone()).or_default().insert(value.clone());
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use affekt_graph::{NodeId, Observer, Outcome, Place, Resources, RunOptions, State, Walk};
+use affekt_graph::{NodeId, Observer, Outcome, Place, RunOptions, State, Walk};
 
 use crate::context::{ExperimentArguments, ExperimentContext, is_there, unknown_node};
 use crate::encoder_audit::refuse_leaks;
@@ -73,7 +73,7 @@ fn attempt(
         context.nothing_evaluated().iter().for_each(|what| eprintln!("warning: {what}"));
     }
     let mut walk = context.walk(arguments.only.as_deref())?;
-    require_worker(&mut walk)?;
+    require_worker(context, &mut walk)?;
     let folder = RunFolder::create(context)?;
     let mut reporter = ProgressReporter::new(context, &folder)?;
     let outcome = walk_to_the_end(
@@ -119,13 +119,16 @@ fn attempt(
     Ok(Exit::Done)
 }
 
-/// Refuses to start what needs a worker where there is none.
-fn require_worker(walk: &mut Walk<'_>) -> Result<(), Stop> {
-    let Err(stop) = worker::check() else { return Ok(()) };
+/// Refuses to start what needs a worker where there is none, or nothing for it to compute on.
+fn require_worker(context: &ExperimentContext, walk: &mut Walk<'_>) -> Result<(), Stop> {
     walk.advance()?;
     let is_left = |state: &State| !matches!(state, State::Done { .. } | State::Skipped);
     let mut nodes = walk.graph().nodes().values().zip(walk.states().values());
-    if nodes.any(|(node, state)| node.place == Place::Worker && is_left(state)) { Err(stop) } else { Ok(()) }
+    if nodes.any(|(node, state)| node.place == Place::Worker && is_left(state)) {
+        worker::check()?;
+        context.device.check()?;
+    }
+    Ok(())
 }
 
 /// Reports the variants that came to their figures, where others failed. `latest` stays what it was: this run is not done.
@@ -171,7 +174,9 @@ fn report_the_rest(
 pub fn run_only<'l>(context: &'l ExperimentContext, name: &str) -> Result<Walk<'l>, Stop> {
     let mut walk = context.walk(Some(name))?;
     let options = RunOptions {
-        resources: Resources { cpu: cores(), gpu: 0, memory_mib: memory_mib() },
+        cores: cores(),
+        memory_mib: memory_mib(),
+        gpus: &[],
         keep_going: false,
         silence: PROGRESS_TIMEOUT,
         worker: &|| Err("this needs no worker".to_owned()),
@@ -201,13 +206,11 @@ fn walk_to_the_end<'l>(
     observer: &mut dyn Observer,
     folder: &RunFolder,
 ) -> Result<Outcome, Stop> {
-    let worker = worker::when_needed(context.device);
+    let worker = worker::when_needed();
     let options = RunOptions {
-        resources: Resources {
-            cpu: limits.cores.unwrap_or_else(cores),
-            gpu: context.device.gpus(),
-            memory_mib: memory_mib(),
-        },
+        cores: limits.cores.unwrap_or_else(cores),
+        memory_mib: memory_mib(),
+        gpus: context.device.gpus(),
         keep_going: limits.keep_going,
         silence: PROGRESS_TIMEOUT,
         worker: &worker,

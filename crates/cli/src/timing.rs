@@ -22,7 +22,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::context::ExperimentContext;
-use crate::device::Device;
 
 /// How many of the latest timings of comparable nodes count.
 const LATEST: usize = 9;
@@ -61,6 +60,9 @@ struct Timing {
     /// The steps of a training.
     #[serde(rename = "rounds", skip_serializing_if = "Option::is_none")]
     steps: Option<StepTiming>,
+    /// How much memory of the device was needed at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory_mib: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,7 +99,7 @@ impl Timings {
     /// Reads the timings in an experiment's store of the device that it would compute on.
     pub fn open(context: &ExperimentContext) -> Self {
         let path = context.store.root().join("hints").join("paces.jsonl");
-        let device = device_name(context.device, &affekt_graph::machine());
+        let device = context.device.name(&affekt_graph::machine());
         let mut known: HashMap<CostSignature, Vec<Timing>> = HashMap::new();
         let text = fs::read_to_string(&path).unwrap_or_default();
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
@@ -121,6 +123,12 @@ impl Timings {
         seconds.get(seconds.len() / 2).copied()
     }
 
+    /// Returns the most memory that comparable nodes needed of the device, in MiB.
+    pub fn memory_mib(&self, signature: CostSignature) -> Option<u64> {
+        let latest = self.known.get(&signature)?.iter().rev().take(LATEST);
+        latest.filter_map(|timing| timing.memory_mib).max()
+    }
+
     /// Stores the timing of a node; `record` is its result, if it finished. Failing to write it is ignored: it is only a
     /// hint.
     pub fn remember(
@@ -139,20 +147,6 @@ impl Timings {
         let _ = self.path.parent().map(fs::create_dir_all);
         let file = OpenOptions::new().create(true).append(true).open(&self.path);
         let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    }
-}
-
-/// Returns the name of the device, as its driver has it.
-fn device_name(device: Device, machine: &BTreeMap<String, String>) -> String {
-    let named = |name: &str| machine.get(name).filter(|text| !text.is_empty());
-    match device {
-        Device::Cpu => named("cpu").cloned().unwrap_or_else(|| "this CPU".into()),
-        Device::Cuda(_) => {
-            let mut models: Vec<&str> =
-                named("gpus").map(|text| text.split(", ").collect()).unwrap_or_default();
-            models.dedup();
-            if models.is_empty() { "this GPU".into() } else { models.join(", ") }
-        }
     }
 }
 
@@ -256,7 +250,11 @@ impl Watch {
 
     fn timing(&self, requested: Option<u64>, record: Option<&Record>) -> Option<Timing> {
         let Some(requested) = requested else {
-            return record.map(|record| Timing { overhead_s: record.seconds, steps: None });
+            return record.map(|record| Timing {
+                overhead_s: record.seconds,
+                steps: None,
+                memory_mib: record.memory_mib,
+            });
         };
         if self.seen == 0 {
             return None;
@@ -270,6 +268,7 @@ impl Watch {
                 requested,
                 done: record.map(|_| all),
             }),
+            memory_mib: record.and_then(|record| record.memory_mib),
         })
     }
 }
@@ -381,7 +380,11 @@ mod tests {
     use super::*;
 
     fn timing(requested: u64, done: Option<u64>) -> Timing {
-        Timing { overhead_s: 5.0, steps: Some(StepTiming { seconds: 2.0, requested, done }) }
+        Timing {
+            overhead_s: 5.0,
+            steps: Some(StepTiming { seconds: 2.0, requested, done }),
+            memory_mib: None,
+        }
     }
 
     #[test]
@@ -395,13 +398,14 @@ mod tests {
         // Trained anew after it had stopped.
         assert_eq!(timing(10, Some(14)).estimate(Some(10)), Some(33.0));
         assert_eq!(timing(10, None).estimate(None), None);
-        assert_eq!(Timing { overhead_s: 5.0, steps: None }.estimate(None), Some(5.0));
+        assert_eq!(Timing { overhead_s: 5.0, steps: None, memory_mib: None }.estimate(None), Some(5.0));
     }
 
     fn record(seconds: f64) -> Record {
         let key = affekt_graph::Key::of(&[]);
         let (op, outputs, provenance) = ("train".into(), Vec::new(), BTreeMap::new());
-        Record { version: 1, key, op, outputs, seconds, reproducible: true, provenance }
+        let memory_mib = Some(300);
+        Record { version: 1, key, op, outputs, seconds, reproducible: true, memory_mib, provenance }
     }
 
     #[test]
@@ -417,10 +421,13 @@ mod tests {
         let expected = StepTiming { seconds: 4.0, requested: 2, done: Some(2) };
         assert_eq!(
             whole.timing(Some(2), Some(&record(20.0))),
-            Some(Timing { overhead_s: 12.0, steps: Some(expected.clone()) })
+            Some(Timing { overhead_s: 12.0, steps: Some(expected.clone()), memory_mib: Some(300) })
         );
         let interrupted = Some(StepTiming { done: None, requested: 90, ..expected.clone() });
-        assert_eq!(whole.timing(Some(90), None), Some(Timing { overhead_s: 0.0, steps: interrupted }));
+        assert_eq!(
+            whole.timing(Some(90), None),
+            Some(Timing { overhead_s: 0.0, steps: interrupted, memory_mib: None })
+        );
         // Resumed where 6 of 8 were done.
         let resumed = watch(&[(1, 6), (5, 7), (9, 8)]).timing(Some(8), Some(&record(10.0))).unwrap();
         assert_eq!(resumed.steps, Some(StepTiming { requested: 8, done: Some(8), ..expected.clone() }));
@@ -435,7 +442,7 @@ mod tests {
         assert_eq!(watch(&[(3, 2)]).timing(Some(2), Some(&record(4.0))), None);
         assert_eq!(
             watch(&[]).timing(None, Some(&record(4.0))),
-            Some(Timing { overhead_s: 4.0, steps: None })
+            Some(Timing { overhead_s: 4.0, steps: None, memory_mib: Some(300) })
         );
     }
 
@@ -457,15 +464,5 @@ mod tests {
             "expected: unknown (0 of 2 trainings measured, on NVIDIA H200; 2 unknown)"
         );
         assert_eq!(expected(0.0, 0.001, 0, 0), "expected: 3.6 core s, no training");
-    }
-
-    #[test]
-    fn a_device_has_the_name_that_its_driver_gives() {
-        let machine = |gpus: &str| {
-            BTreeMap::from([("cpu".to_owned(), "Xeon".to_owned()), ("gpus".into(), gpus.into())])
-        };
-        assert_eq!(device_name(Device::Cpu, &machine("")), "Xeon");
-        assert_eq!(device_name(Device::Cuda(1), &machine("NVIDIA H200, NVIDIA H200")), "NVIDIA H200");
-        assert_eq!(device_name(Device::Cuda(0), &machine("")), "this GPU");
     }
 }

@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 
 use affekt_graph::WorkerCommand;
 
-use crate::device::Device;
 use crate::exit::Stop;
 use crate::{libtorch, place};
 
@@ -35,18 +34,14 @@ pub fn check() -> Result<(), Stop> {
 }
 
 /// Returns a function that says how to start the worker. The first call builds it in a checkout.
-pub fn when_needed(device: Device) -> impl Fn() -> Result<WorkerCommand, String> + Sync {
+pub fn when_needed() -> impl Fn() -> Result<WorkerCommand, String> + Sync {
     let made = OnceLock::new();
-    let make = move || command(device).map_err(|stop| stop.text().trim_start_matches("error: ").to_owned());
+    let make = || command().map_err(|stop| stop.text().trim_start_matches("error: ").to_owned());
     move || made.get_or_init(make).clone()
 }
 
-fn command(device: Device) -> Result<WorkerCommand, Stop> {
-    let devices = match device {
-        Device::Cpu => String::new(),
-        Device::Cuda(number) => number.to_string(),
-    };
-    let mut env = vec![("CUDA_VISIBLE_DEVICES".to_owned(), devices)];
+fn command() -> Result<WorkerCommand, Stop> {
+    let mut env = Vec::new();
     let program = match find()? {
         Source::Program(program) => {
             check_libtorch(&program)?;

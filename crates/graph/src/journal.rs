@@ -37,6 +37,25 @@ pub enum JournalRow {
     Started {
         /// The id of the node, as it is written.
         id: String,
+        /// The GPU it runs on, as the user calls it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gpu: Option<String>,
+    },
+    /// A GPU failed; no node is started on it any more.
+    GpuSetAside {
+        /// The GPU, as the user calls it.
+        gpu: String,
+        /// What its worker sees of the machine's GPUs: an entry of `CUDA_VISIBLE_DEVICES`.
+        visible: String,
+        /// The id of the node that failed on it, which is tried on another.
+        id: String,
+        /// Why.
+        failure: String,
+    },
+    /// Nodes are started on a GPU again: the node that failed on it failed on another, too.
+    GpuUsedAgain {
+        /// The GPU, as the user calls it.
+        gpu: String,
     },
     /// A node has its result, or has failed.
     Node(NodeRow),

@@ -7,6 +7,7 @@
 //! is ready and walks on until nothing is left. Both see the same states because both use the same walk.
 
 mod explain;
+mod gpus;
 mod graph;
 mod id;
 mod index;
@@ -24,6 +25,7 @@ mod store;
 mod walk;
 
 pub use explain::{Change, changes};
+pub use gpus::Gpu;
 pub use graph::{Graph, GraphError};
 pub use id::{AxisValue, NodeId};
 pub use index::{NodeIndex, NodeMap};

@@ -6,7 +6,7 @@ use std::fs;
 /// Instruction sets that numeric libraries choose their kernels by.
 const KERNEL_SETS: [&str; 5] = ["sse4_2", "avx", "avx2", "fma", "avx512f"];
 
-/// Names the processor, the instruction sets that decide which kernels run, and the GPUs that the driver names.
+/// Names the processor and the instruction sets that decide which kernels run. A GPU is named by who computes on it.
 #[must_use]
 pub fn machine() -> BTreeMap<String, String> {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -16,25 +16,8 @@ pub fn machine() -> BTreeMap<String, String> {
     };
     let flags: Vec<&str> = field("flags").split_whitespace().collect();
     let sets: Vec<&str> = KERNEL_SETS.into_iter().filter(|set| flags.contains(set)).collect();
-    let mut machine = BTreeMap::from([
+    BTreeMap::from([
         ("cpu".to_owned(), field("model name").to_owned()),
         ("instruction sets".to_owned(), sets.join(" ")),
-    ]);
-    let gpus = gpus();
-    if !gpus.is_empty() {
-        machine.insert("gpus".to_owned(), gpus.join(", "));
-    }
-    machine
-}
-
-/// The models of NVIDIA's GPUs, as their driver lists them.
-fn gpus() -> Vec<String> {
-    let mut models = Vec::new();
-    for entry in fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten() {
-        let text = fs::read_to_string(entry.path().join("information")).unwrap_or_default();
-        let model = text.lines().find_map(|line| line.strip_prefix("Model:"));
-        models.extend(model.map(|model| model.trim().to_owned()));
-    }
-    models.sort();
-    models
+    ])
 }

@@ -155,7 +155,7 @@ impl Source {
 }
 
 /// Where a node runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     /// In the runner, on a thread.
@@ -169,7 +169,7 @@ pub enum Place {
 pub struct Resources {
     /// Processor cores.
     pub cpu: u32,
-    /// GPUs.
+    /// GPUs: what its time is counted as. Where there are GPUs, every node in a worker takes one, or a share of one.
     pub gpu: u32,
     /// Memory in MiB; 0 where it does not matter.
     pub memory_mib: u64,

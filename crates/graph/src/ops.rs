@@ -38,6 +38,10 @@ pub trait Context: Send {
     fn progress(&mut self, done: u64, total: u64, note: &str);
     /// Returns whether it should stop: the run was interrupted.
     fn cancelled(&self) -> bool;
+    /// Files with the result what it is computed with. A later value under the same name replaces an earlier one.
+    fn computed_with(&mut self, _name: &str, _value: &str) {}
+    /// Files with the result how much memory of its device it needed at most, in MiB.
+    fn memory(&mut self, _mib: u64) {}
 }
 
 /// The context of what is done on the way: nobody watches, nobody interrupts.
@@ -114,6 +118,12 @@ pub enum Failure {
     /// The process that ran it ended, or was ended.
     #[error("{message}")]
     Crashed {
+        /// What is known about it.
+        message: String,
+    },
+    /// The GPU that it ran on does not work, or cannot be had.
+    #[error("{message}")]
+    Device {
         /// What is known about it.
         message: String,
     },

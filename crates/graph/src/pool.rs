@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
+use crate::gpus::Gpu;
 use crate::ops::{Context, Failure, Job};
-use crate::protocol::{Hello, PROTOCOL, Reply, Request, receive, send};
+use crate::protocol::{Hello, Measured, PROTOCOL, Reply, Request, receive, send};
 
 /// How often a waiting runner looks whether it should stop.
 const TICK: Duration = Duration::from_millis(50);
@@ -31,12 +32,26 @@ pub struct WorkerCommand {
     pub env: Vec<(String, String)>,
 }
 
+/// What came of a job that a worker did.
+#[derive(Debug)]
+pub struct Ran {
+    /// On what it was computed, and how.
+    pub provenance: BTreeMap<String, String>,
+    /// How much memory of its device it needed at most, in MiB.
+    pub memory_mib: Option<u64>,
+    /// How long it took from when the worker had it.
+    pub took: Duration,
+}
+
 /// The workers of a run.
 pub struct Pool<'a> {
     command: &'a (dyn Fn() -> Result<WorkerCommand, String> + Sync),
     silence: Duration,
     idle: Mutex<Vec<Worker>>,
 }
+
+/// The variable that says which GPUs a process sees.
+const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 
 impl<'a> Pool<'a> {
     /// Makes a pool of workers that `command` starts when there is the first job for them. One that reports no progress for
@@ -45,21 +60,20 @@ impl<'a> Pool<'a> {
         Self { command, silence, idle: Mutex::default() }
     }
 
-    /// Runs a job in a worker. Returns what the worker runs on, and how long it took from when it had the job: the
-    /// first one also waits until there is a worker.
+    /// Runs a job in a worker that sees this GPU alone, or none. The first job also waits until there is a worker.
     ///
     /// # Errors
-    /// When the job fails, or its worker does.
+    /// When the job fails, or its worker or GPU does.
     pub fn run(
         &self,
         job: &Job,
         log: &Path,
+        gpu: Option<&Gpu>,
         context: &mut dyn Context,
-    ) -> Result<(BTreeMap<String, String>, Duration), Failure> {
-        let idle = lock(&self.idle).pop();
-        let mut worker = match idle {
+    ) -> Result<Ran, Failure> {
+        let mut worker = match self.idle(gpu) {
             Some(worker) => worker,
-            None => self.start()?,
+            None => self.start(gpu)?,
         };
         *lock(&worker.log) = Log::to(log);
         worker.check_version(job)?;
@@ -74,10 +88,11 @@ impl<'a> Pool<'a> {
                     heard = Instant::now();
                     context.progress(done, total, &note);
                 }
-                Ok(Reply::Done) => {
-                    let provenance = worker.hello.provenance.clone();
+                Ok(Reply::Done(Measured { provenance: of_job, memory_mib })) => {
+                    let mut provenance = worker.hello.provenance.clone();
+                    provenance.extend(of_job);
                     lock(&self.idle).push(worker);
-                    return Ok((provenance, started.elapsed()));
+                    return Ok(Ran { provenance, memory_mib, took: started.elapsed() });
                 }
                 Ok(Reply::Failed(failure)) => return Err(failure),
                 Ok(Reply::Hello(_)) => {
@@ -94,21 +109,29 @@ impl<'a> Pool<'a> {
         }
     }
 
-    fn start(&self) -> Result<Worker, Failure> {
+    /// Takes a worker that waits and sees this GPU, or none.
+    fn idle(&self, gpu: Option<&Gpu>) -> Option<Worker> {
+        let mut idle = lock(&self.idle);
+        let at = idle.iter().position(|worker| worker.gpu.as_ref() == gpu)?;
+        Some(idle.swap_remove(at))
+    }
+
+    fn start(&self, gpu: Option<&Gpu>) -> Result<Worker, Failure> {
         let command = (self.command)().map_err(|message| Failure::Failed { message })?;
         let mut child = Command::new(&command.program)
             .envs(command.env.iter().map(|(name, value)| (name, value)))
+            .env(VISIBLE, gpu.map_or("", |gpu| gpu.visible.as_str()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // Ctrl-C on the terminal is for the runner, which then ends its workers.
             .process_group(0)
             .spawn()
-            .map_err(|error| crashed(&format!("failed to start {}: {error}", command.program.display())))?;
+            .map_err(|error| failed(&format!("failed to start {}: {error}", command.program.display())))?;
         let (Some(stdin), Some(mut stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(crashed("the worker has no pipes"));
+            return Err(failed("the worker has no pipes"));
         };
         // Where memory runs out, a worker should go rather than the runner or the user's other programs.
         let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), "500");
@@ -128,16 +151,25 @@ impl<'a> Pool<'a> {
             }
         });
         let none = Hello { protocol: 0, ops: BTreeMap::new(), provenance: BTreeMap::new() };
-        let mut worker = Worker { child, stdin, replies, log, stderr: Some(stderr), hello: none };
+        let gpu = gpu.cloned();
+        let mut worker = Worker { child, stdin, replies, log, stderr: Some(stderr), hello: none, gpu };
         worker.hello = match worker.replies.recv_timeout(HELLO_WITHIN) {
             Ok(Reply::Hello(hello)) if hello.protocol == PROTOCOL => hello,
             Ok(Reply::Hello(hello)) => {
-                return Err(crashed(&format!(
+                return Err(failed(&format!(
                     "protocol error: the worker has version {}, the runner {PROTOCOL}; build both from one source",
                     hello.protocol
                 )));
             }
-            _ => return Err(worker.post_mortem(None)),
+            _ => {
+                // It may be there, and silent.
+                let _ = worker.child.kill();
+                let has_gpu = worker.gpu.is_some();
+                return Err(match worker.post_mortem(None) {
+                    Failure::Crashed { message } if has_gpu => Failure::Device { message },
+                    failure => failure,
+                });
+            }
         };
         Ok(worker)
     }
@@ -150,13 +182,15 @@ struct Worker {
     log: Arc<Mutex<Log>>,
     stderr: Option<JoinHandle<()>>,
     hello: Hello,
+    /// The GPU that it sees.
+    gpu: Option<Gpu>,
 }
 
 impl Worker {
     fn check_version(&self, job: &Job) -> Result<(), Failure> {
         match self.hello.ops.get(&job.op) {
             Some(version) if *version == job.version => Ok(()),
-            found => Err(crashed(&format!(
+            found => Err(failed(&format!(
                 "the worker has op `{}` in version {found:?}, the plan asks for {}; build both from one source",
                 job.op, job.version
             ))),
@@ -214,6 +248,10 @@ fn describe(status: ExitStatus) -> String {
         (None, Some(code)) => format!("ended with exit code {code}"),
         (None, None) => "ended".into(),
     }
+}
+
+fn failed(message: &str) -> Failure {
+    Failure::Failed { message: message.to_owned() }
 }
 
 fn crashed(message: &str) -> Failure {

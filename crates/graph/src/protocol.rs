@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ops::{Failure, Job};
 
 /// The version of this protocol.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// No honest frame is longer.
 const LONGEST: u32 = 64 << 20;
@@ -53,9 +53,18 @@ pub enum Reply {
         note: String,
     },
     /// The outputs are written.
-    Done,
+    Done(Measured),
     /// They are not.
     Failed(Failure),
+}
+
+/// What a worker files with a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// What it was computed with, beyond what [`Hello`] says.
+    pub provenance: BTreeMap<String, String>,
+    /// How much memory of its device it needed at most, in MiB.
+    pub memory_mib: Option<u64>,
 }
 
 /// Sends one frame.
@@ -92,10 +101,11 @@ mod tests {
     fn frames_round_trip_and_nonsense_is_refused() {
         let mut wire = Vec::new();
         send(&mut wire, &Reply::Progress { done: 3, total: 7, note: "epoch".into() }).unwrap();
-        send(&mut wire, &Reply::Done).unwrap();
+        let measured = Measured { memory_mib: Some(300), ..Measured::default() };
+        send(&mut wire, &Reply::Done(measured.clone())).unwrap();
         let mut wire = wire.as_slice();
         assert!(matches!(receive(&mut wire).unwrap(), Some(Reply::Progress { done: 3, total: 7, .. })));
-        assert!(matches!(receive(&mut wire).unwrap(), Some(Reply::Done)));
+        assert!(matches!(receive(&mut wire).unwrap(), Some(Reply::Done(read)) if read == measured));
         assert!(receive::<Reply>(&mut wire).unwrap().is_none());
         assert!(receive::<Reply>(&mut b"HTTP/1.1 200 OK".as_slice()).is_err());
         assert!(receive::<Reply>(&mut [9, 0, 0, 0, b'{'].as_slice()).is_err());

@@ -3,8 +3,8 @@
 //! # Approach
 //! One thread owns the [`Walk`]. It resolves, hands every ready node that fits into the free resources to a
 //! thread of its own, and waits for what they report; every report may make more nodes ready. The threads
-//! run ops themselves or hand them on to a worker process. Nothing a node does can change what another
-//! computes: keys and objects are fixed before it starts.
+//! run ops themselves or hand them on to a worker process, which where there are GPUs sees one of them (`gpus.rs`).
+//! Nothing a node does can change what another computes: keys and objects are fixed before it starts.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 use affekt_domain::Digest;
 use crossbeam_channel::{Sender, unbounded};
 
+use crate::gpus::{Gpu, Gpus, Verdict};
 use crate::graph::GraphError;
 use crate::id::NodeId;
 use crate::index::NodeIndex;
 use crate::key::{Key, KeyPart, parts};
 use crate::node::{Node, Place, Resources, Work};
 use crate::ops::{Context, Failure, Ops, Port, job};
-use crate::pool::{Pool, WorkerCommand};
+use crate::pool::{Pool, Ran, WorkerCommand};
 use crate::serve::panic_text;
 use crate::store::{Record, Store};
 use crate::walk::{State, Walk};
@@ -31,8 +32,12 @@ const LEASE_RETRY: Duration = Duration::from_millis(200);
 
 /// How to run.
 pub struct RunOptions<'a> {
-    /// What may be occupied at one time.
-    pub resources: Resources,
+    /// Processor cores that nodes may occupy at one time. Those on GPUs are not counted.
+    pub cores: u32,
+    /// Memory in MiB that nodes may occupy at one time; 0 sets no limit.
+    pub memory_mib: u64,
+    /// GPUs that nodes in workers are dealt out to. Where there are none they share the cores.
+    pub gpus: &'a [Gpu],
     /// Whether nodes that do not depend on a failed one still start.
     pub keep_going: bool,
     /// After how long without progress a node in a worker is taken for hung and killed.
@@ -57,7 +62,23 @@ pub enum Event<'e> {
     /// A node yielded more nodes.
     Grown(&'e NodeId),
     /// A node begins.
-    Started(&'e Node),
+    Started {
+        /// The node.
+        node: &'e Node,
+        /// The GPU that it runs on.
+        gpu: Option<&'e Gpu>,
+    },
+    /// A GPU failed. Its node is tried on another, and none is started on it any more.
+    GpuSetAside {
+        /// The GPU.
+        gpu: &'e Gpu,
+        /// The node that failed on it.
+        node: &'e Node,
+        /// How.
+        failure: &'e Failure,
+    },
+    /// Nodes are started on a GPU again: the node that failed on it failed on another, too.
+    GpuUsedAgain(&'e Gpu),
     /// A node reports progress.
     Progress {
         /// The node.
@@ -95,6 +116,11 @@ pub enum Event<'e> {
 pub trait Observer {
     /// Takes note of what happened.
     fn event(&mut self, event: Event<'_>);
+
+    /// Returns how much of a GPU's memory comparable nodes needed, in MiB, where that was measured.
+    fn gpu_memory(&self, _node: &Node) -> Option<u64> {
+        None
+    }
 }
 
 /// How a run ended.
@@ -121,7 +147,8 @@ pub fn run<'a>(
 ) -> Result<Outcome, GraphError> {
     let pool = Pool::new(options.worker, options.silence);
     let (reports, inbox) = unbounded();
-    let mut running: BTreeMap<NodeIndex, Resources> = BTreeMap::new();
+    let mut running: BTreeMap<NodeIndex, Occupied> = BTreeMap::new();
+    let mut gpus = Gpus::new(options.gpus, options.cores);
     let mut has_failed = false;
 
     std::thread::scope(|scope| {
@@ -151,15 +178,20 @@ pub fn run<'a>(
             observer.event(Event::Walked { walk, changed: &changed });
 
             let stop = interrupted.load(Ordering::Relaxed) || has_failed && !options.keep_going;
-            while !stop && let Some((at, inputs)) = next(walk, &running, options.resources) {
+            while !stop && let Some(next) = next(walk, &running, &gpus, options, observer) {
+                let Next { at, inputs, gpu, need_mib } = next;
                 let node = walk.graph().nodes()[at].clone();
                 walk.start(at);
-                running.insert(at, node.resources);
-                observer.event(Event::Started(&node));
+                running.insert(at, Occupied { resources: node.resources, on_gpu: gpu.is_some() });
+                let gpu = gpu.map(|gpu| {
+                    gpus.take(gpu, at, need_mib);
+                    gpus.get(gpu)
+                });
+                observer.event(Event::Started { node: &node, gpu });
                 let (store, pool, reports) = (walk.store(), &pool, reports.clone());
                 scope.spawn(move || {
                     let mut context = Reporter { at, reports: &reports, interrupted };
-                    let task = Task { node: &node, inputs, store, ops, pool, options };
+                    let task = Task { node: &node, inputs, gpu, store, ops, pool, options };
                     let result = task.execute(&mut context);
                     let _ = reports.send(Report::Ended { at, result });
                 });
@@ -180,13 +212,28 @@ pub fn run<'a>(
                 }
             };
             running.remove(&at);
+            let gpu = gpus.release(at);
             match result {
                 Ok(Ended { record, ran, fingerprint, parts }) => {
                     let node = &walk.graph().nodes()[at];
                     observer.event(Event::Finished { node, record: &record, ran, parts: &parts });
                     walk.finish(at, record, ran, fingerprint);
                 }
-                Err(failure) => walk.fail(at, failure),
+                Err(failure) => {
+                    let verdict = gpu.map(|gpu| (gpu, gpus.judge(gpu, at, &failure)));
+                    if let Some((gpu, Verdict::Elsewhere)) = verdict {
+                        let node = &walk.graph().nodes()[at];
+                        observer.event(Event::GpuSetAside { gpu: gpus.get(gpu), node, failure: &failure });
+                        walk.retry(at, "the GPU that it ran on failed");
+                        continue;
+                    }
+                    if let Some((_, Verdict::NodeFailed { used_again })) = verdict {
+                        used_again
+                            .into_iter()
+                            .for_each(|gpu| observer.event(Event::GpuUsedAgain(gpus.get(gpu))));
+                    }
+                    walk.fail(at, failure);
+                }
             }
         }
         if interrupted.load(Ordering::Relaxed) {
@@ -197,28 +244,60 @@ pub fn run<'a>(
     })
 }
 
+/// What a running node occupies.
+struct Occupied {
+    resources: Resources,
+    on_gpu: bool,
+}
+
+impl Occupied {
+    /// Cores, of which those are not counted that wait for a GPU.
+    fn cores(&self) -> u64 {
+        if self.on_gpu { 0 } else { self.resources.cpu.into() }
+    }
+}
+
+/// A node to start.
+struct Next {
+    at: NodeIndex,
+    inputs: Vec<Port>,
+    /// The position of the GPU that it is to run on.
+    gpu: Option<usize>,
+    /// How much of that GPU's memory comparable nodes needed.
+    need_mib: Option<u64>,
+}
+
 /// The first node that is ready, whose inputs are there and which fits beside those running.
 fn next(
     walk: &Walk<'_>,
-    running: &BTreeMap<NodeIndex, Resources>,
-    limit: Resources,
-) -> Option<(NodeIndex, Vec<Port>)> {
-    let at = walk.next_runnable(|asked| fits(asked, running, limit))?;
-    Some((at, walk.ports(at)?))
+    running: &BTreeMap<NodeIndex, Occupied>,
+    gpus: &Gpus<'_>,
+    options: &RunOptions<'_>,
+    observer: &dyn Observer,
+) -> Option<Next> {
+    let wants_gpu = |at: NodeIndex| !gpus.is_empty() && walk.graph().nodes()[at].place == Place::Worker;
+    let need = |at: NodeIndex| observer.gpu_memory(&walk.graph().nodes()[at]);
+    let at = walk.next_runnable(|at| {
+        let asked = Occupied { resources: walk.graph().nodes()[at].resources, on_gpu: wants_gpu(at) };
+        fits(&asked, running, options) && (!asked.on_gpu || gpus.find(at, need(at)).is_some())
+    })?;
+    let need_mib = need(at);
+    let gpu = if wants_gpu(at) { gpus.find(at, need_mib) } else { None };
+    Some(Next { at, inputs: walk.ports(at)?, gpu, need_mib })
 }
 
 /// A node that asks for more than there is runs alone.
-fn fits(asked: Resources, running: &BTreeMap<NodeIndex, Resources>, limit: Resources) -> bool {
-    let sum = |of: fn(&Resources) -> u64| of(&asked) + running.values().map(of).sum::<u64>();
+fn fits(asked: &Occupied, running: &BTreeMap<NodeIndex, Occupied>, options: &RunOptions<'_>) -> bool {
+    let sum = |of: fn(&Occupied) -> u64| of(asked) + running.values().map(of).sum::<u64>();
     running.is_empty()
-        || sum(|r| r.cpu.into()) <= limit.cpu.into()
-            && sum(|r| r.gpu.into()) <= limit.gpu.into()
-            && (limit.memory_mib == 0 || sum(|r| r.memory_mib) <= limit.memory_mib)
+        || sum(Occupied::cores) <= options.cores.into()
+            && (options.memory_mib == 0 || sum(|it| it.resources.memory_mib) <= options.memory_mib)
 }
 
 struct Task<'t> {
     node: &'t Node,
     inputs: Vec<Port>,
+    gpu: Option<&'t Gpu>,
     store: &'t Store,
     ops: &'t dyn Ops,
     pool: &'t Pool<'t>,
@@ -256,16 +335,17 @@ impl Task<'_> {
 
         let scratch = self.store.scratch()?;
         let job = job(self.node, self.inputs.clone(), scratch.path(), Some(lease.state()));
-        let (provenance, took) = match self.node.place {
+        let Ran { provenance, memory_mib, took } = match self.node.place {
             Place::Runner => {
                 let started = Instant::now();
                 let ran = catch_unwind(AssertUnwindSafe(|| self.ops.run(&job, context)));
                 ran.map_err(|panic| Failure::Crashed { message: panic_text(&*panic) })??;
-                (self.options.provenance.clone(), started.elapsed())
+                let provenance = self.options.provenance.clone();
+                Ran { provenance, memory_mib: None, took: started.elapsed() }
             }
             Place::Worker => {
                 let log = self.options.logs.join(format!("{}.log", self.node.id.as_str().replace('/', "_")));
-                self.pool.run(&job, &log, context)?
+                self.pool.run(&job, &log, self.gpu, context)?
             }
         };
         let mut outputs = Vec::with_capacity(self.node.outputs.len());
@@ -279,6 +359,7 @@ impl Task<'_> {
             outputs,
             seconds: took.as_secs_f64(),
             reproducible: self.node.reproducible,
+            memory_mib,
             provenance,
         })?;
         lease.finish();

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crossbeam_channel::unbounded;
 
 use crate::ops::{Context, Failure, Ops};
-use crate::protocol::{Hello, Reply, Request, receive, send};
+use crate::protocol::{Hello, Measured, Reply, Request, receive, send};
 
 /// Runs the jobs that arrive on standard input until it ends, which ends the process.
 ///
@@ -30,10 +30,10 @@ pub fn serve(ops: &dyn Ops, hello: Hello) -> io::Result<()> {
     });
     send(&mut replies, &Reply::Hello(hello))?;
     for job in inbox {
-        let mut context = Wire { replies: &mut replies };
+        let mut context = Wire { replies: &mut replies, measured: Measured::default() };
         let result = catch_unwind(AssertUnwindSafe(|| ops.run(&job, &mut context)));
         let reply = match result {
-            Ok(Ok(())) => Reply::Done,
+            Ok(Ok(())) => Reply::Done(context.measured),
             Ok(Err(failure)) => Reply::Failed(failure),
             Err(panic) => Reply::Failed(Failure::Crashed { message: panic_text(&*panic) }),
         };
@@ -51,6 +51,7 @@ pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 struct Wire<'a> {
     replies: &'a mut File,
+    measured: Measured,
 }
 
 impl Context for Wire<'_> {
@@ -63,6 +64,14 @@ impl Context for Wire<'_> {
     /// A worker is not asked to stop: it is ended.
     fn cancelled(&self) -> bool {
         false
+    }
+
+    fn computed_with(&mut self, name: &str, value: &str) {
+        self.measured.provenance.insert(name.to_owned(), value.to_owned());
+    }
+
+    fn memory(&mut self, mib: u64) {
+        self.measured.memory_mib = Some(mib);
     }
 }
 

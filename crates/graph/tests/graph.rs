@@ -261,7 +261,9 @@ impl Bench {
 
     fn options(&self) -> RunOptions<'static> {
         RunOptions {
-            resources: Resources { cpu: 2, gpu: 0, memory_mib: 0 },
+            cores: 2,
+            memory_mib: 0,
+            gpus: &[],
             keep_going: self.keep_going,
             silence: Duration::from_secs(60),
             worker: &|| Err("there is no worker".into()),
@@ -614,6 +616,7 @@ fn results_that_cannot_be_repeated_are_not_replaced() {
             outputs: vec![bench.store.adopt("text", &file).unwrap()],
             seconds: 0.0,
             reproducible,
+            memory_mib: None,
             provenance: BTreeMap::new(),
         }
     };

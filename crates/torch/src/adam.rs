@@ -72,6 +72,15 @@ impl Adam {
     /// # Errors
     /// When libtorch refuses, as it does gradients on another device.
     pub fn step(&mut self) -> Result<(), TorchError> {
+        self.step_unless(None)
+    }
+
+    /// As [`Adam::step`], but where the scalar `found_inf` is not 0 it only forgets the gradients: the kernel reads it, and
+    /// nothing waits for the device. (Epsilon as Keras has it counts steps that were left out.)
+    ///
+    /// # Errors
+    /// As [`Adam::step`].
+    pub fn step_unless(&mut self, found_inf: Option<&Tensor>) -> Result<(), TorchError> {
         let AdamConfig { learning_rate, beta1, beta2, weight_decay, decoupled, .. } = self.config;
         self.most_steps += 1;
         let epsilon = if self.config.epsilon_before_correction {
@@ -87,6 +96,7 @@ impl Adam {
                 steps: &self.steps,
             },
             &shim::AdamNumbers { learning_rate, betas: (beta1, beta2), weight_decay, epsilon, decoupled },
+            found_inf,
         )?;
         self.forget_gradients()
     }

@@ -1,4 +1,4 @@
-//! Convolutions. In half precision on the CPU they are computed by kernels that are proven first (`half_precision.rs`).
+//! Convolutions. In half precision they are computed by kernels that are proven first (`half_precision.rs`).
 
 use tch::Tensor;
 use tch::nn::Module;
@@ -27,7 +27,7 @@ impl Default for Convolution {
 impl Convolution {
     /// Convolves in one dimension or two: `[batch, inputs, length…] -> [batch, outputs, length…]` with a weight
     /// `[outputs, inputs / groups, kernel…]` and a bias `[outputs]`. As `torch.nn.functional.conv1d` and `conv2d`, but
-    /// under autocast on the CPU it computes in f32 where the kernel in half precision is wrong.
+    /// under autocast it computes in f32 where the kernel in half precision is wrong.
     ///
     /// # Panics
     /// When the shapes do not fit together.

@@ -1,9 +1,10 @@
-//! Proofs of libtorch's convolutions in half precision on the CPU.
+//! Proofs of libtorch's convolutions in half precision.
 //!
 //! On processors with AMX, oneDNN's bf16 kernels in libtorch 2.11 compute garbage for some small shapes, without an error
 //! (`docs/decisions/half-precision-convolutions.md`). Which kernel is chosen depends on the processor, the shape and the
 //! layout in memory; so a convolution that is met under autocast is computed once both ways, from random numbers, before
-//! its kernel is trusted. Where the kernel is wrong, the convolution is computed in f32 from then on, and noted.
+//! its kernel is trusted, on the CPU as on a GPU. Where the kernel is wrong, the convolution is computed in f32 from then on,
+//! and noted.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -20,7 +21,7 @@ pub type ConvolutionKernel = fn(&Convolution, &Tensor, &Tensor, Option<&Tensor>)
 /// How far outputs and gradients in half precision may be from those in f32 of the same rounded inputs, relative to
 /// their norm. Rounding to bf16 makes 0.0017, and 0.009 in the gradient of the input of a kernel 128 wide where there is
 /// no AVX-512, for it is added up in bf16 there; kernels that are wrong were off by about 1.
-const TOLERANCE: f64 = 0.05;
+pub(crate) const TOLERANCE: f64 = 0.05;
 
 /// How many outputs are computed along an axis in a proof, at most, of convolutions over one axis and over two. What
 /// remains of the input behind the last stride stays as it is: kernels are chosen by it too.
@@ -48,7 +49,7 @@ pub fn with_convolution_kernel<T>(kernel: ConvolutionKernel, body: impl FnOnce()
     body()
 }
 
-/// Computes a convolution, under autocast on the CPU by a kernel that is proven.
+/// Computes a convolution, under autocast by a kernel that is proven.
 pub(crate) fn convolve(
     convolution: &Convolution,
     xs: &Tensor,
@@ -56,9 +57,7 @@ pub(crate) fn convolve(
     bias: Option<&Tensor>,
 ) -> Tensor {
     let proofs = PROOFS.with_borrow(Arc::clone);
-    if xs.device() == Device::Cpu
-        && let Some(kind) = setting(Device::Cpu)
-    {
+    if let Some(kind) = setting(xs.device()) {
         let problem = Problem::new(convolution, xs, weight, bias.is_some(), kind);
         if !proofs.hold(&problem) {
             FOUND.with_borrow_mut(|found| found.insert(problem.to_string()));
@@ -123,6 +122,7 @@ struct Problem {
     weight: Vec<i64>,
     bias: bool,
     kind: Kind,
+    device: Device,
 }
 
 impl Problem {
@@ -137,43 +137,60 @@ impl Problem {
             *length -= stride * (outputs - most).max(0);
         }
         input[0] = input[0].min(MOST_ROWS);
-        Self { convolution: *convolution, input, channels_last, weight, bias, kind }
+        Self { convolution: *convolution, input, channels_last, weight, bias, kind, device: xs.device() }
     }
 
-    /// How far a kernel's output, gradient of the input and gradient of the weight in half precision are from those in
-    /// f32, relative to their norm; 0 for an empty input.
-    fn errors(&self, kernel: ConvolutionKernel) -> [f64; 3] {
+    /// How far a kernel's output and its gradients of input, weight and bias in half precision are from those in f32, relative
+    /// to their norm; none for an empty input.
+    fn errors(&self, kernel: ConvolutionKernel) -> Vec<f64> {
         if self.input.contains(&0) {
-            return [0.0; 3];
+            return Vec::new();
         }
         let mut random = Random::new(0, "proof of a convolution");
         let mut draw = |shape: &[i64]| {
             let count = shape.iter().product::<i64>();
             let values: Vec<f32> = (0..count).map(|_| random.uniform(-1.0, 1.0)).collect();
-            Tensor::from_slice(&values).view(shape).to_kind(self.kind)
+            Tensor::from_slice(&values).view(shape).to_device(self.device).to_kind(self.kind)
         };
         let (xs, weight) = (draw(&self.input), draw(&self.weight));
-        let bias = self.bias.then(|| draw(&self.weight[..1]));
         let xs = if self.channels_last { channels_last(&xs) } else { xs };
-        let mut cotangent = None;
-        let mut compute = |kind: Kind| {
-            let leaf = |tensor: &Tensor| tensor.detach().to_kind(kind).set_requires_grad(true);
-            let (xs, weight, bias) = (leaf(&xs), leaf(&weight), bias.as_ref().map(leaf));
-            let output = kernel(&self.convolution, &xs, &weight, bias.as_ref());
-            let cotangent = cotangent.get_or_insert_with(|| draw(&output.size()));
-            (&output * cotangent.to_kind(kind)).sum(kind).backward();
-            [output.detach(), xs.grad(), weight.grad()]
-        };
+        let mut inputs = vec![xs, weight];
+        inputs.extend(self.bias.then(|| draw(&self.weight[..1])));
         without_autocast(|| {
             tch::with_grad(|| {
-                let (half, whole) = (compute(self.kind), compute(Kind::Float));
-                [0, 1, 2].map(|i| {
-                    let difference = (half[i].to_kind(Kind::Float) - &whole[i]).norm();
-                    difference.double_value(&[]) / whole[i].norm().double_value(&[])
+                relative_errors(&inputs, self.kind, &mut draw, |inputs| {
+                    kernel(&self.convolution, &inputs[0], &inputs[1], inputs.get(2))
                 })
             })
         })
     }
+}
+
+/// How far the output and the gradients of all inputs of a function in half precision are from those in f32 of the same inputs,
+/// relative to their norm. The gradients are those of a sum weighted by what `draw` gives for the output's shape.
+pub(crate) fn relative_errors(
+    inputs: &[Tensor],
+    half: Kind,
+    draw: &mut dyn FnMut(&[i64]) -> Tensor,
+    function: impl Fn(&[Tensor]) -> Tensor,
+) -> Vec<f64> {
+    let mut cotangent = None;
+    let mut compute = |kind: Kind| {
+        let leaf = |tensor: &Tensor| tensor.detach().to_kind(kind).set_requires_grad(true);
+        let leaves: Vec<Tensor> = inputs.iter().map(leaf).collect();
+        let output = function(&leaves);
+        let cotangent = cotangent.get_or_insert_with(|| draw(&output.size()));
+        (&output * cotangent.to_kind(kind)).sum(kind).backward();
+        let mut results = vec![output.detach()];
+        results.extend(leaves.iter().map(Tensor::grad));
+        results
+    };
+    let (halves, wholes) = (compute(half), compute(Kind::Float));
+    let error = |(half, whole): (&Tensor, &Tensor)| {
+        let difference = (half.to_kind(Kind::Float) - whole).norm();
+        difference.double_value(&[]) / whole.norm().double_value(&[])
+    };
+    halves.iter().zip(&wholes).map(error).collect()
 }
 
 /// Says it as a person knows it, without the input's length.

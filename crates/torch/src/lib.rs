@@ -1,6 +1,6 @@
 //! What tch lacks: PyTorch's and Keras' initialisation, an optimiser whose state can be saved, checkpoints with equal
 //! bytes, device choice, gradient checkpointing, autocast with proven
-//! convolutions, determinism, libtorch's random state, how much memory was
+//! convolutions and scaled losses, TF32 and determinism, libtorch's random state, how much memory was
 //! needed.
 //!
 //! A program calls [`device::load_cuda`] first thing in `main`. A crate that ends in a binary or test linked
@@ -13,17 +13,20 @@ mod batch_norm;
 pub mod checkpoint;
 mod clip;
 mod convolution;
-mod determinism;
 pub mod device;
 mod error;
 mod filled;
 mod generator;
+mod gpu;
+mod grad_scaler;
 mod gradient_checkpoint;
 mod half_precision;
+mod half_precision_layers;
 pub mod init;
 mod inner_products;
 mod memory;
 mod memory_use;
+mod numerics;
 mod random;
 mod shim;
 
@@ -33,15 +36,18 @@ pub use batch_norm::{BatchNorm, RunningVariance};
 pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
 pub use convolution::{Conv2d, Convolution};
-pub use determinism::{deterministic, set_deterministic};
 pub use error::{TorchError, first_line};
 pub use filled::{filled, filled_bytes};
 pub use generator::{generator_state, set_generator_state};
+pub use gpu::{GpuDescription, check_device, describe_gpu};
+pub use grad_scaler::GradScaler;
 pub use gradient_checkpoint::gradient_checkpoint;
 pub use half_precision::{
     ConvolutionKernel, forget_fp32_convolutions, fp32_convolutions, with_convolution_kernel,
 };
+pub use half_precision_layers::{LayerProof, prove_layers};
 pub use inner_products::inner_products;
 pub use memory::keep_freed_memory;
-pub use memory_use::{MemoryError, MemoryUse, forget_memory_peak, memory_use};
+pub use memory_use::{MemoryError, MemoryUse, forget_memory_peak, memory_use, release_cached_memory};
+pub use numerics::{HeldNumerics, Numerics};
 pub use random::Random;

@@ -40,6 +40,15 @@ pub fn forget_memory_peak(device: Device) -> Result<(), MemoryError> {
     Ok(shim::forget_memory_peak(device)?)
 }
 
+/// Gives back what libtorch keeps of a GPU's memory for later tensors, so that other processes can have it. On the CPU it
+/// does nothing: there `keep_freed_memory` decides.
+///
+/// # Errors
+/// When the device is a GPU that is not there or not yet used.
+pub fn release_cached_memory(device: Device) -> Result<(), MemoryError> {
+    if device == Device::Cpu { Ok(()) } else { Ok(shim::release_cached_memory(device)?) }
+}
+
 const STATUS: &str = "/proc/self/status";
 
 /// From lines such as `VmRSS:      6300 kB`.
@@ -96,5 +105,6 @@ mod tests {
     fn gpus_that_are_not_there_are_told_of() {
         assert!(matches!(memory_use(Device::Cuda(4096)), Err(MemoryError::Torch(_))));
         assert!(matches!(forget_memory_peak(Device::Cuda(4096)), Err(MemoryError::Torch(_))));
+        assert!(matches!(release_cached_memory(Device::Cuda(4096)), Err(MemoryError::Torch(_))));
     }
 }

@@ -4,9 +4,13 @@
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
+#include <ATen/ops/_amp_update_scale.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_foreach_sub.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/linalg_vector_norm.h>
@@ -167,7 +171,8 @@ int affekt_set_autocast_cache(int enabled) {
 // decoupled from the gradients.
 char *affekt_adam_step(size_t count, const at::Tensor *const *parameters, const at::Tensor *const *means,
                        const at::Tensor *const *squares, const at::Tensor *const *steps, double learning_rate,
-                       double beta1, double beta2, double weight_decay, double epsilon, int decoupled) {
+                       double beta1, double beta2, double weight_decay, double epsilon, int decoupled,
+                       const at::Tensor *found_inf) {
   return guarded([&] {
     std::vector<at::Tensor> p, g, m, s, t;
     for (size_t i = 0; i < count; i++) {
@@ -184,7 +189,32 @@ char *affekt_adam_step(size_t count, const at::Tensor *const *parameters, const 
     // The two differ in nothing but how they use `weight_decay`.
     auto step = decoupled ? static_cast<Step>(at::_fused_adamw_) : static_cast<Step>(at::_fused_adam_);
     step(p, g, m, s, /* max_exp_avg_sqs */ {}, t, learning_rate, beta1, beta2, weight_decay, epsilon,
-         /* amsgrad */ false, /* maximize */ false, /* grad_scale */ {}, /* found_inf */ {});
+         /* amsgrad */ false, /* maximize */ false, /* grad_scale */ {},
+         found_inf ? std::optional<at::Tensor>(*found_inf) : std::nullopt);
+    // A step that was left out does not count.
+    if (found_inf) at::_foreach_sub_(t, std::vector<at::Tensor>(t.size(), *found_inf));
+  });
+}
+
+// Divides the gradients by the scale, and sets found_inf to 1 where one is not finite.
+char *affekt_unscale_gradients(size_t count, const at::Tensor *const *parameters, const at::Tensor *scale,
+                               const at::Tensor *found_inf) {
+  return guarded([&] {
+    std::vector<at::Tensor> g;
+    for (size_t i = 0; i < count; i++)
+      if (parameters[i]->grad().defined()) g.push_back(parameters[i]->grad().detach());
+    if (g.empty()) return;
+    at::Tensor found = *found_inf;
+    at::_amp_foreach_non_finite_check_and_unscale_(g, found, scale->to(at::kDouble).reciprocal().to(at::kFloat));
+  });
+}
+
+// The scale of the next step: smaller where gradients were not finite, larger where they were for long.
+char *affekt_update_scale(const at::Tensor *scale, const at::Tensor *good_steps, const at::Tensor *found_inf,
+                          double growth, double backoff, int64_t interval) {
+  return guarded([&] {
+    at::Tensor changed = *scale, steps = *good_steps;
+    at::_amp_update_scale_(changed, steps, *found_inf, growth, backoff, interval);
   });
 }
 
@@ -208,15 +238,33 @@ char *affekt_forget_gradients(size_t count, const at::Tensor *const *parameters)
   });
 }
 
-// Whether operations that may give other bits each time are refused.
-int affekt_deterministic() { return at::globalContext().deterministicAlgorithms(); }
-void affekt_set_deterministic(int on) {
-  at::Context &context = at::globalContext();
-  context.setDeterministicAlgorithms(on, /* warn_only */ false);
-  // Nothing here reads memory before it writes it; to fill it first would cost as much as writing it.
-  context.setDeterministicFillUninitializedMemory(false);
-  context.setDeterministicCuDNN(on);
-  if (on) context.setBenchmarkCuDNN(false);
+// Whether GPUs may round f32 to TF32, whether operations that may give other bits each time are refused, whether cuDNN
+// tries out its algorithms.
+char *affekt_numerics(int *tf32, int *deterministic, int *benchmark) {
+  return guarded([&] {
+    at::Context &context = at::globalContext();
+    *tf32 = context.allowTF32CuDNN() || context.allowTF32CuBLAS();
+    *deterministic = context.deterministicAlgorithms();
+    *benchmark = context.benchmarkCuDNN();
+  });
+}
+
+char *affekt_set_numerics(int tf32, int deterministic, int benchmark) {
+  return guarded([&] {
+    at::Context &context = at::globalContext();
+    // cuDNN convolves and has recurrent layers, cuBLAS multiplies.
+    context.setAllowTF32CuDNN(tf32);
+    context.setAllowTF32CuBLAS(tf32);
+    // Products of half precision are added up in f32.
+    context.setAllowFP16ReductionCuBLAS(false);
+    context.setAllowBF16ReductionCuBLAS(false);
+    context.setAllowFP16AccumulationCuBLAS(false);
+    context.setDeterministicAlgorithms(deterministic, /* warn_only */ false);
+    // Nothing here reads memory before it writes it; to fill it first would cost as much as writing it.
+    context.setDeterministicFillUninitializedMemory(false);
+    context.setDeterministicCuDNN(deterministic);
+    context.setBenchmarkCuDNN(benchmark);
+  });
 }
 
 // Bytes on a GPU: allocated and reserved, each now and at most.
@@ -236,6 +284,23 @@ char *affekt_forget_memory_peak(int number) {
   return guarded([&] {
     at::Device on = device(number);
     c10::getDeviceAllocator(on.type())->resetPeakStats(on.index());
+  });
+}
+
+char *affekt_release_cached_memory(int number) {
+  return guarded([&] {
+    at::Device on = device(number);
+    // To ask for what is there complains where the device is not; emptying alone would not.
+    c10::getDeviceAllocator(on.type())->getDeviceStats(on.index());
+    c10::getDeviceAllocator(on.type())->emptyCache();
+  });
+}
+
+// The versions of CUDA's runtime and of cuDNN, as these number them.
+char *affekt_cuda_versions(int64_t *versions) {
+  return guarded([&] {
+    versions[0] = at::detail::getCUDAHooks().versionCUDART();
+    versions[1] = at::detail::getCUDAHooks().versionRuntimeCuDNN();
   });
 }
 

@@ -28,6 +28,21 @@ unsafe extern "C" {
         weight_decay: f64,
         epsilon: f64,
         decoupled: c_int,
+        found_inf: *const AtTensor,
+    ) -> *mut c_char;
+    fn affekt_unscale_gradients(
+        count: usize,
+        parameters: *const *const AtTensor,
+        scale: *const AtTensor,
+        found_inf: *const AtTensor,
+    ) -> *mut c_char;
+    fn affekt_update_scale(
+        scale: *const AtTensor,
+        good_steps: *const AtTensor,
+        found_inf: *const AtTensor,
+        growth: f64,
+        backoff: f64,
+        interval: i64,
     ) -> *mut c_char;
     fn affekt_clip_gradients(count: usize, parameters: *const *const AtTensor, max_norm: f64) -> *mut c_char;
     fn affekt_forget_gradients(count: usize, parameters: *const *const AtTensor) -> *mut c_char;
@@ -42,10 +57,12 @@ unsafe extern "C" {
         closure: *mut c_void,
         attached: *mut *mut AtTensor,
     ) -> *mut c_char;
-    fn affekt_deterministic() -> c_int;
-    fn affekt_set_deterministic(on: c_int);
+    fn affekt_numerics(tf32: *mut c_int, deterministic: *mut c_int, benchmark: *mut c_int) -> *mut c_char;
+    fn affekt_set_numerics(tf32: c_int, deterministic: c_int, benchmark: c_int) -> *mut c_char;
     fn affekt_memory(device: c_int, bytes: *mut i64) -> *mut c_char;
     fn affekt_forget_memory_peak(device: c_int) -> *mut c_char;
+    fn affekt_release_cached_memory(device: c_int) -> *mut c_char;
+    fn affekt_cuda_versions(versions: *mut i64) -> *mut c_char;
     fn affekt_generator_state(device: c_int, state: *mut *mut AtTensor) -> *mut c_char;
     fn affekt_set_generator_state(device: c_int, state: *const AtTensor) -> *mut c_char;
     fn affekt_autocast(device: c_int) -> c_int;
@@ -72,8 +89,12 @@ pub struct AdamNumbers {
     pub decoupled: bool,
 }
 
-/// One step of libtorch's fused Adam or AdamW for the parameters that have a gradient.
-pub fn adam_step(tensors: &AdamTensors, numbers: &AdamNumbers) -> Result<(), TorchError> {
+/// One step of libtorch's fused Adam or AdamW for the parameters that have a gradient; none where `found_inf` is not 0.
+pub fn adam_step(
+    tensors: &AdamTensors,
+    numbers: &AdamNumbers,
+    found_inf: Option<&Tensor>,
+) -> Result<(), TorchError> {
     let count = tensors.parameters.len();
     assert!([tensors.means, tensors.squares, tensors.steps].iter().all(|list| list.len() == count));
     let [parameters, means, squares, steps] =
@@ -93,8 +114,41 @@ pub fn adam_step(tensors: &AdamTensors, numbers: &AdamNumbers) -> Result<(), Tor
             numbers.weight_decay,
             numbers.epsilon,
             numbers.decoupled.into(),
+            found_inf.map_or(ptr::null(), |tensor| tensor.as_ptr().cast()),
         )
     })
+}
+
+/// Divides the gradients by `scale`, and sets `found_inf` to 1 where one is not finite.
+pub fn unscale_gradients(
+    parameters: &[Tensor],
+    scale: &Tensor,
+    found_inf: &Tensor,
+) -> Result<(), TorchError> {
+    let pointers = pointers(parameters);
+    // SAFETY: as in `adam_step`.
+    check(unsafe {
+        affekt_unscale_gradients(
+            pointers.len(),
+            pointers.as_ptr(),
+            scale.as_ptr().cast(),
+            found_inf.as_ptr().cast(),
+        )
+    })
+}
+
+/// Chooses the next scale after a step with or without gradients that are not finite.
+pub fn update_scale(
+    scale: &Tensor,
+    good_steps: &Tensor,
+    found_inf: &Tensor,
+    growth: f64,
+    backoff: f64,
+    interval: i64,
+) -> Result<(), TorchError> {
+    let [scale, good_steps, found_inf] = [scale, good_steps, found_inf].map(|tensor| tensor.as_ptr().cast());
+    // SAFETY: live tensors, as in `adam_step`.
+    check(unsafe { affekt_update_scale(scale, good_steps, found_inf, growth, backoff, interval) })
 }
 
 /// Scales the gradients so that the norm of all together is `max_norm` at most.
@@ -229,16 +283,22 @@ pub fn set_autocast_cache(enabled: bool) -> bool {
     unsafe { affekt_set_autocast_cache(enabled.into()) != 0 }
 }
 
-/// Whether operations that may give other bits each time are refused.
-pub fn deterministic() -> bool {
-    // SAFETY: reads a setting of the process.
-    unsafe { affekt_deterministic() != 0 }
+/// Whether TF32 is allowed, whether operations that may give other bits each time are refused, whether cuDNN tries out its
+/// algorithms.
+pub fn numerics() -> [bool; 3] {
+    let (mut tf32, mut deterministic, mut benchmark) = (0, 0, 0);
+    // SAFETY: reads settings of the process, and writes three numbers.
+    let read = check(unsafe { affekt_numerics(&raw mut tf32, &raw mut deterministic, &raw mut benchmark) });
+    // libtorch throws where its older settings and its newer ones contradict each other; only the older are used here.
+    read.expect("libtorch's settings are its own");
+    [tf32 != 0, deterministic != 0, benchmark != 0]
 }
 
-/// Sets what [`deterministic`] gives.
-pub fn set_deterministic(on: bool) {
+/// Sets what [`numerics`] gives.
+pub fn set_numerics([tf32, deterministic, benchmark]: [bool; 3]) {
     // SAFETY: changes settings of the process.
-    unsafe { affekt_set_deterministic(on.into()) }
+    let set = check(unsafe { affekt_set_numerics(tf32.into(), deterministic.into(), benchmark.into()) });
+    set.expect("libtorch's settings are its own");
 }
 
 /// Bytes on a GPU: allocated now, allocated at most, reserved now, reserved at most.
@@ -253,6 +313,20 @@ pub fn memory(device: Device) -> Result<[u64; 4], TorchError> {
 pub fn forget_memory_peak(device: Device) -> Result<(), TorchError> {
     // SAFETY: passes a number; the shim throws nothing.
     check(unsafe { affekt_forget_memory_peak(number(device)) })
+}
+
+/// Gives a GPU's memory back that is kept for later tensors.
+pub fn release_cached_memory(device: Device) -> Result<(), TorchError> {
+    // SAFETY: passes a number; the shim throws nothing.
+    check(unsafe { affekt_release_cached_memory(number(device)) })
+}
+
+/// The versions of CUDA's runtime and of cuDNN, as these number them.
+pub fn cuda_versions() -> Result<[i64; 2], TorchError> {
+    let mut versions = [0; 2];
+    // SAFETY: the shim writes two numbers.
+    check(unsafe { affekt_cuda_versions(versions.as_mut_ptr()) })?;
+    Ok(versions)
 }
 
 /// The version in libtorch's headers.

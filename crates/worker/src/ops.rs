@@ -2,6 +2,7 @@
 
 mod bottleneck;
 mod cached;
+mod device;
 mod embed;
 mod feature_dataset;
 mod fp32_convolutions;
@@ -18,6 +19,7 @@ mod train;
 mod trial;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use affekt_domain::Digest;
@@ -33,7 +35,6 @@ use affekt_ops::state_model::FrameTeacher;
 use affekt_ops::states::States;
 use affekt_ops::train::Train;
 use affekt_ops::trial::Trial;
-use affekt_torch::device::{DeviceChoice, set_threads};
 use affekt_train::{Resume, TrainError};
 use tch::Device;
 
@@ -90,27 +91,18 @@ impl Ops for WorkerOps {
     }
 
     fn run(&self, job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
-        let device = device(job)?;
+        let device = device::of(job)?;
+        device::begin(device, context)?;
         self.forget_others(&job.op);
         let body = BODIES.iter().find(|(name, _)| *name == job.op).map(|(_, body)| body);
         let body = body.ok_or_else(|| Failure::Failed {
             message: format!("the worker has no operation `{}`", job.op),
         })?;
-        let mut context = Reporting::new(context);
-        let result = body(job, device, self, &mut context);
-        context.report();
-        result
+        let mut reporting = Reporting::new(context);
+        let result = catch_unwind(AssertUnwindSafe(|| body(job, device, self, &mut reporting)));
+        reporting.report();
+        device::end(device, result, context)
     }
-}
-
-fn device(job: &Job) -> Result<Device, Failure> {
-    let threads = job.numerics.get("threads").and_then(|threads| threads.parse().ok());
-    set_threads(threads.unwrap_or(1));
-    let choice = match job.numerics.get("device").map(String::as_str) {
-        Some("cuda") => DeviceChoice::Cuda(0),
-        _ => DeviceChoice::Cpu,
-    };
-    choice.resolve().map_err(|error| Failure::because(&error))
 }
 
 /// How often a training writes down where it is.

@@ -34,7 +34,7 @@ pub struct Arguments {
     /// From the beginning of a window to that of the next [default: the window]
     #[arg(long, value_name = "SECONDS")]
     hop: Option<f64>,
-    /// What networks compute on: auto, cpu or cuda:N
+    /// What networks compute on: auto, cpu, or a GPU: cuda, cuda:N
     #[arg(long, default_value = "auto")]
     device: String,
 }
@@ -62,12 +62,13 @@ struct Piece {
 pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
     let device = device::parse(&arguments.device)?;
     worker::check()?;
-    let worker = worker::when_needed(device);
+    device.check()?;
+    let worker = worker::when_needed();
     let folder = locate_model(&arguments.model, None, &Hub::of_environment());
     let folder = folder.map_err(|error| {
         Stop::wrong(format!("error: not a model: {error}\nhint: `{} export` makes one", program()))
     })?;
-    let model = Model::open(&folder, Pool::new(&worker, PROGRESS_TIMEOUT), device, cores())?;
+    let model = Model::open(&folder, Pool::new(&worker, PROGRESS_TIMEOUT), &device, cores())?;
     let mut exit = Exit::Done;
     let mut waiting = Vec::new();
     let mut flush = |waiting: &mut Vec<Piece>| {

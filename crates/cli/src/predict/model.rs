@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use affekt_domain::Task;
-use affekt_graph::{Item, Job, Ops, Place, Pool, Port, Silent, Store};
+use affekt_graph::{Gpu, Item, Job, Ops, Place, Pool, Port, Silent, Store};
 use affekt_ops::Operation;
 use affekt_ops::audio::{self, Audio};
 use affekt_ops::exported::{Exported, Step};
@@ -33,6 +33,8 @@ pub struct Clip {
 pub struct Model<'p> {
     folder: PathBuf,
     pool: Pool<'p>,
+    /// The GPU that its workers see.
+    gpu: Option<Gpu>,
     numerics: BTreeMap<String, String>,
     runner: RunnerOps,
     store: Store,
@@ -49,8 +51,8 @@ pub struct Model<'p> {
 pub const PROGRESS_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl<'p> Model<'p> {
-    /// Opens the exported model in `folder`, to be run by the workers of `pool`.
-    pub fn open(folder: &Path, pool: Pool<'p>, device: Device, cores: u32) -> Result<Self, Stop> {
+    /// Opens the exported model in `folder`, to be run by the workers of `pool`: of several GPUs on the first.
+    pub fn open(folder: &Path, pool: Pool<'p>, device: &Device, cores: u32) -> Result<Self, Stop> {
         let not_one = |why: &dyn std::fmt::Display| Stop::wrong(format!("error: not a model: {why}"));
         let folder = folder.canonicalize().map_err(|cause| {
             not_one(&format!("{}: {cause}\nhint: `{} export` makes one", folder.display(), program()))
@@ -65,12 +67,13 @@ impl<'p> Model<'p> {
         let scratch = scratch.map_err(|cause| error("failed to make a temporary folder", &cause))?;
         let store = Store::open(scratch.path())?;
         let mut numerics = BTreeMap::from([("device".to_owned(), device.kind().to_owned())]);
-        if device == Device::Cpu {
+        if device.kind() == "cpu" {
             numerics.insert("threads".to_owned(), cores.to_string());
         }
         let mut model = Self {
             folder,
             pool,
+            gpu: device.gpus().first().cloned(),
             numerics,
             runner: RunnerOps::new(Vec::new(), store.root(), false),
             store,
@@ -166,7 +169,7 @@ impl<'p> Model<'p> {
             let log = self.store.root().join("tmp").join("worker.log");
             let done = match definition.place {
                 Place::Runner => self.runner.run(&job, &mut Silent),
-                Place::Worker => self.pool.run(&job, &log, &mut Silent).map(drop),
+                Place::Worker => self.pool.run(&job, &log, self.gpu.as_ref(), &mut Silent).map(drop),
             };
             Ok(done?)
         })

@@ -22,7 +22,10 @@ pub struct Record {
     pub seconds: f64,
     /// Whether running it again gives the same bytes.
     pub reproducible: bool,
-    /// On what it was computed. Not part of the key.
+    /// How much memory of its device it needed at most, in MiB, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// On what it was computed, and how. Not part of the key.
     pub provenance: BTreeMap<String, String>,
 }
 

@@ -21,7 +21,7 @@ use crate::id::NodeId;
 use crate::index::{NodeIndex, NodeMap};
 use crate::isolation::{Isolation, Yields};
 use crate::key::{Key, KeyPart, parts};
-use crate::node::{Growth, Resources, Source, Work};
+use crate::node::{Growth, Node, Place, Resources, Source, Work};
 use crate::ops::{Failure, Ops, Silent};
 use crate::store::{Record, Store};
 
@@ -51,7 +51,7 @@ pub struct Walk<'a> {
     /// Which nodes miss an object that each must make.
     missing: NodeMap<Vec<NodeIndex>>,
     /// Nodes that are ready and miss nothing, by what they occupy.
-    runnable: BTreeMap<Resources, BTreeSet<NodeIndex>>,
+    runnable: BTreeMap<(Place, Resources), BTreeSet<NodeIndex>>,
     /// Nodes whose state is new since [`Walk::take_changed`].
     changed: BTreeSet<NodeIndex>,
     isolation: Isolation,
@@ -252,7 +252,8 @@ impl<'a> Walk<'a> {
         }
         // A growing node may ask for objects, or for nothing any more.
         self.only_changed |= self.only.is_some() && matches!(self.graph.nodes()[at].work, Work::Grow(_));
-        if let Some(alike) = self.runnable.get_mut(&self.graph.nodes()[at].resources) {
+        let Node { place, resources, .. } = self.graph.nodes()[at];
+        if let Some(alike) = self.runnable.get_mut(&(place, resources)) {
             alike.remove(&at);
         }
         self.unchecked.insert(at);
@@ -390,6 +391,13 @@ impl<'a> Walk<'a> {
     pub(crate) fn start(&mut self, at: NodeIndex) {
         if let State::Ready { key, .. } = self.states[at] {
             self.set(at, State::Running { key });
+        }
+    }
+
+    /// Takes note that a node that was handed out is to be tried again.
+    pub(crate) fn retry(&mut self, at: NodeIndex, reason: &str) {
+        if let State::Running { key } = self.states[at] {
+            self.set(at, State::Ready { key, reason: reason.to_owned() });
         }
     }
 

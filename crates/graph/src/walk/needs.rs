@@ -4,14 +4,13 @@ use affekt_domain::Digest;
 
 use super::{State, Walk};
 use crate::index::NodeIndex;
-use crate::node::{Resources, Work};
+use crate::node::Work;
 
 impl Walk<'_> {
-    /// Returns the first node that is ready, whose inputs are there, and what it occupies `fits`.
-    pub(crate) fn next_runnable(&self, fits: impl Fn(Resources) -> bool) -> Option<NodeIndex> {
-        let fitting = self.runnable.iter().filter(|(_, nodes)| !nodes.is_empty());
-        let fitting = fitting.filter(|(resources, _)| fits(**resources));
-        fitting.filter_map(|(_, nodes)| nodes.first().copied()).min()
+    /// Returns the first node that is ready, whose inputs are there, and that `fits`. Of nodes that occupy the same the first
+    /// is asked about: none overtakes another.
+    pub(crate) fn next_runnable(&self, fits: impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
+        self.runnable.values().filter_map(|alike| alike.first().copied()).filter(|at| fits(*at)).min()
     }
 
     /// Returns the first input node whose object is not in the store.
@@ -54,7 +53,7 @@ impl Walk<'_> {
     /// The makers of objects that a node needs and the store lacks. A node that is ready becomes runnable, or waits for them.
     fn lacks(&mut self, at: NodeIndex) -> Vec<NodeIndex> {
         let node = &self.graph.nodes()[at];
-        let (resources, is_grower) = (node.resources, matches!(node.work, Work::Grow(_)));
+        let (occupied, is_grower) = ((node.place, node.resources), matches!(node.work, Work::Grow(_)));
         let is_ready = matches!(self.states[at], State::Ready { .. });
         let needed = match &self.states[at] {
             State::Ready { .. } => self.needed(at),
@@ -73,7 +72,7 @@ impl Walk<'_> {
         };
         match makers.first() {
             Some(maker) if is_ready => self.missing[*maker].push(at),
-            None if is_ready => _ = self.runnable.entry(resources).or_default().insert(at),
+            None if is_ready => _ = self.runnable.entry(occupied).or_default().insert(at),
             _ => {}
         }
         makers

@@ -40,6 +40,14 @@ impl Context for Reporting<'_> {
     fn cancelled(&self) -> bool {
         self.context.cancelled()
     }
+
+    fn computed_with(&mut self, name: &str, value: &str) {
+        self.context.computed_with(name, value);
+    }
+
+    fn memory(&mut self, mib: u64) {
+        self.context.memory(mib);
+    }
 }
 
 #[cfg(test)]
