@@ -182,6 +182,7 @@ fn a_gpu_that_does_not_start_is_set_aside_and_its_node_runs_elsewhere() {
         "warning: cuda:1 (CUDA_VISIBLE_DEVICES=3) failed and is set aside; {id} runs on another GPU: "
     );
     assert!(stderr.contains(&said), "{stderr}");
+    assert!(stderr.contains("warning: set aside because they failed: cuda:1\n"), "{stderr}");
     let starts: Vec<&str> = run
         .journal
         .rows

@@ -3,7 +3,7 @@
 //! A terminal shows a bar for the whole run and one for each long-running node; elsewhere a line is written when a node
 //! ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ pub struct Summary {
     pub cached: usize,
     pub seconds: f64,
     pub failures: String,
+    /// GPUs that failed, and were not used to the end.
+    pub set_aside: BTreeSet<String>,
     /// Op → nodes run, nodes cached, seconds of those that ran.
     pub by_op: BTreeMap<String, (usize, usize, f64)>,
 }
@@ -60,6 +62,7 @@ pub struct ProgressReporter<'c> {
     reported: BTreeMap<NodeId, &'static str>,
     by_op: BTreeMap<String, (usize, usize, f64)>,
     failures: Vec<(NodeId, Failure)>,
+    set_aside: BTreeSet<String>,
     is_terminal: bool,
     /// How many nodes that take long are likely to run at one time: one a core, or one a GPU.
     at_once: f64,
@@ -105,6 +108,7 @@ impl<'c> ProgressReporter<'c> {
             reported: BTreeMap::new(),
             by_op: BTreeMap::new(),
             failures: Vec::new(),
+            set_aside: BTreeSet::new(),
             is_terminal: std::io::stderr().is_terminal(),
             at_once: match context.device.gpus().len() {
                 0 => f64::from(cores()),
@@ -138,6 +142,7 @@ impl<'c> ProgressReporter<'c> {
             cached: count("cached"),
             seconds,
             failures: failures.collect(),
+            set_aside: self.set_aside,
             by_op: self.by_op,
         })
     }
@@ -292,6 +297,7 @@ impl Observer for ProgressReporter<'_> {
             }
             Event::GpuSetAside { gpu: Gpu { name, visible, .. }, node, failure } => {
                 self.clear(&node.id);
+                self.set_aside.insert(name.clone());
                 let id = &node.id;
                 self.warn(&format!(
                     "{name} (CUDA_VISIBLE_DEVICES={visible}) failed and is set aside; {id} runs on another GPU: {failure}"
@@ -304,6 +310,7 @@ impl Observer for ProgressReporter<'_> {
                 }]);
             }
             Event::GpuUsedAgain(Gpu { name, .. }) => {
+                self.set_aside.remove(name);
                 self.warn(&format!("{name} is used again: what failed on it failed on another GPU, too"));
                 self.write(&[JournalRow::GpuUsedAgain { gpu: name.clone() }]);
             }

@@ -85,6 +85,10 @@ fn attempt(
         &folder,
     )?;
     let summary = reporter.finish(outcome)?;
+    if !summary.set_aside.is_empty() {
+        let names: Vec<&str> = summary.set_aside.iter().map(String::as_str).collect();
+        eprintln!("warning: set aside because they failed: {}", names.join(", "));
+    }
     match outcome {
         Outcome::Interrupted => {
             eprintln!("interrupted; what is finished is stored, what is not resumes with the same command");

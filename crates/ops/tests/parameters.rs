@@ -177,7 +177,7 @@ fn parameters_of_training_at_size() {
         ("augment: { rotation: 181 }", "expected a number between 0 and 180"),
         ("augment: { zoom: 1 }", "expected a number"),
         ("accumulate: 0", "expected"),
-        ("precision: fp16", "`bf16`"),
+        ("precision: f16", "`fp16`"),
     ] {
         let (_, found) = planned::<Train>(&format!("{{ network: {{ kind: cnn }}, training: {{ {text} }} }}"));
         assert!(found.contains(complaint), "{text}: {found}");

@@ -924,7 +924,9 @@ impl Compiler<'_> {
         }
         node.numerics.insert("device".into(), device.clone());
         node.numerics.insert("libtorch".into(), self.environment.libtorch.clone());
-        node.numerics.insert("precision".into(), "f32".into());
+        // Of all that does not say its own. What is called f32 on a GPU was made where cuDNN rounded to TF32.
+        let precision = if device == "cpu" { "f32" } else { "ieee" };
+        node.numerics.insert("precision".into(), precision.into());
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```yaml
 //! published:
 //!   tapt.training.steps: 20000                              # by step and parameter
-//!   tapt.training.precision: { unavailable: fp16 }          # not offered here
+//!   tapt.training.lr: { unavailable: one for each layer }    # not offered here
 //!   tapt: { unavailable: a loss summed over masked frames } # no parameter is about it
 //!   encoder: { unavailable: …, when: { normalise: true } }  # only where the step is so
 //!   encoder.normalise: $normalise                           # the pipeline's own value, whatever an experiment gives

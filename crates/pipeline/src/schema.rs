@@ -176,7 +176,12 @@ pub fn step_fields(inputs: &[InputPort]) -> Vec<FieldSchema> {
                 "",
                 vec![
                     FieldSchema::or("cpu", "Cores.", Schema::integer(1.0, 1024.0), 1),
-                    FieldSchema::or("gpu", "GPUs.", Schema::integer(0.0, 64.0), 0),
+                    FieldSchema::or(
+                        "gpu",
+                        "GPUs that its time counts for; on a GPU, 1 in any case.",
+                        Schema::integer(0.0, 1.0),
+                        0,
+                    ),
                     FieldSchema::or(
                         "memory_mib",
                         "Memory in MiB.",

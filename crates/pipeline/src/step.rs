@@ -239,7 +239,7 @@ pub fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<St
     let resources = section.section("resources", |section| {
         Some(Resources {
             cpu: section.integer("cpu", 1, 1..=1024),
-            gpu: section.integer("gpu", 0, 0..=64),
+            gpu: section.integer("gpu", 0, 0..=1),
             memory_mib: section.integer("memory_mib", 0, 0..=1 << 40),
         })
     });

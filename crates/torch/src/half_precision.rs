@@ -240,6 +240,8 @@ mod tests {
         Problem::new(&convolution, &zeros(input), &zeros(weight), true, Kind::BFloat16)
     }
 
+    const HALVES: [Kind; 2] = [Kind::BFloat16, Kind::Half];
+
     #[test]
     fn a_long_input_is_tried_by_its_beginning() {
         let strided = Convolution { stride: 5, ..Convolution::default() };
@@ -260,11 +262,12 @@ mod tests {
             (Convolution { padding: 64, groups: 16, ..default }, &[2, 768, 49], &[768, 48, 128]),
             (Convolution { padding: 1, ..default }, &[2, 16, 32, 32], &[32, 16, 3, 3]),
         ] {
-            for channels_last in [false, true] {
-                let problem = Problem { channels_last, ..problem(convolution, input, weight) };
+            let cases = [false, true].into_iter().flat_map(|last| HALVES.map(|kind| (last, kind)));
+            for (channels_last, kind) in cases {
+                let problem = Problem { channels_last, kind, ..problem(convolution, input, weight) };
                 let errors = problem.errors(libtorch);
                 let is_small = |error: &f64| 0.0 < *error && *error < TOLERANCE / 4.0;
-                assert!(errors.iter().all(is_small), "{problem}: {errors:?}");
+                assert!(errors.iter().all(is_small), "{kind:?}, {problem}: {errors:?}");
             }
         }
     }

@@ -280,6 +280,27 @@ pub enum TrainError {
     /// Not a precision.
     #[error(transparent)]
     Autocast(#[from] AutocastError),
+    /// A kind of layer is not what it is in f32.
+    #[error(
+        "in half precision this device computes {layer} wrong (off by {error:.2} of its norm): try `precision: fp32`"
+    )]
+    WrongInHalfPrecision {
+        /// What it is.
+        layer: &'static str,
+        /// How far it is off, relative to its norm.
+        error: f64,
+    },
+    /// Gradients in fp16 are not finite.
+    #[error(
+        "gradients in fp16 overflow in epoch {epoch}, however small the losses are made: try `precision: bf16`, \
+         `precision: fp32`, or an `lr` below {lr}"
+    )]
+    Overflow {
+        /// The epoch.
+        epoch: u32,
+        /// The learning rate of its last step.
+        lr: f64,
+    },
     /// The resume state cannot be put into bytes.
     #[error("the state to resume from: {0}")]
     Checkpoint(#[from] CheckpointError),

@@ -3,7 +3,7 @@
 use affekt_domain::{Epoch, Stage};
 use affekt_features::Standardiser;
 use affekt_models::replace;
-use affekt_torch::{NamedTensors, Random};
+use affekt_torch::{NamedTensors, Numerics, Random};
 use tch::{Device, Tensor};
 
 use crate::augment::Augmentation;
@@ -18,7 +18,7 @@ use crate::scores::DevScores;
 use crate::state::{Partial, State, StateFile, StateOutcome};
 use crate::step::Stepper;
 use crate::validation::Validation;
-use crate::{CropAt, Dataset, Stopping, TrainConfig, TrainError};
+use crate::{CropAt, Dataset, Optimisation, Stopping, TrainConfig, TrainError};
 
 /// What a stage depends on beside its learner.
 #[derive(Clone, Copy)]
@@ -84,7 +84,7 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
     /// Goes on from a saved state of this stage.
     pub fn restore(&mut self, state: State) -> Result<(), TrainError> {
         replace(&self.learner.weights(), &state.network)?;
-        self.stepper.optimiser.load_state(&state.optimiser)?;
+        self.stepper.load_state(&state.optimiser)?;
         self.stepper.micro_batches = state.micro_batches;
         self.best = state.best;
         self.kept = state.kept;
@@ -112,10 +112,15 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
         file: &mut Option<StateFile>,
         progress: &mut Listener,
     ) -> Result<(), TrainError> {
+        let Optimisation { deterministic, cudnn_benchmark, .. } = self.settings.config.optimisation;
+        let _numerics = Numerics { tf32: false, deterministic, cudnn_benchmark }.hold();
         while !self.is_over() && self.done() < last {
             let number = self.done() + 1;
             let train_loss = self.epoch(number, file, progress)?;
             let learning_rate = self.last_learning_rate(number);
+            if self.stepper.overflows()? {
+                return Err(TrainError::Overflow { epoch: number, lr: learning_rate });
+            }
             if let Some(name) =
                 not_finite(self.learner.trainable())?.or(not_finite(self.learner.statistics())?)
             {
@@ -271,7 +276,7 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
             micro_batches: self.stepper.micro_batches,
             network: self.learner.weights(),
             best: clone(&self.best),
-            optimiser: self.stepper.optimiser.state(),
+            optimiser: self.stepper.state(),
         }
     }
 

@@ -5,8 +5,11 @@
 
 use affekt_models::ForwardError;
 use affekt_spec::LibraryDefaults;
-use affekt_torch::{Adam, AdamConfig, Autocast, Random, clip_gradients};
-use tch::{Kind, Tensor};
+use affekt_torch::{
+    Adam, AdamConfig, Autocast, GradScaler, HeldNumerics, NamedTensors, Numerics, Random, clip_gradients,
+    prove_layers,
+};
+use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batch;
 use crate::learner::{Learner, LossWeights};
@@ -19,7 +22,9 @@ pub struct Stepper {
     clip_norm: Option<f64>,
     /// The learner's tensors that have gradients.
     parameters: Vec<Tensor>,
-    pub optimiser: Adam,
+    optimiser: Adam,
+    /// What scales the losses of a training in fp16.
+    scaler: Option<GradScaler>,
     /// In how many micro-batches batches are computed.
     pub micro_batches: usize,
 }
@@ -38,8 +43,13 @@ impl Stepper {
             return Err(TrainError::AllFrozen);
         }
         let adam = adam(&config.optimisation);
+        let precision = config.optimisation.precision;
+        let device = trainable.values().next().map_or(Device::Cpu, Tensor::device);
+        prove(precision, device)?;
+        let scaler = (precision == Precision::Fp16).then(|| GradScaler::new(device)).transpose()?;
         Ok(Self {
-            precision: config.optimisation.precision,
+            precision,
+            scaler,
             clip_norm: config.optimisation.clip_norm,
             optimiser: Adam::new(learner.trainable(), adam),
             parameters: trainable.into_values().collect(),
@@ -56,6 +66,8 @@ impl Stepper {
         random: impl Fn() -> Random,
         lr: f64,
     ) -> Result<Vec<MeanLoss>, TrainError> {
+        // The backward pass rounds as the forward pass did.
+        let _tf32 = tf32(self.precision);
         let losses = loop {
             match self.gradients(learner, batch, &mut random()) {
                 Err(error) if is_out_of_memory(&error) => self.divide(learner, batch.rows.len(), error)?,
@@ -65,12 +77,37 @@ impl Stepper {
         if losses.is_empty() {
             return Ok(losses);
         }
+        if let Some(scaler) = &mut self.scaler {
+            scaler.unscale(&self.parameters)?;
+        }
         if let Some(max_norm) = self.clip_norm {
             clip_gradients(&self.parameters, max_norm)?;
         }
         self.optimiser.config.learning_rate = lr;
-        self.optimiser.step()?;
+        self.optimiser.step_unless(self.scaler.as_ref().map(GradScaler::found_inf))?;
+        if let Some(scaler) = &mut self.scaler {
+            scaler.update()?;
+        }
         Ok(losses)
+    }
+
+    /// Returns what the optimiser remembers between steps, and the scale of losses where they are scaled.
+    pub fn state(&self) -> NamedTensors {
+        let mut state = self.optimiser.state();
+        state.extend(self.scaler.iter().flat_map(GradScaler::state));
+        state
+    }
+
+    /// Goes on from such a state.
+    pub fn load_state(&mut self, state: &NamedTensors) -> Result<(), TrainError> {
+        self.optimiser.load_state(state)?;
+        self.scaler.as_mut().map_or(Ok(()), |scaler| scaler.load_state(state))?;
+        Ok(())
+    }
+
+    /// Returns whether gradients overflow however small losses are made. Waits for the device.
+    pub fn overflows(&self) -> Result<bool, TrainError> {
+        Ok(self.scaler.as_ref().map(GradScaler::has_given_up).transpose()?.unwrap_or(false))
     }
 
     /// Adds up the gradients of a batch's micro-batches.
@@ -114,7 +151,11 @@ impl Stepper {
         };
         let shares: Vec<f64> =
             weights.terms.iter().zip(&whole.terms).map(|(own, whole)| own / whole).collect();
-        weighted_sum(&terms, &shares)?.f_backward()?;
+        let loss = weighted_sum(&terms, &shares)?;
+        match &self.scaler {
+            Some(scaler) => scaler.scaled(&loss)?.f_backward()?,
+            None => loss.f_backward()?,
+        }
         // Means of micro-batches, weighted, give the mean of the batch, whatever each term weighs by.
         let share = weights.epoch / whole.epoch;
         let factors: Vec<f64> = shares.into_iter().map(|of_term| of_term / share).collect();
@@ -151,12 +192,40 @@ pub fn out_of_memory<L: Learner + ?Sized>(learner: &L, rows: usize, error: Train
     TrainError::OutOfMemory { rows, why, source: Box::new(error) }
 }
 
+/// While it lives, libtorch computes in a training's precision.
+pub struct InPrecision {
+    _autocast: Option<Autocast>,
+    _tf32: Option<HeldNumerics>,
+}
+
 /// Has libtorch compute in a training's precision while what is returned is held.
-pub fn autocast(precision: Precision, batch: &Batch) -> Result<Option<Autocast>, TrainError> {
-    Ok(match precision {
-        Precision::Fp32 => None,
-        Precision::Bf16 => Some(Autocast::new(batch.inputs.xs.device(), Kind::BFloat16)?),
-    })
+pub fn autocast(precision: Precision, batch: &Batch) -> Result<InPrecision, TrainError> {
+    let cast = |kind| Autocast::new(batch.inputs.xs.device(), kind);
+    Ok(InPrecision { _autocast: half(precision).map(cast).transpose()?, _tf32: tf32(precision) })
+}
+
+/// Returns what autocast computes in, where a precision asks for it.
+fn half(precision: Precision) -> Option<Kind> {
+    match precision {
+        Precision::Fp32 | Precision::Tf32 => None,
+        Precision::Bf16 => Some(Kind::BFloat16),
+        Precision::Fp16 => Some(Kind::Half),
+    }
+}
+
+/// Allows GPUs to round to TF32 while what is returned is held, where a precision asks for it.
+fn tf32(precision: Precision) -> Option<HeldNumerics> {
+    (precision == Precision::Tf32).then(|| Numerics { tf32: true, ..Numerics::now() }.hold())
+}
+
+/// Refuses a precision in which this device computes garbage. Convolutions are proven where they are met, and computed in f32
+/// where they are wrong.
+fn prove(precision: Precision, device: Device) -> Result<(), TrainError> {
+    let Some(kind) = half(precision) else { return Ok(()) };
+    match prove_layers(device, kind).into_iter().find(|proof| !proof.holds()) {
+        Some(proof) => Err(TrainError::WrongInHalfPrecision { layer: proof.layer, error: proof.error }),
+        None => Ok(()),
+    }
 }
 
 /// Returns the loss of a whole batch: the sum of its terms.

@@ -19,6 +19,11 @@ use crate::ops::WorkerOps;
 
 fn main() -> ExitCode {
     keep_freed_memory();
+    // cuBLAS reads it when it starts: without it trainings with `deterministic` are refused on a GPU.
+    if std::env::var_os("CUBLAS_WORKSPACE_CONFIG").is_none() {
+        // SAFETY: no other thread runs yet.
+        unsafe { std::env::set_var("CUBLAS_WORKSPACE_CONFIG", ":4096:8") };
+    }
     // Before anything asks for a GPU: linking alone does not load libtorch's CUDA half.
     device::load_cuda();
     let hello = Hello { protocol: PROTOCOL, ops: WorkerOps::versions(), provenance: provenance() };

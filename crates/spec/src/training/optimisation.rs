@@ -38,6 +38,14 @@ pub struct Optimisation {
     /// What numbers training computes with. The dev part is computed in fp32, as `predict` does.
     #[spec(default = Precision::Fp32)]
     pub precision: Precision,
+    /// Whether a GPU computes the same bits every time, more slowly; operations that cannot are refused. (A CPU does, with as many
+    /// threads.)
+    #[spec(default = false, omit)]
+    pub deterministic: bool,
+    /// Whether cuDNN tries out its algorithms for each new shape and takes the fastest, which may be another each time; otherwise,
+    /// and with `deterministic`, it chooses by rule. For inputs of one shape on a GPU.
+    #[spec(default = false, omit)]
+    pub cudnn_benchmark: bool,
     /// Whether activations are computed again in the backward pass rather than kept.
     #[spec(default = false)]
     pub gradient_checkpointing: bool,
@@ -62,8 +70,15 @@ pub enum Optimiser {
 /// What numbers training computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
 pub enum Precision {
-    /// IEEE single precision.
+    /// IEEE single precision, in products, convolutions and recurrent layers alike: a GPU's TF32 is off.
     Fp32,
+    /// As fp32, but a GPU rounds the inputs of products, convolutions and recurrent layers to TF32, which keeps 10 bits of 23. A CPU
+    /// has no TF32 and computes fp32.
+    Tf32,
     /// bfloat16 where libtorch's autocast holds it for safe, fp32 for the rest, weights and losses too.
     Bf16,
+    /// IEEE half precision where libtorch's autocast holds it for safe, fp32 for the rest, weights and losses too. Losses are scaled,
+    /// so that small gradients do not vanish; steps whose gradients overflow are left out (Micikevicius et al., arXiv 1710.03740).
+    /// Slow on a CPU.
+    Fp16,
 }

@@ -9,7 +9,8 @@ use affekt_models::{InputShape, Network};
 use affekt_spec::network::NetworkConfig;
 use affekt_spec::training::{Counted, Optimisation};
 use affekt_torch::{
-    Convolution, NamedTensors, Random, forget_fp32_convolutions, fp32_convolutions, with_convolution_kernel,
+    Checkpoint, Convolution, NamedTensors, Random, forget_fp32_convolutions, fp32_convolutions,
+    with_convolution_kernel,
 };
 use affekt_train::{
     BatchLimit, Batching, Crop, CropAt, Dataset, DevPart, Loss, Precision, Progress, Resume, StateOutcome,
@@ -280,10 +281,79 @@ fn half_precision_trains_about_the_same() {
         .run()
         .unwrap()
     };
-    let (whole, half) = (run(Precision::Fp32), run(Precision::Bf16));
-    assert!(bytes(&whole) != bytes(&half));
-    let (whole, half) = (whole.history[0].train_loss, half.history[0].train_loss);
-    assert!((whole / half - 1.0).abs() < 0.05, "{whole} {half}");
+    let whole = run(Precision::Fp32);
+    for precision in [Precision::Bf16, Precision::Fp16] {
+        let half = run(precision);
+        assert!(bytes(&whole) != bytes(&half));
+        let (whole, half) = (whole.history[0].train_loss, half.history[0].train_loss);
+        assert!((whole / half - 1.0).abs() < 0.05, "{precision:?}: {whole} {half}");
+    }
+    assert!(bytes(&whole) == bytes(&run(Precision::Tf32)), "a CPU has no TF32");
+}
+
+#[test]
+fn what_is_for_gpus_alone_changes_nothing_on_the_cpu() {
+    let run = |deterministic, cudnn_benchmark| {
+        let optimisation = Optimisation { deterministic, cudnn_benchmark, ..config().optimisation };
+        bytes(&Case::new(TrainConfig { optimisation, ..config() }).run().unwrap())
+    };
+    assert!(run(false, false) == run(true, true));
+}
+
+#[test]
+fn a_training_in_fp16_goes_on_with_its_scale() {
+    let config = TrainConfig {
+        loss: Loss::Mse,
+        optimisation: Optimisation { precision: Precision::Fp16, ..config().optimisation },
+        ..config()
+    };
+    let straight = Case::new(config.clone()).run().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let resume = Some(Resume { folder: folder.path().to_owned(), every: Duration::ZERO });
+    let case = Case { resume, ..Case::new(config) };
+    let seen = Cell::new(0);
+    let first = case.run_with(&mut |_| {
+        seen.set(seen.get() + 1);
+        if seen.get() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(matches!(first, Err(TrainError::Cancelled(_))));
+    let state =
+        Checkpoint::from_bytes(&std::fs::read(folder.path().join("resume.safetensors")).unwrap()).unwrap();
+    assert_eq!(state.tensors["optimiser.scaler.scale"].double_value(&[]), 65_536.0);
+    let resumed = case.run().unwrap();
+    assert!(matches!(resumed.state, StateOutcome::Resumed { .. }), "{:?}", resumed.state);
+    assert_same(&straight, &resumed);
+}
+
+#[test]
+fn gradients_that_overflow_at_any_scale_end_a_training() {
+    // Infinite where it is computed in fp16, and in its gradients with it.
+    let config = TrainConfig {
+        loss: Loss::Mse,
+        max_epochs: 40,
+        stopping: Stopping::Fixed,
+        optimisation: Optimisation { precision: Precision::Fp16, ..config().optimisation },
+        ..config()
+    };
+    let run = || with_convolution_kernel(infinite_gradients, || Case::new(config.clone()).run());
+    let error = run().map(drop).unwrap_err();
+    assert!(matches!(error, TrainError::Overflow { .. }), "{error}");
+    assert!(error.to_string().contains("try `precision: bf16`"), "{error}");
+}
+
+/// libtorch's kernels, whose gradients are infinite in every element type: right or wrong nobody can tell by a comparison.
+#[expect(clippy::disallowed_methods, reason = "it stands for libtorch's kernel")]
+fn infinite_gradients(
+    convolution: &Convolution,
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> Tensor {
+    let Convolution { stride, padding, dilation, groups } = *convolution;
+    let ys = xs.conv1d(weight, bias, stride, padding, dilation, groups);
+    // The value of ys, and a gradient of 1 / 0.
+    let zero = &ys - ys.detach();
+    ys.detach() + zero.abs().sqrt()
 }
 
 #[test]

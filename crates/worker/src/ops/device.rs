@@ -4,8 +4,11 @@ use std::any::Any;
 use std::panic::resume_unwind;
 
 use affekt_graph::{Context, Failure, Job};
+use affekt_spec::training::{Optimisation, Precision};
 use affekt_torch::device::{DeviceChoice, set_threads};
-use affekt_torch::{check_device, describe_gpu, forget_memory_peak, memory_use, release_cached_memory};
+use affekt_torch::{
+    Numerics, check_device, describe_gpu, forget_memory_peak, memory_use, release_cached_memory,
+};
 use tch::Device;
 
 /// Returns the device that a job is to be computed on: the CPU, or the only GPU that this process sees.
@@ -27,7 +30,9 @@ pub fn of(job: &Job) -> Result<Device, Failure> {
 /// # Errors
 /// When it does not work.
 pub fn begin(device: Device, context: &mut dyn Context) -> Result<(), Failure> {
+    Numerics::default().set();
     check(device)?;
+    context.computed_with("precision", "fp32");
     // Whoever does not tell is not asked at the end, either.
     let _ = forget_memory_peak(device);
     match device {
@@ -42,6 +47,26 @@ pub fn begin(device: Device, context: &mut dyn Context) -> Result<(), Failure> {
         _ => context.computed_with("device", "cpu"),
     }
     Ok(())
+}
+
+/// Files how a training is computed on a device.
+pub fn file_training(optimisation: &Optimisation, device: Device, context: &mut dyn Context) {
+    let precision = match optimisation.precision {
+        Precision::Fp32 => "fp32",
+        Precision::Tf32 if device.is_cuda() => "tf32, what is evaluated fp32",
+        Precision::Tf32 => "fp32 (tf32 was asked for, which a CPU has not)",
+        Precision::Bf16 => "bf16 by autocast, weights, losses and what is evaluated fp32",
+        Precision::Fp16 => "fp16 by autocast with scaled losses, weights, losses and what is evaluated fp32",
+    };
+    context.computed_with("precision", precision);
+    if device.is_cuda() {
+        let algorithms = match (optimisation.deterministic, optimisation.cudnn_benchmark) {
+            (true, _) => "deterministic",
+            (false, true) => "fastest by trial",
+            (false, false) => "by rule",
+        };
+        context.computed_with("cudnn algorithms", algorithms);
+    }
 }
 
 /// Ends a job that came to `result`, or panicked: files how much memory it needed, and gives back what is kept of a GPU's.
@@ -124,6 +149,22 @@ mod tests {
         end(Device::Cpu, Ok(Ok(())), &mut filed).unwrap();
         assert_eq!(filed.0["device"], "cpu");
         assert!(filed.1.is_some_and(|mib| mib > 1), "{:?}", filed.1);
+    }
+
+    #[test]
+    fn a_training_files_what_it_really_computes_with() {
+        let filed = |precision, device| {
+            let mut filed = Filed::default();
+            let optimisation = Optimisation { precision, deterministic: true, ..Optimisation::default() };
+            file_training(&optimisation, device, &mut filed);
+            filed.0
+        };
+        assert_eq!(filed(Precision::Fp32, Device::Cpu)["precision"], "fp32");
+        assert!(filed(Precision::Tf32, Device::Cpu)["precision"].starts_with("fp32"));
+        assert!(filed(Precision::Tf32, Device::Cuda(0))["precision"].starts_with("tf32"));
+        assert!(filed(Precision::Fp16, Device::Cpu)["precision"].starts_with("fp16"));
+        assert_eq!(filed(Precision::Bf16, Device::Cuda(0))["cudnn algorithms"], "deterministic");
+        assert!(!filed(Precision::Bf16, Device::Cpu).contains_key("cudnn algorithms"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Says which convolutions a job computes in f32 because their kernels in half precision are wrong on this processor.
+//! Says which convolutions a job computes in f32 because their kernels in half precision are wrong on its device.
 
 use affekt_graph::Context;
 use affekt_torch::{forget_fp32_convolutions, fp32_convolutions};
@@ -22,7 +22,7 @@ impl<'c> Reporting<'c> {
     pub fn report(&mut self) {
         let found = fp32_convolutions();
         for convolution in found.iter().filter(|found| !self.reported.contains(found)) {
-            let note = format!("{convolution}: computed in fp32, its bf16 kernel is wrong on this processor");
+            let note = format!("{convolution}: computed in fp32, its kernel in half precision is wrong here");
             eprintln!("{note}");
             self.context.progress(self.progress.0, self.progress.1, &note);
         }
@@ -86,8 +86,8 @@ mod tests {
         };
         let said = |channels: i64| {
             format!(
-                "conv1d of {channels} to 3 channels, kernel 8, stride 1: computed in fp32, its bf16 kernel is wrong on this \
-                 processor"
+                "conv1d of {channels} to 3 channels, kernel 8, stride 1: computed in fp32, its kernel in half precision is \
+                 wrong here"
             )
         };
         for _ in 0..2 {

@@ -8,7 +8,7 @@ use affekt_train::pretraining::{PretrainConfig, Pretrained, Pretraining, Pretrai
 use tch::Device;
 
 use super::progress::TrainingProgress;
-use super::{failed, resume};
+use super::{device, failed, resume};
 
 /// Pretrains a learner, which has the weights to keep afterwards, and writes the output `history`.
 pub fn pretrain_learner(
@@ -20,6 +20,7 @@ pub fn pretrain_learner(
     learner: &mut impl PretrainingLearner,
     context: &mut dyn Context,
 ) -> Result<Pretrained, Failure> {
+    device::file_training(&config.optimisation, device, context);
     let resume = resume(job);
     let pretraining = Pretraining { config, seed, trained_on, device, resume: resume.as_ref() };
     let mut progress = TrainingProgress::in_steps(context);

@@ -15,7 +15,7 @@ use tch::Device;
 
 use super::feature_dataset::{FeatureDataset, check_lengths};
 use super::progress::TrainingProgress;
-use super::{failed, resume};
+use super::{device, failed, resume};
 use crate::artefact::encoder::EncoderCard;
 use crate::artefact::model::Card;
 use crate::artefact::{self, Card as _};
@@ -27,6 +27,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             serde_json::from_slice(chosen.all()?).map_err(|error| Failure::because(&error))?;
         params = Params { select_on_test: params.select_on_test, ..chosen };
     }
+    device::file_training(&params.training.optimisation, device, context);
     let (card, trained) = with_training(job, params, device, |training, fold, encoder| {
         let mut progress = TrainingProgress::in_epochs(context);
         let trained = affekt_train::train(training, &mut |heard| progress.hear(&heard));

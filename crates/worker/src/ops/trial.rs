@@ -8,13 +8,14 @@ use affekt_torch::fp32_convolutions;
 use affekt_train::train_until;
 use tch::Device;
 
-use super::failed;
 use super::progress::TrainingProgress;
 use super::train::with_training;
+use super::{device, failed};
 use crate::artefact;
 
 pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), Failure> {
     let Params { training: params, epochs: Epochs { from, until } } = affekt_ops::params(job)?;
+    device::file_training(&params.training.optimisation, device, context);
     let state = job.open("state")?;
     let state = state.first().map(Object::all).transpose()?;
     if state.is_some() != (from > 0) {
