@@ -196,13 +196,17 @@ fn a_gpu_that_does_not_start_is_set_aside_and_its_node_runs_elsewhere() {
 
 #[test]
 fn a_gpu_that_fails_at_work_changes_no_result() {
+    // A training lasts some seconds: the GPU fails in the middle of one.
+    let long = TINY.replace("max_epochs: 2", "max_epochs: 200") + "  train.training.stopping: { kind: fixed }\n";
     let undisturbed = lab("");
+    undisturbed.write("tiny.yaml", &long);
     let expected = run(&undisturbed, "cuda", "2", None).expect(0).bytes("predictions.arrow");
     let lab = lab("[ \"$CUDA_VISIBLE_DEVICES\" = 1 ] && { (sleep 1; kill -9 $$) & }");
+    lab.write("tiny.yaml", &long);
     let run = run(&lab, "cuda", "2", None).expect(0);
     assert_eq!(run.bytes("predictions.arrow"), expected);
     let aside: Vec<_> = run.journal.rows.iter().filter(|row| row["event"] == "gpu-set-aside").collect();
-    assert_eq!(aside.len(), 1, "{:?}", run.journal.rows);
+    assert_eq!(aside.len(), 1, "{aside:?}");
     assert!(
         aside[0]["failure"].as_str().unwrap().contains("the worker was killed (signal 9"),
         "{}",
