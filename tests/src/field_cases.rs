@@ -114,6 +114,9 @@ fn a_clip_far_longer_than_the_others_is_named_before_anything_is_trained() {
     let told = "far longer than the median of 0.0 s, and heard whole: `Kitchen/ann/cross-9999` has 61 s.";
     let plan = lab.xtask(&["plan", "kitchen.yaml"]).expect(0).stderr;
     assert!(plan.contains(told) && plan.contains("(`seconds` of the step `audio`)"), "{plan}");
+    let run = lab.run("kitchen", &[]).ended.stderr;
+    let trained = run.find("train[fold=").unwrap_or(run.len());
+    assert!(run.find(told).is_some_and(|at| at < trained), "{run}");
     let plan = lab.xtask(&["plan", "kitchen.yaml", "--set", "with.audio.seconds=1"]).expect(0).stderr;
     assert!(!plan.contains("far longer"), "{plan}");
     fs::remove_file(lab.path("data/Kitchen/ann/cross-9999.wav")).unwrap();

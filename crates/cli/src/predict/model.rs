@@ -129,12 +129,7 @@ impl<'p> Model<'p> {
         let made = made?;
         let bytes = fs::read(&made.path).map_err(|cause| error("failed to read outputs", &cause))?;
         self.forget(&made);
-        // JSON has no word but `null` for what is no number.
-        let outputs: Vec<Vec<Option<f32>>> =
-            serde_json::from_slice(&bytes).map_err(|cause| error("failed to read outputs", &cause))?;
-        let numbers: Option<Vec<Vec<f32>>> =
-            outputs.into_iter().map(|outputs| outputs.into_iter().collect()).collect();
-        numbers.ok_or_else(|| Stop::failed("error: the network's outputs are no numbers"))
+        numbers(&bytes)
     }
 
     /// Runs an op on `item`, which flows into its first port. Gives its first output.
@@ -188,5 +183,32 @@ impl<'p> Model<'p> {
     fn forget(&self, item: &Item) {
         let _ = fs::remove_file(&item.path);
         let _ = fs::remove_file(item.path.with_extension("tree"));
+    }
+}
+
+/// Reads the outputs of each clip, all of them numbers: what is not finite is no prediction, whatever has the highest output.
+fn numbers(json: &[u8]) -> Result<Vec<Vec<f32>>, Stop> {
+    // JSON has no word but `null` for what is no number.
+    let outputs: Vec<Vec<Option<f32>>> =
+        serde_json::from_slice(json).map_err(|cause| error("failed to read outputs", &cause))?;
+    let numbers: Option<Vec<Vec<f32>>> =
+        outputs.into_iter().map(|outputs| outputs.into_iter().collect()).collect();
+    numbers.ok_or_else(|| {
+        Stop::failed("error: the network's outputs are not finite: look at its weights and at the recording")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_that_are_not_finite_are_no_prediction() {
+        let json = |outputs: &[[f32; 2]]| serde_json::to_vec(outputs).unwrap();
+        assert_eq!(numbers(&json(&[[0.5, -1.0]])).unwrap(), [[0.5, -1.0]]);
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let refused = numbers(&json(&[[0.5, 0.25], [value, 9.0]])).unwrap_err().text();
+            assert!(refused.contains("outputs are not finite"), "{refused}");
+        }
     }
 }
