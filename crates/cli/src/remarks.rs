@@ -12,7 +12,7 @@ use crate::context::ExperimentContext;
 use crate::problems;
 
 /// From how many seconds on, and from how many times the median on, a clip is far longer than the others.
-/// [`docs/decisions/long-clips.md`] has what was measured.
+/// `docs/decisions/long-clips.md` has what was measured.
 const FAR_LONGER: (f64, f64) = (60.0, 20.0);
 
 /// How many recordings a remark names.
