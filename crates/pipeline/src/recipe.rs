@@ -253,7 +253,7 @@ pub fn differences_of_settings(
                     "setting {} is {}; published is {}",
                     path.name,
                     found(),
-                    shown(&to_json(value))
+                    shown(&setting(path, value))
                 ));
             }
             PublishedValue::Offered(_) => {}
@@ -292,14 +292,16 @@ fn is_so(root: &Node, path: &Key, value: &Node, diagnostics: &Diagnostics) -> bo
     other.is_some() && !scratch.has_errors() && other == read(root, &scratch)
 }
 
-/// A setting as it is compared and shown: of corpora, their names.
+/// A setting as it is compared and shown: of corpora, their names in the alphabet's order.
 fn setting(path: &Key, node: &Node) -> serde_json::Value {
-    match &node.value {
-        Value::Map(entries) if path.name == "corpora" => {
-            entries.iter().map(|(key, _)| key.name.as_str()).collect()
-        }
-        _ => to_json(node),
-    }
+    let mut names: Vec<&str> = match &node.value {
+        _ if path.name != "corpora" => return to_json(node),
+        Value::Map(entries) => entries.iter().map(|(key, _)| key.name.as_str()).collect(),
+        Value::List(items) => items.iter().filter_map(Node::as_text).collect(),
+        _ => return to_json(node),
+    };
+    names.sort_unstable();
+    names.into()
 }
 
 /// The default of a key of the protocol.

@@ -373,6 +373,24 @@ fn a_and_b_tell_every_setting_that_is_changed() {
         ("cnn", "published", "labels=seven", "setting labels is seven; published is seven-as-published"),
         ("cnn", "published", "with.awgn.copies=1", "parameter awgn.copies is 1; published is 2"),
         (
+            "cnn",
+            "published",
+            "with.train.network.channels=[8, 8, 8]",
+            "parameter train.network.channels is [8,8,8]; published is [16,32,64]",
+        ),
+        (
+            "cnn",
+            "published",
+            "corpora={ tess: ~, ravdess: ~ }",
+            "setting corpora is [\"ravdess\",\"tess\"]; published is [\"crema-d\",\"ravdess\",\"savee\",\"tess\"]",
+        ),
+        (
+            "parallel-cnn",
+            "published,features=mfcc,waveforms=awgn,patience=10",
+            "with.train.network.transformer.layers=2",
+            "parameter train.network.transformer is {\"layers\":2}; published is {",
+        ),
+        (
             "two-cnns",
             "published",
             "with.norm_axis=channel",
