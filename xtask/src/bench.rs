@@ -1,8 +1,10 @@
 //! `bench`: our speed beside a named reference library's, in one run.
 //!
 //! Ours and the reference are the same work as two programs, run in turn (A B A B …), because machines drift; the
-//! figure is the median of the ratios of neighbours.
+//! figure is the median of the ratios of neighbours. The reference runs without the variables that limit the kernels and
+//! threads of numerical libraries, and says what it computes with.
 
+use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -99,6 +101,8 @@ struct Comparison {
     /// Of the first figure that each prints: the more of them, the faster.
     unit: &'static str,
     reference: &'static str,
+    /// Of both programs.
+    threads: usize,
     /// What the second figure is, if there is one: it tells whether both did the same.
     outcome: Option<&'static str>,
 }
@@ -108,6 +112,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
     let python = |script: &str, rest: &[String]| {
         let mut command = Command::new(&arguments.python);
         command.arg(script).args(rest);
+        unhindered(&mut command);
         command
     };
     match &arguments.what {
@@ -120,7 +125,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
                 command
             };
             let reference = || python("tests/goldens/features/librosa_files_per_second.py", &rest);
-            let what = Comparison { unit: "files/s", reference: "librosa", outcome: None };
+            let what = Comparison { unit: "files/s", reference: "librosa", threads: 1, outcome: None };
             compare(&what, arguments.rounds, &ours, &reference)
         }
         What::Training { network, norm_axis, threads } => {
@@ -133,7 +138,12 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
                 command
             };
             let reference = || python("tests/goldens/models/pytorch_cnn_throughput.py", &rest);
-            let what = Comparison { unit: "samples/s", reference: "PyTorch eager", outcome: None };
+            let what = Comparison {
+                unit: "samples/s",
+                reference: "PyTorch eager",
+                threads: *threads,
+                outcome: None,
+            };
             compare(&what, arguments.rounds, &ours, &reference)
         }
         What::Finetuning { batch, seconds, threads } => {
@@ -145,7 +155,8 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
                 command
             };
             let reference = || python("tests/goldens/wav2vec2/transformers_finetuning_throughput.py", &rest);
-            let what = Comparison { unit: "clips/s", reference: "transformers", outcome: None };
+            let what =
+                Comparison { unit: "clips/s", reference: "transformers", threads: *threads, outcome: None };
             compare(&what, arguments.rounds, &ours, &reference)
         }
         What::FrozenBase { batch, threads } => {
@@ -156,7 +167,8 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
                 command.arg(way).args(&rest);
                 command
             };
-            let what = Comparison { unit: "pictures/s", reference: "recomputing", outcome: None };
+            let what =
+                Comparison { unit: "pictures/s", reference: "recomputing", threads: *threads, outcome: None };
             compare(&what, arguments.rounds, &|| way("cached"), &|| way("recomputed"))
         }
         What::Kmeans { points, clusters, iterations, threads } => {
@@ -169,13 +181,10 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
                     command.args(&rest);
                     command
                 };
-                let reference = || {
-                    let mut command = python("tests/goldens/kmeans/faiss_throughput.py", &rest);
-                    command.env("OMP_NUM_THREADS", &rest[2]);
-                    command
-                };
+                let reference = || python("tests/goldens/kmeans/faiss_throughput.py", &rest);
                 let outcome = Some("the last iteration's objective");
-                let what = Comparison { unit: "iterations/s", reference: "faiss", outcome };
+                let what =
+                    Comparison { unit: "iterations/s", reference: "faiss", threads: *threads, outcome };
                 compare(&what, arguments.rounds, &ours, &reference)?;
             }
             Ok(Exit::Done)
@@ -189,17 +198,45 @@ fn example(package: &str, name: &str) -> Command {
     command
 }
 
+/// Runs a reference without what the shell may have set to slow it down.
+fn unhindered(command: &mut Command) {
+    const LIMITS: [&str; 8] = ["OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_", "MKL_", "NPY_", "NUMBA_"];
+    let set = env::vars_os().map(|(name, _)| name);
+    let limits = set.filter(|name| LIMITS.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)));
+    limits.for_each(|name| {
+        command.env_remove(name);
+    });
+}
+
+/// Returns the name of this machine's processor, and of its instructions what kernels are chosen by.
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        line.split_once(':').map(|(_, value)| value.trim().to_owned())
+    };
+    let flags = field("flags").unwrap_or_default();
+    let has = |flag: &&str| flags.split(' ').any(|word| word == *flag);
+    let kinds: Vec<&str> = ["avx2", "avx512f", "avx512_vnni", "amx_tile"].into_iter().filter(has).collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{}, {cores} cores, {}", field("model name").unwrap_or_else(|| "unknown".into()), kinds.join(" "))
+}
+
 fn compare(
     what: &Comparison,
     rounds: usize,
     ours: &dyn Fn() -> Command,
     reference: &dyn Fn() -> Command,
 ) -> Result<Exit, Stop> {
-    let Comparison { unit, reference: reference_name, outcome } = what;
+    let Comparison { unit, reference: reference_name, threads, outcome } = what;
+    out!("processor: {}; threads: {threads}", processor());
     figures(ours())?; // built and in the page cache
     let mut rows = Vec::new();
     for round in 1..=rounds {
-        let (our_figures, their_figures) = (figures(ours())?, figures(reference())?);
+        let ((our_figures, _), (their_figures, said)) = (figures(ours())?, figures(reference())?);
+        if round == 1 {
+            said.lines().filter(|line| line.starts_with("peer: ")).for_each(|line| out!("{line}"));
+        }
         let row = (our_figures[0], their_figures[0]);
         out!(
             "round {round}: {:.2} {unit}, {reference_name} {:.2} {unit}: {:.2} ×",
@@ -229,16 +266,16 @@ fn compare(
     Ok(Exit::Done)
 }
 
-/// The numbers that a program prints: at least one.
-fn figures(mut command: Command) -> Result<Vec<f64>, Stop> {
+/// Returns the numbers that a program prints, at least one, and what it says beside them.
+fn figures(mut command: Command) -> Result<(Vec<f64>, String), Stop> {
     let output = command.output();
     let output =
         output.map_err(|error| Stop::failed(format!("error: failed to start {command:?}: {error}")))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.success() && !numbers.is_empty() {
-        return Ok(numbers);
+        return Ok((numbers, said));
     }
-    let said = String::from_utf8_lossy(&output.stderr);
     Err(Stop::failed(format!("error: {command:?} gave no figure\n{}", said.trim_end())))
 }

@@ -1,5 +1,6 @@
 //! Mel filterbank: triangles of equal area on Slaney's mel scale.
 
+use affekt_simd::{Level, Portable, Register};
 use mel_spec::mel::SparseMelFilterbank;
 
 use crate::PowerSpectrogram;
@@ -50,29 +51,56 @@ impl MelFilterbank {
     #[must_use]
     pub fn spectrogram(&self, spectrogram: &PowerSpectrogram, samples: &[f32]) -> Vec<f32> {
         assert_eq!(spectrogram.bins(), self.bins, "the bands and the spectra must have the same n_fft");
+        match Level::highest() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the processor has them.
+            Level::Avx512 | Level::Vnni => unsafe { self.spectrogram_avx512(spectrogram, samples) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx2 => unsafe { self.spectrogram_avx2(spectrogram, samples) },
+            _ => self.spectrogram_with::<Portable>(spectrogram, samples),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
+    fn spectrogram_avx512(&self, spectrogram: &PowerSpectrogram, samples: &[f32]) -> Vec<f32> {
+        self.spectrogram_with::<std::arch::x86_64::__m512>(spectrogram, samples)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn spectrogram_avx2(&self, spectrogram: &PowerSpectrogram, samples: &[f32]) -> Vec<f32> {
+        self.spectrogram_with::<std::arch::x86_64::__m256>(spectrogram, samples)
+    }
+
+    #[inline(always)]
+    fn spectrogram_with<V: Register>(&self, spectrogram: &PowerSpectrogram, samples: &[f32]) -> Vec<f32> {
         let frames = spectrogram.frames(samples.len());
         let mut output = vec![0.0; self.bands.len() * frames];
-        spectrogram.for_each_frame(samples, |frame, power| {
+        let batch = 2 * V::LANES;
+        spectrogram.for_each_batch::<V>(samples, |first, powers| {
+            let count = batch.min(frames.saturating_sub(first));
             for (band, row) in self.bands.iter().zip(output.chunks_exact_mut(frames)) {
-                row[frame] = dot(&band.weights, &power[band.first_bin..]);
+                let mut sums = [V::zero(); 2];
+                let powers = powers[band.first_bin * batch..].chunks_exact(batch);
+                for (weight, power) in band.weights.iter().zip(powers) {
+                    let weight = V::splat(*weight);
+                    // SAFETY: a batch is two registers.
+                    unsafe {
+                        sums[0] = weight.mul_add(V::load(power.as_ptr()), sums[0]);
+                        sums[1] = weight.mul_add(V::load(power.as_ptr().add(V::LANES)), sums[1]);
+                    }
+                }
+                let mut values = [0.0; 2 * MOST_LANES];
+                sums[0].store(&mut values);
+                sums[1].store(&mut values[V::LANES..]);
+                row[first..first + count].copy_from_slice(&values[..count]);
             }
         });
         output
     }
 }
 
-/// Computes Σ aᵢ bᵢ in eight interleaved sums, which is more accurate than one and lets the compiler use SIMD.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let b = &b[..a.len()];
-    let mut sums = [0.0; LANES];
-    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
-    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
-}
+/// The most lanes of a register.
+const MOST_LANES: usize = 16;

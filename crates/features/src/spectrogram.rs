@@ -1,9 +1,10 @@
 //! Power spectrogram: the short-time Fourier transform with librosa's framing.
 
+use std::cell::RefCell;
 use std::f64::consts::TAU;
-use std::sync::Arc;
 
-use affekt_fft::{Complex, Fft};
+use affekt_fft::{Batch, Signals};
+use affekt_simd::Register;
 
 use crate::error::{FeatureError, at_least};
 
@@ -13,7 +14,19 @@ pub struct PowerSpectrogram {
     n_fft: usize,
     hop_length: usize,
     window: Vec<f32>,
-    fft: Arc<dyn Fft<f32>>,
+    fft: Batch,
+}
+
+/// Buffers of a thread, for the next waveform: to map and clear their pages takes as long as a transform.
+#[derive(Default)]
+struct Room {
+    columns: Vec<f32>,
+    signals: Option<(Signals, Signals)>,
+    powers: Vec<f32>,
+}
+
+thread_local! {
+    static ROOM: RefCell<Room> = RefCell::default();
 }
 
 impl PowerSpectrogram {
@@ -29,7 +42,7 @@ impl PowerSpectrogram {
         }
         // Periodic: the window's period is n_fft, not n_fft - 1.
         let window = (0..n_fft).map(|n| (0.5 - 0.5 * (TAU * n as f64 / n_fft as f64).cos()) as f32).collect();
-        Ok(Self { n_fft, hop_length, window, fft: affekt_fft::forward(n_fft) })
+        Ok(Self { n_fft, hop_length, window, fft: Batch::new(n_fft) })
     }
 
     /// Returns the number of frames of `n_samples` samples.
@@ -44,58 +57,94 @@ impl PowerSpectrogram {
         self.n_fft / 2 + 1
     }
 
-    /// Calls `each` with the index and the power spectrum ([`PowerSpectrogram::bins`] values) of every frame in order:
-    /// callers that reduce a spectrum to bands never hold the whole spectrogram.
-    pub fn for_each_frame(&self, samples: &[f32], mut each: impl FnMut(usize, &[f32])) {
-        let mut pair = vec![Complex::default(); self.n_fft];
-        let mut scratch = vec![Complex::default(); self.fft.get_inplace_scratch_len()];
-        let mut even = vec![0.0; self.bins()];
-        let mut odd = vec![0.0; self.bins()];
-        let frames = self.frames(samples.len());
-        // Two frames are the real and the imaginary part of one transform, which is as little work as a real
-        // transform of each and simpler to undo.
-        for number in (0..frames).step_by(2) {
-            pair.fill(Complex::default());
-            self.place(samples, number, &mut pair, |value| &mut value.re);
-            self.place(samples, number + 1, &mut pair, |value| &mut value.im);
-            self.fft.process_with_scratch(&mut pair, &mut scratch);
-            separate(&pair, &mut even, &mut odd);
-            each(number, &even);
-            if number + 1 < frames {
-                each(number + 1, &odd);
+    /// Calls `each` with the first frame and the power spectra of twice as many frames as a register has lanes, bin by bin:
+    /// `[bins, 2 · lanes]`. Behind the last frame, values mean nothing. Callers that reduce a spectrum to bands never hold the
+    /// whole spectrogram.
+    #[inline(always)]
+    pub(crate) fn for_each_batch<V: Register>(&self, samples: &[f32], mut each: impl FnMut(usize, &[f32])) {
+        ROOM.with_borrow_mut(|room| {
+            let batch = 2 * V::LANES;
+            let padded_frames = self.frames(samples.len()).next_multiple_of(batch);
+            let columns = padded_frames + (self.n_fft - 1) / self.hop_length;
+            self.lay_out(samples, columns, &mut room.columns);
+            let values = self.n_fft * V::LANES;
+            if room.signals.as_ref().is_none_or(|(signals, _)| signals.re.len() < values) {
+                room.signals = Some((Signals::new(self.n_fft, V::LANES), Signals::new(self.n_fft, V::LANES)));
+            }
+            let Some((signals, scratch)) = &mut room.signals else { return };
+            room.powers.resize(self.bins() * batch, 0.0);
+            for first in (0..padded_frames).step_by(batch) {
+                self.window::<V>(&room.columns[first..], columns, signals);
+                self.fft.forward::<V>(signals, scratch);
+                self.powers::<V>(signals, &mut room.powers);
+                each(first, &room.powers);
+            }
+        });
+    }
+
+    /// Lays samples out so that sample n of one frame and of the next one are neighbours: `[hop_length, columns]`, sample
+    /// `column · hop_length + row`, half a frame of zeros before the first.
+    #[inline(always)]
+    fn lay_out(&self, samples: &[f32], columns: usize, into: &mut Vec<f32>) {
+        /// Rows at a time: a cache line of samples.
+        const ROWS: usize = 16;
+        let (half, hop) = (self.n_fft / 2, self.hop_length);
+        let rows = hop.min(self.n_fft).next_multiple_of(ROWS);
+        into.clear();
+        into.resize(rows * columns, 0.0);
+        for (first, rows) in (0..).step_by(ROWS).zip(into.chunks_exact_mut(ROWS * columns)) {
+            for column in 0..columns {
+                let start = column * hop + first;
+                if start + ROWS <= half || start >= half + samples.len() {
+                    continue;
+                }
+                for row in half.saturating_sub(start)..ROWS {
+                    let Some(sample) = samples.get(start + row - half) else { break };
+                    rows[row * columns + column] = *sample;
+                }
             }
         }
     }
 
-    /// Copies the windowed frame `number` to one part of `pair`, which is zero there.
-    fn place(
-        &self,
-        samples: &[f32],
-        number: usize,
-        pair: &mut [Complex<f32>],
-        part: impl Fn(&mut Complex<f32>) -> &mut f32,
-    ) {
-        let half = self.n_fft / 2;
-        let centre = number * self.hop_length;
-        let missing = half.saturating_sub(centre);
-        let start = (centre + missing - half).min(samples.len());
-        let inside = &samples[start..samples.len().min(centre + half)];
-        for ((value, sample), weight) in pair[missing..].iter_mut().zip(inside).zip(&self.window[missing..]) {
-            *part(value) = sample * weight;
+    /// Windows the frames of a batch: the first `lanes` are real parts and the others imaginary parts, so that two frames
+    /// share a transform, which is as little work as a real transform of each and simpler to undo.
+    #[inline(always)]
+    fn window<V: Register>(&self, samples: &[f32], columns: usize, signals: &mut Signals) {
+        let parts = signals.re.chunks_exact_mut(V::LANES).zip(signals.im.chunks_exact_mut(V::LANES));
+        let (mut row, mut hops) = (0, 0);
+        for (weight, (re, im)) in self.window.iter().zip(parts) {
+            let values = &samples[row * columns + hops..][..2 * V::LANES];
+            // SAFETY: that many numbers are there.
+            let (first, second) =
+                unsafe { (V::load(values.as_ptr()), V::load(values.as_ptr().add(V::LANES))) };
+            first.mul(V::splat(*weight)).store(re);
+            second.mul(V::splat(*weight)).store(im);
+            row += 1;
+            if row == self.hop_length {
+                (row, hops) = (0, hops + 1);
+            }
         }
     }
-}
 
-/// Computes the power spectra of two real signals x and y from Z, the spectrum of x + iy: with Z* the conjugate of Z at
-/// the negative frequency, X = (Z + Z*) / 2 and Y = (Z - Z*) / 2i.
-fn separate(spectrum: &[Complex<f32>], x: &mut [f32], y: &mut [f32]) {
-    x[0] = spectrum[0].re * spectrum[0].re;
-    y[0] = spectrum[0].im * spectrum[0].im;
-    let negative = spectrum.iter().rev();
-    for (((z, mirror), x), y) in spectrum[1..].iter().zip(negative).zip(&mut x[1..]).zip(&mut y[1..]) {
-        let (sum_re, difference_re) = (z.re + mirror.re, z.re - mirror.re);
-        let (sum_im, difference_im) = (z.im + mirror.im, z.im - mirror.im);
-        *x = 0.25 * (sum_re * sum_re + difference_im * difference_im);
-        *y = 0.25 * (sum_im * sum_im + difference_re * difference_re);
+    /// Computes the power spectra of two real signals x and y from Z, the spectrum of x + iy: with Z* the conjugate of Z at
+    /// the negative frequency, X = (Z + Z*) / 2 and Y = (Z - Z*) / 2i.
+    #[inline(always)]
+    fn powers<V: Register>(&self, spectrum: &Signals, powers: &mut [f32]) {
+        let quarter = V::splat(0.25);
+        let load = |part: &[f32], bin: usize| {
+            let values = &part[bin * V::LANES..][..V::LANES];
+            // SAFETY: that many numbers are there.
+            unsafe { V::load(values.as_ptr()) }
+        };
+        for (bin, powers) in powers.chunks_exact_mut(2 * V::LANES).enumerate() {
+            let mirror = (self.n_fft - bin) % self.n_fft;
+            let (re, im) = (load(&spectrum.re, bin), load(&spectrum.im, bin));
+            let (mirror_re, mirror_im) = (load(&spectrum.re, mirror), load(&spectrum.im, mirror));
+            let (sum_re, difference_re) = (re.add(mirror_re), re.sub(mirror_re));
+            let (sum_im, difference_im) = (im.add(mirror_im), im.sub(mirror_im));
+            let (x, y) = powers.split_at_mut(V::LANES);
+            sum_re.mul_add(sum_re, difference_im.mul(difference_im)).mul(quarter).store(x);
+            sum_im.mul_add(sum_im, difference_re.mul(difference_re)).mul(quarter).store(y);
+        }
     }
 }

@@ -3,8 +3,11 @@
 //! rustfft's planner is generic: every crate that makes one compiles all its kernels. Here they are compiled to
 //! machine code at `opt-level = 3`, and others get plans behind a trait object.
 
+mod batch;
+
 use std::sync::Arc;
 
+pub use batch::{Batch, Signals};
 pub use rustfft::Fft;
 use rustfft::FftDirection;
 pub use rustfft::num_complex::Complex;

@@ -23,7 +23,6 @@ mod gradient_checkpoint;
 mod half_precision;
 mod half_precision_layers;
 pub mod init;
-mod inner_products;
 mod memory;
 mod memory_use;
 mod numerics;
@@ -46,7 +45,6 @@ pub use half_precision::{
     ConvolutionKernel, forget_fp32_convolutions, fp32_convolutions, with_convolution_kernel,
 };
 pub use half_precision_layers::{LayerProof, prove_layers};
-pub use inner_products::inner_products;
 pub use memory::keep_freed_memory;
 pub use memory_use::{MemoryError, MemoryUse, forget_memory_peak, memory_use, release_cached_memory};
 pub use numerics::{HeldNumerics, Numerics};

@@ -1,6 +1,6 @@
 """How fast librosa turns files into features on one core: the twin of crates/features/examples/files_per_second.rs.
 
-python 3.11, librosa 0.11.0, numpy 2.4.6, soundfile 0.14.0, soxr 1.1.0
+python 3.11, librosa 0.11.0, numpy 2.4.6, soundfile 0.14.0, soxr 1.1.0, threadpoolctl 3.6.0
 usage: librosa_files_per_second.py FOLDER [FILES] [PASSES] [mfcc|logmel]
 """
 
@@ -16,6 +16,9 @@ from pathlib import Path
 
 import librosa
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from peer import say  # noqa: E402
 
 RATE_HZ = 16_000
 LENGTH = 3 * RATE_HZ
@@ -70,6 +73,7 @@ def main():
         f"librosa: {len(files) / median:.1f} files/s on one thread "
         f"({median / len(files) * 1e3:.3f} ms a file, {len(files)} files, median of {passes} passes)"
     )
+    say()
 
 
 if __name__ == "__main__":

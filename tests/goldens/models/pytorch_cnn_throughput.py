@@ -1,15 +1,19 @@
 """How fast the networks B1 to B3 train in PyTorch eager: samples a second, on random data.
 
-Written for Python 3.11 and torch 2.11.0 (CPU).
+Written for Python 3.11 and torch 2.11.0 (CPU), threadpoolctl 3.6.0.
 Run:  python pytorch_cnn_throughput.py [cnn|two-cnns|parallel-cnn] [time|channel] [batch] [threads] [steps]
 The twin of crates/train/examples/cnn_throughput.rs: the networks as one would write them in PyTorch, time
 brought to the channels' place by a permuted copy, the default Adam.
 """
+import pathlib
 import sys
 import time
 
 import torch
 from torch import nn
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from peer import say  # noqa: E402
 
 kind, axis = (sys.argv[i] if len(sys.argv) > i else default for i, default in ((1, "cnn"), (2, "time")))
 batch, threads, steps = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((3, 32), (4, 2), (5, 12)))
@@ -64,3 +68,4 @@ for _ in range(steps + 2):
     seconds.append(time.perf_counter() - start)
 seconds = sorted(seconds[2:])
 print(f"{batch / seconds[len(seconds) // 2]:.1f}")
+say()

@@ -29,7 +29,7 @@ pub enum KmeansError<E> {
     /// A value that cannot be computed with.
     #[error(
         "point {point} holds {value}: expected a finite number of at most {:e}; look at the network that the points come from",
-        super::points::LARGEST
+        affekt_nearest::LARGEST
     )]
     Value {
         /// The point.

@@ -1,11 +1,11 @@
 //! k-means over more points than memory holds: Lloyd's algorithm ("Least squares quantization in PCM", 1982), a pass over
 //! the points an iteration.
 //!
-//! A pass reads [`Points`] a chunk at a time, has libtorch compute the inner products with all centroids, on the CPU or a
-//! GPU, and adds every point to the sum of its nearest centroid's, in f64 and in the order of the points. So sums,
-//! centroids and objective depend neither on how the points are stored nor on how they are cut into chunks, as long as
-//! each point finds the same centroid. That is up to the matrix product: on the CPU it gives equal bits for equal numbers
-//! of threads, and with others, or on a GPU, a point may change sides that is as near to two centroids as f32 can tell.
+//! A pass reads [`Points`] a chunk at a time, finds the nearest centroid of every point, and adds the point to the sum of
+//! that centroid's, in f64 and in the order of the points. So sums, centroids and objective depend neither on how the points
+//! are stored, nor on how they are cut into chunks, nor on the number of threads, nor, on the CPU, on the processor
+//! ([`affekt_nearest`]). On a GPU the distances are a matrix product of libtorch's, and a point may change sides that is as
+//! near to two centroids as f32 can tell.
 
 mod error;
 mod nearest;
@@ -87,7 +87,7 @@ pub fn kmeans<P: Points>(
     progress: &mut dyn FnMut(&Clustering) -> ControlFlow<()>,
 ) -> Result<Clustering, KmeansError<P::Error>> {
     check(points, config)?;
-    let pace = Pace::new(config.clusters, device, device::threads());
+    let pace = Pace::new(config.clusters, points.width(), device, device::threads());
     cluster(points, config, device, pace, from, progress)
 }
 
@@ -109,8 +109,8 @@ pub fn assign<P: Points>(
         let (what, values) = ("the matrix of centroids", centroids.len());
         return Err(KmeansError::Centroids { what, values, width });
     }
-    let pace = Pace::new(k, device, device::threads());
-    Centroids::new(centroids, width, device)?.pass(points, pace, &mut |chunk| sink(chunk.ids))
+    let pace = Pace::new(k, width, device, device::threads());
+    Centroids::new(centroids, width, device)?.pass(points, pace, None, sink)
 }
 
 fn cluster<P: Points>(
@@ -135,10 +135,8 @@ fn cluster<P: Points>(
     let mut square_sum = None;
     while now.objective.len() < config.iterations {
         let mut sums = Sums::new(width, k, pace.threads, square_sum.is_none());
-        Centroids::new(&now.centroids, width, device)?.pass(points, pace, &mut |chunk| {
-            sums.add(chunk.rows, chunk.ids);
-            ControlFlow::Continue(())
-        })?;
+        let centroids = Centroids::new(&now.centroids, width, device)?;
+        centroids.pass(points, pace, Some(&mut sums), &mut |_| ControlFlow::Continue(()))?;
         let moments = sums.finish();
         let square_sum = *square_sum.get_or_insert(moments.square_sum);
         now.objective.push(moments.objective(&now.centroids, square_sum));

@@ -1,44 +1,50 @@
-//! The nearest centroid of every point, chunk by chunk.
+//! The nearest centroid of every point, chunk by chunk, and what a pass adds up behind it.
 //!
-//! ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2): the nearest centroid is the one of the largest x·c − ‖c‖²/2. The inner products of
-//! a chunk with all centroids are one matrix product.
+//! On the CPU they are found by [`affekt_nearest`], whose ids depend on nothing but points and centroids. Every thread reads
+//! some of a chunk's points and finds the nearest for them; when all have, it adds up some of the columns of all of them,
+//! which still lie in the caches. No thread of libtorch has part in it: those that idle would take turns with ours.
 //!
-//! A matrix product may give one point different products with equal centroids, for the last bit depends on the column
-//! (MKL's kernels for AVX2 do so). Whichever of them is found to be nearest, the point gets the lowest id among its equals.
+//! On a GPU, ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2): the nearest centroid is the one of the largest x·c − ‖c‖²/2, and the inner
+//! products of a chunk with all centroids are one matrix product. It may give one point different products with equal
+//! centroids, for the last bit depends on the column. Whichever of them is found to be nearest, the point gets the lowest id
+//! among its equals.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 
-use affekt_torch::inner_products;
+use affekt_nearest::Columns;
 use tch::{Device, Tensor};
 
 use super::KmeansError;
-use super::points::{Points, read};
-use super::threads::side_by_side;
+use super::points::{Points, beyond, read};
+use super::sums::Sums;
+use super::threads::{Meeting, side_by_side};
 
 /// Centroids, where they are computed with.
 pub struct Centroids<'a> {
-    /// `[k, width]`
-    values: &'a [f32],
     width: usize,
-    /// ‖c‖²/2 of each.
-    half_squares: Vec<f32>,
-    /// For each, the lowest id of those that are equal to it.
-    lowest_equals: Vec<u16>,
-    on_gpu: Option<OnGpu>,
+    place: Place<'a>,
 }
 
-/// The same on a GPU.
+enum Place<'a> {
+    Cpu(Box<affekt_nearest::Centroids<'a>>),
+    Gpu(OnGpu),
+}
+
 struct OnGpu {
     device: Device,
     /// `[width, k]`
     transposed: Tensor,
     /// `[k]`
     half_squares: Tensor,
+    /// For each, the lowest id of those that are equal to it.
+    lowest_equals: Vec<u16>,
 }
 
-/// How a pass goes over points. Neither number changes what it finds, but for what the matrix product makes of it.
+/// How a pass goes over points. On the CPU, neither number changes what it finds.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Points in a chunk.
@@ -47,102 +53,225 @@ pub struct Pace {
     pub threads: usize,
 }
 
-/// A run of points and the nearest centroid of each.
-pub struct Chunk<'a> {
-    /// `[points, width]`
-    pub rows: &'a [f32],
-    /// `[points]`
-    pub ids: &'a [u16],
-}
-
 impl Pace {
-    /// As many points a chunk as make 16 MB of inner products on the CPU, half a gigabyte on a GPU, within reason.
-    pub fn new(clusters: usize, device: Device, threads: usize) -> Self {
+    /// Chunks of which a thread's part, points of `width` values, stays in its second cache; on a GPU, as many points as make
+    /// half a gigabyte of inner products, within reason.
+    pub fn new(clusters: usize, width: usize, device: Device, threads: usize) -> Self {
         let chunk = match device {
-            Device::Cpu => ((4 << 20) / clusters).clamp(256, 1 << 13),
+            // A megabyte, and whole blocks of the search.
+            Device::Cpu => threads * (((1 << 18) / width).clamp(48, 1 << 13) / 48 * 48),
             _ => ((128 << 20) / clusters).clamp(1 << 10, 1 << 16),
         };
         Self { chunk, threads }
     }
 }
 
+/// Hears the ids of one run of points after the other, and may break off.
+pub type Sink<'s> = &'s mut dyn FnMut(&[u16]) -> ControlFlow<()>;
+
 impl<'a> Centroids<'a> {
     /// `values` are `[k, width]`.
     pub fn new<E>(values: &'a [f32], width: usize, device: Device) -> Result<Self, KmeansError<E>> {
+        let place = match device {
+            Device::Cpu => Place::Cpu(Box::new(affekt_nearest::Centroids::new(values, width))),
+            _ => Place::Gpu(OnGpu::new(values, width, device)?),
+        };
+        Ok(Self { width, place })
+    }
+
+    /// Finds the nearest centroid of every point, adds the points to `sums` where there are any, and hands the ids to `sink`
+    /// in the points' order.
+    pub fn pass<P: Points>(
+        &self,
+        points: &P,
+        pace: Pace,
+        sums: Option<&mut Sums>,
+        sink: Sink,
+    ) -> Result<(), KmeansError<P::Error>> {
+        match &self.place {
+            Place::Cpu(centroids) => on_cpu(centroids, points, self.width, pace, sums, sink),
+            Place::Gpu(centroids) => centroids.pass(points, self.width, pace, sums, sink),
+        }
+    }
+}
+
+/// The ranges of chunks.
+fn chunks(points: usize, chunk: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let chunk = chunk.min(points).max(1);
+    (0..points).step_by(chunk).map(move |start| start..points.min(start + chunk))
+}
+
+/// The part of a chunk that one thread reads.
+struct Share<E> {
+    range: Range<usize>,
+    /// Where points do not lend them.
+    rows: Vec<f32>,
+    ids: Vec<u16>,
+    failure: Mutex<Option<KmeansError<E>>>,
+}
+
+fn on_cpu<P: Points>(
+    centroids: &affekt_nearest::Centroids,
+    points: &P,
+    width: usize,
+    pace: Pace,
+    mut sums: Option<&mut Sums>,
+    sink: Sink,
+) -> Result<(), KmeansError<P::Error>> {
+    let threads = pace.threads.max(1);
+    let share = pace.chunk.min(points.len()).div_ceil(threads);
+    let empty = || Share { range: 0..0, rows: Vec::new(), ids: Vec::new(), failure: Mutex::default() };
+    // While some still add up a chunk, others read the next one.
+    let turns: [Vec<RwLock<Share<P::Error>>>; 2] =
+        std::array::from_fn(|_| (0..threads).map(|_| RwLock::new(empty())).collect());
+    let (meeting, broken_off) = (Meeting::new(threads), AtomicBool::new(false));
+    let (columns, squaring) = sums.as_mut().map_or_else(Default::default, |sums| sums.lend_columns());
+
+    // What one thread does; the first one is the caller's, and has the sink.
+    let work = |thread: usize, mut columns: Option<Columns>, mut hear: Option<Sink>| {
+        let _there = meeting.attend();
+        for (chunk, turn) in chunks(points.len(), pace.chunk).zip(turns.iter().cycle()) {
+            {
+                let mut own = turn[thread].write().unwrap_or_else(PoisonError::into_inner);
+                let first = (chunk.start + thread * share).min(chunk.end);
+                own.fill(points, first..chunk.end.min(first + share), width, centroids);
+            }
+            if !meeting.wait() || broken_off.load(Ordering::Relaxed) {
+                break;
+            }
+            let mut failed = false;
+            for share in turn {
+                let share = share.read().unwrap_or_else(PoisonError::into_inner);
+                failed |= share.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+                if failed {
+                    break;
+                }
+                if let Some(columns) = &mut columns {
+                    columns.add(share.rows(points), width, &share.ids, squaring);
+                }
+                if let Some(hear) = &mut hear
+                    && hear(&share.ids).is_break()
+                {
+                    broken_off.store(true, Ordering::Relaxed);
+                }
+            }
+            if failed {
+                break;
+            }
+        }
+        columns
+    };
+    let mut columns: Vec<Option<Columns>> = columns.into_iter().map(Some).collect();
+    columns.resize_with(threads, || None);
+    let mut jobs = columns.into_iter().enumerate();
+    let columns: Vec<Option<Columns>> = std::thread::scope(|scope| {
+        let (own, work) = (jobs.next(), &work);
+        let others: Vec<_> =
+            jobs.map(|(thread, columns)| scope.spawn(move || work(thread, columns, None))).collect();
+        let own = own.and_then(|(thread, columns)| {
+            let mut hear = |ids: &[u16]| {
+                if let Some(sums) = &mut sums {
+                    sums.count(ids);
+                }
+                sink(ids)
+            };
+            work(thread, columns, Some(&mut hear))
+        });
+        let others =
+            others.into_iter().map(|other| other.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
+        std::iter::once(own).chain(others).collect()
+    });
+    if let Some(sums) = sums {
+        sums.take_back(columns.into_iter().flatten());
+    }
+    let failure = |share: RwLock<Share<P::Error>>| {
+        let share = share.into_inner().unwrap_or_else(PoisonError::into_inner);
+        share.failure.into_inner().unwrap_or_else(PoisonError::into_inner)
+    };
+    if let Some(failure) = turns.into_iter().flatten().find_map(failure) {
+        return Err(failure);
+    }
+    if broken_off.into_inner() { Err(KmeansError::Cancelled) } else { Ok(()) }
+}
+
+impl<E> Share<E> {
+    /// Reads points and finds the nearest centroid of each.
+    fn fill<P: Points<Error = E>>(
+        &mut self,
+        points: &P,
+        range: Range<usize>,
+        width: usize,
+        centroids: &affekt_nearest::Centroids,
+    ) {
+        self.ids.resize(range.len(), 0);
+        self.range = range;
+        if let Err(failure) = self.find(points, width, centroids) {
+            self.failure = Mutex::new(Some(failure));
+        }
+    }
+
+    fn find<P: Points<Error = E>>(
+        &mut self,
+        points: &P,
+        width: usize,
+        centroids: &affekt_nearest::Centroids,
+    ) -> Result<(), KmeansError<E>> {
+        let first = self.range.start;
+        let rows = match points.lend(self.range.clone()) {
+            Some(rows) => rows,
+            None => {
+                self.rows.resize(self.range.len() * width, 0.0);
+                points.read(self.range.clone(), &mut self.rows).map_err(KmeansError::Points)?;
+                &self.rows
+            }
+        };
+        centroids.nearest(rows, &mut self.ids).map_err(|at| beyond(rows, at, width, first))
+    }
+
+    fn rows<'s, P: Points>(&'s self, points: &'s P) -> &'s [f32] {
+        points.lend(self.range.clone()).unwrap_or(&self.rows)
+    }
+}
+
+impl OnGpu {
+    fn new<E>(values: &[f32], width: usize, device: Device) -> Result<Self, KmeansError<E>> {
         let half_square = |centroid: &[f32]| {
             let square: f64 = centroid.iter().map(|value| f64::from(*value).powi(2)).sum();
             (square / 2.0) as f32
         };
         let half_squares: Vec<f32> = values.chunks_exact(width).map(half_square).collect();
-        let on_gpu = match device {
-            Device::Cpu => None,
-            _ => Some(OnGpu::new(values, width, &half_squares, device)?),
-        };
-        Ok(Self { values, width, half_squares, lowest_equals: lowest_equals(values, width), on_gpu })
+        let transposed = matrix(values, width, device)?.f_tr()?.f_contiguous()?;
+        let half_squares = Tensor::f_from_slice(&half_squares)?.f_to_device(device)?;
+        Ok(Self { device, transposed, half_squares, lowest_equals: lowest_equals(values, width) })
     }
 
-    /// Hands every chunk of `points` to `each`, in their order, until that breaks off.
-    pub fn pass<P: Points>(
+    fn pass<P: Points>(
         &self,
         points: &P,
+        width: usize,
         pace: Pace,
-        each: &mut dyn FnMut(&Chunk) -> ControlFlow<()>,
+        mut sums: Option<&mut Sums>,
+        sink: Sink,
     ) -> Result<(), KmeansError<P::Error>> {
-        let (width, chunk) = (self.width, pace.chunk.min(points.len()));
-        let mut rows = vec![0.0; chunk * width];
-        let mut ids = vec![0; chunk];
-        let mut products = vec![0.0; if self.on_gpu.is_none() { chunk * self.half_squares.len() } else { 0 }];
-        for start in (0..points.len()).step_by(chunk.max(1)) {
-            let count = chunk.min(points.len() - start);
+        let chunk = pace.chunk.min(points.len());
+        let (mut rows, mut ids) = (vec![0.0; chunk * width], vec![0; chunk]);
+        for range in chunks(points.len(), chunk) {
+            let count = range.len();
             let (rows, ids) = (&mut rows[..count * width], &mut ids[..count]);
             let share = count.div_ceil(pace.threads);
-            let shares = rows.chunks_mut(share * width).zip((start..).step_by(share));
+            let shares = rows.chunks_mut(share * width).zip(range.step_by(share));
             let read =
                 |(rows, first): (&mut [f32], usize)| read(points, first..first + rows.len() / width, rows);
             side_by_side(shares, read).into_iter().collect::<Result<(), _>>()?;
-            match &self.on_gpu {
-                None => self.on_cpu(rows, &mut products[..count * self.half_squares.len()], ids, share)?,
-                Some(on_gpu) => on_gpu.nearest(rows, width, ids)?,
+            self.nearest(rows, width, ids)?;
+            if let Some(sums) = &mut sums {
+                sums.add(rows, ids);
             }
-            ids.iter_mut().for_each(|id| *id = self.lowest_equals[usize::from(*id)]);
-            if each(&Chunk { rows, ids }).is_break() {
+            if sink(ids).is_break() {
                 return Err(KmeansError::Cancelled);
             }
         }
         Ok(())
-    }
-
-    fn on_cpu<E>(
-        &self,
-        rows: &[f32],
-        products: &mut [f32],
-        ids: &mut [u16],
-        share: usize,
-    ) -> Result<(), KmeansError<E>> {
-        let (k, half_squares) = (self.half_squares.len(), &self.half_squares);
-        inner_products(rows, self.values, self.width, products)?;
-        side_by_side(products.chunks(share * k).zip(ids.chunks_mut(share)), |(products, ids)| {
-            for (products, id) in products.chunks_exact(k).zip(ids) {
-                *id = largest(products, half_squares) as u16;
-            }
-        });
-        Ok(())
-    }
-}
-
-impl OnGpu {
-    fn new<E>(
-        values: &[f32],
-        width: usize,
-        half_squares: &[f32],
-        device: Device,
-    ) -> Result<Self, KmeansError<E>> {
-        let transposed = matrix(values, width, device)?.f_tr()?.f_contiguous()?;
-        Ok(Self {
-            device,
-            transposed,
-            half_squares: Tensor::f_from_slice(half_squares)?.f_to_device(device)?,
-        })
     }
 
     fn nearest<E>(&self, rows: &[f32], width: usize, ids: &mut [u16]) -> Result<(), KmeansError<E>> {
@@ -151,7 +280,7 @@ impl OnGpu {
         // Of equal ones it takes the first.
         let nearest = products.f_sub(&self.half_squares)?.f_argmax(1, /* keepdim */ false)?;
         let nearest = Vec::<i64>::try_from(nearest.f_to_device(Device::Cpu)?)?;
-        ids.iter_mut().zip(nearest).for_each(|(id, nearest)| *id = nearest as u16);
+        ids.iter_mut().zip(nearest).for_each(|(id, nearest)| *id = self.lowest_equals[nearest as usize]);
         Ok(())
     }
 }
@@ -181,38 +310,6 @@ fn matrix<E>(values: &[f32], width: usize, device: Device) -> Result<Tensor, Kme
     Ok(Tensor::f_from_slice(values)?.f_view([-1, width as i64])?.f_to_device(device)?)
 }
 
-/// How many numbers are compared at a time.
-const LANES: usize = 16;
-
-/// The first place at which the difference of two lists is largest.
-fn largest(minuends: &[f32], subtrahends: &[f32]) -> usize {
-    let mut best = [f32::NEG_INFINITY; LANES];
-    let mut places = [0_u32; LANES];
-    let (minuends, last_minuends) = minuends.as_chunks::<LANES>();
-    let (subtrahends, last_subtrahends) = subtrahends.as_chunks::<LANES>();
-    for (turn, (minuends, subtrahends)) in minuends.iter().zip(subtrahends).enumerate() {
-        for lane in 0..LANES {
-            let difference = minuends[lane] - subtrahends[lane];
-            let larger = difference > best[lane];
-            best[lane] = if larger { difference } else { best[lane] };
-            places[lane] = if larger { turn as u32 } else { places[lane] };
-        }
-    }
-    let mut found = (f32::NEG_INFINITY, 0);
-    for lane in 0..LANES {
-        let place = places[lane] as usize * LANES + lane;
-        if best[lane] > found.0 || (best[lane] == found.0 && place < found.1) {
-            found = (best[lane], place);
-        }
-    }
-    for (lane, (minuend, subtrahend)) in last_minuends.iter().zip(last_subtrahends).enumerate() {
-        if minuend - subtrahend > found.0 {
-            found = (minuend - subtrahend, minuends.len() * LANES + lane);
-        }
-    }
-    found.1
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
@@ -232,19 +329,17 @@ mod tests {
         let ids = |centroids: &Centroids| {
             let (mut ids, pace) = (Vec::new(), Pace { chunk: 200, threads: 2 });
             let passed: Result<(), KmeansError<Infallible>> =
-                centroids.pass(&InMemory::new(&rows, 9), pace, &mut |chunk| {
-                    ids.extend_from_slice(chunk.ids);
+                centroids.pass(&InMemory::new(&rows, 9), pace, None, &mut |some| {
+                    ids.extend_from_slice(some);
                     ControlFlow::Continue(())
                 });
             passed.unwrap();
             ids
         };
-        let mut centroids = Centroids::new::<Infallible>(&values, 9, Device::Cpu).unwrap();
-        let expected = ids(&centroids);
+        let expected = ids(&Centroids::new::<Infallible>(&values, 9, Device::Cpu).unwrap());
         assert!(expected.iter().all(|id| !(40..49).contains(id)));
-        let on_gpu = OnGpu::new::<Infallible>(&values, 9, &centroids.half_squares, Device::Cpu).unwrap();
-        centroids.on_gpu = Some(on_gpu);
-        assert_eq!(ids(&centroids), expected);
+        let on_gpu = OnGpu::new::<Infallible>(&values, 9, Device::Cpu).unwrap();
+        assert_eq!(ids(&Centroids { width: 9, place: Place::Gpu(on_gpu) }), expected);
     }
 
     #[test]
@@ -252,19 +347,5 @@ mod tests {
         let values = [1.0, 0.0, 2.0, 0.0, 1.0, -0.0, 1.0, f32::MIN_POSITIVE, 2.0, 0.0];
         assert_eq!(lowest_equals(&values, 2), [0, 1, 0, 3, 1]);
         assert_eq!(lowest_equals(&values, 5), [0, 1]);
-    }
-
-    #[test]
-    fn the_first_of_the_largest() {
-        let mut random = Random::new(3, "differences");
-        for length in (1..70).cycle().take(2_000) {
-            // Few values, so that many are equal.
-            let mut draw = || (0..length).map(|_| random.below(4) as f32).collect::<Vec<_>>();
-            let (minuends, subtrahends) = (draw(), draw());
-            let differences: Vec<f32> = minuends.iter().zip(&subtrahends).map(|(m, s)| m - s).collect();
-            let most = differences.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let first = differences.iter().position(|difference| *difference == most).unwrap();
-            assert_eq!(largest(&minuends, &subtrahends), first, "{differences:?}");
-        }
     }
 }

@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::ops::Range;
 
+use affekt_nearest::first_beyond;
+
 use super::KmeansError;
 
 /// Points of one width. They are read over and over, chunk by chunk, by several threads.
@@ -26,6 +28,11 @@ pub trait Points: Sync {
     /// # Errors
     /// When they cannot be read.
     fn read(&self, range: Range<usize>, into: &mut [f32]) -> Result<(), Self::Error>;
+
+    /// Lends the points in `range`, where they lie in memory as [`Points::read`] would give them.
+    fn lend(&self, _range: Range<usize>) -> Option<&[f32]> {
+        None
+    }
 }
 
 /// Points that lie in memory, row by row.
@@ -63,10 +70,11 @@ impl Points for InMemory<'_> {
         into.copy_from_slice(&self.values[range.start * self.width..range.end * self.width]);
         Ok(())
     }
-}
 
-/// The largest value that is taken: squared and summed over any width it stays finite in f32.
-pub const LARGEST: f32 = 1e15;
+    fn lend(&self, range: Range<usize>) -> Option<&[f32]> {
+        Some(&self.values[range.start * self.width..range.end * self.width])
+    }
+}
 
 /// Reads points and looks at every value of them.
 pub fn read<P: Points>(
@@ -75,11 +83,10 @@ pub fn read<P: Points>(
     into: &mut [f32],
 ) -> Result<(), KmeansError<P::Error>> {
     points.read(range.clone(), into).map_err(KmeansError::Points)?;
-    // Without a way out of the loop, it is done many values at a time.
-    let sound = |value: &f32| value.abs() <= LARGEST;
-    if into.iter().fold(true, |all, value| all & sound(value)) {
-        return Ok(());
-    }
-    let at = into.iter().take_while(|value| sound(value)).count();
-    Err(KmeansError::Value { point: range.start + at / points.width(), value: into[at] })
+    first_beyond(into).map_or(Ok(()), |at| Err(beyond(into, at, points.width(), range.start)))
+}
+
+/// Says which point holds the value at `at` of `rows`, of which the first is the point `first`.
+pub fn beyond<E>(rows: &[f32], at: usize, width: usize, first: usize) -> KmeansError<E> {
+    KmeansError::Value { point: first + at / width, value: rows[at] }
 }
