@@ -2,8 +2,7 @@
 
 use std::f64::consts::PI;
 
-#[cfg(target_arch = "x86_64")]
-use affekt_simd::Level;
+use affekt_simd::{Level, MOST_LANES, Portable, Register};
 
 use crate::error::{FeatureError, at_least};
 
@@ -49,40 +48,66 @@ impl Dct {
         if columns == 0 {
             return Vec::new();
         }
-        #[cfg(target_arch = "x86_64")]
         match Level::highest() {
-            // SAFETY: the processor has it.
-            Level::Avx512 | Level::Vnni => return unsafe { self.columns_avx512(matrix, columns) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the processor has them.
+            Level::Avx512 | Level::Vnni => unsafe { self.columns_avx512(matrix, columns) },
+            #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Level::Avx2 => return unsafe { self.columns_avx2(matrix, columns) },
-            Level::Portable => {}
+            Level::Avx2 => unsafe { self.columns_avx2(matrix, columns) },
+            _ => self.columns_with::<Portable>(matrix, columns),
         }
-        self.columns_any(matrix, columns)
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
     fn columns_avx512(&self, matrix: &[f32], columns: usize) -> Vec<f32> {
-        self.columns_any(matrix, columns)
+        self.columns_with::<std::arch::x86_64::__m512>(matrix, columns)
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     fn columns_avx2(&self, matrix: &[f32], columns: usize) -> Vec<f32> {
-        self.columns_any(matrix, columns)
+        self.columns_with::<std::arch::x86_64::__m256>(matrix, columns)
     }
 
-    /// Every column is by itself: nothing is rounded otherwise in wider registers.
+    /// A few coefficients at a time, of even or of odd order, for a few registers of columns: their sums stay in registers.
     #[inline(always)]
-    fn columns_any(&self, matrix: &[f32], columns: usize) -> Vec<f32> {
-        let padded = columns.next_multiple_of(LANES);
+    fn columns_with<V: Register>(&self, matrix: &[f32], columns: usize) -> Vec<f32> {
+        const ORDERS: usize = 4;
+        const REGISTERS: usize = 2;
+        let padded = columns.next_multiple_of(REGISTERS * V::LANES);
         let (even, odd) = self.mirrored(matrix, columns, padded);
         let mut output = vec![0.0; self.cosines.len() * columns];
-        let mut sums = vec![0.0; padded];
-        for (k, (cosines, out)) in self.cosines.iter().zip(output.chunks_exact_mut(columns)).enumerate() {
-            sums.fill(0.0);
-            weighted_sum(cosines, if k % 2 == 0 { &even } else { &odd }, &mut sums);
-            out.copy_from_slice(&sums[..columns]);
+        for (parity, rows) in [even, odd].iter().enumerate() {
+            for first in (parity..self.cosines.len()).step_by(2 * ORDERS) {
+                // Behind the last, the first once more.
+                let order = |i: usize| if first + 2 * i < self.cosines.len() { first + 2 * i } else { first };
+                let cosines: [&[f32]; ORDERS] = std::array::from_fn(|i| &self.cosines[order(i)][..]);
+                for column in (0..padded).step_by(REGISTERS * V::LANES) {
+                    let mut sums = [[V::zero(); REGISTERS]; ORDERS];
+                    for (m, row) in rows.chunks_exact(padded).enumerate() {
+                        let row = &row[column..][..REGISTERS * V::LANES];
+                        // SAFETY: so many numbers are there.
+                        let values: [V; REGISTERS] =
+                            std::array::from_fn(|r| unsafe { V::load(row.as_ptr().add(r * V::LANES)) });
+                        for i in 0..ORDERS {
+                            let weight = V::splat(cosines[i][m]);
+                            for r in 0..REGISTERS {
+                                sums[i][r] = weight.mul_add(values[r], sums[i][r]);
+                            }
+                        }
+                    }
+                    let count = (REGISTERS * V::LANES).min(columns.saturating_sub(column));
+                    for i in 0..ORDERS {
+                        let mut values = [0.0; REGISTERS * MOST_LANES];
+                        for r in 0..REGISTERS {
+                            sums[i][r].store(&mut values[r * V::LANES..]);
+                        }
+                        output[order(i) * columns + column..][..count].copy_from_slice(&values[..count]);
+                    }
+                }
+            }
         }
         output
     }
@@ -106,28 +131,6 @@ impl Dct {
             }
         }
         (even, odd)
-    }
-}
-
-/// Columns of a register, or a few.
-const LANES: usize = 16;
-
-/// Adds Σ weightₘ · rowₘ to `out`, four rows at a time so that `out` is read and written a quarter as often.
-#[inline(always)]
-fn weighted_sum(weights: &[f32], rows: &[f32], out: &mut [f32]) {
-    let n = out.len();
-    let (fours, rest) = weights.as_chunks::<4>();
-    let (four_rows, rest_rows) = rows.split_at(fours.len() * 4 * n);
-    for ([a, b, c, d], rows) in fours.iter().zip(four_rows.chunks_exact(4 * n)) {
-        let (row_a, rows) = rows.split_at(n);
-        let (row_b, rows) = rows.split_at(n);
-        let (row_c, row_d) = rows.split_at(n);
-        for i in 0..n {
-            out[i] += (a * row_a[i] + b * row_b[i]) + (c * row_c[i] + d * row_d[i]);
-        }
-    }
-    for (weight, row) in rest.iter().zip(rest_rows.chunks_exact(n)) {
-        out.iter_mut().zip(row).for_each(|(out, value)| *out += weight * value);
     }
 }
 

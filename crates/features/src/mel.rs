@@ -1,6 +1,6 @@
 //! Mel filterbank: triangles of equal area on Slaney's mel scale.
 
-use affekt_simd::{Level, Portable, Register};
+use affekt_simd::{Level, MOST_LANES, Portable, Register};
 use mel_spec::mel::SparseMelFilterbank;
 
 use crate::PowerSpectrogram;
@@ -79,7 +79,8 @@ impl MelFilterbank {
         let frames = spectrogram.frames(samples.len());
         let mut output = vec![0.0; self.bands.len() * frames];
         let batch = 2 * V::LANES;
-        spectrogram.for_each_batch::<V>(samples, |first, powers| {
+        let mut batches = spectrogram.batches::<V>(samples);
+        while let Some((first, powers)) = batches.next::<V>() {
             let count = batch.min(frames.saturating_sub(first));
             for (band, row) in self.bands.iter().zip(output.chunks_exact_mut(frames)) {
                 let mut sums = [V::zero(); 2];
@@ -97,10 +98,7 @@ impl MelFilterbank {
                 sums[1].store(&mut values[V::LANES..]);
                 row[first..first + count].copy_from_slice(&values[..count]);
             }
-        });
+        }
         output
     }
 }
-
-/// The most lanes of a register.
-const MOST_LANES: usize = 16;

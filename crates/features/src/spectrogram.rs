@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::f64::consts::TAU;
 
 use affekt_fft::{Batch, Signals};
-use affekt_simd::Register;
+use affekt_simd::{Aligned, Register};
 
 use crate::error::{FeatureError, at_least};
 
@@ -21,12 +21,45 @@ pub struct PowerSpectrogram {
 #[derive(Default)]
 struct Room {
     columns: Vec<f32>,
-    signals: Option<(Signals, Signals)>,
-    powers: Vec<f32>,
+    signals: Signals,
+    scratch: Signals,
+    powers: Aligned,
 }
 
 thread_local! {
     static ROOM: RefCell<Room> = RefCell::default();
+}
+
+/// The power spectra of a waveform, batch by batch.
+pub(crate) struct Batches<'s> {
+    spectrogram: &'s PowerSpectrogram,
+    frames: usize,
+    columns: usize,
+    next: usize,
+    room: Room,
+}
+
+impl Batches<'_> {
+    /// Computes the power spectra of the next frames, twice as many as a register has lanes: the number of the first, and
+    /// `[bins, 2 · lanes]`. Behind the last frame, values mean nothing.
+    #[inline(always)]
+    pub(crate) fn next<V: Register>(&mut self) -> Option<(usize, &[f32])> {
+        let (spectrogram, room, first) = (self.spectrogram, &mut self.room, self.next);
+        if first >= self.frames {
+            return None;
+        }
+        self.next += 2 * V::LANES;
+        spectrogram.window::<V>(&room.columns[first..], self.columns, &mut room.signals);
+        spectrogram.fft.forward::<V>(&mut room.signals, &mut room.scratch);
+        spectrogram.powers::<V>(&room.signals, &mut room.powers);
+        Some((first, &room.powers))
+    }
+}
+
+impl Drop for Batches<'_> {
+    fn drop(&mut self) {
+        ROOM.set(std::mem::take(&mut self.room));
+    }
 }
 
 impl PowerSpectrogram {
@@ -57,29 +90,19 @@ impl PowerSpectrogram {
         self.n_fft / 2 + 1
     }
 
-    /// Calls `each` with the first frame and the power spectra of twice as many frames as a register has lanes, bin by bin:
-    /// `[bins, 2 · lanes]`. Behind the last frame, values mean nothing. Callers that reduce a spectrum to bands never hold the
-    /// whole spectrogram.
+    /// Begins the power spectra of a waveform, as many frames at a time as registers take. Callers that reduce a spectrum to
+    /// bands never hold the whole spectrogram.
     #[inline(always)]
-    pub(crate) fn for_each_batch<V: Register>(&self, samples: &[f32], mut each: impl FnMut(usize, &[f32])) {
-        ROOM.with_borrow_mut(|room| {
-            let batch = 2 * V::LANES;
-            let padded_frames = self.frames(samples.len()).next_multiple_of(batch);
-            let columns = padded_frames + (self.n_fft - 1) / self.hop_length;
-            self.lay_out(samples, columns, &mut room.columns);
-            let values = self.n_fft * V::LANES;
-            if room.signals.as_ref().is_none_or(|(signals, _)| signals.re.len() < values) {
-                room.signals = Some((Signals::new(self.n_fft, V::LANES), Signals::new(self.n_fft, V::LANES)));
-            }
-            let Some((signals, scratch)) = &mut room.signals else { return };
-            room.powers.resize(self.bins() * batch, 0.0);
-            for first in (0..padded_frames).step_by(batch) {
-                self.window::<V>(&room.columns[first..], columns, signals);
-                self.fft.forward::<V>(signals, scratch);
-                self.powers::<V>(signals, &mut room.powers);
-                each(first, &room.powers);
-            }
-        });
+    pub(crate) fn batches<V: Register>(&self, samples: &[f32]) -> Batches<'_> {
+        let lanes = V::LANES;
+        let frames = self.frames(samples.len()).next_multiple_of(2 * lanes);
+        let columns = frames + (self.n_fft - 1) / self.hop_length;
+        let mut room = ROOM.take();
+        self.lay_out(samples, columns, &mut room.columns);
+        room.signals.resize(self.n_fft, lanes);
+        room.scratch.resize(self.n_fft, lanes);
+        room.powers.resize(self.bins() * 2 * lanes);
+        Batches { spectrogram: self, frames, columns, next: 0, room }
     }
 
     /// Lays samples out so that sample n of one frame and of the next one are neighbours: `[hop_length, columns]`, sample
@@ -93,14 +116,20 @@ impl PowerSpectrogram {
         into.clear();
         into.resize(rows * columns, 0.0);
         for (first, rows) in (0..).step_by(ROWS).zip(into.chunks_exact_mut(ROWS * columns)) {
+            let mut rows = rows.chunks_exact_mut(columns);
+            let mut rows: [&mut [f32]; ROWS] = std::array::from_fn(|_| rows.next().unwrap_or_default());
             for column in 0..columns {
                 let start = column * hop + first;
-                if start + ROWS <= half || start >= half + samples.len() {
-                    continue;
+                let mut values = [0.0; ROWS];
+                if start >= half && start - half + ROWS <= samples.len() {
+                    values.copy_from_slice(&samples[start - half..][..ROWS]);
+                } else {
+                    let there = (half.saturating_sub(start)..ROWS)
+                        .zip(samples.iter().skip(start.saturating_sub(half)));
+                    there.for_each(|(row, sample)| values[row] = *sample);
                 }
-                for row in half.saturating_sub(start)..ROWS {
-                    let Some(sample) = samples.get(start + row - half) else { break };
-                    rows[row * columns + column] = *sample;
+                for (row, value) in rows.iter_mut().zip(values) {
+                    row[column] = value;
                 }
             }
         }

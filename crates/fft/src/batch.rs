@@ -6,7 +6,7 @@
 
 use std::f64::consts::TAU;
 
-use affekt_simd::Register;
+use affekt_simd::{Aligned, Register};
 
 /// Transforms of a fixed length, prepared once.
 pub struct Batch {
@@ -27,18 +27,19 @@ struct Pass {
 }
 
 /// Complex numbers, real parts and imaginary parts apart: `[length, lanes]` each.
+#[derive(Default)]
 pub struct Signals {
     /// Real parts.
-    pub re: Vec<f32>,
+    pub re: Aligned,
     /// Imaginary parts.
-    pub im: Vec<f32>,
+    pub im: Aligned,
 }
 
 impl Signals {
     /// Makes room for `values` values in registers of `lanes`.
-    #[must_use]
-    pub fn new(values: usize, lanes: usize) -> Self {
-        Self { re: vec![0.0; values * lanes], im: vec![0.0; values * lanes] }
+    pub fn resize(&mut self, values: usize, lanes: usize) {
+        self.re.resize(values * lanes);
+        self.im.resize(values * lanes);
     }
 }
 
@@ -269,7 +270,8 @@ mod tests {
         let lanes = Portable::LANES;
         for length in [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 30, 32, 49, 64, 77, 100, 120, 128, 250] {
             let value = |at: usize| ((at * 7919) % 101) as f32 / 50.0 - 1.0;
-            let mut signals = Signals::new(length, lanes);
+            let mut signals = Signals::default();
+            signals.resize(length, lanes);
             signals.re.iter_mut().enumerate().for_each(|(at, re)| *re = value(at));
             signals.im.iter_mut().enumerate().for_each(|(at, im)| *im = value(at + 13));
             let mut expected = vec![[0.0_f64; 2]; length * lanes];
@@ -283,9 +285,10 @@ mod tests {
                     *im += x * sine + y * cosine;
                 }
             }
-            let mut scratch = Signals::new(length, lanes);
+            let mut scratch = Signals::default();
+            scratch.resize(length, lanes);
             Batch::new(length).forward::<Portable>(&mut signals, &mut scratch);
-            for ((re, im), [x, y]) in signals.re.iter().zip(&signals.im).zip(expected) {
+            for ((re, im), [x, y]) in signals.re.iter().zip(signals.im.iter()).zip(expected) {
                 let error = (f64::from(*re) - x).hypot(f64::from(*im) - y);
                 assert!(error < 1e-6 * (length as f64).sqrt().max(1.0) * 2.0, "{length}: off by {error}");
             }

@@ -6,7 +6,7 @@
 
 use crate::block::{BLOCK, Block, norm_at_least, slack};
 use crate::mean::Mean;
-use crate::panel::{Lanes, PANEL, ROWS, larger, largest, panels};
+use crate::panel::{Lanes, Line, PANEL, ROWS, larger, largest, panels};
 
 /// Values that are multiplied and added by one instruction.
 const GROUP: usize = 4;
@@ -22,7 +22,7 @@ pub(crate) struct Bytes {
 
 struct Panel {
     /// `[width / GROUP rounded up, PANEL, GROUP]`
-    values: Vec<[[i8; GROUP]; PANEL]>,
+    values: Vec<Line<[i8; GROUP]>>,
     /// 128 times the sum of a centroid's values: what makes points' bytes unsigned adds this to their products.
     offsets: [i32; PANEL],
     /// A step of each.
@@ -64,7 +64,7 @@ impl Bytes {
             for (at, value) in centred().enumerate() {
                 let byte =
                     if step > 0.0 { (value / f64::from(step)).round().clamp(-127.0, 127.0) } else { 0.0 };
-                panel.values[at / GROUP][lane][at % GROUP] = byte as i8;
+                panel.values[at / GROUP].0[lane][at % GROUP] = byte as i8;
                 sum += byte as i32;
                 rest += (value - byte * f64::from(step)).powi(2);
             }
@@ -138,7 +138,7 @@ impl Bytes {
 impl Panel {
     fn empty(width: usize) -> Self {
         Self {
-            values: vec![[[0; GROUP]; PANEL]; width.div_ceil(GROUP)],
+            values: vec![Line([[0; GROUP]; PANEL]); width.div_ceil(GROUP)],
             offsets: [0; PANEL],
             steps: [0.0; PANEL],
             half_squares: [f32::INFINITY; PANEL],
@@ -189,7 +189,7 @@ impl Points {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
 #[inline]
-fn products(points: &[u8], stride: usize, panel: &[[[i8; GROUP]; PANEL]], sums: &mut [[i32; PANEL]; ROWS]) {
+fn products(points: &[u8], stride: usize, panel: &[Line<[i8; GROUP]>], sums: &mut [[i32; PANEL]; ROWS]) {
     use std::arch::x86_64::{
         _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
     };
@@ -199,8 +199,8 @@ fn products(points: &[u8], stride: usize, panel: &[[[i8; GROUP]; PANEL]], sums: 
     for (at, centroids) in panel.iter().enumerate() {
         // SAFETY: a panel has 128 bytes for every group, and every row has all groups.
         unsafe {
-            let first = _mm512_loadu_si512(centroids.as_ptr().cast());
-            let second = _mm512_loadu_si512(centroids.as_ptr().add(HALF).cast());
+            let first = _mm512_loadu_si512(centroids.0.as_ptr().cast());
+            let second = _mm512_loadu_si512(centroids.0.as_ptr().add(HALF).cast());
             for row in 0..ROWS {
                 let values = rows[row].as_ptr().add(at * GROUP).cast::<i32>().read_unaligned();
                 let values = _mm512_set1_epi32(values);

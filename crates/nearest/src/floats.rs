@@ -2,7 +2,7 @@
 
 use crate::block::{BLOCK, Block, slack};
 use crate::mean::Mean;
-use crate::panel::{Lanes, PANEL, ROWS, larger, largest, panels};
+use crate::panel::{Lanes, Line, PANEL, ROWS, larger, largest, panels};
 use affekt_simd::{Level, Portable, Register};
 
 /// Centroids less their mean, in panels.
@@ -12,7 +12,7 @@ pub(crate) struct Floats {
 
 struct Panel {
     /// `[width, PANEL]`
-    values: Vec<Lanes>,
+    values: Vec<Line<f32>>,
     /// ‖c − m‖²/2, and infinity where there is no centroid.
     half_squares: Lanes,
     /// The error of a score is at most the point's norm times this …
@@ -30,7 +30,7 @@ impl Floats {
         for (id, (centroid, half_square)) in values.chunks_exact(width).zip(half_squares).enumerate() {
             let (panel, lane) = (&mut made[id / PANEL], id % PANEL);
             for ((values, value), mean) in panel.values.iter_mut().zip(centroid).zip(&mean.values) {
-                values[lane] = value - mean;
+                values.0[lane] = value - mean;
             }
             panel.half_squares[lane] = *half_square as f32;
             let norm = (2.0 * half_square).sqrt() as f32 * slack(width);
@@ -99,7 +99,7 @@ impl Floats {
 impl Panel {
     fn empty(width: usize) -> Self {
         Self {
-            values: vec![[0.0; PANEL]; width],
+            values: vec![Line([0.0; PANEL]); width],
             half_squares: [f32::INFINITY; PANEL],
             error_per_norm: [0.0; PANEL],
             error: [0.0; PANEL],
@@ -112,22 +112,21 @@ impl Panel {
 fn products<V: Register, const R: usize>(
     points: &[f32],
     stride: usize,
-    panel: &[Lanes],
+    panel: &[Line<f32>],
     sums: &mut [Lanes; ROWS],
 ) {
     const COLUMNS: usize = 2;
-    let values = panel.as_flattened();
+    let values = panel.as_ptr().cast::<f32>();
     let width = panel.len();
     for first in (0..ROWS).step_by(R) {
         let rows: [&[f32]; R] = std::array::from_fn(|row| &points[(first + row) * stride..][..width]);
         for column in (0..PANEL).step_by(COLUMNS * V::LANES) {
             let mut tile = [[V::zero(); COLUMNS]; R];
             for at in 0..width {
-                // SAFETY: `values` has PANEL numbers for each of `width`, and every row has `width`.
+                // SAFETY: `panel` has PANEL numbers for each of `width`, and every row has `width`.
                 unsafe {
-                    let centroids: [V; COLUMNS] = std::array::from_fn(|c| {
-                        V::load(values.as_ptr().add(at * PANEL + column + c * V::LANES))
-                    });
+                    let centroids: [V; COLUMNS] =
+                        std::array::from_fn(|c| V::load(values.add(at * PANEL + column + c * V::LANES)));
                     for row in 0..R {
                         let value = V::splat(*rows[row].get_unchecked(at));
                         for c in 0..COLUMNS {

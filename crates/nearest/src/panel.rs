@@ -9,6 +9,11 @@ pub(crate) const ROWS: usize = 12;
 /// One number for every centroid of a panel.
 pub(crate) type Lanes = [f32; PANEL];
 
+/// The same where registers are loaded from it: at a cache line, so that no load crosses two.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line<T>(pub(crate) [T; PANEL]);
+
 /// Returns how many panels hold so many centroids.
 pub(crate) const fn panels(centroids: usize) -> usize {
     centroids.div_ceil(PANEL)

@@ -6,8 +6,10 @@
 //! [`Register::mul_add`] rounds once with AVX2 and with AVX-512, so that these two give the same bits where a loop adds in the
 //! same order; a processor without them rounds twice.
 
+mod aligned;
 mod level;
 mod register;
 
+pub use aligned::Aligned;
 pub use level::Level;
-pub use register::{Portable, Register};
+pub use register::{MOST_LANES, Portable, Register};

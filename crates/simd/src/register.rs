@@ -3,6 +3,9 @@
 //! Methods compile to the processor's instructions only inside functions that enable them: callers are `#[inline(always)]`
 //! up to one that has `#[target_feature]`, and choose the type for it.
 
+/// The most lanes that a register has.
+pub const MOST_LANES: usize = 16;
+
 /// Several f32 that are computed with at once.
 pub trait Register: Copy {
     /// How many.
