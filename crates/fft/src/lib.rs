@@ -1,7 +1,8 @@
 //! Fourier transforms of `f32`, compiled once and optimised.
 //!
-//! rustfft's planner is generic: every crate that makes one compiles all its kernels. Here they are compiled to
-//! machine code at `opt-level = 3`, and others get plans behind a trait object.
+//! [`Batch`] transforms many signals of one length side by side, for spectra. [`forward`] and [`inverse`] plan a single
+//! transform of any length with rustfft, for resampling: its planner is generic, and every crate that makes one compiles all
+//! its kernels. Here they are compiled to machine code at `opt-level = 3`, and others get plans behind a trait object.
 
 mod batch;
 

@@ -141,8 +141,8 @@ impl<'a> Centroids<'a> {
         for (number, (here, ids)) in points.chunks(values).zip(ids.chunks_mut(BLOCK)).enumerate() {
             let first = number * values;
             block.take(here, &points[(first + values).min(points.len())..], &self.mean.values);
-            // A norm tells in passing: NaN and infinity stay what they are.
-            if !block.norms[..ids.len()].iter().all(|norm| *norm <= LARGEST / 4.0)
+            // Norms tell in passing: NaN and infinity stay what they are.
+            if !block.norms[..ids.len()].iter().all(|norm| *norm + self.mean.norm <= LARGEST)
                 && let Some(at) = first_beyond(here)
             {
                 return Err(first + at);

@@ -38,4 +38,4 @@ pub use centroids::Centroids;
 pub use distance::squared_distance;
 pub use finite::{LARGEST, first_beyond};
 pub use moments::Moments;
-pub use sums::Columns;
+pub use sums::{Columns, count};

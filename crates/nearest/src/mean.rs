@@ -6,7 +6,7 @@ pub(crate) struct Mean {
     /// m, rounded.
     pub(crate) values: Vec<f32>,
     /// At least ‖m‖.
-    norm: f32,
+    pub(crate) norm: f32,
 }
 
 impl Mean {

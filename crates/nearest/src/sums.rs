@@ -2,6 +2,14 @@
 
 use std::ops::Range;
 
+/// Counts the points that each cluster is given.
+///
+/// # Panics
+/// Panics if an id is of none of them.
+pub fn count(ids: &[u16], counts: &mut [u64]) {
+    ids.iter().for_each(|id| counts[usize::from(*id)] += 1);
+}
+
 /// Some of the columns of all points: what one thread adds. However columns are shared out, every sum is of the same
 /// numbers in the same order.
 pub struct Columns {
@@ -33,6 +41,16 @@ impl Columns {
             return unsafe { self.add_avx2(points, width, ids, squaring) };
         }
         self.add_any(points, width, ids, squaring);
+    }
+
+    /// Adds what the same columns of other points sum up to.
+    ///
+    /// # Panics
+    /// Panics if they are other columns, or of another number of clusters.
+    pub fn join(&mut self, others: &Self) {
+        assert_eq!((&self.range, self.sums.len()), (&others.range, others.sums.len()), "the same columns");
+        self.sums.iter_mut().zip(&others.sums).for_each(|(sum, other)| *sum += other);
+        self.squares.iter_mut().zip(&others.squares).for_each(|(sum, other)| *sum += other);
     }
 
     /// Returns Σx over the points of a cluster in these columns.

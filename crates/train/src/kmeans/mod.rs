@@ -74,7 +74,7 @@ pub struct Clustering {
 /// one's, a 256th of the root mean square distance off in every dimension, up or down at random, and the two are taken for
 /// half as large when the next empty one comes to choose.
 ///
-/// Takes the memory of a chunk (tens of megabytes) and of the sums, twice `k × width` f64.
+/// Takes the memory of the points' ids and of sums: `k × width` f64 for every thread, and twice that.
 ///
 /// # Errors
 /// When there are fewer points than clusters, a point's value is no number that can be computed with, points cannot be

@@ -1,19 +1,19 @@
 //! The nearest centroid of every point, chunk by chunk, and what a pass adds up behind it.
 //!
-//! On the CPU they are found by [`affekt_nearest`], whose ids depend on nothing but points and centroids. Every thread reads
-//! some of a chunk's points and finds the nearest for them; when all have, it adds up some of the columns of all of them,
-//! which still lie in the caches. No thread of libtorch has part in it: those that idle would take turns with ours.
+//! On the CPU they are found by [`affekt_nearest`], whose ids depend on nothing but points and centroids. Every thread takes
+//! run after run of points, reads them a piece at a time that stays in its caches, finds the nearest and adds up the run. Sums
+//! of runs are joined in the points' order. No thread of libtorch has part in it: those that idle would take turns with ours.
 //!
 //! On a GPU, ‖x − c‖² = ‖x‖² − 2 (x·c − ‖c‖²/2): the nearest centroid is the one of the largest x·c − ‖c‖²/2, and the inner
 //! products of a chunk with all centroids are one matrix product. It may give one point different products with equal
 //! centroids, for the last bit depends on the column. Whichever of them is found to be nearest, the point gets the lowest id
 //! among its equals.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::ops::{ControlFlow, Range};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use affekt_nearest::Columns;
 use tch::{Device, Tensor};
@@ -21,7 +21,7 @@ use tch::{Device, Tensor};
 use super::KmeansError;
 use super::points::{Points, beyond, read};
 use super::sums::Sums;
-use super::threads::{Meeting, side_by_side};
+use super::threads::side_by_side;
 
 /// Centroids, where they are computed with.
 pub struct Centroids<'a> {
@@ -44,7 +44,7 @@ struct OnGpu {
     lowest_equals: Vec<u16>,
 }
 
-/// How a pass goes over points. On the CPU, neither number changes what it finds.
+/// How a pass goes over points. On the CPU, neither number changes what it finds or adds up.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Points in a chunk.
@@ -54,12 +54,12 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Chunks of which a thread's part, points of `width` values, stays in its second cache; on a GPU, as many points as make
-    /// half a gigabyte of inner products, within reason.
+    /// Chunks, points of `width` values, that stay in a thread's second cache; on a GPU, as many points as make half a gigabyte
+    /// of inner products, within reason.
     pub fn new(clusters: usize, width: usize, device: Device, threads: usize) -> Self {
         let chunk = match device {
-            // A megabyte, and whole blocks of the search.
-            Device::Cpu => threads * (((1 << 18) / width).clamp(48, 1 << 13) / 48 * 48),
+            // Half a megabyte, and whole blocks of the search.
+            Device::Cpu => ((1 << 17) / width).clamp(48, 1 << 13) / 48 * 48,
             _ => ((128 << 20) / clusters).clamp(1 << 10, 1 << 16),
         };
         Self { chunk, threads }
@@ -101,13 +101,42 @@ fn chunks(points: usize, chunk: usize) -> impl Iterator<Item = Range<usize>> + C
     (0..points).step_by(chunk).map(move |start| start..points.min(start + chunk))
 }
 
-/// The part of a chunk that one thread reads.
-struct Share<E> {
-    range: Range<usize>,
-    /// Where points do not lend them.
-    rows: Vec<f32>,
+/// Returns how long the runs are that are added up by themselves: enough of them for every thread to have its share, and
+/// few enough that joining their sums takes no time. It depends on nothing else, so that sums do not.
+fn run_length(points: usize, clusters: usize) -> usize {
+    points.div_ceil((points / (16 * clusters)).clamp(8, 64)).max(1)
+}
+
+/// What a run of points gives.
+struct Run {
     ids: Vec<u16>,
-    failure: Mutex<Option<KmeansError<E>>>,
+    sums: Option<Columns>,
+}
+
+/// What is joined of the runs: those that are done before an earlier one wait.
+struct Joined {
+    runs: BTreeMap<usize, Run>,
+    next: usize,
+    ids: Vec<u16>,
+    sums: Option<Columns>,
+}
+
+impl Joined {
+    /// Takes a run, and joins those whose turn it is.
+    fn take(&mut self, number: usize, run: Run) {
+        self.runs.insert(number, run);
+        while let Some(run) = self.runs.remove(&self.next) {
+            self.next += 1;
+            self.ids.extend(run.ids);
+            self.sums = match (self.sums.take(), run.sums) {
+                (Some(mut all), Some(sums)) => {
+                    all.join(&sums);
+                    Some(all)
+                }
+                (all, sums) => all.or(sums),
+            };
+        }
+    }
 }
 
 fn on_cpu<P: Points>(
@@ -115,122 +144,79 @@ fn on_cpu<P: Points>(
     points: &P,
     width: usize,
     pace: Pace,
-    mut sums: Option<&mut Sums>,
+    sums: Option<&mut Sums>,
     sink: Sink,
 ) -> Result<(), KmeansError<P::Error>> {
-    let threads = pace.threads.max(1);
-    let share = pace.chunk.min(points.len()).div_ceil(threads);
-    let empty = || Share { range: 0..0, rows: Vec::new(), ids: Vec::new(), failure: Mutex::default() };
-    // While some still add up a chunk, others read the next one.
-    let turns: [Vec<RwLock<Share<P::Error>>>; 2] =
-        std::array::from_fn(|_| (0..threads).map(|_| RwLock::new(empty())).collect());
-    let (meeting, broken_off) = (Meeting::new(threads), AtomicBool::new(false));
-    let (columns, squaring) = sums.as_mut().map_or_else(Default::default, |sums| sums.lend_columns());
-
-    // What one thread does; the first one is the caller's, and has the sink.
-    let work = |thread: usize, mut columns: Option<Columns>, mut hear: Option<Sink>| {
-        let _there = meeting.attend();
-        for (chunk, turn) in chunks(points.len(), pace.chunk).zip(turns.iter().cycle()) {
-            {
-                let mut own = turn[thread].write().unwrap_or_else(PoisonError::into_inner);
-                let first = (chunk.start + thread * share).min(chunk.end);
-                own.fill(points, first..chunk.end.min(first + share), width, centroids);
+    let squaring = sums.as_ref().map(|sums| sums.squaring());
+    let length = run_length(points.len(), centroids.len());
+    let count = points.len().div_ceil(length);
+    let started = AtomicUsize::new(0);
+    let joined = Mutex::new(Joined {
+        runs: BTreeMap::new(),
+        next: 0,
+        ids: Vec::with_capacity(points.len()),
+        sums: None,
+    });
+    let work = |_| {
+        loop {
+            let number = started.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return Ok(());
             }
-            if !meeting.wait() || broken_off.load(Ordering::Relaxed) {
-                break;
-            }
-            let mut failed = false;
-            for share in turn {
-                let share = share.read().unwrap_or_else(PoisonError::into_inner);
-                failed |= share.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-                if failed {
-                    break;
+            let range = number * length..points.len().min((number + 1) * length);
+            match run(centroids, points, width, pace, range, squaring) {
+                Ok(run) => joined.lock().unwrap_or_else(PoisonError::into_inner).take(number, run),
+                Err(failure) => {
+                    started.store(count, Ordering::Relaxed);
+                    return Err((number, failure));
                 }
-                if let Some(columns) = &mut columns {
-                    columns.add(share.rows(points), width, &share.ids, squaring);
-                }
-                if let Some(hear) = &mut hear
-                    && hear(&share.ids).is_break()
-                {
-                    broken_off.store(true, Ordering::Relaxed);
-                }
-            }
-            if failed {
-                break;
             }
         }
-        columns
     };
-    let mut columns: Vec<Option<Columns>> = columns.into_iter().map(Some).collect();
-    columns.resize_with(threads, || None);
-    let mut jobs = columns.into_iter().enumerate();
-    let columns: Vec<Option<Columns>> = std::thread::scope(|scope| {
-        let (own, work) = (jobs.next(), &work);
-        let others: Vec<_> =
-            jobs.map(|(thread, columns)| scope.spawn(move || work(thread, columns, None))).collect();
-        let own = own.and_then(|(thread, columns)| {
-            let mut hear = |ids: &[u16]| {
-                if let Some(sums) = &mut sums {
-                    sums.count(ids);
-                }
-                sink(ids)
-            };
-            work(thread, columns, Some(&mut hear))
-        });
-        let others =
-            others.into_iter().map(|other| other.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
-        std::iter::once(own).chain(others).collect()
-    });
-    if let Some(sums) = sums {
-        sums.take_back(columns.into_iter().flatten());
-    }
-    let failure = |share: RwLock<Share<P::Error>>| {
-        let share = share.into_inner().unwrap_or_else(PoisonError::into_inner);
-        share.failure.into_inner().unwrap_or_else(PoisonError::into_inner)
-    };
-    if let Some(failure) = turns.into_iter().flatten().find_map(failure) {
+    // Runs are started in order: the first one that fails has begun before another one's failure ends the rest.
+    let outcomes = side_by_side(0..pace.threads.clamp(1, count.max(1)), work);
+    if let Some((_, failure)) = outcomes.into_iter().filter_map(Result::err).min_by_key(|(number, _)| *number)
+    {
         return Err(failure);
     }
-    if broken_off.into_inner() { Err(KmeansError::Cancelled) } else { Ok(()) }
-}
-
-impl<E> Share<E> {
-    /// Reads points and finds the nearest centroid of each.
-    fn fill<P: Points<Error = E>>(
-        &mut self,
-        points: &P,
-        range: Range<usize>,
-        width: usize,
-        centroids: &affekt_nearest::Centroids,
-    ) {
-        self.ids.resize(range.len(), 0);
-        self.range = range;
-        if let Err(failure) = self.find(points, width, centroids) {
-            self.failure = Mutex::new(Some(failure));
+    let joined = joined.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(sums) = sums {
+        sums.count(&joined.ids);
+        if let Some(columns) = joined.sums {
+            sums.replace(columns);
         }
     }
+    if sink(&joined.ids).is_break() { Err(KmeansError::Cancelled) } else { Ok(()) }
+}
 
-    fn find<P: Points<Error = E>>(
-        &mut self,
-        points: &P,
-        width: usize,
-        centroids: &affekt_nearest::Centroids,
-    ) -> Result<(), KmeansError<E>> {
-        let first = self.range.start;
-        let rows = match points.lend(self.range.clone()) {
+/// Reads points piece by piece, finds the nearest centroid of each, and adds them up.
+fn run<P: Points>(
+    centroids: &affekt_nearest::Centroids,
+    points: &P,
+    width: usize,
+    pace: Pace,
+    range: Range<usize>,
+    squaring: Option<bool>,
+) -> Result<Run, KmeansError<P::Error>> {
+    let mut sums = squaring.map(|_| Columns::new(0..width, centroids.len()));
+    let mut ids = vec![0; range.len()];
+    let mut room = Vec::new();
+    for (first, ids) in range.clone().step_by(pace.chunk).zip(ids.chunks_mut(pace.chunk)) {
+        let piece = first..first + ids.len();
+        let rows = match points.lend(piece.clone()) {
             Some(rows) => rows,
             None => {
-                self.rows.resize(self.range.len() * width, 0.0);
-                points.read(self.range.clone(), &mut self.rows).map_err(KmeansError::Points)?;
-                &self.rows
+                room.resize(piece.len() * width, 0.0);
+                points.read(piece, &mut room).map_err(KmeansError::Points)?;
+                &room
             }
         };
-        centroids.nearest(rows, &mut self.ids).map_err(|at| beyond(rows, at, width, first))
+        centroids.nearest(rows, ids).map_err(|at| beyond(rows, at, width, first))?;
+        if let (Some(sums), Some(squaring)) = (&mut sums, squaring) {
+            sums.add(rows, width, ids, squaring);
+        }
     }
-
-    fn rows<'s, P: Points>(&'s self, points: &'s P) -> &'s [f32] {
-        points.lend(self.range.clone()).unwrap_or(&self.rows)
-    }
+    Ok(Run { ids, sums })
 }
 
 impl OnGpu {

@@ -1,12 +1,10 @@
 //! What an iteration gathers of the points of each cluster: how many they are, their sum, and how far they lie from their
 //! centroid.
 //!
-//! Everything is added in f64, in the order of the points. A thread has some of the columns and adds all the points'
-//! values in them, so that neither the number of threads nor the length of chunks changes a bit.
+//! Everything is added in f64, in the order of the points. Where they come in chunks from a GPU, a thread has some of the
+//! columns and adds all the points' values in them, so that neither the number of threads nor the length of chunks changes a bit.
 
-use std::mem;
-
-use affekt_nearest::{Columns, Moments};
+use affekt_nearest::{Columns, Moments, count};
 
 use super::threads::side_by_side;
 
@@ -37,17 +35,17 @@ impl Sums {
 
     /// Counts points of the clusters they are assigned to.
     pub fn count(&mut self, ids: &[u16]) {
-        ids.iter().for_each(|id| self.counts[usize::from(*id)] += 1);
+        count(ids, &mut self.counts);
     }
 
-    /// Lends the columns, for threads that add to some of them each, and whether squares are added too.
-    pub fn lend_columns(&mut self) -> (Vec<Columns>, bool) {
-        (mem::take(&mut self.columns), self.squaring)
+    /// Whether squares are added too.
+    pub const fn squaring(&self) -> bool {
+        self.squaring
     }
 
-    /// Takes columns back, in their order.
-    pub fn take_back(&mut self, columns: impl IntoIterator<Item = Columns>) {
-        self.columns.extend(columns);
+    /// Takes sums that were added up elsewhere, of all points and all columns, for its own.
+    pub fn replace(&mut self, columns: Columns) {
+        self.columns = vec![columns];
     }
 
     /// All of them.
