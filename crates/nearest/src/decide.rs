@@ -24,8 +24,8 @@ pub(crate) fn decide(centroids: &Centroids, points: &[f32], block: &Block, ids: 
         for (number, most) in most.as_chunks::<PANEL>().0.iter().enumerate() {
             // Without a way out of the loop, it is done many at a time.
             let mut there = 0_u32;
-            for lane in 0..PANEL {
-                there |= u32::from(most[lane] >= *floor) << lane;
+            for (lane, most) in most.iter().enumerate() {
+                there |= u32::from(most >= floor) << lane;
             }
             while there != 0 {
                 let candidate = number * PANEL + there.trailing_zeros() as usize;
