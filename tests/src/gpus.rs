@@ -197,7 +197,8 @@ fn a_gpu_that_does_not_start_is_set_aside_and_its_node_runs_elsewhere() {
 #[test]
 fn a_gpu_that_fails_at_work_changes_no_result() {
     // A training lasts some seconds: the GPU fails in the middle of one.
-    let long = TINY.replace("max_epochs: 2", "max_epochs: 200") + "  train.training.stopping: { kind: fixed }\n";
+    let long =
+        TINY.replace("max_epochs: 2", "max_epochs: 200") + "  train.training.stopping: { kind: fixed }\n";
     let undisturbed = lab("");
     undisturbed.write("tiny.yaml", &long);
     let expected = run(&undisturbed, "cuda", "2", None).expect(0).bytes("predictions.arrow");

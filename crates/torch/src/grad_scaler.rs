@@ -61,7 +61,6 @@ impl GradScaler {
     }
 
     /// Returns what tells the optimiser to leave a step out: 1, else 0.
-    #[must_use]
     pub fn found_inf(&self) -> &Tensor {
         &self.found_inf
     }
