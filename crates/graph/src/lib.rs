@@ -38,5 +38,7 @@ pub use pool::{Pool, WorkerCommand};
 pub use protocol::{Hello, PROTOCOL};
 pub use run::{Event, Observer, Outcome, RunOptions, run};
 pub use serve::serve;
-pub use store::{Fsck, Lease, Object, ObjectError, Output, Record, Store, StoreError, Usage, hash_bytes};
+pub use store::{
+    Fsck, Lease, Object, ObjectError, Output, Record, Scratch, Store, StoreError, Usage, hash_bytes,
+};
 pub use walk::{State, Walk};

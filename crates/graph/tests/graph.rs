@@ -610,7 +610,7 @@ fn results_that_cannot_be_repeated_are_not_replaced() {
         let file = scratch.path().join("text");
         fs::write(&file, text).unwrap();
         affekt_graph::Record {
-            version: 1,
+            version: affekt_graph::Record::VERSION,
             key: affekt_graph::Key::of(&[]),
             op: "train".into(),
             outputs: vec![bench.store.adopt("text", &file).unwrap()],

@@ -1,6 +1,7 @@
 //! The right to compute a key, and the place to keep unfinished work on it.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Store, StoreError, failed};
@@ -10,6 +11,7 @@ use crate::Key;
 /// process ends, however it ends; the state stays for whoever comes next.
 #[derive(Debug)]
 pub struct Lease {
+    store: Store,
     folder: PathBuf,
     _lock: File,
 }
@@ -20,21 +22,22 @@ impl Store {
     /// # Errors
     /// When its folder cannot be made.
     pub fn lease(&self, key: Key) -> Result<Option<Lease>, StoreError> {
-        let folder = self.root().join("work").join(key.to_string());
+        let folder = self.work_folder(key);
         loop {
-            fs::create_dir_all(folder.join("state")).map_err(failed("create", &folder))?;
             let path = folder.join("lease");
-            let lock = File::create(&path).map_err(failed("create", &path))?;
-            match lock.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(failed("lock", &path)(error)),
-            }
-            // Whoever held it before may have removed the file between our opening and locking it.
-            if same_file(&lock, &path) {
-                return Ok(Some(Lease { folder, _lock: lock }));
+            match lock_in(&folder, &path) {
+                Ok(Some(lock)) => return Ok(Some(Lease { store: self.clone(), folder, _lock: lock })),
+                Ok(None) => return Ok(None),
+                // Whoever held it before moved the folder away meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.root().is_dir() => {}
+                Err(error) => return Err(failed("create", &path)(error)),
             }
         }
+    }
+
+    /// Returns the folder of unfinished work on `key`.
+    pub(super) fn work_folder(&self, key: Key) -> PathBuf {
+        self.root().join("work").join(key.to_string())
     }
 }
 
@@ -47,12 +50,28 @@ impl Lease {
 
     /// Gives the lease back and drops the state: the work is done.
     pub fn finish(self) {
-        // What cannot be removed is a few files that `cache gc` finds again.
-        let _ = fs::remove_dir_all(&self.folder);
+        // Moved away whole: removed in place, what the next holder makes in it would be removed with it. What cannot
+        // be moved is a few files that `cache gc` finds again.
+        if let Ok(aside) = self.store.scratch() {
+            let _ = fs::rename(&self.folder, aside.path().join("work"));
+        }
     }
 }
 
-fn same_file(open: &File, path: &Path) -> bool {
+/// Makes the folder and locks the file in it; `None` where another holds it. Not found where the folder went meanwhile.
+fn lock_in(folder: &Path, path: &Path) -> io::Result<Option<File>> {
+    fs::create_dir_all(folder.join("state"))?;
+    let lock = File::create(path)?;
+    match lock.try_lock() {
+        Ok(()) if is_at(&lock, path) => Ok(Some(lock)),
+        Ok(()) => Err(io::ErrorKind::NotFound.into()),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Whether an open file is the one of that name.
+pub(super) fn is_at(open: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (open.metadata(), fs::metadata(path)) {
         (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),

@@ -1,19 +1,23 @@
 //! The store: objects by content, results by key, and a leased area for training in progress.
 //!
 //! ```text
+//! affekt-store.json       what marks the folder as a store
 //! objects/ab/abcd…        a finished file, named by the digest of its bytes; never changed
 //! objects/ab/abcd….tree   its digest tree, where it is longer than one block
 //! results/ab/abcd….json   the outputs of one key
 //! work/abcd…/             lease and resumable state of a key that is being computed
-//! tmp/                    files being written
+//! tmp/                    files being written, each node's in a folder that it holds
 //! quarantine/             damaged objects, kept for whoever wants to know why
 //! ```
 //! Whatever appears under its final name is whole: written aside, synced, renamed, the folder synced; the
 //! result record last. Two runs may share a store at any time.
 
 mod lease;
+mod mark;
 mod object;
 mod record;
+mod scratch;
+mod seal;
 mod tidy;
 mod tree;
 
@@ -27,10 +31,13 @@ use affekt_domain::Digest;
 pub use lease::Lease;
 pub use object::{Object, ObjectError};
 pub use record::{Output, Record};
+pub use scratch::Scratch;
 pub use tidy::{Fsck, Usage};
 
 use crate::Key;
+use crate::node::Node;
 use object::tree_path;
+use seal::Sealed;
 
 /// A folder of results.
 #[derive(Debug, Clone)]
@@ -54,16 +61,24 @@ pub fn hash_bytes(bytes: &[u8]) -> Digest {
 }
 
 impl Store {
-    /// Opens the store in `root`, making it where it is not.
+    /// Opens the store in `root`, making it where there is nothing yet.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the folder cannot be made, or holds something else: a store is tidied up, and nobody's files are to be lost
+    /// by that.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
+        mark::claim(root)?;
         for folder in ["objects", "results", "work", "tmp", "quarantine"] {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(failed("create", &path))?;
         }
         Ok(Self { root: root.to_owned() })
+    }
+
+    /// Returns whether there is a store in `root`.
+    #[must_use]
+    pub fn is_in(root: &Path) -> bool {
+        mark::is_marked(root) || mark::looks_like_a_store(root)
     }
 
     /// Returns its folder.
@@ -81,7 +96,7 @@ impl Store {
     /// Returns whether there is an object of that name (its bytes are verified when read).
     #[must_use]
     pub fn has(&self, digest: Digest) -> bool {
-        self.object_path(digest).exists()
+        self.object_path(digest).is_file()
     }
 
     /// Opens an object.
@@ -90,15 +105,6 @@ impl Store {
     /// When it is missing or damaged.
     pub fn object(&self, digest: Digest) -> Result<Object, ObjectError> {
         Object::open(&self.object_path(digest), digest)
-    }
-
-    /// Makes a new folder under `tmp/`, removed when dropped.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn scratch(&self) -> Result<tempfile::TempDir, StoreError> {
-        let tmp = self.root.join("tmp");
-        tempfile::Builder::new().prefix("node-").tempdir_in(&tmp).map_err(failed("create a folder in", &tmp))
     }
 
     /// Takes a finished file (below `tmp/`) into the store under the digest of its bytes.
@@ -123,17 +129,26 @@ impl Store {
             self.write(&tree_path(&path), blocks.as_flattened())?;
         }
         opened.sync_all().map_err(failed("sync", file))?;
+        self.clear(&path)?;
         fs::rename(file, &path).map_err(failed("move a result to", &path))?;
         sync_folder(folder)?;
         Ok(Output { name: name.to_owned(), digest, bytes: len })
     }
 
-    /// Returns the stored result of a key. An unreadable record counts as none: it is computed again.
+    /// Returns the stored result of a key. A record that cannot be read, is damaged, or was filed for another key counts
+    /// as none: the result is computed again.
     #[must_use]
     pub fn lookup(&self, key: Key) -> Option<Record> {
-        let bytes = fs::read(self.record_path(key)).ok()?;
-        let record: Record = serde_json::from_slice(&bytes).ok()?;
-        (record.key == key && record.version == Record::VERSION).then_some(record)
+        match Sealed::read(&fs::read(self.record_path(key)).ok()?) {
+            Sealed::Whole(record) if record.key == key => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Returns the stored result of a node, whose key this is. One that has other outputs than the node is none.
+    #[must_use]
+    pub fn result_of(&self, node: &Node, key: Key) -> Option<Record> {
+        self.lookup(key).filter(|record| record.is_of(node))
     }
 
     /// Files a result. A result that is already there and cannot be recomputed to the same bytes stays as it
@@ -148,23 +163,45 @@ impl Store {
         {
             return Ok(old);
         }
-        let bytes = serde_json::to_vec_pretty(&record).unwrap_or_default();
-        self.write(&self.record_path(record.key), &bytes)?;
+        self.write(&self.record_path(record.key), &seal::sealed(&record))?;
         Ok(record)
     }
 
-    /// Moves a damaged object out of the way, so that it is computed again.
+    /// Moves a damaged object out of the way, so that it is computed again. One that is whole after all stays: another
+    /// run has made it again.
     ///
     /// # Errors
     /// When it cannot be moved.
     pub fn quarantine(&self, digest: Digest) -> Result<(), StoreError> {
-        let path = self.object_path(digest);
-        let aside = self.root.join("quarantine").join(digest.to_string());
-        let _ = fs::remove_file(tree_path(&path));
-        match fs::rename(&path, &aside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("quarantine", &path)(error)),
+        if self.object(digest).is_ok_and(|object| object.all().is_ok()) {
+            return Ok(());
+        }
+        // Its digest tree stays, for whoever makes it again writes that first.
+        self.set_aside(&self.object_path(digest))
+    }
+
+    /// Moves what lies at `path`, if there is anything, to the quarantine.
+    fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let places = (1..).map(|number| match number {
+            1 => self.root.join("quarantine").join(&*name),
+            _ => self.root.join("quarantine").join(format!("{name}-{number}")),
+        });
+        let Some(aside) = places.into_iter().find(|place| fs::symlink_metadata(place).is_err()) else {
+            return Ok(());
+        };
+        match fs::rename(path, &aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("quarantine", path)(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Moves a folder out of the way that lies where a file is to be.
+    fn clear(&self, path: &Path) -> Result<(), StoreError> {
+        if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+            self.set_aside(path)?;
+        }
+        Ok(())
     }
 
     /// Writes a small file of the store whole or not at all.
@@ -178,6 +215,7 @@ impl Store {
             .map_err(failed("write", path))?;
         file.write_all(bytes).map_err(failed("write", path))?;
         file.as_file().sync_all().map_err(failed("sync", path))?;
+        self.clear(path)?;
         file.persist(path).map_err(|error| failed("write", path)(error.error))?;
         sync_folder(folder)
     }

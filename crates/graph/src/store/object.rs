@@ -48,21 +48,34 @@ pub enum ObjectError {
 }
 
 impl Object {
-    /// Opens the object stored at `path` under the name `digest`. Reads nothing but the digest tree.
+    /// Opens the object stored at `path` under the name `digest`. Nothing is believed of it that does not follow from
+    /// its name, not even its length: of one in several blocks the digest tree is read, one in a single block wholly.
     ///
     /// # Errors
-    /// When it is not there, or its digest tree does not belong to its name.
+    /// When it is not there, or its length, digest tree or only block does not belong to its name.
     pub fn open(path: &Path, digest: Digest) -> Result<Self, ObjectError> {
         let io = |source| ObjectError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
-        let len = file.metadata().map_err(io)?.len() as usize;
+        let damaged = |what: &str| ObjectError::Damaged { digest, what: what.to_owned() };
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => damaged("its file is gone"),
+            _ => io(error),
+        })?;
+        let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(damaged("something else lies in its place"));
+        }
+        let len = metadata.len() as usize;
         // SAFETY: objects are never changed in place: writers rename finished files over the name, which leaves
         // this mapping on the old file.
         let map = if len == 0 { None } else { Some(unsafe { Mmap::map(&file) }.map_err(io)?) };
         let n_blocks = len.div_ceil(BLOCK).max(1);
         let blocks = if n_blocks > 1 { Self::blocks(path, digest, len)? } else { Vec::new() };
         let verified = std::iter::repeat_with(AtomicBool::default).take(n_blocks).collect();
-        Ok(Self(Arc::new(Inner { path: path.to_owned(), digest, map, blocks, verified })))
+        let object = Self(Arc::new(Inner { path: path.to_owned(), digest, map, blocks, verified }));
+        if n_blocks == 1 {
+            object.all()?;
+        }
+        Ok(object)
     }
 
     fn blocks(path: &Path, digest: Digest, len: usize) -> Result<Vec<ChainingValue>, ObjectError> {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use affekt_domain::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::Key;
+use crate::{Key, Node};
 
 /// What a key came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The format's version: [`Record::VERSION`]. Records of another are not used.
+    /// The format's version: [`Record::VERSION`], or an earlier one.
     pub version: u32,
     /// The key.
     pub key: Key,
@@ -41,12 +41,18 @@ pub struct Output {
 }
 
 impl Record {
-    /// The version of the format that this program reads and writes.
-    pub const VERSION: u32 = 1;
+    /// The version of the format that this program writes. Records of version 1 have no digest of their own.
+    pub const VERSION: u32 = 2;
 
     /// Returns the output called `name`.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<&Output> {
         self.outputs.iter().find(|output| output.name == name)
+    }
+
+    /// Returns whether it can be the result of a node: of its op, with its outputs.
+    #[must_use]
+    pub fn is_of(&self, node: &Node) -> bool {
+        self.op == node.op && self.outputs.iter().map(|output| &output.name).eq(&node.outputs)
     }
 }

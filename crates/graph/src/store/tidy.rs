@@ -3,15 +3,20 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use affekt_domain::Digest;
 
+use super::object::tree_path;
+use super::scratch::{Use, use_of};
+use super::seal::Sealed;
 use super::{ObjectError, Record, Store, StoreError, failed};
 use crate::Key;
 
-/// Files younger than this may belong to a run in progress.
+/// What nobody can be asked about, and is younger than this, may be in use.
 const IN_PROGRESS: Duration = Duration::from_secs(24 * 3600);
 /// Unfinished work that nobody has touched for so long is given up.
 const GIVEN_UP: Duration = Duration::from_secs(60 * 24 * 3600);
@@ -38,7 +43,7 @@ pub struct Fsck {
     pub verified: u64,
     /// Damaged objects, now in quarantine; they are computed again when needed.
     pub damaged: Vec<Digest>,
-    /// Result records that could not be read, removed.
+    /// Result records that are damaged or filed under the key of another, removed.
     pub bad_records: Vec<PathBuf>,
     /// Outputs that results name but the store does not hold; they are computed again when needed.
     pub missing: u64,
@@ -81,12 +86,14 @@ impl Store {
     /// Verifies every byte and quarantines what is damaged.
     ///
     /// # Errors
-    /// When it cannot be walked, or a damaged object cannot be moved.
+    /// When it cannot be read, or what is damaged cannot be moved. What cannot be read is not taken for damaged.
     pub fn fsck(&self) -> Result<Fsck, StoreError> {
         let mut found = Fsck::default();
-        for (digest, _) in self.objects()? {
+        for (digest, path) in self.objects()? {
             match self.object(digest).and_then(|object| object.all().map(drop)) {
                 Ok(()) => found.verified += 1,
+                // Removed since the objects were listed.
+                Err(ObjectError::Damaged { .. }) if fs::symlink_metadata(&path).is_err() => {}
                 Err(ObjectError::Damaged { .. }) => {
                     self.quarantine(digest)?;
                     found.damaged.push(digest);
@@ -101,7 +108,7 @@ impl Store {
                         record.outputs.iter().filter(|output| !self.has(output.digest)).count() as u64;
                 }
                 None => {
-                    fs::remove_file(&path).map_err(failed("remove", &path))?;
+                    remove(&path)?;
                     found.bad_records.push(path);
                 }
             }
@@ -114,42 +121,64 @@ impl Store {
     /// object they name, but for the outputs (op, output) that are `passing`: of use to a run in progress alone, which
     /// makes them again where it misses them.
     ///
+    /// A run in progress may go on meanwhile. Whoever computes a result holds a scratch folder until the result is filed:
+    /// folders that are held stay, and so does every object that came after the first of them was taken.
+    ///
     /// # Errors
     /// When it cannot be walked.
     pub fn gc(&self, passing: impl Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
-        // A run in progress names its objects only when a node ends.
-        let old = |path: &Path| age(path) > IN_PROGRESS;
-        let records = self.records()?;
-        let named: HashSet<Digest> = records
-            .iter()
-            .filter_map(|(_, record)| record.as_ref())
-            .flat_map(|record| record.outputs.iter().map(move |output| (&record.op, output)))
-            .filter(|(op, output)| !passing(op, &output.name))
-            .map(|(_, output)| output.digest)
-            .collect();
+        // Held by ourselves, the last of all: whoever takes one later makes objects that come later, too.
+        let own = self.scratch()?;
         let mut freed = 0;
-        for (digest, path) in self.objects()? {
-            if !named.contains(&digest) && old(&path) {
-                freed += fs::metadata(&path).map_or(0, |metadata| metadata.len());
-                let _ = fs::remove_file(super::object::tree_path(&path));
-                fs::remove_file(&path).map_err(failed("remove", &path))?;
-            }
-        }
-        for (folder, any_age) in [("tmp", false), ("quarantine", true)] {
-            for path in children(&self.root().join(folder))? {
-                if any_age || old(&path) {
+        let mut first_held = SystemTime::now();
+        let mut is_idle = true;
+        for path in children(&self.root().join("tmp"))? {
+            match use_of(&path) {
+                Use::Held { since } => {
+                    first_held = first_held.min(since);
+                    is_idle &= path == own.path();
+                }
+                Use::Unknown if age(&path) <= IN_PROGRESS => {}
+                Use::Left { .. } | Use::Unknown => {
                     freed += bytes_below(&path);
-                    let removed =
-                        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-                    removed.map_err(failed("remove", &path))?;
+                    remove(&path)?;
                 }
             }
+        }
+
+        // Objects first: what is filed for them meanwhile is seen.
+        let objects = self.objects()?;
+        let trees = self.orphaned_trees()?;
+        let records = self.records()?;
+        let (mut named, mut in_passing) = (HashSet::new(), HashSet::new());
+        for record in records.iter().filter_map(|(_, record)| record.as_ref()) {
+            for output in &record.outputs {
+                let passes = passing(&record.op, &output.name);
+                if passes { &mut in_passing } else { &mut named }.insert(output.digest);
+            }
+        }
+        for (digest, path) in objects {
+            let is_settled = came(&path).is_some_and(|time| time < first_held);
+            let is_old = !in_passing.contains(&digest) || is_idle && age(&path) > IN_PROGRESS;
+            if !named.contains(&digest) && is_settled && is_old {
+                freed += bytes_below(&path) + bytes_below(&tree_path(&path));
+                remove(&tree_path(&path))?;
+                remove(&path)?;
+            }
+        }
+        for path in trees.into_iter().filter(|path| came(path).is_some_and(|time| time < first_held)) {
+            freed += bytes_below(&path);
+            remove(&path)?;
+        }
+        for path in children(&self.root().join("quarantine"))? {
+            freed += bytes_below(&path);
+            remove(&path)?;
         }
         for folder in children(&self.root().join("work"))? {
             let key: Option<Key> =
                 folder.file_name().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
             let Some(key) = key else { continue };
-            if (self.lookup(key).is_some() || age(&folder) > GIVEN_UP)
+            if (self.lookup(key).is_some() || last_touched(&folder) > GIVEN_UP)
                 && let Some(lease) = self.lease(key)?
             {
                 freed += bytes_below(&folder);
@@ -159,29 +188,56 @@ impl Store {
         Ok(freed)
     }
 
+    /// Lists all objects, by what their files are called.
     fn objects(&self) -> Result<Vec<(Digest, PathBuf)>, StoreError> {
         let files = self.files_of("objects")?;
         Ok(files
             .into_iter()
             .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
+            .filter(|(digest, path)| *path == self.object_path(*digest))
             .collect())
     }
 
+    /// Lists digest trees whose objects are not there.
+    fn orphaned_trees(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let files = self.files_of("objects")?.into_iter();
+        let trees = files.filter(|path| path.extension() == Some(OsStr::new("tree")));
+        Ok(trees.filter(|path| !path.with_extension("").exists()).collect())
+    }
+
+    /// Lists the files of records with what they hold; `None` for one that is damaged, or not the record of its key.
     fn records(&self) -> Result<Vec<(PathBuf, Option<Record>)>, StoreError> {
-        let files = self.files_of("results")?;
-        let json = files.into_iter().filter(|path| path.extension() == Some(OsStr::new("json")));
-        Ok(json
-            .map(|path| {
-                let record = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-                (path, record)
-            })
-            .collect())
+        let mut records = Vec::new();
+        for path in self.files_of("results")? {
+            if path.extension() != Some(OsStr::new("json")) || path.is_dir() {
+                continue;
+            }
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed("read", &path)(error)),
+            };
+            let record = match Sealed::read(&bytes) {
+                Sealed::Whole(record) => Some(record).filter(|record| path == self.record_path(record.key)),
+                Sealed::Damaged => None,
+                Sealed::Newer => {
+                    let why = io::Error::other("a later version of this program wrote it");
+                    return Err(failed("read", &path)(why));
+                }
+            };
+            records.push((path, record));
+        }
+        Ok(records)
     }
 
+    /// Lists what lies two levels below a folder of the store.
     fn files_of(&self, folder: &str) -> Result<Vec<PathBuf>, StoreError> {
         let mut files = Vec::new();
         for shard in children(&self.root().join(folder))? {
-            files.extend(children(&shard)?);
+            // A file that somebody put there is not ours to judge.
+            if shard.is_dir() {
+                files.extend(children(&shard)?);
+            }
         }
         files.sort();
         Ok(files)
@@ -190,8 +246,32 @@ impl Store {
 
 /// Time since a file was last changed; none if that cannot be told.
 fn age(path: &Path) -> Duration {
-    let changed = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok();
     changed.and_then(|time| time.elapsed().ok()).unwrap_or_default()
+}
+
+/// Time since anything in a folder was last changed.
+fn last_touched(folder: &Path) -> Duration {
+    let below = children(folder).unwrap_or_default();
+    let below = below.iter().map(|path| if path.is_dir() { last_touched(path) } else { age(path) });
+    below.chain([age(folder)]).min().unwrap_or_default()
+}
+
+/// When a file came to its name, as the file system noted it: unlike its age this survives being copied with its times.
+fn came(path: &Path) -> Option<SystemTime> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    let since_1970 = Duration::new(metadata.ctime().try_into().ok()?, metadata.ctime_nsec().try_into().ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since_1970)
+}
+
+/// Removes a file or folder that may be gone already.
+fn remove(path: &Path) -> Result<(), StoreError> {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    let removed = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 fn children(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {

@@ -9,6 +9,7 @@
 //! object by whoever makes it. So the work is linear in the edges, also over a whole run ([`Walk::visits`]).
 
 mod flow;
+mod healing;
 mod needs;
 mod state;
 
@@ -26,6 +27,7 @@ use crate::ops::{Failure, Ops, Silent};
 use crate::store::{Record, Store};
 
 use flow::Flow;
+use healing::{Healing, Verdict};
 pub use state::State;
 
 /// A graph being resolved.
@@ -58,8 +60,7 @@ pub struct Walk<'a> {
     fingerprints: HashMap<NodeIndex, Digest>,
     /// Results that have to be brought back, as they were: not looked up again before they are recomputed.
     stale: HashMap<NodeIndex, Record>,
-    /// Objects that were damaged and sent back to work in this run.
-    healed: HashSet<Digest>,
+    healing: Healing,
     /// Objects seen in the store, so that a large graph does not ask the file system again at every step.
     present: HashSet<Digest>,
     only: Option<String>,
@@ -99,7 +100,7 @@ impl<'a> Walk<'a> {
             isolation: Isolation::default(),
             fingerprints: HashMap::new(),
             stale: HashMap::new(),
-            healed: HashSet::new(),
+            healing: Healing::default(),
             present: HashSet::new(),
             only_changed: only.is_some(),
             only,
@@ -318,7 +319,7 @@ impl<'a> Walk<'a> {
 
     fn look_up(&self, at: NodeIndex) -> State {
         let key = self.key(at);
-        match key.and_then(|key| self.store.lookup(key)) {
+        match key.and_then(|key| self.store.result_of(&self.graph.nodes()[at], key)) {
             Some(record) => State::Done { record: Some(record), ran: false },
             None => State::Ready { key, reason: "no result for this key".into() },
         }
@@ -390,6 +391,7 @@ impl<'a> Walk<'a> {
     /// Takes note that a node was handed out.
     pub(crate) fn start(&mut self, at: NodeIndex) {
         if let State::Ready { key, .. } = self.states[at] {
+            self.healing.started(at);
             self.set(at, State::Running { key });
         }
     }
@@ -407,6 +409,7 @@ impl<'a> Walk<'a> {
         if let Some(fingerprint) = fingerprint {
             self.fingerprints.insert(at, fingerprint);
         }
+        self.healing.made(record.outputs.iter().map(|output| output.digest));
         let before = self.stale.remove(&at);
         let is_another = before.is_some_and(|before| before.outputs != record.outputs);
         self.set(at, State::Done { record: Some(record), ran });
@@ -428,32 +431,40 @@ impl<'a> Walk<'a> {
     }
 
     /// The state after a failure. A damaged input is quarantined and its maker sent back to work instead, once: what is damaged
-    /// again at once lies on a bad disk.
+    /// again at once lies on a bad disk. Who read it before it was made again reads it again.
     fn fail_or_heal(&mut self, at: NodeIndex, failure: Failure) -> State {
-        if let Failure::Damaged { digest, .. } = &failure
-            && self.healed.insert(*digest)
-            && self.store.quarantine(*digest).is_ok()
-        {
-            self.present.remove(digest);
-            // Whoever needs the object has to wait for it again.
-            self.unchecked.extend(std::mem::take(&mut self.runnable).into_values().flatten());
-            let made_it = |state: &State| match state {
-                State::Done { record: Some(record), .. } => {
-                    record.outputs.iter().any(|output| output.digest == *digest)
-                }
-                _ => false,
-            };
-            let makers = self.states.iter().filter(|(_, state)| made_it(state));
-            let makers: Vec<NodeIndex> = makers.map(|(at, _)| at).collect();
-            for maker in &makers {
-                self.send_back(*maker, "its stored result was damaged");
-            }
-            if !makers.is_empty() {
-                self.open.insert(at);
-                return State::Waiting { on: at };
-            }
+        let Failure::Damaged { digest, .. } = &failure else { return State::Failed { failure } };
+        let is_healing = match self.healing.damaged(*digest, at) {
+            Verdict::Heal => self.heal(*digest),
+            Verdict::ReadAgain => true,
+            Verdict::DamagedAgain => false,
+        };
+        if !is_healing {
+            self.healing.gave_up(*digest);
+            return State::Failed { failure };
         }
-        State::Failed { failure }
+        self.open.insert(at);
+        State::Waiting { on: at }
+    }
+
+    /// Quarantines an object and sends whoever made it back to work. Returns whether there is anybody.
+    fn heal(&mut self, digest: Digest) -> bool {
+        if self.store.quarantine(digest).is_err() {
+            return false;
+        }
+        self.present.remove(&digest);
+        // Whoever needs the object has to wait for it again.
+        self.unchecked.extend(std::mem::take(&mut self.runnable).into_values().flatten());
+        let is_in = |record: &Record| record.outputs.iter().any(|output| output.digest == digest);
+        let made_it =
+            |state: &State| matches!(state, State::Done { record: Some(record), .. } if is_in(record));
+        let makers = self.states.iter().filter(|(_, state)| made_it(state));
+        let makers: Vec<NodeIndex> = makers.map(|(at, _)| at).collect();
+        let is_being_made = self.stale.values().any(is_in);
+        for maker in &makers {
+            self.send_back(*maker, "its stored result was damaged");
+        }
+        is_being_made || !makers.is_empty()
     }
 
     /// Sends a node that was done back to work.
