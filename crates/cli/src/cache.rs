@@ -35,8 +35,8 @@ enum What {
 
 /// Looks after the store.
 pub fn cache(arguments: &Arguments) -> Result<Exit, Stop> {
-    let root = place::cache(arguments.cache.as_deref());
-    if !root.is_dir() {
+    let root = place::cache(arguments.cache.as_deref())?;
+    if !Store::is_in(&root) {
         return Err(Stop::wrong(format!("error: there is no store in {}", root.display())));
     }
     let store = Store::open(&root)?;
@@ -66,7 +66,7 @@ pub fn cache(arguments: &Arguments) -> Result<Exit, Stop> {
                 out!("damaged: {digest} (quarantined; computed again when needed)");
             }
             for path in &found.bad_records {
-                out!("unreadable record removed: {}", path.display());
+                out!("damaged record removed: {}", path.display());
             }
             out!(
                 "{} objects verified, {} damaged, {} outputs not stored",

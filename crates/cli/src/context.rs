@@ -5,10 +5,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use affekt_config::{Diagnostic, Diagnostics};
-use affekt_corpus::SyntheticDialogues;
 use affekt_encoders::Hub;
-use affekt_graph::{LastRun, NodeIndex, Object, State, Store, Walk, hash_bytes};
-use affekt_pipeline::{Compiled, Environment, Synthetic, Variant, compile};
+use affekt_graph::{LastRun, NodeIndex, Object, State, Store, Walk};
+use affekt_pipeline::{Compiled, Environment, Variant, compile};
 use affekt_runner::{CorpusFolder, EncoderPlaces, RunnerOps, check_pretraining_head};
 use affekt_spec::protocol::Protocol;
 
@@ -16,7 +15,7 @@ use crate::device::{self, Device};
 use crate::exit::{Exit, Stop, error};
 use crate::out::out;
 use crate::timing::Timings;
-use crate::{libtorch, place};
+use crate::{libtorch, place, synthetic};
 
 /// Arguments of every command that reads an experiment.
 #[derive(clap::Args, Clone)]
@@ -74,6 +73,7 @@ impl ExperimentContext {
         arguments: &ExperimentArguments,
         without_variants: BTreeSet<String>,
     ) -> Result<Self, Stop> {
+        place::check_name(&arguments.runs)?;
         let device = device::parse(&arguments.device)?;
         let mut environment = Environment {
             folders: place::folders(),
@@ -85,14 +85,14 @@ impl ExperimentContext {
             hub: Hub::of_environment(),
         };
         let mut experiment = compiled(&arguments.file, &environment)?;
-        let store = Store::open(&place::cache(arguments.cache.as_deref()))?;
+        let store = Store::open(&place::cache(arguments.cache.as_deref())?)?;
         let data = place::data(arguments.data.as_deref());
         let mut folders = Vec::new();
         let mut missing = Vec::new();
         let mut left_out = Vec::new();
         for (name, corpus) in &experiment.corpora {
             let folder = match &corpus.synthetic {
-                Some(config) => Some(synthetic(&store, name, config)?),
+                Some(config) => Some(synthetic::folder(&store, name, config, arguments.paranoid)?),
                 None => data.as_deref().and_then(|data| place::corpus_folder(data, &corpus.card)),
             };
             match folder {
@@ -255,24 +255,6 @@ fn check_heads(experiment: &Compiled, places: &EncoderPlaces) -> Result<(), Stop
     }
     let text = diagnostics.render(std::io::stderr().is_terminal());
     if diagnostics.has_errors() { Err(Stop::wrong(text)) } else { Ok(()) }
-}
-
-/// The folder of a synthetic corpus, made if it is not there.
-fn synthetic(store: &Store, name: &str, synthetic: &Synthetic) -> Result<PathBuf, Stop> {
-    let digest = hash_bytes(format!("{name} {synthetic:?} {}", env!("CARGO_PKG_VERSION")).as_bytes());
-    let folder = store.root().join("synthetic").join(digest.short());
-    if !folder.join(name).is_dir() {
-        eprintln!("making the synthetic corpus {name} …");
-        match synthetic {
-            Synthetic::Voices(config) => affekt_corpus::generate(&folder, config),
-            Synthetic::Bursts(config) => affekt_corpus::generate_bursts(&folder, config),
-            Synthetic::Dialogues { turns, seed, rate_hz } => {
-                affekt_corpus::generate_dialogues(&folder, &SyntheticDialogues::few(*turns, *seed, *rate_hz))
-            }
-        }
-        .map_err(|cause| error("failed to make a synthetic corpus", &cause))?;
-    }
-    Ok(folder.join(name))
 }
 
 /// Prints one JSON document.

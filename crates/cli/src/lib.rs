@@ -34,6 +34,7 @@ mod report;
 mod run;
 mod run_folder;
 mod setup;
+mod synthetic;
 mod timing;
 mod verify;
 pub mod worker;
@@ -84,6 +85,7 @@ pub enum Command {
 
 /// Carries out a command, and says what stopped it.
 pub fn execute(command: &Command) -> ExitCode {
+    affekt_graph::explain_bus_errors();
     conclude(match command {
         Command::Run(arguments) => run::run(arguments),
         Command::Plan(arguments) => plan::plan(arguments),

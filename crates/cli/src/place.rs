@@ -43,8 +43,27 @@ pub fn program() -> &'static str {
 }
 
 /// The store: `--cache`, else `AFFEKT_CACHE`, else `.affekt/`.
-pub fn cache(given: Option<&Path>) -> PathBuf {
-    given_or(given, "AFFEKT_CACHE").unwrap_or_else(|| PathBuf::from(".affekt"))
+///
+/// # Errors
+/// As [`check_name`].
+pub fn cache(given: Option<&Path>) -> Result<PathBuf, Stop> {
+    let folder = given_or(given, "AFFEKT_CACHE").unwrap_or_else(|| PathBuf::from(".affekt"));
+    check_name(&folder)?;
+    Ok(folder)
+}
+
+/// Refuses a folder whose name is not UTF-8, as what workers and journals are told of it must be.
+///
+/// # Errors
+/// The input is wrong where it is not.
+pub fn check_name(folder: &Path) -> Result<(), Stop> {
+    match folder.to_str() {
+        Some(_) => Ok(()),
+        None => Err(Stop::wrong(format!(
+            "error: the name of the folder `{}` is not UTF-8\nhint: give it another name, or a link to it",
+            folder.display()
+        ))),
+    }
 }
 
 /// The data: `--data`, else `AFFEKT_DATA`.

@@ -82,7 +82,7 @@ impl<'c> ProgressReporter<'c> {
         let path = folder.path().join("journal.jsonl");
         let mut journal =
             Journal::open(&path).map_err(|cause| error("failed to begin the journal", &cause))?;
-        let command = std::env::args().collect();
+        let command = std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect();
         let experiment = context.experiment.name.clone();
         let begun = JournalRow::RunStarted { version: 1, experiment, command };
         journal.write(&[begun]).map_err(|cause| error("failed to write the journal", &cause))?;
@@ -313,6 +313,10 @@ impl Observer for ProgressReporter<'_> {
                 self.set_aside.remove(name);
                 self.warn(&format!("{name} is used again: what failed on it failed on another GPU, too"));
                 self.write(&[JournalRow::GpuUsedAgain { gpu: name.clone() }]);
+            }
+            Event::Waits(node) => {
+                let line = format!("{}: another run computes it; waiting for its result", node.id);
+                self.bars.suspend(|| eprintln!("{line}"));
             }
             Event::Progress { node, done, total, note } => self.progress(node, done, total, note),
             Event::Finished { node, record, ran, parts } => self.finished(node, record, ran, parts),

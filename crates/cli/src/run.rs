@@ -28,7 +28,7 @@ pub struct Arguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
     /// How many cores to occupy [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     /// Only this node and what it needs; no report
     #[arg(long, value_name = "NODE")]

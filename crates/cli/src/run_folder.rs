@@ -35,8 +35,7 @@ impl RunFolder {
     pub fn create(context: &ExperimentContext) -> Result<Self, Stop> {
         let started = Utc::now();
         let stem = started.format("%Y%m%d-%H%M%S").to_string();
-        let failed = |cause: &std::io::Error| error("failed to make the run folder", cause);
-        fs::create_dir_all(context.runs()).map_err(|cause| failed(&cause))?;
+        fs::create_dir_all(context.runs()).map_err(|cause| unmade(context.runs(), &cause))?;
         let mut id = stem.clone();
         let mut number = 1;
         let path = loop {
@@ -47,14 +46,15 @@ impl RunFolder {
                     number += 1;
                     id = format!("{stem}-{number}");
                 }
-                Err(cause) => return Err(failed(&cause)),
+                Err(cause) => return Err(unmade(&path, &cause)),
             }
         };
         let resolved = &context.experiment.resolved;
         write_text(&path.join("resolved.yaml"), &resolved.experiment)?;
         for (name, text) in &resolved.beside {
             let file = path.join(name);
-            fs::create_dir_all(file.parent().unwrap_or(&path)).map_err(|cause| failed(&cause))?;
+            let folder = file.parent().unwrap_or(&path);
+            fs::create_dir_all(folder).map_err(|cause| unmade(folder, &cause))?;
             write_text(&file, text)?;
         }
         Ok(Self { path, id, started, begun: Instant::now() })
@@ -217,6 +217,10 @@ impl Finished<'_> {
             digest.ok_or_else(|| Stop::failed(format!("error: `{node}` has no output `{output}`")))?;
         Ok(self.context.store.object(digest).map_err(Failure::from)?)
     }
+}
+
+fn unmade(folder: &Path, cause: &std::io::Error) -> Stop {
+    error(&format!("failed to make the run folder {}", folder.display()), cause)
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), Stop> {

@@ -79,6 +79,8 @@ pub enum Event<'e> {
     },
     /// Nodes are started on a GPU again: the node that failed on it failed on another, too.
     GpuUsedAgain(&'e Gpu),
+    /// A node that began waits: another run computes the same.
+    Waits(&'e Node),
     /// A node reports progress.
     Progress {
         /// The node.
@@ -206,6 +208,7 @@ pub fn run<'a>(
                         let node = &walk.graph().nodes()[at];
                         observer.event(Event::Progress { node, done, total, note: &note });
                     }
+                    Ok(Report::Waits { at }) => observer.event(Event::Waits(&walk.graph().nodes()[at])),
                     Ok(Report::Ended { at, result }) => break (at, result),
                     // Cannot be: this thread holds a sender itself.
                     Err(_) => return Ok(Outcome::Interrupted),
@@ -318,14 +321,18 @@ impl Task<'_> {
         if let Some(record) = self.usable(key) {
             return Ok(Ended { record, ran: false, fingerprint, parts });
         }
+        let mut is_waiting = false;
         let lease = loop {
             if context.cancelled() {
                 return Err(Failure::Cancelled);
             }
-            match self.store.lease(key)? {
-                Some(lease) => break lease,
-                None => std::thread::sleep(LEASE_RETRY),
+            if let Some(lease) = self.store.lease(key)? {
+                break lease;
             }
+            if !std::mem::replace(&mut is_waiting, true) {
+                context.waits();
+            }
+            std::thread::sleep(LEASE_RETRY);
         };
         // Another run may have finished it while we waited.
         if let Some(record) = self.usable(key) {
@@ -378,12 +385,13 @@ impl Task<'_> {
     }
 
     fn usable(&self, key: Key) -> Option<Record> {
-        let record = self.store.lookup(key)?;
+        let record = self.store.result_of(self.node, key)?;
         record.outputs.iter().all(|output| self.store.has(output.digest)).then_some(record)
     }
 }
 
 enum Report {
+    Waits { at: NodeIndex },
     Progress { at: NodeIndex, done: u64, total: u64, note: String },
     Ended { at: NodeIndex, result: Result<Ended, Failure> },
 }
@@ -392,6 +400,12 @@ struct Reporter<'r> {
     at: NodeIndex,
     reports: &'r Sender<Report>,
     interrupted: &'r AtomicBool,
+}
+
+impl Reporter<'_> {
+    fn waits(&self) {
+        let _ = self.reports.send(Report::Waits { at: self.at });
+    }
 }
 
 impl Context for Reporter<'_> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -789,4 +789,138 @@ fn idle_time() {
         }
         println!("{nodes} nodes: {:.3} s to make, then {:.3?} s", times[0], &times[1..]);
     }
+}
+
+/// Two nodes of op `meet` read what they read at the same time, once; whatever else there is is a toy.
+struct Meeting {
+    toys: Toys,
+    barrier: std::sync::Barrier,
+    readers: AtomicUsize,
+}
+
+impl Ops for Meeting {
+    fn fingerprint(
+        &self,
+        node: &Node,
+        thorough: bool,
+        c: &mut dyn Context,
+    ) -> Result<Option<Digest>, Failure> {
+        self.toys.fingerprint(node, thorough, c)
+    }
+
+    fn run(&self, job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
+        if job.op != "meet" {
+            return self.toys.run(job, context);
+        }
+        let is_first_time = self.readers.fetch_add(1, Ordering::SeqCst) < 2;
+        let wait = || is_first_time.then(|| self.barrier.wait());
+        wait();
+        let opened = job.open("in");
+        wait();
+        let text = opened?[0].all()?.to_vec();
+        fs::write(job.output("text")?, text).map_err(|error| Failure::because(&error))
+    }
+}
+
+#[test]
+fn nodes_that_read_a_damaged_object_at_once_all_read_it_again() {
+    let bench = Bench::new("one");
+    let nodes = || {
+        let mut nodes = vec![node("read", "read", &[]), node("upper", "upper", &["read"])];
+        for number in 0..2 {
+            let mut reader = node(numbered("reader", number), "meet", &["upper"]);
+            reader.seed = Some(number as u64);
+            nodes.push(reader);
+        }
+        nodes.push(node("end", "join", &["reader[n=0]", "reader[n=1]"]));
+        nodes
+    };
+    bench.run(nodes()[..2].to_vec());
+    // Nothing of it is left, as after a crash.
+    fs::write(bench.object_of("ONE"), "").unwrap();
+    let ops = Meeting {
+        toys: Toys { outside: Mutex::new("one".into()), ..Toys::default() },
+        barrier: std::sync::Barrier::new(2),
+        readers: AtomicUsize::new(0),
+    };
+    let mut walk = Walk::new(Graph::new(nodes()).unwrap(), &bench.store, &ops, None);
+    let outcome = run(&mut walk, &ops, &bench.options(), &AtomicBool::new(false), &mut Nobody).unwrap();
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(ops.toys.ran(), ["end", "upper"]);
+    assert_eq!(ops.readers.load(Ordering::SeqCst), 4, "each of them twice");
+}
+
+/// Writes nothing but damaged objects.
+struct BadDisk<'b>(&'b Bench);
+
+impl Ops for BadDisk<'_> {
+    fn fingerprint(
+        &self,
+        node: &Node,
+        thorough: bool,
+        c: &mut dyn Context,
+    ) -> Result<Option<Digest>, Failure> {
+        self.0.toys.fingerprint(node, thorough, c)
+    }
+
+    fn run(&self, job: &Job, context: &mut dyn Context) -> Result<(), Failure> {
+        if job.node == "end" {
+            damage(&self.0.object_of("ONE"));
+        }
+        self.0.toys.run(job, context)
+    }
+}
+
+#[test]
+fn what_is_damaged_however_often_it_is_made_ends_the_run() {
+    let bench = Bench::new("one");
+    let ops = BadDisk(&bench);
+    let mut walk = Walk::new(Graph::new(line()).unwrap(), &bench.store, &ops, None);
+    let outcome = run(&mut walk, &ops, &bench.options(), &AtomicBool::new(false), &mut Nobody).unwrap();
+    assert_eq!(outcome, Outcome::Failed);
+    assert_eq!(bench.toys.ran(), ["end", "end", "read", "upper", "upper"]);
+}
+
+#[test]
+fn a_result_with_other_outputs_than_its_node_is_computed_again() {
+    let bench = Bench::new("one");
+    bench.run(line());
+    let mut walk = Walk::new(Graph::new(line()).unwrap(), &bench.store, &bench.toys, None);
+    walk.advance().unwrap();
+    let key = walk.key(walk.graph().find("upper").unwrap()).unwrap();
+    // As records were filed that had no digest of their own.
+    let mut record = bench.store.lookup(key).unwrap();
+    record.version = 1;
+    record.outputs[0].name = "tdxt".into();
+    let name = key.to_string();
+    let path = bench.store.root().join("results").join(&name[..2]).join(name).with_extension("json");
+    fs::write(path, serde_json::to_vec(&record).unwrap()).unwrap();
+    let (outcome, ran, end) = bench.run(line());
+    assert_eq!((outcome, ran, end.as_str()), (Outcome::Done, vec!["upper".to_owned()], "ONE"));
+}
+
+#[test]
+fn who_waits_for_another_run_is_said() {
+    struct Told(Vec<String>);
+    impl Observer for Told {
+        fn event(&mut self, event: Event<'_>) {
+            if let Event::Waits(node) = event {
+                self.0.push(node.id.to_string());
+            }
+        }
+    }
+    let bench = Bench::new("one");
+    let mut walk = Walk::new(Graph::new(line()).unwrap(), &bench.store, &bench.toys, None);
+    bench.run_only(line(), Some("read"));
+    walk.advance().unwrap();
+    let lease = bench.store.lease(walk.key(walk.graph().find("upper").unwrap()).unwrap()).unwrap();
+    let mut told = Told(Vec::new());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(500));
+            drop(lease);
+        });
+        run(&mut walk, &bench.toys, &bench.options(), &AtomicBool::new(false), &mut told).unwrap();
+    });
+    assert_eq!(told.0, ["upper"], "once");
 }

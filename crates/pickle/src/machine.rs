@@ -274,7 +274,8 @@ impl Machine {
 
     fn push_class(&mut self, module: &str, name: &str, at: usize) -> Done {
         let class = Class::find(module, name);
-        let class = class.ok_or_else(|| PickleError::Refused { name: format!("{module}.{name}"), at })?;
+        let class =
+            class.ok_or_else(|| PickleError::Refused { name: shown(&format!("{module}.{name}")), at })?;
         self.push(Object::Class(class));
         Ok(())
     }
@@ -437,5 +438,14 @@ fn pairs(items: &[Id], at: usize) -> Result<Vec<(Id, Id)>, PickleError> {
 }
 
 fn parse<T: std::str::FromStr>(text: &str, at: usize) -> Result<T, PickleError> {
-    text.trim().parse().map_err(|_| malformed(at, format!("`{text}` is not a number")))
+    text.trim().parse().map_err(|_| malformed(at, format!("`{}` is not a number", shown(text))))
+}
+
+/// The beginning of a text from the file, short enough to be said.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }

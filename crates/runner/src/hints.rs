@@ -2,7 +2,8 @@
 //!
 //! A file with the same inode, size and time of change is taken to hold what it held. Whoever reads the audio checks
 //! its digest, and a memory that turns out wrong is forgotten ([`Hints::forget`]). What another version of `ingest`
-//! remembered is passed over: it may have seen other things in the same bytes.
+//! remembered is passed over: it may have seen other things in the same bytes. Each line begins with a digest of the rest:
+//! what is remembered goes into the manifest unseen.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use affekt_atomic::write_atomically;
 use affekt_corpus::{AudioFacts, Found};
 use affekt_domain::Digest;
+use affekt_graph::hash_bytes;
 use affekt_ops::Operation;
 use affekt_table::TableError;
 use serde::{Deserialize, Serialize};
@@ -37,8 +39,8 @@ const VERSION: u32 = affekt_ops::ingest::Ingest::VERSION;
 impl Hints {
     /// Reads the memory at `path`; an empty one where there is none. Lines that cannot be read are passed over.
     pub fn open(path: &Path) -> Self {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let bytes = fs::read(path).unwrap_or_default();
+        let lines = bytes.split(|byte| *byte == b'\n').filter_map(parse);
         let known = lines
             .filter(|Line(version, ..)| *version == VERSION)
             .map(|Line(_, seen, measured)| (seen, measured))
@@ -85,14 +87,30 @@ impl Hints {
         };
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(io(folder))?;
+        if self.path.is_dir() {
+            // Somebody's, or of a disk that failed; no run is to fail for it.
+            let aside = self.path.with_extension(format!("{}.in-the-way", std::process::id()));
+            fs::rename(&self.path, aside).map_err(io(&self.path))?;
+        }
         let mut text = Vec::new();
         for (seen, measured) in &self.known {
-            serde_json::to_writer(&mut text, &(VERSION, seen, measured))
-                .map_err(|error| io(&self.path)(error.into()))?;
-            text.push(b'\n');
+            let line = serde_json::to_string(&(VERSION, seen, measured));
+            let line = line.map_err(|error| io(&self.path)(error.into()))?;
+            text.extend_from_slice(
+                format!("[\"{}\",{line}]\n", hash_bytes(line.as_bytes()).short()).as_bytes(),
+            );
         }
         write_atomically(&self.path, |aside| fs::write(aside, &text).map_err(io(aside)))
     }
+}
+
+/// Reads a line; `None` where it is damaged. Lines were written without a digest once.
+fn parse(line: &[u8]) -> Option<Line> {
+    let Some(line) = line.strip_prefix(b"[\"") else { return serde_json::from_slice(line).ok() };
+    let (digest, rest) = line.split_at_checked(line.iter().position(|byte| *byte == b'"')?)?;
+    let line = rest.strip_prefix(b"\",")?.strip_suffix(b"]")?;
+    let is_whole = hash_bytes(line).short().as_bytes() == digest;
+    is_whole.then(|| serde_json::from_slice(line).ok()).flatten()
 }
 
 fn seen(found: &Found) -> Seen {
@@ -146,13 +164,45 @@ mod tests {
         assert_eq!(hints.measured(&found(2)), Some(&None));
         assert_eq!(hints.measured(&found(3)), None);
 
+        // As lines were once, and as those of another version were.
         let text = fs::read_to_string(&path).unwrap();
+        let plain =
+            text.lines().map(|line| format!("{}\n", &line["[\"0123456789ab\",".len()..line.len() - 1]));
+        let plain: String = plain.collect();
         let [mine, other] = [VERSION, VERSION + 1].map(|version| format!("[{version},"));
-        fs::write(&path, text.replace(&mine, &other)).unwrap();
-        assert_eq!(Hints::open(&path).measured(&found(2)), None);
+        for (text, expected) in [(plain.clone(), Some(&None)), (plain.replace(&mine, &other), None)] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(Hints::open(&path).measured(&found(2)), expected);
+        }
 
         hints.forget(digest).unwrap();
         assert_eq!(Hints::open(&path).measured(&found(1)), None);
         assert_eq!(Hints::open(&path).measured(&found(2)), Some(&None));
+    }
+
+    #[test]
+    fn a_flipped_bit_is_forgotten_and_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hints/audio.jsonl");
+        fs::create_dir_all(path.join("of somebody")).unwrap();
+        let facts = AudioFacts {
+            digest: Digest::from_bytes([3; 32]),
+            samples: 8,
+            rate: 16_000,
+            channels: 1,
+            silent: false,
+            truncated: false,
+            promised: None,
+        };
+        Hints::open(&path).remember([(&found(1), &Some(facts.clone()))]).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, flipped).unwrap();
+            let hints = Hints::open(&path);
+            let is_true = hints.known.values().all(|measured| *measured == Some(facts.clone()));
+            assert!(is_true && hints.known.keys().all(|key| *key == seen(&found(1))), "bit {bit}");
+        }
     }
 }

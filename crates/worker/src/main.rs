@@ -12,13 +12,14 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
 
-use affekt_graph::{Hello, PROTOCOL, machine, serve};
+use affekt_graph::{Hello, PROTOCOL, explain_bus_errors, machine, serve};
 use affekt_torch::{device, keep_freed_memory};
 
 use crate::ops::WorkerOps;
 
 fn main() -> ExitCode {
     keep_freed_memory();
+    explain_bus_errors();
     // cuBLAS reads it when it starts: without it trainings with `deterministic` are refused on a GPU.
     if std::env::var_os("CUBLAS_WORKSPACE_CONFIG").is_none() {
         // SAFETY: no other thread runs yet.

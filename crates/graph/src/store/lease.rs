@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use super::{Store, StoreError, failed};
 use crate::Key;
 
+/// How often at most a folder is made again that goes while it is being made.
+const ATTEMPTS: usize = 1000;
+
 /// Held while a key is computed: no other run computes it meanwhile. The kernel gives it back when the
 /// process ends, however it ends; the state stays for whoever comes next.
 #[derive(Debug)]
@@ -23,13 +26,15 @@ impl Store {
     /// When its folder cannot be made.
     pub fn lease(&self, key: Key) -> Result<Option<Lease>, StoreError> {
         let folder = self.work_folder(key);
+        let path = folder.join("lease");
+        let mut attempts = 0;
         loop {
-            let path = folder.join("lease");
+            attempts += 1;
             match lock_in(&folder, &path) {
                 Ok(Some(lock)) => return Ok(Some(Lease { store: self.clone(), folder, _lock: lock })),
                 Ok(None) => return Ok(None),
                 // Whoever held it before moved the folder away meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && self.root().is_dir() => {}
+                Err(error) if went_away(&error) && attempts < ATTEMPTS => {}
                 Err(error) => return Err(failed("create", &path)(error)),
             }
         }
@@ -68,6 +73,11 @@ fn lock_in(folder: &Path, path: &Path) -> io::Result<Option<File>> {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// Whether an error may come of a folder that went while it was being made.
+fn went_away(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
 }
 
 /// Whether an open file is the one of that name.

@@ -12,6 +12,7 @@
 //! Whatever appears under its final name is whole: written aside, synced, renamed, the folder synced; the
 //! result record last. Two runs may share a store at any time.
 
+mod bus_error;
 mod lease;
 mod mark;
 mod object;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use affekt_domain::Digest;
 
+pub use bus_error::explain_bus_errors;
 pub use lease::Lease;
 pub use object::{Object, ObjectError};
 pub use record::{Output, Record};
@@ -180,8 +182,11 @@ impl Store {
         self.set_aside(&self.object_path(digest))
     }
 
-    /// Moves what lies at `path`, if there is anything, to the quarantine.
-    fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
+    /// Moves what lies at `path` in the store, if there is anything, to the quarantine.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let places = (1..).map(|number| match number {
             1 => self.root.join("quarantine").join(&*name),

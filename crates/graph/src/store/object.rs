@@ -49,10 +49,10 @@ pub enum ObjectError {
 
 impl Object {
     /// Opens the object stored at `path` under the name `digest`. Nothing is believed of it that does not follow from
-    /// its name, not even its length: of one in several blocks the digest tree is read, one in a single block wholly.
+    /// its name, not even its length: the digest tree is read, and the last block.
     ///
     /// # Errors
-    /// When it is not there, or its length, digest tree or only block does not belong to its name.
+    /// When it is not there, or its length, digest tree or last block does not belong to its name.
     pub fn open(path: &Path, digest: Digest) -> Result<Self, ObjectError> {
         let io = |source| ObjectError::Io { path: path.to_owned(), source };
         let damaged = |what: &str| ObjectError::Damaged { digest, what: what.to_owned() };
@@ -72,9 +72,7 @@ impl Object {
         let blocks = if n_blocks > 1 { Self::blocks(path, digest, len)? } else { Vec::new() };
         let verified = std::iter::repeat_with(AtomicBool::default).take(n_blocks).collect();
         let object = Self(Arc::new(Inner { path: path.to_owned(), digest, map, blocks, verified }));
-        if n_blocks == 1 {
-            object.all()?;
-        }
+        object.bytes(len.saturating_sub(1)..len)?;
         Ok(object)
     }
 

@@ -72,6 +72,7 @@ mod tests {
             outputs: vec![Output { name: "model".into(), digest: hash_bytes(b"model"), bytes: 5 }],
             seconds: 0.1 + 0.2,
             reproducible: false,
+            memory_mib: None,
             provenance: BTreeMap::from([("cpu".into(), "x".into())]),
         }
     }
