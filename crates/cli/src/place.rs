@@ -105,3 +105,21 @@ pub fn missing(cards: &[&Card], data: Option<&Path>) -> Stop {
     let all: String = cards.iter().map(one).collect();
     Stop::wrong(format!("{all}hint: `--partial` runs without the corpora that are missing"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn folders_that_workers_cannot_be_told_of_are_refused() {
+        let folder = Path::new(OsStr::from_bytes(b"caf\xe9"));
+        for refused in [cache(Some(folder)).map(drop), check_name(folder)] {
+            let told = refused.unwrap_err().text();
+            assert!(told.starts_with("error: the name of the folder `caf\u{fffd}` is not UTF-8"), "{told}");
+        }
+        assert_eq!(cache(Some(Path::new("café"))).unwrap(), Path::new("café"));
+    }
+}

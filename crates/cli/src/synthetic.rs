@@ -82,9 +82,8 @@ impl Place {
         let text = fs::read(&self.listing).ok();
         // One that was made before there were listings is taken as it is.
         let known: Listing = text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        let Ok(found) = listing(&self.corpus, if paranoid { &[].into() } else { &known }) else {
-            return false;
-        };
+        let nothing = Listing::new();
+        let Ok(found) = listing(&self.corpus, if paranoid { &nothing } else { &known }) else { return false };
         let digests = |listing: &Listing| listing.values().map(|it| it.digest).collect::<Vec<_>>();
         let is_whole =
             known.is_empty() || known.keys().eq(found.keys()) && digests(&known) == digests(&found);
@@ -108,7 +107,7 @@ impl Place {
         };
         let made = made.map_err(|cause| error("failed to make a synthetic corpus", &cause))?;
         let moved = || {
-            let found = listing(&made, &[].into())?;
+            let found = listing(&made, &Listing::new())?;
             self.corpus.parent().map_or(Ok(()), fs::create_dir_all)?;
             fs::rename(&made, &self.corpus)?;
             self.write(&found)
@@ -181,7 +180,7 @@ mod tests {
     }
 
     fn digests(corpus: &Path) -> Vec<(PathBuf, Digest)> {
-        listing(corpus, &[].into()).unwrap().into_iter().map(|(path, it)| (path, it.digest)).collect()
+        listing(corpus, &Listing::new()).unwrap().into_iter().map(|(path, it)| (path, it.digest)).collect()
     }
 
     #[test]

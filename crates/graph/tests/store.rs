@@ -124,7 +124,13 @@ fn gc_leaves_what_is_held_however_old_and_takes_what_is_left_over_however_new() 
         fs::write(folder.join("half"), "of a model").unwrap();
     }
     age(&old);
+    let half =
+        ["hints/.writing-a", "synthetic/0123/.writing-b/RAVDESS"].map(|name| bench.store.root().join(name));
+    half.iter().for_each(|path| fs::create_dir_all(path).unwrap());
+    age(half[0].as_path());
+    age(half[1].parent().unwrap());
     bench.gc();
+    assert!(!half[0].exists() && !half[1].parent().unwrap().exists());
     assert_eq!(fs::read_to_string(scratch.path().join("half")).unwrap(), "of a model");
     assert!(!killed.exists() && !old.exists() && new.exists());
 

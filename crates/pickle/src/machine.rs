@@ -449,3 +449,16 @@ fn shown(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_do_not_grow_with_what_is_in_the_file() {
+        let text = "ä".repeat(1 << 20);
+        let told = parse::<i64>(&text, 7).unwrap_err().to_string();
+        assert!(told.len() < 300 && told.contains("ää…` is not a number"), "{} bytes", told.len());
+        assert_eq!(shown("1x"), "1x");
+    }
+}

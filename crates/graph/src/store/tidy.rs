@@ -21,6 +21,9 @@ const IN_PROGRESS: Duration = Duration::from_secs(24 * 3600);
 /// Unfinished work that nobody has touched for so long is given up.
 const GIVEN_UP: Duration = Duration::from_secs(60 * 24 * 3600);
 
+/// What names begin with of files and folders that are moved to their place when they are whole.
+const HALF_WRITTEN: &[u8] = b".writing-";
+
 /// What a store holds.
 #[derive(Debug, Default, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Usage {
@@ -174,6 +177,10 @@ impl Store {
             freed += bytes_below(&path);
             remove(&path)?;
         }
+        for path in self.half_written().into_iter().filter(|path| age(path) > IN_PROGRESS) {
+            freed += bytes_below(&path);
+            remove(&path)?;
+        }
         for folder in children(&self.root().join("work"))? {
             let key: Option<Key> =
                 folder.file_name().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
@@ -196,6 +203,18 @@ impl Store {
             .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
             .filter(|(digest, path)| *path == self.object_path(*digest))
             .collect())
+    }
+
+    /// Lists what was being written beside its place, in folders that others than the store fill.
+    fn half_written(&self) -> Vec<PathBuf> {
+        let [hints, folders, synthetic] =
+            ["hints", "folders", "synthetic"].map(|name| self.root().join(name));
+        let places = children(&synthetic).unwrap_or_default().into_iter().chain([hints, folders, synthetic]);
+        let files = places.flat_map(|place| children(&place).unwrap_or_default());
+        let is_half = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(HALF_WRITTEN))
+        };
+        files.filter(is_half).collect()
     }
 
     /// Lists digest trees whose objects are not there.
