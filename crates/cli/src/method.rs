@@ -2,6 +2,7 @@
 
 use affekt_domain::Example;
 use affekt_graph::Object;
+use affekt_ops::Sentence;
 use affekt_report as page;
 use serde_json::Value;
 
@@ -14,8 +15,13 @@ pub fn steps(variant: &affekt_pipeline::Variant) -> Vec<page::MethodStep> {
         page::MethodSetting {
             path: setting.path.clone(),
             value: format!("{}{}", shown(&setting.value), unit.unwrap_or_default()),
+            tuned_among: setting.tuned_among.iter().map(shown).collect(),
             about: setting.about.split_whitespace().collect::<Vec<_>>().join(" "),
         }
+    };
+    let sentence = |sentence: &Sentence| page::MethodSentence {
+        topic: sentence.topic.heading().to_owned(),
+        text: sentence.text.clone(),
     };
     let step = |step: &affekt_pipeline::MethodStep| page::MethodStep {
         name: step.name.clone(),
@@ -23,6 +29,7 @@ pub fn steps(variant: &affekt_pipeline::Variant) -> Vec<page::MethodStep> {
         about: step.about.to_owned(),
         reads: step.reads.clone(),
         settings: step.settings.iter().map(setting).collect(),
+        prose: step.prose.iter().map(sentence).collect(),
     };
     variant.method.iter().map(step).collect()
 }

@@ -126,6 +126,9 @@ impl RunFolder {
         write_text(&self.path.join("report.md"), &affekt_report::markdown(&page))?;
         let tables = self.path.join("tables");
         fs::create_dir_all(&tables).map_err(|cause| error("failed to make the tables' folder", &cause))?;
+        if let Some(text) = affekt_report::method_latex(&page) {
+            write_text(&tables.join("method-text.tex"), &text)?;
+        }
         for (name, text) in affekt_report::tables(&page) {
             write_text(&tables.join(name), &text)?;
         }

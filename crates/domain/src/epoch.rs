@@ -17,6 +17,9 @@ pub struct Epoch {
     pub learning_rate: f64,
     /// Mean loss over the training examples, in training mode; weighted if classes have weights.
     pub train_loss: f64,
+    /// The share of training examples that the outputs from which the loss was computed put in their class, in `0..=1`, for
+    /// classification: in training mode, of weights that change from batch to batch. `None` of epochs whose program did not count.
+    pub train_accuracy: Option<f64>,
     /// Mean loss over the dev examples, weighted likewise, if there is a dev part.
     pub dev_loss: Option<f64>,
     /// Accuracy on the dev examples, in `0..=1`, for classification.
@@ -108,6 +111,7 @@ mod tests {
             number,
             learning_rate: 1.0,
             train_loss: 1.0,
+            train_accuracy: None,
             dev_loss,
             dev_accuracy: dev_loss,
             dev_uar: None,

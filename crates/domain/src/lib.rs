@@ -29,5 +29,5 @@ pub use role::Role;
 pub use speaker::{is_known_speaker, unknown_speaker};
 pub use stage::Stage;
 pub use target::{Target, TargetError, Task, first_highest, predicted_class};
-pub use trials::{Rung, Trial, TrialOutcome, Trials};
+pub use trials::{Rung, Trial, TrialOutcome, TrialPart, Trials};
 pub use utterance::{Example, Problem, Sex, Utterance};

@@ -40,11 +40,28 @@ pub struct Trial {
     pub best_epoch: u32,
     /// Its best figure; `None` if that is not a number, as for training that diverged.
     pub value: Option<f64>,
+    /// What it came to on the training part in the epoch of its best figure.
+    #[serde(default)]
+    pub train: TrialPart,
+    /// What it came to on the dev part in that epoch.
+    #[serde(default)]
+    pub dev: TrialPart,
     /// Its results at each rung, in order of time.
     #[serde(default)]
     pub rungs: Vec<Rung>,
     /// How the trial ended.
     pub outcome: TrialOutcome,
+}
+
+/// What a trial came to on a part. Choices of earlier programs tell nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct TrialPart {
+    /// The share of examples that were classified correctly, in `0..=1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// The mean loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
 }
 
 /// The result of a trial at a rung, the point at which a search compares trials and stops the worse ones.
@@ -104,6 +121,7 @@ mod tests {
         {"trial":1,"bracket":4,"settings":{"lr":0.1},"epochs":3,"best_epoch":2,"value":null,
          "rungs":[{"epochs":3,"value":null}],"outcome":"pruned"},
         {"trial":2,"bracket":4,"settings":{"lr":0.01},"epochs":81,"best_epoch":67,"value":0.61,
+         "train":{"accuracy":0.48,"loss":1.4},"dev":{"accuracy":0.61},
          "rungs":[{"epochs":3,"value":0.41},{"epochs":81,"value":0.61}],"outcome":"chosen"},
         {"trial":3,"settings":{"lr":0.001},"epochs":81,"best_epoch":80,"value":0.61,"outcome":"finished"},
         {"trial":4,"settings":{"lr":0.002},"epochs":81,"best_epoch":80,"value":0.5,"outcome":"finished"}]}"#;
@@ -114,6 +132,10 @@ mod tests {
         assert_eq!(trials.chosen().map(|trial| trial.best_epoch), Some(67));
         assert_eq!(trials.trials[0].rungs, [Rung { epochs: 3, value: None }]);
         assert_eq!((trials.trials[2].bracket, trials.trials[2].rungs.len()), (None, 0));
+        let parts =
+            |trial: &Trial| [trial.train.accuracy, trial.train.loss, trial.dev.accuracy, trial.dev.loss];
+        assert_eq!(parts(&trials.trials[0]), [None; 4], "of an earlier program");
+        assert_eq!(parts(&trials.trials[1]), [Some(0.48), Some(1.4), Some(0.61), None]);
         let written = serde_json::to_string(&trials).unwrap();
         assert_eq!(serde_json::from_str::<Trials>(&written).unwrap(), trials);
         assert!(written.contains(r#""outcome":"pruned""#), "{written}");

@@ -1,6 +1,7 @@
 //! `audio`: recordings become mono waveforms of one rate and, where asked, of one length.
 
 use affekt_domain::Digest;
+use affekt_spec::prose::number;
 use affekt_spec::{
     Field, FieldSchema, JsonError, JsonMap, Limits, Schema, Section, Spec, SpecFields, View, Word, from_json,
 };
@@ -8,8 +9,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::Kind;
 use crate::operation::{Grain, InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -71,6 +72,34 @@ impl Operation for Audio {
 
     fn of_shard(params: &Params, recordings: &[(String, Digest)]) -> Params {
         Params { recordings: Recordings(recordings.to_vec()), ..params.clone() }
+    }
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let level = params
+            .peak_db
+            .map(|level| format!(" and brought to a peak of {} dB of full scale", number(level)));
+        let converted = format!(
+            "Recordings were converted to mono at {} Hz{}.",
+            params.rate_hz,
+            level.unwrap_or_default()
+        );
+        let filled = params.min_seconds.map_or_else(String::new, |least| {
+            format!(" but for those shorter than {} s, which were filled with zeros up to it", number(least))
+        });
+        let length = match (params.seconds.map(number), params.fill) {
+            (None, _) => format!("They were used at their whole length{filled}."),
+            (Some(seconds), Fill::None) => {
+                format!("Longer ones were cut at {seconds} s; shorter ones kept their length{filled}.")
+            }
+            (Some(seconds), Fill::Zeros) => {
+                format!("Longer ones were cut at {seconds} s, shorter ones filled with zeros up to it.")
+            }
+            (Some(seconds), Fill::OwnSamples { .. }) => format!(
+                "Longer ones were cut at {seconds} s, shorter ones filled up to it with samples drawn at random from the same \
+                 recording."
+            ),
+        };
+        Topic::Recordings.all(vec![converted, length])
     }
 }
 

@@ -3,9 +3,10 @@
 //! Nothing here knows of roles: only training rows are trained on with their copies, and `train` sees to that.
 
 use affekt_spec::Spec;
+use affekt_spec::prose::number;
 
-use crate::Kind;
 use crate::operation::{Grain, InputPort, Operation, OutputPort, Purpose};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -39,4 +40,17 @@ impl Operation for Awgn {
     const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("waveforms", Kind::Waveforms)];
     const GRAIN: Grain = Grain::Shard;
     const PURPOSE: Purpose = Purpose::Augment;
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let [low, high] = params.snr_db.map(number);
+        let copies = match params.copies {
+            0 => return Vec::new(),
+            1 => "a copy".to_owned(),
+            copies => format!("{copies} copies"),
+        };
+        vec![Topic::Recordings.says(format!(
+            "Beside every training recording stood {copies} with additive white Gaussian noise, at signal-to-noise ratios drawn uniformly \
+             between {low} and {high} dB."
+        ))]
+    }
 }

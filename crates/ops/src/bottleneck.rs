@@ -5,8 +5,8 @@ use affekt_graph::Place;
 use affekt_spec::Spec;
 use affekt_spec::network::Unfreeze;
 
-use crate::Kind;
 use crate::operation::{Facts, Grain, InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -39,5 +39,9 @@ impl Operation for Bottleneck {
 
     fn facts(params: &Params) -> Facts<'_> {
         Facts { bottleneck: Some(params.unfreeze), ..Facts::default() }
+    }
+
+    fn prose(_: &Params) -> Vec<Sentence> {
+        vec![Topic::Network.says("What the frozen convolutions make of each image was computed once.")]
     }
 }

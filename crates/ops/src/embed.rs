@@ -9,8 +9,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::Kind;
 use crate::operation::{Grain, InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -61,6 +61,24 @@ impl Operation for Embed {
     const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("features", Kind::Features)];
     const GRAIN: Grain = Grain::Shard;
     const PLACE: Place = Place::Worker;
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let output = match params.output {
+            Output::CtcLogits => {
+                "the logits of its head for connectionist temporal classification".to_owned()
+            }
+            Output::LastLayer => "the output of its last layer".to_owned(),
+            Output::Layer(layer) => format!("the output of its transformer layer {layer}"),
+        };
+        let scale = match params.scale {
+            Scale::None => "",
+            Scale::MinMax => ", each clip’s matrix scaled to the range from −1 to 1",
+        };
+        vec![
+            Topic::Features
+                .says(format!("A frozen encoder gave the features of each clip: {output}{scale}.")),
+        ]
+    }
 }
 
 impl Spec for Output {

@@ -5,6 +5,7 @@
 
 use affekt_config::{Diagnostic, Value as Yaml, to_json};
 use affekt_spec::encoder::{Architecture, EncoderConfig, Family, Vgg16Config, Wav2VecConfig};
+use affekt_spec::prose::listed;
 use affekt_spec::{
     Field, FieldSchema, JsonError, JsonMap, Limits, Schema, Section, Spec, SpecFields, View, Word, Words,
     take_or, take_required,
@@ -13,8 +14,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::Kind;
 use crate::operation::{Facts, InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +71,28 @@ impl Operation for EncoderOp {
             From::Random { .. } => None,
         };
         Facts { checkpoint, ..Facts::default() }
+    }
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let changed = |config: &ConfigFields| match config.0.is_empty() {
+            true => String::new(),
+            false => {
+                let fields: Vec<String> =
+                    config.0.iter().map(|(name, value)| format!("{name} {value}")).collect();
+                format!(", with {}", listed(&fields))
+            }
+        };
+        let began = match &params.from {
+            From::Checkpoint { name, config } => {
+                format!("The encoder began as the checkpoint `{name}`{}.", changed(config))
+            }
+            From::Random { .. } => "The encoder began at random: no pretrained weights were used.".to_owned(),
+        };
+        let normalised = params.normalise.map(|is_on| match is_on {
+            true => "Waveforms entered it with zero mean and unit variance.".to_owned(),
+            false => "Waveforms entered it as they are.".to_owned(),
+        });
+        Topic::Encoder.all([Some(began), normalised].into_iter().flatten().collect())
     }
 }
 

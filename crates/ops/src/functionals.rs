@@ -8,8 +8,8 @@
 
 use affekt_spec::Spec;
 
-use crate::Kind;
 use crate::operation::{InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Spec)]
@@ -30,4 +30,12 @@ impl Operation for Functionals {
     const INPUTS: &'static [InputPort] = &[InputPort::one("examples", &[Kind::Examples])];
     const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("features", Kind::Features)];
     const SOURCE: bool = true;
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let path = &params.path;
+        vec![
+            Topic::Features
+                .says(format!("Each recording was described by functionals of openSMILE (`{path}`).")),
+        ]
+    }
 }

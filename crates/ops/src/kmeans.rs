@@ -1,10 +1,11 @@
 //! `kmeans`: the frames of the training rows are put into clusters, for one or several numbers of them.
 
 use affekt_graph::Place;
+use affekt_spec::prose::{listed, plural};
 use affekt_spec::{Field, Limits, Spec};
 
 use crate::operation::{InputPort, Operation, OutputPort, Purpose};
-use crate::{Kind, kind};
+use crate::{Kind, Sentence, Topic, kind};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Spec)]
@@ -48,6 +49,18 @@ impl Operation for Kmeans {
         &[OutputPort::new("labels", Kind::PseudoLabels), OutputPort::new("clusters", Kind::Clusters)];
     const PLACE: Place = Place::Worker;
     const PURPOSE: Purpose = Purpose::Pretrain;
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let seeding = match params.seeding {
+            Seeding::Random => "at frames drawn at random",
+            Seeding::PlusPlus => "by k-means++",
+        };
+        vec![Topic::Pretraining.says(format!(
+            "The states of all training frames were put into {} clusters, a clustering each, by k-means of {} begun {seeding}.",
+            listed(&params.clusters),
+            plural(params.iterations as usize, "iteration"),
+        ))]
+    }
 }
 
 fn read_clusters(field: Field<'_>, limits: &Limits) -> Option<Vec<u32>> {

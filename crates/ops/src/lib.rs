@@ -32,6 +32,7 @@ pub mod picture;
 pub mod predict;
 pub mod predictions_file;
 pub mod pretrain;
+mod prose;
 pub mod split;
 pub mod standardise;
 pub mod state_model;
@@ -46,6 +47,7 @@ pub use operation::{
     Arity, Author, Definition, Facts, Grain, InputPort, MistakeAt, Operation, OutputPort, Params,
     PortMistake, Purpose, unread, with,
 };
+pub use prose::{Sentence, Topic};
 pub use registry::{ALL, find, of_node, of_pipelines, set_params};
 
 /// Reads the parameters of a job.

@@ -2,9 +2,10 @@
 
 use affekt_features::Reference;
 use affekt_spec::Spec;
+use affekt_spec::prose::number;
 
-use crate::Kind;
 use crate::operation::{Grain, InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters, by librosa's names. The sampling rate is that of the waveforms.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -38,4 +39,19 @@ impl Operation for LogMel {
     const INPUTS: &'static [InputPort] = &[InputPort::one("waveforms", &[Kind::Waveforms])];
     const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("features", Kind::Features)];
     const GRAIN: Grain = Grain::Shard;
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let Params { n_fft, hop_length, n_mels, reference, top_db } = params;
+        let reference = match reference {
+            Reference::Max => "the clip’s maximum",
+            Reference::One => "a power of 1",
+        };
+        let range =
+            top_db.map(|range| format!(", no further than {} dB below the largest value", number(range)));
+        vec![Topic::Features.says(format!(
+            "From each waveform a spectrogram of {n_mels} mel bands was computed over windows of {n_fft} samples every {hop_length} \
+             samples, as librosa defines it, in decibels relative to {reference}{}.",
+            range.unwrap_or_default(),
+        ))]
+    }
 }

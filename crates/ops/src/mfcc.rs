@@ -2,8 +2,8 @@
 
 use affekt_spec::{Section, Spec};
 
-use crate::Kind;
 use crate::operation::{Grain, InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters, by librosa's names. The sampling rate is that of the waveforms.
 #[derive(Debug, Clone, PartialEq, Eq, Spec)]
@@ -36,6 +36,14 @@ impl Operation for Mfcc {
     const INPUTS: &'static [InputPort] = &[InputPort::one("waveforms", &[Kind::Waveforms])];
     const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("features", Kind::Features)];
     const GRAIN: Grain = Grain::Shard;
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let Params { n_fft, hop_length, n_mels, n_mfcc } = params;
+        vec![Topic::Features.says(format!(
+            "From each waveform {n_mfcc} mel-frequency cepstral coefficients of {n_mels} mel bands were computed over windows of \
+             {n_fft} samples every {hop_length} samples, as librosa defines them."
+        ))]
+    }
 }
 
 /// There are at most as many coefficients as bands, and as many where nothing is said.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use affekt_spec::Spec;
 
-use crate::Kind;
 use crate::operation::{Facts, InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Spec)]
@@ -37,5 +37,12 @@ impl Operation for Model {
 
     fn facts(params: &Params) -> Facts<'_> {
         Facts { checkpoint: Some(&params.from), ..Facts::default() }
+    }
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        vec![Topic::Network.says(format!(
+            "The network was trained elsewhere and taken from `{}`, with what recordings go through before it.",
+            params.from
+        ))]
     }
 }

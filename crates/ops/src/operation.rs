@@ -15,7 +15,7 @@ use affekt_spec::training::{LackingHead, TrainConfig};
 use affekt_spec::{FieldSchema, JsonError, Section, Spec, SpecFields, View, Word, from_json};
 use serde_json::Value;
 
-use crate::Kind;
+use crate::{Kind, Sentence};
 
 /// An operation.
 pub trait Operation: Sized + 'static {
@@ -51,6 +51,12 @@ pub trait Operation: Sized + 'static {
     /// Returns what others ask of its parameters.
     fn facts(_: &Self::Params) -> Facts<'_> {
         Facts::default()
+    }
+
+    /// Says what it does with these parameters, in whole sentences that a publication can print; none of what its readers
+    /// need not know.
+    fn prose(_: &Self::Params) -> Vec<Sentence> {
+        Vec::new()
     }
 
     /// Returns what is wrong with a node of these parameters, called `node`, that reads something on these ports.
@@ -152,6 +158,9 @@ pub trait Params: Any + Debug + Send + Sync {
     /// Returns what others ask of them.
     fn facts(&self) -> Facts<'_>;
 
+    /// Says what their operation does with them, in whole sentences.
+    fn prose(&self) -> Vec<Sentence>;
+
     /// Returns what is wrong with a node of them, called `node`, that reads something on these ports.
     fn check_ports(&self, node: &str, ports: &[&str]) -> Option<PortMistake>;
 
@@ -184,6 +193,10 @@ impl<O: Operation> Params for Typed<O> {
 
     fn facts(&self) -> Facts<'_> {
         O::facts(&self.0)
+    }
+
+    fn prose(&self) -> Vec<Sentence> {
+        O::prose(&self.0)
     }
 
     fn check_ports(&self, node: &str, ports: &[&str]) -> Option<PortMistake> {
@@ -232,6 +245,10 @@ impl Params for Unread {
 
     fn facts(&self) -> Facts<'_> {
         Facts::default()
+    }
+
+    fn prose(&self) -> Vec<Sentence> {
+        Vec::new()
     }
 
     fn check_ports(&self, _: &str, _: &[&str]) -> Option<PortMistake> {

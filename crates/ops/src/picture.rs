@@ -1,10 +1,11 @@
 //! `spectrogram-image`: spectrograms are drawn as images, over one range of decibels and one colour map.
 
 use affekt_features::ColourMap;
-use affekt_spec::{Field, Limits, Spec};
+use affekt_spec::prose::number;
+use affekt_spec::{Field, Limits, Spec, Words};
 
-use crate::Kind;
 use crate::operation::{Grain, InputPort, Operation, OutputPort};
+use crate::{Kind, Sentence, Topic};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -40,6 +41,16 @@ impl Operation for SpectrogramImage {
     const INPUTS: &'static [InputPort] = &[InputPort::one("features", &[Kind::Features])];
     const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("pictures", Kind::SpectrogramImages)];
     const GRAIN: Grain = Grain::Shard;
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let Params { size, range_db: [low, high], colours } = params;
+        vec![Topic::Features.says(format!(
+            "Spectrograms were drawn as images of {size} × {size} pixels, values from {} to {} dB in the colours of {}.",
+            number(*low),
+            number(*high),
+            colours.word(),
+        ))]
+    }
 }
 
 fn read_range(field: Field<'_>, limits: &Limits) -> Option<[f64; 2]> {

@@ -7,7 +7,7 @@
 use affekt_spec::Spec;
 
 use crate::operation::{InputPort, Operation, OutputPort, Purpose};
-use crate::{Kind, kind};
+use crate::{Kind, Sentence, Topic, kind};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Spec)]
@@ -29,4 +29,8 @@ impl Operation for PredictionsFile {
     const OUTPUTS: &'static [OutputPort] = &[OutputPort::new("predictions", Kind::Predictions)];
     const SOURCE: bool = true;
     const PURPOSE: Purpose = Purpose::Predict;
+
+    fn prose(_: &Params) -> Vec<Sentence> {
+        vec![Topic::Network.says("Predictions were made by another program and read from a file.")]
+    }
 }

@@ -8,7 +8,7 @@ use affekt_spec::Spec;
 use affekt_spec::training::{Objective, PretrainConfig};
 
 use crate::operation::{Facts, InputPort, Operation, OutputPort, Purpose};
-use crate::{Kind, kind};
+use crate::{Kind, Sentence, Topic, kind};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -64,5 +64,10 @@ impl Operation for Pretrain {
             Objective::PseudoLabels(_) => None,
         };
         Facts { steps: Some(params.training.steps), lacking_head, ..Facts::default() }
+    }
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let texts = params.objective.prose().into_iter().chain(params.training.prose());
+        Topic::Pretraining.all(texts.collect())
     }
 }

@@ -7,7 +7,7 @@ use affekt_spec::{Spec, Words};
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{InputPort, MistakeAt, Operation, OutputPort, PortMistake, Purpose};
-use crate::{Kind, kind};
+use crate::{Kind, Sentence, Topic, kind};
 
 /// The version of the artefact's format.
 pub const VERSION: u32 = 1;
@@ -79,6 +79,24 @@ impl Operation for Standardise {
                 hint: "leave `enrol` out, or say `by: speaker`",
             }),
         }
+    }
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let text = match params.by {
+            By::None => "Features were not standardised.",
+            By::Global => {
+                "Features were brought to zero mean and unit variance, by the values of each fold’s training part together."
+            }
+            By::Band => {
+                "Features were brought to zero mean and unit variance band by band, by each fold’s training part."
+            }
+            By::Speaker => {
+                "Features were brought to zero mean and unit variance band by band for every speaker, by recordings of the \
+                 same speaker."
+            }
+            By::Utterance => "The features of each clip were brought to zero mean and unit variance.",
+        };
+        vec![Topic::Features.says(text)]
     }
 }
 

@@ -4,10 +4,10 @@
 use affekt_graph::Place;
 use affekt_spec::Spec;
 use affekt_spec::network::FrameTeacherConfig;
-use affekt_spec::training::{ClassWeights, PretrainConfig};
+use affekt_spec::training::{ClassWeights, PretrainConfig, class_weights_prose};
 
 use crate::operation::{Facts, InputPort, Operation, OutputPort, Purpose};
-use crate::{Kind, kind};
+use crate::{Kind, Sentence, Topic, kind};
 
 /// The parameters.
 #[derive(Debug, Clone, PartialEq, Spec)]
@@ -48,5 +48,13 @@ impl Operation for FrameTeacher {
 
     fn facts(params: &Params) -> Facts<'_> {
         Facts { steps: Some(params.training.steps), ..Facts::default() }
+    }
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let learnt =
+            "A frame-level teacher learnt the labels of the training recordings of each fold.".to_owned();
+        let texts = [learnt].into_iter().chain(params.network.prose());
+        let texts = texts.chain([class_weights_prose(&params.class_weights)]).chain(params.training.prose());
+        Topic::Pretraining.all(texts.collect())
     }
 }

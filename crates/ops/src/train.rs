@@ -8,7 +8,7 @@ use affekt_spec::training::TrainConfig;
 use serde_json::Value;
 
 use crate::operation::{Facts, InputPort, Operation, OutputPort, Purpose};
-use crate::{Kind, kind};
+use crate::{Kind, Sentence, Topic, kind};
 
 /// What networks are trained on.
 pub(crate) const FEATURES: &[Kind] = &[Kind::Features, Kind::Waveforms, Kind::SpectrogramImages];
@@ -61,6 +61,11 @@ impl Operation for Train {
     fn relying_on(params: &Params, permission: Permission) -> Params {
         let select_on_test = params.select_on_test || permission == Permission::SelectionOnTest;
         Params { select_on_test, ..params.clone() }
+    }
+
+    fn prose(params: &Params) -> Vec<Sentence> {
+        let network = Topic::Network.all(params.network.prose());
+        network.into_iter().chain(Topic::Training.all(params.training.prose())).collect()
     }
 }
 

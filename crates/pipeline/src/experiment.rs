@@ -806,7 +806,7 @@ impl Compiler<'_> {
             evaluate: None,
             tune: None,
             swept: settings.swept,
-            method: method::method(all_wired),
+            method: method::method(all_wired, search.map(Arc::as_ref)),
             audio: all_wired.iter().find_map(|wired| wired.step.params.as_any().downcast_ref().cloned()),
             left_out: settings.left_out,
             same_as: None,

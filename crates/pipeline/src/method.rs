@@ -1,10 +1,14 @@
 //! What the steps of a variant were resolved to, in the words of their definitions: the parameters that nodes have, defaults
-//! filled in, each with its unit and meaning. Nothing here knows any operation.
+//! filled in, each with its unit and meaning, and the same in sentences. Nothing here knows any operation.
 
-use affekt_ops::Params;
+use std::sync::Arc;
+
+use affekt_ops::train::Train;
+use affekt_ops::{Params, Sentence};
 use affekt_spec::{FieldSchema, Schema, View, Word};
 use serde_json::{Map, Value};
 
+use crate::tuning::Search;
 use crate::wiring::Wired;
 
 /// A step that figures are made by.
@@ -20,6 +24,9 @@ pub struct MethodStep {
     pub reads: Vec<String>,
     /// Its parameters, in the order of their definitions.
     pub settings: Vec<Setting>,
+    /// What it does with them, in sentences that a publication can print. Of a step that is tuned, those that are true whatever
+    /// is chosen.
+    pub prose: Vec<Sentence>,
 }
 
 /// A parameter.
@@ -29,18 +36,21 @@ pub struct Setting {
     pub path: String,
     /// The value, by today's words.
     pub value: Value,
+    /// The values among which a search chooses it in every fold; empty where it is not tuned.
+    pub tuned_among: Vec<Value>,
     /// Its unit.
     pub unit: Option<&'static str>,
     /// What it is.
     pub about: &'static str,
 }
 
-/// Describes the steps, whose parameters are those of their nodes.
-pub fn method(all_wired: &[Wired]) -> Vec<MethodStep> {
-    all_wired.iter().map(step).collect()
+/// Describes the steps, whose parameters are those of their nodes, or what a search proposes for them.
+pub fn method(all_wired: &[Wired], search: Option<&Search>) -> Vec<MethodStep> {
+    let tuned = |wired: &Wired| search.filter(|search| search.step == wired.step.name);
+    all_wired.iter().map(|wired| step(wired, tuned(wired))).collect()
 }
 
-fn step(wired: &Wired) -> MethodStep {
+fn step(wired: &Wired, search: Option<&Search>) -> MethodStep {
     let definition = wired.step.definition;
     let mut reads: Vec<String> = Vec::new();
     for wire in wired.inputs.iter().flatten() {
@@ -48,12 +58,37 @@ fn step(wired: &Wired) -> MethodStep {
             reads.push(wire.node.clone());
         }
     }
+    let fields = (definition.fields)();
+    let proposals = search.iter().flat_map(|search| &search.trials);
+    let proposals: Vec<Arc<dyn Params>> =
+        proposals.map(|proposal| affekt_ops::with::<Train>(proposal.params.clone())).collect();
+    let (mut prose, mut settings) =
+        (wired.step.params.prose(), settings(&fields, wired.step.params.as_ref()));
+    for proposal in &proposals {
+        let of_proposal = proposal.prose();
+        prose.retain(|sentence| of_proposal.contains(sentence));
+        for proposed in self::settings(&fields, proposal.as_ref()) {
+            if let Some(known) = settings.iter_mut().find(|known| known.path == proposed.path)
+                && !known.tuned_among.contains(&proposed.value)
+            {
+                known.tuned_among.push(proposed.value);
+            }
+        }
+    }
+    for setting in &mut settings {
+        // What all proposals agree on is not tuned.
+        if let [only] = &setting.tuned_among[..] {
+            setting.value = only.clone();
+            setting.tuned_among.clear();
+        }
+    }
     MethodStep {
         name: wired.step.name.clone(),
         op: definition.word(),
         about: definition.about,
         reads,
-        settings: settings(&(definition.fields)(), wired.step.params.as_ref()),
+        settings,
+        prose,
     }
 }
 
@@ -88,7 +123,7 @@ fn of_field(schema: &Schema, field: &FieldSchema, value: &Value, path: String, f
                 return;
             };
             let (value, about) = (variant.word.name.into(), field.about);
-            found.push(Setting { path: path.clone(), value, unit: None, about });
+            found.push(Setting { path: path.clone(), value, tuned_among: Vec::new(), unit: None, about });
             of_fields(&variant.fields, object, &path, found);
         }
         (Schema::OneOf(schemas), _) => {
@@ -97,7 +132,8 @@ fn of_field(schema: &Schema, field: &FieldSchema, value: &Value, path: String, f
         }
         _ => {
             let value = in_words(schema, value);
-            found.push(Setting { path, value, unit: field.unit, about: field.about });
+            let (unit, about) = (field.unit, field.about);
+            found.push(Setting { path, value, tuned_among: Vec::new(), unit, about });
         }
     }
 }

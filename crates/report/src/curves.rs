@@ -18,6 +18,10 @@ pub(crate) struct Curves {
     has_dev: bool,
     /// The score drawn below the losses, if any: `accuracy`, `CCC`.
     score: Option<&'static str>,
+    /// Whether that of the training part is drawn.
+    has_train_score: bool,
+    /// Whether that of the dev part is.
+    has_dev_score: bool,
     /// Whether networks were retrained after the number of epochs was selected.
     has_refit: bool,
     last_epoch: u32,
@@ -45,6 +49,8 @@ struct Panel {
     train_loss: String,
     refit_loss: String,
     dev_loss: String,
+    train_score: String,
+    refit_score: String,
     dev_score: String,
     kept: Option<KeptEpoch>,
 }
@@ -84,7 +90,9 @@ pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
     let top = nice(if highest > 2.0 * usual { usual } else { highest });
     let last_epoch = epochs().map(|epoch| epoch.number).max()?;
     let scales = Scales { top, last_epoch };
-    let score = epochs().find_map(|epoch| dev_score(epoch).map(|(name, _)| name));
+    let has_train_score = epochs().any(|epoch| epoch.train_accuracy.is_some());
+    let of_dev = epochs().find_map(|epoch| dev_score(epoch).map(|(name, _)| name));
+    let score = of_dev.or(has_train_score.then_some("accuracy"));
     let frame = if score.is_some() { FRAME } else { Frame { height: FRAME.loss_bottom + 16.0, ..FRAME } };
     Some(Curves {
         panels: histories.iter().map(|history| scales.panel(history)).collect(),
@@ -92,6 +100,8 @@ pub(crate) fn curves(histories: &[History]) -> Option<Curves> {
         clipped: highest > top,
         has_dev: epochs().any(|epoch| epoch.dev_loss.is_some()),
         score,
+        has_train_score,
+        has_dev_score: of_dev.is_some(),
         has_refit: histories.iter().any(|history| refitted(history).next().is_some()),
         last_epoch,
         frame,
@@ -120,13 +130,17 @@ impl Scales {
             train_loss: line(&|epoch| self.loss_y(epoch.train_loss)),
             refit_loss: points(&mut refitted(history), &|epoch| self.loss_y(epoch.train_loss)),
             dev_loss: line(&|epoch| self.loss_y(epoch.dev_loss?)),
+            train_score: line(&|epoch| score_y(epoch.train_accuracy?)),
+            refit_score: points(&mut refitted(history), &|epoch| score_y(epoch.train_accuracy?)),
             dev_score: line(&|epoch| score_y(dev_score(epoch)?.1)),
             kept: kept.and_then(|epoch| {
                 Some(KeptEpoch {
                     x: format!("{:.1}", self.x(epoch.number)),
                     loss_y: format!("{:.1}", self.loss_y(epoch.dev_loss.unwrap_or(epoch.train_loss))?),
                     score_y: dev_score(epoch)
-                        .and_then(|(_, score)| score_y(score))
+                        .map(|(_, score)| score)
+                        .or(epoch.train_accuracy)
+                        .and_then(score_y)
                         .map(|y| format!("{y:.1}")),
                     number: epoch.number,
                 })
@@ -174,8 +188,10 @@ fn describe(title: &str, history: &History, kept: Option<&Epoch>) -> String {
     let score = score.unwrap_or_default();
     let dev = kept.dev_loss.map(|loss| format!(", dev loss {loss:.2}")).unwrap_or_default();
     let anew = if refitted(history).next().is_some() { ", then retrained for as many" } else { "" };
+    let train = kept.train_accuracy.map(|accuracy| format!(", train accuracy {} %", percent(accuracy)));
+    let train = train.unwrap_or_default();
     format!(
-        "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{score}){anew}",
+        "{title}: {epochs} epochs, kept {} (train loss {:.2}{dev}{train}{score}){anew}",
         kept.number, kept.train_loss
     )
 }
@@ -190,6 +206,7 @@ mod tests {
             number: i as u32 + 1,
             learning_rate: 1e-3,
             train_loss: *loss,
+            train_accuracy: None,
             dev_loss: None,
             dev_accuracy: None,
             dev_uar: None,
@@ -237,6 +254,26 @@ mod tests {
         assert_eq!(curves.panels[0].dev_score, "26.0,142.0 120.0,120.0 214.0,131.0");
         let told = "fold 1 · seed 2: 3 epochs, kept 2 (train loss 1.00, dev CCC 50.0 %)";
         assert_eq!(curves.panels[0].description, told);
+    }
+
+    #[test]
+    fn accuracy_in_training_is_drawn_without_a_dev_part_too() {
+        let mut alone = history(&[2.0, 1.0]);
+        for (epoch, accuracy) in alone.epochs.iter_mut().zip([0.25, 0.5]) {
+            epoch.train_accuracy = Some(accuracy);
+        }
+        let curves = curves(&[alone]).unwrap();
+        assert_eq!(
+            (curves.score, curves.has_train_score, curves.has_dev_score),
+            (Some("accuracy"), true, false)
+        );
+        let panel = &curves.panels[0];
+        assert_eq!((panel.train_score.as_str(), panel.dev_score.as_str()), ("26.0,131.0 214.0,120.0", ""));
+        assert_eq!(panel.kept.as_ref().and_then(|kept| kept.score_y.as_deref()), Some("120.0"));
+        assert_eq!(
+            panel.description,
+            "fold 1 · seed 2: 2 epochs, kept 2 (train loss 1.00, train accuracy 50.0 %)"
+        );
     }
 
     #[test]

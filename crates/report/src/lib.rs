@@ -1,6 +1,6 @@
 //! Reports: from metrics to pages, tables, plots and event logs.
 //!
-//! The runner assembles a [`Report`]; [`html`], [`markdown`] and [`tables`] (LaTeX and CSV) format it, and
+//! The runner assembles a [`Report`]; [`html`], [`markdown`], [`tables`] (LaTeX and CSV) and [`method_latex`] format it, and
 //! [`tensorboard`] writes its training histories. All texts are filled from one view of the report, in which every
 //! number is already formatted, so that they cannot disagree. What must be shown with a table, stamps above all, is
 //! part of the table in that view.
@@ -23,6 +23,7 @@ mod matrix;
 mod method;
 mod outputs;
 mod page;
+mod prose;
 mod published;
 mod ranking;
 mod render;
@@ -42,11 +43,11 @@ mod text;
 mod training;
 mod tuning;
 
-pub use render::{html, markdown, tables};
+pub use render::{html, markdown, method_latex, tables};
 pub use report::{
     Audit, Axis, Cited, ClassCounts, ClipLengths, Corpus, Cost, FoldAudit, FoldPart, History, Image, Layer,
-    Matrix, MethodSetting, MethodStep, Overlap, Parameters, Published, PublishedSession, Report, Run,
-    Sharing, Spent, Sweep, Tuning, Variant, VariantCost, VariantCosts,
+    Matrix, MethodSentence, MethodSetting, MethodStep, Overlap, Parameters, Published, PublishedSession,
+    Report, Run, Sharing, Spent, Sweep, Tuning, Variant, VariantCost, VariantCosts,
 };
 pub use side_by_side::side_by_side;
 pub use tensorboard::{TensorboardError, tensorboard};

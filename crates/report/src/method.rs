@@ -1,16 +1,18 @@
-//! How figures were made: the settings of every step, the lengths of clips, the layers of networks.
+//! How figures were made: in prose, and as tables of the settings of every step, the lengths of clips, the layers of networks.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::prose::{Paragraph, paragraphs};
 use crate::report::{Layer, MethodSetting, MethodStep, Report, Variant};
 use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{count, listed, percent, plural};
 
-/// The tables of the method.
+/// The method: paragraphs and tables.
 #[derive(Serialize)]
 pub(crate) struct Method {
+    pub paragraphs: Vec<Paragraph>,
     /// The settings that all variants have in common.
     common: Option<Table>,
     /// Those in which they differ.
@@ -28,8 +30,12 @@ impl Method {
 /// Builds the method; `None` if nothing is known of it.
 pub(crate) fn method(report: &Report) -> Option<Method> {
     let settings = Settings::of(report);
-    let method =
-        Method { common: settings.common(), differences: settings.differences(), lengths: lengths(report) };
+    let method = Method {
+        paragraphs: paragraphs(report),
+        common: settings.common(),
+        differences: settings.differences(),
+        lengths: lengths(report),
+    };
     let is_known = method.tables().next().is_some();
     is_known.then_some(method)
 }
@@ -131,10 +137,14 @@ impl<'r> Step<'r> {
             self.settings.push(Distinct { setting, values: Vec::new() });
             self.settings.len() - 1
         });
+        let value = match setting.tuned_among.is_empty() {
+            true => setting.value.clone(),
+            false => format!("chosen in each fold among {}", setting.tuned_among.join(", ")),
+        };
         let values = &mut self.settings[at].values;
-        match values.iter_mut().find(|(value, _)| *value == setting.value) {
+        match values.iter_mut().find(|(known, _)| *known == value) {
             Some((_, ids)) => ids.push(id),
-            None => values.push((setting.value.clone(), vec![id])),
+            None => values.push((value, vec![id])),
         }
     }
 

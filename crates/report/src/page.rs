@@ -49,7 +49,7 @@ pub(crate) struct Page {
     /// Whether the variants are folded by default.
     is_folded: bool,
     sections: Vec<Section>,
-    method: Option<Method>,
+    pub method: Option<Method>,
     corpora: Table,
     problems: Option<Problems>,
     costs: Option<Table>,

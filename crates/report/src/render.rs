@@ -1,7 +1,6 @@
 //! Rendering of the view with templates.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
@@ -43,6 +42,19 @@ pub fn tables(report: &Report) -> Vec<(String, String)> {
     page.tables().flat_map(files).collect()
 }
 
+/// Renders the paragraphs of the method in LaTeX; `None` if nothing is known of it.
+#[must_use]
+pub fn method_latex(report: &Report) -> Option<String> {
+    let page = Page::new(report);
+    let method = page.method.as_ref()?;
+    let view = context! {
+        paragraphs => Serde(&method.paragraphs),
+        experiment => &page.experiment,
+        run_id => &page.run_id,
+    };
+    Some(render("method-text.tex", view))
+}
+
 const LATEX: AutoEscape = AutoEscape::Custom(Cow::Borrowed("tex"));
 const MARKDOWN: AutoEscape = AutoEscape::Custom(Cow::Borrowed("md"));
 
@@ -59,6 +71,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         _ => AutoEscape::None,
     });
     templates.set_formatter(format);
+    templates.add_filter("code", code);
     macro_rules! add {
         ($($name:literal),*) => {
             $(templates.add_template($name, include_str!(concat!("../templates/", $name))).expect("its tests parse it");)*
@@ -82,7 +95,8 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         "style.css",
         "report.md",
         "table.md",
-        "table.tex"
+        "table.tex",
+        "method-text.tex"
     );
     templates
 });
@@ -93,24 +107,84 @@ fn render(name: &str, view: impl Into<Value>) -> String {
     text.unwrap_or_else(|error| panic!("template {name}: {error:#}"))
 }
 
+type Escape = fn(char) -> Option<&'static str>;
+
+/// Returns how letters are escaped, where that is not left to the templates' engine.
+fn escape_of(state: &State) -> Option<Escape> {
+    match state.auto_escape() {
+        AutoEscape::Custom(name) if name == "tex" => Some(latex),
+        AutoEscape::Custom(name) if name == "md" => Some(markdown_escape),
+        _ => None,
+    }
+}
+
 fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
-    let escape: fn(char) -> Option<&'static str> = match state.auto_escape() {
-        AutoEscape::Custom(name) if name == "tex" => latex,
-        AutoEscape::Custom(name) if name == "md" => markdown_escape,
-        _ => return escape_formatter(out, state, value),
-    };
+    let Some(escape) = escape_of(state) else { return escape_formatter(out, state, value) };
     match value.as_str() {
         Some(text) if value.kind() == ValueKind::String && !value.is_safe() => {
-            for letter in text.chars() {
-                match escape(letter) {
-                    Some(escaped) => out.write_str(escaped)?,
-                    None => out.write_char(letter)?,
-                }
-            }
+            out.write_str(&escaped(text, escape))?;
         }
         _ => write!(out, "{value}")?,
     }
     Ok(())
+}
+
+fn escaped(text: &str, escape: Escape) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match escape(letter) {
+            Some(instead) => escaped.push_str(instead),
+            None => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+/// Renders a text in which code stands between backticks; a backtick without its second is a letter like any other.
+fn code(state: &State, text: &str) -> Value {
+    let escape = escape_of(state).unwrap_or(html_escape);
+    let [before, after] = match state.auto_escape() {
+        AutoEscape::Custom(name) if name == "tex" => [r"\texttt{", "}"],
+        AutoEscape::Custom(name) if name == "md" => ["`", "`"],
+        _ => ["<code>", "</code>"],
+    };
+    let in_code: Escape = if before == "`" { in_markdown_code } else { escape };
+    let mut rendered = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((plain, (quoted, behind))) =
+        rest.split_once('`').and_then(|(plain, behind)| Some((plain, behind.split_once('`')?)))
+    {
+        rendered += &escaped(plain, escape);
+        match quoted.is_empty() {
+            true => rendered += &escaped("``", escape),
+            false => rendered.extend([before, &escaped(quoted, in_code), after]),
+        }
+        rest = behind;
+    }
+    rendered += &escaped(rest, escape);
+    Value::from_safe_string(rendered)
+}
+
+/// Escapes as the templates' engine does.
+fn html_escape(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' => "&gt;",
+        '"' => "&quot;",
+        '\'' => "&#x27;",
+        '/' => "&#x2f;",
+        _ => return None,
+    })
+}
+
+/// Code spans know no escapes; cells of tables end at a bar all the same.
+fn in_markdown_code(letter: char) -> Option<&'static str> {
+    match letter {
+        '|' => Some(r"\|"),
+        '\n' => Some(" "),
+        _ => None,
+    }
 }
 
 fn latex(letter: char) -> Option<&'static str> {
@@ -133,6 +207,7 @@ fn latex(letter: char) -> Option<&'static str> {
         '−' => "$-$",
         '–' => "--",
         '’' => "'",
+        '°' => r"$^\circ$",
         '→' => r"$\to$",
         '…' => r"\dots{}",
         '\u{202f}' => r"\,",

@@ -108,6 +108,17 @@ pub struct MethodStep {
     pub reads: Vec<String>,
     /// The settings, in the order to show.
     pub settings: Vec<MethodSetting>,
+    /// What it does with them, in the order to print.
+    pub prose: Vec<MethodSentence>,
+}
+
+/// A sentence about a step, made of its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodSentence {
+    /// The heading of its paragraph: `Features`.
+    pub topic: String,
+    /// The whole sentence; what stands between backticks is code.
+    pub text: String,
 }
 
 /// A setting of a step.
@@ -117,6 +128,8 @@ pub struct MethodSetting {
     pub path: String,
     /// The value with its unit.
     pub value: String,
+    /// The values among which a search chose in every fold; empty if it was not tuned.
+    pub tuned_among: Vec<String>,
     /// What it is.
     pub about: String,
 }

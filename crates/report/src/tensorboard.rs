@@ -65,6 +65,7 @@ fn scalars(epoch: &Epoch) -> Vec<Scalar> {
     let values = [
         ("loss/train", Some(epoch.train_loss)),
         ("loss/dev", epoch.dev_loss),
+        ("train/accuracy", epoch.train_accuracy),
         ("dev/accuracy", epoch.dev_accuracy),
         ("dev/uar", epoch.dev_uar),
         ("dev/ccc", epoch.dev_ccc),
@@ -134,6 +135,7 @@ mod tests {
             number: 3,
             learning_rate: 0.25,
             train_loss: 0.5,
+            train_accuracy: None,
             dev_loss: None,
             dev_accuracy: None,
             dev_uar: None,

@@ -1,15 +1,16 @@
 //! Losses and epochs of the networks that were kept, beside what is printed of them.
 
-use affekt_domain::Epoch;
+use affekt_domain::{Epoch, Trial};
 use affekt_eval::{Printed, PrintedPart, PrintedTrial};
 
-use crate::report::{Report, Variant};
+use crate::report::{History, Report, Variant};
 use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{error, own_names, plural, quoted, sentence, value};
 
 /// The figures of a variant's kept epochs, each a mean over its training runs.
 struct Kept {
     epoch: Option<f64>,
+    train_accuracy: Option<f64>,
     train_loss: Option<f64>,
     dev_accuracy: Option<f64>,
     dev_loss: Option<f64>,
@@ -17,18 +18,16 @@ struct Kept {
 
 impl Kept {
     fn of(variant: &Variant) -> Self {
-        let kept = variant.histories.iter().map(|history| history.epochs.iter().find(|epoch| epoch.kept));
-        let kept: Vec<&Epoch> = kept.flatten().collect();
-        let mean = |of: &dyn Fn(&Epoch) -> Option<f64>| {
-            let values: Vec<f64> = kept.iter().filter_map(|epoch| of(epoch)).collect();
-            let is_whole = !values.is_empty() && values.len() == variant.histories.len();
-            is_whole.then(|| values.iter().sum::<f64>() / values.len() as f64)
+        let kept = |history: &History| history.epochs.iter().find(|epoch| epoch.kept).copied();
+        let mean = |of: fn(&Epoch) -> Option<f64>| {
+            mean(&variant.histories, |history| kept(history).as_ref().and_then(of))
         };
         Self {
-            epoch: mean(&|epoch| Some(f64::from(epoch.number))),
-            train_loss: mean(&|epoch| Some(epoch.train_loss)),
-            dev_accuracy: mean(&|epoch| epoch.dev_accuracy),
-            dev_loss: mean(&|epoch| epoch.dev_loss),
+            epoch: mean(|epoch| Some(f64::from(epoch.number))),
+            train_accuracy: mean(|epoch| epoch.train_accuracy),
+            train_loss: mean(|epoch| Some(epoch.train_loss)),
+            dev_accuracy: mean(|epoch| epoch.dev_accuracy),
+            dev_loss: mean(|epoch| epoch.dev_loss),
         }
     }
 }
@@ -37,8 +36,9 @@ impl Kept {
 pub(crate) fn training(report: &Report) -> Option<Table> {
     let has_published = report.variants.iter().any(|variant| printed(variant).is_some());
     let mut columns = Vec::new();
-    for name in ["Kept epoch", "Training loss", "Dev accuracy", "Dev loss", "Test loss"] {
-        match has_published && name != "Training loss" {
+    for name in ["Kept epoch", "Training accuracy", "Training loss", "Dev accuracy", "Dev loss", "Test loss"]
+    {
+        match has_published && !name.starts_with("Training") {
             true => columns.extend(["Here", "Published"].map(|whose| Column::figure(whose).under(name))),
             false => columns.push(Column::figure(name)),
         }
@@ -54,6 +54,7 @@ pub(crate) fn training(report: &Report) -> Option<Table> {
                 figure(kept.epoch, |epoch| format!("{epoch:.1}")),
                 theirs.epochs.map_or_else(Cell::none, Cell::count),
             ),
+            [Some(kept.train_accuracy.map_or_else(Cell::none, Cell::percent)), None],
             [Some(figure(kept.train_loss, error)), None],
             beside(kept.dev_accuracy.map_or_else(Cell::none, Cell::percent), figure(theirs.dev.wa, quoted)),
             beside(figure(kept.dev_loss, error), figure(theirs.dev.loss, error)),
@@ -67,9 +68,10 @@ pub(crate) fn training(report: &Report) -> Option<Table> {
     };
     let trained = report.variants.iter().filter(|variant| !variant.histories.is_empty());
     let rows: Vec<TableRow> = trained.map(row).collect();
-    let about = "Means over training runs, of the epochs whose weights were kept. Training loss is the mean over an epoch, in \
-                 training mode, weighted where classes have weights; dev loss is weighted likewise. Test loss is plain \
-                 cross-entropy, or mean squared error.";
+    let about = "Means over training runs, of the epochs whose weights were kept; accuracy in percent. Training accuracy and \
+                 loss are running means over the batches of an epoch, in training mode (with dropout, of weights that change \
+                 from batch to batch), as Keras prints them; losses are weighted where classes have weights. Test loss is \
+                 plain cross-entropy, or mean squared error.";
     (!rows.is_empty()).then(|| {
         Table::new("training", "Losses and epochs", about, "Variant", columns)
             .of_results(None)
@@ -100,26 +102,46 @@ pub(crate) fn trials(variant: &Variant, slug: &str) -> Option<Table> {
     let mut names = own_names(&paths).into_iter();
     let first = names.next().unwrap_or_default();
     let mut columns: Vec<Column> = names.map(|name| Column::number(&name)).collect();
-    for part in ["training part", "dev part"] {
-        let heading = format!("Published, {part}");
-        columns.extend(["Accuracy", "Loss"].map(|name| Column::figure(name).under(heading.clone())));
+    for name in ["Training accuracy", "Dev accuracy", "Training loss", "Dev loss"] {
+        columns.extend(["Here", "Published"].map(|whose| Column::figure(whose).under(name)));
     }
-    columns.push(Column::text("Here"));
+    columns.push(Column::number("Epochs here"));
     let row = |trial: &PrintedTrial| {
         let mut settings =
             paths.iter().map(|path| trial.settings.get(*path).map_or_else(|| "–".to_owned(), value));
         let header = settings.next().unwrap_or_default();
         let mut cells: Vec<Cell> = settings.map(Cell::text).collect();
-        for part in [trial.train, trial.dev] {
-            cells.extend([figure(part.wa, quoted), figure(part.loss, error)]);
-        }
-        let here = reached(variant, trial);
-        cells.push(if here.is_empty() { Cell::none() } else { Cell::text(here) });
+        let ours = alike(variant, trial);
+        let mean = |of: &dyn Fn(&Trial) -> Option<f64>| mean(&ours, |ours| of(ours));
+        let accuracy =
+            |ours: Option<f64>, theirs| [ours.map_or_else(Cell::none, Cell::percent), figure(theirs, quoted)];
+        let loss = |ours, theirs| [ours, theirs].map(|loss| figure(loss, error));
+        cells.extend(accuracy(mean(&|ours| ours.train.accuracy), trial.train.wa));
+        cells.extend(accuracy(mean(&|ours| ours.dev.accuracy), trial.dev.wa));
+        cells.extend(loss(mean(&|ours| ours.train.loss), trial.train.loss));
+        cells.extend(loss(mean(&|ours| ours.dev.loss), trial.dev.loss));
+        let epochs = ours.iter().map(|ours| match ours.value {
+            Some(_) => ours.epochs.to_string(),
+            None => format!("{}, diverged", ours.epochs),
+        });
+        cells.push(if ours.is_empty() {
+            Cell::none()
+        } else {
+            Cell::text(epochs.collect::<Vec<_>>().join("; "))
+        });
         TableRow::new(header, cells)
     };
+    let folds = match variant.tunings.len() {
+        0 | 1 => String::new(),
+        folds => format!(", means over {}", plural(folds, "fold")),
+    };
+    let ours = format!(
+        "Ours are of the longest trial with the same settings, in its best epoch{folds}; accuracy in percent. On the training \
+         part they are running means over the batches of that epoch, in training mode, as Keras prints them."
+    );
     let about = match source.as_str() {
-        "" => String::new(),
-        source => format!("Published: {}", sentence(source)),
+        "" => ours,
+        source => format!("{ours} Published: {}", sentence(source)),
     };
     Some(
         Table::new(format!("published-trials-{slug}"), "Published trials", about, first, columns)
@@ -128,16 +150,19 @@ pub(crate) fn trials(variant: &Variant, slug: &str) -> Option<Table> {
     )
 }
 
-/// What ours with the settings of a published trial reached, fold by fold.
-fn reached(variant: &Variant, trial: &PrintedTrial) -> String {
+/// Finds ours with the settings of a published trial: of each fold the one that was trained longest.
+fn alike<'v>(variant: &'v Variant, trial: &PrintedTrial) -> Vec<&'v Trial> {
     let of_fold = variant.tunings.iter().filter_map(|tuning| {
-        let is_same = |ours: &&affekt_domain::Trial| {
-            trial.settings.iter().all(|(path, value)| ours.settings.get(path) == Some(value))
-        };
-        let ours = tuning.trials.trials.iter().filter(is_same).max_by_key(|ours| ours.epochs)?;
-        let reached = ours.value.map_or_else(|| "diverged".to_owned(), error);
-        let monitor = tuning.trials.monitor.name().replace('-', " ");
-        Some(format!("{monitor} {reached} in {}", plural(ours.epochs as usize, "epoch")))
+        let is_same =
+            |ours: &&Trial| trial.settings.iter().all(|(path, value)| ours.settings.get(path) == Some(value));
+        tuning.trials.trials.iter().filter(is_same).max_by_key(|ours| ours.epochs)
     });
-    of_fold.collect::<Vec<_>>().join("; ")
+    of_fold.collect()
+}
+
+/// Averages a figure that all have.
+fn mean<T>(all: &[T], of: impl Fn(&T) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = all.iter().filter_map(of).collect();
+    let is_whole = !values.is_empty() && values.len() == all.len();
+    is_whole.then(|| values.iter().sum::<f64>() / values.len() as f64)
 }

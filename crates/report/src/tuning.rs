@@ -186,6 +186,8 @@ fn table(fold: u32, trials: &Trials, about: &Description, slug: &str) -> Table {
     columns.extend(has_brackets.then(|| Column::number("Bracket")));
     columns.extend([Column::number("Epochs"), Column::number("Best epoch")]);
     columns.push(Column::figure(&capital(&monitor(trials))));
+    let further = further(trials);
+    columns.extend(further.iter().map(|(name, _)| Column::figure(name)));
     columns.push(Column::text("Outcome"));
     let row = |trial: &Trial| {
         let is_chosen = trial.trial == trials.chosen;
@@ -193,14 +195,44 @@ fn table(fold: u32, trials: &Trials, about: &Description, slug: &str) -> Table {
         cells.extend(has_brackets.then(|| trial.bracket.map_or_else(Cell::none, Cell::count)));
         cells.extend([Cell::count(trial.epochs), Cell::count(trial.best_epoch)]);
         cells.push(reached(trials, trial.value).strong_if(is_chosen));
+        cells.extend(further.iter().map(|(_, cell)| cell(trial)));
         cells.push(Cell::text(trial.outcome.name()).strong_if(is_chosen));
         TableRow::new(trial.trial.to_string(), cells)
     };
     let unit = if is_loss(trials) { "the lowest" } else { "in percent, the highest" };
-    let caption = format!("The best {} of any epoch, {unit} first.", monitor(trials));
+    let others = if further.is_empty() {
+        ""
+    } else {
+        " The others are of the same epoch; on the training part running means over its batches, in training mode."
+    };
+    let caption = format!("The best {} of any epoch, {unit} first.{others}", monitor(trials));
     Table::new(format!("trials-{slug}-{fold}"), format!("Trials of fold {fold}"), caption, "Trial", columns)
         .of_results(Some(about))
         .rows(None, trials.by_value().into_iter().map(row))
+}
+
+/// A figure of a trial beside the one that it is judged by, with its heading.
+type Further = (&'static str, fn(&Trial) -> Cell);
+
+/// Returns the figures that any of the trials has beside the one that they are judged by.
+fn further(trials: &Trials) -> Vec<Further> {
+    fn share(share: Option<f64>) -> Cell {
+        share.map_or_else(Cell::none, Cell::percent)
+    }
+    fn loss(loss: Option<f64>) -> Cell {
+        loss.map_or_else(Cell::none, |loss| Cell::figure(error(loss), loss))
+    }
+    let any = |of: fn(&Trial) -> Option<f64>| trials.trials.iter().any(|trial| of(trial).is_some());
+    let all: [(bool, Further); 4] = [
+        (any(|trial| trial.train.accuracy), ("Train accuracy", |trial| share(trial.train.accuracy))),
+        (
+            any(|trial| trial.dev.accuracy) && trials.monitor != Monitor::DevAccuracy,
+            ("Dev accuracy", |trial| share(trial.dev.accuracy)),
+        ),
+        (any(|trial| trial.train.loss), ("Train loss", |trial| loss(trial.train.loss))),
+        (any(|trial| trial.dev.loss) && !is_loss(trials), ("Dev loss", |trial| loss(trial.dev.loss))),
+    ];
+    all.into_iter().filter(|(is_there, _)| *is_there).map(|(_, further)| further).collect()
 }
 
 /// Builds the plot of all trials; `None` if none has a figure.

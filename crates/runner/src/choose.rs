@@ -18,7 +18,7 @@ pub fn run(job: &Job) -> Result<(), Failure> {
 
 /// The settings to take, and what there is to tell of all.
 fn choose(params: &Params, histories: &[Vec<Epoch>]) -> Result<(Chosen, affekt_domain::Trials), Failure> {
-    use affekt_domain::{Rung, Trial, TrialOutcome, Trials};
+    use affekt_domain::{Rung, Trial, TrialOutcome, TrialPart, Trials};
 
     let Params { search, objective, trials } = params;
     if trials.len() != histories.len() {
@@ -38,6 +38,17 @@ fn choose(params: &Params, histories: &[Vec<Epoch>]) -> Result<(Chosen, affekt_d
             objective.monitor.name()
         ),
     })?;
+    let best_epoch = |at: usize| {
+        let (best, _) = standings[at]?;
+        histories[at].iter().find(|epoch| epoch.number == best)
+    };
+    let part = |at: usize, accuracy: fn(&Epoch) -> Option<f64>, loss: fn(&Epoch) -> Option<f64>| {
+        let epoch = best_epoch(at);
+        TrialPart {
+            accuracy: epoch.and_then(accuracy),
+            loss: epoch.and_then(loss).filter(|loss| loss.is_finite()),
+        }
+    };
     let told = |(at, tried): (usize, &SearchTrial)| Trial {
         trial: tried.trial,
         bracket: tried.bracket,
@@ -45,6 +56,8 @@ fn choose(params: &Params, histories: &[Vec<Epoch>]) -> Result<(Chosen, affekt_d
         epochs: histories[at].last().map_or(0, |epoch| epoch.number),
         best_epoch: standings[at].map_or(0, |(epoch, _)| epoch),
         value: figures[at],
+        train: part(at, |epoch| epoch.train_accuracy, |epoch| Some(epoch.train_loss)),
+        dev: part(at, |epoch| epoch.dev_accuracy, |epoch| epoch.dev_loss),
         rungs: tried
             .rungs
             .iter()
@@ -75,7 +88,7 @@ mod tests {
     use affekt_spec::network::{CnnConfig, NetworkConfig};
     use affekt_spec::training::TrainConfig;
 
-    use affekt_domain::{Stage, TrialOutcome};
+    use affekt_domain::{Stage, TrialOutcome, TrialPart};
 
     use super::*;
 
@@ -90,6 +103,7 @@ mod tests {
             number,
             learning_rate: 1e-3,
             train_loss: loss,
+            train_accuracy: Some(0.25 * f64::from(number)),
             dev_loss: (!loss.is_nan()).then_some(loss),
             dev_accuracy: None,
             dev_uar: None,
@@ -130,6 +144,10 @@ mod tests {
                 (3, 3, 0, None, TrialOutcome::Finished),
             ]
         );
+        let of = |trial: usize| (told.trials[trial].train, told.trials[trial].dev);
+        let chosen = TrialPart { accuracy: Some(0.5), loss: Some(0.4) };
+        assert_eq!(of(1), (chosen, TrialPart { accuracy: None, ..chosen }), "of the best epoch");
+        assert_eq!(of(2), (TrialPart::default(), TrialPart::default()));
         let rungs: Vec<_> = told.trials[2].rungs.iter().map(|rung| rung.value).collect();
         assert_eq!(rungs, [Some(0.8), None]);
     }

@@ -38,6 +38,7 @@ mod json_schema;
 mod library;
 pub mod markdown;
 pub mod network;
+pub mod prose;
 pub mod protocol;
 mod read;
 mod schema;

@@ -104,6 +104,11 @@ impl<'a> Columns<'a> {
         })
     }
 
+    /// Returns a column of some array type that tables of earlier programs do not have; nulls are allowed.
+    pub(crate) fn later<T: Array + 'static>(&self, name: &str) -> Result<Option<&'a T>, TableError> {
+        self.0.column_by_name(name).map(|_| self.any(name)).transpose()
+    }
+
     /// Returns a column of some array type without nulls.
     pub(crate) fn full<T: Array + 'static>(&self, name: &str) -> Result<&'a T, TableError> {
         let column = self.any::<T>(name)?;

@@ -19,6 +19,9 @@ pub const KIND: &str = "history";
 /// none.
 const FP32_CONVOLUTIONS_KEY: &str = "fp32_convolutions";
 
+/// The column that histories of earlier programs do not have.
+const TRAIN_ACCURACY: &str = "train_accuracy";
+
 /// Writes a history to the file `path`, and which convolutions were computed in f32 because their kernels in half
 /// precision are wrong.
 ///
@@ -30,6 +33,7 @@ pub fn write(path: &Path, epochs: &[Epoch], fp32_convolutions: &[String]) -> Res
         required("epoch", DataType::UInt32),
         required("learning_rate", DataType::Float64),
         required("train_loss", DataType::Float64),
+        optional(TRAIN_ACCURACY, DataType::Float64),
         optional("dev_loss", DataType::Float64),
         optional("dev_accuracy", DataType::Float64),
         optional("dev_uar", DataType::Float64),
@@ -44,6 +48,7 @@ pub fn write(path: &Path, epochs: &[Epoch], fp32_convolutions: &[String]) -> Res
             numbers::<UInt32Type>(rows.iter().map(|row| row.number)),
             numbers::<Float64Type>(rows.iter().map(|row| row.learning_rate)),
             numbers::<Float64Type>(rows.iter().map(|row| row.train_loss)),
+            Arc::new(rows.iter().map(|row| row.train_accuracy).collect::<Float64Array>()),
             Arc::new(rows.iter().map(|row| row.dev_loss).collect::<Float64Array>()),
             Arc::new(rows.iter().map(|row| row.dev_accuracy).collect::<Float64Array>()),
             Arc::new(rows.iter().map(|row| row.dev_uar).collect::<Float64Array>()),
@@ -74,6 +79,7 @@ pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
         let numbers = columns.number::<UInt32Type>("epoch")?;
         let learning_rates = columns.number::<Float64Type>("learning_rate")?;
         let train_losses = columns.number::<Float64Type>("train_loss")?;
+        let train_accuracies = columns.later::<Float64Array>(TRAIN_ACCURACY)?;
         let dev_losses = columns.any::<Float64Array>("dev_loss")?;
         let dev_accuracies = columns.any::<Float64Array>("dev_accuracy")?;
         let dev_uars = columns.any::<Float64Array>("dev_uar")?;
@@ -90,6 +96,7 @@ pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
                 number: numbers.value(row),
                 learning_rate: learning_rates.value(row),
                 train_loss: train_losses.value(row),
+                train_accuracy: train_accuracies.and_then(|column| figure(column, row)),
                 dev_loss: figure(dev_losses, row),
                 dev_accuracy: figure(dev_accuracies, row),
                 dev_uar: figure(dev_uars, row),
@@ -99,4 +106,47 @@ pub fn read(file: &TableFile) -> Result<Vec<Epoch>, TableError> {
         };
         columns.rows().map(epoch).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn histories_of_earlier_programs_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.arrow");
+        let figure = |name| optional(name, DataType::Float64);
+        let fields = vec![
+            required("stage", DataType::Utf8),
+            required("epoch", DataType::UInt32),
+            figure("learning_rate"),
+            figure("train_loss"),
+            figure("dev_loss"),
+            figure("dev_accuracy"),
+            figure("dev_uar"),
+            figure("dev_ccc"),
+            required("kept", DataType::Boolean),
+        ];
+        write_rows(&path, &schema(KIND, fields, &[]), &[0.5, 0.25], |losses: &[f64]| {
+            let figures = || Arc::new(losses.iter().copied().map(Some).collect::<Float64Array>());
+            Ok(vec![
+                texts(losses.iter().map(|_| Stage::Search.name())),
+                numbers::<UInt32Type>((1..).zip(losses).map(|(number, _)| number)),
+                figures(),
+                figures(),
+                figures(),
+                figures(),
+                figures(),
+                figures(),
+                Arc::new(BooleanArray::from_iter(losses.iter().map(|_| Some(false)))),
+            ])
+        })
+        .unwrap();
+        let epochs = read(&TableFile::open_path(&path).unwrap()).unwrap();
+        let figures: Vec<_> =
+            epochs.iter().map(|epoch| (epoch.number, epoch.train_loss, epoch.train_accuracy)).collect();
+        assert_eq!(figures, [(1, 0.5, None), (2, 0.25, None)]);
+        assert_eq!(epochs[1].dev_ccc, Some(0.25));
+    }
 }

@@ -64,13 +64,29 @@ pub trait Learner {
     /// When the batch does not fit.
     fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError>;
 
-    /// Computes the terms of a prepared batch's loss, scalars in f32, in the order of [`LossWeights::terms`]; with
-    /// gradients where libtorch records them. Not asked where there is nothing to learn from. Random numbers come from
-    /// `random`, or from libtorch's generator, which is seeded before. Where `train` is false the loss is to choose weights by.
+    /// Computes the terms of a prepared batch's loss, with gradients where libtorch records them. Not asked where there is
+    /// nothing to learn from. Random numbers come from `random`, or from libtorch's generator, which is seeded before. Where
+    /// `train` is false the loss is to choose weights by.
     ///
     /// # Errors
     /// When the batch does not fit, or libtorch refuses.
-    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError>;
+    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError>;
+}
+
+/// The loss of a batch.
+#[derive(Debug)]
+pub struct BatchLoss {
+    /// Its terms, scalars in f32, in the order of [`LossWeights::terms`].
+    pub terms: Vec<Tensor>,
+    /// How many rows the same outputs put in their class, a scalar in f32; `None` where rows are not classified.
+    pub correct: Option<Tensor>,
+}
+
+impl From<Vec<Tensor>> for BatchLoss {
+    /// Returns the loss of a learner that does not classify rows.
+    fn from(terms: Vec<Tensor>) -> Self {
+        Self { terms, correct: None }
+    }
 }
 
 /// What the terms of a loss are means over.

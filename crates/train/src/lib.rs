@@ -40,7 +40,7 @@ pub use affekt_spec::training::{
 pub use batches::Batch;
 pub use dataset::{Dataset, Dev, DevPart, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
 pub use error::TrainError;
-pub use learner::{Learner, LossWeights};
+pub use learner::{BatchLoss, Learner, LossWeights};
 pub use pause::{Paused, train_until};
 pub use predict::{BatchLimit, predict};
 pub use progress::{Listener, Progress};

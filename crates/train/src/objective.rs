@@ -41,6 +41,16 @@ impl Objective {
         })
     }
 
+    /// Returns how many rows have their highest output at their class: outputs `[rows, classes]`, targets `[rows]`, to `[]` in f32.
+    /// `None` where numbers are predicted.
+    pub fn correct(&self, outputs: &Tensor, targets: &Tensor) -> Result<Option<Tensor>, TrainError> {
+        if self.loss != Loss::CrossEntropy {
+            return Ok(None);
+        }
+        let predicted = outputs.f_detach()?.f_argmax(1, /* keepdim */ false)?;
+        Ok(Some(predicted.f_eq_tensor(targets)?.f_sum(Kind::Float)?))
+    }
+
     /// Returns how much some rows weigh in a mean of losses.
     pub fn weight(&self, dataset: &dyn Dataset, rows: &[usize]) -> f64 {
         let Some((weights, _)) = &self.weights else { return rows.len() as f64 };

@@ -116,7 +116,7 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
         let _numerics = Numerics { tf32: false, deterministic, cudnn_benchmark }.hold();
         while !self.is_over() && self.done() < last {
             let number = self.done() + 1;
-            let train_loss = self.epoch(number, file, progress)?;
+            let trained = self.epoch(number, file, progress)?;
             let learning_rate = self.last_learning_rate(number);
             if self.stepper.overflows()? {
                 return Err(TrainError::Overflow { epoch: number, lr: learning_rate });
@@ -131,7 +131,8 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
                 stage: self.settings.stage,
                 number,
                 learning_rate,
-                train_loss,
+                train_loss: trained.loss(),
+                train_accuracy: trained.accuracy(),
                 dev_loss: dev.map(|dev| dev.loss),
                 dev_accuracy: dev.and_then(|dev| dev.accuracy),
                 dev_uar: dev.and_then(|dev| dev.uar),
@@ -197,13 +198,13 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
         self.learning_rate(epoch, self.sampler.before(epoch + 1) - 1)
     }
 
-    /// Makes one pass over the rows, or what is left of it. Returns the mean loss; 0 where no batch held anything to learn from.
+    /// Makes one pass over the rows, or what is left of it. Returns what its losses come to.
     fn epoch(
         &mut self,
         number: u32,
         file: &mut Option<StateFile>,
         progress: &mut Listener,
-    ) -> Result<f64, TrainError> {
+    ) -> Result<Sums, TrainError> {
         let StageSettings { stage, config, seed, dataset, standardiser, device, .. } = self.settings;
         let partial = std::mem::take(&mut self.partial);
         let window = window(config, seed, dataset, &*self.learner, number);
@@ -244,8 +245,7 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
                 if progress(life).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
             },
         )?;
-        let Sums { loss, weight } = losses.flush()?;
-        Ok(if weight > 0.0 { loss / weight } else { 0.0 })
+        losses.flush()
     }
 
     /// Scores the weights after an epoch, where something judges them.
@@ -293,6 +293,7 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
             number,
             learning_rate: self.learning_rate(number, self.sampler.before(number)),
             train_loss: f64::NAN,
+            train_accuracy: None,
             dev_loss: None,
             dev_accuracy: None,
             dev_uar: None,

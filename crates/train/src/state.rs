@@ -71,7 +71,8 @@ impl State {
         }
         tensors.insert(HISTORY.to_owned(), history_tensor(&self.history));
         let Partial { batches, losses } = self.partial;
-        tensors.insert(LOSSES.to_owned(), Tensor::from_slice(&[losses.loss, losses.weight]));
+        let Sums { loss, weight, correct, classified } = losses;
+        tensors.insert(LOSSES.to_owned(), Tensor::from_slice(&[loss, weight, correct, classified]));
         let metadata = [
             (SETTINGS, settings.to_owned()),
             (STAGE, self.stage.name().to_owned()),
@@ -187,7 +188,7 @@ fn unpack(file: Checkpoint) -> Option<State> {
     let mut state = State {
         stage: Stage::from_name(file.metadata.get(STAGE)?)?,
         history: history(file.tensors.get(HISTORY)?)?,
-        partial: Partial { batches: number(BATCHES)? as usize, losses: sums(file.tensors.get(LOSSES)?)? },
+        partial: partial(number(BATCHES)? as usize, file.tensors.get(LOSSES)?)?,
         kept: number(KEPT)?,
         max_epochs: number(MAX_EPOCHS)?,
         micro_batches: number(MICRO_BATCHES)? as usize,
@@ -212,31 +213,50 @@ fn unpack(file: Checkpoint) -> Option<State> {
     (state.micro_batches > 0).then_some(state)
 }
 
-fn sums(tensor: &Tensor) -> Option<Sums> {
-    match *Vec::<f64>::try_from(tensor).ok()? {
-        [loss, weight] => Some(Sums { loss, weight }),
-        _ => None,
-    }
+fn partial(batches: usize, losses: &Tensor) -> Option<Partial> {
+    let losses = match *Vec::<f64>::try_from(losses).ok()? {
+        [loss, weight, correct, classified] => Sums { loss, weight, correct, classified },
+        // Of a program that did not count what was classified.
+        [loss, weight] => {
+            Sums { loss, weight, correct: 0.0, classified: if batches == 0 { 0.0 } else { f64::NAN } }
+        }
+        _ => return None,
+    };
+    Some(Partial { batches, losses })
 }
 
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 9;
+/// Without the accuracy of training, which was added later.
+const COLUMNS_BEFORE: usize = 8;
 
 /// Returns the epochs as `[epochs, COLUMNS]` in f64, which keeps every bit; what is missing is NaN, a stage its number.
 fn history_tensor(history: &[Epoch]) -> Tensor {
     let values: Vec<f64> = history
         .iter()
         .flat_map(|e| {
-            let [loss, accuracy, uar, ccc] =
-                [e.dev_loss, e.dev_accuracy, e.dev_uar, e.dev_ccc].map(|v| v.unwrap_or(f64::NAN));
+            let [loss, accuracy, uar, ccc, train_accuracy] =
+                [e.dev_loss, e.dev_accuracy, e.dev_uar, e.dev_ccc, e.train_accuracy]
+                    .map(|v| v.unwrap_or(f64::NAN));
             let stage = f64::from(u8::from(e.stage == Stage::Refit));
-            [stage, f64::from(e.number), e.learning_rate, e.train_loss, loss, accuracy, uar, ccc]
+            [
+                stage,
+                f64::from(e.number),
+                e.learning_rate,
+                e.train_loss,
+                loss,
+                accuracy,
+                uar,
+                ccc,
+                train_accuracy,
+            ]
         })
         .collect();
     Tensor::from_slice(&values).view([-1, COLUMNS as i64])
 }
 
 fn history(tensor: &Tensor) -> Option<Vec<Epoch>> {
-    if tensor.kind() != Kind::Double || tensor.size().get(1) != Some(&(COLUMNS as i64)) {
+    let columns = usize::try_from(*tensor.size().get(1)?).ok()?;
+    if tensor.kind() != Kind::Double || ![COLUMNS, COLUMNS_BEFORE].contains(&columns) {
         return None;
     }
     let values = Vec::<f64>::try_from(tensor.flatten(0, -1)).ok()?;
@@ -246,11 +266,71 @@ fn history(tensor: &Tensor) -> Option<Vec<Epoch>> {
         number: row[1] as u32,
         learning_rate: row[2],
         train_loss: row[3],
+        train_accuracy: row.get(8).copied().and_then(present),
         dev_loss: present(row[4]),
         dev_accuracy: present(row[5]),
         dev_uar: present(row[6]),
         dev_ccc: present(row[7]),
         kept: false,
     };
-    Some(values.chunks_exact(COLUMNS).map(epoch).collect())
+    Some(values.chunks_exact(columns).map(epoch).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(batches: usize) -> State {
+        let epoch = Epoch {
+            stage: Stage::Search,
+            number: 1,
+            learning_rate: 0.1,
+            train_loss: 0.5,
+            train_accuracy: Some(0.75),
+            dev_loss: None,
+            dev_accuracy: Some(0.25),
+            dev_uar: None,
+            dev_ccc: None,
+            kept: false,
+        };
+        State {
+            stage: Stage::Search,
+            history: vec![epoch],
+            partial: Partial {
+                batches,
+                losses: Sums { loss: 3.0, weight: 4.0, correct: 2.0, classified: 4.0 },
+            },
+            max_epochs: 2,
+            kept: 1,
+            micro_batches: 1,
+            network: NamedTensors::new(),
+            best: NamedTensors::new(),
+            optimiser: NamedTensors::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_classified_comes_back() {
+        let read = State::from_bytes(&state(2).into_bytes("{}").unwrap(), "{}").unwrap();
+        assert_eq!((read.history, read.partial), (state(2).history, state(2).partial));
+    }
+
+    /// An epoch of which only the rest is counted has no accuracy.
+    #[test]
+    fn states_of_earlier_programs_are_gone_on_from() {
+        for (batches, accuracy) in [(0, Some(0.5)), (2, None)] {
+            let mut old = Checkpoint::from_bytes(&state(batches).into_bytes("{}").unwrap()).unwrap();
+            let narrowed = |tensor: &Tensor, dim, columns| tensor.narrow(dim, 0, columns).contiguous();
+            let (history, losses) = (&old.tensors[HISTORY], &old.tensors[LOSSES]);
+            let (history, losses) = (narrowed(history, 1, 8), narrowed(losses, 0, 2));
+            old.tensors.extend([(HISTORY.to_owned(), history), (LOSSES.to_owned(), losses)]);
+            let read = State::from_bytes(&old.to_bytes().unwrap(), "{}").unwrap();
+            assert_eq!(read.history, [Epoch { train_accuracy: None, ..state(batches).history[0] }]);
+            let mut sums = read.partial.losses;
+            assert_eq!((sums.loss, sums.weight), (3.0, 4.0));
+            sums.correct += 1.0;
+            sums.classified += 2.0;
+            assert_eq!(sums.accuracy(), accuracy, "after {batches} batches");
+        }
+    }
 }

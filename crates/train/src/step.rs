@@ -12,8 +12,8 @@ use affekt_torch::{
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batch;
-use crate::learner::{Learner, LossWeights};
-use crate::losses::MeanLoss;
+use crate::learner::{BatchLoss, Learner, LossWeights};
+use crate::losses::RowsLoss;
 use crate::{Optimisation, Optimiser, Precision, TrainConfig, TrainError};
 
 /// What makes steps.
@@ -65,7 +65,7 @@ impl Stepper {
         batch: &mut Batch,
         random: impl Fn() -> Random,
         lr: f64,
-    ) -> Result<Vec<MeanLoss>, TrainError> {
+    ) -> Result<Vec<RowsLoss>, TrainError> {
         // The backward pass rounds as the forward pass did.
         let _tf32 = tf32(self.precision);
         let losses = loop {
@@ -116,7 +116,7 @@ impl Stepper {
         learner: &L,
         batch: &mut Batch,
         random: &mut Random,
-    ) -> Result<Vec<MeanLoss>, TrainError> {
+    ) -> Result<Vec<RowsLoss>, TrainError> {
         tch::manual_seed(random.bits() as i64);
         learner.prepare(batch, random)?;
         let whole = learner.loss_weights(batch)?;
@@ -141,11 +141,11 @@ impl Stepper {
         weights: &LossWeights,
         whole: &LossWeights,
         random: &mut Random,
-    ) -> Result<Option<MeanLoss>, TrainError> {
+    ) -> Result<Option<RowsLoss>, TrainError> {
         if weights.epoch == 0.0 {
             return Ok(None);
         }
-        let terms = {
+        let BatchLoss { terms, correct } = {
             let _guard = autocast(self.precision, rows)?;
             learner.loss(rows, random, /* train */ true)?
         };
@@ -160,7 +160,8 @@ impl Stepper {
         let share = weights.epoch / whole.epoch;
         let factors: Vec<f64> = shares.into_iter().map(|of_term| of_term / share).collect();
         let detached = terms.iter().map(Tensor::f_detach).collect::<Result<Vec<_>, _>>()?;
-        Ok(Some((weighted_sum(&detached, &factors)?, weights.epoch)))
+        let loss = weighted_sum(&detached, &factors)?;
+        Ok(Some(RowsLoss { loss, weight: weights.epoch, correct, rows: rows.rows.len() }))
     }
 
     /// Takes twice as many micro-batches from now on, because memory was used up by a batch of so many rows.

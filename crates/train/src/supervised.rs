@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use crate::batches::Batch;
 use crate::check::{check_network, least_rows, not_finite_rows};
-use crate::learner::{Learner, LossWeights};
+use crate::learner::{BatchLoss, Learner, LossWeights};
 use crate::objective::Objective;
 use crate::predict::{BatchLimit, predict_with};
 use crate::scores::DevScores;
@@ -79,9 +79,10 @@ impl Learner for Supervised<'_> {
         Ok(LossWeights::of_one(self.objective.weight(self.dataset, &batch.rows)))
     }
 
-    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
         let outputs = (self.forward)(&self.network, &batch.inputs, train)?;
-        Ok(vec![self.objective.of(&outputs, &batch.targets)?])
+        let terms = vec![self.objective.of(&outputs, &batch.targets)?];
+        Ok(BatchLoss { terms, correct: self.objective.correct(&outputs, &batch.targets)? })
     }
 }
 

@@ -80,7 +80,7 @@ impl HeldOut<'_> {
             let _guard = autocast(self.precision, batch)?;
             learner.loss(batch, random, /* train */ false)
         };
-        match loss.and_then(|terms| Ok(loss_of(&terms)?.f_double_value(&[])?)) {
+        match loss.and_then(|loss| Ok(loss_of(&loss.terms)?.f_double_value(&[])?)) {
             Ok(loss) => Ok((loss, weights.epoch)),
             Err(error)
                 if is_out_of_memory(&error) && batch.rows.len() > 1 && learner.indivisible().is_none() =>

@@ -283,6 +283,7 @@ mod tests {
                 number,
                 learning_rate: 1.0,
                 train_loss: loss,
+                train_accuracy: None,
                 dev_loss: Some(loss + 1.0 / f64::from(number)),
                 dev_accuracy: None,
                 dev_uar: None,

@@ -34,8 +34,9 @@ fn links_lead_somewhere() {
                 assert!(ids.insert(id), "the id {id} comes twice");
             }
         }
-        let beside: BTreeSet<String> =
+        let mut beside: BTreeSet<String> =
             affekt_report::tables(&report).into_iter().map(|(name, _)| format!("tables/{name}")).collect();
+        beside.extend(affekt_report::method_latex(&report).map(|_| "tables/method-text.tex".to_owned()));
         let files = [
             "metrics.json",
             "predictions.arrow",

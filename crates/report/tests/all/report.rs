@@ -4,7 +4,7 @@ use std::{fs, io};
 
 use affekt_domain::{Epoch, Stage};
 use affekt_eval::{Measure, Outcome, Overall};
-use affekt_report::{Published, html, markdown, tables, tensorboard};
+use affekt_report::{Published, html, markdown, method_latex, tables, tensorboard};
 use cpu_time::ThreadTime;
 
 use crate::html::parse;
@@ -190,6 +190,42 @@ fn what_nobody_knows_is_not_counted_as_nothing() {
     );
     let corpora = file(&report, "corpora.csv");
     assert!(corpora.lines().nth(1).unwrap().contains(",unknown,"), "{corpora}");
+}
+
+/// The method in prose: what all variants have in common first, and of whom what differs is true, in every format.
+#[test]
+fn the_method_can_be_read_as_a_text() {
+    let report = report(SMALL);
+    let page = html(&report);
+    parse(&page);
+    assert!(
+        page.contains("<strong>Features.</strong> Cepstra were computed every <code>512</code> samples.</p>")
+    );
+    assert!(markdown(&report).contains("**Features.** Cepstra were computed every `512` samples.\n"));
+    let text = method_latex(&report).unwrap();
+    assert!(
+        text.contains(r"\paragraph{Features.} Cepstra were computed every \texttt{512} samples."),
+        "{text}"
+    );
+    let training = concat!(
+        r"\paragraph{Training.} Cross-entropy was minimised. Training took 100 epochs (\texttt{random}). ",
+        r"Training took 40 epochs (\texttt{speakers\_apart})."
+    );
+    assert!(text.contains(training), "{text}");
+    assert!(text.contains("They were cut at 3 s. Of "), "{text}");
+}
+
+/// What stands between backticks is code; one without its second is a letter.
+#[test]
+fn backticks_are_code_in_every_format() {
+    let mut report = report(SMALL);
+    report.question = "Does `a<b|c_d` do? Or `so".into();
+    let page = html(&report);
+    parse(&page);
+    assert!(page.contains("Does <code>a&lt;b|c_d</code> do? Or `so</p>"));
+    assert!(markdown(&report).contains("Does `a<b\\|c_d` do? Or \\`so"));
+    report.variants[0].published[0].caveat = Some("not `a_b`".into());
+    assert!(file(&report, "published.tex").contains(r"Not \texttt{a\_b}."));
 }
 
 fn file(report: &affekt_report::Report, name: &str) -> String {

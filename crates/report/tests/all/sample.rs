@@ -6,8 +6,8 @@ use affekt_eval::{
     evaluate,
 };
 use affekt_report::{
-    Audit, ClassCounts, ClipLengths, Corpus, Cost, FoldAudit, FoldPart, History, Layer, MethodSetting,
-    MethodStep, Overlap, Parameters, Published, Report, Run, Sharing, Variant,
+    Audit, ClassCounts, ClipLengths, Corpus, Cost, FoldAudit, FoldPart, History, Layer, MethodSentence,
+    MethodSetting, MethodStep, Overlap, Parameters, Published, Report, Run, Sharing, Variant,
 };
 
 /// The size of the experiment.
@@ -240,15 +240,19 @@ fn steps(id: &str) -> Vec<MethodStep> {
     let setting = |path: &str, value: &str, about: &str| MethodSetting {
         path: path.into(),
         value: value.into(),
+        tuned_among: Vec::new(),
         about: about.into(),
     };
-    let step = |name: &str, op: &str, about: &str, reads: &[&str], settings| MethodStep {
+    let sentence = |topic: &str, text: &str| MethodSentence { topic: topic.into(), text: text.into() };
+    let step = |name: &str, op: &str, about: &str, reads: &[&str], settings, prose| MethodStep {
         name: name.into(),
         op: op.into(),
         about: about.into(),
         reads: reads.iter().map(|step| (*step).to_owned()).collect(),
         settings,
+        prose,
     };
+    let epochs = if id == "random" { "100" } else { "40" };
     vec![
         step(
             "mfcc",
@@ -256,6 +260,10 @@ fn steps(id: &str) -> Vec<MethodStep> {
             "waveforms become cepstra",
             &["audio"],
             vec![setting("hop_length", "512 samples", "A hop.")],
+            vec![
+                sentence("Recordings", "They were cut at 3 s."),
+                sentence("Features", "Cepstra were computed every `512` samples."),
+            ],
         ),
         step(
             "fit",
@@ -264,7 +272,12 @@ fn steps(id: &str) -> Vec<MethodStep> {
             &["mfcc", "split"],
             vec![
                 setting("training.lr", "0.001", "Learning rate."),
-                setting("training.max_epochs", if id == "random" { "100" } else { "40" }, "The most epochs."),
+                setting("training.max_epochs", epochs, "The most epochs."),
+            ],
+            vec![
+                sentence("Network", "The network was a CNN."),
+                sentence("Training", "Cross-entropy was minimised."),
+                sentence("Training", &format!("Training took {epochs} epochs.")),
             ],
         ),
     ]
@@ -321,6 +334,7 @@ pub fn history(fold: u32, seed: u64, skill: f64, epochs: u32) -> History {
             number,
             learning_rate: 1e-3,
             train_loss: 0.35 + 1.6 * (-4.0 * t).exp() + 0.03 * random.next(),
+            train_accuracy: Some(accuracy.sqrt()),
             dev_loss: Some(0.8 + 1.1 * (-5.0 * t).exp() + 0.35 * t * t + 0.1 * random.next()),
             dev_accuracy: Some(accuracy),
             dev_uar: Some(accuracy - 0.03),

@@ -1,6 +1,6 @@
 //! A synthetic search by Hyperband in two folds.
 
-use affekt_domain::{Monitor, Rung, Trial, TrialOutcome, Trials};
+use affekt_domain::{Monitor, Rung, Trial, TrialOutcome, TrialPart, Trials};
 use affekt_report::{Report, Tuning, html, markdown, tables};
 use serde_json::Value;
 
@@ -47,6 +47,8 @@ fn trials(fold: u32, number: u32, monitor: Monitor) -> Trials {
                 epochs: last.epochs,
                 best_epoch: last.epochs - 1,
                 value: last.value,
+                train: TrialPart { accuracy: Some(skill), loss: Some(2.0 - skill) },
+                dev: TrialPart { accuracy: Some(skill / 2.0), loss: Some(2.5 - skill) },
                 outcome: if rungs.len() == 4 { TrialOutcome::Finished } else { TrialOutcome::Pruned },
                 rungs,
             }
@@ -55,6 +57,7 @@ fn trials(fold: u32, number: u32, monitor: Monitor) -> Trials {
     // One diverged at once.
     trials[1].value = None;
     trials[1].rungs[0].value = None;
+    (trials[1].train, trials[1].dev) = (TrialPart::default(), TrialPart::default());
     let mut all = Trials { version: 1, monitor, search: "hyperband".into(), chosen: 0, trials };
     let best = all.by_value()[0].trial;
     all.chosen = best;

@@ -6,6 +6,7 @@ mod end2you;
 mod frame_teacher;
 mod mlp;
 mod parts;
+mod prose;
 mod vgg16;
 mod wav2vec2;
 
@@ -17,6 +18,7 @@ pub use end2you::End2YouConfig;
 pub use frame_teacher::FrameTeacherConfig;
 pub use mlp::{MlpConfig, MlpNorm};
 pub use parts::{LstmConfig, OutputActivation, Pooling};
+pub(crate) use prose::overrides as overrides_prose;
 pub use vgg16::{FreezeBase, Unfreeze, Vgg16NetworkConfig};
 pub use wav2vec2::{
     EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, Overrides, Padding,

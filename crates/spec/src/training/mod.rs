@@ -4,6 +4,7 @@ mod augment;
 mod batching;
 mod objective;
 mod optimisation;
+mod prose;
 mod schedule;
 mod supervised;
 
@@ -14,5 +15,6 @@ pub use objective::{
     PseudoLabelsObjective, Reduction,
 };
 pub use optimisation::{Optimisation, Optimiser, Precision};
+pub use prose::class_weights_prose;
 pub use schedule::{Schedule, Stages, Steps};
 pub use supervised::{ClassWeights, Loss, Refit, Stopping, TrainConfig};

@@ -212,6 +212,7 @@ pub fn epochs() -> Vec<Epoch> {
         number,
         learning_rate: 1e-4,
         train_loss: 1.0 / 3.0,
+        train_accuracy: dev.map(|dev| 1.0 - dev),
         dev_loss: dev,
         dev_accuracy: dev,
         dev_uar: dev,

@@ -8,11 +8,11 @@ use affekt_spec::network::Padding;
 use affekt_spec::training::{ContrastiveObjective, PaddedClips, Reduction};
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
-use crate::{Batch, Learner, LossWeights, TrainError};
+use crate::{Batch, BatchLoss, Learner, LossWeights, TrainError};
 
 /// A contrastive pretraining of an encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ impl Learner for Contrastive {
         }))
     }
 
-    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
         let (waveforms, lengths) = batch.inputs.clips()?;
         let samples = waveforms.size()[1] as usize;
         let masked = self.encoder.masked(batch)?;
@@ -142,7 +142,7 @@ impl Learner for Contrastive {
             };
             Ok(self.head.forward_t(&encoded, &masked, &negatives, choice, train).loss / count)
         })?;
-        Ok(vec![loss])
+        Ok(vec![loss].into())
     }
 }
 

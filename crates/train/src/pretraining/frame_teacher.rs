@@ -6,7 +6,9 @@ use affekt_torch::{NamedTensors, Random};
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use super::learner::PretrainingLearner;
-use crate::{Batch, ClassWeights, Dataset, Learner, LossWeights, Target, TrainError, TrainingPart};
+use crate::{
+    Batch, BatchLoss, ClassWeights, Dataset, Learner, LossWeights, Target, TrainError, TrainingPart,
+};
 
 /// A network that learns labels. The loss is the sum of two cross-entropies, of every frame and of the clip, both
 /// weighted by class.
@@ -70,7 +72,7 @@ impl Learner for FrameTeacher<'_> {
         Ok(LossWeights { epoch: batch.rows.len() as f64, terms: vec![frames, clips] })
     }
 
-    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
         let (waveforms, lengths) = batch.inputs.clips()?;
         let outputs = self.network.forward_t(waveforms, lengths, train)?;
         let cross_entropy = |logits: &Tensor, targets: &Tensor| {
@@ -84,7 +86,7 @@ impl Learner for FrameTeacher<'_> {
         let places = Tensor::f_arange(size[1], (Kind::Int64, frames.device()))?.f_unsqueeze(0)?;
         let of_frames = of_frames.f_masked_fill(&places.f_ge_tensor(&frames.f_unsqueeze(1)?)?, PADDING)?;
         let per_frame = cross_entropy(&outputs.per_frame.f_flatten(0, 1)?, &of_frames.f_flatten(0, 1)?)?;
-        Ok(vec![per_frame, cross_entropy(&outputs.clip, &batch.targets)?])
+        Ok(vec![per_frame, cross_entropy(&outputs.clip, &batch.targets)?].into())
     }
 }
 

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 
 use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
-use crate::{Batch, Learner, LossWeights, TrainError};
+use crate::{Batch, BatchLoss, Learner, LossWeights, TrainError};
 
 /// A pretraining of an encoder by pseudo-labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ impl Learner for PseudoLabels<'_> {
     }
 
     /// Computes the sum over clusterings of the mean cross-entropy over masked frames that have labels.
-    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
         let (waveforms, lengths) = batch.inputs.clips()?;
         let device = waveforms.device();
         let masked = self.encoder.masked(batch)?;
@@ -135,7 +135,7 @@ impl Learner for PseudoLabels<'_> {
             let losses: Vec<Tensor> = logits.iter().zip(&clusters).map(of_clustering).collect();
             Ok(Tensor::stack(&losses, 0).sum(Kind::Float))
         })?;
-        Ok(vec![loss])
+        Ok(vec![loss].into())
     }
 }
 

@@ -76,6 +76,13 @@ fn losses_are_weighted_by_class() {
             Vec::<Vec<f32>>::try_from(network.forward_t(&Inputs::frames(xs), true).unwrap()).unwrap();
         let expected = weighted(&logits, &classes(&part), weights);
         assert!((epoch.train_loss - expected).abs() < 1e-5, "{class_weights:?}: {epoch:?}, {expected}");
+        // Accuracy is of the same outputs, and not weighted.
+        let is_highest = |pair: &(&Vec<f32>, &i64)| {
+            let (logits, class) = *pair;
+            logits.iter().all(|other| *other <= logits[*class as usize])
+        };
+        let correct = logits.iter().zip(&classes(&part)).filter(is_highest).count();
+        assert_eq!(epoch.train_accuracy, Some(correct as f64 / 45.0), "{class_weights:?}");
 
         // The dev loss is that of the trained weights, with the training part's class weights.
         network.load(&trained.weights).unwrap();
@@ -166,6 +173,7 @@ fn gradients_of_parts_add_up_to_those_of_the_batch() {
     }
     for (whole, parts) in whole.history.iter().zip(&parts.history) {
         assert!((whole.train_loss - parts.train_loss).abs() < 1e-5, "{whole:?} {parts:?}");
+        assert_eq!(whole.train_accuracy, parts.train_accuracy);
     }
 }
 

@@ -16,8 +16,8 @@ use affekt_train::pretraining::{
     pretrain,
 };
 use affekt_train::{
-    Batch, Batching, ClassWeights, Crop, CropAt, Dataset, Learner, LossWeights, Optimiser, Precision,
-    Progress, Resume, Schedule, StateOutcome, Target, TrainError, TrainingPart,
+    Batch, BatchLoss, Batching, ClassWeights, Crop, CropAt, Dataset, Learner, LossWeights, Optimiser,
+    Precision, Progress, Resume, Schedule, StateOutcome, Target, TrainError, TrainingPart,
 };
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -275,7 +275,7 @@ fn frames_of_a_piece_have_the_labels_of_their_places() {
         let mut random = Random::new(1, "x");
         learner.prepare(&mut batch, &mut random).unwrap();
         assert_eq!(learner.loss_weights(&batch).unwrap(), LossWeights::of_one(5.0));
-        let [loss] = &learner.loss(&batch, &mut random, false).unwrap()[..] else { panic!("one term") };
+        let [loss] = &learner.loss(&batch, &mut random, false).unwrap().terms[..] else { panic!("one term") };
         loss.double_value(&[])
     };
     let partition = (59.0 + 7_f64.exp()).ln();
@@ -322,7 +322,7 @@ fn loss_of(learner: &impl Learner, train: bool) -> f64 {
     let _alone = affekt_train::alone();
     tch::manual_seed(1);
     let losses = learner.loss(&batch, &mut Random::new(2, "loss"), train).unwrap();
-    losses.iter().map(|loss| loss.double_value(&[])).sum()
+    losses.terms.iter().map(|loss| loss.double_value(&[])).sum()
 }
 
 /// Every quirk of the published TAPT makes another loss of one batch.
@@ -483,7 +483,7 @@ impl<L: Learner> Learner for Cramped<L> {
     fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
         self.learner.loss_weights(batch)
     }
-    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<Vec<Tensor>, TrainError> {
+    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
         if batch.rows.len() > self.most {
             let said = TchError::Torch("CUDA out of memory. Tried to allocate 20.00 MiB.".to_owned());
             return Err(TrainError::Torch(said.into()));

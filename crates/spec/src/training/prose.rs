@@ -1,0 +1,295 @@
+//! Training in sentences that a publication can print.
+
+use affekt_domain::Monitor;
+
+use super::{
+    Augment, Batching, ClassWeights, ContrastiveObjective, Counted, Crop, CropAt, Diversity, Flip,
+    LackingHead, Loss, NegativesFrom, Objective, Optimisation, Optimiser, PaddedClips, Precision,
+    PretrainConfig, PseudoLabelsObjective, Refit, Schedule, Stages, Steps, Stopping, TrainConfig,
+};
+use crate::LibraryDefaults;
+use crate::network::overrides_prose;
+use crate::prose::{clause, listed, number, percent, plural};
+
+impl TrainConfig {
+    /// Says how a network is fitted, in whole sentences.
+    #[must_use]
+    pub fn prose(&self) -> Vec<String> {
+        let mut all = vec![format!("{} was minimised{}.", loss(self.loss), weighted(&self.class_weights))];
+        all.extend(self.optimisation.prose());
+        all.extend(self.augment.map(augmented));
+        all.extend(self.stopping());
+        all
+    }
+
+    fn stopping(&self) -> Vec<String> {
+        let epochs = plural(self.max_epochs as usize, "epoch");
+        let refit = match self.refit {
+            Refit::None => None,
+            Refit::BestEpochs => Some("on the training part"),
+            Refit::BestEpochsWithDev => Some("on the training and dev parts together"),
+        };
+        let refit = refit.map(|on| {
+            format!("Then the network was trained anew from its seed, {on}, for the best epoch’s number of epochs.")
+        });
+        let stopping = match self.stopping {
+            Stopping::Fixed => format!("Training took {epochs}, and the weights of the last were kept."),
+            Stopping::Early { monitor, patience } => format!(
+                "Training took at most {epochs} and stopped once {} had not improved for {}; {}.",
+                monitored(monitor),
+                plural(patience as usize, "epoch"),
+                if refit.is_some() {
+                    "the best epoch was noted"
+                } else {
+                    "the weights of the best epoch were kept"
+                },
+            ),
+        };
+        [Some(stopping), refit].into_iter().flatten().collect()
+    }
+}
+
+const fn loss(loss: Loss) -> &'static str {
+    match loss {
+        Loss::CrossEntropy => "Cross-entropy",
+        Loss::Ccc => {
+            "One minus the concordance correlation coefficient over the batch, averaged over outputs,"
+        }
+        Loss::Mse => "The mean squared error",
+    }
+}
+
+fn weighted(weights: &ClassWeights) -> String {
+    match weights {
+        ClassWeights::None => String::new(),
+        ClassWeights::Balanced => {
+            ", each class weighted by n / (k · n_c), of n training rows, n_c of them in one of k classes"
+                .to_owned()
+        }
+        ClassWeights::InverseFrequency => {
+            ", each class weighted by its inverse frequency in the training part, scaled to a sum of 1"
+                .to_owned()
+        }
+        ClassWeights::Given(weights) => {
+            let weights: Vec<String> = weights.iter().map(|weight| number(*weight)).collect();
+            format!(", classes weighted by {} in their order", listed(&weights))
+        }
+    }
+}
+
+const fn monitored(monitor: Monitor) -> &'static str {
+    match monitor {
+        Monitor::DevLoss => "the loss on the dev part",
+        Monitor::DevAccuracy => "the accuracy on the dev part",
+        Monitor::DevUar => "the UAR on the dev part",
+        Monitor::DevCcc => "the CCC on the dev part",
+    }
+}
+
+fn augmented(augment: Augment) -> String {
+    let Augment { flip, rotation, zoom } = augment;
+    let mut how = Vec::new();
+    if flip == Flip::Horizontal {
+        how.push("mirrored in time at random".to_owned());
+    }
+    if rotation > 0.0 {
+        how.push(format!("turned by up to {}° either way", number(rotation)));
+    }
+    if zoom > 0.0 {
+        how.push(format!("zoomed by up to {} either way", percent(zoom)));
+    }
+    format!("Training images were {}.", listed(&how))
+}
+
+impl Optimisation {
+    /// Says what the steps of the optimiser are, in whole sentences.
+    #[must_use]
+    pub fn prose(&self) -> Vec<String> {
+        [
+            Some(self.optimiser()),
+            Some(self.learning_rate()),
+            Some(self.batches()),
+            self.cropped(),
+            self.numerics(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn optimiser(&self) -> String {
+        let name = match self.optimiser {
+            Optimiser::Adam => "Adam",
+            Optimiser::AdamW => "AdamW",
+        };
+        let epsilon = match self.defaults {
+            LibraryDefaults::PyTorch => "an epsilon of 1e-8",
+            LibraryDefaults::Keras => "Keras’ epsilon of 1e-7",
+        };
+        let clip =
+            self.clip_norm.map(|norm| format!("; the norm of gradients was clipped at {}", number(norm)));
+        format!(
+            "The optimiser was {name} with {epsilon} and {}{}.",
+            if self.weight_decay > 0.0 {
+                format!("a weight decay of {}", number(self.weight_decay))
+            } else {
+                "no weight decay".to_owned()
+            },
+            clip.unwrap_or_default(),
+        )
+    }
+
+    fn learning_rate(&self) -> String {
+        let lr = number(self.lr);
+        match self.schedule {
+            Schedule::Constant => format!("The learning rate was {lr} throughout."),
+            Schedule::Linear(stages) => staged(&lr, stages, "in a straight line"),
+            Schedule::Cosine(stages) => staged(&lr, stages, "along half a cosine"),
+            Schedule::Step { every, factor } => format!(
+                "The learning rate began at {lr} and was multiplied by {} every {}.",
+                number(factor),
+                plural(every as usize, "epoch")
+            ),
+        }
+    }
+
+    fn batches(&self) -> String {
+        let examples = plural(self.batch_size, "example");
+        let size = match self.batching {
+            Batching::Shuffled => format!("{examples} in random order"),
+            Batching::Bucketed { seconds: None, .. } => format!("{examples} of similar length"),
+            Batching::Bucketed { seconds: Some(seconds), counted, .. } => format!(
+                "examples of similar length, {} s of audio {}",
+                number(seconds),
+                match counted {
+                    Counted::Padded => "at most with padding",
+                    Counted::Unpadded => "without padding",
+                }
+            ),
+        };
+        let steps = self.gradient_accumulation_steps;
+        format!(
+            "Batches held {size}{}{}.",
+            clause(self.drop_last, || ", and an incomplete one was left out of every epoch".to_owned()),
+            clause(steps > 1, || format!(", computed in {steps} micro-batches")),
+        )
+    }
+
+    fn cropped(&self) -> Option<String> {
+        self.crop.map(|Crop { seconds, at }| {
+            let piece = match at {
+                CropAt::Start => "the beginning",
+                CropAt::Random => "a piece at random, another in each epoch",
+            };
+            let seconds = number(seconds);
+            format!("Of training recordings longer than {seconds} s so much was taken ({piece}); others were whole.")
+        })
+    }
+
+    fn numerics(&self) -> Option<String> {
+        let mut how = vec![match self.precision {
+            Precision::Fp32 => "single precision",
+            Precision::Bf16 => "bfloat16 where autocast holds it for safe, else in single precision",
+        }];
+        if self.gradient_checkpointing {
+            how.push("with gradient checkpointing");
+        }
+        Some(format!("Training computed in {}.", how.join(", ")))
+    }
+}
+
+fn staged(lr: &str, Stages { warmup, hold, floor }: Stages, shape: &str) -> String {
+    let rise = stretch(warmup).map_or_else(
+        || format!("The learning rate began at {lr}"),
+        |steps| format!("The learning rate rose to {lr} over {steps}"),
+    );
+    let hold = stretch(hold).map_or_else(String::new, |steps| format!(", stayed there for {steps}"));
+    let floor = if floor > 0.0 { format!("{} of that", percent(floor)) } else { "0".to_owned() };
+    format!("{rise}{hold} and fell to {floor} {shape}.")
+}
+
+/// Describes a stretch of training, if it has any steps.
+fn stretch(steps: Steps) -> Option<String> {
+    match steps {
+        Steps::Count(0) => None,
+        Steps::Count(steps) => Some(plural(usize::try_from(steps).unwrap_or(usize::MAX), "step")),
+        Steps::Share(share) if share == 0.0 => None,
+        Steps::Share(share) => Some(format!("{} of all steps", percent(share))),
+    }
+}
+
+impl PretrainConfig {
+    /// Says how an encoder is trained, in whole sentences.
+    #[must_use]
+    pub fn prose(&self) -> Vec<String> {
+        let steps = plural(usize::try_from(self.steps).unwrap_or(usize::MAX), "step");
+        let kept = if self.held_out > 0.0 {
+            format!(
+                "and the weights of the smallest loss on {} of the training part, held out at random, were kept",
+                percent(self.held_out)
+            )
+        } else {
+            "and the last weights were kept".to_owned()
+        };
+        self.optimisation.prose().into_iter().chain([format!("It took {steps}, {kept}.")]).collect()
+    }
+}
+
+impl Objective {
+    /// Says what an encoder was asked, in whole sentences.
+    #[must_use]
+    pub fn prose(&self) -> Vec<String> {
+        match self {
+            Self::Contrastive(objective) => contrastive(objective),
+            Self::PseudoLabels(objective) => pseudo_labels(objective),
+        }
+    }
+}
+
+fn contrastive(objective: &ContrastiveObjective) -> Vec<String> {
+    let from = match objective.negatives_from {
+        NegativesFrom::Masked => "the clip’s other masked frames",
+        NegativesFrom::Row => "all other frames of the padded row",
+    };
+    let diversity = match objective.diversity {
+        Diversity::PerMaskedFrame => "once for every masked frame",
+        Diversity::PerBatch => "once a batch",
+    };
+    let padding = match objective.padding {
+        PaddedClips::Unmasked => "without an attention mask",
+        PaddedClips::Masked => "with an attention mask over padding",
+    };
+    let mut all = vec![format!(
+        "wav2vec 2.0’s own pretraining was continued on the training recordings of each fold, without labels: {} for each masked \
+         frame from {from}, a Gumbel temperature of {}, the diversity term counted {diversity}, {padding}.",
+        plural(objective.negatives, "negative"),
+        number(objective.temperature),
+    )];
+    if objective.freeze_feature_encoder {
+        all.push("The convolutions stayed as they were.".to_owned());
+    }
+    if objective.lacking_head == LackingHead::Drawn {
+        all.push("Where the checkpoint had no quantiser, it began at random.".to_owned());
+    }
+    all.extend(overrides_prose(&objective.overrides));
+    all
+}
+
+fn pseudo_labels(objective: &PseudoLabelsObjective) -> Vec<String> {
+    let mut all = vec![format!(
+        "The encoder predicted the clusters of masked frames of the training recordings of each fold, with a head of {} units for \
+         each clustering.",
+        objective.hidden,
+    )];
+    if objective.freeze_feature_encoder {
+        all.push("The convolutions and the feature projection stayed as they were.".to_owned());
+    }
+    all.extend(overrides_prose(&objective.overrides));
+    all
+}
+
+/// Says how classes weigh in the loss of a network that is no end in itself.
+#[must_use]
+pub fn class_weights_prose(weights: &ClassWeights) -> String {
+    format!("Cross-entropies of both were added{}.", weighted(weights))
+}
