@@ -159,6 +159,7 @@ fn variant(
         histories,
         test_loss: test_loss(finished, variant)?,
         published: published(variant, metrics.part),
+        published_elsewhere: published_elsewhere(variant, metrics.part),
         printed: variant
             .published
             .iter()
@@ -224,6 +225,19 @@ fn published(variant: &affekt_pipeline::Variant, scored: Role) -> Vec<page::Publ
         figures(published).into_iter().map(said).collect::<Vec<_>>()
     };
     beside.flat_map(said_with).collect()
+}
+
+/// The figures of another part than the `scored` one, of a publication that has some of both.
+fn published_elsewhere(variant: &affekt_pipeline::Variant, scored: Role) -> Vec<(Role, page::Published)> {
+    let is_of = |published: &affekt_pipeline::Published| published.part.is_none_or(|part| part == scored);
+    if !variant.published.iter().any(is_of) {
+        return Vec::new();
+    }
+    let others = variant.published.iter().filter_map(|published| Some((published.part?, published)));
+    let others = others.filter(|(part, _)| *part != scored);
+    others
+        .flat_map(|(part, published)| figures(published).into_iter().map(move |figure| (part, figure)))
+        .collect()
 }
 
 /// The systems that the experiment cites beside its own.
@@ -450,16 +464,21 @@ fn provenance(finished: &Finished<'_>) -> Vec<(String, String)> {
 }
 
 /// A file's header comment with its lines joined: a new line begins only where the file begins a new point
-/// (`Question:`, `Run:`) or leaves a blank line.
+/// (`Question:`, `Run:`) or leaves a blank line. What is to be run stays line by line.
 fn reflowed(header: &str) -> String {
     let mut text = String::new();
+    let mut is_command = false;
     for line in header.lines() {
         let begins = line.split_once(':').is_some_and(|(word, _)| {
             word.chars().next().is_some_and(char::is_uppercase) && word.chars().all(char::is_alphabetic)
         });
+        if begins {
+            is_command = line.starts_with("Run:");
+        }
         let words: Vec<&str> = line.split_whitespace().collect();
         if !text.is_empty() {
-            text.push(if begins || words.is_empty() || text.ends_with('\n') { '\n' } else { ' ' });
+            let is_own = begins || is_command || words.is_empty() || text.ends_with('\n');
+            text.push(if is_own { '\n' } else { ' ' });
         }
         text.push_str(&words.join(" "));
     }
@@ -493,6 +512,13 @@ mod tests {
         let printed = String::from_utf8(shell.unwrap().stdout).unwrap();
         assert_eq!(printed.lines().collect::<Vec<_>>(), words, "{line}");
         assert_eq!(shell_words(["run".to_owned(), "x.yaml".to_owned()].into_iter()), "run x.yaml");
+    }
+
+    #[test]
+    fn what_is_to_be_run_stays_line_by_line() {
+        let header = "Question: which\n          one?\nRun:      affekt fetch x\n          affekt run y\nNeeds:    a GPU,\n          or time";
+        let expected = "Question: which one?\nRun: affekt fetch x\naffekt run y\nNeeds: a GPU, or time";
+        assert_eq!(reflowed(header), expected);
     }
 
     #[test]

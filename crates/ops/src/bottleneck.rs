@@ -42,6 +42,6 @@ impl Operation for Bottleneck {
     }
 
     fn prose(_: &Params) -> Vec<Sentence> {
-        vec![Topic::Network.says("What the frozen convolutions make of each image was computed once.")]
+        vec![Topic::Features.says("What the frozen convolutions make of each image was computed once.")]
     }
 }

@@ -123,6 +123,9 @@ impl MeanAndPooled {
     }
 }
 
+/// Tables of more columns are set closer.
+const WIDE: usize = 9;
+
 fn predicts_numbers(variant: &Variant) -> bool {
     matches!(variant.metrics.about.task, Task::Outputs(_))
 }
@@ -150,6 +153,7 @@ fn table(report: &Report, slugs: &[String]) -> Table {
     columns.extend(has_numbers.then(|| Column::figure("MSE of the mean")));
     columns.extend(has_corpus_only.then(|| Column::figure("Corpus only")));
 
+    let width = columns.len();
     let row = |(variant, slug): (&Variant, &String)| {
         let metrics = &variant.metrics;
         let primary = report.primary_of(variant);
@@ -188,7 +192,7 @@ fn table(report: &Report, slugs: &[String]) -> Table {
         ),
     };
     Table::new("results", format!("{} results by variant", part_of(variants)), about, "Variant", columns)
-        .styled("headline")
+        .styled(if width > WIDE { "headline wide" } else { "headline" })
         .of_results(None)
         .noted(notes(report, &[&primaries[..], &others].concat()))
         .rows(None, variants.iter().zip(slugs).map(row))

@@ -301,7 +301,7 @@ pub(crate) fn confusions(report: &Report) -> Option<Table> {
     let about = "Rows are true classes, columns predicted ones, in percent of the row, over all cells.";
     Some(
         Table::new("confusions", "Confusion matrices side by side", about, "True class", columns.collect())
-            .styled("confusion")
+            .styled("confusion narrow")
             .of_results(None)
             .rows(None, rows),
     )

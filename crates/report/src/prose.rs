@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use affekt_domain::Role;
-use affekt_eval::{Cluster, Measure, Summary};
+use affekt_domain::{Problem, Role};
+use affekt_eval::{Cluster, Measure, Outcome, Pair, Summary};
 use serde::Serialize;
 
 use crate::headline::{UTTERANCES_RESAMPLED, part_of};
@@ -22,31 +22,32 @@ pub(crate) struct Paragraph {
 /// Builds the paragraphs, in the order of a paper's method section.
 pub(crate) fn paragraphs(report: &Report) -> Vec<Paragraph> {
     let mut all = Vec::new();
-    let mut add = |title: &str, sentences: Vec<String>| {
+    let mut add = |title: String, sentences: Vec<String>| {
         if !sentences.is_empty() {
-            all.push(Paragraph { title: title.to_owned(), text: sentences.join(" ") });
+            all.push(Paragraph { title, text: sentences.join(" ") });
         }
     };
-    add("Corpora", corpora(report));
-    add("Labels and split", protocols(report));
-    for topic in topics(report) {
+    add("Corpora".into(), corpora(report));
+    add("Labels and split".into(), protocols(report));
+    let subjects = subjects(report);
+    for (topic, step) in &subjects {
         let mut sentences = of_variants(report, |variant| {
-            let of_topic = variant.method.iter().flat_map(|step| &step.prose);
-            of_topic
-                .filter(|sentence| sentence.topic == topic)
-                .map(|sentence| sentence.text.clone())
-                .collect()
+            let steps = variant.method.iter().filter(|of| step.is_none_or(|step| of.name == step));
+            let of_topic = steps.flat_map(|step| &step.prose).filter(|sentence| sentence.topic == *topic);
+            of_topic.map(|sentence| sentence.text.clone()).collect()
         });
-        match topic.as_str() {
+        match *topic {
             RECORDINGS => sentences.extend(lengths(report)),
             NETWORK => sentences.extend(of_variants(report, parameters)),
             TRAINING => sentences.extend(of_variants(report, tuned)),
             _ => {}
         }
-        add(&topic, sentences);
+        let is_only = subjects.iter().filter(|(other, _)| other == topic).count() == 1;
+        let title = step.filter(|_| !is_only).map(|step| format!("{topic} (`{step}`)"));
+        add(title.unwrap_or_else(|| (*topic).to_owned()), sentences);
     }
-    add("Evaluation", evaluation(report));
-    add("Computation", computation(report));
+    add("Evaluation".into(), evaluation(report));
+    add("Computation".into(), computation(report));
     all
 }
 
@@ -55,18 +56,25 @@ const RECORDINGS: &str = "Recordings";
 const NETWORK: &str = "Network";
 const TRAINING: &str = "Training";
 
-/// Returns the topics of all steps, each once, in the order of the first variant that has it.
-fn topics(report: &Report) -> Vec<String> {
-    let mut topics: Vec<String> = Vec::new();
-    for sentence in report.variants.iter().flat_map(|variant| &variant.method).flat_map(|step| &step.prose) {
-        if !topics.contains(&sentence.topic) {
-            topics.push(sentence.topic.clone());
+/// Topics of which all steps together make one paragraph.
+const TOGETHER: [&str; 2] = [RECORDINGS, "Features"];
+
+/// Returns what paragraphs are about, in the order of the first variant that has it: topics, with the step where each has its own.
+fn subjects(report: &Report) -> Vec<(&str, Option<&str>)> {
+    let mut subjects = Vec::new();
+    for step in report.variants.iter().flat_map(|variant| &variant.method) {
+        for sentence in &step.prose {
+            let topic = sentence.topic.as_str();
+            let subject = (topic, Some(step.name.as_str()).filter(|_| !TOGETHER.contains(&topic)));
+            if !subjects.contains(&subject) {
+                subjects.push(subject);
+            }
         }
     }
-    topics
+    subjects
 }
 
-/// Collects sentences of all variants, each once; one that is not true of all names those of which it is.
+/// Collects sentences of all variants, each once; where one is not true of all, it is said of whom it is.
 fn of_variants(report: &Report, sentences: impl Fn(&Variant) -> Vec<String>) -> Vec<String> {
     let mut distinct: Vec<(String, Vec<&str>)> = Vec::new();
     for variant in &report.variants {
@@ -79,15 +87,24 @@ fn of_variants(report: &Report, sentences: impl Fn(&Variant) -> Vec<String>) -> 
             }
         }
     }
-    let of_all = |(_, ids): &(String, Vec<&str>)| ids.len() == report.variants.len();
-    // What all have in common comes first, so that what differs stands together.
-    let (common, own): (Vec<_>, Vec<_>) = distinct.into_iter().partition(of_all);
-    let named = |(sentence, ids): (String, Vec<&str>)| {
+    let named = |ids: &[&str]| {
         let quoted: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
-        let ids = listed(&quoted.iter().map(String::as_str).collect::<Vec<_>>());
-        format!("{} ({ids}).", sentence.strip_suffix('.').unwrap_or(&sentence))
+        listed(&quoted.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    common.into_iter().map(|(sentence, _)| sentence).chain(own.into_iter().map(named)).collect()
+    let is_of_all = |(_, ids): &(String, Vec<&str>)| ids.len() == report.variants.len();
+    if let [first, _, ..] = &distinct[..]
+        && !is_of_all(first)
+        && distinct.iter().all(|(_, ids)| *ids == first.1)
+    {
+        let whose = format!("Of {}:", named(&first.1));
+        return [whose].into_iter().chain(distinct.into_iter().map(|(sentence, _)| sentence)).collect();
+    }
+    // What all have in common comes first, so that what differs stands together.
+    let (common, own): (Vec<_>, Vec<_>) = distinct.into_iter().partition(is_of_all);
+    let with_names = |(sentence, ids): (String, Vec<&str>)| {
+        format!("{} ({}).", sentence.strip_suffix('.').unwrap_or(&sentence), named(&ids))
+    };
+    common.into_iter().map(|(sentence, _)| sentence).chain(own.into_iter().map(with_names)).collect()
 }
 
 fn corpora(report: &Report) -> Vec<String> {
@@ -106,22 +123,38 @@ fn corpora(report: &Report) -> Vec<String> {
         return sentences;
     }
     sentences.push(format!("Data were {}.", and(&described)));
-    let dropped: Vec<_> = report.problems.iter().filter(|problem| problem.dropped).collect();
-    let kinds: BTreeSet<(&str, &str)> =
-        dropped.iter().map(|problem| (problem.corpus.as_str(), problem.kind.as_str())).collect();
-    let of_kind = |(corpus, kind): (&str, &str)| {
-        let number = dropped
-            .iter()
-            .filter(|problem| (problem.corpus.as_str(), problem.kind.as_str()) == (corpus, kind))
-            .count();
-        format!("{} of {corpus} (`{kind}`)", count(number as u64))
+    let left_out = report.variants.iter().flat_map(|variant| &variant.left_out);
+    let left_out: BTreeSet<&String> = left_out.collect();
+    sentences.extend(
+        left_out.into_iter().map(|name| format!("{name}, which the experiment asks for, was left out.")),
+    );
+    // What has no path is no file.
+    let dropped: Vec<_> =
+        report.problems.iter().filter(|problem| problem.dropped && !problem.path.is_empty()).collect();
+    let kinds: BTreeSet<(&str, &str)> = dropped.iter().map(|problem| kind_of(problem)).collect();
+    let of_kind = |kind: (&str, &str)| {
+        let number = dropped.iter().filter(|problem| kind_of(problem) == kind).count();
+        format!("{} of {} (`{}`)", count(number as u64), kind.0, kind.1)
     };
     let dropped: Vec<String> = kinds.into_iter().map(of_kind).collect();
     sentences.push(match dropped.is_empty() {
         true => "No file was left out.".to_owned(),
-        false => format!("Left out were {}.", and(&dropped)),
+        false => format!("Files that were left out: {}.", and(&dropped)),
     });
     sentences
+}
+
+/// Returns the corpus and kind of a problem.
+fn kind_of(problem: &Problem) -> (&str, &str) {
+    (&problem.corpus, &problem.kind)
+}
+
+/// Lists the names of classes or outputs: the first few of many.
+fn names_of(names: &[String]) -> String {
+    match names.len() {
+        0..=16 => and(names),
+        _ => listed(&names.iter().map(String::as_str).collect::<Vec<_>>()),
+    }
 }
 
 fn and(things: &[String]) -> String {
@@ -136,14 +169,9 @@ fn protocols(report: &Report) -> Vec<String> {
     let labels = of_variants(report, |variant| {
         let names = variant.metrics.about.task.names();
         let what = if variant.metrics.about.task.classes().is_some() { "classes" } else { "outputs" };
-        let note = variant.labels_note.as_deref().map(|note| format!(" {}", sentence(note)));
-        vec![format!(
-            "The scheme `{}` has {} {what}: {}.{}",
-            variant.labels,
-            names.len(),
-            and(names),
-            note.unwrap_or_default()
-        )]
+        let scheme =
+            format!("The scheme `{}` has {} {what}: {}.", variant.labels, names.len(), names_of(names));
+        [Some(scheme), variant.labels_note.as_deref().map(sentence)].into_iter().flatten().collect()
     });
     let splits = of_variants(report, |variant| {
         vec![format!("The protocol: {}.", variant.protocol.trim_end_matches('.'))]
@@ -276,7 +304,8 @@ fn evaluation(report: &Report) -> Vec<String> {
         let interval = variant.metrics.aggregate.get(first).map(interval);
         interval.into_iter().collect()
     }));
-    if let Some(comparison) = report.comparison.as_ref().filter(|comparison| !comparison.pairs.is_empty()) {
+    let is_compared = |pair: &Pair| matches!(pair.outcome, Outcome::Compared(_));
+    if let Some(comparison) = report.comparison.as_ref().filter(|found| found.pairs.iter().any(is_compared)) {
         sentences.push(format!(
             "Variants were compared in pairs on the same rows by {}, with {} draws, and p-values corrected for their number \
              (Holm).",

@@ -1,18 +1,24 @@
 //! Published figures beside ours, and the caveats of comparing them.
 
+use affekt_domain::Role;
 use affekt_eval::Measure;
 
 use crate::page::left_out;
 use crate::report::{Published, Report, Variant};
 use crate::table::{Cell, Column, Table, TableRow};
 use crate::text::{points, quoted, sentence, signed, title};
+use crate::training::kept_on_dev;
 
 /// Builds the table of published figures with their caveats; `None` if there are none.
 pub(crate) fn published(report: &Report) -> Option<Table> {
     let rows: Vec<TableRow> = report
         .variants
         .iter()
-        .flat_map(|variant| variant.published.iter().map(move |figure| row(variant, figure)))
+        .flat_map(|variant| {
+            let own = variant.published.iter().map(move |figure| row(variant, None, figure));
+            let others = variant.published_elsewhere.iter();
+            own.chain(others.map(move |(part, figure)| row(variant, Some(*part), figure)))
+        })
         .collect();
     if rows.is_empty() {
         return None;
@@ -70,18 +76,29 @@ pub(crate) fn caveats(variant: &Variant, figure: &Published) -> Option<String> {
     (!remarks.is_empty()).then(|| remarks.join(" "))
 }
 
-fn row(variant: &Variant, figure: &Published) -> TableRow {
+/// Builds the row of a figure: of the scored part, or of another one.
+fn row(variant: &Variant, part: Option<Role>, figure: &Published) -> TableRow {
     let about = &variant.metrics.about;
-    let here = variant.metrics.aggregate.get(figure.measure);
+    let measure = figure.measure;
+    let (of, mean, here) = match part {
+        None => {
+            let here = variant.metrics.aggregate.get(measure);
+            (title(measure).to_owned(), here.map(|here| here.mean), Cell::mean(measure, here))
+        }
+        Some(part) => {
+            let mean = if part == Role::Dev { kept_on_dev(variant, measure) } else { None };
+            (format!("{}, {} part", title(measure), part.name()), mean, Cell::measured(measure, mean))
+        }
+    };
     // The difference between the figures as printed.
-    let difference = here.map(|here| {
-        let printed = points(here.mean) - 100.0 * figure.value;
-        Cell::figure(signed(printed), here.mean - figure.value)
+    let difference = mean.map(|mean| {
+        let printed = points(mean) - 100.0 * figure.value;
+        Cell::figure(signed(printed), mean - figure.value)
     });
     let cells = vec![
-        Cell::text(title(figure.measure)),
+        Cell::text(of),
         Cell::quoted(figure.value, figure.std),
-        Cell::mean(figure.measure, here),
+        here,
         difference.unwrap_or_else(Cell::none),
         Cell::text(figure.source.clone()),
     ];

@@ -84,6 +84,8 @@ pub struct Variant {
     pub test_loss: Option<f64>,
     /// Published figures for it.
     pub published: Vec<Published>,
+    /// Published figures of another part than the one that is scored.
+    pub published_elsewhere: Vec<(Role, Published)>,
     /// What publications print beside these, each with its source.
     pub printed: Vec<(Printed, String)>,
     /// Whether its test parts are of the same corpora as its training parts and differ from them in speakers at most.

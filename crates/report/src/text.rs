@@ -6,7 +6,16 @@ use serde_json::Value;
 
 /// Formats a fraction as percent: `67.3`.
 pub(crate) fn percent(fraction: f64) -> String {
-    format!("{:.1}", points(fraction))
+    minus(&format!("{:.1}", points(fraction)))
+}
+
+/// Writes a number with a minus sign for its hyphen; nothing is below zero that is rounded to it.
+fn minus(number: &str) -> String {
+    match number.strip_prefix('-') {
+        Some(digits) if digits.bytes().all(|digit| matches!(digit, b'0' | b'.')) => digits.to_owned(),
+        Some(digits) => format!("−{digits}"),
+        None => number.to_owned(),
+    }
 }
 
 /// Formats a measure's value.
@@ -46,7 +55,8 @@ pub(crate) fn points(fraction: f64) -> f64 {
 
 /// Formats two fractions as a range of percent: `61.0–72.9`.
 pub(crate) fn range([low, high]: [f64; 2]) -> String {
-    format!("{}–{}", percent(low), percent(high))
+    let between = if low < 0.0 { " to " } else { "–" };
+    format!("{}{between}{}", percent(low), percent(high))
 }
 
 /// Formats a difference in points of percent with its sign: `+14.3`, `−0.2`.
@@ -183,6 +193,7 @@ mod tests {
     fn texts() {
         assert_eq!([0.67349, 0.6125].map(percent), ["67.3", "61.3"]);
         assert_eq!(range([0.0, 1.0]), "0.0–100.0");
+        assert_eq!((range([-0.008, 0.4]).as_str(), percent(-0.0004).as_str()), ("−0.8 to 40.0", "0.0"));
         assert_eq!([0.6541, 0.67, 0.5, 0.4988].map(quoted), ["65.41", "67.0", "50.0", "49.88"]);
         assert_eq!([0.047_86, 0.0, 12.34, 4321.6].map(error), ["0.0479", "0", "12.3", "4322"]);
         assert_eq!(error_beside(0.0196, 0.001_21), "0.0012");

@@ -1,7 +1,7 @@
 //! Losses and epochs of the networks that were kept, beside what is printed of them.
 
 use affekt_domain::{Epoch, Trial};
-use affekt_eval::{Printed, PrintedPart, PrintedTrial};
+use affekt_eval::{Measure, Printed, PrintedPart, PrintedTrial};
 
 use crate::report::{History, Report, Variant};
 use crate::table::{Cell, Column, Table, TableRow};
@@ -32,13 +32,37 @@ impl Kept {
     }
 }
 
+/// Returns a measure on the dev part in the epochs whose weights were kept, as a mean over training runs.
+pub(crate) fn kept_on_dev(variant: &Variant, measure: Measure) -> Option<f64> {
+    mean(&variant.histories, |history| {
+        let kept = history.epochs.iter().find(|epoch| epoch.kept)?;
+        match measure {
+            Measure::Wa => kept.dev_accuracy,
+            Measure::Uar => kept.dev_uar,
+            Measure::Ccc => kept.dev_ccc,
+            Measure::MacroF1 | Measure::Mse | Measure::Pearson => None,
+        }
+    })
+}
+
 /// Builds the table of losses and epochs; `None` if nothing was trained.
 pub(crate) fn training(report: &Report) -> Option<Table> {
-    let has_published = report.variants.iter().any(|variant| printed(variant).is_some());
+    // Columns of published figures are there where any is.
+    let any = |of: &dyn Fn(&Printed) -> bool| {
+        report.variants.iter().filter_map(printed).any(|(printed, _)| of(printed))
+    };
+    let has_published = [
+        any(&|printed| printed.epochs.is_some()),
+        false,
+        false,
+        any(&|printed| printed.dev.wa.is_some()),
+        any(&|printed| printed.dev.loss.is_some()),
+        any(&|printed| printed.test_loss.is_some()),
+    ];
+    let names = ["Kept epoch", "Training accuracy", "Training loss", "Dev accuracy", "Dev loss", "Test loss"];
     let mut columns = Vec::new();
-    for name in ["Kept epoch", "Training accuracy", "Training loss", "Dev accuracy", "Dev loss", "Test loss"]
-    {
-        match has_published && !name.starts_with("Training") {
+    for (name, has_published) in names.into_iter().zip(has_published) {
+        match has_published {
             true => columns.extend(["Here", "Published"].map(|whose| Column::figure(whose).under(name))),
             false => columns.push(Column::figure(name)),
         }
@@ -48,21 +72,24 @@ pub(crate) fn training(report: &Report) -> Option<Table> {
         let found = printed(variant);
         let none = Printed::default();
         let theirs = found.map_or(&none, |(printed, _)| printed);
-        let beside = |ours: Cell, theirs: Cell| [Some(ours), has_published.then_some(theirs)];
-        let cells = [
-            beside(
+        let share = |share: Option<f64>| share.map_or_else(Cell::none, Cell::percent);
+        let beside = [
+            (
                 figure(kept.epoch, |epoch| format!("{epoch:.1}")),
                 theirs.epochs.map_or_else(Cell::none, Cell::count),
             ),
-            [Some(kept.train_accuracy.map_or_else(Cell::none, Cell::percent)), None],
-            [Some(figure(kept.train_loss, error)), None],
-            beside(kept.dev_accuracy.map_or_else(Cell::none, Cell::percent), figure(theirs.dev.wa, quoted)),
-            beside(figure(kept.dev_loss, error), figure(theirs.dev.loss, error)),
-            beside(figure(variant.test_loss, error), figure(theirs.test_loss, error)),
+            (share(kept.train_accuracy), Cell::none()),
+            (figure(kept.train_loss, error), Cell::none()),
+            (share(kept.dev_accuracy), figure(theirs.dev.wa, quoted)),
+            (figure(kept.dev_loss, error), figure(theirs.dev.loss, error)),
+            (figure(variant.test_loss, error), figure(theirs.test_loss, error)),
         ];
+        let cells = beside.into_iter().zip(has_published).flat_map(|((ours, theirs), has_published)| {
+            [Some(ours), has_published.then_some(theirs)].into_iter().flatten()
+        });
         let about = &variant.metrics.about;
         let source = found.map(|(_, source)| source).filter(|source| !source.is_empty());
-        TableRow::new(about.id.clone(), cells.into_iter().flatten().flatten().collect())
+        TableRow::new(about.id.clone(), cells.collect())
             .stamped(about.stamps.clone())
             .noted(source.map(|source| format!("Published: {}", sentence(source))))
     };

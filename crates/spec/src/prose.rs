@@ -3,10 +3,12 @@
 /// Formats a number as people write it: `0.3`, `1e-4`.
 #[must_use]
 pub fn number(value: f64) -> String {
-    if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e9) {
-        format!("{value:e}")
+    let sign = if value < 0.0 { "−" } else { "" };
+    let value = value.abs();
+    if value != 0.0 && !(1e-3..1e9).contains(&value) {
+        format!("{sign}{value:e}")
     } else {
-        value.to_string()
+        format!("{sign}{value}")
     }
 }
 
@@ -44,7 +46,7 @@ mod tests {
 
     #[test]
     fn texts() {
-        assert_eq!([0.3, 1e-4, 0.0, 32.0, 2.5e-7].map(number), ["0.3", "1e-4", "0", "32", "2.5e-7"]);
+        assert_eq!([0.3, 1e-4, 0.0, -32.0, 2.5e-7].map(number), ["0.3", "1e-4", "0", "−32", "2.5e-7"]);
         assert_eq!([0.08, 0.1234, 1.0].map(percent), ["8 %", "12.34 %", "100 %"]);
         assert_eq!(listed(&[16, 32, 64]), "16, 32 and 64");
         assert_eq!(listed(&["a"]), "a");

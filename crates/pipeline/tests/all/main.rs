@@ -5,6 +5,7 @@ mod compiled;
 mod documents_ab;
 mod documents_cd;
 mod profiles;
+mod prose;
 mod recipes;
 mod resolved;
 mod tuning;

@@ -85,6 +85,7 @@ fn variant(like: &Variant, encoder: (&str, f64), has_numbers: bool) -> (Variant,
     let variant = Variant {
         left_out: Vec::new(),
         test_loss: None,
+        published_elsewhere: Vec::new(),
         printed: Vec::new(),
         method: Vec::new(),
         layers: Vec::new(),

@@ -100,6 +100,7 @@ fn variant(like: &Variant, method: &Method) -> (Variant, Vec<Prediction>) {
     let variant = Variant {
         left_out: Vec::new(),
         test_loss: None,
+        published_elsewhere: Vec::new(),
         printed: Vec::new(),
         method: Vec::new(),
         layers: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::{fs, io};
 
-use affekt_domain::{Epoch, Stage};
+use affekt_domain::{Epoch, Role, Stage};
 use affekt_eval::{Measure, Outcome, Overall};
 use affekt_report::{Published, html, markdown, method_latex, tables, tensorboard};
 use cpu_time::ThreadTime;
@@ -190,6 +190,29 @@ fn what_nobody_knows_is_not_counted_as_nothing() {
     );
     let corpora = file(&report, "corpora.csv");
     assert!(corpora.lines().nth(1).unwrap().contains(",unknown,"), "{corpora}");
+}
+
+/// A document that prints a figure of the dev part beside that of the test part finds both beside ours.
+#[test]
+fn published_figures_of_both_parts_stand_beside_ours() {
+    let mut report = report(SMALL);
+    let variant = &mut report.variants[0];
+    for history in &mut variant.histories {
+        for epoch in &mut history.epochs {
+            epoch.dev_uar = Some(if epoch.kept { 0.5 } else { 0.1 });
+        }
+    }
+    let elsewhere = |value| Published {
+        measure: Measure::Uar,
+        value,
+        sessions: Vec::new(),
+        ..variant.published[0].clone()
+    };
+    variant.published_elsewhere = vec![(Role::Dev, elsewhere(0.625)), (Role::Test, elsewhere(0.75))];
+    let table = file(&report, "published.csv");
+    let rows: Vec<&str> = table.lines().filter(|line| line.contains(" part,")).collect();
+    assert!(rows[0].starts_with("random,\"UAR, dev part\",62.5,0.625,50.0,0.5,,−12.5,-0.125,"), "{table}");
+    assert!(rows[1].starts_with("random,\"UAR, test part\",75.0,0.75,"), "{table}");
 }
 
 /// The method in prose: what all variants have in common first, and of whom what differs is true, in every format.

@@ -164,6 +164,7 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
         tunings: Vec::new(),
         histories: histories.map(|(fold, seed)| history(fold, seed, skill, size.epochs)).collect(),
         test_loss: Some(if leaking { 0.9991 } else { 1.3 }),
+        published_elsewhere: Vec::new(),
         printed: if leaking { vec![(printed(classes), "the document's table 4".into())] } else { Vec::new() },
         published: leaking
             .then(|| Published {

@@ -143,8 +143,8 @@ fn end2you(config: &End2YouConfig) -> Vec<String> {
 
 fn fine_tuned(config: &FineTunedConfig) -> Vec<String> {
     let layer = match config.layer {
-        EncoderLayer::Last => "the output of its last layer".to_owned(),
-        EncoderLayer::Nth(layer) => format!("the output of its transformer layer {layer}"),
+        EncoderLayer::Last => "the output of the last layer".to_owned(),
+        EncoderLayer::Nth(layer) => format!("the output of transformer layer {layer}"),
     };
     let frozen = match config.freeze {
         Freeze::None => "All of it was trained",
@@ -261,7 +261,7 @@ fn vgg16(config: &Vgg16NetworkConfig) -> Vec<String> {
 }
 
 fn were(number: usize, noun: &str) -> String {
-    format!("{} {}", plural(number, noun), if number == 1 { "was" } else { "were" })
+    if number == 1 { format!("{noun} was") } else { format!("{} were", plural(number, noun)) }
 }
 
 impl FrameTeacherConfig {

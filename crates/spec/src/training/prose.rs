@@ -170,8 +170,8 @@ impl Optimisation {
         let steps = self.gradient_accumulation_steps;
         format!(
             "Batches held {size}{}{}.",
-            clause(self.drop_last, || ", and an incomplete one was left out of every epoch".to_owned()),
             clause(steps > 1, || format!(", computed in {steps} micro-batches")),
+            clause(self.drop_last, || "; an incomplete one was left out of every epoch".to_owned()),
         )
     }
 
@@ -189,6 +189,10 @@ impl Optimisation {
     fn numerics(&self) -> Option<String> {
         let mut how = vec![match self.precision {
             Precision::Fp32 => "single precision",
+            Precision::Tf32 => "single precision, on a GPU with the inputs of products rounded to TF32",
+            Precision::Fp16 => {
+                "half precision where autocast holds it for safe, else in single precision, with scaled losses"
+            }
             Precision::Bf16 => "bfloat16 where autocast holds it for safe, else in single precision",
         }];
         if self.gradient_checkpointing {
@@ -292,4 +296,71 @@ fn pseudo_labels(objective: &PseudoLabelsObjective) -> Vec<String> {
 #[must_use]
 pub fn class_weights_prose(weights: &ClassWeights) -> String {
     format!("Cross-entropies of both were added{}.", weighted(weights))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_of_a_training_is_another_sentence() {
+        let default = TrainConfig::default();
+        assert_eq!(
+            default.prose(),
+            [
+                "Cross-entropy was minimised.",
+                "The optimiser was Adam with an epsilon of 1e-8 and no weight decay.",
+                "The learning rate was 0.001 throughout.",
+                "Batches held 32 examples in random order.",
+                "Training computed in single precision.",
+                "Training took at most 100 epochs and stopped once the loss on the dev part had not improved for 10 epochs; the \
+                 weights of the best epoch were kept.",
+            ]
+        );
+        let optimisation = Optimisation {
+            optimiser: Optimiser::AdamW,
+            weight_decay: 0.0625,
+            clip_norm: Some(1.0),
+            lr: 1e-4,
+            schedule: Schedule::Linear(Stages {
+                warmup: Steps::Count(100),
+                hold: Steps::Share(0.05),
+                floor: 0.0,
+            }),
+            batching: Batching::Bucketed { seconds: Some(250.0), counted: Counted::Unpadded, noise: 0.1 },
+            drop_last: true,
+            gradient_accumulation_steps: 2,
+            crop: Some(Crop { seconds: 10.0, at: CropAt::Random }),
+            precision: Precision::Bf16,
+            gradient_checkpointing: true,
+            ..Optimisation::default()
+        };
+        let config = TrainConfig {
+            optimisation,
+            loss: Loss::Ccc,
+            augment: Some(Augment { flip: Flip::Horizontal, rotation: 10.0, zoom: 0.1 }),
+            max_epochs: 67,
+            stopping: Stopping::Fixed,
+            ..default
+        };
+        assert_eq!(
+            config.prose(),
+            [
+                "One minus the concordance correlation coefficient over the batch, averaged over outputs, was minimised.",
+                "The optimiser was AdamW with an epsilon of 1e-8 and a weight decay of 0.0625; the norm of gradients was clipped \
+                 at 1.",
+                "The learning rate rose to 1e-4 over 100 steps, stayed there for 5 % of all steps and fell to 0 in a straight \
+                 line.",
+                "Batches held examples of similar length, 250 s of audio without padding, computed in 2 micro-batches; an \
+                 incomplete one was left out of every epoch.",
+                "Of training recordings longer than 10 s so much was taken (a piece at random, another in each epoch); others were \
+                 whole.",
+                "Training computed in bfloat16 where autocast holds it for safe, else in single precision, with gradient \
+                 checkpointing.",
+                "Training images were mirrored in time at random, turned by up to 10° either way and zoomed by up to 10 % either \
+                 way.",
+                "Training took 67 epochs, and the weights of the last were kept.",
+            ]
+        );
+    }
 }
