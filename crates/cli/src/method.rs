@@ -21,6 +21,7 @@ pub fn steps(variant: &affekt_pipeline::Variant) -> Vec<page::MethodStep> {
     };
     let sentence = |sentence: &Sentence| page::MethodSentence {
         topic: sentence.topic.heading().to_owned(),
+        rank: sentence.topic as usize,
         text: sentence.text.clone(),
     };
     let step = |step: &affekt_pipeline::MethodStep| page::MethodStep {

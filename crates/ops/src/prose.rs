@@ -1,6 +1,6 @@
 //! What an operation does, in sentences that a publication can print.
 
-/// What a sentence is about: those of one topic stand in one paragraph.
+/// What a sentence is about: those of one topic stand in one paragraph, paragraphs in the order of topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// What becomes of recordings before anything is computed of them.

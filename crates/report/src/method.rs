@@ -278,11 +278,16 @@ pub(crate) fn confusions(report: &Report) -> Option<Table> {
     if !(2..=SIDE_BY_SIDE).contains(&of_classes.len()) || names.len() > 1 {
         return None;
     }
+    // What holds of all is said once.
+    let stamps = |variant: &Variant| variant.metrics.about.stamps.clone();
+    let of_first = of_classes.first().map(|(variant, _)| stamps(variant)).unwrap_or_default();
+    let are_alike = of_classes.iter().all(|(variant, _)| stamps(variant) == of_first);
     let heading = |variant: &Variant| {
         let about = &variant.metrics.about;
-        let stamps =
-            if about.stamps.is_empty() { String::new() } else { format!(" ({})", about.stamps.join("; ")) };
-        format!("{}{stamps}", about.id)
+        match are_alike || about.stamps.is_empty() {
+            true => about.id.clone(),
+            false => format!("{} ({})", about.id, about.stamps.join("; ")),
+        }
     };
     let columns = of_classes
         .iter()
@@ -303,6 +308,7 @@ pub(crate) fn confusions(report: &Report) -> Option<Table> {
         Table::new("confusions", "Confusion matrices side by side", about, "True class", columns.collect())
             .styled("confusion narrow")
             .of_results(None)
+            .stamped(if are_alike { of_first } else { Vec::new() })
             .rows(None, rows),
     )
 }

@@ -59,19 +59,20 @@ const TRAINING: &str = "Training";
 /// Topics of which all steps together make one paragraph.
 const TOGETHER: [&str; 2] = [RECORDINGS, "Features"];
 
-/// Returns what paragraphs are about, in the order of the first variant that has it: topics, with the step where each has its own.
+/// Returns what paragraphs are about, topics in their order, with the step where each has its own.
 fn subjects(report: &Report) -> Vec<(&str, Option<&str>)> {
-    let mut subjects = Vec::new();
+    let mut subjects: Vec<(usize, (&str, Option<&str>))> = Vec::new();
     for step in report.variants.iter().flat_map(|variant| &variant.method) {
         for sentence in &step.prose {
             let topic = sentence.topic.as_str();
             let subject = (topic, Some(step.name.as_str()).filter(|_| !TOGETHER.contains(&topic)));
-            if !subjects.contains(&subject) {
-                subjects.push(subject);
+            if !subjects.iter().any(|(_, known)| *known == subject) {
+                subjects.push((sentence.rank, subject));
             }
         }
     }
-    subjects
+    subjects.sort_by_key(|(rank, _)| *rank);
+    subjects.into_iter().map(|(_, subject)| subject).collect()
 }
 
 /// Collects sentences of all variants, each once; where one is not true of all, it is said of whom it is.

@@ -119,6 +119,8 @@ pub struct MethodStep {
 pub struct MethodSentence {
     /// The heading of its paragraph: `Features`.
     pub topic: String,
+    /// The place of that among the headings.
+    pub rank: usize,
     /// The whole sentence; what stands between backticks is code.
     pub text: String,
 }

@@ -143,6 +143,12 @@ impl Table {
         self
     }
 
+    /// Sets the stamps of the whole table, of which its rows then have none.
+    pub fn stamped(mut self, stamps: Vec<String>) -> Self {
+        self.stamps = stamps;
+        self
+    }
+
     pub fn styled(mut self, style: &'static str) -> Self {
         self.style = style;
         self

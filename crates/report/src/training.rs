@@ -47,54 +47,36 @@ pub(crate) fn kept_on_dev(variant: &Variant, measure: Measure) -> Option<f64> {
 
 /// Builds the table of losses and epochs; `None` if nothing was trained.
 pub(crate) fn training(report: &Report) -> Option<Table> {
-    // Columns of published figures are there where any is.
-    let any = |of: &dyn Fn(&Printed) -> bool| {
-        report.variants.iter().filter_map(printed).any(|(printed, _)| of(printed))
-    };
-    let has_published = [
-        any(&|printed| printed.epochs.is_some()),
-        false,
-        false,
-        any(&|printed| printed.dev.wa.is_some()),
-        any(&|printed| printed.dev.loss.is_some()),
-        any(&|printed| printed.test_loss.is_some()),
-    ];
+    let trained = report.variants.iter().filter(|variant| !variant.histories.is_empty());
+    let figures: Vec<(&Variant, [Beside; 6])> = trained.map(|variant| (variant, beside(variant))).collect();
+    // Columns are there where any variant has a figure.
+    let any = |at: usize, has: fn(&Beside) -> bool| figures.iter().any(|(_, figures)| has(&figures[at]));
     let names = ["Kept epoch", "Training accuracy", "Training loss", "Dev accuracy", "Dev loss", "Test loss"];
+    let shown: Vec<(usize, bool, bool)> = (0..names.len())
+        .map(|at| (at, any(at, |figure| figure.here.is_some()), any(at, |figure| figure.published.is_some())))
+        .collect();
     let mut columns = Vec::new();
-    for (name, has_published) in names.into_iter().zip(has_published) {
-        match has_published {
-            true => columns.extend(["Here", "Published"].map(|whose| Column::figure(whose).under(name))),
-            false => columns.push(Column::figure(name)),
+    for (at, here, published) in &shown {
+        match (here, published) {
+            (_, true) => {
+                columns.extend(["Here", "Published"].map(|whose| Column::figure(whose).under(names[*at])))
+            }
+            (true, false) => columns.push(Column::figure(names[*at])),
+            (false, false) => {}
         }
     }
-    let row = |variant: &Variant| {
-        let kept = Kept::of(variant);
-        let found = printed(variant);
-        let none = Printed::default();
-        let theirs = found.map_or(&none, |(printed, _)| printed);
-        let share = |share: Option<f64>| share.map_or_else(Cell::none, Cell::percent);
-        let beside = [
-            (
-                figure(kept.epoch, |epoch| format!("{epoch:.1}")),
-                theirs.epochs.map_or_else(Cell::none, Cell::count),
-            ),
-            (share(kept.train_accuracy), Cell::none()),
-            (figure(kept.train_loss, error), Cell::none()),
-            (share(kept.dev_accuracy), figure(theirs.dev.wa, quoted)),
-            (figure(kept.dev_loss, error), figure(theirs.dev.loss, error)),
-            (figure(variant.test_loss, error), figure(theirs.test_loss, error)),
-        ];
-        let cells = beside.into_iter().zip(has_published).flat_map(|((ours, theirs), has_published)| {
-            [Some(ours), has_published.then_some(theirs)].into_iter().flatten()
+    let row = |(variant, figures): (&Variant, [Beside; 6])| {
+        let cells = figures.into_iter().zip(&shown).flat_map(|(figure, (_, here, published))| {
+            let here = (*here || *published).then(|| figure.here.unwrap_or_else(Cell::none));
+            here.into_iter().chain(published.then(|| figure.published.unwrap_or_else(Cell::none)))
         });
         let about = &variant.metrics.about;
-        let source = found.map(|(_, source)| source).filter(|source| !source.is_empty());
+        let source = printed(variant).map(|(_, source)| source).filter(|source| !source.is_empty());
         TableRow::new(about.id.clone(), cells.collect())
             .stamped(about.stamps.clone())
             .noted(source.map(|source| format!("Published: {}", sentence(source))))
     };
-    let trained = report.variants.iter().filter(|variant| !variant.histories.is_empty());
-    let rows: Vec<TableRow> = trained.map(row).collect();
+    let rows: Vec<TableRow> = figures.into_iter().map(row).collect();
     let about = "Means over training runs, of the epochs whose weights were kept; accuracy in percent. Training accuracy and \
                  loss are running means over the batches of an epoch, in training mode (with dropout, of weights that change \
                  from batch to batch), as Keras prints them; losses are weighted where classes have weights. Test loss is \
@@ -104,6 +86,36 @@ pub(crate) fn training(report: &Report) -> Option<Table> {
             .of_results(None)
             .rows(None, rows)
     })
+}
+
+/// A figure, and the published one.
+struct Beside {
+    here: Option<Cell>,
+    published: Option<Cell>,
+}
+
+/// Returns the figures of a variant's kept epochs, in the order of the table.
+fn beside(variant: &Variant) -> [Beside; 6] {
+    let kept = Kept::of(variant);
+    let none = Printed::default();
+    let theirs = printed(variant).map_or(&none, |(printed, _)| printed);
+    let share = |share: Option<f64>| share.map(Cell::percent);
+    let loss = |loss: Option<f64>| loss.map(|loss| Cell::figure(error(loss), loss));
+    let alone = |here| Beside { here, published: None };
+    [
+        Beside {
+            here: kept.epoch.map(|epoch| Cell::figure(format!("{epoch:.1}"), epoch)),
+            published: theirs.epochs.map(Cell::count),
+        },
+        alone(share(kept.train_accuracy)),
+        alone(loss(kept.train_loss)),
+        Beside {
+            here: share(kept.dev_accuracy),
+            published: theirs.dev.wa.map(|wa| Cell::figure(quoted(wa), wa)),
+        },
+        Beside { here: loss(kept.dev_loss), published: loss(theirs.dev.loss) },
+        Beside { here: loss(variant.test_loss), published: loss(theirs.test_loss) },
+    ]
 }
 
 /// Finds what is printed of a variant's training, with its source.

@@ -210,7 +210,7 @@ fn published_figures_of_both_parts_stand_beside_ours() {
     };
     variant.published_elsewhere = vec![(Role::Dev, elsewhere(0.625)), (Role::Test, elsewhere(0.75))];
     let table = file(&report, "published.csv");
-    let rows: Vec<&str> = table.lines().filter(|line| line.contains(" part,")).collect();
+    let rows: Vec<&str> = table.lines().filter(|line| line.contains(" part\"")).collect();
     assert!(rows[0].starts_with("random,\"UAR, dev part\",62.5,0.625,50.0,0.5,,−12.5,-0.125,"), "{table}");
     assert!(rows[1].starts_with("random,\"UAR, test part\",75.0,0.75,"), "{table}");
 }

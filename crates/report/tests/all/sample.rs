@@ -244,7 +244,12 @@ fn steps(id: &str) -> Vec<MethodStep> {
         tuned_among: Vec::new(),
         about: about.into(),
     };
-    let sentence = |topic: &str, text: &str| MethodSentence { topic: topic.into(), text: text.into() };
+    let topics = ["Recordings", "Features", "Network", "Training"];
+    let sentence = |topic: &str, text: &str| MethodSentence {
+        topic: topic.into(),
+        rank: topics.iter().position(|known| *known == topic).unwrap(),
+        text: text.into(),
+    };
     let step = |name: &str, op: &str, about: &str, reads: &[&str], settings, prose| MethodStep {
         name: name.into(),
         op: op.into(),
