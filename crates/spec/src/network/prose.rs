@@ -3,8 +3,8 @@
 use super::{
     CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation,
     FrameTeacherConfig, Freeze, FreezeBase, LstmConfig, MlpConfig, MlpNorm, NetworkConfig, NormAxis,
-    OutputActivation, Overrides, Padding, ParallelCnnConfig, Pooling, Positions, SpansOver, Unfreeze,
-    Vgg16NetworkConfig,
+    NormaliseOver, OutputActivation, Overrides, Padding, ParallelCnnConfig, Pooling, Positions, SpansOver,
+    Unfreeze, Vgg16NetworkConfig,
 };
 use crate::LibraryDefaults;
 use crate::prose::{clause, listed, number, percent, plural};
@@ -185,6 +185,11 @@ fn fine_tuned(config: &FineTunedConfig) -> Vec<String> {
         ),
         padding(config.padding).to_owned(),
     ];
+    all.extend((config.normalise_over == NormaliseOver::BatchInTraining).then(|| {
+        "In training the waveforms of a batch were normalised as one, the silence behind them included; in prediction each by \
+         itself."
+            .to_owned()
+    }));
     all.extend(config.padded_to.map(|samples| format!("Batches were padded to {samples} samples at least.")));
     all.extend(overrides(&config.overrides));
     let masks = config.overrides.apply_spec_augment != Some(false);

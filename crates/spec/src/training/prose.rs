@@ -5,7 +5,7 @@ use affekt_domain::Monitor;
 use super::{
     Augment, Batching, ClassWeights, ContrastiveObjective, Counted, Crop, CropAt, Diversity, Flip,
     LackingHead, Loss, NegativesFrom, Objective, Optimisation, Optimiser, PaddedClips, Precision,
-    PretrainConfig, PseudoLabelsObjective, Refit, Schedule, Stages, Steps, Stopping, TrainConfig,
+    PretrainConfig, PseudoLabelsObjective, Reduction, Refit, Schedule, Stages, Steps, Stopping, TrainConfig,
 };
 use crate::LibraryDefaults;
 use crate::network::overrides_prose;
@@ -259,13 +259,18 @@ fn contrastive(objective: &ContrastiveObjective) -> Vec<String> {
         Diversity::PerMaskedFrame => "once for every masked frame",
         Diversity::PerBatch => "once a batch",
     };
+    let reduction = match objective.reduction {
+        Reduction::Mean => "averaged",
+        Reduction::Sum => "added up",
+    };
     let padding = match objective.padding {
         PaddedClips::Unmasked => "without an attention mask",
         PaddedClips::Masked => "with an attention mask over padding",
     };
     let mut all = vec![format!(
         "wav2vec 2.0’s own pretraining was continued on the training recordings of each fold, without labels: {} for each masked \
-         frame from {from}, a Gumbel temperature of {}, the diversity term counted {diversity}, {padding}.",
+         frame from {from}, a Gumbel temperature of {}, losses of masked frames {reduction}, the diversity term counted \
+         {diversity}, {padding}.",
         plural(objective.negatives, "negative"),
         number(objective.temperature),
     )];
