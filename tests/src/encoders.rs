@@ -375,7 +375,7 @@ fn labels_of_the_test_part_count_beside_the_published_test_column() {
     let only = &metrics["variants"][0];
     assert_eq!((&only["part"], &only["withheld"]), (&Value::Null, &Value::Null), "it is the test part");
     let page = run.text("report.md");
-    assert!(page.contains("62.0") && !page.contains("61.0"), "{page}");
+    assert!(page.contains("| CCC | 62.0 |") && page.contains("| CCC, dev part | 61.0 |"), "{page}");
     assert!(page.contains("Parameter train.network.layer is 1; published is 12."), "{page}");
     // Without a figure of the test part, that of the other stands there and is called what it is.
     let one = ["--set", "report.published={ ccc: 0.61, part: dev }"];
