@@ -114,8 +114,8 @@ fn corpora(report: &Report) -> Vec<String> {
         let expected = corpus.expected.filter(|expected| *expected != corpus.found);
         let of = expected.map(|expected| format!(" of {}", count(expected as u64))).unwrap_or_default();
         let speakers = match corpus.speakers {
-            0 => String::new(),
-            speakers => format!(" by {}", plural(speakers, "speaker")),
+            None => ", their speakers unknown".to_owned(),
+            Some(speakers) => format!(" by {}", plural(speakers, "speaker")),
         };
         format!("{} ({}{of} utterances{speakers})", corpus.name, count(corpus.found as u64))
     });
