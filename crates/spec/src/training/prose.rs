@@ -217,7 +217,7 @@ fn stretch(steps: Steps) -> Option<String> {
     match steps {
         Steps::Count(0) => None,
         Steps::Count(steps) => Some(plural(usize::try_from(steps).unwrap_or(usize::MAX), "step")),
-        Steps::Share(share) if share == 0.0 => None,
+        Steps::Share(0.0) => None,
         Steps::Share(share) => Some(format!("{} of all steps", percent(share))),
     }
 }
