@@ -272,7 +272,7 @@ fn who_may_not_read_records_removes_none() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::new();
     let path = bench.record_path(bench.file("a", "text").key);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     if fs::read(&path).is_ok() {
         // Whom permissions do not bind meets the like where a disk fails.
         fs::remove_file(&path).unwrap();
