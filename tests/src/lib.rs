@@ -17,6 +17,7 @@ mod at_once;
 mod bad_audio;
 mod caching;
 mod compare;
+mod doctor;
 mod encoders;
 mod fetch;
 mod field_cases;

@@ -11,6 +11,7 @@ mod context;
 mod costs;
 mod describe;
 mod device;
+mod doctor;
 mod encoder_audit;
 pub mod exit;
 mod explain;
@@ -77,6 +78,8 @@ pub enum Command {
         #[arg(long)]
         cuda: bool,
     },
+    /// Say what this machine has and lacks, and prove that it computes what it should
+    Doctor(doctor::Arguments),
     /// Start a folder for experiments of your own
     Init(init::Arguments),
     /// Prove on an experiment that results repeat and survive being killed
@@ -99,6 +102,7 @@ pub fn execute(command: &Command) -> ExitCode {
         Command::Cache(arguments) => cache::cache(arguments),
         Command::Fetch(arguments) => fetch::fetch(arguments),
         Command::Setup { cuda } => libtorch::setup(*cuda),
+        Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Init(arguments) => init::init(arguments),
         Command::Verify(arguments) => verify::verify(arguments),
     })

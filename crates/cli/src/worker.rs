@@ -40,7 +40,11 @@ pub fn when_needed() -> impl Fn() -> Result<WorkerCommand, String> + Sync {
     move || made.get_or_init(make).clone()
 }
 
-fn command() -> Result<WorkerCommand, Stop> {
+/// Says how to start the worker, which is built first in a checkout.
+///
+/// # Errors
+/// When there is none, or no libtorch for it, or it cannot be built.
+pub fn command() -> Result<WorkerCommand, Stop> {
     let mut env = Vec::new();
     let program = match find()? {
         Source::Program(program) => {

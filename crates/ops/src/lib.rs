@@ -13,6 +13,7 @@ pub mod awgn;
 pub mod bottleneck;
 pub mod choose;
 pub mod compare;
+pub mod doctor;
 pub mod embed;
 pub mod encoder;
 pub mod evaluate;

@@ -22,10 +22,13 @@ pub struct LayerProof {
 }
 
 impl LayerProof {
+    /// The most that rounding loses.
+    pub const TOLERANCE: f64 = TOLERANCE;
+
     /// Returns whether no more is lost than by rounding.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.error <= TOLERANCE
+        self.error <= Self::TOLERANCE
     }
 }
 

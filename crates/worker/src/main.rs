@@ -1,11 +1,12 @@
 //! The one binary linked to libtorch: runs the nodes it is handed.
 //!
-//! The runner starts it and speaks to it over standard input and output (`affekt_graph::serve`); on its own it
-//! says what it runs on and ends.
+//! The runner starts it and speaks to it over standard input and output (`affekt_graph::serve`), or asks it for a proof of what it
+//! computes on (`doctor`); on its own it says what it runs on and ends.
 
 #![allow(clippy::print_stderr, reason = "started by hand, it speaks to a person")]
 
 mod artefact;
+mod doctor;
 mod ops;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::io::{IsTerminal, stdin};
 use std::process::ExitCode;
 
 use affekt_graph::{Hello, PROTOCOL, explain_bus_errors, machine, serve};
+use affekt_ops::doctor::DOCTOR;
 use affekt_torch::{device, keep_freed_memory};
 
 use crate::ops::WorkerOps;
@@ -27,6 +29,10 @@ fn main() -> ExitCode {
     }
     // Before anything asks for a GPU: linking alone does not load libtorch's CUDA half.
     device::load_cuda();
+    let mut words = std::env::args().skip(1);
+    if words.next().as_deref() == Some(DOCTOR) {
+        return doctor::answer(&words.next().unwrap_or_default());
+    }
     let hello = Hello { protocol: PROTOCOL, ops: WorkerOps::versions(), provenance: provenance() };
     if stdin().is_terminal() {
         for (name, value) in &hello.provenance {

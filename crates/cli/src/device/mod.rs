@@ -14,6 +14,7 @@ use affekt_graph::Gpu;
 
 use self::driver::Driver;
 use self::visible::Visible;
+pub use self::visible::VisibleGpu;
 use crate::exit::Stop;
 use crate::{libtorch, place};
 
@@ -66,8 +67,40 @@ pub fn parse(text: &str) -> Result<Device, Stop> {
     }
     let machine = Machine::of_environment()?;
     let list = env::var("CUDA_VISIBLE_DEVICES").ok();
-    let by_bus = env::var("CUDA_DEVICE_ORDER").is_ok_and(|order| order == "PCI_BUS_ID");
-    choose(&choice, machine, list.as_deref(), by_bus, libtorch::has("libtorch_cuda.so"))
+    choose(&choice, machine, list.as_deref(), is_by_bus(), libtorch::has("libtorch_cuda.so"))
+}
+
+/// What there is of GPUs, whatever is asked for.
+#[derive(Debug)]
+pub struct Discovered {
+    /// The driver and the CUDA that it supports, or why there is none.
+    pub driver: String,
+    /// The GPUs that the user can see, in the order of their numbers.
+    pub gpus: Vec<VisibleGpu>,
+}
+
+/// Finds the driver and the GPUs that are visible.
+///
+/// # Errors
+/// When `AFFEKT_FAKE_GPUS` cannot be read.
+pub fn discover() -> Result<Discovered, Stop> {
+    let machine = Machine::of_environment()?;
+    let driver = match &machine {
+        Machine::Real(driver) => {
+            let (major, minor) = driver.cuda;
+            format!("NVIDIA {} (CUDA {major}.{minor})", driver.version)
+        }
+        Machine::Fake { count, .. } => format!("AFFEKT_FAKE_GPUS stands for one with {count} GPUs"),
+        Machine::Unknown(why) => why.clone(),
+    };
+    let list = env::var("CUDA_VISIBLE_DEVICES").ok();
+    let gpus = Visible::new(list.as_deref(), &machine, is_by_bus()).gpus;
+    Ok(Discovered { driver, gpus })
+}
+
+/// Tells whether CUDA numbers GPUs as the driver does.
+fn is_by_bus() -> bool {
+    env::var("CUDA_DEVICE_ORDER").is_ok_and(|order| order == "PCI_BUS_ID")
 }
 
 /// Chooses among the GPUs of a machine that are visible by `list`.

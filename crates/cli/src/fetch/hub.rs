@@ -333,6 +333,11 @@ fn cannot_write(hub: &Hub, error: &io::Error) -> Stop {
     Stop::failed(format!("error: failed to write in {}: {error}\nhint: {hint}", hub.cache().display()))
 }
 
+/// Tells whether the person has a token.
+pub fn has_token(hub: &Hub) -> bool {
+    secret(hub).is_some()
+}
+
 /// The person's token: `HF_TOKEN`, else the file that `HF_TOKEN_PATH` names, else `HF_HOME/token`.
 fn secret(hub: &Hub) -> Option<String> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty());

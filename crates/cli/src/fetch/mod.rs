@@ -28,6 +28,7 @@ use crate::place;
 use download::size;
 use http::Client;
 use hub::Checkpoint;
+pub use space::free_space;
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -44,6 +45,11 @@ pub struct Arguments {
     /// Seconds without a byte after which a request times out
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
+}
+
+/// Tells whether the person has a token for the Hugging Face Hub.
+pub fn has_hub_token() -> bool {
+    hub::has_token(&Hub::of_environment())
 }
 
 /// Something that can be fetched.

@@ -15,11 +15,9 @@ const MARGIN: u64 = 100_000_000;
 /// # Errors
 /// A message that says how much is free and how much is needed.
 pub fn check(folder: &Path, needed: u64) -> Result<(), String> {
-    let Some(there) = folder.ancestors().find(|path| path.exists()) else { return Ok(()) };
+    let there = there(folder);
     // A file system that does not tell is no reason not to try.
-    let Ok(free) = free(if there.as_os_str().is_empty() { Path::new(".") } else { there }) else {
-        return Ok(());
-    };
+    let Ok(free) = free(there) else { return Ok(()) };
     if free >= needed.saturating_add(MARGIN) {
         return Ok(());
     }
@@ -29,6 +27,17 @@ pub fn check(folder: &Path, needed: u64) -> Result<(), String> {
         size(free),
         size(needed.saturating_add(MARGIN))
     ))
+}
+
+/// Returns how many bytes are free in the file system of `folder`, which need not exist yet, where it tells.
+pub fn free_space(folder: &Path) -> Option<u64> {
+    free(there(folder)).ok()
+}
+
+/// The nearest folder above that exists.
+fn there(folder: &Path) -> &Path {
+    let there = folder.ancestors().find(|path| path.exists());
+    there.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn free(path: &Path) -> io::Result<u64> {
