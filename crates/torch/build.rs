@@ -1,4 +1,4 @@
-//! Compiles the shim against the libtorch that torch-sys found, and passes its place on.
+//! Compiles the C++ files against the libtorch that torch-sys found, and passes its place on.
 //!
 //! torch-sys decides where libtorch is (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`, the system) and says so as
 //! `DEP_TCH_LIBTORCH_LIB`. Crates with binaries or tests read it as `DEP_AFFEKT_TORCH_LIBTORCH_LIB` and put
@@ -16,9 +16,10 @@ fn main() {
         .warnings(false)
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
-        .file("src/shim.cpp")
+        .files(["src/shim.cpp", "src/out_of_memory.cpp"])
         .compile("affekt_torch_shim");
     println!("cargo::rerun-if-changed=src/shim.cpp");
+    println!("cargo::rerun-if-changed=src/out_of_memory.cpp");
     println!("cargo::metadata=LIBTORCH_LIB={lib}");
     println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
 }

@@ -26,7 +26,7 @@
 
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::{
-    EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, ProjectorConfig,
+    EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, Padding, ProjectorConfig,
 };
 use affekt_torch::init::{self, Vars};
 use tch::nn::Module;
@@ -174,9 +174,16 @@ impl WaveformModule for FineTuned {
     }
 
     /// Of the transformer's layers, where any is trained: of a frozen encoder nothing is kept anyway.
-    fn checkpoint_gradients(&mut self) -> bool {
+    fn checkpoint_gradients(&mut self) {
         self.encoder.checkpoint_gradients(self.config.freeze != Freeze::All);
+    }
+
+    fn can_checkpoint_gradients(&self) -> bool {
         true
+    }
+
+    fn hears_padding(&self) -> bool {
+        self.config.freeze != Freeze::All && self.config.padding.when(/* train */ true) != Padding::Ignored
     }
 }
 

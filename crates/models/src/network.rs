@@ -185,10 +185,18 @@ pub trait WaveformModule: std::fmt::Debug + Send {
         false
     }
 
-    /// From now on computes activations anew in the backward pass rather than keep them. `false` where it cannot.
-    fn checkpoint_gradients(&mut self) -> bool {
+    /// Whether what it computes of a clip in training depends on how much padding its batch has behind it.
+    fn hears_padding(&self) -> bool {
         false
     }
+
+    /// Whether it can compute activations anew in the backward pass rather than keep them.
+    fn can_checkpoint_gradients(&self) -> bool {
+        false
+    }
+
+    /// From now on computes activations anew, where it can.
+    fn checkpoint_gradients(&mut self) {}
 }
 
 /// A network with its weights on a device.
@@ -436,9 +444,27 @@ impl Network {
     /// From now on computes activations anew in the backward pass rather than keep them, which costs a third more time and
     /// saves most of the memory. `false` where the network cannot.
     pub fn checkpoint_gradients(&mut self) -> bool {
-        match &mut self.body {
+        if let Body::Waveforms(module) = &mut self.body {
+            module.checkpoint_gradients();
+        }
+        self.can_checkpoint_gradients()
+    }
+
+    /// Whether [`Self::checkpoint_gradients`] is of use.
+    #[must_use]
+    pub fn can_checkpoint_gradients(&self) -> bool {
+        match &self.body {
             Body::Frames { .. } | Body::Pictures { .. } => false,
-            Body::Waveforms(module) => module.checkpoint_gradients(),
+            Body::Waveforms(module) => module.can_checkpoint_gradients(),
+        }
+    }
+
+    /// Whether what it computes of a clip in training depends on how much padding its batch has behind it.
+    #[must_use]
+    pub fn hears_padding(&self) -> bool {
+        match &self.body {
+            Body::Frames { .. } | Body::Pictures { .. } => false,
+            Body::Waveforms(module) => module.hears_padding(),
         }
     }
 
@@ -606,7 +632,8 @@ mod tests {
         let error = network.forward_t(&Inputs::waveforms(ones(&[3, 8]), vec![8; 3]), false).unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, ForwardError::Torch(_)), "{text}");
-        assert!(text.contains("t allocate memory") && text.lines().count() == 1, "{text}");
+        assert!(matches!(&error, ForwardError::Torch(error) if error.is_out_of_memory()), "{text}");
+        assert!(text.contains("out of memory") && text.lines().count() == 1, "{text}");
     }
 
     #[test]

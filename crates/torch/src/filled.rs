@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_passed_on() {
-        let failed = || TorchError("no more".into());
+        let failed = || TorchError::thrown("no more");
         assert_eq!(filled(&[1], |_| Err(failed())).unwrap_err().to_string(), failed().to_string());
     }
 }

@@ -24,7 +24,7 @@ pub struct GpuDescription {
 /// When the device cannot compute, or not correctly.
 pub fn check_device(device: Device) -> Result<(), TorchError> {
     let sum = Tensor::f_ones([2], (Kind::Float, device))?.f_sum(Kind::Float)?.f_double_value(&[])?;
-    if sum == 2.0 { Ok(()) } else { Err(TorchError(format!("1 + 1 is {sum} on this device"))) }
+    if sum == 2.0 { Ok(()) } else { Err(TorchError::thrown(&format!("1 + 1 is {sum} on this device"))) }
 }
 
 /// Describes a GPU, by CUDA's number in this process. No test here has seen one.
@@ -45,7 +45,7 @@ pub fn describe_gpu(number: usize) -> Result<GpuDescription, TorchError> {
 fn model(number: usize) -> Result<String, TorchError> {
     type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
     type Name = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
-    let missing = |what: &str| TorchError(format!("failed to ask CUDA's driver: {what}"));
+    let missing = |what: &str| TorchError::thrown(&format!("failed to ask CUDA's driver: {what}"));
     // SAFETY: a name that ends in a zero; the driver's library is loaded already where CUDA is.
     let library = unsafe { libc::dlopen(c"libcuda.so.1".as_ptr(), libc::RTLD_NOW) };
     if library.is_null() {

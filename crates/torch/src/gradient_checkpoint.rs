@@ -3,7 +3,7 @@
 use tch::{Device, Tensor};
 
 use crate::autocast::Settings;
-use crate::{TorchError, generator_state, set_generator_state, shim};
+use crate::{GeneratorStates, TorchError, shim};
 
 /// `segment(inputs)`, of which nothing but inputs and output is kept for the backward pass: that computes the segment
 /// again, and then its gradients. They are those that the segment would have had without this, for inputs and for
@@ -32,54 +32,32 @@ where
         return Ok(segment(inputs));
     }
     let autocast = Settings::now();
-    let random = RandomStates::of(inputs)?;
+    let device = inputs.iter().map(Tensor::device).find(|device| device.is_cuda()).unwrap_or(Device::Cpu);
+    let random = GeneratorStates::now(device)?;
     let output = {
         let _guard = tch::no_grad_guard();
         autocast.hold(|| segment(inputs))
     };
     let again = move |inputs: &[Tensor]| {
-        let _restored = random.replay()?;
+        let _restored = replay(device, &random)?;
         Ok(autocast.hold(|| segment(inputs)))
     };
     shim::recompute_in_backward(inputs, &output, Box::new(again))
 }
 
-/// Where the generators are that a segment can draw from.
-struct RandomStates(Vec<(Device, Tensor)>);
-
-impl RandomStates {
-    fn of(inputs: &[Tensor]) -> Result<Self, TorchError> {
-        let mut devices = vec![Device::Cpu];
-        devices.extend(inputs.iter().map(Tensor::device).find(|device| device.is_cuda()));
-        Self::now(devices)
-    }
-
-    fn now(devices: impl IntoIterator<Item = Device>) -> Result<Self, TorchError> {
-        devices
-            .into_iter()
-            .map(|device| Ok((device, generator_state(device)?)))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    fn set(&self) -> Result<(), TorchError> {
-        self.0.iter().try_for_each(|(device, state)| set_generator_state(*device, state))
-    }
-
-    /// Goes back to these states until what it gives is dropped.
-    fn replay(&self) -> Result<Replay, TorchError> {
-        let interrupted = Self::now(self.0.iter().map(|(device, _)| *device))?;
-        self.set()?;
-        Ok(Replay(interrupted))
-    }
+/// Goes back to the states of the generators until what it gives is dropped.
+fn replay(device: Device, states: &GeneratorStates) -> Result<Replay, TorchError> {
+    let interrupted = GeneratorStates::now(device)?;
+    states.restore()?;
+    Ok(Replay(interrupted))
 }
 
 /// The states to go back to, also when a segment panics.
-struct Replay(RandomStates);
+struct Replay(GeneratorStates);
 
 impl Drop for Replay {
     fn drop(&mut self) {
         // A state that libtorch gave a moment ago is one that it takes.
-        let _ = self.0.set();
+        let _ = self.0.restore();
     }
 }

@@ -222,7 +222,7 @@ unsafe extern "C" fn call_segment(
             unsafe { *output = ManuallyDrop::new(tensor).as_mut_ptr().cast() };
             return ptr::null_mut();
         }
-        Ok(Err(error)) => error.0,
+        Ok(Err(error)) => error.message,
         Err(panic) => format!("a checkpointed segment panicked: {}", panic_message(&*panic)),
     };
     let message = CString::new(message.replace('\0', " ")).unwrap_or_default();
@@ -369,5 +369,5 @@ fn check(message: *mut c_char) -> Result<(), TorchError> {
     let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
     // SAFETY: as above; nothing refers to it any more.
     unsafe { libc::free(message.cast()) };
-    Err(TorchError(crate::first_line(&text).to_owned()))
+    Err(TorchError::thrown(&text))
 }

@@ -37,7 +37,7 @@ pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNo
 pub use heads::{CtcHead, SequenceClassifier};
 pub(crate) use model::checked_samples;
 pub use model::{Encoded, InputError, Wav2Vec2};
-pub use pretraining::{PretrainingHead, PretrainingLoss, sample_negatives};
+pub use pretraining::{PretrainingHead, PretrainingLoss, PretrainingPart, sample_negatives};
 pub use quantiser::Choice;
 pub use spans::Spans;
 pub(crate) use valid::Valid;

@@ -8,7 +8,7 @@ use tch::nn::Module;
 use tch::{Device, Kind, Tensor, nn};
 
 use super::model::Encoded;
-use super::quantiser::{Choice, Quantiser, perplexity};
+use super::quantiser::{Choice, Quantiser, perplexity, perplexity_of_mean};
 use super::{ConfigError, EncoderConfig};
 use crate::dropout::dropout;
 
@@ -37,6 +37,15 @@ pub struct PretrainingLoss {
     pub perplexity: Tensor,
     /// `contrastive` and, by the configuration's weight, `diversity`: what is trained on.
     pub loss: Tensor,
+}
+
+/// What some clips of a batch give to its loss.
+#[derive(Debug)]
+pub struct PretrainingPart {
+    /// As [`PretrainingLoss::contrastive`], of these clips.
+    pub contrastive: Tensor,
+    /// How likely each codeword is found, summed over masked frames. `[groups, codewords]`
+    pub probabilities: Tensor,
 }
 
 impl PretrainingHead {
@@ -86,6 +95,57 @@ impl PretrainingHead {
         choice: Choice,
         train: bool,
     ) -> PretrainingLoss {
+        let (contrastive, probabilities) = self.contrast(encoded, masked, negatives, choice, train);
+        let perplexity = perplexity(&probabilities);
+        let diversity = self.diversity(&perplexity, probabilities.size()[0]);
+        let loss = &contrastive + self.diversity_weight * &diversity;
+        PretrainingLoss { contrastive, diversity, perplexity, loss }
+    }
+
+    /// What some clips of a batch give to its loss, which [`Self::forward_t`] computes of all of them.
+    ///
+    /// # Panics
+    /// As [`Self::forward_t`].
+    #[must_use]
+    pub fn part_t(
+        &self,
+        encoded: &Encoded,
+        masked: &Tensor,
+        negatives: &Tensor,
+        choice: Choice,
+        train: bool,
+    ) -> PretrainingPart {
+        let (contrastive, probabilities) = self.contrast(encoded, masked, negatives, choice, train);
+        let probabilities = probabilities.sum_dim_intlist(0, /* keepdim */ false, Kind::Float);
+        PretrainingPart { contrastive, probabilities }
+    }
+
+    /// What the diversity of a batch of `masked` masked frames adds to its loss, from the sum of all [`PretrainingPart::probabilities`].
+    #[must_use]
+    pub fn weighted_diversity(&self, probabilities: &Tensor, masked: i64) -> Tensor {
+        let perplexity = perplexity_of_mean(&(probabilities / masked as f64));
+        self.diversity_weight * self.diversity(&perplexity, masked)
+    }
+
+    fn diversity(&self, perplexity: &Tensor, masked: i64) -> Tensor {
+        let codewords = (self.groups * self.codewords) as f64;
+        let counts_for = match self.counted {
+            Diversity::PerMaskedFrame => masked as f64,
+            Diversity::PerBatch => 1.0,
+        };
+        (codewords - perplexity) / codewords * counts_for
+    }
+
+    /// The sum of the contrastive term over masked frames, and how likely each of these finds each codeword,
+    /// `[masked, groups, codewords]`.
+    fn contrast(
+        &self,
+        encoded: &Encoded,
+        masked: &Tensor,
+        negatives: &Tensor,
+        choice: Choice,
+        train: bool,
+    ) -> (Tensor, Tensor) {
         let device = encoded.last.device();
         let shape = encoded.last.size();
         let [batch, frames] = [shape[0], shape[1]];
@@ -107,16 +167,7 @@ impl PretrainingHead {
         let others = similarities.gather(1, &negatives, false).masked_fill(&same, f64::NEG_INFINITY);
         let all = Tensor::cat(&[&own, &others], 1);
         let contrastive = (all.logsumexp([1], /* keepdim */ true) - own).sum(Kind::Float);
-
-        let perplexity = perplexity(&of_masked(&quantised.probabilities));
-        let codewords = (self.groups * self.codewords) as f64;
-        let counts_for = match self.counted {
-            Diversity::PerMaskedFrame => rows.size()[0] as f64,
-            Diversity::PerBatch => 1.0,
-        };
-        let diversity = (codewords - &perplexity) / codewords * counts_for;
-        let loss = &contrastive + self.diversity_weight * &diversity;
-        PretrainingLoss { contrastive, diversity, perplexity, loss }
+        (contrastive, of_masked(&quantised.probabilities))
     }
 }
 

@@ -100,7 +100,11 @@ fn one_hot(chosen: &Tensor, codewords: i64) -> Tensor {
 /// How many codewords are in use, all groups' together: the exponential of the entropy of the mean over frames.
 /// `[frames, groups, codewords]` to one number.
 pub fn perplexity(probabilities: &Tensor) -> Tensor {
-    let marginal = probabilities.mean_dim(0, /* keepdim */ false, Kind::Float); // [groups, codewords]
-    let entropy = -marginal.xlogy(&marginal).sum_dim_intlist(-1, /* keepdim */ false, Kind::Float);
+    perplexity_of_mean(&probabilities.mean_dim(0, /* keepdim */ false, Kind::Float))
+}
+
+/// The same of that mean, `[groups, codewords]`.
+pub fn perplexity_of_mean(marginal: &Tensor) -> Tensor {
+    let entropy = -marginal.xlogy(marginal).sum_dim_intlist(-1, /* keepdim */ false, Kind::Float);
     entropy.exp().sum(Kind::Float)
 }
