@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::augment::{Augmentation, Distortion, resampled};
 use crate::crop::Window;
+use crate::step::is_out_of_memory;
 use crate::{Dataset, Target, TrainError};
 
 /// Makes tensors of some examples on a device.
@@ -37,25 +38,32 @@ pub struct Batch {
     pub targets: Tensor,
     /// Which frames are masked, `[rows, frames]` on the CPU, where the learner draws that itself.
     pub masked: Option<Tensor>,
+    /// Numbers that the learner drew for the whole batch before it was divided, `[rows, …]`.
+    pub drawn: Option<Tensor>,
 }
 
 impl Batch {
-    /// Divides it into at most so many micro-batches of equal size, but for the last.
-    pub fn micro_batches(&self, count: usize) -> impl Iterator<Item = Result<Self, TrainError>> {
+    /// Divides it into at most so many micro-batches of equal size, but for the last; with all padding where that is asked for.
+    pub fn micro_batches(
+        &self,
+        count: usize,
+        padding: bool,
+    ) -> impl Iterator<Item = Result<Self, TrainError>> {
         let (rows, size) = (self.rows.len(), self.rows.len().div_ceil(count).max(1));
-        (0..rows).step_by(size).map(move |start| self.narrow(start, size.min(rows - start)))
+        (0..rows).step_by(size).map(move |start| self.narrow(start, size.min(rows - start), padding))
     }
 
-    /// Takes some of its rows, without the padding that only the others need. Masks keep their columns.
-    fn narrow(&self, start: usize, count: usize) -> Result<Self, TrainError> {
+    /// Takes some of its rows, without the padding that only the others need unless it is asked for. Masks keep their columns.
+    fn narrow(&self, start: usize, count: usize, padding: bool) -> Result<Self, TrainError> {
         let narrowed = |tensor: &Tensor| tensor.f_narrow(0, start as i64, count as i64);
         let xs = narrowed(&self.inputs.xs)?;
         let inputs = match &self.inputs.lengths {
             None => Inputs { xs, lengths: None },
             Some(lengths) => {
                 let lengths = lengths[start..start + count].to_vec();
-                let longest = lengths.iter().copied().max().unwrap_or(0);
-                Inputs::waveforms(xs.f_narrow(1, 0, longest as i64)?, lengths)
+                let longest = lengths.iter().map(|&length| length as i64).max().unwrap_or(0);
+                let samples = if padding { xs.size()[1] } else { longest };
+                Inputs::waveforms(xs.f_narrow(1, 0, samples)?, lengths)
             }
         };
         Ok(Self {
@@ -64,6 +72,7 @@ impl Batch {
             inputs,
             targets: narrowed(&self.targets)?,
             masked: self.masked.as_ref().map(narrowed).transpose()?,
+            drawn: self.drawn.as_ref().map(narrowed).transpose()?,
         })
     }
 }
@@ -71,18 +80,23 @@ impl Batch {
 /// How many batches are made while one is being used.
 const AHEAD: usize = 2;
 
-/// Calls `each` with what `make` makes of one batch of rows after the other. Another thread makes the next ones meanwhile.
+/// Calls `each` with what `make` makes of one batch of rows after the other. Another thread makes the next ones meanwhile; one that
+/// does not fit into memory beside the one that is used is made again after that.
 pub fn ahead<T: Send>(
     batches: &[Vec<usize>],
-    make: impl Fn(&[usize]) -> Result<T, TrainError> + Send,
+    make: impl Fn(&[usize]) -> Result<T, TrainError> + Sync,
     mut each: impl FnMut(&[usize], T) -> Result<(), TrainError>,
 ) -> Result<(), TrainError> {
+    let make = &make;
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(AHEAD - 1);
         // Nobody listens any more when `each` failed.
         scope.spawn(move || batches.iter().try_for_each(|rows| sender.send(make(rows)).ok()));
         // The scope passes on what panics there, which is the only way for a batch not to come.
-        batches.iter().zip(receiver).try_for_each(|(rows, batch)| each(rows, batch?))
+        batches.iter().zip(receiver).try_for_each(|(rows, batch)| match batch {
+            Err(error) if is_out_of_memory(&error) => each(rows, make(rows)?),
+            batch => each(rows, batch?),
+        })
     })
 }
 
@@ -96,7 +110,8 @@ impl Loader<'_> {
             }
             InputShape::Frames(_) | InputShape::Pictures(_) => (self.inputs(rows)?, Vec::new()),
         };
-        Ok(Batch { rows: rows.to_vec(), starts, inputs, targets: self.targets(rows)?, masked: None })
+        let (rows, targets) = (rows.to_vec(), self.targets(rows)?);
+        Ok(Batch { rows, starts, inputs, targets, masked: None, drawn: None })
     }
 
     /// Gathers what a network reads of these rows.

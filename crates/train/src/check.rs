@@ -163,7 +163,7 @@ pub fn check_numbers(config: &TrainConfig) -> Result<(), TrainError> {
     }
     if !(1..=config.optimisation.batch_size).contains(&config.optimisation.gradient_accumulation_steps) {
         return bad(
-            "accumulate",
+            "gradient_accumulation_steps",
             config.optimisation.gradient_accumulation_steps.to_string(),
             "from 1 to `batch_size`",
         );

@@ -189,13 +189,17 @@ pub enum TrainError {
         /// Seconds of a batch.
         seconds: f64,
     },
-    /// Accumulated gradients of what is no sum.
-    #[error("accumulate is {accumulate}, and {why}: expected 1")]
+    /// Micro-batches of what cannot be divided.
+    #[error(
+        "`gradient_accumulation_steps` is {steps}, and {why}: leave it at 1, and where memory is short try {advice}"
+    )]
     Indivisible {
-        /// In how many parts.
-        accumulate: usize,
+        /// In how many micro-batches.
+        steps: usize,
         /// Why not.
         why: &'static str,
+        /// What to try instead.
+        advice: String,
     },
     /// Nothing to train.
     #[error("every parameter of the network is frozen: leave some for training")]

@@ -10,7 +10,8 @@ use crate::batches::Batch;
 /// and resumes; a learner computes losses.
 ///
 /// A loss is a sum of terms, and each term a mean over rows, frames or whatever it weighs. Means over parts of a batch,
-/// each times its share of the term's weight, add up to the mean over the batch: so can its gradient be accumulated.
+/// each times its share of the term's weight, add up to the mean over the batch: so can its gradient be accumulated. A loss with
+/// a term over the whole batch says so by [`Learner::coupled`].
 pub trait Learner {
     /// Returns all its tensors, its own and not copies. Those that learn require gradients.
     fn tensors(&self) -> NamedTensors;
@@ -37,6 +38,24 @@ pub trait Learner {
 
     /// Returns whether all clips of a batch have to be of one length: they are then cut to its shortest.
     fn wants_one_length(&self) -> bool {
+        false
+    }
+
+    /// Returns whether what is computed of a clip depends on how much padding its batch has behind it: micro-batches then keep it.
+    fn hears_padding(&self) -> bool {
+        false
+    }
+
+    /// Returns what of the loss is over the whole batch, where something is.
+    fn coupled(&self) -> Option<&dyn Coupled> {
+        None
+    }
+
+    /// Returns whether it reads waveforms, which may be cropped.
+    fn reads_waveforms(&self) -> bool;
+
+    /// Returns whether it can compute activations anew in the backward pass.
+    fn can_checkpoint_gradients(&self) -> bool {
         false
     }
 
@@ -87,6 +106,38 @@ impl From<Vec<Tensor>> for BatchLoss {
     fn from(terms: Vec<Tensor>) -> Self {
         Self { terms, correct: None }
     }
+}
+
+/// A loss with a term that is no sum over rows: it is computed from what all micro-batches give.
+pub trait Coupled {
+    /// Draws what depends on the size of the whole batch, before it is divided for training.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    fn draw(&self, _batch: &mut Batch) -> Result<(), TrainError> {
+        Ok(())
+    }
+
+    /// Computes what some rows give to the loss of their batch; random numbers and errors as those of [`Learner::loss`].
+    ///
+    /// # Errors
+    /// As there.
+    fn part(&self, rows: &Batch, random: &mut Random, train: bool) -> Result<CoupledPart, TrainError>;
+
+    /// Computes the term over a whole batch, a scalar in f32, from [`CoupledPart::coupled`] of its micro-batches.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    fn term(&self, whole: &Batch, parts: &[Tensor]) -> Result<Tensor, TrainError>;
+}
+
+/// What some rows give to the loss of their batch.
+#[derive(Debug)]
+pub struct CoupledPart {
+    /// The terms that are means, as [`Learner::loss`] has them, without the one over the batch.
+    pub terms: Vec<Tensor>,
+    /// What that one is computed from, in f32.
+    pub coupled: Tensor,
 }
 
 /// What the terms of a loss are means over.

@@ -40,6 +40,19 @@ pub enum Progress<'a> {
         /// In how many micro-batches.
         micro_batches: usize,
     },
+    /// A micro-batch of a batch is done that is computed in several.
+    MicroBatch {
+        /// The stage.
+        stage: Stage,
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The batch, from 1.
+        batch: usize,
+        /// Micro-batches done, those of both passes counted where there are two.
+        done: usize,
+        /// Micro-batches there are.
+        total: usize,
+    },
     /// A batch of the rows that judge the epoch's weights is done.
     Evaluation {
         /// The stage.

@@ -126,7 +126,8 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
             {
                 return Err(TrainError::WeightsNotFinite { name, epoch: number, lr: learning_rate });
             }
-            let dev = self.validate(number, progress)?;
+            let partial = Partial { batches: self.sampler.epoch(number).len(), losses: trained };
+            let dev = self.validate(number, partial, file, progress)?;
             let mut epoch = Epoch {
                 stage: self.settings.stage,
                 number,
@@ -227,7 +228,12 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
                 // Order, pieces, masks, distortions and dropout are functions of seed, epoch and step, not of what came before:
                 // that is what lets a resumed run go on as if nothing had happened.
                 let random = || Random::new(seed, &format!("step {number} {done}"));
-                let of_step = self.stepper.step(&*self.learner, &mut batch, random, lr);
+                let mut heard = |of_batch: usize, micro_batches: usize| {
+                    let (batch, done, total) = (done + 1, of_batch, micro_batches);
+                    let micro_batch = Progress::MicroBatch { stage, epoch: number, batch, done, total };
+                    if progress(micro_batch).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
+                };
+                let of_step = self.stepper.step(&*self.learner, &mut batch, random, lr, &mut heard);
                 losses.push(done, lr, of_step.map_err(|error| with_longest(dataset, rows, error))?)?;
                 done += 1;
                 if self.stepper.micro_batches > micro_batches {
@@ -248,17 +254,32 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
         losses.flush()
     }
 
-    /// Scores the weights after an epoch, where something judges them.
-    fn validate(&self, epoch: u32, progress: &mut Listener) -> Result<Option<DevScores>, TrainError> {
+    /// Scores the weights after an epoch, where something judges them. Meanwhile the state is kept as it is after the epoch's
+    /// last step, `trained`, as soon as that is due: a training that is killed evaluates again and does not train again.
+    fn validate(
+        &self,
+        epoch: u32,
+        trained: Partial,
+        file: &mut Option<StateFile>,
+        progress: &mut Listener,
+    ) -> Result<Option<DevScores>, TrainError> {
         let Some(validation) = self.validation else { return Ok(None) };
         let stage = self.settings.stage;
-        let scores = validation.scores(&*self.learner, epoch, &mut |done, total| match progress(
-            Progress::Evaluation { stage, epoch, done, total },
-        )
-        .is_break()
-        {
-            true => Err(TrainError::Cancelled(epoch)),
-            false => Ok(()),
+        // It changes no more: to write it once is enough.
+        let mut unwritten = file.as_mut();
+        let mut keep = || -> Result<(), TrainError> {
+            if let Some(file) = &mut unwritten
+                && file.write_if_due(|| Ok(self.state(trained)))?
+            {
+                unwritten = None;
+            }
+            Ok(())
+        };
+        keep()?;
+        let scores = validation.scores(&*self.learner, epoch, &mut |done, total| {
+            keep()?;
+            let evaluation = Progress::Evaluation { stage, epoch, done, total };
+            if progress(evaluation).is_break() { Err(TrainError::Cancelled(epoch)) } else { Ok(()) }
         });
         scores.map(Some)
     }

@@ -145,13 +145,13 @@ impl<'a> StateFile<'a> {
         }
     }
 
-    /// Writes the state if it is time to: whole or not at all, also when the machine dies meanwhile.
+    /// Writes the state if it is time to: whole or not at all, also when the machine dies meanwhile. Returns whether it was time.
     pub fn write_if_due(
         &mut self,
         state: impl FnOnce() -> Result<State, TrainError>,
-    ) -> Result<(), TrainError> {
+    ) -> Result<bool, TrainError> {
         if self.written.elapsed() < self.pause {
-            return Ok(());
+            return Ok(false);
         }
         let start = Instant::now();
         let bytes = state()?.into_bytes(&self.settings)?;
@@ -163,7 +163,7 @@ impl<'a> StateFile<'a> {
             // Of a large encoder it is gigabytes.
             self.pause = self.resume.every.max(start.elapsed() * 20);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn path(&self) -> PathBuf {

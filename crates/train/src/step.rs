@@ -1,6 +1,6 @@
 //! One step: the gradients of a batch, and what the optimiser makes of them.
 //!
-//! A batch may be computed in micro-batches whose gradients add up to those of the whole: because `accumulate` asks for it, or
+//! A batch may be computed in micro-batches whose gradients add up to those of the whole: because `gradient_accumulation_steps` asks for it, or
 //! because memory was used up, in which case there are twice as many from then on, for the rest of the training.
 
 use affekt_models::ForwardError;
@@ -12,8 +12,10 @@ use affekt_torch::{
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batch;
-use crate::learner::{BatchLoss, Learner, LossWeights};
+use crate::divided::Divided;
+use crate::learner::{BatchLoss, Learner};
 use crate::losses::RowsLoss;
+use crate::memory_advice::memory_advice;
 use crate::{Optimisation, Optimiser, Precision, TrainConfig, TrainError};
 
 /// What makes steps.
@@ -27,16 +29,19 @@ pub struct Stepper {
     scaler: Option<GradScaler>,
     /// In how many micro-batches batches are computed.
     pub micro_batches: usize,
+    /// What to try where memory is used up.
+    advice: String,
 }
 
 impl Stepper {
     /// Returns one that has made no step.
     pub fn new<L: Learner + ?Sized>(config: &TrainConfig, learner: &L) -> Result<Self, TrainError> {
-        let accumulate = config.optimisation.gradient_accumulation_steps;
-        if accumulate > 1
+        let steps = config.optimisation.gradient_accumulation_steps;
+        let advice = memory_advice(&config.optimisation, learner);
+        if steps > 1
             && let Some(why) = learner.indivisible()
         {
-            return Err(TrainError::Indivisible { accumulate, why });
+            return Err(TrainError::Indivisible { steps, why, advice });
         }
         let trainable = learner.trainable();
         if trainable.is_empty() {
@@ -53,23 +58,25 @@ impl Stepper {
             clip_norm: config.optimisation.clip_norm,
             optimiser: Adam::new(learner.trainable(), adam),
             parameters: trainable.into_values().collect(),
-            micro_batches: accumulate,
+            micro_batches: steps,
+            advice,
         })
     }
 
     /// Makes a step with the random numbers of `random`, which begins anew where the batch has to be divided. Returns the losses
-    /// of the micro-batches; none where there was nothing to learn from, and then nothing is changed.
+    /// of the micro-batches; none where there was nothing to learn from, and then nothing is changed. `heard` hears of micro-batches.
     pub fn step<L: Learner + ?Sized>(
         &mut self,
         learner: &L,
         batch: &mut Batch,
         random: impl Fn() -> Random,
         lr: f64,
+        heard: &mut MicroBatchProgress,
     ) -> Result<Vec<RowsLoss>, TrainError> {
         // The backward pass rounds as the forward pass did.
         let _tf32 = tf32(self.precision);
         let losses = loop {
-            match self.gradients(learner, batch, &mut random()) {
+            match self.gradients(learner, batch, &mut random(), heard) {
                 Err(error) if is_out_of_memory(&error) => self.divide(learner, batch.rows.len(), error)?,
                 losses => break losses?,
             }
@@ -116,52 +123,36 @@ impl Stepper {
         learner: &L,
         batch: &mut Batch,
         random: &mut Random,
+        heard: &mut MicroBatchProgress,
     ) -> Result<Vec<RowsLoss>, TrainError> {
         tch::manual_seed(random.bits() as i64);
         learner.prepare(batch, random)?;
-        let whole = learner.loss_weights(batch)?;
-        if self.micro_batches == 1 {
-            let loss = self.micro_batch(learner, batch, &whole, &whole, random)?;
-            return Ok(loss.into_iter().collect());
+        let Self { precision, micro_batches, .. } = *self;
+        if micro_batches > 1 {
+            let divided = Divided { learner, precision, micro_batches };
+            return divided.gradients(batch, random, |loss| self.backward(loss), heard);
         }
-        let mut losses = Vec::new();
-        for micro_batch in batch.micro_batches(self.micro_batches) {
-            let rows = micro_batch?;
-            let weights = learner.loss_weights(&rows)?;
-            losses.extend(self.micro_batch(learner, &rows, &weights, &whole, random)?);
-        }
-        Ok(losses)
-    }
-
-    /// Returns the loss of some rows, which weighs `weights`, of a batch whose loss weighs `whole`, and adds its gradient.
-    fn micro_batch<L: Learner + ?Sized>(
-        &self,
-        learner: &L,
-        rows: &Batch,
-        weights: &LossWeights,
-        whole: &LossWeights,
-        random: &mut Random,
-    ) -> Result<Option<RowsLoss>, TrainError> {
+        let weights = learner.loss_weights(batch)?;
         if weights.epoch == 0.0 {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let BatchLoss { terms, correct } = {
-            let _guard = autocast(self.precision, rows)?;
-            learner.loss(rows, random, /* train */ true)?
+            let _guard = autocast(precision, batch)?;
+            learner.loss(batch, random, /* train */ true)?
         };
-        let shares: Vec<f64> =
-            weights.terms.iter().zip(&whole.terms).map(|(own, whole)| own / whole).collect();
-        let loss = weighted_sum(&terms, &shares)?;
+        let loss = loss_of(&terms)?;
+        self.backward(&loss)?;
+        let (loss, weight, rows) = (loss.f_detach()?, weights.epoch, batch.rows.len());
+        Ok(vec![RowsLoss { loss, weight, correct, rows }])
+    }
+
+    /// Adds the gradients of a loss.
+    fn backward(&self, loss: &Tensor) -> Result<(), TrainError> {
         match &self.scaler {
-            Some(scaler) => scaler.scaled(&loss)?.f_backward()?,
+            Some(scaler) => scaler.scaled(loss)?.f_backward()?,
             None => loss.f_backward()?,
         }
-        // Means of micro-batches, weighted, give the mean of the batch, whatever each term weighs by.
-        let share = weights.epoch / whole.epoch;
-        let factors: Vec<f64> = shares.into_iter().map(|of_term| of_term / share).collect();
-        let detached = terms.iter().map(Tensor::f_detach).collect::<Result<Vec<_>, _>>()?;
-        let loss = weighted_sum(&detached, &factors)?;
-        Ok(Some(RowsLoss { loss, weight: weights.epoch, correct, rows: rows.rows.len() }))
+        Ok(())
     }
 
     /// Takes twice as many micro-batches from now on, because memory was used up by a batch of so many rows.
@@ -173,24 +164,16 @@ impl Stepper {
     ) -> Result<(), TrainError> {
         let most = rows.div_ceil(self.micro_batches);
         if most == 1 || learner.indivisible().is_some() {
-            return Err(out_of_memory(learner, most, error));
+            let why = learner.indivisible().filter(|_| most > 1);
+            let why = why.map_or_else(String::new, |why| format!("{why}: "));
+            let why = format!("{why}try {}", self.advice);
+            return Err(TrainError::OutOfMemory { rows: most, why, source: Box::new(error) });
         }
         self.micro_batches *= 2;
         // Those that the failed attempt left.
         self.optimiser.forget_gradients()?;
         Ok(())
     }
-}
-
-/// Explains that memory is used up by a batch of so many rows, which cannot be divided.
-pub fn out_of_memory<L: Learner + ?Sized>(learner: &L, rows: usize, error: TrainError) -> TrainError {
-    let why = match learner.indivisible() {
-        Some(why) if rows > 1 => format!(
-            "{why}: try a smaller `batch_size`, `gradient_checkpointing`, `precision: bf16` or a shorter `crop`"
-        ),
-        _ => "try `gradient_checkpointing`, `precision: bf16` or a `crop`".to_owned(),
-    };
-    TrainError::OutOfMemory { rows, why, source: Box::new(error) }
 }
 
 /// While it lives, libtorch computes in a training's precision.
@@ -235,7 +218,7 @@ pub fn loss_of(terms: &[Tensor]) -> Result<Tensor, TrainError> {
 }
 
 /// Returns the sum of scalars, each times a factor; to multiply by 1 would not be free.
-fn weighted_sum(terms: &[Tensor], factors: &[f64]) -> Result<Tensor, TrainError> {
+pub fn weighted_sum(terms: &[Tensor], factors: &[f64]) -> Result<Tensor, TrainError> {
     let mut sum: Option<Tensor> = None;
     for (term, &factor) in terms.iter().zip(factors) {
         let term = if factor == 1.0 { term.shallow_clone() } else { term.f_mul_scalar(factor)? };
@@ -261,18 +244,18 @@ fn adam(optimisation: &Optimisation) -> AdamConfig {
     }
 }
 
-/// Returns whether libtorch said that there is no memory, on whatever device.
-pub fn is_out_of_memory(error: &TrainError) -> bool {
-    let (TrainError::Torch(error) | TrainError::Forward(ForwardError::Torch(error))) = error else {
-        return false;
-    };
-    let text = error.to_string();
-    OUT_OF_MEMORY.iter().any(|words| text.contains(words))
+/// Returns whether memory was used up, on whatever device.
+pub const fn is_out_of_memory(error: &TrainError) -> bool {
+    match error {
+        TrainError::Torch(error) | TrainError::Forward(ForwardError::Torch(error)) => {
+            error.is_out_of_memory()
+        }
+        _ => false,
+    }
 }
 
-/// What CUDA's allocator, cuBLAS and cuDNN, and the CPU's allocator say.
-const OUT_OF_MEMORY: [&str; 4] =
-    ["out of memory", "ALLOC_FAILED", "can't allocate memory", "not enough memory"];
+/// Hears how many micro-batches of a step are done and how many there are. Its error ends the training.
+pub type MicroBatchProgress<'p> = dyn FnMut(usize, usize) -> Result<(), TrainError> + 'p;
 
 #[cfg(test)]
 mod tests {
@@ -376,9 +359,10 @@ mod tests {
         Checkpoint { tensors: trained.weights, ..Checkpoint::default() }.to_bytes().unwrap()
     }
 
+    /// Asks for more than there is.
     fn used_up() -> Result<Tensor, ForwardError> {
-        let said = "CUDA out of memory. Tried to allocate 20.00 MiB.\nException raised from malloc";
-        Err(ForwardError::Torch(TchError::Torch(said.to_owned()).into()))
+        Tensor::f_zeros([1 << 50], (Kind::Float, Device::Cpu))
+            .map_err(|error| ForwardError::Torch(error.into()))
     }
 
     #[test]
@@ -433,13 +417,11 @@ mod tests {
         };
         let error = run(&forward, &config(1)).0.map(|_| ()).unwrap_err().to_string();
         assert_eq!(*rows.borrow(), [10, 5, 3, 2, 1]);
-        assert_eq!(
-            error,
-            "out of memory with a batch of 1: try `gradient_checkpointing`, `precision: bf16` or a `crop`; \
-             the network: libtorch: CUDA out of memory. Tried to allocate 20.00 MiB."
-        );
+        let expected = "out of memory with a batch of 1: try `precision: bf16`; the network: libtorch: CPU out of memory. \
+                        Tried to allocate 4503599627370496 bytes: ";
+        assert!(error.starts_with(expected), "{error}");
         let broken = |_: &Network, _: &Inputs, _: bool| {
-            Err(ForwardError::Torch(TchError::Torch("an illegal memory access".into()).into()))
+            Err(ForwardError::Torch(TchError::Torch("CUDA out of memory, says a text".into()).into()))
         };
         let (other, seen) = run(&broken, &config(1));
         assert!(matches!(other, Err(TrainError::Forward(_))) && seen.is_empty());

@@ -1,12 +1,12 @@
 //! Learning what the labels say: a network, whose outputs are held against the rows' targets.
 
-use affekt_models::{Accounting, ForwardError, Inputs, Network};
+use affekt_models::{Accounting, ForwardError, InputShape, Inputs, Network};
 use affekt_torch::{NamedTensors, Random};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::batches::Batch;
 use crate::check::{check_network, least_rows, not_finite_rows};
-use crate::learner::{BatchLoss, Learner, LossWeights};
+use crate::learner::{BatchLoss, Coupled, CoupledPart, Learner, LossWeights};
 use crate::objective::Objective;
 use crate::predict::{BatchLimit, predict_with};
 use crate::scores::DevScores;
@@ -63,13 +63,27 @@ impl Learner for Supervised<'_> {
         self.least_rows
     }
 
+    fn hears_padding(&self) -> bool {
+        self.network.hears_padding()
+    }
+
+    fn coupled(&self) -> Option<&dyn Coupled> {
+        (self.training.config.loss == Loss::Ccc).then_some(self)
+    }
+
+    fn reads_waveforms(&self) -> bool {
+        self.network.input() == InputShape::Waveforms
+    }
+
+    fn can_checkpoint_gradients(&self) -> bool {
+        self.network.can_checkpoint_gradients()
+    }
+
     fn indivisible(&self) -> Option<&'static str> {
         if self.network.has_batch_norm() {
             Some("a batch cannot be computed in parts, for batch norm normalises over all of it")
         } else if self.network.normalises_batches() {
             Some("a batch cannot be computed in parts, for its waveforms are normalised as one")
-        } else if self.training.config.loss == Loss::Ccc {
-            Some("a batch cannot be computed in parts, for the loss `ccc` is not a sum over its rows")
         } else {
             None
         }
@@ -83,6 +97,18 @@ impl Learner for Supervised<'_> {
         let outputs = (self.forward)(&self.network, &batch.inputs, train)?;
         let terms = vec![self.objective.of(&outputs, &batch.targets)?];
         Ok(BatchLoss { terms, correct: self.objective.correct(&outputs, &batch.targets)? })
+    }
+}
+
+/// Concordance is of all rows of a batch together.
+impl Coupled for Supervised<'_> {
+    fn part(&self, rows: &Batch, _: &mut Random, train: bool) -> Result<CoupledPart, TrainError> {
+        let outputs = (self.forward)(&self.network, &rows.inputs, train)?;
+        Ok(CoupledPart { terms: Vec::new(), coupled: outputs.f_to_kind(Kind::Float)? })
+    }
+
+    fn term(&self, whole: &Batch, parts: &[Tensor]) -> Result<Tensor, TrainError> {
+        self.objective.of(&Tensor::f_cat(parts, 0)?, &whole.targets)
     }
 }
 

@@ -62,7 +62,7 @@ pub struct Trained {
     pub parameters: ParameterCounts,
     /// What became of the tensors of [`Training::encoder`].
     pub encoder: Option<Accounting>,
-    /// In how many micro-batches batches were computed at last: more than `accumulate` where memory was used up.
+    /// In how many micro-batches batches were computed at last: more than `gradient_accumulation_steps` where memory was used up.
     pub micro_batches: usize,
     /// What was found in the [`Resume`] folder.
     pub state: StateOutcome,

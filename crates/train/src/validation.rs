@@ -3,9 +3,10 @@
 use affekt_torch::Random;
 
 use crate::batches::{Batch, Loader, ahead};
+use crate::divided::Divided;
 use crate::learner::Learner;
 use crate::scores::DevScores;
-use crate::step::{autocast, is_out_of_memory, loss_of};
+use crate::step::is_out_of_memory;
 use crate::{Precision, TrainError};
 
 /// Hears after each batch how many are done and how many there are. Its error ends the evaluation.
@@ -49,7 +50,7 @@ impl<L: Learner + ?Sized> Validation<L> for HeldOut<'_> {
             |rows, mut batch| {
                 let mut random = Random::new(self.seed, &format!("held out {}", rows[0]));
                 learner.prepare(&mut batch, &mut random)?;
-                let (loss, weight) = self.loss(learner, &batch, &mut random)?;
+                let (loss, weight) = self.loss(learner, &batch, &random)?;
                 sum += loss * weight;
                 weights += weight;
                 done += 1;
@@ -65,35 +66,28 @@ impl<L: Learner + ?Sized> Validation<L> for HeldOut<'_> {
 }
 
 impl HeldOut<'_> {
-    /// Returns the mean loss of a prepared batch and its weight. Where memory is used up its halves are tried, if it can be divided.
+    /// Returns the mean loss of a prepared batch and its weight. Where memory is used up it is computed in more and more
+    /// micro-batches, if it can be divided, with the same random numbers.
     fn loss<L: Learner + ?Sized>(
         &self,
         learner: &L,
         batch: &Batch,
-        random: &mut Random,
+        random: &Random,
     ) -> Result<(f64, f64), TrainError> {
-        let weights = learner.loss_weights(batch)?;
-        if weights.epoch == 0.0 {
-            return Ok((0.0, 0.0));
-        }
-        let loss = {
-            let _guard = autocast(self.precision, batch)?;
-            learner.loss(batch, random, /* train */ false)
-        };
-        match loss.and_then(|loss| Ok(loss_of(&loss.terms)?.f_double_value(&[])?)) {
-            Ok(loss) => Ok((loss, weights.epoch)),
-            Err(error)
-                if is_out_of_memory(&error) && batch.rows.len() > 1 && learner.indivisible().is_none() =>
-            {
-                let (mut sum, mut weights) = (0.0, 0.0);
-                for half in batch.micro_batches(2) {
-                    let (loss, weight) = self.loss(learner, &half?, random)?;
-                    sum += loss * weight;
-                    weights += weight;
+        let (precision, rows) = (self.precision, batch.rows.len());
+        let mut micro_batches = 1;
+        loop {
+            let divided = Divided { learner, precision, micro_batches };
+            match divided.evaluation(batch, &mut random.clone()) {
+                Err(error)
+                    if is_out_of_memory(&error)
+                        && micro_batches < rows
+                        && learner.indivisible().is_none() =>
+                {
+                    micro_batches *= 2;
                 }
-                Ok((sum / weights, weights))
+                loss => return loss,
             }
-            Err(error) => Err(error),
         }
     }
 }

@@ -62,7 +62,7 @@ const BODIES: &[(&str, Body)] = &[
     (Train::NAME, |job, device, _, context| train::run(job, device, context)),
     (Trial::NAME, |job, device, _, context| trial::run(job, device, context)),
     (Predict::NAME, |job, device, _, context| predict::run(job, device, context)),
-    (Infer::NAME, |job, device, ops, _| infer::run(job, device, &ops.model)),
+    (Infer::NAME, |job, device, ops, context| infer::run(job, device, &ops.model, context)),
 ];
 
 impl WorkerOps {

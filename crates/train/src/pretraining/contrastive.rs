@@ -1,7 +1,7 @@
 //! Wav2vec 2.0's own pretraining, gone on with on a task's recordings: TAPT (arXiv 2110.06309). Contrastive and diversity loss
 //! as transformers' `Wav2Vec2ForPreTraining`.
 
-use affekt_models::wav2vec2::{Choice, PretrainingHead, sample_negatives};
+use affekt_models::wav2vec2::{Choice, Encoded, PretrainingHead, sample_negatives};
 use affekt_models::{Accounting, BuildError, caught};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::Padding;
@@ -12,7 +12,7 @@ use tch::{Device, Kind};
 
 use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
-use crate::{Batch, BatchLoss, Learner, LossWeights, TrainError};
+use crate::{Batch, BatchLoss, Coupled, CoupledPart, Learner, LossWeights, TrainError};
 
 /// A contrastive pretraining of an encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,8 +86,56 @@ impl Contrastive {
 
 impl Contrastive {
     /// How many frames of a batch are masked.
-    fn masked_frames(&self, batch: &Batch) -> Result<f64, TrainError> {
-        Ok(self.encoder.masked(batch)?.f_sum(Kind::Int64)?.f_int64_value(&[])? as f64)
+    fn masked_frames(&self, batch: &Batch) -> Result<i64, TrainError> {
+        Ok(self.encoder.masked(batch)?.f_sum(Kind::Int64)?.f_int64_value(&[])?)
+    }
+
+    /// What sums over a batch's masked frames are divided by.
+    fn divisor(&self, batch: &Batch) -> Result<f64, TrainError> {
+        Ok(match self.config.objective.reduction {
+            Reduction::Mean => self.masked_frames(batch)? as f64,
+            Reduction::Sum => 1.0,
+        })
+    }
+
+    /// What `ask` makes of encoded clips, their masks and negatives, and how codewords are chosen: by the noise that was drawn
+    /// for the whole batch, else by noise drawn here.
+    fn asked<T>(
+        &self,
+        batch: &Batch,
+        random: &mut Random,
+        train: bool,
+        ask: impl FnOnce(&Encoded, &Tensor, &Tensor, Choice) -> T,
+    ) -> Result<T, TrainError> {
+        let (waveforms, lengths) = batch.inputs.clips()?;
+        let samples = waveforms.size()[1] as usize;
+        let masked = self.encoder.masked(batch)?;
+        let ContrastiveObjective { negatives, negatives_from, padding, temperature, .. } =
+            self.config.objective;
+        let negatives = sample_negatives(&masked, negatives_from, negatives, random);
+        let heard = match padding {
+            PaddedClips::Unmasked => vec![samples; lengths.len()],
+            PaddedClips::Masked => lengths.to_vec(),
+        };
+        Ok(caught(|| {
+            let encoded =
+                self.encoder.encode(waveforms, lengths, &heard, Padding::Ignored, &masked, train)?;
+            let noise = match &batch.drawn {
+                Some(drawn) => drawn.shallow_clone(),
+                None => self.noise(&masked, waveforms.device()),
+            };
+            let choice = match train {
+                true => Choice::Gumbel { temperature, noise: &noise },
+                false => Choice::Likeliest,
+            };
+            Ok(ask(&encoded, &masked, &negatives, choice))
+        })?)
+    }
+
+    /// Draws the noise of a batch with such masks.
+    fn noise(&self, masked: &Tensor, device: Device) -> Tensor {
+        let shape = masked.size();
+        self.head.gumbel_noise(shape[0], shape[1], device)
     }
 }
 
@@ -100,8 +148,21 @@ impl Learner for Contrastive {
         self.encoder.hop()
     }
 
-    fn indivisible(&self) -> Option<&'static str> {
-        Some("a batch cannot be computed in parts, for the diversity loss is over the codewords of all of it")
+    /// Negatives are drawn from all frames, or padding is encoded like the rest.
+    fn hears_padding(&self) -> bool {
+        true
+    }
+
+    fn coupled(&self) -> Option<&dyn Coupled> {
+        Some(self)
+    }
+
+    fn reads_waveforms(&self) -> bool {
+        true
+    }
+
+    fn can_checkpoint_gradients(&self) -> bool {
+        true
     }
 
     fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
@@ -110,39 +171,43 @@ impl Learner for Contrastive {
 
     /// The loss is a mean over masked frames, or their sum: an epoch's is the mean over batches then.
     fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
-        Ok(LossWeights::of_one(match self.config.objective.reduction {
-            Reduction::Mean => self.masked_frames(batch)?,
-            Reduction::Sum => 1.0,
-        }))
+        Ok(LossWeights::of_one(self.divisor(batch)?))
     }
 
     fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
-        let (waveforms, lengths) = batch.inputs.clips()?;
-        let samples = waveforms.size()[1] as usize;
-        let masked = self.encoder.masked(batch)?;
-        let ContrastiveObjective { negatives, negatives_from, padding, reduction, .. } =
-            self.config.objective;
-        let count = match reduction {
-            Reduction::Mean => self.masked_frames(batch)?,
-            Reduction::Sum => 1.0,
-        };
-        let negatives = sample_negatives(&masked, negatives_from, negatives, random);
-        let heard = match padding {
-            PaddedClips::Unmasked => vec![samples; lengths.len()],
-            PaddedClips::Masked => lengths.to_vec(),
-        };
-        let loss = caught(|| {
-            let encoded =
-                self.encoder.encode(waveforms, lengths, &heard, Padding::Ignored, &masked, train)?;
-            let shape = masked.size();
-            let noise = self.head.gumbel_noise(shape[0], shape[1], waveforms.device());
-            let choice = match train {
-                true => Choice::Gumbel { temperature: self.config.objective.temperature, noise: &noise },
-                false => Choice::Likeliest,
-            };
-            Ok(self.head.forward_t(&encoded, &masked, &negatives, choice, train).loss / count)
+        let divisor = self.divisor(batch)?;
+        let loss = self.asked(batch, random, train, |encoded, masked, negatives, choice| {
+            self.head.forward_t(encoded, masked, negatives, choice, train).loss / divisor
         })?;
         Ok(vec![loss].into())
+    }
+}
+
+/// Diversity is over the codewords of all masked frames of a batch.
+impl Coupled for Contrastive {
+    /// Draws the noise that codewords are chosen by. Where nothing else is drawn it is that of the undivided batch, which is drawn
+    /// behind one number: the seed of SpecAugment, which the encoder takes from libtorch's generator in training.
+    fn draw(&self, batch: &mut Batch) -> Result<(), TrainError> {
+        let _ = Tensor::f_empty([1], (Kind::Int64, Device::Cpu))?.f_random_()?;
+        let masked = self.encoder.masked(batch)?;
+        batch.drawn = Some(caught(|| Ok(self.noise(&masked, batch.inputs.xs.device())))?);
+        Ok(())
+    }
+
+    fn part(&self, rows: &Batch, random: &mut Random, train: bool) -> Result<CoupledPart, TrainError> {
+        let divisor = self.divisor(rows)?;
+        let part = self.asked(rows, random, train, |encoded, masked, negatives, choice| {
+            self.head.part_t(encoded, masked, negatives, choice, train)
+        })?;
+        let contrastive = part.contrastive.f_div_scalar(divisor)?;
+        Ok(CoupledPart { terms: vec![contrastive], coupled: part.probabilities })
+    }
+
+    fn term(&self, whole: &Batch, parts: &[Tensor]) -> Result<Tensor, TrainError> {
+        let probabilities = Tensor::f_stack(parts, 0)?.f_sum_dim_intlist(0, false, Kind::Float)?;
+        let masked = self.masked_frames(whole)?;
+        let diversity = caught(|| Ok(self.head.weighted_diversity(&probabilities, masked)))?;
+        Ok(diversity.f_div_scalar(self.divisor(whole)?)?)
     }
 }
 

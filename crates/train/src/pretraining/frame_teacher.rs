@@ -1,7 +1,8 @@
 //! Telling labels frame by frame and clip by clip: the teacher whose states of frames are clustered, the first step of P-TAPT
 //! (arXiv 2110.06309).
 
-use affekt_models::states::StatesNetwork;
+use affekt_models::states::{StatesNetwork, TrunkConfig};
+use affekt_spec::network::Padding;
 use affekt_torch::{NamedTensors, Random};
 use tch::{Kind, Reduction, TchError, Tensor};
 
@@ -58,6 +59,21 @@ impl Learner for FrameTeacher<'_> {
 
     fn wants_one_length(&self) -> bool {
         self.network.config().trunk.wants_one_length()
+    }
+
+    fn hears_padding(&self) -> bool {
+        match &self.network.config().trunk {
+            TrunkConfig::Wav2Vec(_) => false,
+            TrunkConfig::Wav2Vec2(trunk) => trunk.padding.when(/* train */ true) != Padding::Ignored,
+        }
+    }
+
+    fn reads_waveforms(&self) -> bool {
+        true
+    }
+
+    fn can_checkpoint_gradients(&self) -> bool {
+        matches!(self.network.config().trunk, TrunkConfig::Wav2Vec2(_))
     }
 
     /// One term is a mean over frames, one over clips, both weighted by class; an epoch's is over clips.

@@ -3,6 +3,7 @@
 use affekt_models::wav2vec2::ClusterHeads;
 use affekt_models::{Accounting, caught};
 use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::network::Padding;
 use affekt_spec::training::PseudoLabelsObjective;
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,18 @@ impl Learner for PseudoLabels<'_> {
 
     fn hop(&self) -> usize {
         self.encoder.hop()
+    }
+
+    fn hears_padding(&self) -> bool {
+        self.config.objective.padding.when(/* train */ true) != Padding::Ignored
+    }
+
+    fn reads_waveforms(&self) -> bool {
+        true
+    }
+
+    fn can_checkpoint_gradients(&self) -> bool {
+        true
     }
 
     fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {

@@ -186,7 +186,8 @@ fn batch_norm_is_not_computed_in_parts() {
     let error = Case { config, ..Case::new() }.run().unwrap_err().to_string();
     assert_eq!(
         error,
-        "accumulate is 2, and a batch cannot be computed in parts, for batch norm normalises over all of it: expected 1"
+        "`gradient_accumulation_steps` is 2, and a batch cannot be computed in parts, for batch norm normalises over all of it: \
+         leave it at 1, and where memory is short try a smaller `batch_size` or `precision: bf16`"
     );
 }
 

@@ -19,7 +19,7 @@ use affekt_train::{
     Batch, BatchLoss, Batching, ClassWeights, Crop, CropAt, Dataset, Learner, LossWeights, Optimiser,
     Precision, Progress, Resume, Schedule, StateOutcome, Target, TrainError, TrainingPart,
 };
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Device, Kind, Tensor};
 
 const RATE_HZ: u32 = 1000;
 
@@ -271,6 +271,7 @@ fn frames_of_a_piece_have_the_labels_of_their_places() {
             inputs,
             targets: Tensor::from_slice(&[0_i64]),
             masked: None,
+            drawn: None,
         };
         let mut random = Random::new(1, "x");
         learner.prepare(&mut batch, &mut random).unwrap();
@@ -300,6 +301,7 @@ fn prepared(learner: &impl Learner) -> Batch {
         inputs: affekt_models::Inputs::waveforms(xs, lengths.to_vec()),
         targets: Tensor::from_slice(&[0_i64, 1]),
         masked: None,
+        drawn: None,
     };
     learner.prepare(&mut batch, &mut Random::new(1, "masks")).unwrap();
     batch
@@ -474,8 +476,11 @@ impl<L: Learner> Learner for Cramped<L> {
     fn wants_one_length(&self) -> bool {
         self.learner.wants_one_length()
     }
-    fn indivisible(&self) -> Option<&'static str> {
-        self.learner.indivisible()
+    fn hears_padding(&self) -> bool {
+        self.learner.hears_padding()
+    }
+    fn reads_waveforms(&self) -> bool {
+        self.learner.reads_waveforms()
     }
     fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
         self.learner.prepare(batch, random)
@@ -485,8 +490,7 @@ impl<L: Learner> Learner for Cramped<L> {
     }
     fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
         if batch.rows.len() > self.most {
-            let said = TchError::Torch("CUDA out of memory. Tried to allocate 20.00 MiB.".to_owned());
-            return Err(TrainError::Torch(said.into()));
+            let _ = Tensor::f_zeros([1 << 50], (Kind::Float, Device::Cpu))?;
         }
         self.learner.loss(batch, random, train)
     }
@@ -520,8 +524,7 @@ fn divided_is_the_same<L: PretrainingLearner>(learner: impl Fn() -> L) {
     for (a, b) in at_once.history.iter().zip(&divided.history) {
         let close = |a: f64, b: f64| (a - b).abs() < 1e-4 * a.abs();
         assert!(close(a.train_loss, b.train_loss), "{a:?} {b:?}");
-        // What is held out is divided by halves, which weighs the teacher's frames by clips.
-        assert!((a.dev_loss.unwrap() / b.dev_loss.unwrap() - 1.0).abs() < 0.01, "{a:?} {b:?}");
+        assert!(close(a.dev_loss.unwrap(), b.dev_loss.unwrap()), "{a:?} {b:?}");
     }
 }
 
@@ -576,18 +579,6 @@ fn used_up_memory_divides_batches_of_a_frame_level_teacher_and_the_weights_stay_
         let network = StatesNetwork::new(&config, 3, 1, Device::Cpu).unwrap();
         FrameTeacher::new(network, &ClassWeights::InverseFrequency, &trained_on).unwrap()
     });
-}
-
-#[test]
-fn a_loss_over_the_whole_batch_is_not_divided() {
-    let mut cramped = Cramped { learner: contrastive(), most: 3 };
-    let error = run_with(&mut cramped, &config(1), None, &mut |_| ControlFlow::Continue(())).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "out of memory with a batch of 8: the longest waveform is `tone` of 1.4 s: a batch cannot be computed in parts, for the diversity loss is over the codewords \
-         of all of it: try a smaller `batch_size`, `gradient_checkpointing`, `precision: bf16` or a shorter `crop`; libtorch: \
-         CUDA out of memory. Tried to allocate 20.00 MiB."
-    );
 }
 
 /// What is left out of an epoch is the batch that is not full, be it counted in rows or in seconds.

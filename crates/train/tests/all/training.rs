@@ -347,6 +347,28 @@ fn evaluating_the_dev_part_reports_progress_and_can_be_broken_off() {
 }
 
 #[test]
+fn an_evaluation_that_is_killed_is_begun_again_and_its_epoch_is_not_trained_again() {
+    let straight = Case::new().run().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let resume = Some(Resume { folder: folder.path().to_owned(), every: Duration::from_millis(50) });
+    let case = Case { resume, ..Case::new() };
+    let killed = case.run_heard(&mut |progress| match progress {
+        // Long enough for the state to be due, whatever was written while the epoch was trained.
+        Progress::Evaluation { epoch: 2, done: 1, .. } => {
+            std::thread::sleep(Duration::from_secs(1));
+            ControlFlow::Continue(())
+        }
+        Progress::Evaluation { epoch: 2, done: 2, .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    assert!(matches!(killed, Err(TrainError::Cancelled(2))));
+    let resumed = case.run().unwrap();
+    // Sixty rows, sixteen at a time.
+    assert_eq!(resumed.state, StateOutcome::Resumed { epochs: 1, batches: 4 });
+    assert_same(&straight, &resumed);
+}
+
+#[test]
 fn settings_read_as_in_a_pipeline() {
     let text = r#"{"lr": 0.01, "stopping": {"kind": "early", "monitor": "dev-uar", "patience": 5}}"#;
     let config: TrainConfig = serde_json::from_str(text).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use affekt_graph::{Failure, Job};
+use affekt_graph::{Context, Failure, Job};
 use affekt_models::Network;
 use affekt_ops::exported::Exported;
 use affekt_ops::feature_set::FeatureSet;
@@ -28,7 +28,7 @@ pub struct Model {
 /// As many rows go through the network at once as the job holds; this is for memory.
 const BATCH: usize = 32;
 
-pub fn run(job: &Job, device: Device, cached: &Cached) -> Result<(), Failure> {
+pub fn run(job: &Job, device: Device, cached: &Cached, context: &mut dyn Context) -> Result<(), Failure> {
     let Params { folder } = affekt_ops::params(job)?;
     let features = FeatureSet::open(&job.open("features")?)?;
     let recordings = FeatureDataset::unknown(&features)?;
@@ -42,7 +42,7 @@ pub fn run(job: &Job, device: Device, cached: &Cached) -> Result<(), Failure> {
                 &part,
                 card.standardise.as_ref(),
                 BatchLimit::rows(BATCH),
-                &mut |_, _| {},
+                &mut |done, total| context.progress(done as u64, total as u64, "batches"),
             )
             .map_err(|error| super::failed(&error))
         },

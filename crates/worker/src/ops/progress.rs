@@ -60,6 +60,8 @@ impl<'c> TrainingProgress<'c> {
                 "{}epoch {epoch}, batch {batch}: out of memory; now in {micro_batches} micro-batches",
                 prefix(stage)
             )),
+            Progress::MicroBatch { stage, epoch, batch, done, total } => self
+                .tell(&format!("{}epoch {epoch}, batch {batch}, micro-batch {done}/{total}", prefix(stage))),
             Progress::Evaluation { stage, epoch, done, total } => {
                 self.tell(&format!("{}epoch {epoch}, dev batch {done}/{total}", prefix(stage)));
             }
