@@ -1,5 +1,6 @@
 //! Experiments compiled from YAML: what becomes of them, and what is said where they make no sense.
 
+mod advice;
 mod bottlenecks;
 mod compiled;
 mod documents_ab;
