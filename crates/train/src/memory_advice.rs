@@ -28,9 +28,9 @@ pub fn memory_advice<L: Learner + ?Sized>(optimisation: &Optimisation, learner: 
 
 #[cfg(test)]
 mod tests {
-    use affekt_torch::{NamedTensors, Random};
-        use super::*;
+    use super::*;
     use crate::{Batch, BatchLoss, LossWeights, TrainError};
+    use affekt_torch::{NamedTensors, Random};
 
     struct Bare {
         is_open: bool,

@@ -8,7 +8,7 @@ use affekt_spec::network::Padding;
 use affekt_spec::training::{ContrastiveObjective, PaddedClips, Reduction};
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
