@@ -5,14 +5,16 @@ use std::path::Path;
 
 use crate::compiled::{compile_file, environment, experiment};
 
-/// The settings that a file's header names: behind `--set`, but for those that want more than the file (a folder, quotes).
-fn advised(text: &str) -> Vec<String> {
-    let header =
-        text.lines().take_while(|line| line.starts_with('#')).flat_map(|line| line.split("--set ").skip(1));
-    let setting = |rest: &str| {
-        rest.split([' ', '`']).next().unwrap_or_default().trim_end_matches(['.', ',']).to_owned()
+/// The settings that a file's header names behind `--set`, but for those that want more than the file (a folder, quotes): those of
+/// a line go together.
+fn advised(text: &str) -> Vec<Vec<String>> {
+    let setting = |rest: &str| rest.split([' ', '`']).next().unwrap_or_default().to_owned();
+    let is_whole = |setting: &String| {
+        !setting.starts_with('\'') && !setting.contains("FOLDER") && !setting.starts_with("profile=")
     };
-    header.map(setting).filter(|setting| !setting.starts_with('\'') && !setting.contains("FOLDER")).collect()
+    let of_line = |line: &str| line.split("--set ").skip(1).map(setting).filter(is_whole).collect::<Vec<_>>();
+    let header = text.lines().take_while(|line| line.starts_with('#'));
+    header.map(of_line).filter(|settings| !settings.is_empty()).collect()
 }
 
 #[test]
@@ -22,11 +24,12 @@ fn every_setting_that_a_header_names_exists() {
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let Ok(text) = fs::read_to_string(&path) else { continue };
-        for setting in advised(&text).into_iter().filter(|setting| !setting.starts_with("profile=")) {
-            tried += 1;
-            let (compiled, told) = compile_file(&path, &environment(&[&setting]));
+        for settings in advised(&text) {
+            tried += settings.len();
+            let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+            let (compiled, told) = compile_file(&path, &environment(&settings));
             if compiled.is_none() {
-                wrong.push(format!("{}: {setting}: {told}", path.display()));
+                wrong.push(format!("{}: {settings:?}: {told}", path.display()));
             }
         }
     }
