@@ -75,7 +75,7 @@ fn recordings_without_a_label_are_left_out_and_named() {
     // Before anything is trained.
     assert!(stderr.find(told).unwrap() < stderr.find("train[fold=1,seed=1] ran").unwrap(), "{stderr}");
     let page = run.text("report.md");
-    let remark = "1 utterance (\\`Kitchen/ann/hungry-0002\\`) has no label: it trains nothing";
+    let remark = "1 utterance (`Kitchen/ann/hungry-0002`) has no label: it trains nothing";
     assert!(
         page.contains(remark) && page.contains("1 test utterance has no label, and its predictions"),
         "{page}"

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Store, StoreError, failed};
 use crate::Key;
 
-/// How often at most a folder is made again that goes while it is being made.
+/// How often at most a folder is made again that goes while it is being made, or removed again that is filled meanwhile.
 const ATTEMPTS: usize = 1000;
 
 /// Held while a key is computed: no other run computes it meanwhile. The kernel gives it back when the
@@ -57,18 +57,26 @@ impl Lease {
     pub fn finish(self) {
         // Moved away whole: removed in place, what the next holder makes in it would be removed with it. What cannot
         // be moved is a few files that `cache gc` finds again.
-        if let Ok(aside) = self.store.scratch() {
-            let _ = fs::rename(&self.folder, aside.path().join("work"));
-        }
+        let Ok(aside) = self.store.scratch() else { return };
+        let moved = aside.path().join("work");
+        let _ = fs::rename(&self.folder, &moved);
+        // Whoever had found the folder before it was moved may still make a file in it.
+        let not_empty = |error: &io::Error| error.kind() == io::ErrorKind::DirectoryNotEmpty;
+        let is_left = |_: &usize| fs::remove_dir_all(&moved).is_err_and(|error| not_empty(&error));
+        let _ = (0..ATTEMPTS).take_while(is_left).count();
     }
 }
 
 /// Makes the folder and locks the file in it; `None` where another holds it. Not found where the folder went meanwhile.
 fn lock_in(folder: &Path, path: &Path) -> io::Result<Option<File>> {
-    fs::create_dir_all(folder.join("state"))?;
+    fs::create_dir_all(folder)?;
     let lock = File::create(path)?;
     match lock.try_lock() {
-        Ok(()) if is_at(&lock, path) => Ok(Some(lock)),
+        Ok(()) if is_at(&lock, path) => {
+            // Only now is the folder ours, and stays.
+            fs::create_dir_all(folder.join("state"))?;
+            Ok(Some(lock))
+        }
         Ok(()) => Err(io::ErrorKind::NotFound.into()),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),

@@ -139,7 +139,8 @@ impl Store {
             match use_of(&path) {
                 Use::Held { since } => {
                     first_held = first_held.min(since);
-                    is_idle &= path == own.path();
+                    // By name: the store's folder may be written as a relative path, a scratch folder's never is.
+                    is_idle &= path.file_name() == own.path().file_name();
                 }
                 Use::Unknown if age(&path) <= IN_PROGRESS => {}
                 Use::Left { .. } | Use::Unknown => {

@@ -121,7 +121,6 @@ impl PretrainingHead {
     }
 
     /// What the diversity of a batch of `masked` masked frames adds to its loss, from the sum of all [`PretrainingPart::probabilities`].
-    #[must_use]
     pub fn weighted_diversity(&self, probabilities: &Tensor, masked: i64) -> Tensor {
         let perplexity = perplexity_of_mean(&(probabilities / masked as f64));
         self.diversity_weight * self.diversity(&perplexity, masked)

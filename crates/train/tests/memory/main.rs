@@ -33,14 +33,15 @@ struct Noise {
 impl Noise {
     fn waveforms() -> Self {
         let mut random = Random::new(5, "lengths");
-        Self::new(InputShape::Waveforms, (0..48).map(|_| 400 + random.below(1000)).collect())
+        let lengths: Vec<usize> = (0..48).map(|_| 400 + random.below(1000)).collect();
+        Self::new(InputShape::Waveforms, &lengths)
     }
 
     fn features() -> Self {
-        Self::new(InputShape::Frames([2, 3]), vec![6; 400])
+        Self::new(InputShape::Frames([2, 3]), &[6; 400])
     }
 
-    fn new(input: InputShape, lengths: Vec<usize>) -> Self {
+    fn new(input: InputShape, lengths: &[usize]) -> Self {
         let mut random = Random::new(6, "noise");
         let row = |length: &usize| (0..*length).map(|_| random.normal()).collect::<Vec<f32>>();
         let rows: Vec<_> = lengths.iter().map(row).collect();

@@ -292,6 +292,7 @@ fn pretraining(name: &str, learner: &impl Learner, place: Place) -> Result<Outco
         inputs: clips(name, place),
         targets: classes(place),
         masked: None,
+        drawn: None,
     };
     let mut random = Random::new(1, name);
     learner.prepare(&mut batch, &mut random)?;
