@@ -7,5 +7,7 @@ mod pictures;
 mod pretraining;
 mod refit;
 mod schedules;
+#[path = "../small/mod.rs"]
+mod small;
 mod speech;
 mod training;

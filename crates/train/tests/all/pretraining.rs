@@ -21,6 +21,8 @@ use affekt_train::{
 };
 use tch::{Device, Kind, Tensor};
 
+use crate::small::encoder;
+
 const RATE_HZ: u32 = 1000;
 
 /// Samples from one frame to the next, and of a frame.
@@ -89,27 +91,6 @@ impl FrameLabels for Tone {
     fn of(&self, row: usize, clustering: usize) -> &[u16] {
         assert_ne!(row % 5, 4, "the labels of a test row were looked at");
         &self.0[row][clustering]
-    }
-}
-
-fn encoder() -> EncoderConfig {
-    EncoderConfig {
-        hidden_size: 16,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        intermediate_size: 32,
-        conv_dim: vec![8, 8],
-        conv_stride: vec![5, 4],
-        conv_kernel: vec![10, 8],
-        num_conv_pos_embeddings: 8,
-        num_conv_pos_embedding_groups: 2,
-        mask_time_prob: 0.3,
-        mask_time_length: 3,
-        mask_feature_prob: 0.0,
-        codevector_dim: 8,
-        proj_codevector_dim: 8,
-        num_codevectors_per_group: 5,
-        ..EncoderConfig::default()
     }
 }
 

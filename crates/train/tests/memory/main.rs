@@ -1,6 +1,9 @@
 //! Trainings that run out of memory come to the weights that they come to with enough of it. In a program of its own: a limit
 //! of memory holds for all threads.
 
+#[path = "../small/mod.rs"]
+mod small;
+
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
@@ -140,28 +143,14 @@ fn same_with_less_memory(share: f64, run: impl Fn() -> Outcome) {
 /// An encoder in which nothing is drawn: what dropout draws for a divided batch is not what it draws for a whole one.
 fn encoder() -> EncoderConfig {
     EncoderConfig {
-        hidden_size: 16,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        intermediate_size: 32,
-        conv_dim: vec![8, 8],
-        conv_stride: vec![5, 4],
-        conv_kernel: vec![10, 8],
-        num_conv_pos_embeddings: 8,
-        num_conv_pos_embedding_groups: 2,
-        mask_time_prob: 0.3,
-        mask_time_length: 3,
         mask_feature_prob: 0.0,
-        codevector_dim: 8,
-        proj_codevector_dim: 8,
-        num_codevectors_per_group: 5,
         hidden_dropout: 0.0,
         activation_dropout: 0.0,
         attention_dropout: 0.0,
         feat_proj_dropout: 0.0,
         feat_quantizer_dropout: 0.0,
         layerdrop: 0.0,
-        ..EncoderConfig::default()
+        ..small::encoder()
     }
 }
 
