@@ -28,6 +28,7 @@ mod invariants;
 mod keys;
 mod kills;
 mod leaks;
+mod lost_output;
 mod mistakes;
 mod one_build;
 mod own_corpus;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use affekt_cli::exit::{Exit, Stop};
-use affekt_cli::out::out;
+use affekt_cli::out::{out, say};
 use affekt_cli::{libtorch, worker};
 
 use crate::checkout;
@@ -38,14 +38,14 @@ pub fn dist(arguments: &Arguments) -> Result<Exit, Stop> {
     fs::create_dir_all(folder).map_err(|cause| failed(folder, &cause))?;
     // One by one, as `run` builds them: built together they would share features.
     for (package, name) in [("affekt-cli", "affekt"), ("affekt-worker", "affekt-worker")] {
-        eprintln!("building {name}, profile {} …", arguments.profile);
+        say!("building {name}, profile {} …", arguments.profile);
         let program = worker::build(&checkout::root(), package, name, &arguments.profile)?;
         let target = folder.join(name);
         install(&program, &target).map_err(|cause| failed(&target, &cause))?;
     }
     let target = folder.join("libtorch");
     if !arguments.without_libtorch {
-        eprintln!("copying libtorch from {} …", home.path.display());
+        say!("copying libtorch from {} …", home.path.display());
         copy_libraries(&home.path, &target).map_err(|cause| failed(&target, &cause))?;
     } else if target.exists() {
         fs::remove_dir_all(&target).map_err(|cause| failed(&target, &cause))?;

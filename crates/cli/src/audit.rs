@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::context::{ExperimentArguments, ExperimentContext, print_json};
 use crate::encoder_audit::encoders;
 use crate::exit::{Exit, Stop, error};
-use crate::out::out;
+use crate::out::{out, say};
 use crate::remarks;
 use crate::run::run_only;
 
@@ -103,7 +103,7 @@ pub fn audit(arguments: &Arguments) -> Result<Exit, Stop> {
     let context = ExperimentContext::open(&arguments.experiment)?;
     audit_in(&context, arguments).inspect_err(|_| {
         // What cannot be divided into folds may be what a card leaves of a corpus.
-        remarks::of_files(&context).iter().for_each(|line| eprintln!("note: {line}"));
+        remarks::of_files(&context).iter().for_each(|line| say!("note: {line}"));
     })
 }
 
@@ -176,7 +176,7 @@ fn audit_in(context: &ExperimentContext, arguments: &Arguments) -> Result<Exit, 
     if arguments.json {
         print_json(&audits)?;
     } else {
-        remarks::remarks(context).iter().for_each(|remark| eprintln!("warning: {remark}"));
+        remarks::remarks(context).iter().for_each(|remark| say!("warning: {remark}"));
         remarks::of_files(context).iter().for_each(|line| out!("{line}"));
         audits.variants.iter().for_each(print);
         print_fits(&audits.fits);

@@ -13,7 +13,7 @@ use affekt_spec::protocol::Protocol;
 
 use crate::device::{self, Device};
 use crate::exit::{Exit, Stop, error};
-use crate::out::out;
+use crate::out::{out, say};
 use crate::timing::Timings;
 use crate::{libtorch, place, synthetic};
 
@@ -108,7 +108,7 @@ impl ExperimentContext {
             return Err(place::missing(&missing, data.as_deref()));
         }
         if !environment.without.is_empty() {
-            eprintln!("warning: without {}: not found", left_out.join(", "));
+            say!("warning: without {}: not found", left_out.join(", "));
             experiment = compiled(&arguments.file, &environment)?;
         }
         let encoders = EncoderPlaces {
@@ -236,7 +236,7 @@ fn compiled(file: &Path, environment: &Environment) -> Result<Compiled, Stop> {
     match compiled {
         Some(compiled) => {
             if !diagnostics.is_empty() {
-                eprint!("{text}");
+                say!("{}", text.trim_end());
             }
             Ok(compiled)
         }

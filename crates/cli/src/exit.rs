@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use affekt_domain::Digest;
 use affekt_graph::Failure;
 
+use crate::out::say;
+
 /// The exit codes of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -63,7 +65,7 @@ impl Stop {
 
     /// Says why, and gives the exit code.
     pub fn tell(self) -> ExitCode {
-        eprintln!("{}", self.text.trim_end());
+        say!("{}", self.text.trim_end());
         self.exit.into()
     }
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::exit::{Exit, Stop};
-use crate::out::out;
+use crate::out::{out, say};
 use crate::place::program;
 
 /// What a new folder holds.
@@ -38,7 +38,7 @@ pub fn init(arguments: &Arguments) -> Result<Exit, Stop> {
         let path = folder.join(name);
         write(&path, &text.replace("PROGRAM", program()))
             .map_err(|cause| Stop::failed(format!("error: failed to write {}: {cause}", path.display())))?;
-        eprintln!("wrote {}", path.display());
+        say!("wrote {}", path.display());
     }
     out!("cd {} && {} run {}", folder.display(), program(), FILES[0].0);
     Ok(Exit::Done)

@@ -2,10 +2,10 @@
 //!
 //! Every command answers with an exit code: 0 done, 1 it failed, 2 the input is wrong, 3 work is left (`plan
 //! --check`), 130 interrupted. Results go to standard output, everything said on the way to standard error.
-#![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod audit;
 mod cache;
+mod child;
 mod compare;
 mod context;
 mod costs;
@@ -19,6 +19,7 @@ mod export;
 mod fetch;
 mod init;
 mod inputs;
+mod interrupt;
 pub mod libtorch;
 mod method;
 pub mod out;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::{Exit, Stop};
+use crate::out::say;
 use crate::place;
 use crate::setup::{self, LibtorchHome, Progress};
 
@@ -68,7 +69,7 @@ pub fn require_cuda() -> Result<(), Stop> {
 /// Downloads libtorch and says where it is.
 pub fn setup(cuda: bool) -> Result<Exit, Stop> {
     let home = require(cuda)?;
-    eprintln!("libtorch is in {}{}", home.path.display(), if home.cuda { ", with CUDA" } else { "" });
+    say!("libtorch is in {}{}", home.path.display(), if home.cuda { ", with CUDA" } else { "" });
     Ok(Exit::Done)
 }
 
@@ -86,7 +87,7 @@ pub fn require(cuda: bool) -> Result<LibtorchHome, Stop> {
     };
     progress.finish();
     if let Some(warning) = &home.warning {
-        eprintln!("warning: {warning}");
+        say!("warning: {warning}");
     }
     Ok(home)
 }
@@ -115,7 +116,7 @@ impl SetupProgress {
             Progress::Download { name, done, total } => self.bar("download", &name, done, total),
             Progress::Check { .. } => self.line("check", "checking what was downloaded"),
             Progress::Unpack { done, total } => self.bar("unpack", "unpacking", done, total),
-            Progress::Note { text } => eprintln!("{text}"),
+            Progress::Note { text } => say!("{text}"),
         }
     }
 
@@ -123,7 +124,7 @@ impl SetupProgress {
         if !self.shown.contains(&step) {
             self.finish();
             self.shown.push(step);
-            eprintln!("{text}");
+            say!("{text}");
         }
     }
 

@@ -1,6 +1,7 @@
-//! Standard output, for people who pipe it into `head`.
+//! What the program prints, for people who stop listening: who pipes it into `head`, closes the terminal, logs out. Nothing is
+//! lost by it but the words.
 
-/// Prints a line. Who stopped listening has heard enough: the program then ends quietly.
+/// Prints a result, on standard output. Who stopped listening has heard enough: the program then ends quietly.
 #[macro_export]
 macro_rules! out {
     ($($argument:tt)*) => {
@@ -9,11 +10,27 @@ macro_rules! out {
 }
 pub use out;
 
+/// Says something on the way, on standard error. Where nobody listens the work goes on, unlike after `eprintln!`, which panics.
+#[macro_export]
+macro_rules! say {
+    ($($argument:tt)*) => {
+        $crate::out::remark(format_args!($($argument)*))
+    };
+}
+pub use say;
+
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write, stderr, stdout};
+
 /// Prints a line, as [`out!`] does.
-pub fn line(text: std::fmt::Arguments<'_>) {
-    use std::io::Write;
-    if let Err(error) = writeln!(std::io::stdout(), "{text}") {
-        let heard_enough = error.kind() == std::io::ErrorKind::BrokenPipe;
+pub fn line(text: Arguments<'_>) {
+    if let Err(error) = stdout().write_all(format!("{text}\n").as_bytes()) {
+        let heard_enough = error.kind() == ErrorKind::BrokenPipe;
         std::process::exit(if heard_enough { 0 } else { 1 });
     }
+}
+
+/// Says a line, as [`say!`] does: in one write, so that lines of several threads and programs stay whole.
+pub fn remark(text: Arguments<'_>) {
+    let _ = stderr().write_all(format!("{text}\n").as_bytes());
 }

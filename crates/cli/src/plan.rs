@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::context::{ExperimentArguments, ExperimentContext, Viewed, print_json};
 use crate::exit::{Exit, Stop};
-use crate::out::out;
+use crate::out::{out, say};
 use crate::problems;
 use crate::remarks;
 use crate::timing::{Estimates, Expected, Signatures};
@@ -72,7 +72,7 @@ pub fn plan(arguments: &Arguments) -> Result<Exit, Stop> {
         let problems = failed.into_iter().chain(said).collect();
         print_json(&Plan { version: 1, profile, nodes: rows, expected, problems })?;
     } else {
-        said.iter().for_each(|remark| eprintln!("warning: {remark}"));
+        said.iter().for_each(|remark| say!("warning: {remark}"));
         print_table(&rows, profile.as_deref());
         expected.iter().for_each(|expected| out!("{}", expected.line()));
     }

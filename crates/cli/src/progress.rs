@@ -15,6 +15,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::context::ExperimentContext;
 use crate::exit::{Stop, error};
+use crate::out::say;
 use crate::remarks::remarks;
 use crate::run::cores;
 use crate::run_folder::RunFolder;
@@ -192,7 +193,7 @@ impl<'c> ProgressReporter<'c> {
         if self.estimated.is_none()
             && let Some(expected) = estimates.expected().filter(|expected| expected.trainings > 0)
         {
-            eprintln!("{}", expected.line());
+            say!("{}", expected.line());
         }
         let is_left = |state: &State| {
             matches!(state, State::Ready { .. } | State::Running { .. } | State::Waiting { .. })
@@ -228,19 +229,27 @@ impl<'c> ProgressReporter<'c> {
     /// Says, once, what should be known of the recordings before anything is trained on them.
     fn remark(&mut self) {
         let remarks = self.unremarked.take().map(remarks).unwrap_or_default();
-        self.bars.suspend(|| remarks.iter().for_each(|remark| eprintln!("warning: {remark}")));
+        remarks.iter().for_each(|remark| self.warn(remark));
     }
 
     fn line(&self, line: &str) {
         if self.is_terminal {
             return;
         }
-        eprintln!("{line}");
+        say!("{line}");
+    }
+
+    fn warn(&self, text: &str) {
+        self.say(&format!("warning: {text}"));
     }
 
     /// Says what a person must know, above the bars where there are any.
-    fn warn(&self, text: &str) {
-        self.bars.suspend(|| eprintln!("warning: {text}"));
+    fn say(&self, text: &str) {
+        match self.bars.is_hidden() {
+            true => say!("{text}"),
+            // Not by `suspend`, which panics where the terminal is gone.
+            false => _ = self.bars.println(text),
+        }
     }
 
     /// Takes a node from those that are busy.
@@ -276,7 +285,7 @@ impl<'c> ProgressReporter<'c> {
             bar.set_message(note.to_owned());
         } else if busy.reported.elapsed() > REPORT_INTERVAL {
             busy.reported = Instant::now();
-            eprintln!("{}: {done}/{total} {note}", node.id);
+            say!("{}: {done}/{total} {note}", node.id);
         }
     }
 }
@@ -315,8 +324,7 @@ impl Observer for ProgressReporter<'_> {
                 self.write(&[JournalRow::GpuUsedAgain { gpu: name.clone() }]);
             }
             Event::Waits(node) => {
-                let line = format!("{}: another run computes it; waiting for its result", node.id);
-                self.bars.suspend(|| eprintln!("{line}"));
+                self.say(&format!("{}: another run computes it; waiting for its result", node.id));
             }
             Event::Progress { node, done, total, note } => self.progress(node, done, total, note),
             Event::Finished { node, record, ran, parts } => self.finished(node, record, ran, parts),

@@ -1,26 +1,25 @@
 //! `run`: everything that is not stored yet, then the report.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use affekt_graph::{NodeId, Observer, Outcome, Place, RunOptions, State, Walk};
+use affekt_graph::{NodeId, Observer, Outcome, Place, RunOptions, State, Walk, WorkerTimeouts};
 
 use crate::context::{ExperimentArguments, ExperimentContext, is_there, unknown_node};
 use crate::encoder_audit::refuse_leaks;
-use crate::exit::{Exit, Stop, error};
+use crate::exit::{Exit, Stop};
 use crate::export::final_models;
-use crate::out::out;
+use crate::out::{out, say};
 use crate::problems;
 use crate::progress::{FailureCollector, ProgressReporter, Summary};
 use crate::remarks;
 use crate::run_folder::RunFolder;
-use crate::worker;
+use crate::{interrupt, worker};
 
-/// After how long without progress a node in a worker is taken for hung and killed. One batch of the slowest network
-/// on the slowest machine takes far less.
-const PROGRESS_TIMEOUT: Duration = Duration::from_secs(900);
+/// One batch of the slowest network on the slowest machine takes far less, and so does reading libtorch from a slow disk.
+pub const TIMEOUTS: WorkerTimeouts =
+    WorkerTimeouts { hello: Duration::from_secs(120), progress: Duration::from_secs(900) };
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -52,14 +51,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let Executor::Local = arguments.executor;
     let context = ExperimentContext::open(&arguments.experiment)?;
     refuse_leaks(&context)?;
-    let interrupted = interruptible()?;
+    let interrupted = interrupt::listen()?;
     let stop = match attempt(&context, arguments, &interrupted) {
         Err(stop) => stop,
         ended => return ended,
     };
     // What the nodes read they verify and mend; this was read for the report alone.
     let Some(digest) = stop.damaged() else { return Err(stop) };
-    eprintln!("warning: a stored result that the report reads is damaged; computing it again");
+    say!("warning: a stored result that the report reads is damaged; computing it again");
     context.store.quarantine(digest)?;
     attempt(&context, arguments, &interrupted)
 }
@@ -70,7 +69,7 @@ fn attempt(
     interrupted: &AtomicBool,
 ) -> Result<Exit, Stop> {
     if arguments.only.is_none() {
-        context.nothing_evaluated().iter().for_each(|what| eprintln!("warning: {what}"));
+        context.nothing_evaluated().iter().for_each(|what| say!("warning: {what}"));
     }
     let mut walk = context.walk(arguments.only.as_deref())?;
     require_worker(context, &mut walk)?;
@@ -87,17 +86,17 @@ fn attempt(
     let summary = reporter.finish(outcome)?;
     if !summary.set_aside.is_empty() {
         let names: Vec<&str> = summary.set_aside.iter().map(String::as_str).collect();
-        eprintln!("warning: set aside because they failed: {}", names.join(", "));
+        say!("warning: set aside because they failed: {}", names.join(", "));
     }
     match outcome {
         Outcome::Interrupted => {
-            eprintln!("interrupted; what is finished is stored, what is not resumes with the same command");
+            say!("interrupted; what is finished is stored, what is not resumes with the same command");
             return Ok(Exit::Interrupted);
         }
         Outcome::Failed => {
-            eprintln!("{}", summary.failures.trim_end());
-            remarks::of_files(context).iter().for_each(|line| eprintln!("note: {line}"));
-            eprintln!("the journal is {}", folder.path().join("journal.jsonl").display());
+            say!("{}", summary.failures.trim_end());
+            remarks::of_files(context).iter().for_each(|line| say!("note: {line}"));
+            say!("the journal is {}", folder.path().join("journal.jsonl").display());
             if arguments.keep_going && arguments.only.is_none() {
                 report_the_rest((context, &walk), arguments, interrupted, &folder, &summary)?;
             }
@@ -105,8 +104,8 @@ fn attempt(
         }
         Outcome::Done => {}
     }
-    eprintln!("{} nodes run, {} cached, {:.1} s", summary.ran, summary.cached, summary.seconds);
-    problems::count(&context.ops.problems()).iter().for_each(|line| eprintln!("{line}"));
+    say!("{} nodes run, {} cached, {:.1} s", summary.ran, summary.cached, summary.seconds);
+    problems::count(&context.ops.problems()).iter().for_each(|line| say!("{line}"));
     if let Some(only) = &arguments.only {
         // Which folds and shards there are may have become known only now.
         return if is_there(only, &walk) { Ok(Exit::Done) } else { Err(unknown_node(only, &walk)) };
@@ -167,7 +166,7 @@ fn report_the_rest(
         return Err(Stop::failed(failures.text()));
     }
     folder.write(&rest, &walk, summary)?;
-    eprintln!(
+    say!(
         "the report is of the variants that did not fail, and says so; the same command tries the others again"
     );
     out!("{}", folder.path().join("report.html").display());
@@ -182,7 +181,7 @@ pub fn run_only<'l>(context: &'l ExperimentContext, name: &str) -> Result<Walk<'
         memory_mib: memory_mib(),
         gpus: &[],
         keep_going: false,
-        silence: PROGRESS_TIMEOUT,
+        timeouts: TIMEOUTS,
         worker: &|| Err("this needs no worker".to_owned()),
         logs: context.store.root().join("tmp"),
         provenance: provenance(),
@@ -216,25 +215,12 @@ fn walk_to_the_end<'l>(
         memory_mib: memory_mib(),
         gpus: context.device.gpus(),
         keep_going: limits.keep_going,
-        silence: PROGRESS_TIMEOUT,
+        timeouts: TIMEOUTS,
         worker: &worker,
         logs: folder.path().join("logs"),
         provenance: provenance(),
     };
     Ok(affekt_graph::run(walk, &context.ops, &options, interrupted, observer)?)
-}
-
-/// Set once the user asks to stop; a second time ends the program at once.
-fn interruptible() -> Result<Arc<AtomicBool>, Stop> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    let handler = move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
-    ctrlc::set_handler(handler).map_err(|cause| error("failed to listen for Ctrl-C", &cause))?;
-    Ok(interrupted)
 }
 
 pub fn cores() -> u32 {

@@ -15,6 +15,7 @@ use affekt_pipeline::Synthetic;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Stop, error};
+use crate::out::say;
 
 /// How often who waits for another run to make it asks again.
 const LEASE_RETRY: Duration = Duration::from_millis(200);
@@ -44,10 +45,10 @@ pub fn folder(store: &Store, name: &str, synthetic: &Synthetic, paranoid: bool) 
     let lease = wait_for_lease(store, name, digest)?;
     if !place.is_whole(paranoid) {
         if place.corpus.exists() {
-            eprintln!("warning: the synthetic corpus {name} was changed since it was made; making it again");
+            say!("warning: the synthetic corpus {name} was changed since it was made; making it again");
             store.set_aside(&place.corpus)?;
         }
-        eprintln!("making the synthetic corpus {name} …");
+        say!("making the synthetic corpus {name} …");
         place.make(store, synthetic)?;
     }
     lease.finish();
@@ -62,7 +63,7 @@ fn wait_for_lease(store: &Store, name: &str, digest: Digest) -> Result<Lease, St
             return Ok(lease);
         }
         if !std::mem::replace(&mut is_waiting, true) {
-            eprintln!("another run makes the synthetic corpus {name}; waiting for it");
+            say!("another run makes the synthetic corpus {name}; waiting for it");
         }
         std::thread::sleep(LEASE_RETRY);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::context::ExperimentArguments;
 use crate::exit::{Exit, Stop, error};
-use crate::out::out;
+use crate::out::{out, say};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -103,7 +103,7 @@ fn disturbed(
             _ => run.id(),
         };
         let what = if victim == run.id() { "the runner" } else { "a worker" };
-        eprintln!("kill {} of {kills}: {what}, after {:.2} s", kill + 1, begun.elapsed().as_secs_f64());
+        say!("kill {} of {kills}: {what}, after {:.2} s", kill + 1, begun.elapsed().as_secs_f64());
         // SAFETY: a signal to a process that this one started, or that its child did.
         unsafe { libc::kill(victim as libc::pid_t, libc::SIGKILL) };
         run.wait().map_err(|cause| error("failed to wait for the run", &cause))?;

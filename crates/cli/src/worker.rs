@@ -5,11 +5,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use affekt_graph::WorkerCommand;
 
+use crate::child::ended_by;
 use crate::exit::Stop;
+use crate::out::say;
 use crate::{libtorch, place};
+
+/// How long a worker with nothing to do may take to end. One whose libraries are missing ends at once.
+const LOADED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Its package and program.
 const NAME: &str = "affekt-worker";
@@ -58,7 +64,7 @@ pub fn command() -> Result<WorkerCommand, Stop> {
         Source::Checkout(root) => {
             libtorch::require(false)?;
             if !place::beside_program(NAME).is_some_and(|path| path.is_file()) {
-                eprintln!("building the worker: some minutes, this once …");
+                say!("building the worker: some minutes, this once …");
             }
             build(&root, NAME, NAME, "dev")?
         }
@@ -92,9 +98,10 @@ fn check_libtorch(program: &Path) -> Result<(), Stop> {
         return Ok(());
     }
     let started =
-        Command::new(program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        Command::new(program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let ended = started.ok().and_then(|mut child| ended_by(&mut child, Instant::now() + LOADED_WITHIN));
     // The loader's exit status where a library is missing.
-    if started.is_ok_and(|status| status.code() == Some(127)) {
+    if ended.is_some_and(|status| status.code() == Some(127)) {
         return Err(Stop::wrong(format!(
             "error: libtorch is not in {}\nhint: `{} setup` downloads it; LIBTORCH names one of your own",
             libtorch::home().display(),

@@ -18,6 +18,8 @@ use crate::store::Output;
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    /// Whether the last write failed, and may have left half a line.
+    is_torn: bool,
 }
 
 /// A line of the journal.
@@ -108,7 +110,7 @@ impl Journal {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: OpenOptions::new().create(true).append(true).open(path)? })
+        Ok(Self { file: OpenOptions::new().create(true).append(true).open(path)?, is_torn: false })
     }
 
     /// Adds rows, all in one write.
@@ -118,11 +120,16 @@ impl Journal {
     pub fn write(&mut self, rows: &[JournalRow]) -> io::Result<()> {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
         let mut lines = Vec::new();
+        if self.is_torn {
+            lines.push(b'\n');
+        }
         for row in rows {
             serde_json::to_writer(&mut lines, &Line { time, row })?;
             lines.push(b'\n');
         }
-        self.file.write_all(&lines)
+        let written = self.file.write_all(&lines);
+        self.is_torn = written.is_err();
+        written
     }
 }
 

@@ -23,6 +23,8 @@ mod run;
 mod serve;
 mod store;
 mod walk;
+mod worker_log;
+mod worker_process;
 
 pub use explain::{Change, changes};
 pub use gpus::Gpu;
@@ -34,7 +36,7 @@ pub use key::{Key, KeyPart, parts};
 pub use machine::machine;
 pub use node::{Grow, Growth, Input, Node, OutputRef, Place, Resources, Source, Work};
 pub use ops::{Context, Failure, Item, Job, Ops, Port, Silent};
-pub use pool::{Pool, WorkerCommand};
+pub use pool::{Pool, WorkerCommand, WorkerTimeouts};
 pub use protocol::{Hello, PROTOCOL};
 pub use run::{Event, Observer, Outcome, RunOptions, run};
 pub use serve::serve;

@@ -69,12 +69,22 @@ pub struct Measured {
 
 /// Sends one frame.
 pub fn send(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
-    let bytes = serde_json::to_vec(message)?;
-    let len = u32::try_from(bytes.len()).ok().filter(|len| *len <= LONGEST);
-    let len = len.ok_or_else(|| io::Error::other("message too long for a frame"))?;
-    to.write_all(&len.to_le_bytes())?;
-    to.write_all(&bytes)?;
+    to.write_all(&frame(message)?)?;
     to.flush()
+}
+
+/// Makes the frame of a message.
+pub fn frame(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; 4];
+    serde_json::to_writer(&mut frame, message)?;
+    let len = frame.len() - 4;
+    let len = u32::try_from(len).ok().filter(|len| *len <= LONGEST).ok_or_else(|| too_long(len))?;
+    frame[..4].copy_from_slice(&len.to_le_bytes());
+    Ok(frame)
+}
+
+fn too_long(len: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{len} bytes, expected at most {LONGEST}"))
 }
 
 /// Receives one frame; `None` at the end of the stream.
@@ -86,11 +96,14 @@ pub fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T
     }
     let len = u32::from_le_bytes(len);
     if len > LONGEST {
-        return Err(io::Error::other("not a frame"));
+        return Err(too_long(len as usize));
     }
     let mut bytes = vec![0; len as usize];
     from.read_exact(&mut bytes)?;
-    Ok(Some(serde_json::from_slice(&bytes)?))
+    // By its own kind, text that breaks off would be a stream that did.
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 #[cfg(test)]

@@ -22,13 +22,16 @@ use crate::index::NodeIndex;
 use crate::key::{Key, KeyPart, parts};
 use crate::node::{Node, Place, Resources, Work};
 use crate::ops::{Context, Failure, Ops, Port, job};
-use crate::pool::{Pool, Ran, WorkerCommand};
+use crate::pool::{Pool, Ran, WorkerCommand, WorkerTimeouts};
 use crate::serve::panic_text;
 use crate::store::{Record, Store};
 use crate::walk::{State, Walk};
 
 /// How often a node waiting for another run's lease asks again.
 const LEASE_RETRY: Duration = Duration::from_millis(200);
+
+/// How many reports may wait for the thread that owns the walk before progress is left out.
+const UNREAD_REPORTS: usize = 1000;
 
 /// How to run.
 pub struct RunOptions<'a> {
@@ -40,8 +43,8 @@ pub struct RunOptions<'a> {
     pub gpus: &'a [Gpu],
     /// Whether nodes that do not depend on a failed one still start.
     pub keep_going: bool,
-    /// After how long without progress a node in a worker is taken for hung and killed.
-    pub silence: Duration,
+    /// How long a worker may be silent.
+    pub timeouts: WorkerTimeouts,
     /// How to start a worker; asked when the first is needed.
     pub worker: &'a (dyn Fn() -> Result<WorkerCommand, String> + Sync),
     /// The folder for the logs of nodes that ran in workers.
@@ -147,13 +150,16 @@ pub fn run<'a>(
     interrupted: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, GraphError> {
-    let pool = Pool::new(options.worker, options.silence);
+    let pool = Pool::new(options.worker, options.timeouts);
     let (reports, inbox) = unbounded();
     let mut running: BTreeMap<NodeIndex, Occupied> = BTreeMap::new();
     let mut gpus = Gpus::new(options.gpus, options.cores);
     let mut has_failed = false;
+    let abandoned = AtomicBool::new(false);
 
     std::thread::scope(|scope| {
+        // However this ends, by an error or a panic of the observer's: nothing is waited for any longer than it takes to stop it.
+        let _abandon = Abandon(&abandoned);
         loop {
             walk.advance()?;
             let changed = walk.take_changed();
@@ -190,9 +196,9 @@ pub fn run<'a>(
                     gpus.get(gpu)
                 });
                 observer.event(Event::Started { node: &node, gpu });
-                let (store, pool, reports) = (walk.store(), &pool, reports.clone());
+                let (store, pool, reports, abandoned) = (walk.store(), &pool, reports.clone(), &abandoned);
                 scope.spawn(move || {
-                    let mut context = Reporter { at, reports: &reports, interrupted };
+                    let mut context = Reporter { at, reports: &reports, interrupted, abandoned };
                     let task = Task { node: &node, inputs, gpu, store, ops, pool, options };
                     let result = task.execute(&mut context);
                     let _ = reports.send(Report::Ended { at, result });
@@ -400,6 +406,16 @@ struct Reporter<'r> {
     at: NodeIndex,
     reports: &'r Sender<Report>,
     interrupted: &'r AtomicBool,
+    abandoned: &'r AtomicBool,
+}
+
+/// Set once nobody waits any more for the nodes that run.
+struct Abandon<'r>(&'r AtomicBool);
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Reporter<'_> {
@@ -410,10 +426,14 @@ impl Reporter<'_> {
 
 impl Context for Reporter<'_> {
     fn progress(&mut self, done: u64, total: u64, note: &str) {
+        // Progress that nobody has had time for is made good by the next.
+        if self.reports.len() > UNREAD_REPORTS {
+            return;
+        }
         let _ = self.reports.send(Report::Progress { at: self.at, done, total, note: note.to_owned() });
     }
 
     fn cancelled(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+        self.interrupted.load(Ordering::Relaxed) || self.abandoned.load(Ordering::Relaxed)
     }
 }

@@ -11,7 +11,7 @@ use affekt_domain::Digest;
 use affekt_graph::{
     AxisValue, Context, Event, Failure, Graph, GraphError, Grow, Growth, Input, Job, Node, NodeId, NodeIndex,
     Object, Observer, Ops, Outcome, OutputRef, Place, Resources, RunOptions, Source, State, Store, Walk,
-    Work, hash_bytes, run,
+    Work, WorkerTimeouts, hash_bytes, run,
 };
 use serde_json::json;
 
@@ -265,7 +265,7 @@ impl Bench {
             memory_mib: 0,
             gpus: &[],
             keep_going: self.keep_going,
-            silence: Duration::from_secs(60),
+            timeouts: WorkerTimeouts { hello: Duration::from_secs(60), progress: Duration::from_secs(60) },
             worker: &|| Err("there is no worker".into()),
             logs: self.store.root().join("logs"),
             provenance: BTreeMap::new(),

@@ -3,14 +3,12 @@
 //! The runner starts it and speaks to it over standard input and output (`affekt_graph::serve`), or asks it for a proof of what it
 //! computes on (`doctor`); on its own it says what it runs on and ends.
 
-#![allow(clippy::print_stderr, reason = "started by hand, it speaks to a person")]
-
 mod artefact;
 mod doctor;
 mod ops;
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, Write, stderr, stdin};
 use std::process::ExitCode;
 
 use affekt_graph::{Hello, PROTOCOL, explain_bus_errors, machine, serve};
@@ -36,17 +34,22 @@ fn main() -> ExitCode {
     let hello = Hello { protocol: PROTOCOL, ops: WorkerOps::versions(), provenance: provenance() };
     if stdin().is_terminal() {
         for (name, value) in &hello.provenance {
-            eprintln!("{name}: {value}");
+            say(&format!("{name}: {value}"));
         }
         return ExitCode::SUCCESS;
     }
     match serve(&WorkerOps::default(), hello) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("worker: failed to speak to the runner: {error}");
+            say(&format!("worker: failed to speak to the runner: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says a line on standard error, which the runner keeps in a log; where it has ended meanwhile, nobody.
+fn say(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }
 
 /// What the bits of a result may depend on beyond what its key holds.

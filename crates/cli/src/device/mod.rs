@@ -16,6 +16,7 @@ use self::driver::Driver;
 use self::visible::Visible;
 pub use self::visible::VisibleGpu;
 use crate::exit::Stop;
+use crate::out::say;
 use crate::{libtorch, place};
 
 /// What networks compute on.
@@ -189,7 +190,7 @@ impl Device {
     /// # Errors
     /// When one of these is not so: with what to install.
     pub fn check(&self) -> Result<(), Stop> {
-        self.unused.iter().for_each(|unused| eprintln!("note: {unused}"));
+        self.unused.iter().for_each(|unused| say!("note: {unused}"));
         match &self.machine {
             _ if self.is_cpu => Ok(()),
             Machine::Fake { .. } => Ok(()),

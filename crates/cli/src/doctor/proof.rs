@@ -2,13 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use affekt_graph::{Gpu, WorkerCommand};
 use affekt_ops::doctor::{Check, DOCTOR, DoctorRequest, Finding};
+
+use crate::child::{end, ended_by};
+
+/// How many bytes of what a worker says on its standard error are kept.
+const LONGEST_COMPLAINT: u64 = 64 << 10;
+
+/// How long what it said may take to arrive once it has ended. What it started may hold the pipe.
+const COMPLAINT_WITHIN: Duration = Duration::from_secs(2);
 
 /// How devices are proven.
 pub struct Prover<'a> {
@@ -64,34 +72,37 @@ impl Prover<'_> {
         thread::spawn(move || {
             BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)).ok()
         });
-        let complaint = thread::spawn(move || {
+        let (complain, complaint) = mpsc::channel();
+        thread::spawn(move || {
             let mut text = Vec::new();
-            let _ = stderr.read_to_end(&mut text);
-            String::from_utf8_lossy(&text).trim().to_owned()
+            let _ = stderr.by_ref().take(LONGEST_COMPLAINT).read_to_end(&mut text);
+            let _ = complain.send(String::from_utf8_lossy(&text).trim().to_owned());
+            let _ = std::io::copy(&mut stderr, &mut std::io::sink());
         });
+        let overdue = || "it did not come to its end in five minutes and was ended".to_owned();
         loop {
             match lines.recv_timeout(self.until.saturating_duration_since(Instant::now())) {
-                Ok(line) => proof.take(&line)?,
+                Ok(line) => {
+                    if let Err(broken) = proof.take(&line) {
+                        end(&mut child);
+                        return Err(broken);
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     end(&mut child);
-                    return Err("it did not come to its end in five minutes and was ended".to_owned());
+                    return Err(overdue());
                 }
             }
         }
-        let status = child.wait().map_err(|error| format!("failed to wait for the worker: {error}"))?;
-        let complaint = complaint.join().unwrap_or_default();
+        let status = ended_by(&mut child, self.until).ok_or_else(overdue)?;
+        let complaint = complaint.recv_timeout(COMPLAINT_WITHIN).unwrap_or_default();
         match (status.success(), complaint.is_empty()) {
             (true, _) => Ok(()),
             (false, true) => Err(format!("it ended with {status}")),
             (false, false) => Err(format!("it ended with {status}: {complaint}")),
         }
     }
-}
-
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 impl Proof {
@@ -109,7 +120,6 @@ impl Proof {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
-    use std::time::Duration;
 
     use super::*;
 
@@ -134,6 +144,8 @@ mod tests {
             ("kill -SEGV $$", 60, "it ended with signal: 11"),
             ("echo hello", 60, "protocol error: `hello` from the worker"),
             ("exec sleep 60", 1, "it did not come to its end in five minutes"),
+            ("exec >&-; exec sleep 60", 1, "it did not come to its end in five minutes"),
+            ("sleep 60 >&- & exit 9", 60, "it ended with exit status: 9"),
         ];
         for (script, seconds, why) in ends {
             let proof = asked(&format!("{found}; {script}"), seconds);

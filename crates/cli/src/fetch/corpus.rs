@@ -19,7 +19,7 @@ use super::listing::{RemoteFile, dataverse, git_tree};
 use super::progress::DownloadProgress;
 use super::{archive, lock, space};
 use crate::exit::Stop;
-use crate::out::out;
+use crate::out::{out, say};
 use crate::place;
 
 /// How many files are downloaded at a time, where a corpus comes file by file: most of the time is latency.
@@ -38,7 +38,7 @@ pub fn fetch(client: &Client, data: &Path, card: &Card) -> Result<(), Stop> {
     let cannot_write =
         |error: io::Error| Stop::failed(format!("error: failed to write in {}: {error}", data.display()));
     let _lock =
-        lock::take(&work.join("lock"), &|text| eprintln!("{}: {text}", card.name)).map_err(cannot_write)?;
+        lock::take(&work.join("lock"), &|text| say!("{}: {text}", card.name)).map_err(cannot_write)?;
     if is_there(data, card)? {
         return Ok(());
     }
@@ -51,9 +51,9 @@ pub fn fetch(client: &Client, data: &Path, card: &Card) -> Result<(), Stop> {
     fs::rename(&folder, &target).map_err(cannot_write)?;
     match card.files {
         Some(files) if recordings < files => {
-            eprintln!("{}: the server has {recordings} of {files} recordings", card.name);
+            say!("{}: the server has {recordings} of {files} recordings", card.name);
         }
-        _ => eprintln!("{}: {recordings} recordings", card.name),
+        _ => say!("{}: {recordings} recordings", card.name),
     }
     out!("{}", target.display());
     Ok(())

@@ -10,7 +10,7 @@ use super::http::Client;
 use super::progress::DownloadProgress;
 use super::{lock, space};
 use crate::exit::Stop;
-use crate::out::out;
+use crate::out::{out, say};
 
 /// Downloads the file at `url`, or says that it is there.
 pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Result<(), Stop> {
@@ -19,7 +19,7 @@ pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Resul
     let failed = |text: String| Stop::failed(format!("error: {name}: {text}"));
     let locked = target.with_added_extension("lock");
     let cannot_write = |error| failed(format!("failed to write {}: {error}", target.display()));
-    let _lock = lock::take(&locked, &|text| eprintln!("{name}: {text}")).map_err(cannot_write)?;
+    let _lock = lock::take(&locked, &|text| say!("{name}: {text}")).map_err(cannot_write)?;
     if target.is_file() {
         out!("{name} is there: {}", target.display());
         return Ok(());
@@ -33,10 +33,7 @@ pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Resul
     let mut file = fs::File::open(&target).map_err(cannot_write)?;
     let bytes = file.metadata().map_err(cannot_write)?.len();
     let sha256 = sha256(&mut file).map_err(cannot_write)?;
-    eprintln!(
-        "{name}: {}; the card names no checksum, and the downloaded file has SHA-256 {sha256}",
-        size(bytes)
-    );
+    say!("{name}: {}; the card names no checksum, and the downloaded file has SHA-256 {sha256}", size(bytes));
     out!("{}", target.display());
     Ok(())
 }

@@ -20,7 +20,7 @@ use super::http::{Client, HttpError, Token, host};
 use super::progress::DownloadProgress;
 use super::{lock, space};
 use crate::exit::Stop;
-use crate::out::out;
+use crate::out::{out, say};
 
 const ENDPOINT: &str = "https://huggingface.co";
 
@@ -74,7 +74,7 @@ pub fn fetch(client: &Client, hub: &Hub, checkpoint: &Checkpoint) -> Result<(), 
     }
     match card {
         Some(card) => super::introduce(&card.title, &card.licence, &card.citation),
-        None => eprintln!("{repository}: its licence stands at {}/{repository}", server.endpoint),
+        None => say!("{repository}: its licence stands at {}/{repository}", server.endpoint),
     }
     let missing = files.iter().filter(|file| !hub.has(repository, file));
     let missing: u64 = missing.filter_map(|file| file.bytes).sum();
@@ -86,7 +86,7 @@ pub fn fetch(client: &Client, hub: &Hub, checkpoint: &Checkpoint) -> Result<(), 
     server.write_references(hub, revision, &commit)?;
     let blobs = files.iter().filter_map(|file| fs::metadata(hub.blob(repository, file)).ok());
     let total = blobs.map(|blob| blob.len()).sum();
-    eprintln!("{name}: {} in {} files, all checksums verified", size(total), files.len());
+    say!("{name}: {} in {} files, all checksums verified", size(total), files.len());
     out!("{}", snapshot.display());
     Ok(())
 }
@@ -176,7 +176,7 @@ impl<'s> Server<'s> {
     /// A file at a revision, and that revision's commit. `None` where the repository has no such file.
     fn find(&self, revision: &str, name: &str) -> Result<Option<(String, RemoteFile)>, Stop> {
         let url = self.url(revision, name);
-        let say = |text: &str| eprintln!("{text}");
+        let say = |text: &str| say!("{text}");
         let metadata =
             match self.client.with_retries(&say, || self.client.metadata(&url, self.token.as_ref())) {
                 Ok(metadata) => metadata,
@@ -211,7 +211,7 @@ impl<'s> Server<'s> {
     }
 
     fn text(&self, file: &RemoteFile) -> Result<String, Stop> {
-        let say = |text: &str| eprintln!("{text}");
+        let say = |text: &str| say!("{text}");
         let get = || self.client.get(&file.url, &[], self.token.as_ref())?.read_text(LARGEST_TEXT);
         self.client.with_retries(&say, get).map_err(|error| self.failure(&error))
     }
@@ -219,7 +219,7 @@ impl<'s> Server<'s> {
     /// Downloads a file's content among the blobs.
     fn fetch(&self, hub: &Hub, file: &RemoteFile) -> Result<(), Stop> {
         let locked = hub.locks(self.repository).join(format!("{}.lock", file.etag));
-        let _lock = lock::take(&locked, &|text| eprintln!("{}: {text}", file.name))
+        let _lock = lock::take(&locked, &|text| say!("{}: {text}", file.name))
             .map_err(|error| cannot_write(hub, &error))?;
         if hub.has(self.repository, file) {
             return Ok(());
@@ -250,7 +250,7 @@ impl<'s> Server<'s> {
         match self.find("main", CONFIG) {
             Ok(Some((main, _))) if main == commit => write("main"),
             _ => {
-                eprintln!("the repository has moved on: in Python, ask for revision=\"{commit}\"");
+                say!("the repository has moved on: in Python, ask for revision=\"{commit}\"");
                 Ok(())
             }
         }

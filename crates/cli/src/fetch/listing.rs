@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::checksum::Checksum;
 use super::http::{Client, host};
+use crate::out::say;
 
 /// A list of ten thousand files has some megabytes.
 const LARGEST: u64 = 200_000_000;
@@ -114,7 +115,7 @@ pub fn dataverse(client: &Client, server: &str, dataset: &str) -> Result<Vec<Rem
 }
 
 fn get<T: DeserializeOwned>(client: &Client, url: &str) -> Result<T, String> {
-    let say = |text: &str| eprintln!("{text}");
+    let say = |text: &str| say!("{text}");
     let text = client.with_retries(&say, || client.get(url, &[], None)?.read_text(LARGEST));
     let text = text.map_err(|error| {
         format!("{}\nhint: check the network; a proxy is taken from HTTPS_PROXY", error.text)

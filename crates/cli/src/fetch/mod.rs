@@ -23,7 +23,7 @@ use affekt_encoders::hub::{parse_repository, weights};
 use affekt_encoders::{CheckpointOrigin, EncoderCard, Hub, Repository};
 
 use crate::exit::{Exit, Stop};
-use crate::out::out;
+use crate::out::{out, say};
 use crate::place;
 use download::size;
 use http::Client;
@@ -95,7 +95,7 @@ pub fn fetch(arguments: &Arguments) -> Result<Exit, Stop> {
 
 /// Says what comes and on what terms, before it comes.
 fn introduce(title: &str, licence: &str, citation: &str) {
-    eprintln!("{title}\nlicence: {licence}\ncite: {citation}");
+    say!("{title}\nlicence: {licence}\ncite: {citation}");
 }
 
 fn find(name: &str, datasets: &[Folder]) -> Result<Thing, Stop> {

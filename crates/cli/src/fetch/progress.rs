@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::download::size;
+use crate::out::say;
 
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -27,7 +28,7 @@ impl DownloadProgress {
         let bar = std::io::stderr().is_terminal().then(|| bar(what, total));
         if bar.is_none() {
             let total = total.map(|total| format!(", {}", size(total))).unwrap_or_default();
-            eprintln!("downloading {what}{total}");
+            say!("downloading {what}{total}");
         }
         Self {
             what: what.to_owned(),
@@ -59,14 +60,14 @@ impl DownloadProgress {
         });
         let of = self.total.map(|total| format!(" of {}", size(total))).unwrap_or_default();
         let (there, speed) = (size(bytes), size(per_second as u64));
-        eprintln!("{}: {there}{of}, {speed}/s{}", self.what, left.unwrap_or_default());
+        say!("{}: {there}{of}, {speed}/s{}", self.what, left.unwrap_or_default());
     }
 
     /// Writes a line beside the progress.
     pub fn warn(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| say!("{text}")),
+            None => say!("{text}"),
         }
     }
 }

@@ -12,10 +12,10 @@ use affekt_encoders::hub::locate_model;
 use affekt_graph::Pool;
 use serde_json::{Map, Value, json};
 
-use self::model::{Clip, Model, PROGRESS_TIMEOUT};
+use self::model::{Clip, Model, TIMEOUTS};
 use self::windows::Windows;
 use crate::exit::{Exit, Stop, error};
-use crate::out::out;
+use crate::out::{out, say};
 use crate::place::program;
 use crate::run::cores;
 use crate::{device, worker};
@@ -68,7 +68,7 @@ pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
     let folder = folder.map_err(|error| {
         Stop::wrong(format!("error: not a model: {error}\nhint: `{} export` makes one", program()))
     })?;
-    let model = Model::open(&folder, Pool::new(&worker, PROGRESS_TIMEOUT), &device, cores())?;
+    let model = Model::open(&folder, Pool::new(&worker, TIMEOUTS), &device, cores())?;
     let mut exit = Exit::Done;
     let mut waiting = Vec::new();
     let mut flush = |waiting: &mut Vec<Piece>| {
@@ -100,7 +100,7 @@ pub fn predict(arguments: &Arguments) -> Result<Exit, Stop> {
                 }
             }
             Err(cause) => {
-                eprintln!("{}", error(&format!("no prediction for {}", path.display()), &cause).text());
+                say!("{}", error(&format!("no prediction for {}", path.display()), &cause).text());
                 unread = true;
             }
         }
@@ -204,7 +204,7 @@ fn flush(model: &Model<'_>, waiting: &mut Vec<Piece>) -> Result<bool, Stop> {
     pieces.retain(|piece| {
         let is_sound = piece.clip.samples.iter().all(|sample| sample.is_finite());
         if !is_sound {
-            eprintln!("error: no prediction for {}: it has samples that are no numbers", piece.audio);
+            say!("error: no prediction for {}: it has samples that are no numbers", piece.audio);
         }
         is_sound
     });
@@ -216,7 +216,7 @@ fn flush(model: &Model<'_>, waiting: &mut Vec<Piece>) -> Result<bool, Stop> {
             match predict_all(model, std::slice::from_ref(piece)) {
                 Ok(outputs) => outputs.iter().try_for_each(|outputs| print(model, piece, outputs))?,
                 Err(stop) => {
-                    eprintln!("error: no prediction for {}:\n{}", piece.audio, stop.text());
+                    say!("error: no prediction for {}:\n{}", piece.audio, stop.text());
                     said -= 1;
                 }
             }

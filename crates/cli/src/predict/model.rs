@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use affekt_domain::Task;
-use affekt_graph::{Gpu, Item, Job, Ops, Place, Pool, Port, Silent, Store};
+use affekt_graph::{Gpu, Item, Job, Ops, Place, Pool, Port, Silent, Store, WorkerTimeouts};
 use affekt_ops::Operation;
 use affekt_ops::audio::{self, Audio};
 use affekt_ops::exported::{Exported, Step};
@@ -47,8 +47,9 @@ pub struct Model<'p> {
     _scratch: tempfile::TempDir,
 }
 
-/// After so long without progress a worker is killed. The first batch also loads the weights.
-pub const PROGRESS_TIMEOUT: Duration = Duration::from_secs(300);
+/// The first batch also loads the weights.
+pub const TIMEOUTS: WorkerTimeouts =
+    WorkerTimeouts { hello: Duration::from_secs(120), progress: Duration::from_secs(300) };
 
 impl<'p> Model<'p> {
     /// Opens the exported model in `folder`, to be run by the workers of `pool`: of several GPUs on the first.

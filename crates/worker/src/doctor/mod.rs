@@ -32,7 +32,7 @@ pub fn answer(request: &str) -> ExitCode {
     match answered {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("worker: {error}");
+            crate::say(&format!("worker: {error}"));
             ExitCode::FAILURE
         }
     }

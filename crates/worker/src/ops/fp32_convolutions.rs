@@ -23,7 +23,7 @@ impl<'c> Reporting<'c> {
         let found = fp32_convolutions();
         for convolution in found.iter().filter(|found| !self.reported.contains(found)) {
             let note = format!("{convolution}: computed in fp32, its kernel in half precision is wrong here");
-            eprintln!("{note}");
+            crate::say(&note);
             self.context.progress(self.progress.0, self.progress.1, &note);
         }
         self.reported = found;

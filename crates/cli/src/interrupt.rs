@@ -1,0 +1,44 @@
+//! Being asked to stop: Ctrl-C, a batch system's SIGTERM, a terminal that closes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::exit::{Stop, error};
+
+/// A terminal that closes is told of twice, by the shell and by the kernel. That is one request.
+const ONE_REQUEST: Duration = Duration::from_millis(500);
+
+/// Returns what is set once somebody asks to stop; a second time ends the program at once. What was ignored before stays so:
+/// `nohup`, or a shell's script that starts it in the background.
+///
+/// # Errors
+/// When the system refuses.
+pub fn listen() -> Result<Arc<AtomicBool>, Stop> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (flag, first) = (Arc::clone(&interrupted), OnceLock::new());
+    let handler = move || {
+        flag.store(true, Ordering::Relaxed);
+        if first.get_or_init(Instant::now).elapsed() > ONE_REQUEST {
+            std::process::exit(130);
+        }
+    };
+    let ignored =
+        [libc::SIGINT, libc::SIGTERM, libc::SIGHUP].into_iter().filter(|signal| is_ignored(*signal));
+    let ignored: Vec<_> = ignored.collect();
+    ctrlc::set_handler(handler).map_err(|cause| error("failed to listen for Ctrl-C", &cause))?;
+    for signal in ignored {
+        // SAFETY: it is what it was before.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    Ok(interrupted)
+}
+
+fn is_ignored(signal: libc::c_int) -> bool {
+    // SAFETY: all zeros is a valid value of this plain structure, which the call fills without changing anything.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
+    }
+}
