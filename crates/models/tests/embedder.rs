@@ -1,6 +1,7 @@
 //! Frozen encoders: what they give, and what they take from checkpoints.
 
 mod small;
+mod turn;
 
 use affekt_models::wav2vec2::{CtcHead, Wav2Vec2};
 use affekt_models::{Embedder, Embedding};
@@ -9,6 +10,8 @@ use affekt_spec::network::Padding;
 use affekt_torch::NamedTensors;
 use affekt_torch::init::Vars;
 use tch::{Device, Kind, Tensor, nn};
+
+use crate::turn::turn;
 
 const LENGTH: usize = 400;
 
@@ -19,6 +22,7 @@ fn config() -> EncoderConfig {
 
 /// Waveforms far from mean 0 and variance 1.
 fn waveforms() -> Tensor {
+    let _turn = turn();
     tch::manual_seed(3);
     Tensor::rand([2, LENGTH as i64], (Kind::Float, Device::Cpu)) * 0.1 + 0.2
 }

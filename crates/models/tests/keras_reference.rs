@@ -2,9 +2,9 @@
 
 #[expect(dead_code, reason = "no gradients are compared here")]
 mod formula;
+mod turn;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use affekt_models::{InputShape, Inputs, Network};
 use affekt_spec::LibraryDefaults;
@@ -17,6 +17,7 @@ use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 
 use crate::formula::noise;
+use crate::turn::turn;
 
 /// Of numbers about as large as 1.
 const TOLERANCE: f64 = 1e-5;
@@ -175,12 +176,6 @@ fn keras_layers_have_no_dropout_between_their_feed_forward_maps() {
         (0..dropouts).for_each(|_| _ = draw());
         assert_eq!(next, draw(), "{defaults:?}");
     }
-}
-
-/// One test at a time that draws: libtorch has one generator.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn are(when: &str, weights: &NamedTensors, golden: &BTreeMap<String, Vec<f64>>) {

@@ -1,11 +1,15 @@
 //! What every network must do, whichever it is.
 
+mod turn;
+
 use affekt_models::{BuildError, InputShape, Inputs, Network, ParameterCounts, WeightsError};
 use affekt_spec::network::{
     CnnConfig, NetworkConfig, NormAxis, ParallelCnnConfig, Positions, TransformerConfig,
 };
 use affekt_torch::{Adam, AdamConfig, Checkpoint, NamedTensors};
 use tch::{Device, Kind, Tensor};
+
+use crate::turn::turn;
 
 const AXES: [NormAxis; 2] = [NormAxis::Time, NormAxis::Channel];
 
@@ -95,6 +99,7 @@ fn tensors_have_pytorchs_names() {
 
 #[test]
 fn shapes() {
+    let _turn = turn();
     let _guard = tch::no_grad_guard();
     for config in AXES.into_iter().flat_map(published) {
         for (batch, shape) in [(5, [128, 94]), (1, [128, 188])] {
@@ -108,6 +113,7 @@ fn shapes() {
 
 #[test]
 fn gradient_reaches_every_parameter() {
+    let _turn = turn();
     for (axis, config) in AXES.into_iter().flat_map(|axis| published(axis).map(|config| (axis, config))) {
         let network = build(&config, [128, 94], 1);
         let logits = forward(&network, &noise(&[4, 128, 94]), true);
@@ -123,6 +129,7 @@ fn gradient_reaches_every_parameter() {
 
 #[test]
 fn overfits_eight_examples() {
+    let _turn = turn();
     for config in AXES.into_iter().flat_map(small) {
         let network = build(&config, SMALL, 3);
         let adam = AdamConfig { learning_rate: 0.01, ..AdamConfig::default() };
@@ -141,6 +148,7 @@ fn overfits_eight_examples() {
 
 #[test]
 fn saved_and_loaded_it_predicts_the_same() {
+    let _turn = turn();
     let _guard = tch::no_grad_guard();
     for config in AXES.into_iter().flat_map(small) {
         let xs = noise(&[3, 16, 24]);
@@ -178,6 +186,7 @@ fn the_same_seed_gives_the_same_network() {
 
 #[test]
 fn the_same_seed_drops_the_same_activations() {
+    let _turn = turn();
     for config in AXES.into_iter().flat_map(published) {
         let network = build(&config, [128, 94], 1);
         let xs = noise(&[2, 128, 94]);

@@ -1,8 +1,7 @@
 //! What the networks of embeddings, of functionals and of waveforms must do, and what is theirs alone.
 
 mod small;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod turn;
 
 use affekt_models::wav2vec2::Wav2Vec2;
 use affekt_models::{BuildError, InputShape, Inputs, Network, ParameterCounts, built_encoder};
@@ -18,6 +17,7 @@ use affekt_torch::{Adam, AdamConfig, Autocast, Checkpoint, NamedTensors};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::small::{post_norm, pre_norm};
+use crate::turn::turn;
 
 const OUTPUTS: usize = 4;
 const POOLINGS: [Pooling; 5] =
@@ -73,12 +73,6 @@ fn networks() -> Vec<(NetworkConfig, InputShape)> {
         networks.extend([whole, to_layer_2].map(|config| (fine_tuned(config), InputShape::Waveforms)));
     }
     networks
-}
-
-/// One test at a time: libtorch has one generator, from which masks and dropout are drawn.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn build(config: &NetworkConfig, input: InputShape, outputs: usize, seed: u64) -> Network {

@@ -1,9 +1,9 @@
 //! What holds for networks of states, whatever their trunk.
 
 mod small;
+mod turn;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use affekt_models::states::{
     StatesConfig, StatesNetwork, StatesOutputs, TrunkConfig, Wav2Vec2Trunk, Wav2VecTrunk,
@@ -18,16 +18,10 @@ use affekt_torch::{Adam, AdamConfig, Checkpoint, NamedTensors, Random};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::small::{post_norm, pre_norm};
+use crate::turn::turn;
 
 const CLASSES: usize = 3;
 const SAMPLES: usize = 900;
-
-/// libtorch's generator is one for all tests.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    affekt_torch::device::set_threads(1);
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn small_wav2vec() -> Wav2VecConfig {
     Wav2VecConfig {

@@ -1,11 +1,15 @@
 //! What a VGG16 must do: counts, gradients, both ways in, and what it refuses.
 
+mod turn;
+
 use affekt_models::vgg16::{Bottleneck, drawn};
 use affekt_models::{BuildError, ForwardError, InputShape, Inputs, Network, ParameterCounts};
 use affekt_spec::encoder::{Normalisation, Vgg16Config};
 use affekt_spec::network::{FreezeBase, NetworkConfig, Unfreeze, Vgg16NetworkConfig};
 use affekt_torch::{Adam, AdamConfig, Checkpoint};
 use tch::{Device, Kind, Tensor};
+
+use crate::turn::turn;
 
 const TRUE_SIZE: [usize; 3] = [3, 224, 224];
 const SMALL_SIZE: [usize; 3] = [3, 16, 16];
@@ -106,6 +110,7 @@ fn tensors_have_torchvisions_names() {
 
 #[test]
 fn gradient_reaches_what_is_trained_and_nothing_else() {
+    let _turn = turn();
     for Freezing { freeze, unfreeze, bottleneck, trained } in freezings() {
         let config = Vgg16NetworkConfig { freeze, unfreeze, ..small() };
         let mut networks = vec![(of_pictures(&config, 1), pictures(4))];
@@ -209,6 +214,7 @@ fn a_prediction_does_not_depend_on_its_batch() {
 
 #[test]
 fn dropout_is_behind_the_first_hidden_layer_and_in_training_alone() {
+    let _turn = turn();
     let _guard = tch::no_grad_guard();
     let config = Vgg16NetworkConfig { dropout: 0.5, ..small() };
     let network = of_pictures(&config, 1);
@@ -223,6 +229,7 @@ fn dropout_is_behind_the_first_hidden_layer_and_in_training_alone() {
 
 #[test]
 fn overfits_eight_pictures() {
+    let _turn = turn();
     for config in [small(), Vgg16NetworkConfig { freeze: FreezeBase::None, ..small() }] {
         let network = of_pictures(&config, 3);
         let adam = AdamConfig { learning_rate: 0.01, ..AdamConfig::default() };

@@ -1,7 +1,8 @@
 //! wav2vec 2.0: what must hold whatever the weights.
 
+mod turn;
+
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use affekt_models::wav2vec2::{
     Choice, CtcHead, Encoded, InputError, PretrainingHead, SequenceClassifier, Spans, Wav2Vec2,
@@ -13,6 +14,8 @@ use affekt_spec::training::{Diversity, NegativesFrom};
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig, Autocast, Random};
 use tch::{Device, Kind, Tensor, nn};
+
+use crate::turn::turn;
 
 /// BASE's architecture, quick to compute. Even and odd kernels of the positions' convolution pad differently.
 fn post_norm() -> EncoderConfig {
@@ -60,12 +63,6 @@ fn build(config: &EncoderConfig) -> Built {
     let ctc = CtcHead::new(&vars, config).unwrap();
     let classifier = SequenceClassifier::new(&vars, config, /* projector */ true, 3).unwrap();
     Built { store, encoder, ctc, classifier }
-}
-
-/// libtorch has one generator for all threads: tests that draw take turns.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Numbers like noise in −1..1, the same every time.
