@@ -14,6 +14,7 @@ mod embedder;
 mod embedding_cnn;
 mod end2you;
 mod fine_tuned;
+pub mod flop;
 #[cfg(test)]
 mod generator;
 mod inputs;

@@ -46,7 +46,7 @@ pub use half_precision::{
     ConvolutionKernel, forget_fp32_convolutions, fp32_convolutions, with_convolution_kernel,
 };
 pub use half_precision_layers::{LayerProof, prove_layers};
-pub use memory::keep_freed_memory;
+pub use memory::{keep_freed_memory, return_freed_memory};
 pub use memory_use::{MemoryError, MemoryUse, forget_memory_peak, memory_use, release_cached_memory};
 pub use numerics::{HeldNumerics, Numerics};
 pub use out_of_memory::{MemoryLimit, TensorMemory, forget_tensor_peak, tensor_memory};

@@ -15,3 +15,13 @@ pub fn keep_freed_memory() {
         unsafe { libc::mallopt(option, value) };
     }
 }
+
+/// Gives what is freed and kept back to the kernel after all, where glibc is the C library: the process is then as large as what it
+/// holds.
+pub fn return_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the allocator locks what it changes.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

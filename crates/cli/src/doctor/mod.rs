@@ -1,16 +1,17 @@
 //! `doctor`: what this machine has and lacks, and a proof that it computes what it should.
 //!
 //! The runner looks at the machine. What libtorch computes is checked by a worker on each device (`crates/worker/src/doctor/`): a GPU
-//! beside the CPU of its machine, a CPU beside stored goldens.
+//! beside the CPU of its machine, a CPU beside stored goldens. Then it times the training steps of the published systems.
 
 mod machine;
 mod proof;
+mod stages;
 mod table;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use affekt_ops::doctor::{Check, DoctorRequest};
+use affekt_ops::doctor::{Check, DoctorRequest, StepTime};
 use serde::Serialize;
 
 use self::machine::MachineFacts;
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// What to prove: auto, cpu, cuda (all GPUs), cuda:N or cuda:N,M
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Only what the machine has and the proof, without the times of training steps
+    #[arg(long)]
+    quick: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,19 +47,23 @@ pub struct Arguments {
 /// How long all of it may take, once the worker is built.
 const AT_MOST: Duration = Duration::from_secs(300);
 
+/// After what part of it no further stage's steps are timed.
+const STEPS_AT_MOST: Duration = Duration::from_secs(200);
+
 /// All that was found.
 #[derive(Serialize)]
 struct Findings {
     version: u32,
     machine: MachineFacts,
     checks: Vec<Check>,
+    steps: Vec<StepTime>,
 }
 
 /// Looks at the machine and proves what it computes. The exit code is 1 where a check failed.
 pub fn doctor(arguments: &Arguments) -> Result<Exit, Stop> {
     let device = device::parse(&arguments.device)?;
     let machine = MachineFacts::find(arguments.cache.as_deref())?;
-    let mut findings = Findings { version: 1, machine, checks: Vec::new() };
+    let mut findings = Findings { version: 1, machine, checks: Vec::new(), steps: Vec::new() };
     findings.prove(&device, arguments);
     let failed = findings.checks.iter().filter(|check| !check.ok).count();
     if arguments.json {
@@ -67,7 +75,7 @@ pub fn doctor(arguments: &Arguments) -> Result<Exit, Stop> {
 }
 
 impl Findings {
-    /// Has a worker on each device prove what it computes. What stops it is a check that failed.
+    /// Has a worker on each device prove what it computes, and time its steps. What stops it is a check that failed.
     fn prove(&mut self, device: &Device, arguments: &Arguments) {
         let stopped =
             |name: &str, stop: Stop| Check::failed(name, 0.0, stop.text().trim_start_matches("error: "));
@@ -82,10 +90,17 @@ impl Findings {
                 return;
             }
         };
+        let stages = if arguments.quick { Ok(Vec::new()) } else { stages::stages() };
+        let stages = stages.unwrap_or_else(|stop| {
+            self.checks.push(stopped("steps", stop));
+            Vec::new()
+        });
         let request = DoctorRequest {
             cuda: device.kind() == "cuda",
             goldens: arguments.goldens.clone(),
             write_goldens: arguments.write_goldens.clone(),
+            stages,
+            seconds: STEPS_AT_MOST.as_secs(),
         };
         let prover = Prover { worker: &worker, request: &request, until: Instant::now() + AT_MOST };
         let proofs = prover.prove(device.gpus());
@@ -95,6 +110,10 @@ impl Findings {
             self.checks.extend(proof.checks.into_iter().map(|check| {
                 let name = named(check.name);
                 Check { name, ..check }
+            }));
+            self.steps.extend(proof.steps.into_iter().map(|step| {
+                let name = named(step.name);
+                StepTime { name, ..step }
             }));
             self.machine.computed_with.insert(name, proof.facts);
         }

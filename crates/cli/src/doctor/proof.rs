@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use affekt_graph::{Gpu, WorkerCommand};
-use affekt_ops::doctor::{Check, DOCTOR, DoctorRequest, Finding};
+use affekt_ops::doctor::{Check, DOCTOR, DoctorRequest, Finding, StepTime};
 
 use crate::child::{end, ended_by};
 
@@ -31,6 +31,7 @@ pub struct Prover<'a> {
 pub struct Proof {
     pub facts: BTreeMap<String, String>,
     pub checks: Vec<Check>,
+    pub steps: Vec<StepTime>,
 }
 
 impl Prover<'_> {
@@ -111,6 +112,7 @@ impl Proof {
         match finding.map_err(|error| format!("protocol error: `{line}` from the worker: {error}"))? {
             Finding::Fact(name, value) => _ = self.facts.insert(name, value),
             Finding::Check(check) => self.checks.push(check),
+            Finding::Step(step) => self.steps.push(step),
         }
         Ok(())
     }
@@ -129,7 +131,8 @@ mod tests {
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let worker = WorkerCommand { program, env: Vec::new() };
-        let request = DoctorRequest { cuda: false, goldens: None, write_goldens: None };
+        let request =
+            DoctorRequest { cuda: false, goldens: None, write_goldens: None, stages: Vec::new(), seconds: 0 };
         let until = Instant::now() + Duration::from_secs(seconds);
         Prover { worker: &worker, request: &request, until }.ask(None)
     }
@@ -137,8 +140,10 @@ mod tests {
     #[test]
     fn what_was_found_before_a_worker_fails_is_kept() {
         let found = r#"echo '{"fact":["libtorch","2"]}'; echo '{"check":{"name":"a","value":0,"tolerance":1,"ok":true}}'"#;
-        let well = asked(found, 60);
+        let step = r#"echo '{"step":{"name":"B3","batch":"all","fraction":1,"milliseconds":3,"peak_memory":4,"flop":5,"use":0.5}}'"#;
+        let well = asked(&format!("{found}; {step}"), 60);
         assert_eq!((well.facts["libtorch"].as_str(), well.checks.len()), ("2", 1));
+        assert_eq!((well.steps[0].name.as_str(), well.steps[0].flop_use), ("B3", Some(0.5)));
         let ends = [
             ("echo no memory >&2; exit 9", 60, "it ended with exit status: 9: no memory"),
             ("kill -SEGV $$", 60, "it ended with signal: 11"),

@@ -1,6 +1,6 @@
 //! What `doctor` found, for a person.
 
-use affekt_ops::doctor::Check;
+use affekt_ops::doctor::{Check, StepTime};
 
 use super::Findings;
 use super::machine::MachineFacts;
@@ -10,6 +10,9 @@ use crate::out::out;
 pub fn print(findings: &Findings) {
     print_machine(&findings.machine);
     print_checks(&findings.checks);
+    if !findings.steps.is_empty() {
+        print_steps(&findings.steps);
+    }
     let failed = findings.checks.iter().filter(|check| !check.ok).count();
     match failed {
         0 => out!("\nall {} checks hold", findings.checks.len()),
@@ -70,4 +73,40 @@ fn print_checks(checks: &[Check]) {
         let why = check.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
         out!("{:<width$}  {value:>9}  {:>9}  {verdict}{why}", check.name, format!("{:.0e}", check.tolerance));
     }
+}
+
+fn print_steps(steps: &[StepTime]) {
+    let width = |title: &str, text: fn(&StepTime) -> &str| {
+        steps.iter().map(|step| text(step).chars().count()).max().unwrap_or(0).max(title.len())
+    };
+    let (names, batches) = (width("step", |step| &step.name), width("batch", |step| &step.batch));
+    out!(
+        "\n{:<names$}  {:<batches$}  {:>8}  {:>10}  {:>10}  {:>9}  {:>5}",
+        "step",
+        "batch",
+        "fraction",
+        "time",
+        "memory",
+        "GFLOP",
+        "use"
+    );
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    for step in steps {
+        let time = or_none(step.milliseconds.map(|milliseconds| format!("{milliseconds:.1} ms")));
+        let memory = or_none(step.peak_memory.map(|bytes| format!("{} MiB", bytes >> 20)));
+        let used = or_none(step.flop_use.map(|used| format!("{:.0} %", 100.0 * used)));
+        let why = step.why.as_ref().map_or_else(String::new, |why| format!("  {why}"));
+        out!(
+            "{:<names$}  {:<batches$}  {:>8.2e}  {time:>10}  {memory:>10}  {:>9.1}  {used:>5}{why}",
+            step.name,
+            step.batch,
+            step.fraction,
+            step.flop as f64 / 1e9
+        );
+    }
+    out!(
+        "\nstep: a training step with random weights on noise, the median of some; fraction: of the operations of the stage's own \
+         step, extrapolated to nothing;\nmemory: most that was needed, of tensors on a GPU and of the whole worker on a CPU; GFLOP: \
+         matrix products and convolutions;\nuse: those per second, of a measured matrix product in the same precision"
+    );
 }

@@ -1,5 +1,5 @@
 //! A proof of what this process computes on: every network, trainings that are gone on with, half precision and k-means, a GPU's
-//! beside the CPU's and the CPU's beside stored goldens.
+//! beside the CPU's and the CPU's beside stored goldens; and what training steps take here.
 //!
 //! Asked for by `affekt doctor`, it answers line by line on standard output, so that what was found is told even where the next check
 //! ends the process.
@@ -9,12 +9,14 @@ mod clusters;
 mod goldens;
 mod outcome;
 mod sketch;
+mod steps;
 mod training;
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use affekt_ops::doctor::{Check, DoctorRequest, Finding};
 use affekt_torch::device::{libtorch_version, set_threads, threads};
@@ -39,6 +41,7 @@ pub fn answer(request: &str) -> ExitCode {
 }
 
 fn prove(request: &DoctorRequest) -> Result<(), Error> {
+    let begun = Instant::now();
     set_threads(thread::available_parallelism().map_or(1, std::num::NonZero::get));
     Numerics::default().set();
     let device = if request.cuda { Device::Cuda(0) } else { Device::Cpu };
@@ -66,7 +69,8 @@ fn prove(request: &DoctorRequest) -> Result<(), Error> {
             tell(&Finding::Check(check))?;
         }
     }
-    Ok(())
+    let end = begun + Duration::from_secs(request.seconds);
+    steps::time_steps(&request.stages, device, end, |step| tell(&Finding::Step(step)))
 }
 
 /// What is computed with.
