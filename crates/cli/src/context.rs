@@ -40,7 +40,7 @@ pub struct ExperimentArguments {
     /// What networks compute on: auto, cpu, cuda (all GPUs), cuda:N or cuda:N,M
     #[arg(long, default_value = "auto")]
     pub device: String,
-    /// Decode every recording again instead of trusting size and time of its file
+    /// Decode every recording and hash every checkpoint again instead of trusting size and time of its file
     #[arg(long)]
     pub paranoid: bool,
 }

@@ -33,7 +33,7 @@ pub use artefact::{ArtefactCard, CARD, UNNAMED, write, write_with_card};
 pub use card::{CheckpointOrigin, EncoderCard, card_schema};
 pub use error::EncoderError;
 pub use export::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, ShortClips, export};
-pub use fingerprint::fingerprint;
+pub use fingerprint::{file_digest, fingerprint, fingerprint_by};
 pub use hub::{Hub, LocateError, Located, Repository, locate};
 pub use names::canonical;
 pub use read::{Encoder, Format, KeyMappingReport, Overrides, lacking_pretraining_head, read};

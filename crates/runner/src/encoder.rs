@@ -11,6 +11,8 @@ use affekt_ops::encoder::ConfigFields;
 use affekt_ops::exported::Exported;
 use affekt_spec::encoder::{Family, TrainedOn};
 
+use crate::file_digests::FileDigests;
+
 /// Where checkpoints are looked for.
 #[derive(Debug, Clone)]
 pub struct EncoderPlaces {
@@ -79,8 +81,9 @@ pub fn check_pretraining_head(places: &EncoderPlaces, name: &str) -> Result<(), 
 }
 
 /// The digest of what the files of a checkpoint hold.
-pub fn digest(path: &Path) -> Result<Digest, Failure> {
-    let digest = affekt_encoders::fingerprint(path).map_err(|error| Failure::because(&error))?;
+pub fn digest(path: &Path, digests: &FileDigests) -> Result<Digest, Failure> {
+    let of_file = |file: &Path| digests.digest(file).map(|digest| *digest.as_bytes());
+    let digest = affekt_encoders::fingerprint_by(path, of_file).map_err(|error| Failure::because(&error))?;
     Ok(Digest::from_bytes(digest))
 }
 

@@ -2,20 +2,18 @@
 //!
 //! A file with the same inode, size and time of change is taken to hold what it held. Whoever reads the audio checks
 //! its digest, and a memory that turns out wrong is forgotten ([`Hints::forget`]). What another version of `ingest`
-//! remembered is passed over: it may have seen other things in the same bytes. Each line begins with a digest of the rest:
-//! what is remembered goes into the manifest unseen.
+//! remembered is passed over: it may have seen other things in the same bytes.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use affekt_atomic::write_atomically;
 use affekt_corpus::{AudioFacts, Found};
 use affekt_domain::Digest;
-use affekt_graph::hash_bytes;
 use affekt_ops::Operation;
 use affekt_table::TableError;
 use serde::{Deserialize, Serialize};
+
+use crate::lines;
 
 /// The memory, in one file of the store.
 pub struct Hints {
@@ -39,9 +37,8 @@ const VERSION: u32 = affekt_ops::ingest::Ingest::VERSION;
 impl Hints {
     /// Reads the memory at `path`; an empty one where there is none. Lines that cannot be read are passed over.
     pub fn open(path: &Path) -> Self {
-        let bytes = fs::read(path).unwrap_or_default();
-        let lines = bytes.split(|byte| *byte == b'\n').filter_map(parse);
-        let known = lines
+        let known = lines::read(path)
+            .into_iter()
             .filter(|Line(version, ..)| *version == VERSION)
             .map(|Line(_, seen, measured)| (seen, measured))
             .collect();
@@ -81,36 +78,8 @@ impl Hints {
     }
 
     fn write(&self) -> Result<(), TableError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |cause| TableError::Io { path, cause }
-        };
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(io(folder))?;
-        if self.path.is_dir() {
-            // Somebody's, or of a disk that failed; no run is to fail for it.
-            let aside = self.path.with_extension(format!("{}.in-the-way", std::process::id()));
-            fs::rename(&self.path, aside).map_err(io(&self.path))?;
-        }
-        let mut text = Vec::new();
-        for (seen, measured) in &self.known {
-            let line = serde_json::to_string(&(VERSION, seen, measured));
-            let line = line.map_err(|error| io(&self.path)(error.into()))?;
-            text.extend_from_slice(
-                format!("[\"{}\",{line}]\n", hash_bytes(line.as_bytes()).short()).as_bytes(),
-            );
-        }
-        write_atomically(&self.path, |aside| fs::write(aside, &text).map_err(io(aside)))
+        lines::write(&self.path, self.known.iter().map(|(seen, measured)| (VERSION, seen, measured)))
     }
-}
-
-/// Reads a line; `None` where it is damaged. Lines were written without a digest once.
-fn parse(line: &[u8]) -> Option<Line> {
-    let Some(line) = line.strip_prefix(b"[\"") else { return serde_json::from_slice(line).ok() };
-    let (digest, rest) = line.split_at_checked(line.iter().position(|byte| *byte == b'"')?)?;
-    let line = rest.strip_prefix(b"\",")?.strip_suffix(b"]")?;
-    let is_whole = hash_bytes(line).short().as_bytes() == digest;
-    is_whole.then(|| serde_json::from_slice(line).ok()).flatten()
 }
 
 fn seen(found: &Found) -> Seen {
@@ -119,6 +88,8 @@ fn seen(found: &Found) -> Seen {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use affekt_corpus::Fields;
 
     use super::*;

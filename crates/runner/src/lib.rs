@@ -9,11 +9,13 @@ mod encoder;
 mod evaluate;
 mod examples;
 mod exported_encoder;
+mod file_digests;
 mod folds;
 mod functionals;
 mod hints;
 mod ingest;
 mod json;
+mod lines;
 mod logmel;
 mod mfcc;
 mod model;
@@ -34,6 +36,7 @@ use affekt_graph::{Context, Failure, Job, Node, Ops, hash_bytes};
 use affekt_ops::Operation;
 use affekt_spec::encoder::TrainedOn;
 
+use crate::file_digests::FileDigests;
 use crate::hints::Hints;
 
 pub use audio::waveform;
@@ -88,11 +91,11 @@ pub const FINGERPRINTS: &[(&str, Fingerprint)] = &[
     }),
     (affekt_ops::model::Model::NAME, |node, _, _, ops| {
         let params: affekt_ops::model::Params = params_of(&node.params)?;
-        model::fingerprint(&ops.encoders.model(&params.from)?).map(Some)
+        model::fingerprint(&ops.encoders.model(&params.from)?, &ops.digests).map(Some)
     }),
     (affekt_ops::exported_encoder::ExportedEncoder::NAME, |node, _, _, ops| {
         let params: affekt_ops::exported_encoder::Params = params_of(&node.params)?;
-        exported_encoder::fingerprint(&params, &ops.encoders.model(&params.from)?).map(Some)
+        exported_encoder::fingerprint(&params, &ops.encoders.model(&params.from)?, &ops.digests).map(Some)
     }),
     (affekt_ops::predictions_file::PredictionsFile::NAME, |node, _, _, ops| {
         let params: affekt_ops::predictions_file::Params = params_of(&node.params)?;
@@ -125,6 +128,7 @@ pub struct RunnerOps {
     read: Mutex<HashMap<String, Arc<Read>>>,
     located: Mutex<HashMap<Digest, PathBuf>>,
     encoders: EncoderPlaces,
+    digests: FileDigests,
     /// Fingerprints of the checkpoints that were looked at in this process, by the names they were called.
     checkpoints: Mutex<HashMap<String, Digest>>,
 }
@@ -149,6 +153,7 @@ impl RunnerOps {
             read: Mutex::default(),
             located: Mutex::default(),
             encoders: EncoderPlaces::default(),
+            digests: FileDigests::open(&store.join("hints").join("files.jsonl"), paranoid),
             checkpoints: Mutex::default(),
         }
     }
@@ -262,7 +267,7 @@ impl RunnerOps {
         if let Some(known) = known {
             return Ok(known);
         }
-        let digest = encoder::digest(&self.encoders.locate(name)?.path)?;
+        let digest = encoder::digest(&self.encoders.locate(name)?.path, &self.digests)?;
         lock(&self.checkpoints).insert(name.to_owned(), digest);
         Ok(digest)
     }
@@ -279,7 +284,7 @@ impl RunnerOps {
         let expected = self.checkpoint(name)?;
         let located = self.encoders.locate(name)?;
         encoder::run_checkpoint(job, &located, config, params.normalise)?;
-        if encoder::digest(&located.path)? == expected {
+        if encoder::digest(&located.path, &self.digests)? == expected {
             return Ok(());
         }
         lock(&self.checkpoints).remove(name);

@@ -10,6 +10,8 @@ use affekt_ops::exported::Exported;
 use affekt_ops::model::Params;
 use serde_json::json;
 
+use crate::file_digests::FileDigests;
+
 /// The fold of protocols without a split, which is the only one that such a model predicts.
 const FOLD: u32 = 1;
 
@@ -17,13 +19,13 @@ const FOLD: u32 = 1;
 const ENCODER: &str = "wav2vec2.";
 
 /// Returns the digest of card and weights. What the export says of its past is left out.
-pub fn fingerprint(folder: &Path) -> Result<Digest, Failure> {
+pub fn fingerprint(folder: &Path, digests: &FileDigests) -> Result<Digest, Failure> {
     let exported = Exported::of_any(folder)?;
     let mut parts = json!([exported.card, exported.steps, exported.weights]).to_string().into_bytes();
     for weights in &exported.weights {
         let path = folder.join(&weights.file);
-        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-        parts.extend(hash_bytes(&bytes).to_string().into_bytes());
+        let digest = digests.digest(&path).map_err(|error| unreadable(&path, &error))?;
+        parts.extend(digest.to_string().into_bytes());
     }
     Ok(hash_bytes(&parts))
 }
