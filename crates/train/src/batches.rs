@@ -1,16 +1,16 @@
-//! Gathers rows into tensors.
+//! Gathers rows into tensors, and draws what is drawn for a whole batch, ahead of the step that computes it.
 
 use std::ops::Range;
-use std::sync::mpsc;
-use std::thread;
 
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Inputs};
-use affekt_torch::{filled, filled_bytes};
-use tch::{Device, Kind, Tensor};
+use affekt_torch::{Random, filled, filled_bytes};
+use tch::{Device, Tensor};
 
+use crate::ahead::{ahead, send};
 use crate::augment::{Augmentation, Distortion, resampled};
 use crate::crop::Window;
+use crate::learner::BatchDraws;
 use crate::step::is_out_of_memory;
 use crate::{Dataset, Target, TrainError};
 
@@ -38,11 +38,19 @@ pub struct Batch {
     pub targets: Tensor,
     /// Which frames are masked, `[rows, frames]` on the CPU, where the learner draws that itself.
     pub masked: Option<Tensor>,
+    /// Of each masked frame, the frames of its row that it is told from, `[rows, frames, negatives]`, where the learner draws such.
+    pub negatives: Option<Tensor>,
     /// Numbers that the learner drew for the whole batch before it was divided, `[rows, …]`.
     pub drawn: Option<Tensor>,
 }
 
 impl Batch {
+    /// Returns a batch for which nothing was drawn.
+    #[must_use]
+    pub const fn new(rows: Vec<usize>, starts: Vec<usize>, inputs: Inputs, targets: Tensor) -> Self {
+        Self { rows, starts, inputs, targets, masked: None, negatives: None, drawn: None }
+    }
+
     /// Divides it into at most so many micro-batches of equal size, but for the last; with all padding where that is asked for.
     pub fn micro_batches(
         &self,
@@ -72,37 +80,36 @@ impl Batch {
             inputs,
             targets: narrowed(&self.targets)?,
             masked: self.masked.as_ref().map(narrowed).transpose()?,
+            negatives: self.negatives.as_ref().map(narrowed).transpose()?,
             drawn: self.drawn.as_ref().map(narrowed).transpose()?,
         })
     }
 }
 
-/// How many batches are made while one is being used.
-const AHEAD: usize = 2;
-
-/// Calls `each` with what `make` makes of one batch of rows after the other. Another thread makes the next ones meanwhile; one that
-/// does not fit into memory beside the one that is used is made again after that.
-pub fn ahead<T: Send>(
-    batches: &[Vec<usize>],
-    make: impl Fn(&[usize]) -> Result<T, TrainError> + Sync,
+/// Calls `each` with what `make` makes of one batch after the other, given by its number and rows. Another thread makes the next ones
+/// meanwhile; one that does not fit into memory beside the one that is used is made again after that.
+pub fn batches_ahead<T: Send>(
+    batches: impl IntoIterator<Item = (usize, Vec<usize>)>,
+    make: impl Fn(usize, &[usize]) -> Result<T, TrainError> + Sync,
     mut each: impl FnMut(&[usize], T) -> Result<(), TrainError>,
 ) -> Result<(), TrainError> {
-    let make = &make;
-    thread::scope(|scope| {
-        let (sender, receiver) = mpsc::sync_channel(AHEAD - 1);
-        // Nobody listens any more when `each` failed.
-        scope.spawn(move || batches.iter().try_for_each(|rows| sender.send(make(rows)).ok()));
-        // The scope passes on what panics there, which is the only way for a batch not to come.
-        batches.iter().zip(receiver).try_for_each(|(rows, batch)| match batch {
-            Err(error) if is_out_of_memory(&error) => each(rows, make(rows)?),
-            batch => each(rows, batch?),
-        })
+    let batches: Vec<_> = batches.into_iter().collect();
+    let make = |(number, rows): &(usize, Vec<usize>)| make(*number, rows);
+    ahead(&batches, make, |batch, made| match made {
+        Err(error) if is_out_of_memory(&error) => each(&batch.1, make(batch)?),
+        made => each(&batch.1, made?),
     })
 }
 
 impl Loader<'_> {
-    /// Gathers these rows, with their targets. Clips that have to be of one length are cut to the shortest.
-    pub fn batch(&self, rows: &[usize], one_length: bool) -> Result<Batch, TrainError> {
+    /// Gathers these rows, with their targets and what `draws` draws for them. Clips that have to be of one length are cut to the shortest.
+    pub fn batch(
+        &self,
+        rows: &[usize],
+        one_length: bool,
+        draws: Option<&dyn BatchDraws>,
+        random: &mut Random,
+    ) -> Result<Batch, TrainError> {
         let (inputs, starts) = match self.dataset.input() {
             InputShape::Waveforms => {
                 let pieces = if one_length { self.pieces_of_one_length(rows) } else { self.pieces(rows) };
@@ -111,7 +118,12 @@ impl Loader<'_> {
             InputShape::Frames(_) | InputShape::Pictures(_) => (self.inputs(rows)?, Vec::new()),
         };
         let (rows, targets) = (rows.to_vec(), self.targets(rows)?);
-        Ok(Batch { rows, starts, inputs, targets, masked: None, drawn: None })
+        let mut batch = Batch::new(rows, starts, inputs, targets);
+        if let Some(draws) = draws {
+            draws.draw(&mut batch, random)?;
+            batch.negatives = batch.negatives.map(|negatives| self.send(negatives)).transpose()?;
+        }
+        Ok(batch)
     }
 
     /// Gathers what a network reads of these rows.
@@ -234,19 +246,7 @@ impl Loader<'_> {
         Ok(Inputs::waveforms(self.send(xs)?, lengths))
     }
 
-    /// Sends a tensor to the device, without waiting. The page-locked copy comes from libtorch's pool, which gives its memory
-    /// out again only when the transfer is over. All threads queue on the device's one default stream, so whoever
-    /// uses the batch comes after its transfer.
     fn send(&self, tensor: Tensor) -> Result<Tensor, TrainError> {
-        if self.device == Device::Cpu {
-            return Ok(tensor);
-        }
-        let kind: Kind = tensor.f_kind()?;
-        Ok(tensor.f_pin_memory(self.device)?.f_to_device_(
-            self.device,
-            kind,
-            /* non_blocking */ true,
-            false,
-        )?)
+        Ok(send(tensor, self.device)?)
     }
 }

@@ -4,7 +4,7 @@
 //! ([`Coupled`]) there are two passes with the same random numbers: the first, without gradients, collects what the term is computed
 //! from; the second adds up the gradients that the term has with respect to that (as gradient caching, Gao et al., arXiv 2101.06983).
 
-use affekt_torch::{GeneratorStates, Random};
+use affekt_torch::GeneratorStates;
 use tch::{Kind, Tensor};
 
 use crate::batches::Batch;
@@ -13,7 +13,7 @@ use crate::losses::RowsLoss;
 use crate::step::{autocast, weighted_sum};
 use crate::{Precision, TrainError};
 
-/// Computes losses of prepared batches in micro-batches.
+/// Computes losses of batches in micro-batches.
 pub struct Divided<'a, L: ?Sized> {
     pub learner: &'a L,
     pub precision: Precision,
@@ -43,7 +43,6 @@ impl<L: Learner + ?Sized> Divided<'_, L> {
     pub fn gradients(
         &self,
         batch: &mut Batch,
-        random: &mut Random,
         mut backward: impl FnMut(&Tensor) -> Result<(), TrainError>,
         heard: &mut dyn FnMut(usize, usize) -> Result<(), TrainError>,
     ) -> Result<Vec<RowsLoss>, TrainError> {
@@ -52,7 +51,7 @@ impl<L: Learner + ?Sized> Divided<'_, L> {
             let micro_batches = self.micro_batches(batch)?;
             let mut losses = Vec::new();
             for (done, (rows, weights)) in micro_batches.iter().enumerate() {
-                let BatchLoss { terms, correct } = self.of_rows(rows, random, /* train */ true)?;
+                let BatchLoss { terms, correct } = self.of_rows(rows, /* train */ true)?;
                 backward(&weighted_sum(&terms, &shares(weights, &whole))?)?;
                 let (loss, weight) = (mean(&terms, weights, &whole)?, weights.epoch);
                 losses.push(RowsLoss { loss, weight, correct, rows: rows.rows.len() });
@@ -66,18 +65,16 @@ impl<L: Learner + ?Sized> Divided<'_, L> {
         coupled.draw(batch)?;
         let rows = self.micro_batches(batch)?;
         let passes = 2 * rows.len();
-        let again = (GeneratorStates::now(batch.inputs.xs.device())?, random.clone());
+        let again = GeneratorStates::now(batch.inputs.xs.device())?;
         let mut heard_first = |done: usize| heard(done, passes);
-        let first =
-            self.first_pass(coupled, &rows, &whole, random, /* train */ true, &mut heard_first)?;
+        let first = self.first_pass(coupled, &rows, &whole, /* train */ true, &mut heard_first)?;
         let leaf = |of_rows: &Tensor| Ok(of_rows.f_detach()?.f_set_requires_grad(true)?);
         let leaves = first.coupled.iter().map(leaf).collect::<Result<Vec<_>, TrainError>>()?;
         let term = coupled.term(batch, &leaves)?;
         term.f_backward()?;
-        again.0.restore()?;
-        *random = again.1;
+        again.restore()?;
         for (done, ((rows, weights), leaf)) in rows.iter().zip(&leaves).enumerate() {
-            let part = self.part(coupled, rows, random, /* train */ true)?;
+            let part = self.part(coupled, rows, /* train */ true)?;
             let mut loss = weighted_sum(&part.terms, &shares(weights, &whole))?;
             let gradient = leaf.f_grad()?;
             if gradient.defined() {
@@ -91,7 +88,7 @@ impl<L: Learner + ?Sized> Divided<'_, L> {
     }
 
     /// Returns the mean loss of a batch and its weight, without gradients, to choose weights by.
-    pub fn evaluation(&self, batch: &Batch, random: &mut Random) -> Result<(f64, f64), TrainError> {
+    pub fn evaluation(&self, batch: &Batch) -> Result<(f64, f64), TrainError> {
         let whole = self.learner.loss_weights(batch)?;
         if whole.epoch == 0.0 {
             return Ok((0.0, 0.0));
@@ -99,13 +96,13 @@ impl<L: Learner + ?Sized> Divided<'_, L> {
         let rows = self.micro_batches(batch)?;
         let loss = match self.learner.coupled() {
             Some(coupled) if self.micro_batches > 1 => {
-                let first = self.first_pass(coupled, &rows, &whole, random, false, &mut |_| Ok(()))?;
+                let first = self.first_pass(coupled, &rows, &whole, false, &mut |_| Ok(()))?;
                 first.terms.f_add(&coupled.term(batch, &first.coupled)?)?.f_double_value(&[])?
             }
             _ => {
                 let mut sum = 0.0;
                 for (rows, weights) in &rows {
-                    let terms = self.of_rows(rows, random, /* train */ false)?.terms;
+                    let terms = self.of_rows(rows, /* train */ false)?.terms;
                     sum += weighted_sum(&terms, &shares(weights, &whole))?.f_double_value(&[])?;
                 }
                 sum
@@ -120,14 +117,13 @@ impl<L: Learner + ?Sized> Divided<'_, L> {
         coupled: &dyn Coupled,
         rows: &[Weighted],
         whole: &LossWeights,
-        random: &mut Random,
         train: bool,
         heard: &mut dyn FnMut(usize) -> Result<(), TrainError>,
     ) -> Result<FirstPass, TrainError> {
         let _guard = tch::no_grad_guard();
         let mut all = FirstPass { terms: Tensor::from(0_f32), coupled: Vec::with_capacity(rows.len()) };
         for (done, (rows, weights)) in rows.iter().enumerate() {
-            let part = self.part(coupled, rows, random, train)?;
+            let part = self.part(coupled, rows, train)?;
             let terms = weighted_sum(&part.terms, &shares(weights, whole))?;
             all.terms = terms.f_add(&all.terms.f_to_device(terms.device())?)?;
             all.coupled.push(part.coupled);
@@ -136,20 +132,14 @@ impl<L: Learner + ?Sized> Divided<'_, L> {
         Ok(all)
     }
 
-    fn of_rows(&self, rows: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
+    fn of_rows(&self, rows: &Batch, train: bool) -> Result<BatchLoss, TrainError> {
         let _guard = autocast(self.precision, rows)?;
-        self.learner.loss(rows, random, train)
+        self.learner.loss(rows, train)
     }
 
-    fn part(
-        &self,
-        coupled: &dyn Coupled,
-        rows: &Batch,
-        random: &mut Random,
-        train: bool,
-    ) -> Result<CoupledPart, TrainError> {
+    fn part(&self, coupled: &dyn Coupled, rows: &Batch, train: bool) -> Result<CoupledPart, TrainError> {
         let _guard = autocast(self.precision, rows)?;
-        coupled.part(rows, random, train)
+        coupled.part(rows, train)
     }
 }
 

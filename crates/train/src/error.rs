@@ -106,9 +106,9 @@ pub enum TrainError {
         /// The frame.
         frame: usize,
     },
-    /// A learner's batch came without its masks.
-    #[error("a batch was not prepared: its frames have no masks")]
-    NotPrepared,
+    /// A batch came without what its learner draws for it.
+    #[error("a batch came without the masks or negatives that are to be drawn for it")]
+    NotDrawn,
     /// A class that the network does not have.
     #[error("row {row} has class {class}, outside 0..{classes}")]
     Class {

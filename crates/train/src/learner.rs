@@ -1,5 +1,7 @@
 //! What a step learns: a network, and the loss that it minimises.
 
+use std::sync::Arc;
+
 use affekt_torch::{NamedTensors, Random};
 use tch::Tensor;
 
@@ -69,27 +71,33 @@ pub trait Learner {
         1
     }
 
-    /// Draws what is drawn for a whole batch (masks), before it is divided.
-    ///
-    /// # Errors
-    /// When the batch does not fit, or libtorch refuses.
-    fn prepare(&self, _batch: &mut Batch, _random: &mut Random) -> Result<(), TrainError> {
-        Ok(())
+    /// Returns what draws for whole batches (masks, negatives), where something does.
+    fn batch_draws(&self) -> Option<Arc<dyn BatchDraws>> {
+        None
     }
 
-    /// Returns what the terms of a prepared batch's loss are means over.
+    /// Returns what the terms of a batch's loss are means over.
     ///
     /// # Errors
     /// When the batch does not fit.
     fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError>;
 
-    /// Computes the terms of a prepared batch's loss, with gradients where libtorch records them. Not asked where there is
-    /// nothing to learn from. Random numbers come from `random`, or from libtorch's generator, which is seeded before. Where
-    /// `train` is false the loss is to choose weights by.
+    /// Computes the terms of a batch's loss, with gradients where libtorch records them. Not asked where there is
+    /// nothing to learn from. Random numbers come from libtorch's generator, which is seeded before. Where `train` is false the loss is
+    /// to choose weights by.
     ///
     /// # Errors
     /// When the batch does not fit, or libtorch refuses.
-    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError>;
+    fn loss(&self, batch: &Batch, train: bool) -> Result<BatchLoss, TrainError>;
+}
+
+/// Draws what a learner needs for a whole batch before it is divided: on another thread, while the step before is computed.
+pub trait BatchDraws: Send + Sync {
+    /// Draws into the batch.
+    ///
+    /// # Errors
+    /// When the batch does not fit, or libtorch refuses.
+    fn draw(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError>;
 }
 
 /// The loss of a batch.
@@ -122,7 +130,7 @@ pub trait Coupled {
     ///
     /// # Errors
     /// As there.
-    fn part(&self, rows: &Batch, random: &mut Random, train: bool) -> Result<CoupledPart, TrainError>;
+    fn part(&self, rows: &Batch, train: bool) -> Result<CoupledPart, TrainError>;
 
     /// Computes the term over a whole batch, a scalar in f32, from [`CoupledPart::coupled`] of its micro-batches.
     ///

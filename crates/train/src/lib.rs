@@ -8,6 +8,7 @@
 //! Equal inputs give equal bytes on the CPU with the same number of threads, also when a run was killed and
 //! started again with the same [`Resume`] folder.
 
+mod ahead;
 mod augment;
 mod batch_sampler;
 mod batches;
@@ -39,10 +40,11 @@ pub use affekt_spec::training::{
     Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimisation, Optimiser, Precision, Refit,
     Schedule, Stages, Steps, Stopping, TrainConfig,
 };
+pub use ahead::{ahead, send};
 pub use batches::Batch;
 pub use dataset::{Dataset, Dev, DevPart, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
 pub use error::TrainError;
-pub use learner::{BatchLoss, Coupled, CoupledPart, Learner, LossWeights};
+pub use learner::{BatchDraws, BatchLoss, Coupled, CoupledPart, Learner, LossWeights};
 pub use pause::{Paused, train_until};
 pub use predict::{BatchLimit, predict};
 pub use progress::{Listener, Progress};

@@ -30,7 +30,7 @@ pub fn memory_advice<L: Learner + ?Sized>(optimisation: &Optimisation, learner: 
 mod tests {
     use super::*;
     use crate::{Batch, BatchLoss, LossWeights, TrainError};
-    use affekt_torch::{NamedTensors, Random};
+    use affekt_torch::NamedTensors;
 
     struct Bare {
         is_open: bool,
@@ -52,7 +52,7 @@ mod tests {
         fn loss_weights(&self, _: &Batch) -> Result<LossWeights, TrainError> {
             Ok(LossWeights::of_one(1.0))
         }
-        fn loss(&self, _: &Batch, _: &mut Random, _: bool) -> Result<BatchLoss, TrainError> {
+        fn loss(&self, _: &Batch, _: bool) -> Result<BatchLoss, TrainError> {
             Ok(Vec::new().into())
         }
     }

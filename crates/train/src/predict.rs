@@ -3,7 +3,7 @@
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
 
-use crate::batches::{Loader, ahead};
+use crate::batches::{Loader, batches_ahead};
 use crate::check::{check_lengths, check_standardiser};
 use crate::step::is_out_of_memory;
 use crate::supervised::Forward;
@@ -77,9 +77,9 @@ pub fn predict_with<R: PartRole>(
     let mut outputs = vec![Vec::new(); dataset.len()];
     let batches = batches(part, limit);
     let mut done = 0;
-    ahead(
-        &batches,
-        |rows| loader.inputs(rows),
+    batches_ahead(
+        batches.iter().cloned().enumerate(),
+        |_, rows| loader.inputs(rows),
         |rows, inputs| {
             let of_rows = match forward(network, &inputs, false) {
                 Ok(of_rows) => Vec::<Vec<f32>>::try_from(of_rows)?,

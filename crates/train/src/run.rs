@@ -8,7 +8,7 @@ use tch::{Device, Tensor};
 
 use crate::augment::Augmentation;
 use crate::batch_sampler::{BatchSampler, TrainLength};
-use crate::batches::{Loader, ahead};
+use crate::batches::{Loader, batches_ahead};
 use crate::check::not_finite;
 use crate::crop::Window;
 use crate::learner::Learner;
@@ -217,23 +217,28 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
         let (max_epochs, total) = (self.sampler.epochs(), batches.len());
         let mut done = partial.batches;
         let mut losses = Losses::new(dataset, number, &batches, partial.losses);
-        let left = batches.get(done..).unwrap_or_default();
-        ahead(
+        let left: Vec<_> = batches.iter().cloned().enumerate().skip(done).collect();
+        let draws = self.learner.batch_draws();
+        // Order, pieces, masks, distortions and dropout are functions of seed, epoch and step, not of what came before: that is
+        // what lets a resumed run go on as if nothing had happened, and batches be made ahead.
+        let random = |batch: usize| Random::new(seed, &format!("step {number} {batch}"));
+        batches_ahead(
             left,
-            |rows| loader.batch(rows, one_length),
-            |rows, mut batch| {
+            |batch, rows| {
+                let mut random = random(batch);
+                let seed = random.bits() as i64; // of libtorch's generator
+                Ok((seed, loader.batch(rows, one_length, draws.as_deref(), &mut random)?))
+            },
+            |rows, (seed, mut batch)| {
                 batch.inputs = loader.distorted(rows, batch.inputs)?;
                 let lr = self.learning_rate(number, before + done as u64);
                 let micro_batches = self.stepper.micro_batches;
-                // Order, pieces, masks, distortions and dropout are functions of seed, epoch and step, not of what came before:
-                // that is what lets a resumed run go on as if nothing had happened.
-                let random = || Random::new(seed, &format!("step {number} {done}"));
                 let mut heard = |of_batch: usize, micro_batches: usize| {
                     let (batch, done, total) = (done + 1, of_batch, micro_batches);
                     let micro_batch = Progress::MicroBatch { stage, epoch: number, batch, done, total };
                     if progress(micro_batch).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
                 };
-                let of_step = self.stepper.step(&*self.learner, &mut batch, random, lr, &mut heard);
+                let of_step = self.stepper.step(&*self.learner, &mut batch, seed, lr, &mut heard);
                 losses.push(done, lr, of_step.map_err(|error| with_longest(dataset, rows, error))?)?;
                 done += 1;
                 if self.stepper.micro_batches > micro_batches {

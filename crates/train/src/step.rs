@@ -6,7 +6,7 @@
 use affekt_models::ForwardError;
 use affekt_spec::LibraryDefaults;
 use affekt_torch::{
-    Adam, AdamConfig, Autocast, GradScaler, HeldNumerics, NamedTensors, Numerics, Random, clip_gradients,
+    Adam, AdamConfig, Autocast, GradScaler, HeldNumerics, NamedTensors, Numerics, clip_gradients,
     prove_layers,
 };
 use tch::{Device, Kind, Tensor};
@@ -63,20 +63,20 @@ impl Stepper {
         })
     }
 
-    /// Makes a step with the random numbers of `random`, which begins anew where the batch has to be divided. Returns the losses
+    /// Makes a step, with libtorch's generator seeded with `seed`, which begins anew where the batch has to be divided. Returns the losses
     /// of the micro-batches; none where there was nothing to learn from, and then nothing is changed. `heard` hears of micro-batches.
     pub fn step<L: Learner + ?Sized>(
         &mut self,
         learner: &L,
         batch: &mut Batch,
-        random: impl Fn() -> Random,
+        seed: i64,
         lr: f64,
         heard: &mut MicroBatchProgress,
     ) -> Result<Vec<RowsLoss>, TrainError> {
         // The backward pass rounds as the forward pass did.
         let _tf32 = tf32(self.precision);
         let losses = loop {
-            match self.gradients(learner, batch, &mut random(), heard) {
+            match self.gradients(learner, batch, seed, heard) {
                 Err(error) if is_out_of_memory(&error) => self.divide(learner, batch.rows.len(), error)?,
                 losses => break losses?,
             }
@@ -122,15 +122,14 @@ impl Stepper {
         &self,
         learner: &L,
         batch: &mut Batch,
-        random: &mut Random,
+        seed: i64,
         heard: &mut MicroBatchProgress,
     ) -> Result<Vec<RowsLoss>, TrainError> {
-        tch::manual_seed(random.bits() as i64);
-        learner.prepare(batch, random)?;
+        tch::manual_seed(seed);
         let Self { precision, micro_batches, .. } = *self;
         if micro_batches > 1 {
             let divided = Divided { learner, precision, micro_batches };
-            return divided.gradients(batch, random, |loss| self.backward(loss), heard);
+            return divided.gradients(batch, |loss| self.backward(loss), heard);
         }
         let weights = learner.loss_weights(batch)?;
         if weights.epoch == 0.0 {
@@ -138,7 +137,7 @@ impl Stepper {
         }
         let BatchLoss { terms, correct } = {
             let _guard = autocast(precision, batch)?;
-            learner.loss(batch, random, /* train */ true)?
+            learner.loss(batch, /* train */ true)?
         };
         let loss = loss_of(&terms)?;
         self.backward(&loss)?;
@@ -265,7 +264,7 @@ mod tests {
     use affekt_domain::{Role, Task};
     use affekt_models::{InputShape, Inputs, Network};
     use affekt_spec::network::{MlpConfig, NetworkConfig};
-    use affekt_torch::Checkpoint;
+    use affekt_torch::{Checkpoint, Random};
     use tch::{Device, TchError};
 
     use affekt_spec::training::Optimisation;

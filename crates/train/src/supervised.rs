@@ -1,7 +1,7 @@
 //! Learning what the labels say: a network, whose outputs are held against the rows' targets.
 
 use affekt_models::{Accounting, ForwardError, InputShape, Inputs, Network};
-use affekt_torch::{NamedTensors, Random};
+use affekt_torch::NamedTensors;
 use tch::{Kind, Tensor};
 
 use crate::batches::Batch;
@@ -93,7 +93,7 @@ impl Learner for Supervised<'_> {
         Ok(LossWeights::of_one(self.objective.weight(self.dataset, &batch.rows)))
     }
 
-    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
+    fn loss(&self, batch: &Batch, train: bool) -> Result<BatchLoss, TrainError> {
         let outputs = (self.forward)(&self.network, &batch.inputs, train)?;
         let terms = vec![self.objective.of(&outputs, &batch.targets)?];
         Ok(BatchLoss { terms, correct: self.objective.correct(&outputs, &batch.targets)? })
@@ -102,7 +102,7 @@ impl Learner for Supervised<'_> {
 
 /// Concordance is of all rows of a batch together.
 impl Coupled for Supervised<'_> {
-    fn part(&self, rows: &Batch, _: &mut Random, train: bool) -> Result<CoupledPart, TrainError> {
+    fn part(&self, rows: &Batch, train: bool) -> Result<CoupledPart, TrainError> {
         let outputs = (self.forward)(&self.network, &rows.inputs, train)?;
         Ok(CoupledPart { terms: Vec::new(), coupled: outputs.f_to_kind(Kind::Float)? })
     }

@@ -2,7 +2,7 @@
 
 use affekt_torch::Random;
 
-use crate::batches::{Batch, Loader, ahead};
+use crate::batches::{Batch, Loader, batches_ahead};
 use crate::divided::Divided;
 use crate::learner::Learner;
 use crate::scores::DevScores;
@@ -44,13 +44,15 @@ impl<L: Learner + ?Sized> Validation<L> for HeldOut<'_> {
         let _guard = tch::no_grad_guard();
         let one_length = learner.wants_one_length();
         let (mut sum, mut weights, mut done) = (0.0, 0.0, 0);
-        ahead(
-            &self.batches,
-            |rows| self.loader.batch(rows, one_length),
-            |rows, mut batch| {
-                let mut random = Random::new(self.seed, &format!("held out {}", rows[0]));
-                learner.prepare(&mut batch, &mut random)?;
-                let (loss, weight) = self.loss(learner, &batch, &random)?;
+        let draws = learner.batch_draws();
+        batches_ahead(
+            self.batches.iter().cloned().enumerate(),
+            |_, rows| {
+                let random = &mut Random::new(self.seed, &format!("held out {}", rows[0]));
+                self.loader.batch(rows, one_length, draws.as_deref(), random)
+            },
+            |_, batch| {
+                let (loss, weight) = self.loss(learner, &batch)?;
                 sum += loss * weight;
                 weights += weight;
                 done += 1;
@@ -66,19 +68,14 @@ impl<L: Learner + ?Sized> Validation<L> for HeldOut<'_> {
 }
 
 impl HeldOut<'_> {
-    /// Returns the mean loss of a prepared batch and its weight. Where memory is used up it is computed in more and more
-    /// micro-batches, if it can be divided, with the same random numbers.
-    fn loss<L: Learner + ?Sized>(
-        &self,
-        learner: &L,
-        batch: &Batch,
-        random: &Random,
-    ) -> Result<(f64, f64), TrainError> {
+    /// Returns the mean loss of a batch and its weight. Where memory is used up it is computed in more and more
+    /// micro-batches, if it can be divided.
+    fn loss<L: Learner + ?Sized>(&self, learner: &L, batch: &Batch) -> Result<(f64, f64), TrainError> {
         let (precision, rows) = (self.precision, batch.rows.len());
         let mut micro_batches = 1;
         loop {
             let divided = Divided { learner, precision, micro_batches };
-            match divided.evaluation(batch, &mut random.clone()) {
+            match divided.evaluation(batch) {
                 Err(error)
                     if is_out_of_memory(&error)
                         && micro_batches < rows

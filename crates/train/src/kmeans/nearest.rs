@@ -22,6 +22,7 @@ use super::KmeansError;
 use super::points::{Points, beyond, read};
 use super::sums::Sums;
 use super::threads::side_by_side;
+use crate::ahead::{ahead, send};
 
 /// Centroids, where they are computed with.
 pub struct Centroids<'a> {
@@ -55,12 +56,12 @@ pub struct Pace {
 
 impl Pace {
     /// Chunks, points of `width` values, that stay in a thread's second cache; on a GPU, as many points as make half a gigabyte
-    /// of inner products, within reason.
+    /// of inner products, within reason: three chunks of them are in memory.
     pub fn new(clusters: usize, width: usize, device: Device, threads: usize) -> Self {
         let chunk = match device {
             // Half a megabyte, and whole blocks of the search.
             Device::Cpu => ((1 << 17) / width).clamp(48, 1 << 13) / 48 * 48,
-            _ => ((128 << 20) / clusters).clamp(1 << 10, 1 << 16),
+            _ => ((128 << 20) / clusters).clamp(1 << 10, 1 << 15),
         };
         Self { chunk, threads }
     }
@@ -239,36 +240,46 @@ impl OnGpu {
         mut sums: Option<&mut Sums>,
         sink: Sink,
     ) -> Result<(), KmeansError<P::Error>> {
-        let chunk = pace.chunk.min(points.len());
-        let (mut rows, mut ids) = (vec![0.0; chunk * width], vec![0; chunk]);
-        for range in chunks(points.len(), chunk) {
-            let count = range.len();
-            let (rows, ids) = (&mut rows[..count * width], &mut ids[..count]);
-            let share = count.div_ceil(pace.threads);
-            let shares = rows.chunks_mut(share * width).zip(range.step_by(share));
-            let read =
-                |(rows, first): (&mut [f32], usize)| read(points, first..first + rows.len() / width, rows);
-            side_by_side(shares, read).into_iter().collect::<Result<(), _>>()?;
-            self.nearest(rows, width, ids)?;
+        // All threads read the next chunks while the GPU computes this one and this thread waits for it.
+        let chunks: Vec<Range<usize>> = chunks(points.len(), pace.chunk).collect();
+        let device = self.device;
+        let chunk = |range: &Range<usize>| -> Result<_, KmeansError<P::Error>> {
+            let rows = read_by_all(points, width, pace.threads, range.clone())?;
+            Ok((matrix(&rows, width, device)?, rows))
+        };
+        ahead(&chunks, chunk, |_, chunk| {
+            let (matrix, rows) = chunk?;
+            let ids = self.nearest(&matrix)?;
             if let Some(sums) = &mut sums {
-                sums.add(rows, ids);
+                sums.add(&rows, &ids);
             }
-            if sink(ids).is_break() {
-                return Err(KmeansError::Cancelled);
-            }
-        }
-        Ok(())
+            if sink(&ids).is_break() { Err(KmeansError::Cancelled) } else { Ok(()) }
+        })
     }
 
-    fn nearest<E>(&self, rows: &[f32], width: usize, ids: &mut [u16]) -> Result<(), KmeansError<E>> {
+    fn nearest<E>(&self, rows: &Tensor) -> Result<Vec<u16>, KmeansError<E>> {
         let _no_graph = tch::no_grad_guard();
-        let products = matrix(rows, width, self.device)?.f_matmul(&self.transposed)?;
+        let products = rows.f_matmul(&self.transposed)?;
         // Of equal ones it takes the first.
         let nearest = products.f_sub(&self.half_squares)?.f_argmax(1, /* keepdim */ false)?;
         let nearest = Vec::<i64>::try_from(nearest.f_to_device(Device::Cpu)?)?;
-        ids.iter_mut().zip(nearest).for_each(|(id, nearest)| *id = self.lowest_equals[nearest as usize]);
-        Ok(())
+        Ok(nearest.into_iter().map(|nearest| self.lowest_equals[nearest as usize]).collect())
     }
+}
+
+/// Reads a range of points, a share of it in each of some threads.
+fn read_by_all<P: Points>(
+    points: &P,
+    width: usize,
+    threads: usize,
+    range: Range<usize>,
+) -> Result<Vec<f32>, KmeansError<P::Error>> {
+    let mut rows = vec![0.0; range.len() * width];
+    let share = range.len().div_ceil(threads).max(1);
+    let shares = rows.chunks_mut(share * width).zip(range.step_by(share));
+    let read = |(rows, first): (&mut [f32], usize)| read(points, first..first + rows.len() / width, rows);
+    side_by_side(shares, read).into_iter().collect::<Result<(), _>>()?;
+    Ok(rows)
 }
 
 /// For each of some centroids, `[k, width]`, the lowest id of those that are equal to it.
@@ -291,9 +302,9 @@ impl Hash for Row<'_> {
     }
 }
 
-/// Values as a matrix `[.., width]` on a device.
+/// Values as a matrix `[.., width]` on a device. A GPU is not waited for.
 fn matrix<E>(values: &[f32], width: usize, device: Device) -> Result<Tensor, KmeansError<E>> {
-    Ok(Tensor::f_from_slice(values)?.f_view([-1, width as i64])?.f_to_device(device)?)
+    Ok(send(Tensor::f_from_slice(values)?.f_view([-1, width as i64])?, device)?)
 }
 
 #[cfg(test)]

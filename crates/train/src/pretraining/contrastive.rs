@@ -1,18 +1,20 @@
 //! Wav2vec 2.0's own pretraining, gone on with on a task's recordings: TAPT (arXiv 2110.06309). Contrastive and diversity loss
 //! as transformers' `Wav2Vec2ForPreTraining`.
 
+use std::sync::Arc;
+
 use affekt_models::wav2vec2::{Choice, Encoded, PretrainingHead, sample_negatives};
 use affekt_models::{Accounting, BuildError, caught};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::Padding;
-use affekt_spec::training::{ContrastiveObjective, PaddedClips, Reduction};
+use affekt_spec::training::{ContrastiveObjective, NegativesFrom, PaddedClips, Reduction};
 use affekt_torch::{NamedTensors, Random};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::learner::PretrainingLearner;
-use super::masked::MaskedEncoder;
-use crate::{Batch, BatchLoss, Coupled, CoupledPart, Learner, LossWeights, TrainError};
+use super::masked::{MaskedEncoder, Masks};
+use crate::{Batch, BatchDraws, BatchLoss, Coupled, CoupledPart, Learner, LossWeights, TrainError};
 
 /// A contrastive pretraining of an encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,16 +105,14 @@ impl Contrastive {
     fn asked<T>(
         &self,
         batch: &Batch,
-        random: &mut Random,
         train: bool,
         ask: impl FnOnce(&Encoded, &Tensor, &Tensor, Choice) -> T,
     ) -> Result<T, TrainError> {
         let (waveforms, lengths) = batch.inputs.clips()?;
         let samples = waveforms.size()[1] as usize;
         let masked = self.encoder.masked(batch)?;
-        let ContrastiveObjective { negatives, negatives_from, padding, temperature, .. } =
-            self.config.objective;
-        let negatives = sample_negatives(&masked, negatives_from, negatives, random);
+        let negatives = batch.negatives.as_ref().ok_or(TrainError::NotDrawn)?;
+        let ContrastiveObjective { padding, temperature, .. } = self.config.objective;
         let heard = match padding {
             PaddedClips::Unmasked => vec![samples; lengths.len()],
             PaddedClips::Masked => lengths.to_vec(),
@@ -128,7 +128,7 @@ impl Contrastive {
                 true => Choice::Gumbel { temperature, noise: &noise },
                 false => Choice::Likeliest,
             };
-            Ok(ask(&encoded, &masked, &negatives, choice))
+            Ok(ask(&encoded, &masked, negatives, choice))
         })?)
     }
 
@@ -165,8 +165,9 @@ impl Learner for Contrastive {
         true
     }
 
-    fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
-        self.encoder.mask(batch, random)
+    fn batch_draws(&self) -> Option<Arc<dyn BatchDraws>> {
+        let ContrastiveObjective { negatives, negatives_from, .. } = self.config.objective;
+        Some(Arc::new(ContrastiveDraws { masks: self.encoder.masks().clone(), negatives, negatives_from }))
     }
 
     /// The loss is a mean over masked frames, or their sum: an epoch's is the mean over batches then.
@@ -174,12 +175,28 @@ impl Learner for Contrastive {
         Ok(LossWeights::of_one(self.divisor(batch)?))
     }
 
-    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
+    fn loss(&self, batch: &Batch, train: bool) -> Result<BatchLoss, TrainError> {
         let divisor = self.divisor(batch)?;
-        let loss = self.asked(batch, random, train, |encoded, masked, negatives, choice| {
+        let loss = self.asked(batch, train, |encoded, masked, negatives, choice| {
             self.head.forward_t(encoded, masked, negatives, choice, train).loss / divisor
         })?;
         Ok(vec![loss].into())
+    }
+}
+
+/// Masks, and for every masked frame those that it is told from: millions of draws.
+struct ContrastiveDraws {
+    masks: Masks,
+    negatives: usize,
+    negatives_from: NegativesFrom,
+}
+
+impl BatchDraws for ContrastiveDraws {
+    fn draw(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
+        self.masks.draw(batch, random)?;
+        let masked = batch.masked.as_ref().ok_or(TrainError::NotDrawn)?;
+        batch.negatives = Some(sample_negatives(masked, self.negatives_from, self.negatives, random));
+        Ok(())
     }
 }
 
@@ -194,9 +211,9 @@ impl Coupled for Contrastive {
         Ok(())
     }
 
-    fn part(&self, rows: &Batch, random: &mut Random, train: bool) -> Result<CoupledPart, TrainError> {
+    fn part(&self, rows: &Batch, train: bool) -> Result<CoupledPart, TrainError> {
         let divisor = self.divisor(rows)?;
-        let part = self.asked(rows, random, train, |encoded, masked, negatives, choice| {
+        let part = self.asked(rows, train, |encoded, masked, negatives, choice| {
             self.head.part_t(encoded, masked, negatives, choice, train)
         })?;
         let contrastive = part.contrastive.f_div_scalar(divisor)?;

@@ -3,7 +3,7 @@
 
 use affekt_models::states::{StatesNetwork, TrunkConfig};
 use affekt_spec::network::Padding;
-use affekt_torch::{NamedTensors, Random};
+use affekt_torch::NamedTensors;
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use super::learner::PretrainingLearner;
@@ -88,7 +88,7 @@ impl Learner for FrameTeacher<'_> {
         Ok(LossWeights { epoch: batch.rows.len() as f64, terms: vec![frames, clips] })
     }
 
-    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
+    fn loss(&self, batch: &Batch, train: bool) -> Result<BatchLoss, TrainError> {
         let (waveforms, lengths) = batch.inputs.clips()?;
         let outputs = self.network.forward_t(waveforms, lengths, train)?;
         let cross_entropy = |logits: &Tensor, targets: &Tensor| {

@@ -10,16 +10,24 @@ use tch::{Device, Tensor, nn};
 
 use crate::TrainError;
 use crate::batches::Batch;
+use crate::learner::BatchDraws;
 
 /// An encoder in a store of its own, which a head is put beside.
 #[derive(Debug)]
 pub struct MaskedEncoder {
     config: EncoderConfig,
     normalise: bool,
-    spans_over: SpansOver,
     store: nn::VarStore,
     encoder: Wav2Vec2,
+    masks: Masks,
+}
+
+/// What masks frames of batches.
+#[derive(Debug, Clone)]
+pub struct Masks {
+    config: EncoderConfig,
     spans: Spans,
+    spans_over: SpansOver,
 }
 
 /// What the names of its parameters begin with, as in transformers' checkpoints.
@@ -40,8 +48,8 @@ impl MaskedEncoder {
         let encoder = Wav2Vec2::new(&(&Vars::new(&store, seed) / "wav2vec2"), &config);
         let mut encoder = encoder.map_err(BuildError::from)?;
         encoder.checkpoint_gradients(gradient_checkpointing);
-        let spans = Spans::of_frames(&config);
-        Ok(Self { config, normalise, spans_over, store, encoder, spans })
+        let masks = Masks { config: config.clone(), spans: Spans::of_frames(&config), spans_over };
+        Ok(Self { config, normalise, store, encoder, masks })
     }
 
     /// Where a head goes, with weights that are a function of `seed`.
@@ -83,20 +91,16 @@ impl MaskedEncoder {
         self.config.conv_stride.iter().product()
     }
 
-    /// Draws which frames of a batch of clips are masked.
-    pub fn mask(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
-        let (waveforms, lengths) = batch.inputs.clips()?;
-        let of_clips: Vec<i64> = lengths.iter().map(|&length| self.config.frames(length) as i64).collect();
-        let frames = self.config.frames(waveforms.size()[1] as usize) as i64;
-        batch.masked = Some(self.spans.mask(&of_clips, frames, self.spans_over, random));
-        Ok(())
+    /// What masks frames.
+    pub const fn masks(&self) -> &Masks {
+        &self.masks
     }
 
-    /// Returns which frames of a prepared batch are masked: `[clips, frames]`, on the CPU. Masks are never behind a clip's end, so
+    /// Returns which frames of a batch are masked: `[clips, frames]`, on the CPU. Masks are never behind a clip's end, so
     /// that those of a micro-batch lose nothing with the padding.
     pub fn masked(&self, batch: &Batch) -> Result<Tensor, TrainError> {
         let frames = self.config.frames(batch.inputs.xs.size()[1] as usize) as i64;
-        let masked = batch.masked.as_ref().ok_or(TrainError::NotPrepared)?;
+        let masked = batch.masked.as_ref().ok_or(TrainError::NotDrawn)?;
         Ok(masked.f_narrow(1, 0, frames)?.f_contiguous()?)
     }
 
@@ -116,5 +120,16 @@ impl MaskedEncoder {
             false => waveforms.shallow_clone(),
         };
         Ok(self.encoder.forward_masked_t(&waveforms, heard, padding.when(train), masked, train)?)
+    }
+}
+
+impl BatchDraws for Masks {
+    /// Draws which frames of a batch of clips are masked.
+    fn draw(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
+        let (waveforms, lengths) = batch.inputs.clips()?;
+        let of_clips: Vec<i64> = lengths.iter().map(|&length| self.config.frames(length) as i64).collect();
+        let frames = self.config.frames(waveforms.size()[1] as usize) as i64;
+        batch.masked = Some(self.spans.mask(&of_clips, frames, self.spans_over, random));
+        Ok(())
     }
 }

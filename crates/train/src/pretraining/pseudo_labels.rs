@@ -1,17 +1,19 @@
 //! Telling the clusters of masked frames: the third step of P-TAPT (arXiv 2110.06309), after HuBERT's idea (arXiv 2106.07447).
 
+use std::sync::Arc;
+
 use affekt_models::wav2vec2::ClusterHeads;
 use affekt_models::{Accounting, caught};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::Padding;
 use affekt_spec::training::PseudoLabelsObjective;
-use affekt_torch::{NamedTensors, Random};
+use affekt_torch::NamedTensors;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use super::learner::PretrainingLearner;
 use super::masked::MaskedEncoder;
-use crate::{Batch, BatchLoss, Learner, LossWeights, TrainError};
+use crate::{Batch, BatchDraws, BatchLoss, Learner, LossWeights, TrainError};
 
 /// A pretraining of an encoder by pseudo-labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,7 +81,7 @@ impl<'l> PseudoLabels<'l> {
         self.encoder.load(checkpoint)
     }
 
-    /// Returns the masked frames that have labels, as they lie one behind the other in a prepared batch, and their clusters
+    /// Returns the masked frames that have labels, as they lie one behind the other in a batch, and their clusters
     /// in each clustering.
     fn asked(&self, batch: &Batch) -> Result<(Vec<i64>, Vec<Vec<i64>>), TrainError> {
         let masked = Vec::<Vec<bool>>::try_from(self.encoder.masked(batch)?)?;
@@ -120,8 +122,8 @@ impl Learner for PseudoLabels<'_> {
         true
     }
 
-    fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
-        self.encoder.mask(batch, random)
+    fn batch_draws(&self) -> Option<Arc<dyn BatchDraws>> {
+        Some(Arc::new(self.encoder.masks().clone()))
     }
 
     /// The loss is a mean over masked frames that have labels.
@@ -130,7 +132,7 @@ impl Learner for PseudoLabels<'_> {
     }
 
     /// Computes the sum over clusterings of the mean cross-entropy over masked frames that have labels.
-    fn loss(&self, batch: &Batch, _: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
+    fn loss(&self, batch: &Batch, train: bool) -> Result<BatchLoss, TrainError> {
         let (waveforms, lengths) = batch.inputs.clips()?;
         let device = waveforms.device();
         let masked = self.encoder.masked(batch)?;

@@ -1,6 +1,7 @@
 //! Pretraining on tones: what is learnt, what is not touched, and that a kill changes nothing.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use affekt_domain::Role;
@@ -16,8 +17,8 @@ use affekt_train::pretraining::{
     pretrain,
 };
 use affekt_train::{
-    Batch, BatchLoss, Batching, ClassWeights, Crop, CropAt, Dataset, Learner, LossWeights, Optimiser,
-    Precision, Progress, Resume, Schedule, StateOutcome, Target, TrainError, TrainingPart,
+    Batch, BatchDraws, BatchLoss, Batching, ClassWeights, Crop, CropAt, Dataset, Learner, LossWeights,
+    Optimiser, Precision, Progress, Resume, Schedule, StateOutcome, Target, TrainError, TrainingPart,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -246,18 +247,11 @@ fn frames_of_a_piece_have_the_labels_of_their_places() {
     let loss = |start: usize| {
         let xs = Tensor::zeros([1, (FRAME + 4 * HOP) as i64], (Kind::Float, Device::Cpu));
         let inputs = affekt_models::Inputs::waveforms(xs, vec![FRAME + 4 * HOP]);
-        let mut batch = Batch {
-            rows: vec![0],
-            starts: vec![start],
-            inputs,
-            targets: Tensor::from_slice(&[0_i64]),
-            masked: None,
-            drawn: None,
-        };
-        let mut random = Random::new(1, "x");
-        learner.prepare(&mut batch, &mut random).unwrap();
+        let mut batch = Batch::new(vec![0], vec![start], inputs, Tensor::from_slice(&[0_i64]));
+        let draws = learner.batch_draws().unwrap();
+        draws.draw(&mut batch, &mut Random::new(1, "x")).unwrap();
         assert_eq!(learner.loss_weights(&batch).unwrap(), LossWeights::of_one(5.0));
-        let [loss] = &learner.loss(&batch, &mut random, false).unwrap().terms[..] else { panic!("one term") };
+        let [loss] = &learner.loss(&batch, false).unwrap().terms[..] else { panic!("one term") };
         loss.double_value(&[])
     };
     let partition = (59.0 + 7_f64.exp()).ln();
@@ -266,8 +260,8 @@ fn frames_of_a_piece_have_the_labels_of_their_places() {
     assert!((loss(7 * HOP) - partition).abs() < 1e-5);
 }
 
-/// A batch of two clips of which the second is shorter, prepared by a learner.
-fn prepared(learner: &impl Learner) -> Batch {
+/// A batch of two clips of which the second is shorter, with what a learner draws for it.
+fn drawn(learner: &impl Learner) -> Batch {
     let tones = Tones::new();
     let lengths = [0, 1].map(|row| tones.0[row].len().min(500 - 150 * row));
     let longest = lengths.into_iter().max().unwrap();
@@ -276,15 +270,9 @@ fn prepared(learner: &impl Learner) -> Batch {
         clip.chain(std::iter::repeat(0.0)).take(longest).collect::<Vec<f32>>()
     };
     let xs = Tensor::from_slice2(&[row(0), row(1)]);
-    let mut batch = Batch {
-        rows: vec![0, 1],
-        starts: vec![0, 0],
-        inputs: affekt_models::Inputs::waveforms(xs, lengths.to_vec()),
-        targets: Tensor::from_slice(&[0_i64, 1]),
-        masked: None,
-        drawn: None,
-    };
-    learner.prepare(&mut batch, &mut Random::new(1, "masks")).unwrap();
+    let inputs = affekt_models::Inputs::waveforms(xs, lengths.to_vec());
+    let mut batch = Batch::new(vec![0, 1], vec![0, 0], inputs, Tensor::from_slice(&[0_i64, 1]));
+    learner.batch_draws().unwrap().draw(&mut batch, &mut Random::new(1, "masks")).unwrap();
     batch
 }
 
@@ -301,10 +289,10 @@ fn still() -> Overrides {
 }
 
 fn loss_of(learner: &impl Learner, train: bool) -> f64 {
-    let batch = prepared(learner);
+    let batch = drawn(learner);
     let _alone = affekt_train::alone();
     tch::manual_seed(1);
-    let losses = learner.loss(&batch, &mut Random::new(2, "loss"), train).unwrap();
+    let losses = learner.loss(&batch, train).unwrap();
     losses.terms.iter().map(|loss| loss.double_value(&[])).sum()
 }
 
@@ -344,7 +332,7 @@ fn a_sum_over_masked_frames_is_no_mean() {
         Contrastive::new(&config, false, 1, Device::Cpu).unwrap()
     };
     let [mean, sum] = [Reduction::Mean, Reduction::Sum].map(learner);
-    let weight = |learner: &Contrastive| learner.loss_weights(&prepared(learner)).unwrap().epoch;
+    let weight = |learner: &Contrastive| learner.loss_weights(&drawn(learner)).unwrap().epoch;
     let (frames, batch) = (weight(&mean), weight(&sum));
     assert!(frames > 1.0 && frames.fract() == 0.0 && batch == 1.0, "{frames} {batch}");
     let (mean, sum) = (loss_of(&mean, false), loss_of(&sum, false));
@@ -463,17 +451,17 @@ impl<L: Learner> Learner for Cramped<L> {
     fn reads_waveforms(&self) -> bool {
         self.learner.reads_waveforms()
     }
-    fn prepare(&self, batch: &mut Batch, random: &mut Random) -> Result<(), TrainError> {
-        self.learner.prepare(batch, random)
+    fn batch_draws(&self) -> Option<Arc<dyn BatchDraws>> {
+        self.learner.batch_draws()
     }
     fn loss_weights(&self, batch: &Batch) -> Result<LossWeights, TrainError> {
         self.learner.loss_weights(batch)
     }
-    fn loss(&self, batch: &Batch, random: &mut Random, train: bool) -> Result<BatchLoss, TrainError> {
+    fn loss(&self, batch: &Batch, train: bool) -> Result<BatchLoss, TrainError> {
         if batch.rows.len() > self.most {
             let _ = Tensor::f_zeros([1 << 50], (Kind::Float, Device::Cpu))?;
         }
-        self.learner.loss(batch, random, train)
+        self.learner.loss(batch, train)
     }
 }
 

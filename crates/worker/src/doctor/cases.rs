@@ -286,18 +286,12 @@ impl FrameLabels for Labels {
 }
 
 fn pretraining(name: &str, learner: &impl Learner, place: Place) -> Result<Outcome, Error> {
-    let mut batch = Batch {
-        rows: (0..BATCH).collect(),
-        starts: vec![0; BATCH],
-        inputs: clips(name, place),
-        targets: classes(place),
-        masked: None,
-        drawn: None,
-    };
-    let mut random = Random::new(1, name);
-    learner.prepare(&mut batch, &mut random)?;
+    let mut batch = Batch::new((0..BATCH).collect(), vec![0; BATCH], clips(name, place), classes(place));
+    if let Some(draws) = learner.batch_draws() {
+        draws.draw(&mut batch, &mut Random::new(1, name))?;
+    }
     Outcome::of(place, learner.trainable(), || {
-        let terms = learner.loss(&batch, &mut random, /* train */ false)?.terms;
+        let terms = learner.loss(&batch, /* train */ false)?.terms;
         Ok((None, Tensor::f_stack(&terms, 0)?.f_sum(Kind::Float)?))
     })
 }

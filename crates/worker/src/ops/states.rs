@@ -1,5 +1,7 @@
 //! `states`: what a frame-level teacher makes of every frame of the training rows.
 
+use std::error::Error;
+
 use affekt_domain::Role;
 use affekt_graph::{Context, Failure, Job};
 use affekt_ops::feature_set::FeatureSet;
@@ -7,8 +9,8 @@ use affekt_ops::states::{Params, Precision};
 use affekt_ops::table;
 use affekt_table::rows;
 use affekt_table::states::{self, StateWriter};
-use affekt_train::Dataset;
-use tch::{Device, Kind, Tensor};
+use affekt_train::{Dataset, ahead, send};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::feature_dataset::FeatureDataset;
 use crate::artefact::frame_teacher;
@@ -31,25 +33,27 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     let path = job.output("states")?;
     let mut writer = StateWriter::create(path, network.width(), precision).map_err(table::unwritten)?;
     // Originals alone: what noise does to a recording is not to make clusters of its own.
-    let mut last = None;
-    for row in 0..dataset.len() {
+    let mut rows: Vec<usize> = (0..dataset.len()).collect();
+    rows.dedup_by_key(|row| dataset.name(*row));
+    // One at a time: a wav2vec's norms are over whole rows.
+    let clip = |&row: &usize| -> Result<Tensor, TchError> {
+        send(Tensor::f_from_slice(dataset.values(row))?.f_unsqueeze(0)?, device)
+    };
+    let mut done = 0;
+    ahead(&rows, clip, |&row, clip| {
         if context.cancelled() {
             return Err(Failure::Cancelled);
         }
-        context.progress(row as u64, dataset.len() as u64, "recordings");
+        context.progress(done, rows.len() as u64, "recordings");
+        done += 1;
         let name = dataset.name(row);
-        if last.replace(name) == Some(name) {
-            continue;
-        }
-        // One at a time: a wav2vec's norms are over whole rows.
-        let samples = dataset.values(row);
-        let clip = Tensor::from_slice(samples).view([1, samples.len() as i64]).to_device(device);
-        let (states, _) = network
-            .states(&clip, &[samples.len()])
-            .map_err(|error| Failure::Failed { message: format!("`{name}`: {error}") })?;
+        let failed = |error: &dyn Error| Failure::Failed { message: format!("`{name}`: {error}") };
+        let clip = clip.map_err(|error| failed(&error))?;
+        let (states, _) =
+            network.states(&clip, &[dataset.values(row).len()]).map_err(|error| failed(&error))?;
         let states = states.to_device(Device::Cpu).to_kind(Kind::Float).flatten(0, -1);
         let values = Vec::<f32>::try_from(states).map_err(|error| Failure::because(&error))?;
-        writer.push(name, &values).map_err(table::unwritten)?;
-    }
+        writer.push(name, &values).map_err(table::unwritten)
+    })?;
     writer.finish().map_err(table::unwritten)
 }
