@@ -588,6 +588,71 @@ fn a_corpus_comes_in_an_archive() {
 }
 
 #[test]
+fn a_damaged_archive_is_not_kept() {
+    // Cut by whoever serves it, who says so by its length: without a checksum only unpacking finds out.
+    let damaged = archive()[..5200].to_vec();
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let (bytes, serves_whole) = (archive(), Arc::clone(&is_whole));
+    let host = StandIn::new(move |asked| match serves_whole.load(Ordering::Relaxed) {
+        true => Answer::file(asked, &bytes),
+        false => Answer::file(asked, &damaged),
+    });
+    let address = &host.address;
+    let fetched =
+        format!("fetch: {{ kind: archive, url: '{address}/a.zip', bytes: 6000, unpacked: 6000 }}\n");
+    let lab = kitchen(&fetched);
+    let told = fetch(&lab, &host, &["kitchen"]).expect(1).stderr;
+    assert!(
+        told.contains("is damaged: ") && told.contains("; it was deleted and is downloaded again"),
+        "{told}"
+    );
+    assert_eq!(host.asked().len(), 2, "once more, not for ever");
+    assert!(!lab.path("data/.fetch/Kitchen/archive.zip").exists());
+    // What an earlier version of the program left there is found out, too.
+    fs::write(lab.path("data/.fetch/Kitchen/archive.zip"), &archive()[..100]).unwrap();
+    is_whole.store(true, Ordering::Relaxed);
+    fetch(&lab, &host, &["kitchen"]).expect(0);
+    the_kitchen_is_there(&lab, "release");
+}
+
+#[test]
+fn more_than_twice_what_is_announced_is_refused() {
+    let bytes = vec![b'x'; 100_000];
+    for chunked in [false, true] {
+        let bytes = bytes.clone();
+        let host = StandIn::new(move |asked| match asked.path.as_str() {
+            "/within" => Answer::file(asked, &bytes[..5000]),
+            _ => Answer { chunked, ..Answer::file(asked, &bytes) },
+        });
+        let address = &host.address;
+        let of = |bytes: u32| {
+            kitchen(&format!(
+                "fetch: {{ kind: archive, url: '{address}/a.zip', bytes: {bytes}, unpacked: 6000 }}\n"
+            ))
+        };
+        let lab = of(20_000);
+        let told = fetch(&lab, &host, &["kitchen"]).expect(1).stderr;
+        assert!(told.contains("at most 39.06 KiB are accepted, twice what is announced"), "{told}");
+        assert!(told.contains("Kitchen archive is refused"), "{told}");
+        assert_eq!(host.asked().len(), 1, "it is not asked for again");
+        assert!(
+            tree(&lab.path("data")).iter().all(|name| name.ends_with("lock")),
+            "{:?}",
+            tree(&lab.path("data"))
+        );
+        let told = fetch(&of(60_000), &host, &["kitchen"]).expect(1).stderr;
+        assert!(told.contains("is damaged"), "what is within the margin comes: {told}");
+
+        let card = format!(
+            "name: tiny\ntitle: Tiny\nurl: {address}/tiny.pt\nbytes: 20000\nlicence: MIT\ncitation: nobody\n"
+        );
+        lab.write("datasets/encoders/tiny.yaml", &card);
+        let told = fetch(&lab, &host, &["tiny"]).expect(1).stderr;
+        assert!(told.contains("tiny is refused"), "{told}");
+    }
+}
+
+#[test]
 fn a_corpus_comes_from_a_tree_of_git() {
     let altered = Arc::new(AtomicBool::new(true));
     let is_altered = Arc::clone(&altered);

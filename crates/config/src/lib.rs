@@ -40,6 +40,7 @@
 //! diagnostic that says what to write instead: anchors and aliases (hence no alias bombs), merge keys, tags, several
 //! documents in one file, keys that are not plain names, numbers that are not finite.
 
+mod contained;
 mod diagnostic;
 mod files;
 pub mod lookup;
@@ -56,6 +57,7 @@ mod text;
 mod version;
 mod write;
 
+pub use contained::is_contained;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use files::{BuiltIn, Folder, TextFile};
 pub use names::{list_names, nearest};

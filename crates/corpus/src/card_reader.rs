@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use affekt_config::{Diagnostic, Diagnostics, Field, Node, Section, Span, Value, parse as parse_yaml};
+use affekt_config::{
+    Diagnostic, Diagnostics, Field, Node, Section, Span, Value, is_contained, parse as parse_yaml,
+};
 use affekt_domain::{Role, Sex};
 use regex::Regex;
 
@@ -244,6 +246,12 @@ fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) ->
     let files = tables.required("files").and_then(|field| {
         let mut files = Section::open(field.node, diagnostics, "`files`")?;
         let read = files.rest().into_iter().map(|(key, field)| {
+            if !is_contained(&key.name) {
+                let message = format!("`{}` leads out of the corpus' folder", key.name);
+                let hint = "label files lie in that folder: write their path from there";
+                diagnostics.push(Diagnostic::error(&key.span, message).hint(hint));
+                return None;
+            }
             let what = format!("`{}`", key.name);
             field.section(&what, |file| read_label_file(file, &key.name, &shared))
         });

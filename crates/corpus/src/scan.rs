@@ -143,13 +143,11 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
         let (corpus, folder, obtain) = (card.name.clone(), folder.to_owned(), card.obtain.trim().to_owned());
         return Err(CorpusError::Missing { corpus, folder, obtain });
     }
+    let unreadable =
+        |source| CorpusError::Unreadable { corpus: card.name.clone(), path: folder.to_owned(), source };
     let mut walk = Walk::default();
-    walk.list(folder, "").map_err(|source| CorpusError::Unreadable {
-        corpus: card.name.clone(),
-        path: folder.to_owned(),
-        source,
-    })?;
-    walk.follow_links();
+    walk.list(folder, "").map_err(unreadable)?;
+    walk.follow_links(card, &folder.canonicalize().map_err(unreadable)?);
     let mut files = walk.files;
     files.sort_unstable_by(|a, b| a.relative.cmp(&b.relative));
 
@@ -163,6 +161,11 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
             ProblemKind::Unreadable.of(&card.name, &path, message)
         })
         .collect();
+    problems.extend(walk.foreign.iter().map(|path| {
+        let message = "a link to a folder outside the corpus, with nothing in it that fits the corpus' card: \
+                       all in it is left out";
+        ProblemKind::Unreadable.of(&card.name, path, message)
+    }));
     let mut ignored = 0;
     let read: Vec<Reading> = files.into_par_iter().with_min_len(512).map(|file| read(card, file)).collect();
     for reading in read {
@@ -222,7 +225,7 @@ struct File {
 }
 
 /// The files that are no audio, by extension: how many, and the first.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Others(BTreeMap<String, Vec<String>>);
 
 /// The files of one extension that are no audio.
@@ -278,7 +281,14 @@ struct Walk {
     /// Links to folders. They are followed last, so that what lies in the corpus itself goes by its own path in
     /// whichever order the file system lists.
     links: VecDeque<(PathBuf, String)>,
+    /// Links out of the corpus that were not followed.
+    foreign: Vec<String>,
+    /// How many more files and folders are looked at behind a link out of the corpus.
+    budget: Option<usize>,
 }
+
+/// More than the largest corpora have.
+const LARGEST_BEHIND_LINK: usize = 200_000;
 
 impl Walk {
     fn list(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
@@ -289,6 +299,11 @@ impl Walk {
         let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
         entries.sort_unstable_by_key(fs::DirEntry::file_name);
         for entry in entries {
+            match &mut self.budget {
+                Some(0) => return Err(io::Error::other("it holds too much for a corpus")),
+                Some(budget) => *budget -= 1,
+                None => {}
+            }
             let name = spelling::file_name(&entry.file_name());
             if name.starts_with('.') || is_one_of(&CLUTTER, &name) {
                 continue;
@@ -322,9 +337,34 @@ impl Walk {
         }
     }
 
-    fn follow_links(&mut self) {
+    /// Follows links to folders. One that leads out of the corpus, whose folder is `home`, is followed where recordings that fit the
+    /// card lie behind it, as on another disc: not to what the corpus itself lies in, nor to what has nothing to do with it.
+    fn follow_links(&mut self, card: &Card, home: &Path) {
         while let Some((folder, relative)) = self.links.pop_front() {
-            self.enter(&folder, relative);
+            if fs::metadata(&folder).is_ok_and(|folder| self.listed.contains(&(folder.dev(), folder.ino()))) {
+                continue;
+            }
+            let target = folder.canonicalize();
+            if target.as_ref().is_ok_and(|target| target.starts_with(home)) {
+                self.enter(&folder, relative);
+                continue;
+            }
+            if target.is_ok_and(|target| home.starts_with(target)) {
+                self.foreign.push(relative);
+                continue;
+            }
+            let before = (self.files.len(), self.unreadable.len(), self.links.len(), self.others.clone());
+            self.budget = Some(LARGEST_BEHIND_LINK);
+            self.enter(&folder, relative.clone());
+            let is_exhausted = self.budget.take() == Some(0);
+            let fits = |file: &File| card.grammar.read(without_extension(&file.relative)).is_some();
+            if is_exhausted || !self.files[before.0..].iter().any(fits) {
+                self.files.truncate(before.0);
+                self.unreadable.truncate(before.1);
+                self.links.truncate(before.2);
+                self.others = before.3;
+                self.foreign.push(relative);
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A folder in transformers' layout: `config.json`, the weights in one or several files, and the feature extractor's
 //! settings.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use affekt_config::is_contained;
 use serde_json::{Map, Value};
 
 use crate::hub::{CONFIG, PREPROCESSOR, WEIGHTS, is_index, shards};
@@ -106,8 +107,7 @@ fn weights(folder: &Path) -> Result<Vec<PathBuf>, EncoderError> {
 /// `blobs/` beside `snapshots/`.
 fn inside(folder: &Path, name: &str, says: &Path) -> Result<Option<PathBuf>, EncoderError> {
     let outside = || EncoderError::Outside { path: says.to_owned(), name: name.to_owned() };
-    let mut parts = Path::new(name).components();
-    if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+    if !is_contained(name) || name.contains('/') {
         return Err(outside());
     }
     let path = folder.join(name);

@@ -21,7 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use affekt_config::lookup::LookupError;
-use affekt_config::{Diagnostics, Folder, nearest};
+use affekt_config::{Diagnostics, Folder, is_contained, nearest};
 
 use crate::{CheckpointOrigin, EncoderCard};
 
@@ -141,6 +141,9 @@ impl Hub {
     pub fn snapshot(&self, repository: &Repository, revision: &str) -> Option<PathBuf> {
         let folder = self.folder(repository);
         let snapshot = |commit: &str| folder.join("snapshots").join(commit);
+        if !is_contained(revision) {
+            return None;
+        }
         let at_commit = snapshot(revision);
         if at_commit.is_dir() {
             return Some(at_commit);
@@ -198,7 +201,7 @@ pub fn shards(index: &str) -> Result<BTreeSet<String>, String> {
     let index: Index =
         serde_json::from_str(index).map_err(|error| format!("is not an index of shards: {error}"))?;
     let shards: BTreeSet<String> = index.weight_map.into_values().collect();
-    match shards.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
+    match shards.iter().find(|name| !is_contained(name) || name.contains('/')) {
         Some(name) => Err(format!("names a shard outside its folder: `{name}`")),
         None if shards.is_empty() => Err("names no shards".to_owned()),
         None => Ok(shards),

@@ -4,6 +4,7 @@ mod transformers;
 
 use std::path::Path;
 
+use affekt_config::is_contained;
 use affekt_domain::Digest;
 use affekt_graph::Failure;
 use affekt_spec::encoder::TrainedOn;
@@ -108,6 +109,9 @@ impl Exported {
         let exported: Self = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
         if exported.version != VERSION {
             return Err(failed(&format!("version {}, and this program reads {VERSION}", exported.version)));
+        }
+        if let Some(outside) = exported.files().find(|file| !is_contained(file)) {
+            return Err(failed(&format!("it names a file outside its folder, `{outside}`")));
         }
         Ok(exported)
     }

@@ -2,9 +2,9 @@
 //! gives the same graph again, whatever becomes of the files that it was made from.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use affekt_config::{Diagnostic, Diagnostics, Folder, Key, Node, TextFile, Value, to_yaml};
+use affekt_config::{Diagnostic, Diagnostics, Folder, Key, Node, TextFile, Value, is_contained, to_yaml};
 use affekt_graph::Graph;
 
 use crate::card_index::CardIndex;
@@ -99,8 +99,7 @@ impl Made<'_> {
         let own = self.resolved.variants.iter().flat_map(|variant| values_at(&variant.own, path));
         for node in values_at(common, path).into_iter().chain(own) {
             let Some(text) = node.as_text() else { continue };
-            let mut parts = Path::new(text).components();
-            if !parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            if !is_contained(text.trim_start_matches("./")) {
                 continue;
             }
             let Some(file) = find(text) else { continue };

@@ -3,6 +3,7 @@
 //! What must be shown with figures is part of the table and not of a template: its stamps, a row's caveats, the
 //! caption. Thus no format can omit them, and all have the same rows and columns.
 
+use affekt_domain::without_formula;
 use affekt_eval::{Description, Measure, Summary};
 use serde::Serialize;
 
@@ -215,8 +216,12 @@ impl Table {
         let has_groups = !self.grouped_by.is_empty();
         let has_details = rows().any(|(_, row)| !row.details.is_empty());
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-        let mut line =
-            |fields: Vec<&str>| writer.write_record(fields).expect("all lines have the same fields");
+        let mut line = |fields: Vec<&str>| {
+            let fields = fields.into_iter().map(without_formula);
+            writer
+                .write_record(fields.map(|field| field.into_owned()))
+                .expect("all lines have the same fields");
+        };
 
         let mut fields: Vec<&str> = Vec::new();
         fields.extend(self.variant.is_some().then_some("Variant"));

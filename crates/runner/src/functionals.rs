@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use affekt_config::is_contained;
 use affekt_domain::{Digest, Utterance};
 use affekt_graph::{Failure, Job, hash_bytes};
 use affekt_table::features::FeatureWriter;
@@ -22,13 +23,22 @@ const NO_FEATURES: [&str; 5] = ["name", "frametime", "frameindex", "frameend", "
 pub fn fingerprint(params: &Params, corpora: &[CorpusFolder]) -> Result<Digest, Failure> {
     let mut told = Vec::new();
     for place in corpora {
-        for path in files(&place.folder.join(&params.path))? {
+        for path in files(&files_of(place, params)?)? {
             told.extend(place.card.name.as_bytes());
             told.extend(stem(&path).as_bytes());
             told.extend(hash_bytes(&read(&path)?).as_bytes());
         }
     }
     Ok(hash_bytes(&told))
+}
+
+/// Where the files of a corpus lie.
+fn files_of(place: &CorpusFolder, params: &Params) -> Result<PathBuf, Failure> {
+    let path = params.path.trim_start_matches("./").trim_end_matches('/');
+    match is_contained(path) {
+        true => Ok(place.folder.join(path)),
+        false => Err(failed(format!("`{}` leads out of the corpora's folders", params.path))),
+    }
 }
 
 pub fn run(job: &Job, corpora: &[CorpusFolder]) -> Result<(), Failure> {
@@ -43,7 +53,7 @@ pub fn run(job: &Job, corpora: &[CorpusFolder]) -> Result<(), Failure> {
     for (corpus, utterances) in by_corpus {
         let place = corpora.iter().find(|place| place.card.name == corpus);
         let place = place.ok_or_else(|| failed(format!("no folder for {corpus}")))?;
-        let mut known = functionals(&place.folder.join(&params.path))?;
+        let mut known = functionals(&files_of(place, &params)?)?;
         let mut called = HashSet::new();
         for utterance in utterances {
             let name = stem(Path::new(&utterance.id));

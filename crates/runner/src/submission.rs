@@ -1,6 +1,6 @@
 //! Body of `submission`.
 
-use affekt_domain::{Role, Task};
+use affekt_domain::{Role, Task, is_formula};
 use affekt_graph::{Failure, Job};
 use affekt_ops::submission::Params;
 
@@ -39,11 +39,19 @@ fn written(
     said: &std::collections::BTreeMap<String, Vec<Vec<f32>>>,
 ) -> Result<Vec<u8>, csv::Error> {
     let mut table = csv::Writer::from_writer(Vec::new());
+    let mut line = |cells: Vec<&str>| match cells.iter().find(|cell| is_formula(cell)) {
+        // With an apostrophe in front it would be another name to the organisers.
+        Some(formula) => {
+            let message = format!("a spreadsheet takes `{formula}` for a formula: give it another beginning");
+            Err(csv::Error::from(std::io::Error::other(message)))
+        }
+        None => table.write_record(cells),
+    };
     let columns = match task {
         Task::Classes(_) => std::slice::from_ref(&params.class_column),
         Task::Outputs(outputs) => outputs,
     };
-    table.write_record(std::iter::once(&params.id_column).chain(columns))?;
+    line(std::iter::once(&params.id_column).chain(columns).map(String::as_str).collect())?;
     for (utterance, outputs) in said {
         let name = utterance.rsplit_once('/').map_or(utterance.as_str(), |(_, name)| name);
         let mut record = vec![params.id.replace("{name}", name)];
@@ -56,7 +64,7 @@ fn written(
                 record.extend(class.map(str::to_owned));
             }
         }
-        table.write_record(record)?;
+        line(record.iter().map(String::as_str).collect())?;
     }
     table.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use affekt_corpus::{Card, CorpusOrigin, Source, scan};
 
+use super::archive::{self, UnpackError};
 use super::checksum::{Checksum, sha256};
-use super::download::{Request, download};
+use super::download::{Request, accepted, download};
 use super::http::Client;
 use super::listing::{RemoteFile, dataverse, git_tree};
 use super::progress::DownloadProgress;
-use super::{archive, lock, space};
+use super::{lock, space};
 use crate::exit::Stop;
 use crate::out::{out, say};
 use crate::place;
@@ -88,13 +89,27 @@ fn download_into(
             space::check(work, origin.bytes.saturating_add(*unpacked))?;
             let zip = work.join("archive.zip");
             let md5 = md5.clone().map(Checksum::Md5);
-            download_archive(client, card, url, md5.as_ref(), &zip)?;
-            // What an interrupted run unpacked may end within a file.
-            remove_folder(folder)?;
-            let progress = DownloadProgress::new(&format!("{} unpacked", card.name), Some(*unpacked));
-            let (wanted, there) = (|name: &str| is_recording(card, name), |bytes| progress.set(bytes));
-            archive::unpack(&zip, folder, unpacked.saturating_mul(2), &wanted, &there)?;
-            fs::remove_file(&zip).map_err(|error| format!("failed to remove {}: {error}", zip.display()))
+            let mut is_second = false;
+            loop {
+                download_archive(client, card, url, md5.as_ref(), &zip)?;
+                // What an interrupted run unpacked may end within a file.
+                remove_folder(folder)?;
+                let progress = DownloadProgress::new(&format!("{} unpacked", card.name), Some(*unpacked));
+                let (wanted, there) = (|name: &str| is_recording(card, name), |bytes| progress.set(bytes));
+                let limit = accepted(*unpacked);
+                let (why, is_damaged) = match archive::unpack(&zip, folder, limit, &wanted, &there) {
+                    Ok(_) => return remove_file(&zip),
+                    Err(UnpackError::Disk(why)) => return Err(why),
+                    Err(UnpackError::Refused(why)) => (why, false),
+                    Err(UnpackError::Damaged(why)) => (why, true),
+                };
+                // What is of no use must not be what the next fetch finds.
+                remove_file(&zip)?;
+                if !is_damaged || std::mem::replace(&mut is_second, true) {
+                    return Err(format!("{why}; it was deleted"));
+                }
+                progress.warn(&format!("{why}; it was deleted and is downloaded again"));
+            }
         }
         Source::GitTree { tree, folders, files, lfs } => {
             let files = git_tree(client, tree, folders, files, *lfs)?;
@@ -119,7 +134,8 @@ fn download_archive(
     }
     let name = format!("{} archive", card.name);
     let progress = DownloadProgress::new(&name, card.fetch.as_ref().map(|origin| origin.bytes));
-    let request = Request { name: &name, url, bytes: None, checksum, token: None };
+    let limit = card.fetch.as_ref().map_or(u64::MAX, |origin| accepted(origin.bytes));
+    let request = Request { name: &name, url, bytes: None, limit, checksum, token: None };
     download(client, &request, zip, &|bytes| progress.set(bytes), &|text| progress.warn(text))?;
     if checksum.is_none() {
         let sha256 = fs::File::open(zip).and_then(|mut file| sha256(&mut file));
@@ -160,6 +176,7 @@ fn download_files(
     let progress =
         DownloadProgress::new(&format!("{} recordings of {}", files.len(), card.name), Some(total));
     let (next, done, stop) = (AtomicUsize::new(0), AtomicU64::new(there), AtomicBool::new(false));
+    let limit = accepted(total);
     let (say, said) = mpsc::channel();
     let work = |say: mpsc::Sender<String>| -> Result<(), String> {
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -170,6 +187,8 @@ fn download_files(
                 name: &file.path,
                 url: &file.url,
                 bytes: file.bytes,
+                // What is left of what all files may have together.
+                limit: limit.saturating_sub(done.load(Ordering::Relaxed)),
                 checksum: Some(&file.checksum),
                 token: None,
             };
@@ -206,6 +225,10 @@ fn download_files(
             || Err("a download crashed: this is a fault of this program, please report it".to_owned());
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| crashed()))
     })
+}
+
+fn remove_file(path: &Path) -> Result<(), String> {
+    fs::remove_file(path).map_err(|error| format!("failed to remove {}: {error}", path.display()))
 }
 
 fn remove_folder(folder: &Path) -> Result<(), String> {

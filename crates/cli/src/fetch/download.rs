@@ -16,6 +16,8 @@ pub struct Request<'w> {
     pub url: &'w str,
     /// Its size in bytes, where that is known.
     pub bytes: Option<u64>,
+    /// The most bytes that are accepted, whatever the server says.
+    pub limit: u64,
     /// Its checksum, where that is known.
     pub checksum: Option<&'w Checksum>,
     /// The token that authorises the download.
@@ -28,8 +30,15 @@ enum DownloadError {
     Http(HttpError),
     /// Size or checksum are not those of the file.
     Mismatch(String),
+    /// It is larger than what is accepted.
+    TooLarge(Option<u64>),
     /// Writing to disk failed.
     Disk(io::Error),
+}
+
+/// Returns the most bytes that are accepted of what a card announces as so many: twice as many, for releases grow.
+pub const fn accepted(announced: u64) -> u64 {
+    announced.saturating_mul(2)
 }
 
 /// Downloads a file to `target`. Calls `progress` with the number of bytes on disk, `warn` with retries and mismatches.
@@ -55,6 +64,18 @@ pub fn download(
         match attempt(client, request, &partial, &mut ranges, progress) {
             Ok(()) => return partial.finish(target).map_err(on_disk),
             Err(DownloadError::Disk(error)) => return Err(on_disk(error)),
+            Err(DownloadError::TooLarge(bytes)) => {
+                partial.discard().map_err(on_disk)?;
+                let has =
+                    bytes.map_or_else(|| "sends more".to_owned(), |bytes| format!("has {}", size(bytes)));
+                return Err(format!(
+                    "{} is refused: {} {has}, and at most {} are accepted, twice what is announced\n\
+                     hint: where the release has grown so much, its card needs the new size",
+                    request.name,
+                    host(request.url),
+                    size(request.limit),
+                ));
+            }
             Err(DownloadError::Mismatch(why)) => {
                 partial.discard().map_err(on_disk)?;
                 if has_mismatched {
@@ -151,6 +172,9 @@ fn receive(
         return Err(DownloadError::Mismatch(format!("the server has {total} bytes, expected {bytes}")));
     }
     let total = total.or(request.bytes);
+    if total.is_some_and(|total| total > request.limit) {
+        return Err(DownloadError::TooLarge(total));
+    }
     let mut file = partial.open(have, answer.text("etag")).map_err(DownloadError::Disk)?;
     let mut body = answer.reader();
     let mut chunk = vec![0; 1 << 18];
@@ -170,6 +194,9 @@ fn receive(
                 "the server sent more than {} bytes",
                 total.unwrap_or_default()
             )));
+        }
+        if have > request.limit {
+            return Err(DownloadError::TooLarge(None));
         }
         progress(have);
     }

@@ -5,7 +5,7 @@ use std::fs;
 use affekt_encoders::{EncoderCard, Hub};
 
 use super::checksum::sha256;
-use super::download::{Request, download, size};
+use super::download::{Request, accepted, download, size};
 use super::http::Client;
 use super::progress::DownloadProgress;
 use super::{lock, space};
@@ -27,7 +27,8 @@ pub fn fetch(client: &Client, hub: &Hub, card: &EncoderCard, url: &str) -> Resul
     super::introduce(&card.title, &card.licence, &card.citation);
     space::check(&target, card.bytes).map_err(failed)?;
     let progress = DownloadProgress::new(name, Some(card.bytes));
-    let request = Request { name, url, bytes: None, checksum: None, token: None };
+    let limit = accepted(card.bytes);
+    let request = Request { name, url, bytes: None, limit, checksum: None, token: None };
     download(client, &request, &target, &|bytes| progress.set(bytes), &|text| progress.warn(text))
         .map_err(failed)?;
     let mut file = fs::File::open(&target).map_err(cannot_write)?;

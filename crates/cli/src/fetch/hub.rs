@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use affekt_atomic::{link_atomically, write_atomically};
+use affekt_config::is_contained;
 use affekt_encoders::hub::{self, CONFIG, PREPROCESSOR, WEIGHTS};
 use affekt_encoders::{EncoderCard, Hub, Repository};
 use affekt_ops::exported::{self, Exported};
@@ -167,7 +168,7 @@ impl<'s> Server<'s> {
         let wrong = |why: &dyn std::fmt::Display| self.refused(&format!("its `{}`: {why}", exported::FILE));
         let exported: Exported = serde_json::from_str(&self.text(file)?).map_err(|error| wrong(&error))?;
         let names: BTreeSet<String> = exported.files().map(str::to_owned).collect();
-        match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
+        match names.iter().find(|name| !is_contained(name) || name.contains('/')) {
             Some(name) => Err(wrong(&format!("it names a file outside its folder: `{name}`"))),
             None => Ok(names),
         }
@@ -229,6 +230,8 @@ impl<'s> Server<'s> {
             name: &file.name,
             url: &file.url,
             bytes: file.bytes,
+            // Of large files the Hub says how long they are.
+            limit: file.bytes.unwrap_or(LARGEST_TEXT),
             checksum: Some(&file.checksum),
             token: self.token.as_ref(),
         };

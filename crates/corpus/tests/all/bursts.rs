@@ -299,6 +299,10 @@ fn mistakes_of_cards_are_told() {
     let both = mistakes("speaker: { unknown", "part: '{file}'\nlabel: '{file}'\nspeaker: { unknown");
     assert!(both.contains("`part` is given both by paths and by `tables`"), "{both}");
     assert!(both.contains("`label` is given both by paths and by `tables`"), "{both}");
+    for outside in ["../../secrets.csv", "/etc/passwd", "a/../../b.csv"] {
+        let told = mistakes("values.csv", outside);
+        assert!(told.contains(&format!("`{outside}` leads out of the corpus' folder")), "{told}");
+    }
     let key = mistakes("absent", "absence");
     assert!(key.contains("unknown key `absence`"), "{key}");
     let role = mistakes("A: train", "A: training");

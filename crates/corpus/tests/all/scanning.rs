@@ -154,12 +154,28 @@ fn what_lies_in_the_corpus_goes_by_its_own_path() {
     symlink(outside.path(), folder.path().join("another link to it")).unwrap();
     symlink("..", folder.path().join("nested/up")).unwrap();
     symlink("itself", folder.path().join("itself")).unwrap();
+    // What has nothing to do with the corpus: the whole disc, a folder of another project with links of its own.
+    symlink("/", folder.path().join("root")).unwrap();
+    let project = tempfile::tempdir().unwrap();
+    for name in ["songs/one.wav", "songs/two.wav", "notes.txt"] {
+        put(project.path(), name, b"RIFF");
+    }
+    symlink("/etc", project.path().join("settings")).unwrap();
+    symlink(project.path(), folder.path().join("a project")).unwrap();
     let ingested = read(&card("savee"), folder.path());
     assert_eq!(
         ids(&ingested),
         ["SAVEE/another disc/DC_a03", "SAVEE/nested/DC_a02", "SAVEE/nested/deep/DC_a01"]
     );
-    assert_eq!(problems(&ingested), [("itself", "no-audio")]);
+    assert_eq!(
+        problems(&ingested),
+        [("a project", "unreadable"), ("itself", "no-audio"), ("root", "unreadable")]
+    );
+    let told = &ingested.problems[0].message;
+    assert!(
+        told.starts_with("a link to a folder outside the corpus, with nothing in it that fits"),
+        "{told}"
+    );
 }
 
 #[test]

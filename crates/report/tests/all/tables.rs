@@ -92,6 +92,21 @@ fn csv_rows_are_as_wide_as_their_head() {
 }
 
 #[test]
+fn csv_holds_no_formulas() {
+    let mut report = report(USUAL);
+    report.variants[0].metrics.about.id = "=1+2".to_owned();
+    let mut found = false;
+    for (name, text) in tables(&report).into_iter().filter(|(name, _)| name.ends_with(".csv")) {
+        for cell in text.trim_end().split("\r\n").flat_map(fields) {
+            let is_number = cell.parse::<f64>().is_ok();
+            assert!(is_number || !cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{name}: {cell}");
+            found |= cell == "'=1+2";
+        }
+    }
+    assert!(found, "the variant is named in no table");
+}
+
+#[test]
 fn csv_has_the_figures_in_full() {
     let report = report(USUAL);
     let files = files(&report);

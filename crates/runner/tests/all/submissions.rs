@@ -57,6 +57,9 @@ fn values_are_averaged_over_seeds_in_the_order_of_the_scheme() {
     let own = submitted(&bench, "{ id_column: name, id: '{name}.wav' }", &[&first]).unwrap();
     assert_eq!(own, "name,Valence,South Africa_Awe\n10.wav,0.25,-0.5\n20.wav,0.25,-0.5\n");
 
+    let formula = submitted(&bench, "{ id: '={name}' }", &[&first]).unwrap_err();
+    assert_eq!(formula, "a spreadsheet takes `=10` for a formula: give it another beginning");
+
     let few = predicted(&bench, task(), vec![row("V/audio/wav/10", 2, Role::Test, &[0.0, 0.0])]);
     let refused = submitted(&bench, "{}", &[&first, &few]).unwrap_err();
     assert_eq!(refused, "`V/audio/wav/20` is predicted 1 times, others 2: predict all alike");
