@@ -9,8 +9,8 @@ use crate::exit::{Stop, error};
 /// A terminal that closes is told of twice, by the shell and by the kernel. That is one request.
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
-/// Returns what is set once somebody asks to stop; a second time ends the program at once. What was ignored before stays so:
-/// `nohup`, or a shell's script that starts it in the background.
+/// Returns what is set once somebody asks to stop; a second time ends the program at once. Under `nohup` a terminal that closes
+/// is none of its business.
 ///
 /// # Errors
 /// When the system refuses.
@@ -23,13 +23,11 @@ pub fn listen() -> Result<Arc<AtomicBool>, Stop> {
             std::process::exit(130);
         }
     };
-    let ignored =
-        [libc::SIGINT, libc::SIGTERM, libc::SIGHUP].into_iter().filter(|signal| is_ignored(*signal));
-    let ignored: Vec<_> = ignored.collect();
+    let is_under_nohup = is_ignored(libc::SIGHUP);
     ctrlc::set_handler(handler).map_err(|cause| error("failed to listen for Ctrl-C", &cause))?;
-    for signal in ignored {
+    if is_under_nohup {
         // SAFETY: it is what it was before.
-        unsafe { libc::signal(signal, libc::SIG_IGN) };
+        unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
     }
     Ok(interrupted)
 }

@@ -169,7 +169,8 @@ impl LastRun {
     /// journal.
     #[must_use]
     pub fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let bytes = std::fs::read(path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let mut nodes = BTreeMap::new();
         let mut start = 0;
         for line in text.split_inclusive('\n') {
