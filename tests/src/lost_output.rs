@@ -84,14 +84,20 @@ fn no_command_panics_where_nobody_listens() {
     }
 }
 
-/// A pseudo-terminal: the end that is a screen and a keyboard, and the end for programs.
+/// A pseudo-terminal: the end that is a screen and a keyboard, and the end for programs. Children inherit neither (of this
+/// test or of those beside it): while one holds the screen's end, the terminal does not close.
 fn terminal() -> (OwnedFd, OwnedFd) {
-    let (mut screen, mut programs) = (-1, -1);
-    let (name, settings, size) = (std::ptr::null_mut(), std::ptr::null(), std::ptr::null());
-    // SAFETY: the call fills two descriptors, and asks for nothing else.
+    let how = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: plain system calls; each descriptor is new and has no other owner.
     unsafe {
-        assert_eq!(libc::openpty(&raw mut screen, &raw mut programs, name, settings, size), 0);
-        (OwnedFd::from_raw_fd(screen), OwnedFd::from_raw_fd(programs))
+        let screen = libc::posix_openpt(how);
+        assert!(screen >= 0, "{}", io::Error::last_os_error());
+        let screen = OwnedFd::from_raw_fd(screen);
+        assert_eq!(libc::grantpt(screen.as_raw_fd()), 0);
+        assert_eq!(libc::unlockpt(screen.as_raw_fd()), 0);
+        let programs = libc::ioctl(screen.as_raw_fd(), libc::TIOCGPTPEER, how);
+        assert!(programs >= 0, "{}", io::Error::last_os_error());
+        (screen, OwnedFd::from_raw_fd(programs))
     }
 }
 
