@@ -58,8 +58,11 @@ fn swept(size_kib: u32, undisturbed: &[u8]) -> Option<bool> {
         return Some(true);
     }
     assert!(stdout.contains("first 1\n") && !said.contains("panicked"), "{what}");
-    let errors = said.lines().filter(|line| line.starts_with("error: ")).count();
-    assert!(errors == 1 && said.contains("No space left on device"), "{what}");
+    // One error for each node that met the full disk: two may have been at work.
+    let errors: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+    let failed = said.lines().filter(|line| line.contains("] failed: ")).count();
+    assert!((1..=failed.max(1)).contains(&errors.len()), "{what}");
+    assert!(errors.iter().all(|line| line.contains("No space left on device")), "{what}");
     let found = stdout.lines().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     // Where not even the folders of a store fit, there is none to look at.
     if let Some(found) = found {
