@@ -118,6 +118,7 @@ impl Lab {
             .current_dir(&self.folder)
             .env_remove("AFFEKT_CACHE")
             .env_remove("AFFEKT_FAKE_GPUS")
+            .env_remove("AFFEKT_REMOTE")
             .env_remove("CUDA_VISIBLE_DEVICES")
             .env("AFFEKT_DATA", "data")
             .env("AFFEKT_WORKER", binaries::worker())

@@ -43,6 +43,7 @@ mod profiles;
 mod protocols;
 mod resolved;
 mod runs;
+mod sharing;
 mod store;
 mod sweeps;
 mod tuning;

@@ -196,3 +196,33 @@ fn audit_tells_leaks_by_its_exit_code() {
     let told = lab.xtask(&[&["audit", "tiny.yaml"], &random[..]].concat()).expect(0).stdout;
     assert!(told.contains("stamped: speakers shared"), "{told}");
 }
+
+#[test]
+fn gc_drops_what_is_cheap_says_what_it_costs_and_keeps_what_is_pinned() {
+    let lab = Lab::finished();
+    let dry = ["cache", "gc", "--max-size", "0", "--recent", "0", "--dry-run"];
+    let told = lab.xtask(&dry).expect(0);
+    assert!(told.stdout.contains("kept: 18 of finished runs"), "{}", told.stdout);
+    assert!(told.stderr.contains("warning: what is kept is more than 0 B"), "{}", told.stderr);
+
+    let pinned = lab.xtask(&["cache", "pin", "runs/tiny/latest", "--node", "mfcc"]).expect(0).stdout;
+    assert!(pinned.starts_with("1 result pinned: tiny/"), "{pinned}");
+    let pins = lab.xtask(&["cache", "pins", "--json"]).expect(0).json();
+    assert_eq!(pins[0]["keys"].as_array().unwrap().len(), 1);
+    let pictures = artefact(&lab, "mfcc[shard=0]");
+    let (sound, features) = (artefact(&lab, "audio[shard=0]"), fs::metadata(&pictures).unwrap().len());
+
+    let drop: Vec<&str> = dry[..6].iter().copied().chain(["--also", "runs", "--json"]).collect();
+    let freed = lab.xtask(&drop).expect(0).json();
+    assert_eq!(freed["kept"]["pinned"], serde_json::json!([1, features]));
+    assert_eq!(freed["dropped"].as_array().unwrap().len(), 17);
+    assert!(!sound.exists() && pictures.exists());
+    let usage = lab.xtask(&["cache", "du"]).expect(0).stdout;
+    assert!(usage.contains("pinned: 1 objects"), "{usage}");
+    lab.xtask(&["cache", "unpin", "runs/tiny/latest", "--node", "mfcc"]).expect(0);
+    lab.xtask(&["cache", "unpin", "runs/tiny/latest"]).expect(2);
+
+    let run = lab.run("tiny", &[]).expect(0);
+    assert!(!run.ran().iter().any(|id| id.starts_with("audio")), "nobody reads it: {:?}", run.ran());
+    assert_eq!(lab.run("tiny", &[]).expect(0).ran(), [""; 0]);
+}

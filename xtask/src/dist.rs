@@ -37,9 +37,10 @@ pub fn dist(arguments: &Arguments) -> Result<Exit, Stop> {
     let home = libtorch::require(false)?;
     fs::create_dir_all(folder).map_err(|cause| failed(folder, &cause))?;
     // One by one, as `run` builds them: built together they would share features.
-    for (package, name) in [("affekt-cli", "affekt"), ("affekt-worker", "affekt-worker")] {
+    for (package, name, features) in [("affekt-cli", "affekt", "s3"), ("affekt-worker", "affekt-worker", "")]
+    {
         say!("building {name}, profile {} …", arguments.profile);
-        let program = worker::build(&checkout::root(), package, name, &arguments.profile)?;
+        let program = worker::build(&checkout::root(), package, name, &arguments.profile, features)?;
         let target = folder.join(name);
         install(&program, &target).map_err(|cause| failed(&target, &cause))?;
     }

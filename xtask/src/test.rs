@@ -1,10 +1,14 @@
-//! `test`: every test; or, as older processors would run them, those that compute with libtorch.
+//! `test`: every test; or, as older processors would run them, those that compute with libtorch; or those that need a server.
+
+use std::path::Path;
+use std::process::Command;
 
 use affekt_cli::exit::{Exit, Stop};
 use affekt_cli::libtorch;
+use affekt_cli::out::say;
 use clap::Args;
 
-use crate::checkout::cargo;
+use crate::checkout::{self, cargo};
 
 /// What to test.
 #[derive(Args, Default)]
@@ -12,6 +16,9 @@ pub struct Arguments {
     /// Run what computes with libtorch as processors do that know less: without AMX, without bf16, without AVX-512
     #[arg(long)]
     processors: bool,
+    /// Run what moves results to a bucket and back, against a server that speaks S3 (moto), fetched through pip into `target/`
+    #[arg(long, conflicts_with = "processors")]
+    s3: bool,
     /// Arguments for `cargo test`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
@@ -47,6 +54,9 @@ pub fn test(arguments: &Arguments) -> Result<Exit, Stop> {
     for package in ["affekt-cli", "xtask", "affekt-worker"] {
         step(&["build", "--quiet", "--package", package], &[])?;
     }
+    if arguments.s3 {
+        return s3();
+    }
     let rest = arguments.rest.iter().map(String::as_str);
     if !arguments.processors {
         let all: Vec<_> = ["test", "--workspace"].into_iter().chain(rest).collect();
@@ -57,7 +67,7 @@ pub fn test(arguments: &Arguments) -> Result<Exit, Stop> {
     // What fails as one processor is no reason not to know about the others.
     let mut failed = Vec::new();
     for Processor { name, onednn, mkl, aten } in PROCESSORS {
-        eprintln!("as a processor with {name}");
+        say!("as a processor with {name}");
         let mut limits = vec![("ONEDNN_MAX_CPU_ISA", onednn), ("MKL_ENABLE_INSTRUCTIONS", mkl)];
         limits.extend(aten.map(|aten| ("ATEN_CPU_CAPABILITY", aten)));
         if step(&numeric, &limits).is_err() {
@@ -70,9 +80,27 @@ pub fn test(arguments: &Arguments) -> Result<Exit, Stop> {
     Err(Stop::failed(format!("error: tests fail as a processor with {}", failed.join("; with "))))
 }
 
+/// Builds the program with buckets and tests it against moto's server. A clone whose `target/` has it needs no network.
+fn s3() -> Result<Exit, Stop> {
+    let home = checkout::root().join("target/moto");
+    let (python, server) = (home.join("bin/python"), home.join("bin/moto_server"));
+    let run = |program: &Path, words: &[&str]| {
+        let status = Command::new(program).args(words).status();
+        let failed = || Stop::failed(format!("error: `{} {}` failed", program.display(), words.join(" ")));
+        status.is_ok_and(|status| status.success()).then_some(()).ok_or_else(failed)
+    };
+    if !server.is_file() {
+        run(Path::new("python3"), &["-m", "venv", &home.to_string_lossy()])?;
+        run(&python, &["-m", "pip", "install", "--quiet", "moto[server]"])?;
+    }
+    step(&["build", "--quiet", "--package", "affekt-cli", "--features", "s3"], &[])?;
+    let server = server.to_string_lossy();
+    step(&["test", "--package", "affekt-tests", "to_a_bucket"], &[("AFFEKT_MOTO", &server)])
+}
+
 /// Runs cargo with these environment variables beside those that are set.
 pub fn step(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Exit, Stop> {
-    eprintln!("cargo {}", arguments.join(" "));
+    say!("cargo {}", arguments.join(" "));
     let status = cargo().args(arguments).envs(environment.iter().copied()).status();
     match status {
         Ok(status) if status.success() => Ok(Exit::Done),

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use affekt_config::{Diagnostic, Diagnostics};
 use affekt_encoders::Hub;
-use affekt_graph::{LastRun, NodeIndex, Object, State, Store, Walk};
+use affekt_graph::{LastRun, NodeIndex, Object, State, Store, Upstream, Walk};
 use affekt_pipeline::{Compiled, Environment, Variant, compile};
+use affekt_remote::Tier;
 use affekt_runner::{CorpusFolder, EncoderPlaces, RunnerOps, check_pretraining_head};
 use affekt_spec::protocol::Protocol;
 
@@ -15,7 +17,7 @@ use crate::device::{self, Device};
 use crate::exit::{Exit, Stop, error};
 use crate::out::{out, say};
 use crate::timing::Timings;
-use crate::{libtorch, place, synthetic};
+use crate::{libtorch, place, synthetic, tier};
 
 /// Arguments of every command that reads an experiment.
 #[derive(clap::Args, Clone)]
@@ -50,6 +52,8 @@ pub struct ExperimentContext {
     pub experiment: Compiled,
     pub ops: RunnerOps,
     pub store: Store,
+    /// Who is asked for what the store lacks.
+    pub tier: Option<Arc<Tier>>,
     pub device: Device,
     /// Variants that failed, where the others are reported.
     pub without_variants: BTreeSet<String>,
@@ -85,7 +89,11 @@ impl ExperimentContext {
             hub: Hub::of_environment(),
         };
         let mut experiment = compiled(&arguments.file, &environment)?;
-        let store = Store::open(&place::cache(arguments.cache.as_deref())?)?;
+        let mut store = Store::open(&place::cache(arguments.cache.as_deref())?)?;
+        let tier = tier::tier(experiment.remote.as_deref())?;
+        if let Some(tier) = &tier {
+            store = store.with_upstream(Arc::clone(tier) as Arc<dyn Upstream>);
+        }
         let data = place::data(arguments.data.as_deref());
         let mut folders = Vec::new();
         let mut missing = Vec::new();
@@ -120,7 +128,7 @@ impl ExperimentContext {
         let ops = RunnerOps::new(folders, store.root(), arguments.paranoid).with_encoders(encoders);
         let runs = arguments.runs.join(&experiment.name);
         let without_variants = environment.without_variants;
-        Ok(Self { experiment, ops, store, device, without_variants, runs })
+        Ok(Self { experiment, ops, store, tier, device, without_variants, runs })
     }
 
     /// What must stand at every table where variants failed and the others are reported.

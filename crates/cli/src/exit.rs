@@ -93,6 +93,16 @@ impl From<affekt_graph::StoreError> for Stop {
     }
 }
 
+impl From<affekt_remote::RemoteError> for Stop {
+    fn from(error: affekt_remote::RemoteError) -> Self {
+        let text = format!("error: {error}");
+        match error {
+            affekt_remote::RemoteError::Location(_) => Self::wrong(text),
+            _ => Self::failed(text),
+        }
+    }
+}
+
 impl From<affekt_graph::GraphError> for Stop {
     fn from(error: affekt_graph::GraphError) -> Self {
         Self::failed(format!("error: {error}"))

@@ -17,6 +17,7 @@ pub mod exit;
 mod explain;
 mod export;
 mod fetch;
+mod finished;
 mod init;
 mod inputs;
 mod interrupt;
@@ -30,13 +31,17 @@ mod plan;
 mod predict;
 mod problems;
 mod progress;
+mod pull;
+mod push;
 pub mod reference;
 mod remarks;
 mod report;
 mod run;
 mod run_folder;
 mod setup;
+mod size;
 mod synthetic;
+mod tier;
 mod timing;
 mod verify;
 pub mod worker;
@@ -71,6 +76,10 @@ pub enum Command {
     Predict(predict::Arguments),
     /// Look after the store of results
     Cache(cache::Arguments),
+    /// Send results to a folder, a host or a bucket
+    Push(push::Arguments),
+    /// Fetch results from there
+    Pull(pull::Arguments),
     /// Fetch corpora and encoders; without a name, list what can be fetched
     Fetch(fetch::Arguments),
     /// Fetch libtorch
@@ -101,6 +110,8 @@ pub fn execute(command: &Command) -> ExitCode {
         Command::Export(arguments) => export::export(arguments),
         Command::Predict(arguments) => predict::predict(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
+        Command::Push(arguments) => push::push(arguments),
+        Command::Pull(arguments) => pull::pull(arguments),
         Command::Fetch(arguments) => fetch::fetch(arguments),
         Command::Setup { cuda } => libtorch::setup(*cuda),
         Command::Doctor(arguments) => doctor::doctor(arguments),

@@ -381,3 +381,29 @@ impl Observer for FailureCollector {
         }
     }
 }
+
+/// Shows on a terminal how far files on their way have come.
+pub struct MovingBar(ProgressBar);
+
+impl MovingBar {
+    /// Shows nothing yet.
+    pub fn new() -> Self {
+        let bar = ProgressBar::no_length();
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {msg}  {eta}") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// Shows so much.
+    pub fn show(&self, progress: affekt_remote::Progress) {
+        self.0.set_length(progress.of_bytes);
+        self.0.set_position(progress.bytes);
+        self.0.set_message(format!("{}/{} files", progress.files, progress.of_files));
+    }
+
+    /// Clears the line.
+    pub fn finish(self) {
+        self.0.finish_and_clear();
+    }
+}

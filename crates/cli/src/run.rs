@@ -15,7 +15,7 @@ use crate::problems;
 use crate::progress::{FailureCollector, ProgressReporter, Summary};
 use crate::remarks;
 use crate::run_folder::RunFolder;
-use crate::{interrupt, worker};
+use crate::{interrupt, tier, worker};
 
 /// One batch of the slowest network on the slowest machine takes far less, and so does reading libtorch from a slow disk.
 pub const TIMEOUTS: WorkerTimeouts =
@@ -105,6 +105,7 @@ fn attempt(
         Outcome::Done => {}
     }
     say!("{} nodes run, {} cached, {:.1} s", summary.ran, summary.cached, summary.seconds);
+    context.tier.iter().filter_map(|tier| tier::summary(tier)).for_each(|line| say!("{line}"));
     problems::count(&context.ops.problems()).iter().for_each(|line| say!("{line}"));
     if let Some(only) = &arguments.only {
         // Which folds and shards there are may have become known only now.
@@ -116,7 +117,7 @@ fn attempt(
     if is_reported {
         folder.write(context, &walk, &summary)?;
     }
-    folder.finish()?;
+    folder.finish(&walk)?;
     let report = is_reported.then(|| folder.path().join("report.html"));
     report.iter().chain(&models).for_each(|path| out!("{}", path.display()));
     Ok(Exit::Done)

@@ -8,7 +8,7 @@ use std::time::Instant;
 use affekt_atomic::{link_atomically, write_atomically};
 use affekt_corpus::EncoderAudit;
 use affekt_eval::{Metrics, VariantMetrics};
-use affekt_graph::{Failure, NodeId, State, Walk};
+use affekt_graph::{Failure, Listed, Listing, NodeId, State, Walk};
 use affekt_ops::Purpose;
 use affekt_pipeline::{RunPart, Training, Trainings};
 use affekt_table::TableError;
@@ -19,6 +19,8 @@ use chrono::{DateTime, Utc};
 use crate::context::ExperimentContext;
 use crate::encoder_audit::encoders;
 use crate::exit::{Stop, error};
+use crate::finished;
+use crate::out::say;
 use crate::progress::Summary;
 use crate::report;
 
@@ -178,8 +180,18 @@ impl RunFolder {
         write_text(&self.path.join(Trainings::FILE), &text)
     }
 
-    /// Points `latest` here.
-    pub fn finish(&self) -> Result<(), Stop> {
+    /// Has the store keep what the run is made of, and points `latest` here.
+    pub fn finish(&self, walk: &Walk<'_>) -> Result<(), Stop> {
+        let keys = walk.states().values().filter_map(|state| match state {
+            State::Done { record: Some(record), .. } => Some(record.key),
+            _ => None,
+        });
+        let folder = self.path.canonicalize().map_err(|cause| unmade(&self.path, &cause))?;
+        let listing = Listing::new(finished::name(&folder), Some(folder), keys.collect());
+        // A store that may only be read is tidied up by others.
+        if let Err(error) = walk.store().list(Listed::Run, &listing) {
+            say!("warning: {error}; `cache gc --max-size` may drop what this run is made of");
+        }
         link_atomically(Path::new(&self.id), &self.path.with_file_name("latest"))
             .map_err(|cause| error("failed to link the latest run", &cause))
     }

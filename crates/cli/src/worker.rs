@@ -123,10 +123,13 @@ fn library_path() -> Option<OsString> {
 ///
 /// # Errors
 /// When cargo cannot be started or fails; it says why on standard error.
-pub fn build(root: &Path, package: &str, name: &str, profile: &str) -> Result<PathBuf, Stop> {
+pub fn build(root: &Path, package: &str, name: &str, profile: &str, features: &str) -> Result<PathBuf, Stop> {
     let arguments = ["build", "--quiet", "--package", package, "--bin", name, "--profile", profile];
     let mut build = cargo(root);
-    build.args(arguments).args(["--message-format", "json-render-diagnostics"]);
+    build
+        .args(arguments)
+        .args(["--features", features])
+        .args(["--message-format", "json-render-diagnostics"]);
     let output = build.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = output.map_err(|cause| Stop::failed(format!("error: failed to start cargo: {cause}")))?;
     let built = String::from_utf8_lossy(&output.stdout).lines().find_map(|line| executable(line, name));

@@ -37,7 +37,9 @@ pub struct Found {
     pub size: u64,
     /// The time of the last change, in nanoseconds since 1970.
     pub mtime_ns: i128,
-    /// The inode: with size and time, a hint that the content is unchanged.
+    /// The time at which the file system last noted a change of the file, in nanoseconds since 1970: nobody can set it back.
+    pub ctime_ns: i128,
+    /// The inode: with size and times, a hint that the content is unchanged.
     pub inode: u64,
     /// The information in its path and in the label files.
     pub fields: Fields,
@@ -412,6 +414,7 @@ fn read(card: &Card, file: File) -> Reading {
         path,
         size: metadata.len(),
         mtime_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+        ctime_ns: i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec()),
         inode: metadata.ino(),
         fields,
         emotion,

@@ -203,6 +203,14 @@ impl LastRun {
         }
     }
 
+    /// Returns the rows of all nodes that came to their end, by id.
+    pub fn rows(&self) -> impl Iterator<Item = NodeRow> {
+        self.nodes.values().filter_map(|ended| match serde_json::from_str(&self.text[ended.line.clone()]) {
+            Ok(JournalRow::Node(row)) => Some(row),
+            _ => None,
+        })
+    }
+
     /// Returns how long a node is likely to take, in seconds: what it took last time, else the mean of its op.
     #[must_use]
     pub fn estimate(&self, id: &NodeId, op: &str) -> Option<f64> {

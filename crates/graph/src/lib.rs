@@ -41,7 +41,7 @@ pub use protocol::{Hello, PROTOCOL};
 pub use run::{Event, Observer, Outcome, RunOptions, run};
 pub use serve::serve;
 pub use store::{
-    Fsck, Lease, Object, ObjectError, Output, Record, Scratch, Store, StoreError, Usage, explain_bus_errors,
-    hash_bytes,
+    Dropped, Eviction, Fsck, Keep, Lease, Listed, Listing, Object, ObjectError, Output, Record, Retention,
+    Scratch, Store, StoreError, Upstream, Usage, explain_bus_errors, hash_bytes,
 };
 pub use walk::{State, Walk};

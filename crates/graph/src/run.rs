@@ -346,6 +346,8 @@ impl Task<'_> {
             return Ok(Ended { record, ran: false, fingerprint, parts });
         }
 
+        let inputs = self.inputs.iter().flat_map(|port| &port.items);
+        self.store.ask_for_objects(&inputs.map(|item| item.digest).collect::<Vec<_>>());
         let scratch = self.store.scratch()?;
         let job = job(self.node, self.inputs.clone(), scratch.path(), Some(lease.state()));
         let Ran { provenance, memory_mib, took } = match self.node.place {
@@ -391,8 +393,10 @@ impl Task<'_> {
     }
 
     fn usable(&self, key: Key) -> Option<Record> {
+        self.store.ask_for_results(&[key]);
         let record = self.store.result_of(self.node, key)?;
-        record.outputs.iter().all(|output| self.store.has(output.digest)).then_some(record)
+        let digests: Vec<Digest> = record.outputs.iter().map(|output| output.digest).collect();
+        self.store.can_have(&digests).into_iter().all(|is_there| is_there).then_some(record)
     }
 }
 

@@ -55,7 +55,7 @@ impl Bench {
     fn gc(&self) -> u64 {
         // What came in the same tick of the file system's clock is taken for new.
         std::thread::sleep(Duration::from_millis(30));
-        self.store.gc(|_, _| false).unwrap()
+        self.store.gc(|_, _| false, false).unwrap()
     }
 }
 
@@ -170,7 +170,7 @@ fn outputs_of_use_to_a_search_stay_while_a_node_runs() {
     let passes = |op: &str, output: &str| (op, output) == ("upper", "text");
     let gc = || {
         std::thread::sleep(Duration::from_millis(30));
-        bench.store.gc(passes).unwrap()
+        bench.store.gc(passes, false).unwrap()
     };
     gc();
     assert!(file.exists(), "it is new");
@@ -278,7 +278,7 @@ fn who_may_not_read_records_removes_none() {
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink(&path, &path).unwrap();
     }
-    for told in [bench.store.fsck().map(drop), bench.store.gc(|_, _| false).map(drop)] {
+    for told in [bench.store.fsck().map(drop), bench.store.gc(|_, _| false, false).map(drop)] {
         let told = told.unwrap_err().to_string();
         assert!(told.starts_with(&format!("failed to read {}", path.display())), "{told}");
     }
@@ -295,7 +295,7 @@ fn records_of_a_later_version_stop_who_would_tidy_up() {
     fs::write(&path, format!("{body},\n  \"digest\": \"{}\"\n}}", digest(&body))).unwrap();
     let told = bench.store.fsck().unwrap_err().to_string();
     assert!(told.ends_with("a later version of this program wrote it"), "{told}");
-    assert!(bench.store.gc(|_, _| false).is_err());
+    assert!(bench.store.gc(|_, _| false, false).is_err());
     assert!(path.exists() && bench.store.has(digest("text")));
 }
 

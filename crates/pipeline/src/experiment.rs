@@ -37,7 +37,7 @@ use crate::protocol::{SplitSettings, sharing_permitted};
 use crate::published::{Cited, Published};
 use crate::recipe;
 use crate::resolved_file::{self, ResolvedFiles};
-use crate::settings::{self, CorpusUse, Settings as ExperimentSettings};
+use crate::settings::{self, CorpusUse, REMOTE, Settings as ExperimentSettings};
 use crate::step::{self, Axis};
 use crate::tuning::{self, Search};
 use crate::variants::{Overlaid, lay, resolve};
@@ -81,6 +81,8 @@ pub struct Compiled {
     pub left_out: BTreeSet<String>,
     /// Where relative paths of encoders begin.
     pub folder: PathBuf,
+    /// The place that is asked for results before they are computed, where it names one.
+    pub remote: Option<String>,
     /// Its variants.
     pub variants: Vec<Variant>,
     /// `compare`, where several variants are evaluated.
@@ -230,6 +232,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
     resolved.variants.retain(|variant| !environment.without_variants.contains(&variant.id));
     let ids: Vec<String> = resolved.variants.iter().map(|variant| variant.id.clone()).collect();
     let base = resolved_file::folder(&resolved.common, path);
+    let remote = resolved.common.get(REMOTE).and_then(|node| node.as_text()).map(str::to_owned);
     let folders = folders_of(path, &base, &environment.folders);
     let cards = CardIndex::of(&folders);
     let mut compiler = Compiler { environment, drafts: Drafts::default() };
@@ -367,6 +370,7 @@ pub fn compile(path: &Path, environment: &Environment, diagnostics: &Diagnostics
         corpora,
         left_out,
         folder: base,
+        remote,
         variants,
         compare: compare.map(|number| names[number].clone()),
         heads,

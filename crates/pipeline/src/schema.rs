@@ -71,6 +71,12 @@ pub fn experiment_schema() -> Schema {
             FieldSchema::optional("tune", "A search for hyper-parameters on the dev part.", tune()),
             FieldSchema::optional("report", "What the report shows and compares.", report()),
             FieldSchema::optional(
+                "remote",
+                "The place that is asked for results before they are computed: a folder, `ssh://HOST/FOLDER` or `s3://BUCKET`, as \
+                 for `push`. `AFFEKT_REMOTE` names another; `none` names none.",
+                Schema::Text,
+            ),
+            FieldSchema::optional(
                 "folder",
                 "Where relative paths begin, if not at the file's folder; `resolved.yaml` of a run has it where it needs to.",
                 Schema::Text,

@@ -70,6 +70,9 @@ pub struct Settings {
     pub baseline: Option<(String, Span)>,
 }
 
+/// The key for the place that is asked for results before they are computed.
+pub const REMOTE: &str = "remote";
+
 /// Reads the settings of a variant, given by its id and its experiment.
 pub fn read(
     (variant, root): (&str, &Node),
@@ -143,6 +146,8 @@ pub fn read(
         baseline = named.and_then(|field| Some((field.text()?.to_owned(), field.node.span.clone())));
         Some(())
     });
+    // Whether it can be used is for whoever asks there to say.
+    section.optional(REMOTE).and_then(|field| field.text());
     // Laid over the file already, and known.
     for key in ["variants", "sweep", "profile", "profiles", resolved_file::FOLDER] {
         section.node(key);

@@ -1,8 +1,9 @@
 //! What is remembered of files, so that audio is decoded for its digest once.
 //!
-//! A file with the same inode, size and time of change is taken to hold what it held. Whoever reads the audio checks
-//! its digest, and a memory that turns out wrong is forgotten ([`Hints::forget`]). What another version of `ingest`
-//! remembered is passed over: it may have seen other things in the same bytes.
+//! A file with the same inode, size and times of change is taken to hold what it held: its own time, and the one that the
+//! file system notes, which whoever restores the first cannot set. Whoever reads the audio checks its digest, and a memory
+//! that turns out wrong is forgotten ([`Hints::forget`]). What another version of `ingest` remembered is passed over: it may
+//! have seen other things in the same bytes.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ struct Seen {
     inode: u64,
     size: u64,
     mtime_ns: i128,
+    ctime_ns: i128,
 }
 
 /// The version of `ingest` that read the file, the file, and what it held.
@@ -83,7 +85,7 @@ impl Hints {
 }
 
 fn seen(found: &Found) -> Seen {
-    Seen { inode: found.inode, size: found.size, mtime_ns: found.mtime_ns }
+    Seen { inode: found.inode, size: found.size, mtime_ns: found.mtime_ns, ctime_ns: found.ctime_ns }
 }
 
 #[cfg(test)]
@@ -109,7 +111,20 @@ mod tests {
         };
         let (path, relative, emotion) = ("/c/1.wav".into(), "1.wav".into(), Some("sad".into()));
         let (transcript, values, ratings) = (None, [].into(), Vec::new());
-        Found { path, relative, size: 60, mtime_ns: 7, inode, fields, emotion, transcript, values, ratings }
+        let (size, mtime_ns, ctime_ns) = (60, 7, 8);
+        Found {
+            path,
+            relative,
+            size,
+            mtime_ns,
+            ctime_ns,
+            inode,
+            fields,
+            emotion,
+            transcript,
+            values,
+            ratings,
+        }
     }
 
     #[test]
@@ -134,6 +149,10 @@ mod tests {
         assert_eq!(hints.measured(&found(1)), Some(&Some(facts)));
         assert_eq!(hints.measured(&found(2)), Some(&None));
         assert_eq!(hints.measured(&found(3)), None);
+
+        // Its time restored by whoever overwrote it.
+        let overwritten = Found { ctime_ns: 9, ..found(2) };
+        assert_eq!(Hints::open(&path).measured(&overwritten), None);
 
         // As lines were once, and as those of another version were.
         let text = fs::read_to_string(&path).unwrap();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::checksum::Checksum;
 use super::http::{Client, HttpError, RetryAfter, Token, host};
+pub use crate::size::size;
 
 /// A file to download.
 #[derive(Clone, Copy)]
@@ -286,11 +287,6 @@ fn describe(request: &Request, error: &HttpError, partial: &Partial) -> String {
         _ => format!("check the network; a proxy is taken from HTTPS_PROXY{kept}"),
     };
     format!("failed to download {}: {}\nhint: {hint}", request.name, error.text)
-}
-
-/// Formats a number of bytes: `1.50 GiB`.
-pub fn size(bytes: u64) -> String {
-    indicatif::HumanBytes(bytes).to_string()
 }
 
 #[cfg(test)]

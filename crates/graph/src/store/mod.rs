@@ -6,6 +6,8 @@
 //! objects/ab/abcd….tree   its digest tree, where it is longer than one block
 //! results/ab/abcd….json   the outputs of one key
 //! work/abcd…/             lease and resumable state of a key that is being computed
+//! runs/                   which results each finished run is made of
+//! pins/                   which results somebody wants kept
 //! tmp/                    files being written, each node's in a folder that it holds
 //! quarantine/             damaged objects, kept for whoever wants to know why
 //! ```
@@ -13,7 +15,9 @@
 //! result record last. Two runs may share a store at any time.
 
 mod bus_error;
+mod evict;
 mod lease;
+mod listing;
 mod mark;
 mod object;
 mod record;
@@ -21,30 +25,42 @@ mod scratch;
 mod seal;
 mod tidy;
 mod tree;
+mod upstream;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use affekt_domain::Digest;
 
 pub use bus_error::explain_bus_errors;
+pub use evict::{Dropped, Eviction, Keep, Retention};
 pub use lease::Lease;
+pub use listing::{Listed, Listing};
 pub use object::{Object, ObjectError};
 pub use record::{Output, Record};
 pub use scratch::Scratch;
 pub use tidy::{Fsck, Usage};
+pub use upstream::Upstream;
 
 use crate::Key;
 use crate::node::Node;
 use object::tree_path;
 use seal::Sealed;
 
+/// Of what was used less long ago the use is not noted again.
+const USE_NOTED_AFTER: Duration = Duration::from_secs(24 * 3600);
+
 /// A folder of results.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    /// Who is asked for what is not here.
+    upstream: Option<Arc<dyn Upstream>>,
 }
 
 /// The store cannot be used.
@@ -74,7 +90,7 @@ impl Store {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(failed("create", &path))?;
         }
-        Ok(Self { root: root.to_owned() })
+        Ok(Self { root: root.to_owned(), upstream: None })
     }
 
     /// Returns whether there is a store in `root`.
@@ -101,11 +117,12 @@ impl Store {
         self.object_path(digest).is_file()
     }
 
-    /// Opens an object.
+    /// Opens an object. One that is not here is asked for elsewhere.
     ///
     /// # Errors
     /// When it is missing or damaged.
     pub fn object(&self, digest: Digest) -> Result<Object, ObjectError> {
+        self.ask_for_objects(&[digest]);
         Object::open(&self.object_path(digest), digest)
     }
 
@@ -114,43 +131,71 @@ impl Store {
     /// # Errors
     /// When it cannot be read or moved.
     pub fn adopt(&self, name: &str, file: &Path) -> Result<Output, StoreError> {
-        let opened = File::open(file).map_err(failed("read", file))?;
-        let len = opened.metadata().map_err(failed("read", file))?.len();
-        // SAFETY: the file is this process' own scratch file, finished before it is handed over.
-        let map = if len == 0 {
-            None
-        } else {
-            Some(unsafe { memmap2::Mmap::map(&opened) }.map_err(failed("map", file))?)
-        };
-        let (digest, blocks) = tree::hash(map.as_deref().unwrap_or(&[]));
-        drop(map);
-        let path = self.object_path(digest);
+        let finished = Finished::read(file)?;
+        self.place(file, &finished)?;
+        Ok(Output { name: name.to_owned(), digest: finished.digest, bytes: finished.len })
+    }
+
+    /// Takes a file (below `tmp/`) that came from elsewhere into the store as the object called `digest`; whether it is that.
+    ///
+    /// # Errors
+    /// When it cannot be read or moved.
+    pub fn receive(&self, digest: Digest, file: &Path) -> Result<bool, StoreError> {
+        let finished = Finished::read(file)?;
+        let is_it = finished.digest == digest;
+        if is_it {
+            self.place(file, &finished)?;
+        }
+        Ok(is_it)
+    }
+
+    /// Moves a finished file to its place, after its digest tree.
+    fn place(&self, file: &Path, finished: &Finished) -> Result<(), StoreError> {
+        let path = self.object_path(finished.digest);
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
-        if !blocks.is_empty() {
-            self.write(&tree_path(&path), blocks.as_flattened())?;
+        if !finished.blocks.is_empty() {
+            self.write(&tree_path(&path), finished.blocks.as_flattened())?;
         }
-        opened.sync_all().map_err(failed("sync", file))?;
+        finished.opened.sync_all().map_err(failed("sync", file))?;
         self.clear(&path)?;
         fs::rename(file, &path).map_err(failed("move a result to", &path))?;
-        sync_folder(folder)?;
-        Ok(Output { name: name.to_owned(), digest, bytes: len })
+        sync_folder(folder)
     }
 
     /// Returns the stored result of a key. A record that cannot be read, is damaged, or was filed for another key counts
     /// as none: the result is computed again.
     #[must_use]
     pub fn lookup(&self, key: Key) -> Option<Record> {
-        match Sealed::read(&fs::read(self.record_path(key)).ok()?) {
+        match Record::unsealed(&fs::read(self.record_path(key)).ok()?) {
             Sealed::Whole(record) if record.key == key => Some(record),
             _ => None,
         }
     }
 
-    /// Returns the stored result of a node, whose key this is. One that has other outputs than the node is none.
+    /// Returns the keys of all results.
+    ///
+    /// # Errors
+    /// When they cannot be listed, or a record was written by a later version.
+    pub fn keys(&self) -> Result<BTreeSet<Key>, StoreError> {
+        Ok(self.records()?.into_iter().filter_map(|(_, record)| Some(record?.key)).collect())
+    }
+
+    /// Returns the stored result of a node, whose key this is, and takes note that it was used today. One that has other
+    /// outputs than the node is none.
     #[must_use]
     pub fn result_of(&self, node: &Node, key: Key) -> Option<Record> {
-        self.lookup(key).filter(|record| record.is_of(node))
+        let record = self.lookup(key).filter(|record| record.is_of(node))?;
+        self.note_use(&self.record_path(key));
+        Some(record)
+    }
+
+    /// Has a record's time tell the day on which it was last used. Whoever may only read a store uses it without a word.
+    fn note_use(&self, record: &Path) {
+        let used = fs::metadata(record).and_then(|metadata| metadata.modified());
+        if used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age > USE_NOTED_AFTER)) {
+            let _ = File::open(record).and_then(|file| file.set_modified(SystemTime::now()));
+        }
     }
 
     /// Files a result. A result that is already there and cannot be recomputed to the same bytes stays as it
@@ -231,6 +276,30 @@ impl Store {
 
     fn sharded(&self, folder: &str, name: &str) -> PathBuf {
         self.root.join(folder).join(&name[..2]).join(name)
+    }
+}
+
+/// A finished file.
+struct Finished {
+    opened: File,
+    len: u64,
+    digest: Digest,
+    /// Its digest tree.
+    blocks: Vec<[u8; 32]>,
+}
+
+impl Finished {
+    fn read(file: &Path) -> Result<Self, StoreError> {
+        let opened = File::open(file).map_err(failed("read", file))?;
+        let len = opened.metadata().map_err(failed("read", file))?.len();
+        // SAFETY: the file is this process' own scratch file, finished before it is handed over.
+        let map = if len == 0 {
+            None
+        } else {
+            Some(unsafe { memmap2::Mmap::map(&opened) }.map_err(failed("map", file))?)
+        };
+        let (digest, blocks) = tree::hash(map.as_deref().unwrap_or(&[]));
+        Ok(Self { opened, len, digest, blocks })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use affekt_domain::Digest;
 use serde::{Deserialize, Serialize};
 
+use super::seal::Sealed;
 use crate::{Key, Node};
 
 /// What a key came to.
@@ -43,6 +44,11 @@ pub struct Output {
 impl Record {
     /// The version of the format that this program writes. Records of version 1 have no digest of their own.
     pub const VERSION: u32 = 2;
+
+    /// Reads the contents of a record's file.
+    pub(super) fn unsealed(bytes: &[u8]) -> Sealed<Self> {
+        Sealed::read(bytes, Self::VERSION, 1)
+    }
 
     /// Returns the output called `name`.
     #[must_use]

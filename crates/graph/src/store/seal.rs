@@ -1,23 +1,22 @@
-//! The form of a record's file: its JSON, whose last field is the digest of all that stands before it. A record decides
-//! which bytes are taken for a result, so one that is damaged must be seen to be.
+//! The form of the files of records and lists: JSON, whose last field is the digest of all that stands before it. A record
+//! decides which bytes are taken for a result, and a list which results are kept, so one that is damaged must be seen to be.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::{Record, hash_bytes};
+use super::hash_bytes;
 
 /// What stands before and after the digest.
 const BEFORE: &str = ",\n  \"digest\": \"";
 const AFTER: &str = "\"\n}";
 /// The length of a digest in hexadecimal.
 const DIGEST: usize = 64;
-/// Records up to this version were written without a digest.
-const LAST_UNSEALED: u32 = 1;
 
-/// What a record's file holds.
-pub enum Sealed {
-    /// A record as it was written.
-    Whole(Record),
-    /// A record as it was written, by a later version of the program.
+/// What such a file holds.
+pub enum Sealed<T> {
+    /// A value as it was written.
+    Whole(T),
+    /// A value as it was written, by a later version of the program.
     Newer,
     /// Anything else.
     Damaged,
@@ -28,21 +27,22 @@ struct Version {
     version: u32,
 }
 
-/// Returns the contents of a record's file.
-pub fn sealed(record: &Record) -> Vec<u8> {
-    let json = serde_json::to_string_pretty(record).unwrap_or_default();
+/// Returns the contents of the file of a value, which is a JSON object with a `version`.
+pub fn sealed(value: &impl Serialize) -> Vec<u8> {
+    let json = serde_json::to_string_pretty(value).unwrap_or_default();
     let body = json.strip_suffix("\n}").unwrap_or_default();
     format!("{body}{BEFORE}{}{AFTER}", hash_bytes(body.as_bytes())).into_bytes()
 }
 
-impl Sealed {
-    /// Reads the contents of a record's file.
-    pub fn read(bytes: &[u8]) -> Self {
+impl<T: DeserializeOwned> Sealed<T> {
+    /// Reads the contents of a file. `known` is the last version that this program knows, `unsealed` that up to which they
+    /// were written without a digest.
+    pub fn read(bytes: &[u8], known: u32, unsealed: u32) -> Self {
         let has_digest = has_its_digest(bytes);
         let version = serde_json::from_slice(bytes).map(|Version { version }| version);
         match (version, serde_json::from_slice(bytes)) {
-            (Ok(version), _) if has_digest && version > Record::VERSION => Self::Newer,
-            (Ok(version), Ok(record)) if has_digest || version == LAST_UNSEALED => Self::Whole(record),
+            (Ok(version), _) if has_digest && version > known => Self::Newer,
+            (Ok(version), Ok(value)) if has_digest || (1..=unsealed).contains(&version) => Self::Whole(value),
             _ => Self::Damaged,
         }
     }
@@ -62,6 +62,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::store::Record;
     use crate::{Key, Output};
 
     fn record() -> Record {
@@ -80,23 +81,23 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_seen() {
         let whole = sealed(&record());
-        assert!(matches!(Sealed::read(&whole), Sealed::Whole(read) if read == record()));
+        assert!(matches!(Record::unsealed(&whole), Sealed::Whole(read) if read == record()));
         for bit in 0..whole.len() * 8 {
             let mut flipped = whole.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(Sealed::read(&flipped), Sealed::Damaged), "bit {bit}");
+            assert!(matches!(Record::unsealed(&flipped), Sealed::Damaged), "bit {bit}");
         }
         for len in 0..whole.len() {
-            assert!(matches!(Sealed::read(&whole[..len]), Sealed::Damaged), "{len} bytes");
+            assert!(matches!(Record::unsealed(&whole[..len]), Sealed::Damaged), "{len} bytes");
         }
     }
 
     #[test]
     fn records_without_a_digest_are_those_of_old() {
         let plain = |version| serde_json::to_vec_pretty(&Record { version, ..record() }).unwrap();
-        assert!(matches!(Sealed::read(&plain(1)), Sealed::Whole(_)));
-        assert!(matches!(Sealed::read(&plain(2)), Sealed::Damaged));
+        assert!(matches!(Record::unsealed(&plain(1)), Sealed::Whole(_)));
+        assert!(matches!(Record::unsealed(&plain(2)), Sealed::Damaged));
         let newer = sealed(&Record { version: Record::VERSION + 1, ..record() });
-        assert!(matches!(Sealed::read(&newer), Sealed::Newer));
+        assert!(matches!(Record::unsealed(&newer), Sealed::Newer));
     }
 }

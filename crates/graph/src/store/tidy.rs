@@ -10,10 +10,11 @@ use std::time::{Duration, SystemTime};
 
 use affekt_domain::Digest;
 
+use super::listing::Listed;
 use super::object::tree_path;
 use super::scratch::{Use, use_of};
 use super::seal::Sealed;
-use super::{ObjectError, Record, Store, StoreError, failed};
+use super::{ObjectError, Record, Store, StoreError, failed, tree};
 use crate::Key;
 
 /// What nobody can be asked about, and is younger than this, may be in use.
@@ -33,6 +34,8 @@ pub struct Usage {
     pub unnamed: (u64, u64),
     /// Result records.
     pub results: u64,
+    /// Objects of pinned results, and their bytes.
+    pub pinned: (u64, u64),
     /// Bytes of resumable state of unfinished work.
     pub work_bytes: u64,
     /// Bytes of everything else: the quarantine, files being written, what is remembered of files.
@@ -48,8 +51,25 @@ pub struct Fsck {
     pub damaged: Vec<Digest>,
     /// Result records that are damaged or filed under the key of another, removed.
     pub bad_records: Vec<PathBuf>,
+    /// Objects that were whole, and whose digest trees were made again.
+    pub mended: Vec<Digest>,
+    /// Lists of finished runs and of pins that are damaged, now in quarantine.
+    pub bad_lists: Vec<PathBuf>,
     /// Outputs that results name but the store does not hold; they are computed again when needed.
     pub missing: u64,
+}
+
+/// What goes, or would.
+struct Sweep {
+    freed: u64,
+    dry_run: bool,
+}
+
+impl Sweep {
+    fn take(&mut self, path: &Path) -> Result<(), StoreError> {
+        self.freed += bytes_below(path);
+        if self.dry_run { Ok(()) } else { remove(path) }
+    }
 }
 
 impl Store {
@@ -60,8 +80,14 @@ impl Store {
     pub fn usage(&self) -> Result<Usage, StoreError> {
         let mut usage = Usage::default();
         let mut makers: BTreeMap<Digest, String> = BTreeMap::new();
+        let pinned_keys: HashSet<Key> =
+            self.listings(Listed::Pin)?.into_iter().flat_map(|listing| listing.keys).collect();
+        let mut pinned = HashSet::new();
         for record in self.records()?.into_iter().filter_map(|(_, record)| record) {
             usage.results += 1;
+            if pinned_keys.contains(&record.key) {
+                pinned.extend(record.outputs.iter().map(|output| output.digest));
+            }
             for output in &record.outputs {
                 let maker = makers.entry(output.digest).or_insert_with(|| record.op.clone());
                 if record.op < *maker {
@@ -77,6 +103,9 @@ impl Store {
             };
             entry.0 += 1;
             entry.1 += bytes;
+            if pinned.contains(&digest) {
+                usage.pinned = (usage.pinned.0 + 1, usage.pinned.1 + bytes);
+            }
         }
         usage.work_bytes = bytes_below(&self.root().join("work"));
         let counted = ["objects", "results", "work"];
@@ -97,6 +126,10 @@ impl Store {
                 Ok(()) => found.verified += 1,
                 // Removed since the objects were listed.
                 Err(ObjectError::Damaged { .. }) if fs::symlink_metadata(&path).is_err() => {}
+                Err(ObjectError::Damaged { .. }) if self.mend_tree(digest, &path)? => {
+                    found.verified += 1;
+                    found.mended.push(digest);
+                }
                 Err(ObjectError::Damaged { .. }) => {
                     self.quarantine(digest)?;
                     found.damaged.push(digest);
@@ -116,7 +149,31 @@ impl Store {
                 }
             }
         }
+        for why in [Listed::Run, Listed::Pin] {
+            for (path, listing) in self.listing_files(why)? {
+                if listing.is_none() {
+                    self.set_aside(&path)?;
+                    found.bad_lists.push(path);
+                }
+            }
+        }
         Ok(found)
+    }
+
+    /// Makes the digest tree of an object again, where that is all that was damaged.
+    fn mend_tree(&self, digest: Digest, path: &Path) -> Result<bool, StoreError> {
+        let Ok(file) = fs::File::open(path) else { return Ok(false) };
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
+            return Ok(false);
+        }
+        // SAFETY: as objects are never changed in place, nor is this one.
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(failed("map", path))?;
+        let (found, blocks) = tree::hash(&map);
+        let is_whole = found == digest && !blocks.is_empty();
+        if is_whole {
+            self.write(&tree_path(path), blocks.as_flattened())?;
+        }
+        Ok(is_whole)
     }
 
     /// Removes objects that no result names, the quarantine, what killed runs left half-written, and unfinished
@@ -125,14 +182,15 @@ impl Store {
     /// makes them again where it misses them.
     ///
     /// A run in progress may go on meanwhile. Whoever computes a result holds a scratch folder until the result is filed:
-    /// folders that are held stay, and so does every object that came after the first of them was taken.
+    /// folders that are held stay, and so does every object that came after the first of them was taken. With `dry_run`
+    /// nothing is removed.
     ///
     /// # Errors
     /// When it cannot be walked.
-    pub fn gc(&self, passing: impl Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+    pub fn gc(&self, passing: impl Fn(&str, &str) -> bool, dry_run: bool) -> Result<u64, StoreError> {
         // Held by ourselves, the last of all: whoever takes one later makes objects that come later, too.
         let own = self.scratch()?;
-        let mut freed = 0;
+        let mut sweep = Sweep { freed: 0, dry_run };
         let mut first_held = SystemTime::now();
         let mut is_idle = true;
         for path in children(&self.root().join("tmp"))? {
@@ -144,8 +202,7 @@ impl Store {
                 }
                 Use::Unknown if age(&path) <= IN_PROGRESS => {}
                 Use::Left { .. } | Use::Unknown => {
-                    freed += bytes_below(&path);
-                    remove(&path)?;
+                    sweep.take(&path)?;
                 }
             }
         }
@@ -165,22 +222,18 @@ impl Store {
             let is_settled = came(&path).is_some_and(|time| time < first_held);
             let is_old = !in_passing.contains(&digest) || is_idle && age(&path) > IN_PROGRESS;
             if !named.contains(&digest) && is_settled && is_old {
-                freed += bytes_below(&path) + bytes_below(&tree_path(&path));
-                remove(&tree_path(&path))?;
-                remove(&path)?;
+                sweep.take(&tree_path(&path))?;
+                sweep.take(&path)?;
             }
         }
         for path in trees.into_iter().filter(|path| came(path).is_some_and(|time| time < first_held)) {
-            freed += bytes_below(&path);
-            remove(&path)?;
+            sweep.take(&path)?;
         }
         for path in children(&self.root().join("quarantine"))? {
-            freed += bytes_below(&path);
-            remove(&path)?;
+            sweep.take(&path)?;
         }
         for path in self.half_written().into_iter().filter(|path| age(path) > IN_PROGRESS) {
-            freed += bytes_below(&path);
-            remove(&path)?;
+            sweep.take(&path)?;
         }
         for folder in children(&self.root().join("work"))? {
             let key: Option<Key> =
@@ -189,11 +242,16 @@ impl Store {
             if (self.lookup(key).is_some() || last_touched(&folder) > GIVEN_UP)
                 && let Some(lease) = self.lease(key)?
             {
-                freed += bytes_below(&folder);
-                lease.finish();
+                sweep.freed += bytes_below(&folder);
+                if !dry_run {
+                    lease.finish();
+                }
             }
         }
-        Ok(freed)
+        for path in self.removed_runs()? {
+            sweep.take(&path)?;
+        }
+        Ok(sweep.freed)
     }
 
     /// Lists all objects, by what their files are called.
@@ -226,7 +284,7 @@ impl Store {
     }
 
     /// Lists the files of records with what they hold; `None` for one that is damaged, or not the record of its key.
-    fn records(&self) -> Result<Vec<(PathBuf, Option<Record>)>, StoreError> {
+    pub(super) fn records(&self) -> Result<Vec<(PathBuf, Option<Record>)>, StoreError> {
         let mut records = Vec::new();
         for path in self.files_of("results")? {
             if path.extension() != Some(OsStr::new("json")) || path.is_dir() {
@@ -237,7 +295,7 @@ impl Store {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed("read", &path)(error)),
             };
-            let record = match Sealed::read(&bytes) {
+            let record = match Record::unsealed(&bytes) {
                 Sealed::Whole(record) => Some(record).filter(|record| path == self.record_path(record.key)),
                 Sealed::Damaged => None,
                 Sealed::Newer => {
@@ -251,7 +309,7 @@ impl Store {
     }
 
     /// Lists what lies two levels below a folder of the store.
-    fn files_of(&self, folder: &str) -> Result<Vec<PathBuf>, StoreError> {
+    pub(super) fn files_of(&self, folder: &str) -> Result<Vec<PathBuf>, StoreError> {
         let mut files = Vec::new();
         for shard in children(&self.root().join(folder))? {
             // A file that somebody put there is not ours to judge.
@@ -285,7 +343,7 @@ fn came(path: &Path) -> Option<SystemTime> {
 }
 
 /// Removes a file or folder that may be gone already.
-fn remove(path: &Path) -> Result<(), StoreError> {
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
     let removed = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
@@ -299,7 +357,7 @@ fn children(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(entries.flatten().map(|entry| entry.path()).collect())
 }
 
-fn bytes_below(path: &Path) -> u64 {
+pub(super) fn bytes_below(path: &Path) -> u64 {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             children(path).unwrap_or_default().iter().map(|child| bytes_below(child)).sum()

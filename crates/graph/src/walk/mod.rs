@@ -68,6 +68,8 @@ pub struct Walk<'a> {
     only_changed: bool,
     /// Nodes whose objects must be there at the end, whoever reads them.
     kept: HashSet<NodeId>,
+    /// Nodes whose results were asked for elsewhere, where anybody is asked.
+    asked: HashSet<NodeIndex>,
     visits: u64,
 }
 
@@ -105,6 +107,7 @@ impl<'a> Walk<'a> {
             only_changed: only.is_some(),
             only,
             kept: HashSet::new(),
+            asked: HashSet::new(),
             visits: 0,
         };
         walk.meet_new_nodes();
@@ -181,6 +184,7 @@ impl<'a> Walk<'a> {
         loop {
             while let Some(at) = self.open.pop_first() {
                 if matches!(self.states[at], State::Waiting { .. }) {
+                    self.ask_for_results(at);
                     let state = self.resolve(at)?;
                     self.set(at, state);
                 }
@@ -191,6 +195,24 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
         }
+    }
+
+    /// Asks elsewhere for the results of a node that is to be resolved and of all others whose keys are known as well: it is
+    /// as long a way for many as for one.
+    fn ask_for_results(&mut self, at: NodeIndex) {
+        if !self.store.has_upstream() || self.asked.contains(&at) {
+            return;
+        }
+        let others = self.open.iter().copied().filter(|at| !self.asked.contains(at));
+        let mut keys = Vec::new();
+        for at in std::iter::once(at).chain(others).collect::<Vec<_>>() {
+            let is_known = matches!(self.graph.nodes()[at].work, Work::Op) && self.follow(at).is_ok();
+            if let Some(key) = is_known.then(|| self.key(at)).flatten() {
+                self.asked.insert(at);
+                keys.push(key);
+            }
+        }
+        self.store.ask_for_results(&keys);
     }
 
     /// Returns what a node's key is made of, where its inputs are known.
@@ -306,6 +328,7 @@ impl<'a> Walk<'a> {
             Work::Source => match self.ops.fingerprint(node, false, &mut Silent) {
                 Ok(Some(fingerprint)) => {
                     self.fingerprints.insert(at, fingerprint);
+                    self.key(at).iter().for_each(|key| self.store.ask_for_results(&[*key]));
                     Ok(self.look_up(at))
                 }
                 Ok(None) => {
@@ -421,6 +444,7 @@ impl<'a> Walk<'a> {
                 }
             }
             self.flows.values_mut().for_each(Flow::forget);
+            self.asked.clear();
         }
     }
 

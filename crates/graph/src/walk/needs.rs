@@ -16,6 +16,7 @@ impl Walk<'_> {
     /// Returns the first input node whose object is not in the store.
     pub(super) fn missing_input(&mut self, at: NodeIndex) -> Option<NodeIndex> {
         let needed = self.needed(at).ok()?;
+        self.look_for(&needed);
         needed.into_iter().find(|(_, digest)| !self.has(*digest)).map(|(maker, _)| maker)
     }
 
@@ -27,12 +28,16 @@ impl Walk<'_> {
         outputs.map(|output| Ok((output.node, self.digest(output).ok_or(output.node)?))).collect()
     }
 
-    fn has(&mut self, digest: Digest) -> bool {
-        let present = self.present.contains(&digest) || self.store.has(digest);
-        if present {
-            self.present.insert(digest);
-        }
-        present
+    /// Looks for objects in the store, and elsewhere where anybody is asked.
+    fn look_for(&mut self, needed: &[(NodeIndex, Digest)]) {
+        let unseen = needed.iter().map(|(_, digest)| *digest).filter(|digest| !self.present.contains(digest));
+        let unseen: Vec<Digest> = unseen.collect();
+        let found = self.store.can_have(&unseen).into_iter().zip(unseen);
+        self.present.extend(found.filter(|(is_there, _)| *is_there).map(|(_, digest)| digest));
+    }
+
+    fn has(&self, digest: Digest) -> bool {
+        self.present.contains(&digest)
     }
 
     /// Sends back to work whatever made an object that is gone and still needed. Returns whether there was any.
@@ -66,6 +71,7 @@ impl Walk<'_> {
         let makers: Vec<NodeIndex> = match needed {
             Err(unknown) => vec![unknown],
             Ok(needed) => {
+                self.look_for(&needed);
                 let lacking = needed.into_iter().filter(|(_, digest)| !self.has(*digest));
                 lacking.map(|(maker, _)| maker).collect()
             }
