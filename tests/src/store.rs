@@ -200,6 +200,7 @@ fn audit_tells_leaks_by_its_exit_code() {
 #[test]
 fn gc_drops_what_is_cheap_says_what_it_costs_and_keeps_what_is_pinned() {
     let lab = Lab::finished();
+    lab.run("tiny", &[]).expect(0);
     let dry = ["cache", "gc", "--max-size", "0", "--recent", "0", "--dry-run"];
     let told = lab.xtask(&dry).expect(0);
     assert!(told.stdout.contains("kept: 18 of finished runs"), "{}", told.stdout);

@@ -66,7 +66,7 @@ pub fn command() -> Result<WorkerCommand, Stop> {
             if !place::beside_program(NAME).is_some_and(|path| path.is_file()) {
                 say!("building the worker: some minutes, this once …");
             }
-            build(&root, NAME, NAME, "dev")?
+            build(&root, NAME, NAME, "dev", "")?
         }
     };
     Ok(WorkerCommand { program, env })
