@@ -25,7 +25,7 @@ impl Bench {
     fn file(&self, name: &str, bytes: usize, seconds: f64, reproducible: bool) -> Record {
         let scratch = self.store.scratch().unwrap();
         let file = scratch.path().join("out");
-        fs::write(&file, name.repeat(bytes).as_bytes()[..bytes].to_vec()).unwrap();
+        fs::write(&file, &name.repeat(bytes).as_bytes()[..bytes]).unwrap();
         let outputs = vec![self.store.adopt("out", &file).unwrap()];
         let record = Record {
             version: Record::VERSION,

@@ -15,28 +15,34 @@ pub fn in_parallel<T: Sync, R: Send, E: Send>(
     work: impl Fn(&T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
     let next = AtomicUsize::new(0);
-    let done: Mutex<(Vec<(usize, R)>, Option<E>)> = Mutex::new((Vec::with_capacity(items.len()), None));
+    let done = Mutex::new(Done { results: Vec::with_capacity(items.len()), error: None });
     let lock = || done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     std::thread::scope(|scope| {
         for _ in 0..THREADS.min(items.len()) {
             scope.spawn(|| {
                 while let Some((at, item)) = Some(next.fetch_add(1, Ordering::Relaxed))
                     .and_then(|at| Some((at, items.get(at)?)))
-                    .filter(|_| lock().1.is_none())
+                    .filter(|_| lock().error.is_none())
                 {
                     let result = work(item);
                     let mut done = lock();
                     match result {
-                        Ok(result) => done.0.push((at, result)),
-                        Err(error) => _ = done.1.get_or_insert(error),
+                        Ok(result) => done.results.push((at, result)),
+                        Err(error) => _ = done.error.get_or_insert(error),
                     }
                 }
             });
         }
     });
-    let (mut results, error) = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Done { mut results, error } = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     results.sort_by_key(|(at, _)| *at);
     error.map_or_else(|| Ok(results.into_iter().map(|(_, result)| result).collect()), Err)
+}
+
+/// What has come of the items so far, each with its position, and the first error.
+struct Done<R, E> {
+    results: Vec<(usize, R)>,
+    error: Option<E>,
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl SshRemote {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let told = String::from_utf8_lossy(&output.stderr);
-        let told = told.lines().map(str::trim).filter(|line| !line.is_empty()).next_back();
+        let told = told.lines().map(str::trim).rfind(|line| !line.is_empty());
         Err(failed(told.unwrap_or("`sftp` failed without a word").to_owned()))
     }
 }
