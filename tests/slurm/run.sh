@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts a Slurm of three nodes on this machine, runs a command that sees it, and stops all of it.
 #
-#   tests/slurm/run.sh cargo test -p affekt-tests slurm
+#   tests/slurm/run.sh sbatch --wait --wrap hostname
 #
 # Needs Debian's packages, and root: apt-get install slurmctld slurmd slurm-client munge
 # Everything lies in a folder of its own below $TMPDIR: no service of the system is touched. There is no accounting
