@@ -60,7 +60,7 @@ fn swept(size_kib: u32, undisturbed: &[u8]) -> Option<bool> {
     assert!(stdout.contains("first 1\n") && !said.contains("panicked"), "{what}");
     // One error for each node that met the full disk: two may have been at work.
     let errors: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
-    let failed = said.lines().filter(|line| line.contains("] failed: ")).count();
+    let failed = said.lines().filter(|line| line.contains(" failed: failed to ")).count();
     assert!((1..=failed.max(1)).contains(&errors.len()), "{what}");
     assert!(errors.iter().all(|line| line.contains("No space left on device")), "{what}");
     let found = stdout.lines().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());

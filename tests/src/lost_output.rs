@@ -152,9 +152,15 @@ fn a_terminal_that_closes_interrupts_the_run() {
     drop(screen);
     // The shell of that terminal passes on what the kernel told it.
     signal(child.id().try_into().unwrap(), libc::SIGHUP);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let code = child.wait().unwrap().code();
     let journal = new_journal(&lab, 1).unwrap();
-    assert_eq!(journal.outcome(), Some("interrupted"));
+    assert_eq!(
+        (code, journal.outcome()),
+        (Some(130), Some("interrupted")),
+        "{:?} {:?}",
+        journal.nodes("failed"),
+        journal.started()
+    );
     assert_eq!(journal.nodes("failed"), [""; 0]);
 }
 
