@@ -131,7 +131,7 @@ fn a_terminal_that_closes_interrupts_the_run() {
     let lab = Lab::finished();
     let long = [
         &RUN[..],
-        &["--set", "with.max_epochs=300", "--set", "with.train.training.stopping={ kind: fixed }"],
+        &["--set", "with.max_epochs=10000", "--set", "with.train.training.stopping={ kind: fixed }"],
     ];
     let (screen, programs) = terminal();
     // What is shown is read, as a terminal does, until it closes.
@@ -162,6 +162,18 @@ fn a_terminal_that_closes_interrupts_the_run() {
         journal.started()
     );
     assert_eq!(journal.nodes("failed"), [""; 0]);
+}
+
+/// A program that ignores SIGHUP goes on, and its last line meets a terminal that is gone.
+#[test]
+fn a_run_ends_well_though_its_terminal_closed_meanwhile() {
+    let lab = Lab::finished();
+    let (screen, programs) = terminal();
+    let command = wrapped(&lab.command(&RUN), "sh", &["-c", r#"trap "" HUP; exec "$@""#, "sh"]);
+    let mut child = at_terminal(command, &programs).spawn().unwrap();
+    drop((screen, programs));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(new_journal(&lab, 1).unwrap().outcome(), Some("done"));
 }
 
 #[test]

@@ -20,14 +20,23 @@ macro_rules! say {
 pub use say;
 
 use std::fmt::Arguments;
-use std::io::{ErrorKind, Write, stderr, stdout};
+use std::fs::File;
+use std::io::{Error, ErrorKind, Write, stderr, stdout};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 
 /// Prints a line, as [`out!`] does.
 pub fn line(text: Arguments<'_>) {
     if let Err(error) = stdout().write_all(format!("{text}\n").as_bytes()) {
-        let heard_enough = error.kind() == ErrorKind::BrokenPipe;
+        let heard_enough = error.kind() == ErrorKind::BrokenPipe || is_closed_terminal(&error);
         std::process::exit(if heard_enough { 0 } else { 1 });
     }
+}
+
+/// Returns whether standard output is a terminal that was closed: what is written to one is an input/output error.
+fn is_closed_terminal(error: &Error) -> bool {
+    let file = || stdout().as_fd().try_clone_to_owned().map(File::from)?.metadata();
+    error.raw_os_error() == Some(libc::EIO) && file().is_ok_and(|it| it.file_type().is_char_device())
 }
 
 /// Says a line, as [`say!`] does: in one write, so that lines of several threads and programs stay whole.
