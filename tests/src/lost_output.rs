@@ -101,14 +101,15 @@ fn terminal() -> (OwnedFd, OwnedFd) {
     }
 }
 
-/// A command whose terminal this is.
-fn at_terminal(mut command: Command, programs: &OwnedFd) -> Command {
+/// A command whose terminal this is, and what SIGHUP does to it, whatever it does to the tests.
+fn at_terminal(mut command: Command, programs: &OwnedFd, hangup: libc::sighandler_t) -> Command {
     let copy = || Stdio::from(programs.try_clone().unwrap());
     command.stdin(copy()).stdout(copy()).stderr(copy());
     let fd = programs.as_raw_fd();
     // SAFETY: plain system calls between fork and exec.
     unsafe {
         command.pre_exec(move || {
+            libc::signal(libc::SIGHUP, hangup);
             if libc::setsid() < 0 || libc::ioctl(fd, libc::TIOCSCTTY, 0) < 0 {
                 return Err(io::Error::last_os_error());
             }
@@ -135,7 +136,7 @@ fn a_terminal_that_closes_interrupts_the_run() {
     ];
     let (screen, programs) = terminal();
     // What is shown is read, as a terminal does, until it closes.
-    let mut child = at_terminal(lab.command(&long.concat()), &programs).spawn().unwrap();
+    let mut child = at_terminal(lab.command(&long.concat()), &programs, libc::SIG_DFL).spawn().unwrap();
     drop(programs);
     let is_training =
         || new_journal(&lab, 1).is_some_and(|it| it.started().iter().any(|id| id.starts_with("train")));
@@ -169,15 +170,7 @@ fn a_terminal_that_closes_interrupts_the_run() {
 fn a_run_ends_well_though_its_terminal_closed_meanwhile() {
     let lab = Lab::finished();
     let (screen, programs) = terminal();
-    let mut command = lab.command(&RUN);
-    // SAFETY: a plain system call between fork and exec.
-    unsafe {
-        command.pre_exec(|| {
-            libc::signal(libc::SIGHUP, libc::SIG_IGN);
-            Ok(())
-        });
-    }
-    let mut child = at_terminal(command, &programs).spawn().unwrap();
+    let mut child = at_terminal(lab.command(&RUN), &programs, libc::SIG_IGN).spawn().unwrap();
     drop((screen, programs));
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(new_journal(&lab, 1).unwrap().outcome(), Some("done"));
