@@ -153,6 +153,15 @@ impl Failure {
         Self::Failed { message: format!("failed to write {}{}", path.display(), advice(error)) }
     }
 
+    /// Makes the failure to start a thread, which a limit on memory or on processes may refuse.
+    pub(crate) fn no_thread(error: &io::Error) -> Self {
+        Self::Failed {
+            message: format!(
+                "failed to start a thread: {error}; raise the limits of memory and processes (`ulimit -a`)"
+            ),
+        }
+    }
+
     /// Makes a failure of an error and its causes.
     pub fn because(error: &dyn std::error::Error) -> Self {
         let mut message = error.to_string();

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use affekt_domain::Digest;
@@ -157,7 +158,7 @@ pub fn run<'a>(
     let mut has_failed = false;
     let abandoned = AtomicBool::new(false);
 
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         // However this ends, by an error or a panic of the observer's: nothing is waited for any longer than it takes to stop it.
         let _abandon = Abandon(&abandoned);
         loop {
@@ -196,13 +197,17 @@ pub fn run<'a>(
                     gpus.get(gpu)
                 });
                 observer.event(Event::Started { node: &node, gpu });
-                let (store, pool, reports, abandoned) = (walk.store(), &pool, reports.clone(), &abandoned);
-                scope.spawn(move || {
-                    let mut context = Reporter { at, reports: &reports, interrupted, abandoned };
+                let (store, pool, sender, abandoned) = (walk.store(), &pool, reports.clone(), &abandoned);
+                let body = move || {
+                    let mut context = Reporter { at, reports: &sender, interrupted, abandoned };
                     let task = Task { node: &node, inputs, gpu, store, ops, pool, options };
                     let result = task.execute(&mut context);
+                    let _ = sender.send(Report::Ended { at, result });
+                };
+                if let Err(error) = thread::Builder::new().spawn_scoped(scope, body) {
+                    let result = Err(Failure::no_thread(&error));
                     let _ = reports.send(Report::Ended { at, result });
-                });
+                }
             }
             if running.is_empty() {
                 break;
@@ -338,7 +343,7 @@ impl Task<'_> {
             if !std::mem::replace(&mut is_waiting, true) {
                 context.waits();
             }
-            std::thread::sleep(LEASE_RETRY);
+            thread::sleep(LEASE_RETRY);
         };
         // Another run may have finished it while we waited.
         if let Some(record) = self.usable(key) {

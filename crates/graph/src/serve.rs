@@ -17,7 +17,7 @@ use crate::protocol::{Hello, Measured, Reply, Request, receive, send};
 pub fn serve(ops: &dyn Ops, hello: Hello) -> io::Result<()> {
     let mut replies = take_stdout()?;
     let (requests, inbox) = unbounded();
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         let mut stdin = io::stdin().lock();
         while let Ok(Some(Request::Run(job))) = receive(&mut stdin) {
             if requests.send(job).is_err() {
@@ -27,7 +27,7 @@ pub fn serve(ops: &dyn Ops, hello: Hello) -> io::Result<()> {
         // The runner is gone (or does not speak our language): whatever is in progress is in vain, and its
         // resumable state is on disk.
         std::process::exit(0);
-    });
+    })?;
     send(&mut replies, &Reply::Hello(hello))?;
     for job in inbox {
         let mut context = Wire { replies: &mut replies, measured: Measured::default() };

@@ -10,6 +10,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
@@ -135,15 +136,15 @@ impl Worker {
         let (sender, heard) = bounded(UNHEARD);
         let (requests, frames) = unbounded::<Vec<u8>>();
         let deaf = sender.clone();
-        std::thread::spawn(move || {
+        in_background(move || {
             for frame in frames {
                 if stdin.write_all(&frame).and_then(|()| stdin.flush()).is_err() {
                     let _ = deaf.send(Heard::TakesNothing);
                     return;
                 }
             }
-        });
-        std::thread::spawn(move || {
+        })?;
+        in_background(move || {
             loop {
                 let heard = match receive::<Reply>(&mut stdout) {
                     Ok(Some(reply)) => Heard::Reply(reply),
@@ -158,14 +159,14 @@ impl Worker {
                 }
             }
             let _ = sender.send(Heard::Closed);
-        });
+        })?;
         let log = Arc::new(Mutex::new(WorkerLog::default()));
         let (saying, all_said) = bounded(0);
         let sink = Arc::clone(&log);
-        std::thread::spawn(move || {
+        in_background(move || {
             follow(stderr, &sink);
             drop(saying);
-        });
+        })?;
         let hello = Hello { protocol: 0, ops: BTreeMap::new(), provenance: BTreeMap::new() };
         let gpu = gpu.cloned();
         Ok(Self { process, requests, heard, log, log_path: None, all_said, hello, gpu })
@@ -290,7 +291,7 @@ impl Process {
             if started.elapsed() > within {
                 return false;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         true
     }
@@ -333,6 +334,11 @@ fn describe(status: ExitStatus) -> String {
         (None, Some(code)) => format!("ended with exit code {code}"),
         (None, None) => "ended".into(),
     }
+}
+
+/// Does this on a thread of its own. Fails where the system gives none.
+fn in_background(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    thread::Builder::new().spawn(work).map(drop).map_err(|error| Failure::no_thread(&error))
 }
 
 fn failed(message: &str) -> Failure {
