@@ -5,12 +5,22 @@
 #[derive(Debug, Clone)]
 pub struct SplitMix64(pub u64);
 
+/// How far the state goes with every draw.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl SplitMix64 {
     /// Returns the next 64 random bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         Self::mix(self.0)
+    }
+
+    /// Returns what [`SplitMix64::bits`] will return after so many calls of it.
+    #[inline]
+    #[must_use]
+    pub fn bits_at(&self, calls: usize) -> u64 {
+        Self::mix(self.0.wrapping_add(STEP.wrapping_mul(calls as u64 + 1)))
     }
 
     /// Returns a random number below `bound`; the bias of the multiplication is below bound / 2⁶⁴.
@@ -37,6 +47,8 @@ mod tests {
     fn splitmix_reference_stream() {
         // The first outputs of the published C code for seed 1234567.
         let mut random = SplitMix64(1_234_567);
-        assert_eq!([random.bits(), random.bits()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+        let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973];
+        assert_eq!([0, 1].map(|calls| random.bits_at(calls)), expected);
+        assert_eq!([random.bits(), random.bits()], expected);
     }
 }

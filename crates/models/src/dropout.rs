@@ -3,7 +3,8 @@
 //! With libtorch's own masks a third of B3's training step is drawing random numbers, a dozen nanoseconds each. Here one
 //! draw of its generator starts a stream of SplitMix64, of which every number decides about two activations.
 
-use affekt_torch::{Random, TorchError, filled};
+use affekt_random::{DropoutMask, Random};
+use affekt_torch::filled_in_parallel;
 use tch::{Device, Kind, Tensor};
 
 /// In training, `xs` with a `share` of its numbers, each by chance, set to 0 and the others divided by 1 − `share`. Which
@@ -21,24 +22,9 @@ pub fn dropout(xs: &Tensor, share: f64, train: bool) -> Tensor {
 /// 0 or 1 / (1 − `share`) for every number of a tensor.
 fn mask(shape: &[i64], share: f64) -> Tensor {
     let seed = Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]);
-    let mut random = Random::new(seed as u64, "dropout");
-    let dropped = (share * 2_f64.powi(32)) as u32; // of 2³² equally likely numbers
-    let kept = (1.0 - share).recip() as f32;
-    // A product, because a branch would be foretold wrongly half of the time.
-    let value = |bits: u64| kept * f32::from(u8::from(bits as u32 >= dropped));
-    let mask = filled(shape, |values| {
-        let mut pairs = values.chunks_exact_mut(2);
-        for pair in &mut pairs {
-            let bits = random.bits();
-            pair[0] = value(bits);
-            pair[1] = value(bits >> 32);
-        }
-        if let [last] = pairs.into_remainder() {
-            *last = value(random.bits());
-        }
-        Ok::<_, TorchError>(())
-    });
-    mask.expect("there is memory for a tensor beside one of its size")
+    let mask = DropoutMask::new(Random::new(seed as u64, "dropout"), share);
+    let tensor = filled_in_parallel(shape, |first, values| mask.write(first, values));
+    tensor.expect("there is memory for a tensor beside one of its size")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::TorchError;
+use crate::{TorchError, shim};
 
 /// A tensor of f32 of this shape, on the CPU, whose values `fill` writes, row-major. libtorch only lends the memory: a
 /// thread that makes tensors this way starts none of libtorch's own threads.
@@ -25,6 +25,20 @@ pub fn filled_bytes<E: From<TorchError>>(
     fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
 ) -> Result<Tensor, E> {
     filled_with(shape, fill)
+}
+
+/// A tensor of f32 of this shape, on the CPU, that libtorch's threads write side by side: `fill` is given the place of the first of
+/// some values, row-major, and the values.
+///
+/// # Errors
+/// When there is no memory.
+pub fn filled_in_parallel(
+    shape: &[i64],
+    fill: impl Fn(usize, &mut [f32]) + Sync,
+) -> Result<Tensor, TorchError> {
+    let tensor = Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?;
+    shim::fill_in_parallel(&tensor, &fill)?;
+    Ok(tensor)
 }
 
 fn filled_with<T: Plain, E: From<TorchError>>(
@@ -68,6 +82,19 @@ mod tests {
         assert_eq!(tensor.size(), [2, 3]);
         assert_eq!(Vec::<Vec<f32>>::try_from(tensor).unwrap(), [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]);
         assert_eq!(filled(&[0, 3], fill).unwrap().size(), [0, 3]);
+    }
+
+    #[test]
+    fn threads_write_every_place_once() {
+        for shape in [&[3, 70_001][..], &[1], &[0, 3], &[]] {
+            let fill = |first: usize, values: &mut [f32]| {
+                values.iter_mut().zip(first..).for_each(|(value, place)| *value = place as f32);
+            };
+            let tensor = filled_in_parallel(shape, fill).unwrap();
+            assert_eq!(tensor.size(), shape);
+            let expected = Tensor::arange(tensor.numel() as i64, (Kind::Float, Device::Cpu));
+            assert_eq!(tensor.view(-1), expected);
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Problem {
     /// The convolution of an input, or of the beginning of one that is long.
     fn new(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: bool, kind: Kind) -> Self {
         let (mut input, weight) = (xs.size(), weight.size());
-        let channels_last = input.get(1).is_some_and(|channels| *channels > 1) && xs.stride()[1] == 1;
+        let channels_last = are_channels_side_by_side(xs);
         let Convolution { stride, padding, dilation, .. } = *convolution;
         let most = if input.len() == 3 { MOST_OUTPUTS[0] } else { MOST_OUTPUTS[1] };
         for (length, kernel) in input.iter_mut().zip(&weight).skip(2) {
@@ -223,11 +223,32 @@ fn channels_last(xs: &Tensor) -> Tensor {
 #[expect(clippy::disallowed_methods, reason = "this is where they are proven")]
 fn libtorch(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let Convolution { stride, padding, dilation, groups } = *convolution;
-    if xs.dim() == 3 {
-        xs.conv1d(weight, bias, stride, padding, dilation, groups)
-    } else {
-        xs.conv2d(weight, bias, [stride; 2], [padding; 2], [dilation; 2], groups)
+    if xs.dim() != 3 {
+        return xs.conv2d(weight, bias, [stride; 2], [padding; 2], [dilation; 2], groups);
     }
+    if xs.device() == Device::Cpu && are_channels_side_by_side(xs) {
+        // conv1d would copy them apart; conv2d has kernels for channels as they lie.
+        let axes = |along| [1, along];
+        return xs
+            .unsqueeze(2)
+            .conv2d(&weight.unsqueeze(2), bias, axes(stride), [0, padding], axes(dilation), groups)
+            .squeeze_dim(2);
+    }
+    if xs.device() == Device::Cpu && xs.size()[1] == 1 && (padding, dilation) == (0, 1) {
+        // oneDNN's kernels are for many channels. The windows over one are the columns of a matrix.
+        let windows = xs.squeeze_dim(1).unfold(1, weight.size()[2], stride).transpose(1, 2); // [batch, kernel, outputs' length]
+        let ys = weight.squeeze_dim(1).expand([xs.size()[0], -1, -1], /* implicit */ false).bmm(&windows);
+        return match bias {
+            None => ys,
+            Some(bias) => ys + bias.unsqueeze(1),
+        };
+    }
+    xs.conv1d(weight, bias, stride, padding, dilation, groups)
+}
+
+/// Whether the channels of `[batch, channels, …]` lie side by side in memory.
+fn are_channels_side_by_side(xs: &Tensor) -> bool {
+    xs.size().get(1).is_some_and(|channels| *channels > 1) && xs.stride()[1] == 1
 }
 
 #[cfg(test)]

@@ -60,14 +60,14 @@ impl<'a> Vars<'a> {
     /// A parameter that begins uniform in `[low, high)`.
     pub fn uniform(&self, name: &str, shape: &[i64], low: f32, high: f32) -> Tensor {
         let tensor = self.path.var(name, shape, ZERO);
-        self.draw(name, &tensor, |random| random.uniform(low, high));
+        self.draw(name, &tensor, |random, values| random.fill_uniform(low, high, values));
         tensor
     }
 
     /// A parameter that begins normal around 0.
     pub fn normal(&self, name: &str, shape: &[i64], deviation: f32) -> Tensor {
         let tensor = self.path.var(name, shape, ZERO);
-        self.draw(name, &tensor, |random| deviation * random.normal());
+        self.draw(name, &tensor, |random, values| random.fill_normal(deviation, values));
         tensor
     }
 
@@ -91,13 +91,13 @@ impl<'a> Vars<'a> {
 
     /// Fills the parameter called `name` from U(−bound, bound).
     fn fill_uniform(&self, name: &str, tensor: &Tensor, bound: f32) {
-        self.draw(name, tensor, |random| random.uniform(-bound, bound));
+        self.draw(name, tensor, |random, values| random.fill_uniform(-bound, bound, values));
     }
 
     /// Fills the parameter called `name` with draws of the stream of that name.
-    fn draw(&self, name: &str, tensor: &Tensor, mut value: impl FnMut(&mut Random) -> f32) {
-        let mut random = Random::new(self.seed, &self.path.path(name));
-        let values: Vec<f32> = (0..tensor.numel()).map(|_| value(&mut random)).collect();
+    fn draw(&self, name: &str, tensor: &Tensor, fill: impl FnOnce(&mut Random, &mut [f32])) {
+        let mut values = vec![0.0; tensor.numel()];
+        fill(&mut Random::new(self.seed, &self.path.path(name)), &mut values);
         let _guard = tch::no_grad_guard();
         tensor.shallow_clone().copy_(&Tensor::from_slice(&values).view(tensor.size().as_slice()));
     }

@@ -27,8 +27,9 @@ mod memory;
 mod memory_use;
 mod numerics;
 mod out_of_memory;
-mod random;
 mod shim;
+
+pub use affekt_random::Random;
 
 pub use adam::{Adam, AdamConfig, AdamStateError};
 pub use autocast::{Autocast, AutocastError, without_autocast};
@@ -37,7 +38,7 @@ pub use checkpoint::{Checkpoint, NamedTensors};
 pub use clip::clip_gradients;
 pub use convolution::{Conv2d, Convolution};
 pub use error::{TorchError, first_line};
-pub use filled::{filled, filled_bytes};
+pub use filled::{filled, filled_bytes, filled_in_parallel};
 pub use generator::{GeneratorStates, generator_state, set_generator_state};
 pub use gpu::{GpuDescription, check_device, describe_gpu};
 pub use grad_scaler::GradScaler;
@@ -50,4 +51,3 @@ pub use memory::{keep_freed_memory, return_freed_memory};
 pub use memory_use::{MemoryError, MemoryUse, forget_memory_peak, memory_use, release_cached_memory};
 pub use numerics::{HeldNumerics, Numerics};
 pub use out_of_memory::{MemoryLimit, TensorMemory, forget_tensor_peak, tensor_memory};
-pub use random::Random;

@@ -2,6 +2,7 @@
 // returns null, or the message of what was thrown, to be released with free().
 
 #include <ATen/Context.h>
+#include <ATen/TensorIterator.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/detail/CUDAHooksInterface.h>
@@ -123,6 +124,21 @@ char *affekt_recompute_in_backward(size_t count, const at::Tensor *const *inputs
     at::Tensor result = output->detach();
     torch::autograd::set_history(result, node);
     *attached = new at::Tensor(result);
+  });
+}
+
+// Has libtorch's threads write a contiguous tensor of f32: each is given the place of the first of some numbers.
+char *affekt_fill_in_parallel(const at::Tensor *tensor,
+                              void (*fill)(const void *closure, size_t first, float *values, size_t count),
+                              const void *closure) {
+  return guarded([&] {
+    at::Tensor numbers = tensor->view(-1);
+    const float *begin = numbers.const_data_ptr<float>();
+    at::TensorIterator iterator = at::TensorIterator::nullary_op(numbers);
+    iterator.for_each([&](char **data, const int64_t *, int64_t count) {
+      float *values = reinterpret_cast<float *>(data[0]);
+      fill(closure, static_cast<size_t>(values - begin), values, static_cast<size_t>(count));
+    });
   });
 }
 

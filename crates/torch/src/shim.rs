@@ -63,6 +63,11 @@ unsafe extern "C" {
     fn affekt_forget_memory_peak(device: c_int) -> *mut c_char;
     fn affekt_release_cached_memory(device: c_int) -> *mut c_char;
     fn affekt_cuda_versions(versions: *mut i64) -> *mut c_char;
+    fn affekt_fill_in_parallel(
+        tensor: *const AtTensor,
+        fill: unsafe extern "C" fn(*const c_void, usize, *mut f32, usize),
+        closure: *const c_void,
+    ) -> *mut c_char;
     fn affekt_generator_state(device: c_int, state: *mut *mut AtTensor) -> *mut c_char;
     fn affekt_set_generator_state(device: c_int, state: *const AtTensor) -> *mut c_char;
     fn affekt_autocast(device: c_int) -> c_int;
@@ -245,6 +250,28 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
 pub fn generator_state(device: Device) -> Result<Tensor, TorchError> {
     // SAFETY: the shim writes one pointer, and throws nothing.
     owned(|state| unsafe { affekt_generator_state(number(device), state) })
+}
+
+/// Has libtorch's threads write a contiguous tensor of f32 on the CPU that nobody else knows: `fill` is given the place of the
+/// first of some values, and the values.
+pub fn fill_in_parallel<F: Fn(usize, &mut [f32]) + Sync>(
+    tensor: &Tensor,
+    fill: &F,
+) -> Result<(), TorchError> {
+    /// Calls the closure. (A panic ends the process: it must not cross C++.)
+    unsafe extern "C" fn call<F: Fn(usize, &mut [f32]) + Sync>(
+        closure: *const c_void,
+        first: usize,
+        values: *mut f32,
+        count: usize,
+    ) {
+        // SAFETY: the closure outlives the call below, and may be called by several threads; each is given values of its own.
+        let (fill, values) =
+            unsafe { (&*closure.cast::<F>(), std::slice::from_raw_parts_mut(values, count)) };
+        fill(first, values);
+    }
+    // SAFETY: a live tensor; the closure lives until all threads are done.
+    check(unsafe { affekt_fill_in_parallel(tensor.as_ptr().cast(), call::<F>, ptr::from_ref(fill).cast()) })
 }
 
 /// Sets the state of a device's random number generator.

@@ -24,6 +24,16 @@ impl Random {
         self.0.bits()
     }
 
+    /// Fills `values` with draws of [`Random::uniform`].
+    pub fn fill_uniform(&mut self, low: f32, high: f32, values: &mut [f32]) {
+        values.iter_mut().for_each(|value| *value = self.uniform(low, high));
+    }
+
+    /// Fills `values` with draws of [`Random::normal`], times `deviation`.
+    pub fn fill_normal(&mut self, deviation: f32, values: &mut [f32]) {
+        values.iter_mut().for_each(|value| *value = deviation * self.normal());
+    }
+
     /// Uniform in `[low, high)`.
     pub fn uniform(&mut self, low: f32, high: f32) -> f32 {
         let unit = (self.bits() >> 40) as f32 / (1_u32 << 24) as f32;
@@ -40,6 +50,11 @@ impl Random {
     /// Uniform in `0..count`, which must hold a number.
     pub fn below(&mut self, count: usize) -> usize {
         self.0.below(count)
+    }
+
+    /// The generator in its present state.
+    pub(crate) fn into_inner(self) -> SplitMix64 {
+        self.0
     }
 
     /// Puts `items` into a random order (Fisher and Yates).
