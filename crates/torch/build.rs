@@ -6,6 +6,8 @@
 
 use std::path::Path;
 
+const SOURCES: [&str; 3] = ["src/shim.cpp", "src/out_of_memory.cpp", "src/operator_count.cpp"];
+
 fn main() {
     let lib = std::env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys says where libtorch is");
     let include = Path::new(&lib).parent().expect("libtorch's lib folder has a parent").join("include");
@@ -14,12 +16,13 @@ fn main() {
         .std("c++17")
         .pic(true)
         .warnings(false)
+        // As libtorch was compiled: classes of its headers have other members without.
+        .define("NDEBUG", None)
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
-        .files(["src/shim.cpp", "src/out_of_memory.cpp"])
+        .files(SOURCES)
         .compile("affekt_torch_shim");
-    println!("cargo::rerun-if-changed=src/shim.cpp");
-    println!("cargo::rerun-if-changed=src/out_of_memory.cpp");
+    SOURCES.iter().for_each(|source| println!("cargo::rerun-if-changed={source}"));
     println!("cargo::metadata=LIBTORCH_LIB={lib}");
     println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
 }

@@ -5,6 +5,7 @@
 
 use affekt_spec::network::LstmConfig;
 use affekt_torch::init::Vars;
+use affekt_torch::uploaded;
 use tch::Tensor;
 
 use crate::BuildError;
@@ -42,7 +43,7 @@ fn reversed(xs: &Tensor, counts: &[i64]) -> Tensor {
     let rows = counts.iter().enumerate();
     let order: Vec<i64> =
         rows.flat_map(|(row, &count)| each(count).map(move |step| row as i64 * steps + step)).collect();
-    let order = Tensor::from_slice(&order).to_device(xs.device());
+    let order = uploaded(&order, xs.device());
     xs.reshape([batch * steps, -1]).index_select(0, &order).view(xs.size().as_slice())
 }
 

@@ -4,8 +4,8 @@
 //! draw of its generator starts a stream of SplitMix64, of which every number decides about two activations.
 
 use affekt_random::{DropoutMask, Random};
-use affekt_torch::filled_in_parallel;
-use tch::{Device, Kind, Tensor};
+use affekt_torch::{counts_operators, drawn_seed, filled_in_parallel};
+use tch::{Device, Tensor};
 
 /// In training, `xs` with a `share` of its numbers, each by chance, set to 0 and the others divided by 1 − `share`. Which
 /// ones is a function of libtorch's generator (`tch::manual_seed`), on the CPU whatever the number of threads.
@@ -13,7 +13,7 @@ pub fn dropout(xs: &Tensor, share: f64, train: bool) -> Tensor {
     if !train || share == 0.0 {
         return xs.shallow_clone();
     }
-    if xs.device() != Device::Cpu {
+    if xs.device() != Device::Cpu || counts_operators() {
         return xs.dropout(share, train); // one fused kernel there
     }
     xs * mask(&xs.size(), share)
@@ -21,14 +21,15 @@ pub fn dropout(xs: &Tensor, share: f64, train: bool) -> Tensor {
 
 /// 0 or 1 / (1 − `share`) for every number of a tensor.
 fn mask(shape: &[i64], share: f64) -> Tensor {
-    let seed = Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]);
-    let mask = DropoutMask::new(Random::new(seed as u64, "dropout"), share);
+    let mask = DropoutMask::new(Random::new(drawn_seed(), "dropout"), share);
     let tensor = filled_in_parallel(shape, |first, values| mask.write(first, values));
     tensor.expect("there is memory for a tensor beside one of its size")
 }
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
     use crate::generator::alone;
 

@@ -14,7 +14,7 @@
 
 use affekt_spec::network::{End2YouConfig, Pooling};
 use affekt_torch::init::{self, Vars};
-use affekt_torch::{BatchNorm, Convolution};
+use affekt_torch::{BatchNorm, Convolution, uploaded};
 use tch::nn::{Module, ModuleT};
 use tch::{Tensor, nn};
 
@@ -98,7 +98,7 @@ impl WaveformModule for End2You {
         ]);
         let own = counts.iter().zip((0..).step_by(steps));
         let own: Vec<i64> = own.flat_map(|(&count, first)| first..first + count as i64).collect();
-        let own = Tensor::from_slice(&own).to_device(waveforms.device());
+        let own = uploaded(&own, waveforms.device());
         let mut xs = chunks.index_select(0, &own); // [chunks of all clips, 1, samples]
         for block in &self.blocks {
             xs = block.forward_t(&xs, train);

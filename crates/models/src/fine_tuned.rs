@@ -29,6 +29,7 @@ use affekt_spec::network::{
     EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, Padding, ProjectorConfig,
 };
 use affekt_torch::init::{self, Vars};
+use affekt_torch::uploaded;
 use tch::nn::Module;
 use tch::{Kind, Tensor, nn};
 
@@ -193,7 +194,7 @@ pub fn normalised(waveforms: &Tensor, lengths: &[usize]) -> Tensor {
     const EPSILON: f64 = 1e-7;
     let own = |xs: &Tensor| silenced(xs, lengths);
     let lengths: Vec<_> = lengths.iter().map(|&length| length as i64).collect();
-    let lengths = Tensor::from_slice(&lengths).to_device(waveforms.device()).unsqueeze(1);
+    let lengths = uploaded(&lengths, waveforms.device()).unsqueeze(1);
     let mean = |xs: &Tensor| xs.sum_dim_intlist(1, /* keepdim */ true, Kind::Float) / &lengths; // [batch, 1]
     let centred = own(&(waveforms - mean(&own(waveforms))));
     let variance = mean(&centred.square());

@@ -1,6 +1,7 @@
 //! From steps to one vector a clip: the first step, the last, the largest number or the mean of the clip's own.
 
 use affekt_spec::network::Pooling;
+use affekt_torch::uploaded;
 use tch::{Kind, Tensor};
 
 use crate::wav2vec2::Valid;
@@ -12,7 +13,7 @@ pub fn pooled(pooling: Pooling, steps: &Tensor, counts: &[i64]) -> Tensor {
         Pooling::First => steps.select(1, 0),
         Pooling::Last => {
             let last: Vec<_> = counts.iter().map(|count| count - 1).collect();
-            let last = Tensor::from_slice(&last).to_device(steps.device()).view([-1, 1, 1]);
+            let last = uploaded(&last, steps.device()).view([-1, 1, 1]);
             let last = last.expand([-1, -1, steps.size()[2]], /* implicit */ false);
             steps.gather(1, &last, /* sparse_grad */ false).squeeze_dim(1)
         }
@@ -26,7 +27,7 @@ pub fn pooled(pooling: Pooling, steps: &Tensor, counts: &[i64]) -> Tensor {
 
 fn mean(steps: &Tensor, counts: &[i64]) -> Tensor {
     let sum = masked(steps, counts, 0.0).sum_dim_intlist(1, /* keepdim */ false, Kind::Float);
-    sum / Tensor::from_slice(counts).to_device(steps.device()).unsqueeze(1)
+    sum / uploaded(counts, steps.device()).unsqueeze(1)
 }
 
 /// `steps` with `value` behind each clip.

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
 
 use crate::autocast::setting;
-use crate::{Convolution, Random, without_autocast};
+use crate::{Convolution, Random, counts_operators, without_autocast};
 
 /// What computes a convolution of an input with a weight and a bias.
 pub type ConvolutionKernel = fn(&Convolution, &Tensor, &Tensor, Option<&Tensor>) -> Tensor;
@@ -226,7 +226,8 @@ fn libtorch(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: Optio
     if xs.dim() != 3 {
         return xs.conv2d(weight, bias, [stride; 2], [padding; 2], [dilation; 2], groups);
     }
-    if xs.device() == Device::Cpu && are_channels_side_by_side(xs) {
+    let is_on_cpu = xs.device() == Device::Cpu && !counts_operators();
+    if is_on_cpu && are_channels_side_by_side(xs) {
         // conv1d would copy them apart; conv2d has kernels for channels as they lie.
         let axes = |along| [1, along];
         return xs
@@ -234,7 +235,7 @@ fn libtorch(convolution: &Convolution, xs: &Tensor, weight: &Tensor, bias: Optio
             .conv2d(&weight.unsqueeze(2), bias, axes(stride), [0, padding], axes(dilation), groups)
             .squeeze_dim(2);
     }
-    if xs.device() == Device::Cpu && xs.size()[1] == 1 && (padding, dilation) == (0, 1) {
+    if is_on_cpu && xs.size()[1] == 1 && (padding, dilation) == (0, 1) {
         // oneDNN's kernels are for many channels. The windows over one are the columns of a matrix.
         let windows = xs.squeeze_dim(1).unfold(1, weight.size()[2], stride).transpose(1, 2); // [batch, kernel, outputs' length]
         let ys = weight.squeeze_dim(1).expand([xs.size()[0], -1, -1], /* implicit */ false).bmm(&windows);

@@ -26,8 +26,10 @@ pub mod init;
 mod memory;
 mod memory_use;
 mod numerics;
+mod operator_count;
 mod out_of_memory;
 mod shim;
+mod upload;
 
 pub use affekt_random::Random;
 
@@ -39,7 +41,7 @@ pub use clip::clip_gradients;
 pub use convolution::{Conv2d, Convolution};
 pub use error::{TorchError, first_line};
 pub use filled::{filled, filled_bytes, filled_in_parallel};
-pub use generator::{GeneratorStates, generator_state, set_generator_state};
+pub use generator::{GeneratorStates, drawn_seed, drawn_unit, generator_state, set_generator_state};
 pub use gpu::{GpuDescription, check_device, describe_gpu};
 pub use grad_scaler::GradScaler;
 pub use gradient_checkpoint::gradient_checkpoint;
@@ -50,4 +52,6 @@ pub use half_precision_layers::{LayerProof, prove_layers};
 pub use memory::{keep_freed_memory, return_freed_memory};
 pub use memory_use::{MemoryError, MemoryUse, forget_memory_peak, memory_use, release_cached_memory};
 pub use numerics::{HeldNumerics, Numerics};
+pub use operator_count::{OperatorCounter, OperatorCounts, counts_operators};
 pub use out_of_memory::{MemoryLimit, TensorMemory, forget_tensor_peak, tensor_memory};
+pub use upload::{f_upload, upload, uploaded};

@@ -1,9 +1,11 @@
 // The few functions of libtorch that tch does not reach. Nothing may throw across the border: a function
 // returns null, or the message of what was thrown, to be released with free().
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/TensorIterator.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/core/DistributionsHelper.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
@@ -156,6 +158,19 @@ char *affekt_set_generator_state(int number, const at::Tensor *state) {
     std::lock_guard<std::mutex> lock(generator.mutex());
     generator.set_state(*state);
   });
+}
+
+// A number of the CPU's generator, as `random_` and `uniform_` draw it for a tensor of one i64 or f32.
+int64_t affekt_draw_whole() {
+  auto *generator = at::get_generator_or_default<at::CPUGeneratorImpl>(std::nullopt, at::detail::getDefaultCPUGenerator());
+  std::lock_guard<std::mutex> lock(generator->mutex_);
+  return at::uniform_int_distribution<int64_t>()(generator);
+}
+
+float affekt_draw_unit() {
+  auto *generator = at::get_generator_or_default<at::CPUGeneratorImpl>(std::nullopt, at::detail::getDefaultCPUGenerator());
+  std::lock_guard<std::mutex> lock(generator->mutex_);
+  return at::uniform_real_distribution<float>(0.0, 1.0)(generator);
 }
 
 // The element type that autocast computes in on a kind of device, or -1 where it is off. It is a thread's own.

@@ -46,6 +46,8 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn affekt_clip_gradients(count: usize, parameters: *const *const AtTensor, max_norm: f64) -> *mut c_char;
     fn affekt_forget_gradients(count: usize, parameters: *const *const AtTensor) -> *mut c_char;
+    fn affekt_draw_whole() -> i64;
+    fn affekt_draw_unit() -> f32;
     fn affekt_libtorch_version() -> *const c_char;
     fn affekt_gradients_enabled() -> c_int;
     fn affekt_recompute_in_backward(
@@ -278,6 +280,18 @@ pub fn fill_in_parallel<F: Fn(usize, &mut [f32]) + Sync>(
 pub fn set_generator_state(device: Device, state: &Tensor) -> Result<(), TorchError> {
     // SAFETY: a live tensor, whose kind and size libtorch checks.
     check(unsafe { affekt_set_generator_state(number(device), state.as_ptr().cast()) })
+}
+
+/// A number of the CPU's generator from all of 0..2⁶³.
+pub fn draw_whole() -> i64 {
+    // SAFETY: draws under the generator's lock.
+    unsafe { affekt_draw_whole() }
+}
+
+/// A number of the CPU's generator from 0 to below 1.
+pub fn draw_unit() -> f32 {
+    // SAFETY: as `draw_whole`.
+    unsafe { affekt_draw_unit() }
 }
 
 /// The `c10::ScalarType` that autocast computes in on devices of this kind, -1 where it is off.

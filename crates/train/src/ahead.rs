@@ -3,8 +3,6 @@
 use std::sync::mpsc;
 use std::thread;
 
-use tch::{Device, TchError, Tensor};
-
 /// How many are made while one is being used: no more than three are in memory.
 const AHEAD: usize = 2;
 
@@ -29,22 +27,6 @@ pub fn ahead<I: Sync, T: Send, E: Send, F>(
         // The scope passes on what panics there, which is the only way for one not to come.
         items.iter().zip(receiver).try_for_each(|(item, made)| each(item, made))
     })
-}
-
-/// Sends a tensor to a device, without waiting. The page-locked copy comes from libtorch's pool, which gives its memory out again
-/// only when the transfer is over. All threads queue on the device's one default stream, so whoever uses the tensor comes
-/// after its transfer.
-///
-/// # Errors
-/// When libtorch refuses.
-pub fn send(tensor: Tensor, device: Device) -> Result<Tensor, TchError> {
-    if device == Device::Cpu {
-        return Ok(tensor);
-    }
-    let kind = tensor.f_kind()?;
-    tensor
-        .f_pin_memory(device)?
-        .f_to_device_(device, kind, /* non_blocking */ true, /* copy */ false)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! mirrored beyond the edges, once. A picture of bytes stays one, for values are rounded.
 
 use affekt_spec::training::{Augment, Flip};
-use affekt_torch::Random;
+use affekt_torch::{Random, f_upload};
 use tch::{Kind, Tensor};
 
 use crate::TrainError;
@@ -60,11 +60,11 @@ fn interpolated(pictures: &Tensor, distortions: &[Distortion]) -> Result<Tensor,
     // `grid_sample` has it. libtorch's `affine_grid` multiplies matrices, whose rounding may depend on how many there are.
     let coefficient = |of: &dyn Fn(&Distortion) -> f64| -> Result<Tensor, TrainError> {
         let values: Vec<f32> = distortions.iter().map(|distortion| of(distortion) as f32).collect();
-        Ok(Tensor::f_from_slice(&values)?.f_view([-1, 1, 1])?.f_to_device(device)?)
+        Ok(f_upload(&Tensor::f_from_slice(&values)?.f_view([-1, 1, 1])?, device)?)
     };
     let centres = |count: i64| -> Result<Tensor, TrainError> {
         let centre = |pixel: i64| ((2 * pixel + 1) as f64 / count as f64 - 1.0) as f32;
-        Ok(Tensor::f_from_slice(&(0..count).map(centre).collect::<Vec<_>>())?.f_to_device(device)?)
+        Ok(f_upload(&Tensor::f_from_slice(&(0..count).map(centre).collect::<Vec<_>>())?, device)?)
     };
     let (x, y) = (centres(width)?.f_view([1, 1, width])?, centres(height)?.f_view([1, height, 1])?);
     // Angles are those of square pixels, whatever the picture's proportions.

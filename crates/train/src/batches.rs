@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Inputs};
-use affekt_torch::{Random, filled, filled_bytes};
+use affekt_torch::{Random, f_upload, filled, filled_bytes};
 use tch::{Device, Tensor};
 
-use crate::ahead::{ahead, send};
+use crate::ahead::ahead;
 use crate::augment::{Augmentation, Distortion, resampled};
 use crate::crop::Window;
 use crate::learner::BatchDraws;
@@ -247,6 +247,6 @@ impl Loader<'_> {
     }
 
     fn send(&self, tensor: Tensor) -> Result<Tensor, TrainError> {
-        Ok(send(tensor, self.device)?)
+        Ok(f_upload(&tensor, self.device)?)
     }
 }

@@ -40,7 +40,7 @@ pub use affekt_spec::training::{
     Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimisation, Optimiser, Precision, Refit,
     Schedule, Stages, Steps, Stopping, TrainConfig,
 };
-pub use ahead::{ahead, send};
+pub use ahead::ahead;
 pub use batches::Batch;
 pub use dataset::{Dataset, Dev, DevPart, Part, PartRole, Target, Test, TestPart, Train, TrainingPart};
 pub use error::TrainError;

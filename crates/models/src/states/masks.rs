@@ -1,14 +1,13 @@
 //! Masks in training over what a frozen encoder gives: spans of frames and spans of features become 0.
 
-use affekt_torch::Random;
-use tch::{Device, Kind, Tensor};
+use affekt_torch::{Random, drawn_seed, upload};
+use tch::Tensor;
 
 use crate::wav2vec2::{Spans, SpansOver};
 
 /// `[batch, frames, features]`, the same out, masked by libtorch's generator.
 pub fn masked(xs: &Tensor, frames: Spans, features: Spans) -> Tensor {
-    let seed = Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]);
-    let mut random = Random::new(seed as u64, "spec-augment");
+    let mut random = Random::new(drawn_seed(), "spec-augment");
     let shape = xs.size();
     let mut mask = |xs: Tensor, spans: Spans, axis: i64| {
         if spans.share == 0.0 {
@@ -16,7 +15,8 @@ pub fn masked(xs: &Tensor, frames: Spans, features: Spans) -> Tensor {
         }
         let total = shape[axis as usize];
         let counts = vec![total; shape[0] as usize];
-        let masked = spans.mask(&counts, total, SpansOver::Clips, &mut random).to_device(xs.device());
+        let masked = spans.mask(&counts, total, SpansOver::Clips, &mut random);
+        let masked = upload(&masked, xs.device());
         xs.masked_fill(&masked.unsqueeze(3 - axis), 0.0)
     };
     let xs = mask(xs.shallow_clone(), frames, 1);
@@ -25,6 +25,8 @@ pub fn masked(xs: &Tensor, frames: Spans, features: Spans) -> Tensor {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! The whole network with its weights on a device.
 
-use affekt_torch::NamedTensors;
 use affekt_torch::init::Vars;
+use affekt_torch::{NamedTensors, upload};
 use tch::nn::Module;
 use tch::{Device, Tensor, nn};
 
@@ -99,7 +99,7 @@ impl StatesNetwork {
         train: bool,
     ) -> Result<(Tensor, Vec<i64>), ForwardError> {
         checked_samples(waveforms, lengths, self.least_samples())?;
-        let waveforms = waveforms.to_device(self.device());
+        let waveforms = upload(waveforms, self.device());
         let waveforms = if self.config.normalise { normalised(&waveforms, lengths) } else { waveforms };
         self.trunk.forward_t(&waveforms, lengths, train)
     }

@@ -1,5 +1,6 @@
 //! Self-attention: every frame looks at all frames of its clip, several times over (heads).
 
+use affekt_torch::counts_operators;
 use affekt_torch::init::Vars;
 use tch::nn::Module;
 use tch::{Device, Kind, Tensor, nn};
@@ -51,7 +52,7 @@ impl SelfAttention {
             |layer: &nn::Linear| layer.forward(xs).view([batch, frames, self.heads, -1]).transpose(1, 2);
         let [queries, keys, values] = [&self.q_proj, &self.k_proj, &self.v_proj].map(heads);
         let dropout = if train { self.dropout } else { 0.0 };
-        let seen = if dropout > 0.0 && xs.device() == Device::Cpu {
+        let seen = if dropout > 0.0 && xs.device() == Device::Cpu && !counts_operators() {
             thinned_attention(&queries, &keys, &values, attended, dropout)
         } else {
             Tensor::scaled_dot_product_attention(

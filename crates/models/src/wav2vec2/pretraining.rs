@@ -3,7 +3,7 @@
 
 use affekt_spec::training::{Diversity, NegativesFrom};
 use affekt_torch::init::{self, Vars};
-use affekt_torch::{Random, without_autocast};
+use affekt_torch::{Random, upload, uploaded, without_autocast};
 use tch::nn::Module;
 use tch::{Device, Kind, Tensor, nn};
 
@@ -155,11 +155,15 @@ impl PretrainingHead {
         // Every frame's prediction beside every target of its clip; then masked frames alone, one a row.
         let similarities = without_autocast(|| predictions.matmul(&targets.transpose(1, 2)));
         let similarities = similarities / self.temperature;
-        let rows = masked.to_device(device).reshape([-1]).nonzero().squeeze_dim(1);
+        // Which rows are masked is known to the host: nothing waits for the device to count them.
+        let masked = Vec::<bool>::try_from(masked.reshape([-1])).expect("a mask of [batch, frames]");
+        let rows: Vec<_> = (0..).zip(&masked).filter_map(|(row, masked)| masked.then_some(row)).collect();
+        let own: Vec<i64> = rows.iter().map(|row| row % frames).collect();
+        let rows = uploaded(&rows, device);
         let of_masked = |xs: &Tensor| xs.flatten(0, 1).index_select(0, &rows);
         let similarities = of_masked(&similarities); // [masked, frames]
-        let negatives = of_masked(&negatives.to_device(device)); // [masked, negatives]
-        let own = rows.remainder(frames).unsqueeze(1); // [masked, 1]
+        let negatives = of_masked(&upload(negatives, device)); // [masked, negatives]
+        let own = uploaded(&own, device).unsqueeze(1); // [masked, 1]
         let codes = of_masked(&quantised.codes.unsqueeze(1).expand([batch, frames, frames], false));
         let same = codes.gather(1, &negatives, false).eq_tensor(&codes.gather(1, &own, false));
         let own = similarities.gather(1, &own, false);

@@ -1,9 +1,9 @@
 //! Masks in training (SpecAugment, Park et al., arXiv 1904.08779): spans of frames become a learned vector, spans of
 //! features 0.
 
-use affekt_torch::Random;
 use affekt_torch::init::Vars;
-use tch::{Device, Kind, Tensor};
+use affekt_torch::{Random, drawn_seed, upload};
+use tch::Tensor;
 
 use super::spans::Spans;
 use super::valid::Valid;
@@ -48,10 +48,7 @@ impl SpecAugment {
             return xs;
         }
         // Nothing is drawn where there is no chance about it.
-        let random = train.then(|| {
-            let seed = Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]);
-            Random::new(seed as u64, "spec-augment")
-        });
+        let random = train.then(|| Random::new(drawn_seed(), "spec-augment"));
         let (masked, random) = match (chosen, random) {
             (Some(chosen), random) => (Some(chosen.shallow_clone()), random),
             (None, Some(mut random)) if self.time.share > 0.0 => {
@@ -60,13 +57,13 @@ impl SpecAugment {
             (None, random) => (None, random),
         };
         if let (Some(embed), Some(masked)) = (&self.masked_spec_embed, masked) {
-            xs = embed.where_self(&masked.to_device(xs.device()).unsqueeze(-1), &xs);
+            xs = embed.where_self(&upload(&masked, xs.device()).unsqueeze(-1), &xs);
         }
         if let Some(mut random) = random.filter(|_| self.feature.share > 0.0) {
             let (batch, width) = (valid.counts().len(), xs.size()[2]);
             let rows = Valid::new(vec![width; batch], width);
             let masked = self.feature.draw(&rows, SpansOver::Clips, &mut random);
-            xs = xs.masked_fill(&masked.to_device(xs.device()).unsqueeze(1), 0.0);
+            xs = xs.masked_fill(&upload(&masked, xs.device()).unsqueeze(1), 0.0);
         }
         xs
     }

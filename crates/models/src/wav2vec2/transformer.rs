@@ -1,9 +1,9 @@
 //! The transformer: positions, then layers.
 
-use affekt_torch::gradient_checkpoint;
 use affekt_torch::init::Vars;
+use affekt_torch::{drawn_unit, gradient_checkpoint};
+use tch::Tensor;
 use tch::nn::Module;
-use tch::{Device, Kind, Tensor};
 
 use super::EncoderConfig;
 use super::init::LayerNorm;
@@ -79,5 +79,5 @@ fn checkpointed(layer: &Layer, xs: &Tensor, attended: Option<&Tensor>, train: bo
 
 /// True in a `share` of cases, by libtorch's generator on the CPU (`tch::manual_seed`).
 fn by_chance(share: f64) -> bool {
-    share > 0.0 && Tensor::rand([1], (Kind::Float, Device::Cpu)).double_value(&[0]) < share
+    share > 0.0 && drawn_unit() < share
 }

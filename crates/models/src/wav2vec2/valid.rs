@@ -1,5 +1,6 @@
 //! Which positions of a padded batch belong to its clips.
 
+use affekt_torch::uploaded;
 use tch::{Device, Kind, Tensor};
 
 /// How many positions of each row are the clip's; the rest of `total` is padding.
@@ -29,7 +30,7 @@ impl Valid {
         if self.counts.iter().all(|&count| count == self.total) {
             return None;
         }
-        let counts = Tensor::from_slice(&self.counts).to_device(device).unsqueeze(1);
+        let counts = uploaded(&self.counts, device).unsqueeze(1);
         Some(Tensor::arange(self.total, (Kind::Int64, device)).unsqueeze(0).ge_tensor(&counts))
     }
 }

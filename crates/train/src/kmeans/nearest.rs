@@ -16,13 +16,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use affekt_nearest::Columns;
+use affekt_torch::f_upload;
 use tch::{Device, Tensor};
 
 use super::KmeansError;
 use super::points::{Points, beyond, read};
 use super::sums::Sums;
 use super::threads::side_by_side;
-use crate::ahead::{ahead, send};
+use crate::ahead::ahead;
 
 /// Centroids, where they are computed with.
 pub struct Centroids<'a> {
@@ -304,7 +305,7 @@ impl Hash for Row<'_> {
 
 /// Values as a matrix `[.., width]` on a device. A GPU is not waited for.
 fn matrix<E>(values: &[f32], width: usize, device: Device) -> Result<Tensor, KmeansError<E>> {
-    Ok(send(Tensor::f_from_slice(values)?.f_view([-1, width as i64])?, device)?)
+    Ok(f_upload(&Tensor::f_from_slice(values)?.f_view([-1, width as i64])?, device)?)
 }
 
 #[cfg(test)]

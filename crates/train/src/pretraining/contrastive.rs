@@ -8,7 +8,7 @@ use affekt_models::{Accounting, BuildError, caught};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::Padding;
 use affekt_spec::training::{ContrastiveObjective, NegativesFrom, PaddedClips, Reduction};
-use affekt_torch::{NamedTensors, Random};
+use affekt_torch::{NamedTensors, Random, drawn_seed};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -205,7 +205,7 @@ impl Coupled for Contrastive {
     /// Draws the noise that codewords are chosen by. Where nothing else is drawn it is that of the undivided batch, which is drawn
     /// behind one number: the seed of SpecAugment, which the encoder takes from libtorch's generator in training.
     fn draw(&self, batch: &mut Batch) -> Result<(), TrainError> {
-        let _ = Tensor::f_empty([1], (Kind::Int64, Device::Cpu))?.f_random_()?;
+        let _ = drawn_seed();
         let masked = self.encoder.masked(batch)?;
         batch.drawn = Some(caught(|| Ok(self.noise(&masked, batch.inputs.xs.device())))?);
         Ok(())

@@ -3,7 +3,7 @@
 
 use affekt_models::states::{StatesNetwork, TrunkConfig};
 use affekt_spec::network::Padding;
-use affekt_torch::NamedTensors;
+use affekt_torch::{NamedTensors, f_upload};
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use super::learner::PretrainingLearner;
@@ -97,7 +97,7 @@ impl Learner for FrameTeacher<'_> {
             logits.f_cross_entropy_loss(targets, weights, Reduction::Mean, PADDING, 0.0)
         };
         let size = outputs.per_frame.size(); // [clips, frames, classes]
-        let frames = Tensor::f_from_slice(&outputs.frames)?.f_to_device(batch.targets.device())?;
+        let frames = f_upload(&Tensor::f_from_slice(&outputs.frames)?, batch.targets.device())?;
         let of_frames = batch.targets.f_unsqueeze(1)?.f_expand([size[0], size[1]], false)?;
         let places = Tensor::f_arange(size[1], (Kind::Int64, frames.device()))?.f_unsqueeze(0)?;
         let of_frames = of_frames.f_masked_fill(&places.f_ge_tensor(&frames.f_unsqueeze(1)?)?, PADDING)?;

@@ -7,7 +7,7 @@ use affekt_models::{Accounting, caught};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::Padding;
 use affekt_spec::training::PseudoLabelsObjective;
-use affekt_torch::NamedTensors;
+use affekt_torch::{NamedTensors, f_upload, uploaded};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -138,12 +138,12 @@ impl Learner for PseudoLabels<'_> {
         let masked = self.encoder.masked(batch)?;
         let (frames, clusters) = self.asked(batch)?;
         let padding = self.config.objective.padding;
-        let chosen = Tensor::f_from_slice(&frames)?.f_to_device(device)?;
+        let chosen = f_upload(&Tensor::f_from_slice(&frames)?, device)?;
         let loss = caught(|| {
             let encoded = self.encoder.encode(waveforms, lengths, lengths, padding, &masked, train)?;
             let logits = self.heads.forward(&encoded, &chosen);
             let of_clustering = |(logits, clusters): (&Tensor, &Vec<i64>)| {
-                let clusters = Tensor::from_slice(clusters).to_device(device);
+                let clusters = uploaded(clusters, device);
                 let logits = logits.to_kind(Kind::Float);
                 logits.cross_entropy_loss(&clusters, None::<Tensor>, Reduction::Mean, -100, 0.0)
             };

@@ -9,7 +9,8 @@ use affekt_ops::states::{Params, Precision};
 use affekt_ops::table;
 use affekt_table::rows;
 use affekt_table::states::{self, StateWriter};
-use affekt_train::{Dataset, ahead, send};
+use affekt_torch::f_upload;
+use affekt_train::{Dataset, ahead};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::feature_dataset::FeatureDataset;
@@ -37,7 +38,7 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
     rows.dedup_by_key(|row| dataset.name(*row));
     // One at a time: a wav2vec's norms are over whole rows.
     let clip = |&row: &usize| -> Result<Tensor, TchError> {
-        send(Tensor::f_from_slice(dataset.values(row))?.f_unsqueeze(0)?, device)
+        f_upload(&Tensor::f_from_slice(dataset.values(row))?.f_unsqueeze(0)?, device)
     };
     let mut done = 0;
     ahead(&rows, clip, |&row, clip| {

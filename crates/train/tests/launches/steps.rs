@@ -1,0 +1,384 @@
+//! The training steps of shipped experiments, with networks so narrow that they can be counted in seconds: layers, losses,
+//! optimisers, masks and batching are what the YAML files say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use affekt_config::Diagnostics;
+use affekt_domain::{Role, Task};
+use affekt_encoders::Hub;
+use affekt_models::InputShape;
+use affekt_models::states::{StatesConfig, StatesNetwork, TrunkConfig, Wav2VecTrunk};
+use affekt_pipeline::{Environment, compile};
+use affekt_spec::encoder::{EncoderConfig, Wav2VecConfig};
+use affekt_spec::network::NetworkConfig;
+use affekt_spec::training::{Batching, Objective, Optimisation, PretrainConfig};
+use affekt_torch::{OperatorCounter, OperatorCounts, Random};
+use affekt_train::pretraining::{
+    Contrastive, ContrastiveConfig, FrameLabels, FrameTeacher, Pretraining, PretrainingLearner, PseudoLabels,
+    PseudoLabelsConfig, pretrain,
+};
+use affekt_train::{Dataset, Precision, Progress, Target, TrainConfig, Training, TrainingPart, train};
+use serde::de::DeserializeOwned;
+use tch::Device;
+
+/// A step that is counted.
+pub struct Step {
+    /// What it is called in tables.
+    pub name: &'static str,
+    count: fn() -> Counted,
+}
+
+/// Those of the systems that a table is made of.
+pub const STEPS: &[Step] = &[
+    Step { name: "V-FT", count: || fine_tuning(Precision::Fp32, Clips::new()) },
+    Step { name: "V-FT, fp16", count: || fine_tuning(Precision::Fp16, Clips::of_one_length()) },
+    Step { name: "TAPT", count: contrastive },
+    Step { name: "P-TAPT, frame-level teacher", count: frame_teacher },
+    Step { name: "P-TAPT, pseudo-labels", count: pseudo_labels },
+    Step { name: "B3", count: parallel_cnn },
+];
+
+/// What was counted of [`COUNTED`] steps.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// The step with the most launches: one in which no layer was dropped.
+    pub largest: OperatorCounts,
+    /// Waits of all steps together.
+    pub waits: BTreeMap<String, u64>,
+}
+
+/// Steps that are counted: the losses of as many are read at a time.
+pub const COUNTED: usize = 32;
+
+/// Steps before them, in which memory is taken and kernels are proven.
+const WARM_UP: usize = 3;
+
+/// Rows of a batch of clips, and of a dataset that no epoch of which ends before the last step.
+const BATCH: usize = 4;
+const ROWS: usize = BATCH * (WARM_UP + COUNTED + 1);
+
+impl Step {
+    /// Counts what it is made of.
+    pub fn count(&self) -> Counted {
+        affekt_torch::device::set_threads(1);
+        (self.count)()
+    }
+}
+
+impl Counted {
+    /// Waits of all steps.
+    pub fn wait_count(&self) -> u64 {
+        self.waits.values().sum()
+    }
+}
+
+/// A table of names, the most frequent first.
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OperatorCounts { launches, copies, .. } = &self.largest;
+        let mut launches: Vec<_> = launches.iter().map(|(name, times)| (times, name)).collect();
+        launches.sort_by(|(a, a_name), (b, b_name)| b.cmp(a).then(a_name.cmp(b_name)));
+        writeln!(
+            f,
+            "{} launches, {copies} copies; {} waits in {COUNTED} steps",
+            self.largest.launch_count(),
+            self.wait_count()
+        )?;
+        launches.iter().try_for_each(|(times, name)| writeln!(f, "{times:8} {name}"))?;
+        self.waits.iter().try_for_each(|(name, times)| writeln!(f, "{times:8} waits: {name}"))
+    }
+}
+
+/// Counts the steps between calls of [`Self::hear`].
+#[derive(Default)]
+struct Listener {
+    steps: usize,
+    counter: Option<OperatorCounter>,
+    counted: Counted,
+}
+
+impl Listener {
+    fn hear(&mut self, progress: Progress) -> ControlFlow<()> {
+        let Progress::Batch { .. } = progress else { return ControlFlow::Continue(()) };
+        self.steps += 1;
+        if self.steps == WARM_UP {
+            self.counter = Some(OperatorCounter::new());
+        }
+        let Some(counter) = self.counter.as_ref().filter(|_| self.steps > WARM_UP) else {
+            return ControlFlow::Continue(());
+        };
+        let counts = counter.take();
+        counts
+            .waits
+            .iter()
+            .for_each(|(name, times)| *self.counted.waits.entry(name.clone()).or_default() += times);
+        if counts.launch_count() > self.counted.largest.launch_count() {
+            self.counted.largest = counts;
+        }
+        if self.steps < WARM_UP + COUNTED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+/// The parameters of a step of a shipped experiment, of the first variant that `is_meant`.
+fn shipped<T: DeserializeOwned>(experiment: &str, step: &str, is_meant: impl Fn(&T) -> bool) -> T {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let environment = Environment {
+        folders: vec![root.clone().into()],
+        settings: Vec::new(),
+        device: "cpu".into(),
+        libtorch: affekt_torch::device::libtorch_version().into(),
+        without: BTreeSet::new(),
+        without_variants: BTreeSet::new(),
+        hub: Hub::of(|_| None),
+    };
+    let diagnostics = Diagnostics::new();
+    let path = root.join(format!("experiments/{experiment}.yaml"));
+    let compiled = compile(&path, &environment, &diagnostics);
+    let compiled = compiled.unwrap_or_else(|| panic!("{experiment}: {diagnostics}"));
+    let nodes = compiled.graph.nodes().values().filter(|node| node.id.name() == step);
+    let mut params = nodes.map(|node| serde_json::from_value::<T>((*node.params).clone()).unwrap());
+    params.find(is_meant).unwrap_or_else(|| panic!("{experiment} has no such step `{step}`"))
+}
+
+/// As shipped, in batches of a few clips.
+fn small(optimisation: Optimisation) -> Optimisation {
+    let batching = match optimisation.batching {
+        Batching::Bucketed { seconds: Some(_), counted, noise } => {
+            Batching::Bucketed { seconds: Some(BATCH as f64 * 0.43), counted, noise }
+        }
+        other => other,
+    };
+    Optimisation { batch_size: BATCH, batching, ..optimisation }
+}
+
+fn small_pretraining(config: PretrainConfig) -> PretrainConfig {
+    let steps = (WARM_UP + COUNTED + 1) as u64 * 4; // its schedule counts them
+    PretrainConfig { steps, optimisation: small(config.optimisation), ..config }
+}
+
+/// BASE's layers, narrow.
+fn encoder() -> EncoderConfig {
+    EncoderConfig {
+        hidden_size: 64,
+        num_attention_heads: 4,
+        intermediate_size: 64,
+        conv_dim: vec![16; 7],
+        codevector_dim: 16,
+        proj_codevector_dim: 16,
+        num_codevectors_per_group: 16,
+        ..EncoderConfig::default()
+    }
+}
+
+/// wav2vec's layers, narrow.
+fn old_encoder() -> Wav2VecConfig {
+    let narrow =
+        |layers: &[[usize; 3]]| layers.iter().map(|&[_, kernel, stride]| [16, kernel, stride]).collect();
+    let large = Wav2VecConfig::large();
+    Wav2VecConfig {
+        conv_feature_layers: narrow(&large.conv_feature_layers),
+        conv_aggregator_layers: narrow(&large.conv_aggregator_layers),
+        ..large
+    }
+}
+
+fn fine_tuning(precision: Precision, clips: Clips) -> Counted {
+    let mut params: affekt_ops::train::Params = shipped("vft", "finetune", |_| true);
+    let NetworkConfig::Wav2Vec2(network) = &mut params.network else { panic!("{:?}", params.network) };
+    network.encoder = encoder();
+    supervised(&params, precision, &clips, 4)
+}
+
+/// B3 as published, at its true size.
+fn parallel_cnn() -> Counted {
+    let published = |params: &affekt_ops::train::Params| {
+        params.training.optimisation.defaults == affekt_spec::LibraryDefaults::Keras
+    };
+    let params = shipped("parallel-cnn", "train", published);
+    supervised(&params, params.training.optimisation.precision, &Spectra::new(), 7)
+}
+
+fn supervised(
+    params: &affekt_ops::train::Params,
+    precision: Precision,
+    dataset: &dyn Dataset,
+    classes: usize,
+) -> Counted {
+    let mut listener = Listener::default();
+    let config = TrainConfig {
+        optimisation: Optimisation { precision, ..small(params.training.optimisation.clone()) },
+        stopping: affekt_train::Stopping::Fixed,
+        ..params.training.clone()
+    };
+    let training = Training {
+        network: &params.network,
+        config: &config,
+        encoder: None,
+        task: &Task::Classes((0..classes).map(|class| class.to_string()).collect()),
+        seed: 1,
+        trained_on: &TrainingPart::of(dataset),
+        selected_on: None,
+        refitted_on: None,
+        standardiser: None,
+        device: Device::Cpu,
+        resume: None,
+    };
+    let broken_off = train(&training, &mut |progress| listener.hear(progress));
+    assert!(matches!(broken_off, Err(affekt_train::TrainError::Cancelled(1))), "{broken_off:?}");
+    listener.counted
+}
+
+fn contrastive() -> Counted {
+    let params: affekt_ops::pretrain::Params = shipped("tapt", "tapt", |_| true);
+    let Objective::Contrastive(objective) = params.objective else { panic!("{:?}", params.objective) };
+    let config = ContrastiveConfig { encoder: encoder(), normalise: false, objective };
+    let clips = Clips::new();
+    let mut learner = Contrastive::new(&config, false, 1, Device::Cpu).unwrap();
+    pretrained(&mut learner, params.training, &clips)
+}
+
+fn pseudo_labels() -> Counted {
+    let params: affekt_ops::pretrain::Params = shipped("ptapt", "ptapt", |_| true);
+    let Objective::PseudoLabels(objective) = params.objective else { panic!("{:?}", params.objective) };
+    let clusters: affekt_ops::kmeans::Params = shipped("ptapt", "clusters", |_| true);
+    let clusters = clusters.clusters.iter().map(|&k| k as usize).collect();
+    let config = PseudoLabelsConfig { encoder: encoder(), normalise: false, clusters, objective };
+    let clips = Clips::new();
+    let labels = Labels::of(&clips, &config);
+    let mut learner = PseudoLabels::new(&config, &labels, false, 1, Device::Cpu).unwrap();
+    pretrained(&mut learner, params.training, &clips)
+}
+
+fn frame_teacher() -> Counted {
+    let params: affekt_ops::state_model::Params = shipped("ptapt", "state_model", |_| true);
+    let trunk = Wav2VecTrunk { encoder: old_encoder(), ..Wav2VecTrunk::default() };
+    let config = StatesConfig {
+        trunk: TrunkConfig::Wav2Vec(trunk),
+        normalise: false,
+        head_width: params.network.head,
+        lstm_hidden: 16,
+    };
+    let clips = Clips::new();
+    let network = StatesNetwork::new(&config, 4, 1, Device::Cpu).unwrap();
+    let mut learner = FrameTeacher::new(network, &params.class_weights, &TrainingPart::of(&clips)).unwrap();
+    // What is held out is looked at between epochs.
+    pretrained(&mut learner, PretrainConfig { held_out: 0.0, ..params.training }, &clips)
+}
+
+fn pretrained(learner: &mut impl PretrainingLearner, config: PretrainConfig, clips: &Clips) -> Counted {
+    let mut listener = Listener::default();
+    let pretraining = Pretraining {
+        config: &small_pretraining(config),
+        seed: 1,
+        trained_on: &TrainingPart::of(clips),
+        device: Device::Cpu,
+        resume: None,
+    };
+    let broken_off = pretrain(&pretraining, learner, &mut |progress| listener.hear(progress));
+    assert!(matches!(broken_off, Err(affekt_train::TrainError::Cancelled(1))), "{broken_off:?}");
+    listener.counted
+}
+
+/// Noise at 16 kHz, in four classes.
+struct Clips(Vec<Vec<f32>>);
+
+impl Clips {
+    /// Clips of about half a second, each of another length.
+    fn new() -> Self {
+        Self::of_lengths(|row| 7000 + 16 * (row * 37 % ROWS))
+    }
+
+    fn of_one_length() -> Self {
+        Self::of_lengths(|_| 8000)
+    }
+
+    fn of_lengths(length: impl Fn(usize) -> usize) -> Self {
+        let mut random = Random::new(1, "clips");
+        Self((0..ROWS).map(|row| (0..length(row)).map(|_| random.uniform(-1.0, 1.0)).collect()).collect())
+    }
+}
+
+impl Dataset for Clips {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn input(&self) -> InputShape {
+        InputShape::Waveforms
+    }
+    fn rate_hz(&self) -> Option<u32> {
+        Some(16_000)
+    }
+    fn values(&self, row: usize) -> &[f32] {
+        &self.0[row]
+    }
+    fn target(&self, row: usize) -> Target<'_> {
+        Target::Class(row as i64 % 4)
+    }
+    fn name(&self, _: usize) -> &str {
+        "noise"
+    }
+    fn speaker(&self, _: usize) -> &str {
+        "nobody"
+    }
+    fn role(&self, _: usize) -> Option<Role> {
+        Some(Role::Train)
+    }
+}
+
+/// MFCC of noise, in seven classes.
+struct Spectra(Vec<Vec<f32>>);
+
+impl Spectra {
+    fn new() -> Self {
+        let mut random = Random::new(1, "spectra");
+        Self((0..ROWS).map(|_| (0..128 * 94).map(|_| random.uniform(-1.0, 1.0)).collect()).collect())
+    }
+}
+
+impl Dataset for Spectra {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn input(&self) -> InputShape {
+        InputShape::Frames([128, 94])
+    }
+    fn values(&self, row: usize) -> &[f32] {
+        &self.0[row]
+    }
+    fn target(&self, row: usize) -> Target<'_> {
+        Target::Class(row as i64 % 7)
+    }
+    fn name(&self, _: usize) -> &str {
+        "noise"
+    }
+    fn speaker(&self, _: usize) -> &str {
+        "nobody"
+    }
+    fn role(&self, _: usize) -> Option<Role> {
+        Some(Role::Train)
+    }
+}
+
+/// Clusters of frames, by row and clustering.
+struct Labels(Vec<Vec<Vec<u16>>>);
+
+impl Labels {
+    fn of(clips: &Clips, config: &PseudoLabelsConfig) -> Self {
+        let mut random = Random::new(1, "clusters");
+        let mut of_clip = |clip: &Vec<f32>| {
+            let frames = config.encoder.frames(clip.len());
+            let mut draw = |&clusters: &usize| (0..frames).map(|_| random.below(clusters) as u16).collect();
+            config.clusters.iter().map(&mut draw).collect()
+        };
+        Self(clips.0.iter().map(&mut of_clip).collect())
+    }
+}
+
+impl FrameLabels for Labels {
+    fn of(&self, row: usize, clustering: usize) -> &[u16] {
+        &self.0[row][clustering]
+    }
+}
