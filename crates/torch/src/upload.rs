@@ -26,7 +26,6 @@ pub fn f_upload(tensor: &Tensor, device: Device) -> Result<Tensor, TchError> {
 ///
 /// # Panics
 /// Where that fails, as operators of `tch` do.
-#[must_use]
 pub fn upload(tensor: &Tensor, device: Device) -> Tensor {
     f_upload(tensor, device).unwrap()
 }
@@ -35,7 +34,6 @@ pub fn upload(tensor: &Tensor, device: Device) -> Tensor {
 ///
 /// # Panics
 /// Where that fails, as operators of `tch` do.
-#[must_use]
 pub fn uploaded<T: Element>(values: &[T], device: Device) -> Tensor {
     upload(&Tensor::from_slice(values), device)
 }

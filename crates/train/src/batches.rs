@@ -121,7 +121,7 @@ impl Loader<'_> {
         let mut batch = Batch::new(rows, starts, inputs, targets);
         if let Some(draws) = draws {
             draws.draw(&mut batch, random)?;
-            batch.negatives = batch.negatives.map(|negatives| self.send(negatives)).transpose()?;
+            batch.negatives = batch.negatives.map(|negatives| self.send(&negatives)).transpose()?;
         }
         Ok(batch)
     }
@@ -159,9 +159,9 @@ impl Loader<'_> {
             }
         }
         if values.is_empty() {
-            return self.send(Tensor::f_from_slice(&classes)?);
+            return self.send(&Tensor::f_from_slice(&classes)?);
         }
-        self.send(Tensor::f_from_slice(&values)?.f_view([rows.len() as i64, -1])?)
+        self.send(&Tensor::f_from_slice(&values)?.f_view([rows.len() as i64, -1])?)
     }
 
     /// Gathers features `[rows, bands, frames]`, standardised.
@@ -180,7 +180,7 @@ impl Loader<'_> {
                 applied.map_err(|source| TrainError::Standardise { row, source })
             })
         })?;
-        self.send(xs)
+        self.send(&xs)
     }
 
     /// Gathers pixels, bytes `[rows, channels, height, width]`, mirrored where that was drawn.
@@ -201,7 +201,7 @@ impl Loader<'_> {
                 Ok(())
             })
         })?;
-        self.send(xs)
+        self.send(&xs)
     }
 
     /// Returns which samples are taken of the waveforms of these rows.
@@ -243,10 +243,10 @@ impl Loader<'_> {
             }
             Ok::<_, TrainError>(())
         })?;
-        Ok(Inputs::waveforms(self.send(xs)?, lengths))
+        Ok(Inputs::waveforms(self.send(&xs)?, lengths))
     }
 
-    fn send(&self, tensor: Tensor) -> Result<Tensor, TrainError> {
-        Ok(f_upload(&tensor, self.device)?)
+    fn send(&self, tensor: &Tensor) -> Result<Tensor, TrainError> {
+        Ok(f_upload(tensor, self.device)?)
     }
 }

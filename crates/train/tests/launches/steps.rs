@@ -33,8 +33,8 @@ pub struct Step {
 
 /// Those of the systems that a table is made of.
 pub const STEPS: &[Step] = &[
-    Step { name: "V-FT", count: || fine_tuning(Precision::Fp32, Clips::new()) },
-    Step { name: "V-FT, fp16", count: || fine_tuning(Precision::Fp16, Clips::of_one_length()) },
+    Step { name: "V-FT", count: || fine_tuning(Precision::Fp32, &Clips::new()) },
+    Step { name: "V-FT, fp16", count: || fine_tuning(Precision::Fp16, &Clips::of_one_length()) },
     Step { name: "TAPT", count: contrastive },
     Step { name: "P-TAPT, frame-level teacher", count: frame_teacher },
     Step { name: "P-TAPT, pseudo-labels", count: pseudo_labels },
@@ -144,19 +144,17 @@ fn shipped<T: DeserializeOwned>(experiment: &str, step: &str, is_meant: impl Fn(
 }
 
 /// As shipped, in batches of a few clips.
-fn small(optimisation: Optimisation) -> Optimisation {
-    let batching = match optimisation.batching {
-        Batching::Bucketed { seconds: Some(_), counted, noise } => {
-            Batching::Bucketed { seconds: Some(BATCH as f64 * 0.43), counted, noise }
-        }
-        other => other,
-    };
-    Optimisation { batch_size: BATCH, batching, ..optimisation }
+fn make_small(optimisation: &mut Optimisation) {
+    if let Batching::Bucketed { seconds: Some(seconds), .. } = &mut optimisation.batching {
+        *seconds = BATCH as f64 * 0.43;
+    }
+    optimisation.batch_size = BATCH;
 }
 
-fn small_pretraining(config: PretrainConfig) -> PretrainConfig {
-    let steps = (WARM_UP + COUNTED + 1) as u64 * 4; // its schedule counts them
-    PretrainConfig { steps, optimisation: small(config.optimisation), ..config }
+fn small_pretraining(mut config: PretrainConfig) -> PretrainConfig {
+    config.steps = (WARM_UP + COUNTED + 1) as u64 * 4; // its schedule counts them
+    make_small(&mut config.optimisation);
+    config
 }
 
 /// BASE's layers, narrow.
@@ -185,11 +183,11 @@ fn old_encoder() -> Wav2VecConfig {
     }
 }
 
-fn fine_tuning(precision: Precision, clips: Clips) -> Counted {
+fn fine_tuning(precision: Precision, clips: &Clips) -> Counted {
     let mut params: affekt_ops::train::Params = shipped("vft", "finetune", |_| true);
     let NetworkConfig::Wav2Vec2(network) = &mut params.network else { panic!("{:?}", params.network) };
     network.encoder = encoder();
-    supervised(&params, precision, &clips, 4)
+    supervised(&params, precision, clips, 4)
 }
 
 /// B3 as published, at its true size.
@@ -208,11 +206,9 @@ fn supervised(
     classes: usize,
 ) -> Counted {
     let mut listener = Listener::default();
-    let config = TrainConfig {
-        optimisation: Optimisation { precision, ..small(params.training.optimisation.clone()) },
-        stopping: affekt_train::Stopping::Fixed,
-        ..params.training.clone()
-    };
+    let mut config = TrainConfig { stopping: affekt_train::Stopping::Fixed, ..params.training.clone() };
+    make_small(&mut config.optimisation);
+    config.optimisation.precision = precision;
     let training = Training {
         network: &params.network,
         config: &config,
