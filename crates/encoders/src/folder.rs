@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::hub::{CONFIG, PREPROCESSOR, WEIGHTS, is_index, shards};
 use crate::pt::Pt;
 use crate::read::{NamedTensors, RawCheckpoint};
-use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::encoder::SpeechConfig;
 
 use crate::{EncoderError, Format, safe};
 
@@ -21,7 +21,7 @@ pub(crate) fn read(folder: &Path) -> Result<RawCheckpoint, EncoderError> {
     let path = config(folder)?;
     let fields = fields(&path)?;
     let known_fields =
-        EncoderConfig::known_fields(&fields).map_err(|cause| EncoderError::Config { path, cause })?;
+        SpeechConfig::known_fields(&fields).map_err(|cause| EncoderError::Config { path, cause })?;
 
     let mut named = NamedTensors::default();
     for file in weights(folder)? {
@@ -50,7 +50,7 @@ pub(crate) fn read(folder: &Path) -> Result<RawCheckpoint, EncoderError> {
 /// Refuses what is no encoder of a known family, by its configuration alone.
 pub(crate) fn check(folder: &Path) -> Result<(), EncoderError> {
     let path = config(folder)?;
-    let known = EncoderConfig::known_fields(&fields(&path)?);
+    let known = SpeechConfig::known_fields(&fields(&path)?);
     known.map(|_| ()).map_err(|cause| EncoderError::Config { path, cause })
 }
 

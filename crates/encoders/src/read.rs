@@ -175,7 +175,7 @@ impl Encoder {
         tensors: Vec<(String, Weights)>,
     ) -> Result<(), EncoderError> {
         let of_head: fn(&str) -> Option<&'static str> = match self.config {
-            Family::Wav2Vec2(_) => |_| None,
+            Family::Speech(_) => |_| None,
             Family::Wav2Vec(_) => of_prediction,
             Family::Vgg16(_) => of_classifier,
         };

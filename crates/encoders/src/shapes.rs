@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use affekt_spec::encoder::{EncoderConfig, Family, FeatureNorm, Vgg16Config, Wav2VecConfig};
+use affekt_spec::encoder::{EncoderConfig, Family, FeatureNorm, SpeechConfig, Vgg16Config, Wav2VecConfig};
 
 /// The embedding that replaces masked frames. Not every format stores it.
 pub(crate) const MASK: &str = "masked_spec_embed";
@@ -14,7 +14,7 @@ pub(crate) const MASK: &str = "masked_spec_embed";
 /// Returns every tensor of an encoder with its shape.
 pub(crate) fn encoder(family: &Family) -> BTreeMap<String, Vec<usize>> {
     match family {
-        Family::Wav2Vec2(config) => wav2vec2(config),
+        Family::Speech(SpeechConfig::Wav2Vec2(config)) => wav2vec2(config),
         Family::Wav2Vec(config) => wav2vec(config),
         Family::Vgg16(config) => vgg16(config),
     }

@@ -3,6 +3,7 @@
 //! `beside_transformers FOLDER`, with what `tests/goldens/wav2vec2/true_size.py` put there.
 #![allow(clippy::print_stdout)]
 
+use affekt_models::SpeechEncoder as _;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -24,7 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     device::set_threads(threads);
     let encoder = EncoderConfig { layerdrop: 0.0, ..EncoderConfig::default() };
-    let config = FineTunedConfig { encoder, freeze: Freeze::FeatureEncoder, ..FineTunedConfig::default() };
+    let config = FineTunedConfig {
+        encoder: encoder.into(),
+        freeze: Freeze::FeatureEncoder,
+        ..FineTunedConfig::default()
+    };
     let network =
         Network::new(&NetworkConfig::Wav2Vec2(Box::new(config)), &InputShape::Waveforms, 7, 0, Device::Cpu)?;
     let adam = AdamConfig { learning_rate: 1e-5, ..AdamConfig::default() };

@@ -1,12 +1,14 @@
 //! A frozen encoder: waveforms to the frames of a layer, or to the logits of its head for transcriptions.
 
+use affekt_spec::encoder::SpeechConfig;
 use affekt_torch::NamedTensors;
 use affekt_torch::init::Vars;
 use tch::{Device, Tensor, nn};
 
 use crate::fine_tuned::normalised;
 use crate::loading::{Accounting, EncoderError, take_over};
-use crate::wav2vec2::{CtcHead, EncoderConfig, Padding, Wav2Vec2};
+use crate::speech_encoder::{SpeechEncoder, speech_encoder};
+use crate::wav2vec2::{CtcHead, Padding};
 use crate::{BuildError, ForwardError};
 
 /// What is taken from an encoder.
@@ -24,7 +26,7 @@ pub enum Embedding {
 #[derive(Debug)]
 pub struct Embedder {
     store: nn::VarStore,
-    encoder: Wav2Vec2,
+    encoder: Box<dyn SpeechEncoder>,
     head: Option<CtcHead>,
     embedding: Embedding,
     normalise: bool,
@@ -37,7 +39,7 @@ impl Embedder {
     /// # Errors
     /// When the configuration contradicts itself, or has no such layer.
     pub fn new(
-        config: &EncoderConfig,
+        config: &SpeechConfig,
         embedding: Embedding,
         normalise: bool,
         seed: u64,
@@ -45,18 +47,21 @@ impl Embedder {
     ) -> Result<Self, BuildError> {
         let mut config = config.clone();
         if let Embedding::Layer(layer) = embedding {
-            let layers = config.num_hidden_layers;
+            let layers = config.layers();
             if layer > layers {
                 return Err(BuildError::Layer { layer, layers });
             }
             // What lies above is not computed; a transformer has a layer at least.
-            config.num_hidden_layers = layer.max(1);
+            config = config.with_layers(layer.max(1));
         }
         let store = nn::VarStore::new(device);
         let vars = Vars::new(&store, seed);
-        let encoder = Wav2Vec2::new(&vars, &config)?;
+        let encoder = speech_encoder(&vars, &config)?;
         let head = match embedding {
-            Embedding::CtcLogits => Some(CtcHead::new(&vars, &config)?),
+            Embedding::CtcLogits => {
+                let config = config.wav2vec2().ok_or_else(|| BuildError::NoCtcHead(config.name()))?;
+                Some(CtcHead::new(&vars, config)?)
+            }
             Embedding::LastLayer | Embedding::Layer(_) => None,
         };
         Ok(Self { store, encoder, head, embedding, normalise })

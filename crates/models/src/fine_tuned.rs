@@ -24,7 +24,7 @@
 //! dropout stays on, as in the published code: it is noise on what the trained parts read. An encoder that is frozen whole
 //! is a function of the sound: no dropout, no masks, no layer passed over.
 
-use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::encoder::SpeechConfig;
 use affekt_spec::network::{
     EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, Padding, ProjectorConfig,
 };
@@ -38,39 +38,42 @@ use crate::lstm::Lstm;
 use crate::network::{WaveformModule, checked_dropout, library};
 use crate::outputs::activated;
 use crate::pooling::pooled;
-use crate::wav2vec2::{Valid, Wav2Vec2};
+use crate::speech_encoder::{SpeechEncoder, speech_encoder};
+use crate::wav2vec2::Valid;
 use crate::{BuildError, ForwardError};
 
 /// Returns the encoder that is built: overridden, and no higher than the layer that is read.
 ///
 /// # Errors
 /// When the encoder has no such layer.
-pub fn built_encoder(config: &FineTunedConfig) -> Result<EncoderConfig, BuildError> {
+pub fn built_encoder(config: &FineTunedConfig) -> Result<SpeechConfig, BuildError> {
     let mut encoder = config.encoder.clone();
     if let EncoderLayer::Nth(layer) = config.layer {
-        if !(1..=encoder.num_hidden_layers).contains(&layer) {
-            return Err(BuildError::Layer { layer, layers: encoder.num_hidden_layers });
+        if !(1..=encoder.layers()).contains(&layer) {
+            return Err(BuildError::Layer { layer, layers: encoder.layers() });
         }
-        encoder.num_hidden_layers = layer;
+        encoder = encoder.with_layers(layer);
     }
-    Ok(config.overrides.of(&encoder))
+    Ok(config.overrides.of_speech(&encoder))
 }
 
 /// Returns what the names of parameters begin with that training leaves as they are: by wish, or because they do nothing.
 pub(crate) fn frozen(config: &FineTunedConfig) -> Result<Vec<&'static str>, BuildError> {
     let encoder = built_encoder(config)?;
-    let has_mask_embedding = encoder.mask_time_prob > 0.0 || encoder.mask_feature_prob > 0.0;
-    let masks_frames = encoder.apply_spec_augment && encoder.mask_time_prob > 0.0;
     let mut frozen = match config.freeze {
         Freeze::None => vec![],
         Freeze::FeatureEncoder => vec![FEATURE_ENCODER],
         Freeze::FeatureEncoderAndProjection => vec![FEATURE_ENCODER, PROJECTION],
         Freeze::All => vec![ENCODER],
     };
-    if has_mask_embedding && (config.freeze_mask_embedding || !masks_frames) {
-        frozen.push(MASK_EMBEDDING);
+    if let Some(encoder) = encoder.wav2vec2() {
+        let has_mask_embedding = encoder.mask_time_prob > 0.0 || encoder.mask_feature_prob > 0.0;
+        let masks_frames = encoder.apply_spec_augment && encoder.mask_time_prob > 0.0;
+        if has_mask_embedding && (config.freeze_mask_embedding || !masks_frames) {
+            frozen.push(MASK_EMBEDDING);
+        }
     }
-    if encoder.do_stable_layer_norm && config.layer != EncoderLayer::Last {
+    if encoder.has_final_norm() && config.layer != EncoderLayer::Last {
         frozen.push(FINAL_NORM);
     }
     Ok(frozen)
@@ -85,7 +88,7 @@ const FINAL_NORM: &str = "wav2vec2.encoder.layer_norm.";
 /// An encoder and what reads it.
 #[derive(Debug)]
 pub struct FineTuned {
-    encoder: Wav2Vec2,
+    encoder: Box<dyn SpeechEncoder>,
     config: FineTunedConfig,
     projector: Option<nn::Linear>,
     lstm: Option<Lstm>,
@@ -96,9 +99,9 @@ impl FineTuned {
     /// A network whose weights are a function of the seed of `vars`: those of the encoder as transformers', the others as
     /// PyTorch's.
     pub fn new(vars: &Vars, config: &FineTunedConfig, outputs: usize) -> Result<Self, BuildError> {
-        let mut encoder = Wav2Vec2::new(&(vars / "wav2vec2"), &built_encoder(config)?)?;
+        let mut encoder = speech_encoder(&(vars / "wav2vec2"), &built_encoder(config)?)?;
         encoder.draw_spans_over(config.spans_over);
-        let mut width = config.encoder.hidden_size as i64;
+        let mut width = config.encoder.width() as i64;
         let projector = match config.projector {
             None => None,
             Some(ProjectorConfig { width: 0 }) => return Err(BuildError::Zero("projector.width")),
@@ -167,7 +170,7 @@ impl WaveformModule for FineTuned {
     }
 
     fn least_samples(&self) -> usize {
-        self.encoder.config().samples_of_a_frame()
+        self.config.encoder.least_samples()
     }
 
     fn normalises_batches(&self) -> bool {

@@ -5,7 +5,7 @@
 //! before it is trained; what gradient checkpointing computes again is counted again. Norms, activations, losses and the optimiser,
 //! which move memory rather than compute, are not counted. Nor is anything that dropped layers save.
 
-use affekt_spec::encoder::{EncoderConfig, Vgg16Layer};
+use affekt_spec::encoder::{EncoderConfig, SpeechConfig, Vgg16Layer};
 use affekt_spec::network::{
     CnnConfig, EmbeddingCnnConfig, End2YouConfig, FineTunedConfig, FrameActivation, Freeze, LstmConfig,
     MlpConfig, NetworkConfig, ParallelCnnConfig, TransformerConfig, Vgg16NetworkConfig,
@@ -259,7 +259,8 @@ impl Count {
     fn fine_tuned(&mut self, config: &FineTunedConfig, outputs: usize, step: Step) -> Result<(), BuildError> {
         let encoder = built_encoder(config)?;
         let transformer = config.freeze != Freeze::All;
-        let masks = encoder.apply_spec_augment && encoder.mask_time_prob > 0.0;
+        let masks =
+            encoder.wav2vec2().is_some_and(|config| config.apply_spec_augment && config.mask_time_prob > 0.0);
         let trained = Trained {
             convolutions: config.freeze == Freeze::None,
             projection: matches!(config.freeze, Freeze::None | Freeze::FeatureEncoder),
@@ -267,8 +268,10 @@ impl Count {
             transformer,
         };
         let samples = step.samples.max(config.padded_to.unwrap_or(0));
-        let frames = self.encoder(&encoder, trained, Step { samples, ..step });
-        let (all, mut width) = (step.rows * frames, config.encoder.hidden_size);
+        let frames = match &encoder {
+            SpeechConfig::Wav2Vec2(config) => self.encoder(config, trained, Step { samples, ..step }),
+        };
+        let (all, mut width) = (step.rows * frames, config.encoder.width());
         if let Some(projector) = config.projector {
             self.linear(all, std::mem::replace(&mut width, projector.width), projector.width);
         }
@@ -355,7 +358,7 @@ mod tests {
         let count = |freeze, gradient_checkpointing| {
             let freeze_mask_embedding = true;
             let config = FineTunedConfig {
-                encoder: small(),
+                encoder: small().into(),
                 freeze,
                 freeze_mask_embedding,
                 ..FineTunedConfig::default()

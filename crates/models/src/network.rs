@@ -132,6 +132,9 @@ pub enum BuildError {
         /// How many there are.
         layers: usize,
     },
+    /// A head that only wav2vec 2.0 has here.
+    #[error("a {0} has no head for transcriptions here: take `output: last-layer`, or a layer")]
+    NoCtcHead(&'static str),
     /// Nothing to give.
     #[error("a network without outputs: expected at least one")]
     Outputs,

@@ -63,7 +63,7 @@ fn base(golden: &Golden) -> FineTunedConfig {
         ..EncoderConfig::default()
     };
     FineTunedConfig {
-        encoder,
+        encoder: encoder.into(),
         padding: Padding::InTraining,
         overrides: bundle(),
         ..FineTunedConfig::default()
@@ -78,9 +78,14 @@ fn large(golden: &Golden) -> FineTunedConfig {
         conv_bias: true,
         do_stable_layer_norm: true,
         num_conv_pos_embeddings: 7,
-        ..base.encoder
+        ..base.encoder.wav2vec2().unwrap().clone()
     };
-    FineTunedConfig { encoder, normalise: true, normalise_over: NormaliseOver::BatchInTraining, ..base }
+    FineTunedConfig {
+        encoder: encoder.into(),
+        normalise: true,
+        normalise_over: NormaliseOver::BatchInTraining,
+        ..base
+    }
 }
 
 /// The network of `pipelines/avb.yaml` around an encoder.

@@ -3,6 +3,7 @@
 mod small;
 mod turn;
 
+use affekt_models::SpeechEncoder as _;
 use affekt_models::wav2vec2::{CtcHead, Wav2Vec2};
 use affekt_models::{Embedder, Embedding};
 use affekt_spec::encoder::EncoderConfig;
@@ -28,7 +29,7 @@ fn waveforms() -> Tensor {
 }
 
 fn embedder(embedding: Embedding, normalise: bool) -> Embedder {
-    Embedder::new(&config(), embedding, normalise, 5, Device::Cpu).unwrap()
+    Embedder::new(&config().into(), embedding, normalise, 5, Device::Cpu).unwrap()
 }
 
 fn values(tensor: &Tensor) -> Vec<f32> {
@@ -83,7 +84,7 @@ fn normalised_waveforms_sound_the_same_at_any_volume() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let layer = Embedder::new(&config(), Embedding::Layer(4), false, 0, Device::Cpu).unwrap_err();
+    let layer = Embedder::new(&config().into(), Embedding::Layer(4), false, 0, Device::Cpu).unwrap_err();
     assert!(layer.to_string().contains('4'), "{layer}");
     let missing = embedder(Embedding::LastLayer, false).load(&NamedTensors::new()).unwrap_err();
     assert!(missing.to_string().contains("`encoder.layer_norm.weight` is missing"), "{missing}");

@@ -14,7 +14,10 @@ use tch::{Device, Kind, Tensor};
 fn shipped_networks_convolve_in_half_precision() {
     let one_layer = |architecture: Architecture| {
         let encoder = EncoderConfig { num_hidden_layers: 1, intermediate_size: 64, ..architecture.config() };
-        NetworkConfig::Wav2Vec2(Box::new(FineTunedConfig { encoder, ..FineTunedConfig::default() }))
+        NetworkConfig::Wav2Vec2(Box::new(FineTunedConfig {
+            encoder: encoder.into(),
+            ..FineTunedConfig::default()
+        }))
     };
     let mut networks = vec![
         (NetworkConfig::Cnn(CnnConfig::default()), InputShape::Frames([128, 94])),

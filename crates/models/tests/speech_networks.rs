@@ -3,6 +3,7 @@
 mod small;
 mod turn;
 
+use affekt_models::SpeechEncoder as _;
 use affekt_models::wav2vec2::Wav2Vec2;
 use affekt_models::{BuildError, InputShape, Inputs, Network, ParameterCounts, built_encoder};
 use affekt_spec::LibraryDefaults;
@@ -61,7 +62,8 @@ fn networks() -> Vec<(NetworkConfig, InputShape)> {
         (NetworkConfig::End2You(end2you()), InputShape::Waveforms),
     ];
     for encoder in encoders() {
-        let whole = FineTunedConfig { encoder, normalise: true, ..FineTunedConfig::default() };
+        let whole =
+            FineTunedConfig { encoder: encoder.into(), normalise: true, ..FineTunedConfig::default() };
         let to_layer_2 = FineTunedConfig {
             layer: EncoderLayer::Nth(2),
             frame_activation: FrameActivation::Relu,
@@ -184,7 +186,7 @@ fn fine_tuned_base_has_its_published_parameters() {
 #[test]
 fn heads_have_their_parameters() {
     let count = |config: FineTunedConfig| {
-        let config = FineTunedConfig { encoder: post_norm(), ..config };
+        let config = FineTunedConfig { encoder: post_norm().into(), ..config };
         counts(&build(&fine_tuned(config), InputShape::Waveforms, 7, 1)).0
     };
     let plain = FineTunedConfig::default;
@@ -203,7 +205,7 @@ fn heads_have_their_parameters() {
 #[test]
 fn tensors_have_the_names_of_transformers_and_pytorch() {
     let config = FineTunedConfig {
-        encoder: post_norm(),
+        encoder: post_norm().into(),
         projector: Some(ProjectorConfig { width: 8 }),
         lstm: Some(LSTM),
         ..FineTunedConfig::default()
@@ -281,8 +283,12 @@ fn what_is_frozen_has_no_gradient_and_does_not_change() {
         ] {
             for freeze_mask_embedding in [false, true] {
                 let encoder = encoder.clone();
-                let config =
-                    FineTunedConfig { encoder, freeze, freeze_mask_embedding, ..FineTunedConfig::default() };
+                let config = FineTunedConfig {
+                    encoder: encoder.into(),
+                    freeze,
+                    freeze_mask_embedding,
+                    ..FineTunedConfig::default()
+                };
                 let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
                 let frozen = |name: &str| {
                     prefixes.iter().any(|prefix| name.starts_with(prefix))
@@ -316,14 +322,14 @@ fn what_does_nothing_is_not_trained() {
     let plain = |encoder| FineTunedConfig { encoder, ..FineTunedConfig::default() };
     let first = |encoder| FineTunedConfig { layer: EncoderLayer::Nth(1), ..plain(encoder) };
     let none: [&str; 0] = [];
-    assert_eq!(untrained(plain(pre_norm())), none);
-    assert_eq!(untrained(first(post_norm())), none);
+    assert_eq!(untrained(plain(pre_norm().into())), none);
+    assert_eq!(untrained(first(post_norm().into())), none);
     assert_eq!(
-        untrained(first(pre_norm())),
+        untrained(first(pre_norm().into())),
         ["wav2vec2.encoder.layer_norm.bias", "wav2vec2.encoder.layer_norm.weight"]
     );
     let unmasked = Overrides { apply_spec_augment: Some(false), ..Overrides::default() };
-    let unmasked = FineTunedConfig { overrides: unmasked, ..plain(post_norm()) };
+    let unmasked = FineTunedConfig { overrides: unmasked, ..plain(post_norm().into()) };
     assert_eq!(untrained(unmasked), ["wav2vec2.masked_spec_embed"]);
 }
 
@@ -388,8 +394,13 @@ fn no_pooling_sees_padding() {
         for lstm in [None, Some(LSTM)] {
             for pooling in POOLINGS {
                 let encoder = encoder.clone();
-                let config =
-                    FineTunedConfig { encoder, normalise: true, lstm, pooling, ..FineTunedConfig::default() };
+                let config = FineTunedConfig {
+                    encoder: encoder.into(),
+                    normalise: true,
+                    lstm,
+                    pooling,
+                    ..FineTunedConfig::default()
+                };
                 let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
                 let together = evaluate(&network, &inputs);
                 for row in 0..16 {
@@ -407,7 +418,8 @@ fn no_pooling_sees_padding() {
 fn a_relu_stands_before_the_pooling_or_after_it() {
     let _turn = turn();
     let outputs = |frame_activation, inputs: &Inputs| {
-        let config = FineTunedConfig { encoder: post_norm(), frame_activation, ..FineTunedConfig::default() };
+        let config =
+            FineTunedConfig { encoder: post_norm().into(), frame_activation, ..FineTunedConfig::default() };
         evaluate(&build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 3), inputs)
     };
     let [none, before, after] =
@@ -475,7 +487,7 @@ fn waveforms_are_normalised_by_their_own_samples() {
     for encoder in encoders() {
         let outputs = |normalise, xs: &Tensor| {
             let config =
-                FineTunedConfig { encoder: encoder.clone(), normalise, ..FineTunedConfig::default() };
+                FineTunedConfig { encoder: encoder.clone().into(), normalise, ..FineTunedConfig::default() };
             let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
             evaluate(&network, &Inputs::waveforms(xs.shallow_clone(), lengths.clone()))
         };
@@ -500,7 +512,7 @@ fn settings_of_the_published_recipe_change_a_batch() {
     let mut encoder = post_norm();
     encoder.mask_time_prob = 0.0;
     encoder.mask_feature_prob = 0.0;
-    let plain = FineTunedConfig { encoder, ..FineTunedConfig::default() };
+    let plain = FineTunedConfig { encoder: encoder.into(), ..FineTunedConfig::default() };
     let heard = FineTunedConfig { padding: Padding::Unmasked, ..plain.clone() };
     let longer = FineTunedConfig { padded_to: Some(300), ..heard.clone() };
     let reference = FineTunedConfig { padding: Padding::Reference, ..plain.clone() };
@@ -525,7 +537,7 @@ fn settings_of_the_published_recipe_change_a_batch() {
 #[test]
 fn padding_that_is_heard_does_not_depend_on_the_batch() {
     let config = FineTunedConfig {
-        encoder: post_norm(),
+        encoder: post_norm().into(),
         padding: Padding::Unmasked,
         padded_to: Some(300),
         ..FineTunedConfig::default()
@@ -544,7 +556,7 @@ fn padding_that_is_heard_does_not_depend_on_the_batch() {
 fn dropout_before_the_classifier_is_dropout_of_the_mean() {
     let _turn = turn();
     let encoder = EncoderConfig { mask_time_prob: 0.0, mask_feature_prob: 0.0, ..post_norm() };
-    let config = FineTunedConfig { encoder, dropout: 0.5, ..FineTunedConfig::default() };
+    let config = FineTunedConfig { encoder: encoder.into(), dropout: 0.5, ..FineTunedConfig::default() };
     let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
     let inputs = clips(vec![240; 3]);
     let store = nn::VarStore::new(Device::Cpu);
@@ -581,7 +593,7 @@ fn a_layer_is_the_encoders_state_before_its_last_norm() {
         let layers = [1, 2, 3].map(|n| (EncoderLayer::Nth(n), &encoded.states[n]));
         for (layer, states) in layers.into_iter().chain([(EncoderLayer::Last, &encoded.last)]) {
             let encoder = encoder.clone();
-            let config = FineTunedConfig { encoder, layer, ..FineTunedConfig::default() };
+            let config = FineTunedConfig { encoder: encoder.into(), layer, ..FineTunedConfig::default() };
             let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
             let weights = network.weights();
             let mean = |(row, &frames): (usize, &i64)| {
@@ -606,7 +618,11 @@ fn an_encoder_is_loaded_up_to_the_layer() {
     let inputs = clips(vec![240, 170]);
     for encoder in encoders() {
         let config = |layer| {
-            fine_tuned(FineTunedConfig { encoder: encoder.clone(), layer, ..FineTunedConfig::default() })
+            fine_tuned(FineTunedConfig {
+                encoder: encoder.clone().into(),
+                layer,
+                ..FineTunedConfig::default()
+            })
         };
         let of = |layer, seed| build(&config(layer), InputShape::Waveforms, OUTPUTS, seed);
         let mut network = of(EncoderLayer::Nth(2), 1);
@@ -637,7 +653,7 @@ fn a_frozen_encoder_is_a_function_of_the_sound() {
             ..Overrides::default()
         };
         let config = FineTunedConfig {
-            encoder: post_norm(),
+            encoder: post_norm().into(),
             overrides: dropouts,
             freeze,
             lstm: Some(LSTM),
@@ -657,7 +673,8 @@ fn a_frozen_encoder_is_a_function_of_the_sound() {
 fn spans_are_drawn_over_clips_or_rows() {
     let _turn = turn();
     let outputs = |spans_over, lengths: &[usize]| {
-        let config = FineTunedConfig { encoder: post_norm(), spans_over, ..FineTunedConfig::default() };
+        let config =
+            FineTunedConfig { encoder: post_norm().into(), spans_over, ..FineTunedConfig::default() };
         let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
         tch::manual_seed(2);
         tch::no_grad(|| network.forward_t(&clips(lengths.to_vec()), true)).unwrap()
@@ -676,7 +693,12 @@ fn checkpoints_change_no_gradient() {
     }) {
         let gradients = |checkpointed: bool| -> NamedTensors {
             let encoder = EncoderConfig { hidden_dropout: 0.3, ..encoder.clone() };
-            let config = FineTunedConfig { encoder, freeze, lstm: Some(LSTM), ..FineTunedConfig::default() };
+            let config = FineTunedConfig {
+                encoder: encoder.into(),
+                freeze,
+                lstm: Some(LSTM),
+                ..FineTunedConfig::default()
+            };
             let mut network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
             assert!(!checkpointed || network.checkpoint_gradients());
             tch::manual_seed(1);
@@ -714,7 +736,8 @@ fn a_seed_gives_and_drops_the_same() {
 fn sigmoids_keep_values_between_0_and_1() {
     let output_activation = OutputActivation::Sigmoid;
     let mlp = MlpConfig { output_activation, ..mlp(MlpNorm::Layer) };
-    let encoder = FineTunedConfig { encoder: post_norm(), output_activation, ..FineTunedConfig::default() };
+    let encoder =
+        FineTunedConfig { encoder: post_norm().into(), output_activation, ..FineTunedConfig::default() };
     for (config, input) in
         [(NetworkConfig::Mlp(mlp), InputShape::Frames([1, 10])), (fine_tuned(encoder), InputShape::Waveforms)]
     {
@@ -749,7 +772,7 @@ fn configurations_read_as_in_a_pipeline() {
         "padded_to": 48000, "dropout": 0.5, "defaults": "keras", "normalise_over": "batch-in-training"
     }"#;
     let expected = FineTunedConfig {
-        encoder: EncoderConfig { do_stable_layer_norm: true, ..EncoderConfig::default() },
+        encoder: EncoderConfig { do_stable_layer_norm: true, ..EncoderConfig::default() }.into(),
         overrides: Overrides { mask_time_prob: Some(0.08), ..Overrides::default() },
         normalise: true,
         normalise_over: NormaliseOver::BatchInTraining,
@@ -767,7 +790,7 @@ fn configurations_read_as_in_a_pipeline() {
         pooling: Pooling::MeanButLast,
         defaults: LibraryDefaults::Keras,
     };
-    assert_eq!(built_encoder(&expected).unwrap().mask_time_prob, 0.08);
+    assert_eq!(built_encoder(&expected).unwrap().wav2vec2().unwrap().mask_time_prob, 0.08);
     assert_eq!(read(text).unwrap(), fine_tuned(expected));
     for (text, key) in [
         (r#"{"kind": "embedding-cnn", "chanels": [1]}"#, "chanels"),
@@ -817,7 +840,7 @@ fn impossible_networks_are_refused() {
     assert_eq!(end2you(stateless), BuildError::Zero("lstm.hidden"));
 
     let wav2vec2 = |config| error(fine_tuned(config), InputShape::Waveforms);
-    let base = || FineTunedConfig { encoder: post_norm(), ..FineTunedConfig::default() };
+    let base = || FineTunedConfig { encoder: post_norm().into(), ..FineTunedConfig::default() };
     for layer in [0, 4] {
         let config = FineTunedConfig { layer: EncoderLayer::Nth(layer), ..base() };
         assert_eq!(wav2vec2(config), BuildError::Layer { layer, layers: 3 });

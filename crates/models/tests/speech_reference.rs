@@ -82,10 +82,10 @@ fn network(golden: &Golden) -> (NetworkConfig, InputShape, bool) {
         NetworkConfig::Mlp(MlpConfig { hidden: vec![12, 10, 8], norm, dropout: 0.0, output_activation })
     };
     let base = FineTunedConfig { padding: Padding::Reference, ..FineTunedConfig::default() };
-    let post_norm = || FineTunedConfig { encoder: post_norm(), ..base.clone() };
+    let post_norm = || FineTunedConfig { encoder: post_norm().into(), ..base.clone() };
     let lstm = Some(LstmConfig { layers: 2, hidden: 7 });
     let last = FineTunedConfig { pooling: Pooling::Last, lstm, ..base.clone() };
-    let layer_2 = FineTunedConfig { encoder: pre_norm(), layer: EncoderLayer::Nth(2), ..last.clone() };
+    let layer_2 = FineTunedConfig { encoder: pre_norm().into(), layer: EncoderLayer::Nth(2), ..last.clone() };
     let fine_tuned = |config| (NetworkConfig::Wav2Vec2(Box::new(config)), InputShape::Waveforms, false);
     match golden.case.as_str() {
         "embedding-cnn" => {
@@ -132,7 +132,7 @@ fn network(golden: &Golden) -> (NetworkConfig, InputShape, bool) {
         "D, first" => fine_tuned(FineTunedConfig { pooling: Pooling::First, lstm: None, ..layer_2 }),
         "classifier" => {
             let projector = Some(ProjectorConfig { width: 10 });
-            fine_tuned(FineTunedConfig { encoder: pre_norm(), projector, ..base })
+            fine_tuned(FineTunedConfig { encoder: pre_norm().into(), projector, ..base })
         }
         other => panic!("an unknown case `{other}`"),
     }

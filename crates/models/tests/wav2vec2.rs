@@ -2,11 +2,11 @@
 
 mod turn;
 
+use affekt_models::{Encoded, SpeechEncoder as _};
 use std::collections::BTreeMap;
 
 use affekt_models::wav2vec2::{
-    Choice, CtcHead, Encoded, InputError, PretrainingHead, SequenceClassifier, Spans, Wav2Vec2,
-    sample_negatives,
+    Choice, CtcHead, InputError, PretrainingHead, SequenceClassifier, Spans, Wav2Vec2, sample_negatives,
 };
 use affekt_spec::encoder::{Activation, ConfigError, EncoderConfig, FeatureNorm};
 use affekt_spec::network::{Padding, SpansOver};

@@ -3,6 +3,7 @@
 
 mod formula;
 
+use affekt_models::SpeechEncoder as _;
 use std::collections::BTreeMap;
 
 use affekt_models::wav2vec2::{Choice, CtcHead, PretrainingHead, SequenceClassifier, Wav2Vec2, map_names};

@@ -279,7 +279,7 @@ fn read_config(section: &mut Section<'_>, known: &Family) -> Map<String, Value> 
     let Some(field) = section.optional("config") else { return Map::new() };
     let Yaml::Map(entries) = &field.node.value else {
         field.expected(match known {
-            Family::Wav2Vec2(_) => "a mapping of fields of transformers' `config.json`",
+            Family::Speech(_) => "a mapping of fields of transformers' `config.json`",
             Family::Wav2Vec(_) => "a mapping of fields of fairseq's `Wav2VecConfig`",
             Family::Vgg16(_) => "a mapping of `channels`, `convolutions` and `normalisation`",
         });

@@ -109,7 +109,7 @@ pub fn run_random(
     normalise: Option<bool>,
 ) -> Result<(), Failure> {
     let config = Family::of(&config.0).map_err(|error| Failure::because(&error))?;
-    let normalise = normalise.unwrap_or(config.wav2vec2().is_some());
+    let normalise = normalise.unwrap_or(config.speech().is_some());
     let card = ArtefactCard::untrained(config, normalise, seed);
     let account = KeyMappingReport { notes: vec![card.origin.clone()], ..KeyMappingReport::default() };
     write(job, &card, &BTreeMap::new(), &account)

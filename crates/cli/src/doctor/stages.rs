@@ -157,7 +157,7 @@ impl Shipped {
         let mut params: train::Params = self.params(compiled, self.step)?;
         let mut layers = all_layers;
         if let NetworkConfig::Wav2Vec2(network) = &mut params.network {
-            network.encoder = encoder;
+            network.encoder = encoder.into();
             network.normalise = matches!(architecture, Architecture::LargeLv60k | Architecture::Xlsr53);
             if let EncoderLayer::Nth(layer) = network.layer {
                 layers = layer;

@@ -149,7 +149,7 @@ impl Wav2Vec2Trunk {
     /// What fine-tuning from this trunk would be: the rules about encoders that are overridden and frozen stand there.
     pub(super) fn fine_tuned(&self) -> FineTunedConfig {
         FineTunedConfig {
-            encoder: self.encoder.clone(),
+            encoder: self.encoder.clone().into(),
             overrides: self.overrides.clone(),
             freeze: Freeze::FeatureEncoderAndProjection,
             freeze_mask_embedding: self.freeze_mask_embedding,

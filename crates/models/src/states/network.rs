@@ -11,6 +11,7 @@ use super::trunk::Trunk;
 use crate::fine_tuned::normalised;
 use crate::loading::{Accounting, EncoderError, WeightsError, replace, take_over};
 use crate::network::{ParameterCounts, caught, freeze};
+use crate::speech_encoder::SpeechEncoder;
 use crate::wav2vec2::checked_samples;
 use crate::{BuildError, ForwardError};
 

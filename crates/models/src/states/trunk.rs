@@ -7,7 +7,8 @@ use tch::nn::Module;
 use super::config::TrunkConfig;
 use super::masks::masked;
 use crate::conv1d::Conv1d;
-use crate::fine_tuned::{built_encoder, frozen};
+use crate::fine_tuned::frozen;
+use crate::speech_encoder::SpeechEncoder;
 use crate::wav2vec::Wav2Vec;
 use crate::wav2vec2::{Padding, Spans, Wav2Vec2};
 use crate::{BuildError, ForwardError};
@@ -43,7 +44,7 @@ impl Trunk {
                 })
             }
             TrunkConfig::Wav2Vec2(config) => {
-                let mut encoder = Wav2Vec2::new(&encoder, &built_encoder(&config.fine_tuned())?)?;
+                let mut encoder = Wav2Vec2::new(&encoder, &config.overrides.of(&config.encoder))?;
                 encoder.draw_spans_over(config.spans_over);
                 Ok(Self::Wav2Vec2 { encoder: Box::new(encoder), padding: config.padding })
             }

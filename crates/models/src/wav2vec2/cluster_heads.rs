@@ -5,7 +5,7 @@ use affekt_torch::init::{self, Vars};
 use tch::nn::Module;
 use tch::{Tensor, nn};
 
-use super::model::Encoded;
+use crate::speech_encoder::Encoded;
 
 /// One head a clustering: linear to `hidden`, tanh, linear to the clusters.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use tch::nn::Module;
 use tch::{Kind, Tensor, nn};
 
 use super::init::linear;
-use super::model::Encoded;
 use super::{ConfigError, EncoderConfig};
 use crate::dropout::dropout;
+use crate::speech_encoder::Encoded;
 
 /// The head of `Wav2Vec2ForCTC`, trained by connectionist temporal classification.
 #[derive(Debug)]

@@ -36,7 +36,7 @@ pub(crate) use config::activate;
 pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
 pub use heads::{CtcHead, SequenceClassifier};
 pub(crate) use model::checked_samples;
-pub use model::{Encoded, InputError, Wav2Vec2};
+pub use model::{InputError, Wav2Vec2};
 pub use pretraining::{PretrainingHead, PretrainingLoss, PretrainingPart, sample_negatives};
 pub use quantiser::Choice;
 pub use spans::Spans;

@@ -10,6 +10,7 @@ use super::spec_augment::SpecAugment;
 use super::transformer::Transformer;
 use super::valid::Valid;
 use super::{Padding, SpansOver};
+use crate::speech_encoder::{Encoded, SpeechEncoder};
 
 /// The encoder of transformers' `Wav2Vec2Model`, under its names.
 #[derive(Debug)]
@@ -19,19 +20,6 @@ pub struct Wav2Vec2 {
     projection: Projection,
     spec_augment: SpecAugment,
     transformer: Transformer,
-}
-
-/// What an encoder makes of a batch. Frames behind a clip's own mean nothing.
-#[derive(Debug)]
-pub struct Encoded {
-    /// What enters the first layer, then what each layer gives: one more than layers, each `[batch, frames, width]`.
-    pub states: Vec<Tensor>,
-    /// What entered the projection, normalised: what a quantiser reads in pretraining. `[batch, frames, channels]`
-    pub features: Tensor,
-    /// The last of them, normalised where layers normalise first (LV60K, XLSR-53). `[batch, frames, width]`
-    pub last: Tensor,
-    /// How many frames are each clip's own; at least one.
-    pub frames: Vec<i64>,
 }
 
 /// A batch that cannot be encoded.
@@ -104,51 +92,20 @@ impl Wav2Vec2 {
         })
     }
 
-    /// Whether the backward pass computes each transformer layer again instead of keeping what it computed: less memory, a third
-    /// more time, the same gradients. It begins with `false`.
-    pub const fn checkpoint_gradients(&mut self, checkpointed: bool) {
-        self.transformer.checkpointed = checkpointed;
-    }
-
-    /// Where the spans of masked frames are drawn in training. It begins with [`SpansOver::Clips`].
-    pub const fn draw_spans_over(&mut self, over: SpansOver) {
-        self.spec_augment.over = over;
-    }
-
     /// What it was built from.
     #[must_use]
     pub const fn config(&self) -> &EncoderConfig {
         &self.config
     }
 
-    /// Encodes waveforms `[batch, samples]` of f32 at 16 kHz, of which each row holds a clip of the length given for it.
-    /// What stands behind a clip is of no account: it is set to 0 first. In training, dropout, layer drop and masks are on.
-    ///
-    /// To have transformers' numbers for a batch without attention mask, say [`Padding::Unmasked`].
-    ///
-    /// # Errors
-    /// When the lengths do not fit the waveforms, or a clip is shorter than a frame.
-    ///
-    /// # Panics
-    /// When the waveforms are not f32, or on another device.
-    pub fn forward_t(
-        &self,
-        waveforms: &Tensor,
-        lengths: &[usize],
-        padding: Padding,
-        train: bool,
-    ) -> Result<Encoded, InputError> {
-        self.encode(waveforms, lengths, padding, None, train)
-    }
-
-    /// [`Wav2Vec2::forward_t`] with frames that the caller chose masked, in training or not, where spans by chance would be:
+    /// [`SpeechEncoder::forward_t`] with frames that the caller chose masked, in training or not, where spans by chance would be:
     /// what pretraining asks for. `masked` is `[batch, frames]`, true at those.
     ///
     /// # Errors
-    /// As those of [`Wav2Vec2::forward_t`].
+    /// As those of [`SpeechEncoder::forward_t`].
     ///
     /// # Panics
-    /// Also when `masked` has another shape.
+    /// When the waveforms are not f32 or on another device, or `masked` has another shape.
     pub fn forward_masked_t(
         &self,
         waveforms: &Tensor,
@@ -196,6 +153,27 @@ impl Wav2Vec2 {
         let rows = self.config.frames_by_layer(samples);
         let layers = rows.iter().enumerate();
         layers.map(|(i, &total)| valid(clips.iter().map(|clip| clip[i]).collect(), total)).collect()
+    }
+}
+
+/// Masks and dropouts are those of transformers. To have its numbers for a batch without attention mask, say [`Padding::Unmasked`].
+impl SpeechEncoder for Wav2Vec2 {
+    fn forward_t(
+        &self,
+        waveforms: &Tensor,
+        lengths: &[usize],
+        padding: Padding,
+        train: bool,
+    ) -> Result<Encoded, InputError> {
+        self.encode(waveforms, lengths, padding, None, train)
+    }
+
+    fn checkpoint_gradients(&mut self, checkpointed: bool) {
+        self.transformer.checkpointed = checkpointed;
+    }
+
+    fn draw_spans_over(&mut self, over: SpansOver) {
+        self.spec_augment.over = over;
     }
 }
 

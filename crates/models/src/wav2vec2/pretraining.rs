@@ -7,10 +7,10 @@ use affekt_torch::{Random, upload, uploaded, without_autocast};
 use tch::nn::Module;
 use tch::{Device, Kind, Tensor, nn};
 
-use super::model::Encoded;
 use super::quantiser::{Choice, Quantiser, perplexity, perplexity_of_mean};
 use super::{ConfigError, EncoderConfig};
 use crate::dropout::dropout;
+use crate::speech_encoder::Encoded;
 
 /// Quantiser and projections, beside an encoder that is given masks ([`super::Wav2Vec2::forward_masked_t`]).
 #[derive(Debug)]

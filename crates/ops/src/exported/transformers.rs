@@ -8,7 +8,7 @@ use std::path::Path;
 
 use affekt_domain::Task;
 use affekt_graph::Failure;
-use affekt_spec::encoder::{EncoderConfig, Family};
+use affekt_spec::encoder::{Family, SpeechConfig};
 use affekt_spec::network::{FineTunedConfig, NetworkConfig, ProjectorConfig};
 use affekt_spec::{Spec, View, from_json};
 use serde_json::{Map, Value, json};
@@ -45,9 +45,9 @@ fn exported_of(folder: &Path, fields: &Map<String, Value>) -> Result<Exported, S
             "there is no `{WEIGHTS}` beside it, the only form of weights that is read of a model"
         ));
     }
-    let known = EncoderConfig::known_fields(fields).map_err(|error| error.to_string())?;
+    let known = SpeechConfig::known_fields(fields).map_err(|error| error.to_string())?;
     let family = Family::of(&known).map_err(|error| error.to_string())?;
-    let encoder = family.wav2vec2().ok_or("expected a wav2vec 2.0")?.clone();
+    let encoder = family.speech().ok_or("expected an encoder of speech")?.clone();
     let width = fields.get("classifier_proj_size").and_then(Value::as_u64).unwrap_or(256) as usize;
     let default: FineTunedConfig = from_json(json!({ "encoder": encoder, "normalise": normalises(folder)? }))
         .map_err(|error| error.to_string())?;

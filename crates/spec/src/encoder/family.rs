@@ -4,14 +4,14 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ConfigError, EncoderConfig, Vgg16Config, Wav2VecConfig, fields};
+use super::{ConfigError, EncoderConfig, SpeechConfig, Vgg16Config, Wav2VecConfig, fields};
 
 /// The configuration of an encoder of any family.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Family {
-    /// wav2vec 2.0.
-    Wav2Vec2(Box<EncoderConfig>),
+    /// An encoder of speech, as networks are fine-tuned around: wav2vec 2.0 and those after it.
+    Speech(SpeechConfig),
     /// The first wav2vec.
     Wav2Vec(Wav2VecConfig),
     /// VGG16, which reads images.
@@ -28,7 +28,7 @@ impl Family {
         match model_type(fields) {
             Some(Wav2VecConfig::MODEL_TYPE) => Wav2VecConfig::default().with(fields).map(Self::from),
             Some(Vgg16Config::MODEL_TYPE) => Vgg16Config::default().with(fields).map(Self::from),
-            _ => EncoderConfig::default().with(fields).map(Self::from),
+            _ => SpeechConfig::of(fields).map(Self::Speech),
         }
     }
 
@@ -36,7 +36,7 @@ impl Family {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Wav2Vec2(_) => "wav2vec 2.0",
+            Self::Speech(config) => config.name(),
             Self::Wav2Vec(_) => "wav2vec",
             Self::Vgg16(_) => "VGG16",
         }
@@ -46,7 +46,16 @@ impl Family {
     #[must_use]
     pub const fn wav2vec2(&self) -> Option<&EncoderConfig> {
         match self {
-            Self::Wav2Vec2(config) => Some(config),
+            Self::Speech(config) => config.wav2vec2(),
+            _ => None,
+        }
+    }
+
+    /// Returns the configuration, if it is an encoder of speech.
+    #[must_use]
+    pub const fn speech(&self) -> Option<&SpeechConfig> {
+        match self {
+            Self::Speech(config) => Some(config),
             _ => None,
         }
     }
@@ -81,7 +90,7 @@ impl Family {
     /// Fails if the field is unknown or the value has another type.
     pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
         match self {
-            Self::Wav2Vec2(config) => config.set(field, value).map(Self::from),
+            Self::Speech(config) => config.set(field, value).map(Self::Speech),
             Self::Wav2Vec(config) => fields::set(config, field, value).map(Self::from),
             Self::Vgg16(config) => fields::set(config, field, value).map(Self::from),
         }
@@ -93,7 +102,7 @@ impl Family {
     /// Fails if a field is unknown or the result is invalid.
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
         match self {
-            Self::Wav2Vec2(config) => config.with(fields).map(Self::from),
+            Self::Speech(config) => config.with(fields).map(Self::Speech),
             Self::Wav2Vec(config) => config.with(fields).map(Self::from),
             Self::Vgg16(config) => config.with(fields).map(Self::from),
         }
@@ -102,7 +111,7 @@ impl Family {
 
 impl From<EncoderConfig> for Family {
     fn from(config: EncoderConfig) -> Self {
-        Self::Wav2Vec2(Box::new(config))
+        Self::Speech(config.into())
     }
 }
 
@@ -126,7 +135,7 @@ impl<'de> Deserialize<'de> for Family {
                 Wav2VecConfig::deserialize(Value::Object(fields)).map(Self::from)
             }
             Some(Vgg16Config::MODEL_TYPE) => Vgg16Config::deserialize(Value::Object(fields)).map(Self::from),
-            _ => EncoderConfig::deserialize(Value::Object(fields)).map(Self::from),
+            _ => SpeechConfig::deserialize(Value::Object(fields)).map(Self::Speech),
         };
         family.map_err(D::Error::custom)
     }

@@ -2,12 +2,14 @@
 
 mod family;
 mod fields;
+mod speech;
 mod trained_on;
 mod vgg16;
 mod wav2vec;
 mod wav2vec2;
 
 pub use family::Family;
+pub use speech::SpeechConfig;
 pub use trained_on::{SeenLabels, TrainedOn};
 pub use vgg16::{Normalisation, Vgg16Config, Vgg16Layer};
 pub use wav2vec::Wav2VecConfig;

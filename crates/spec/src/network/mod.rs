@@ -94,7 +94,7 @@ impl NetworkConfig {
     #[must_use]
     pub fn least_samples(&self) -> usize {
         match self {
-            Self::Wav2Vec2(network) => network.encoder.samples_of_a_frame(),
+            Self::Wav2Vec2(network) => network.encoder.least_samples(),
             _ => 1,
         }
     }

@@ -2,7 +2,7 @@
 //! for it, flows into the port `encoder`.
 
 use super::parts::{LstmConfig, OutputActivation, Pooling};
-use crate::encoder::EncoderConfig;
+use crate::encoder::{EncoderConfig, SpeechConfig};
 use crate::{LibraryDefaults, Spec};
 
 /// An encoder, fine-tuned or frozen, with the layers behind it.
@@ -10,7 +10,7 @@ use crate::{LibraryDefaults, Spec};
 pub struct FineTunedConfig {
     /// The encoder as its checkpoint has it.
     #[spec(stored)]
-    pub encoder: EncoderConfig,
+    pub encoder: SpeechConfig,
     /// What of the encoder's own settings is otherwise here.
     #[spec(default = Overrides::default())]
     pub overrides: Overrides,
@@ -199,6 +199,14 @@ impl Padding {
 
 impl Overrides {
     /// Returns an encoder's configuration with what is given set.
+    #[must_use]
+    pub fn of_speech(&self, encoder: &SpeechConfig) -> SpeechConfig {
+        match encoder {
+            SpeechConfig::Wav2Vec2(config) => self.of(config).into(),
+        }
+    }
+
+    /// Returns the configuration of a wav2vec 2.0 with what is given set.
     #[must_use]
     pub fn of(&self, encoder: &EncoderConfig) -> EncoderConfig {
         fn set<T: Copy>(setting: &mut T, given: Option<T>) {

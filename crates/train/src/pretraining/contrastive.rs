@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use affekt_models::wav2vec2::{Choice, Encoded, PretrainingHead, sample_negatives};
+use affekt_models::Encoded;
+use affekt_models::wav2vec2::{Choice, PretrainingHead, sample_negatives};
 use affekt_models::{Accounting, BuildError, caught};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::Padding;

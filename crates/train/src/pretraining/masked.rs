@@ -1,7 +1,8 @@
 //! An encoder whose frames are masked, for a head to be asked about them.
 
-use affekt_models::wav2vec2::{Encoded, Spans, Wav2Vec2};
+use affekt_models::wav2vec2::{Spans, Wav2Vec2};
 use affekt_models::{Accounting, BuildError, ForwardError, freeze, normalised, take_over};
+use affekt_models::{Encoded, SpeechEncoder};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::{Padding, SpansOver};
 use affekt_torch::init::Vars;

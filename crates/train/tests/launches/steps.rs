@@ -186,7 +186,7 @@ fn old_encoder() -> Wav2VecConfig {
 fn fine_tuning(precision: Precision, clips: &Clips) -> Counted {
     let mut params: affekt_ops::train::Params = shipped("vft", "finetune", |_| true);
     let NetworkConfig::Wav2Vec2(network) = &mut params.network else { panic!("{:?}", params.network) };
-    network.encoder = encoder();
+    network.encoder = encoder().into();
     supervised(&params, precision, clips, 4)
 }
 

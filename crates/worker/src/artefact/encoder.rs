@@ -3,7 +3,7 @@
 
 use affekt_graph::Failure;
 use affekt_models::vgg16::drawn;
-use affekt_spec::encoder::{EncoderConfig, Family, Vgg16Config};
+use affekt_spec::encoder::{EncoderConfig, Family, SpeechConfig, Vgg16Config};
 use affekt_torch::NamedTensors;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,11 @@ impl EncoderCard {
         self.config.wav2vec2().ok_or_else(|| self.wrong(op, "wav2vec 2.0", "wav2vec2-base"))
     }
 
+    /// What an encoder of speech is made of, for `op`, which reads no other.
+    pub fn speech(&self, op: &str) -> Result<&SpeechConfig, Failure> {
+        self.config.speech().ok_or_else(|| self.wrong(op, "wav2vec 2.0", "wav2vec2-base"))
+    }
+
     /// What a VGG16 is made of, for `op`, which reads no other.
     pub fn vgg16(&self, op: &str) -> Result<&Vgg16Config, Failure> {
         self.config.vgg16().ok_or_else(|| self.wrong(op, "VGG16", "vgg16-imagenet"))
@@ -73,7 +78,7 @@ impl EncoderCard {
     pub fn wrong(&self, op: &str, families: &str, name: &str) -> Failure {
         let (own, family) = (&self.name, self.config.name());
         let networks = match self.config {
-            Family::Wav2Vec2(_) => "waveforms",
+            Family::Speech(_) => "waveforms",
             Family::Wav2Vec(_) => "states",
             Family::Vgg16(_) => "pictures",
         };

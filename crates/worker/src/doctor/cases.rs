@@ -146,7 +146,7 @@ fn pre_norm() -> EncoderConfig {
 /// V-FT.
 fn wav2vec2(place: Place) -> Result<Outcome, Error> {
     let config = FineTunedConfig {
-        encoder: encoder(),
+        encoder: encoder().into(),
         freeze: Freeze::FeatureEncoderAndProjection,
         frame_activation: FrameActivation::Relu,
         pooling: Pooling::MeanButLast,
@@ -156,14 +156,15 @@ fn wav2vec2(place: Place) -> Result<Outcome, Error> {
 }
 
 fn wav2vec2_pre_norm(place: Place) -> Result<Outcome, Error> {
-    let config = FineTunedConfig { encoder: pre_norm(), normalise: true, ..FineTunedConfig::default() };
+    let config =
+        FineTunedConfig { encoder: pre_norm().into(), normalise: true, ..FineTunedConfig::default() };
     waveforms("wav2vec2-pre-norm", &NetworkConfig::Wav2Vec2(Box::new(config)), place)
 }
 
 /// D.
 fn wav2vec2_lstm(place: Place) -> Result<Outcome, Error> {
     let config = FineTunedConfig {
-        encoder: pre_norm(),
+        encoder: pre_norm().into(),
         normalise: true,
         layer: EncoderLayer::Nth(2),
         lstm: Some(LstmConfig { layers: 2, hidden: 64 }),

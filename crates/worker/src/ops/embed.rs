@@ -26,7 +26,7 @@ pub fn run(job: &Job, device: Device, cached: &Cached, context: &mut dyn Context
 
 fn load(encoder: &Object, output: Output, device: Device) -> Result<Embedder, Failure> {
     let (card, weights) = artefact::read::<EncoderCard>(encoder)?;
-    let config = card.wav2vec2("embed")?;
+    let config = card.speech("embed")?;
     let mut embedder = Embedder::new(config, embedding(output), card.normalise, card.seed, device)
         .map_err(|error| Failure::because(&error))?;
     if card.pretrained {

@@ -65,12 +65,13 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
 fn network(params: &FrameTeacherConfig, encoder: &EncoderCard) -> Result<StatesConfig, Failure> {
     let trunk = match &encoder.config {
         Family::Wav2Vec(config) => TrunkConfig::Wav2Vec(wav2vec(params, config.clone())?),
-        Family::Wav2Vec2(config) => {
+        Family::Speech(_) => {
+            let config = encoder.wav2vec2("state-model")?;
             if params.kernel.is_some() || params.stride.is_some() {
                 let message = "`kernel` and `stride` are of the convolution behind a wav2vec, and this is a wav2vec 2.0";
                 return Err(Failure::Failed { message: message.into() });
             }
-            let (encoder, overrides) = (EncoderConfig::clone(config), params.overrides.clone());
+            let (encoder, overrides) = (config.clone(), params.overrides.clone());
             let one_length = params.one_length;
             TrunkConfig::Wav2Vec2(Box::new(Wav2Vec2Trunk {
                 encoder,

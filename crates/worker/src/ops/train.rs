@@ -124,7 +124,7 @@ fn begin_with(
 ) -> Result<(EncoderCard, Option<NamedTensors>), Failure> {
     let weights = match network {
         NetworkConfig::Wav2Vec2(network) => {
-            network.encoder = card.wav2vec2("train")?.clone();
+            network.encoder = card.speech("train")?.clone();
             network.normalise = card.normalise;
             card.pretrained.then_some(weights)
         }

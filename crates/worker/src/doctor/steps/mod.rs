@@ -137,8 +137,11 @@ mod tests {
 
     fn stages() -> Vec<Stage> {
         let optimisation = Optimisation { batch_size: 6, ..Optimisation::default() };
-        let network =
-            FineTunedConfig { encoder: encoder(), layer: EncoderLayer::Nth(3), ..FineTunedConfig::default() };
+        let network = FineTunedConfig {
+            encoder: encoder().into(),
+            layer: EncoderLayer::Nth(3),
+            ..FineTunedConfig::default()
+        };
         let config = TrainConfig {
             loss: Loss::Ccc,
             stopping: Stopping::Early { monitor: affekt_domain::Monitor::DevCcc, patience: 3 },

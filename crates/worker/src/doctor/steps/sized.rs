@@ -204,7 +204,7 @@ fn shrink_training(params: &mut train::Params, size: StageSize) {
     if let NetworkConfig::Wav2Vec2(network) = &mut params.network {
         match &mut network.layer {
             EncoderLayer::Nth(layer) => *layer = size.layers,
-            EncoderLayer::Last => network.encoder.num_hidden_layers = size.layers,
+            EncoderLayer::Last => network.encoder = network.encoder.clone().with_layers(size.layers),
         }
     }
     let training = &mut params.training;

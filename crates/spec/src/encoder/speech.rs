@@ -1,0 +1,145 @@
+//! The configuration of an encoder of speech: one that reads waveforms and gives hidden states, whichever family it is of.
+//!
+//! Networks are fine-tuned around it, `embed` freezes it. A family is a variant here, its configuration a file beside.
+
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{ConfigError, EncoderConfig, fields};
+
+/// The configuration of an encoder of speech.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum SpeechConfig {
+    /// wav2vec 2.0 and its relatives.
+    Wav2Vec2(Box<EncoderConfig>),
+}
+
+impl SpeechConfig {
+    /// Creates a configuration from fields; omitted ones are those of the family's published BASE.
+    ///
+    /// # Errors
+    /// Fails if the family or a field is unknown, or the result is invalid.
+    pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
+        EncoderConfig::default().with(fields).map(Self::from)
+    }
+
+    /// Selects the fields of a `config.json` that concern the encoder.
+    ///
+    /// # Errors
+    /// Fails if it is of another kind of model or asks for what is not supported.
+    pub fn known_fields(fields: &Map<String, Value>) -> Result<Map<String, Value>, ConfigError> {
+        EncoderConfig::known_fields(fields)
+    }
+
+    /// Returns the usual name of the family.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Wav2Vec2(_) => "wav2vec 2.0",
+        }
+    }
+
+    /// Returns the configuration, if it is a wav2vec 2.0.
+    #[must_use]
+    pub const fn wav2vec2(&self) -> Option<&EncoderConfig> {
+        match self {
+            Self::Wav2Vec2(config) => Some(config),
+        }
+    }
+
+    /// Returns the width of a hidden state.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        match self {
+            Self::Wav2Vec2(config) => config.hidden_size,
+        }
+    }
+
+    /// Returns the number of layers of the transformer.
+    #[must_use]
+    pub const fn layers(&self) -> usize {
+        match self {
+            Self::Wav2Vec2(config) => config.num_hidden_layers,
+        }
+    }
+
+    /// Returns the same encoder with the first `layers` layers alone.
+    #[must_use]
+    pub fn with_layers(mut self, layers: usize) -> Self {
+        match &mut self {
+            Self::Wav2Vec2(config) => config.num_hidden_layers = layers,
+        }
+        self
+    }
+
+    /// Returns whether there is a norm behind the last layer that is no part of any layer.
+    #[must_use]
+    pub const fn has_final_norm(&self) -> bool {
+        match self {
+            Self::Wav2Vec2(config) => config.do_stable_layer_norm,
+        }
+    }
+
+    /// Returns the number of frames for a number of samples at 16 kHz.
+    #[must_use]
+    pub fn frames(&self, samples: usize) -> usize {
+        match self {
+            Self::Wav2Vec2(config) => config.frames(samples),
+        }
+    }
+
+    /// Returns how many samples a clip needs at the least.
+    #[must_use]
+    pub fn least_samples(&self) -> usize {
+        match self {
+            Self::Wav2Vec2(config) => config.samples_of_a_frame(),
+        }
+    }
+
+    /// Returns all fields by name.
+    #[must_use]
+    pub fn fields(&self) -> Map<String, Value> {
+        fields::of(self)
+    }
+
+    /// Returns this configuration with one field replaced, without checking the result.
+    ///
+    /// # Errors
+    /// Fails if the field is unknown or the value has another type.
+    pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
+        match self {
+            Self::Wav2Vec2(config) => config.set(field, value).map(Self::from),
+        }
+    }
+
+    /// Returns this configuration with some fields replaced.
+    ///
+    /// # Errors
+    /// Fails if a field is unknown or the result is invalid.
+    pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
+        match self {
+            Self::Wav2Vec2(config) => config.with(fields).map(Self::from),
+        }
+    }
+}
+
+impl Default for SpeechConfig {
+    fn default() -> Self {
+        EncoderConfig::default().into()
+    }
+}
+
+impl From<EncoderConfig> for SpeechConfig {
+    fn from(config: EncoderConfig) -> Self {
+        Self::Wav2Vec2(Box::new(config))
+    }
+}
+
+impl<'de> Deserialize<'de> for SpeechConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Map::deserialize(deserializer)?;
+        EncoderConfig::deserialize(Value::Object(fields)).map(Self::from).map_err(D::Error::custom)
+    }
+}
