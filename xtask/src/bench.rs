@@ -79,6 +79,18 @@ enum What {
         #[arg(long, default_value_t = 2)]
         threads: usize,
     },
+    /// A training step of VGG16 on pictures on the CPU, against PyTorch eager
+    Vgg16 {
+        /// How many of its last convolutions are trained; the others are frozen
+        #[arg(long, default_value_t = 1)]
+        layers: usize,
+        /// Pictures a step
+        #[arg(long, default_value_t = 32)]
+        batch: usize,
+        /// Intra-op threads
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+    },
     /// k-means of points of 512 values on the CPU, against faiss: the same points from the same centroids
     Kmeans {
         /// How many points
@@ -163,13 +175,30 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             libtorch::require(false)?;
             let rest = [*batch, *threads, /* steps */ 3].map(|number| number.to_string());
             let way = |way: &str| {
-                let mut command = example("affekt-models", "frozen_base_throughput");
+                let mut command = example("affekt-models", "vgg16_throughput");
                 command.arg(way).args(&rest);
                 command
             };
             let what =
                 Comparison { unit: "pictures/s", reference: "recomputing", threads: *threads, outcome: None };
             compare(&what, arguments.rounds, &|| way("cached"), &|| way("recomputed"))
+        }
+        What::Vgg16 { layers, batch, threads } => {
+            libtorch::require(false)?;
+            let rest = [*batch, *threads, /* steps */ 3, *layers].map(|number| number.to_string());
+            let ours = || {
+                let mut command = example("affekt-models", "vgg16_throughput");
+                command.arg("recomputed").args(&rest);
+                command
+            };
+            let reference = || python("tests/goldens/models/pytorch_vgg16_throughput.py", &rest);
+            let what = Comparison {
+                unit: "pictures/s",
+                reference: "PyTorch eager",
+                threads: *threads,
+                outcome: None,
+            };
+            compare(&what, arguments.rounds, &ours, &reference)
         }
         What::Kmeans { points, clusters, iterations, threads } => {
             libtorch::require(false)?;

@@ -1,9 +1,9 @@
-//! How fast B4 is trained while its base is frozen: pictures a second of 224 × 224 through a VGG16, Adam on its classifier.
+//! How fast B4 is trained: pictures a second of 224 × 224 through a VGG16, Adam on its classifier and its last `layers` convolutions.
 //! `cached` reads what a [`Bottleneck`] gave of the pictures, as every epoch after the first does; `recomputed` computes the base of every
 //! picture anew.
 //!
-//! `frozen_base_throughput cached|recomputed [batch] [threads] [steps]`. Run them in turns and compare medians: `cargo xtask bench
-//! frozen-base` does.
+//! `vgg16_throughput cached|recomputed [batch] [threads] [steps] [layers]`. Run it in turn with what it is compared to and compare medians:
+//! `cargo xtask bench frozen-base` and `bench vgg16` do.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use affekt_models::vgg16::Bottleneck;
 use affekt_models::{InputShape, Inputs, Network};
-use affekt_spec::network::{NetworkConfig, Vgg16NetworkConfig};
+use affekt_spec::network::{NetworkConfig, Unfreeze, Vgg16NetworkConfig};
 use affekt_torch::{Adam, AdamConfig, device};
 use tch::{Device, Kind, Tensor};
 
@@ -27,10 +27,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let rest: Vec<usize> = arguments.map(|argument| argument.parse()).collect::<Result<_, _>>()?;
     let argument = |index: usize, default| rest.get(index).copied().unwrap_or(default);
-    let [batch, threads, steps] = [argument(0, 32), argument(1, 2), argument(2, 3)];
+    let [batch, threads, steps, layers] = [argument(0, 32), argument(1, 2), argument(2, 3), argument(3, 0)];
 
     device::set_threads(threads);
-    let config = Vgg16NetworkConfig::default();
+    let unfreeze = (layers > 0).then_some(Unfreeze::Layers(layers));
+    let config = Vgg16NetworkConfig { unfreeze, ..Vgg16NetworkConfig::default() };
     let pixels = Tensor::randint(256, [batch as i64, 3, 224, 224], (Kind::Uint8, Device::Cpu));
     let (input, inputs) = if is_cached {
         let base = Bottleneck::new(&config.encoder, config.unfreeze, PICTURE, 0, Device::Cpu)?;
