@@ -1,4 +1,4 @@
-//! `cargo xtask`: a door to the program, and what only a checkout can do (`bench`, `dist`, `docs`, `test`, `ci`).
+//! `cargo xtask`: a door to the program, and what only a checkout can do (`bench`, `dist`, `docs`, `fuzz`, `test`, `ci`).
 #![allow(clippy::print_stderr, reason = "this is the program that speaks")]
 
 mod bench;
@@ -6,6 +6,7 @@ mod checkout;
 mod ci;
 mod dist;
 mod docs;
+mod fuzz;
 mod test;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Command {
     Dist(dist::Arguments),
     /// Write the reference, `docs/reference`, from the definitions in the source
     Docs,
+    /// Give bad input to what reads files and answers, and say what it does not survive
+    Fuzz(fuzz::Arguments),
     /// Run every test
     Test(test::Arguments),
     /// Run what CI runs: formatting, lints, tests
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::Dist(arguments) => dist::dist(&arguments),
         Command::Docs => docs::docs(),
+        Command::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Command::Test(arguments) => test::test(&arguments),
         Command::Ci => ci::ci(),
     })

@@ -14,13 +14,14 @@ use symphonia::core::meta::MetadataOptions;
 
 use crate::container::{Container, foreign, ogg_ends, rf64_to_wav, settle_sizes, without_tags_behind};
 use crate::error::{AudioError, AudioFault, RateError};
+use crate::limit::Limit;
 use crate::{Decoded, Truncated, linear};
 
 /// Decodes a WAV (PCM, float, ADPCM, A-law, µ-law), RF64, BW64, RIFX, Wave64, AU, SPHERE, AIFF, AIFF-C, CAF, FLAC, OGG Vorbis,
 /// MP3, MP4 or M4A (AAC, ALAC) or AAC file, detected by content. Lengths are exact: the padding of MP3 and Vorbis encoders is removed.
 ///
 /// # Errors
-/// Fails if no samples can be decoded. A file that ends early is decoded as far as possible and marked by
+/// Fails if no samples can be decoded, or more than are granted for a file of its size. A file that ends early is decoded as far as possible and marked by
 /// [`Decoded::truncated`].
 pub fn decode(path: &Path) -> Result<Decoded, AudioError> {
     let bytes = fs::read(path).map_err(|error| AudioError::new(path, error))?;
@@ -51,6 +52,7 @@ fn decode_bytes(mut bytes: Vec<u8>) -> Result<Decoded, AudioFault> {
     }
     let unfinished = container == Container::Ogg && !ogg_ends(&bytes);
 
+    let length = bytes.len();
     let mut format = open(bytes).map_err(|fault| match (container, fault) {
         // What the reader of CAF does not know it takes for damage.
         (Container::Caf, AudioFault::Damaged(_)) => {
@@ -64,7 +66,7 @@ fn decode_bytes(mut bytes: Vec<u8>) -> Result<Decoded, AudioFault> {
     let params =
         track.codec_params.as_ref().and_then(|params| params.audio()).ok_or_else(|| no("unknown codec"))?;
     let params = params.clone();
-    let (decoded, damaged) = decode_track(&mut *format, track_id, &params, promised)?;
+    let (decoded, damaged) = decode_track(&mut *format, track_id, &params, promised, length)?;
 
     let frames_per_block = params.frames_per_block.unwrap_or(1);
     let mut decoded =
@@ -97,12 +99,13 @@ fn open(bytes: Vec<u8>) -> Result<Box<dyn FormatReader>, AudioFault> {
         .map_err(fault)
 }
 
-/// Decodes as much of a track as possible; also returns whether part of it could not be decoded.
+/// Decodes as much of a track of a file of `length` bytes as possible; also returns whether part of it could not be decoded.
 fn decode_track(
     format: &mut dyn FormatReader,
     track_id: u32,
     params: &AudioCodecParameters,
     promised: Option<u64>,
+    length: usize,
 ) -> Result<(Decoded, bool), AudioFault> {
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(params, &AudioDecoderOptions::default())
@@ -110,7 +113,9 @@ fn decode_track(
     let mut samples: Vec<f32> = Vec::new();
     let mut spec = None;
     let mut trouble = None;
-    loop {
+    let limit = Limit::of(length);
+    // A packet has a byte at least, whatever a table of packets declares.
+    for _ in 0..=length {
         let packet = match format.next_packet() {
             Ok(Some(packet)) if packet.track_id == track_id => packet,
             Ok(Some(_)) => continue,
@@ -137,12 +142,13 @@ fn decode_track(
             None => {
                 spec = Some(this);
                 let promised = promised.unwrap_or(0).saturating_mul(this.1 as u64);
-                samples.reserve(promised.min(MAX_RESERVED_SAMPLES) as usize);
+                samples.reserve(limit.reserved(promised));
             }
             Some(first) if first != this => return Err(no("its rate or channels change midway")),
             Some(_) => {}
         }
         let start = samples.len();
+        limit.check(start + buffer.samples_interleaved())?;
         samples.resize(start + buffer.samples_interleaved(), 0.0);
         buffer.copy_to_slice_interleaved(&mut samples[start..]);
     }
@@ -157,9 +163,6 @@ fn decode_track(
     let channels = u16::try_from(channels).map_err(|_| no("too many channels"))?;
     Ok((Decoded { samples, rate, channels, truncated: None }, damaged))
 }
-
-/// The largest declared size that is allocated in advance (64 MiB).
-const MAX_RESERVED_SAMPLES: u64 = 1 << 24;
 
 fn fault(error: Error) -> AudioFault {
     match error {

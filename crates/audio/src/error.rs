@@ -46,6 +46,17 @@ pub enum AudioFault {
     /// A supported container with contradictory content.
     #[error("damaged ({0}); fetch it again")]
     Damaged(String),
+    /// More audio than is granted for a file of its size.
+    #[error(
+        "decodes to more than {mib} MiB and {} times its size; where that is meant, set {variable} to more MiB",
+        crate::DECODED_BYTES_PER_BYTE
+    )]
+    TooLong {
+        /// How many MiB are granted whatever the size.
+        mib: usize,
+        /// The variable that says so.
+        variable: &'static str,
+    },
     /// A well-formed file without samples.
     #[error("it holds no samples")]
     NoSamples,

@@ -15,7 +15,7 @@ use affekt_spec::protocol::Protocol;
 
 use crate::device::{self, Device};
 use crate::exit::{Exit, Stop, error};
-use crate::out::{out, say};
+use crate::out::{out, rendered, say};
 use crate::timing::Timings;
 use crate::{libtorch, place, synthetic, tier};
 
@@ -244,11 +244,11 @@ fn compiled(file: &Path, environment: &Environment) -> Result<Compiled, Stop> {
     match compiled {
         Some(compiled) => {
             if !diagnostics.is_empty() {
-                say!("{}", text.trim_end());
+                rendered(text.trim_end());
             }
             Ok(compiled)
         }
-        None => Err(Stop::wrong(text)),
+        None => Err(Stop::diagnosed(text)),
     }
 }
 
@@ -262,7 +262,7 @@ fn check_heads(experiment: &Compiled, places: &EncoderPlaces) -> Result<(), Stop
         }
     }
     let text = diagnostics.render(std::io::stderr().is_terminal());
-    if diagnostics.has_errors() { Err(Stop::wrong(text)) } else { Ok(()) }
+    if diagnostics.has_errors() { Err(Stop::diagnosed(text)) } else { Ok(()) }
 }
 
 /// Prints one JSON document.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use affekt_domain::Digest;
 use affekt_graph::Failure;
 
-use crate::out::say;
+use crate::out::{rendered, say};
 
 /// The exit codes of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +39,25 @@ impl From<Exit> for ExitCode {
 pub struct Stop {
     exit: Exit,
     text: String,
+    /// Whether the text was rendered for a terminal.
+    is_rendered: bool,
     damaged: Option<Digest>,
 }
 
 impl Stop {
     /// The input is wrong. `text` is whole lines, as a person reads them.
     pub fn wrong(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Wrong, text: text.into(), damaged: None }
+        Self { exit: Exit::Wrong, text: text.into(), is_rendered: false, damaged: None }
+    }
+
+    /// The input is wrong, as diagnostics say that were rendered for the terminal.
+    pub fn diagnosed(rendered: String) -> Self {
+        Self { is_rendered: true, ..Self::wrong(rendered) }
     }
 
     /// Something failed.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, text: text.into(), damaged: None }
+        Self { exit: Exit::Failed, text: text.into(), is_rendered: false, damaged: None }
     }
 
     /// The stored object that is damaged, if it is that which failed.
@@ -65,7 +72,10 @@ impl Stop {
 
     /// Says why, and gives the exit code.
     pub fn tell(self) -> ExitCode {
-        say!("{}", self.text.trim_end());
+        match self.is_rendered {
+            true => rendered(self.text.trim_end()),
+            false => say!("{}", self.text.trim_end()),
+        }
         self.exit.into()
     }
 }

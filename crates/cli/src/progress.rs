@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use affekt_config::printable;
 use affekt_graph::{
     Event, Failure, Gpu, Journal, JournalRow, KeyPart, LastRun, Node, NodeId, NodeIndex, NodeRow, Observer,
     Outcome, Place, Record, State, Walk, Work,
@@ -248,7 +249,7 @@ impl<'c> ProgressReporter<'c> {
         match self.bars.is_hidden() {
             true => say!("{text}"),
             // Not by `suspend`, which panics where the terminal is gone.
-            false => _ = self.bars.println(text),
+            false => _ = self.bars.println(printable(text)),
         }
     }
 
@@ -282,7 +283,7 @@ impl<'c> ProgressReporter<'c> {
             });
             bar.set_length(total);
             bar.set_position(done);
-            bar.set_message(note.to_owned());
+            bar.set_message(printable(note).into_owned());
         } else if busy.reported.elapsed() > REPORT_INTERVAL {
             busy.reported = Instant::now();
             say!("{}: {done}/{total} {note}", node.id);

@@ -3,16 +3,23 @@
 /// Returns the candidate that `name` was most likely meant to be, if any is similar enough.
 #[must_use]
 pub fn nearest<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let wanted = simplified(name);
     // Up to a third of the letters may differ: `mfc` matches `mfcc`, `lr` does not match `op`.
     let allowed = (wanted.chars().count().max(3) / 3).min(4);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST)
         .map(|candidate| (strsim::osa_distance(&wanted, &simplified(candidate)), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
+
+/// What is longer, in bytes, is no name that was misspelt; comparing takes the product of the lengths.
+const LONGEST: usize = 200;
 
 /// Formats names in backticks, separated by commas: `` `a`, `b`, `c` ``.
 #[must_use]

@@ -18,7 +18,7 @@ mod machine;
 mod node;
 mod ops;
 mod pool;
-mod protocol;
+pub mod protocol;
 mod run;
 mod serve;
 mod store;

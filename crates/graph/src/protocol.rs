@@ -98,8 +98,11 @@ pub fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T
     if len > LONGEST {
         return Err(too_long(len as usize));
     }
-    let mut bytes = vec![0; len as usize];
-    from.read_exact(&mut bytes)?;
+    // As much memory as there are bytes, whatever the length says.
+    let mut bytes = Vec::new();
+    if from.take(len.into()).read_to_end(&mut bytes)? < len as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     // By its own kind, text that breaks off would be a stream that did.
     serde_json::from_slice(&bytes)
         .map(Some)
@@ -122,5 +125,29 @@ mod tests {
         assert!(receive::<Reply>(&mut wire).unwrap().is_none());
         assert!(receive::<Reply>(&mut b"HTTP/1.1 200 OK".as_slice()).is_err());
         assert!(receive::<Reply>(&mut [9, 0, 0, 0, b'{'].as_slice()).is_err());
+    }
+
+    /// Breaks off after a byte, and says how much it was asked to fill at most.
+    struct Short {
+        asked: usize,
+        left: Vec<u8>,
+    }
+
+    impl Read for Short {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.asked = self.asked.max(into.len());
+            let taken = self.left.len().min(into.len());
+            into[..taken].copy_from_slice(&self.left[..taken]);
+            self.left.drain(..taken);
+            Ok(taken)
+        }
+    }
+
+    #[test]
+    fn a_length_alone_takes_no_memory() {
+        let mut wire = Short { asked: 0, left: [&LONGEST.to_le_bytes()[..], b"{"].concat() };
+        let error = receive::<Reply>(&mut wire).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(wire.asked < 1 << 16, "asked to fill {} bytes", wire.asked);
     }
 }

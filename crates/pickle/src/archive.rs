@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{Cursor as IoCursor, Read as _};
 use std::ops::Range;
+use std::sync::Arc;
 
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::cursor::Cursor;
 use crate::machine::{Run, run};
 use crate::object::{Object, Storage};
-use crate::{PickleError, Value};
+use crate::{Dtype, PickleError, Value};
 
 /// The first bytes of a file of the older format: a pickled integer.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -88,7 +89,7 @@ impl<'f> PtFile<'f> {
                 None => program = range,
             }
         }
-        let Run { objects, root, .. } = run(&mut Cursor::new(&bytes[program]))?;
+        let Run { objects, root } = run(&mut Cursor::new(&bytes[program]))?;
         Ok(Self { bytes, objects, root, storages })
     }
 
@@ -102,18 +103,24 @@ impl<'f> PtFile<'f> {
         }
         run(&mut cursor)?; // the format's version: there has been one
         run(&mut cursor)?; // byte order and sizes of the machine: little-endian ever since
-        let Run { objects, root, storages: named } = run(&mut cursor)?;
+        let Run { objects, root } = run(&mut cursor)?;
         let keys = run(&mut cursor)?;
         let Object::List(ids) = &keys.objects[keys.root] else {
             return Err(cursor.malformed("the list of storages is missing"));
         };
+        let storage = |object: &Object| match object {
+            Object::Storage(storage) => Some((storage.key.clone(), storage.dtype)),
+            _ => None,
+        };
+        // The first of several of one key.
+        let dtypes: HashMap<Arc<str>, Dtype> = objects.iter().rev().filter_map(storage).collect();
         let mut storages = HashMap::new();
         for id in ids {
             let Object::Text(key) = &keys.objects[*id] else {
                 return Err(cursor.malformed("the key of a storage is not a string"));
             };
             let elements = cursor.length()?;
-            let dtype = named.iter().find(|storage| storage.key == *key).map(|storage| storage.dtype);
+            let dtype = dtypes.get(key.as_str()).copied();
             let dtype = dtype.ok_or_else(|| cursor.malformed(format!("no tensor uses storage `{key}`")))?;
             let length = elements.checked_mul(dtype.bytes());
             let length = length.ok_or_else(|| cursor.malformed("a storage is too large"))?;
@@ -132,7 +139,7 @@ impl<'f> PtFile<'f> {
     /// Returns the byte range of a storage's elements.
     pub(crate) fn range(&self, storage: &Storage) -> Result<Range<usize>, PickleError> {
         let Storage { key, dtype, elements } = storage;
-        let range = self.storages.get(key);
+        let range = self.storages.get(&**key);
         let range =
             range.ok_or_else(|| PickleError::Tensor(format!("storage `{key}` is not in the file")))?;
         if elements.checked_mul(dtype.bytes()) != Some(range.len()) {

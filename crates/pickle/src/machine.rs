@@ -4,7 +4,7 @@
 //! for. An instruction creates at most one object, and copies of collections are counted, so that a small file cannot
 //! demand much memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::class::Class;
 use crate::cursor::Cursor;
@@ -15,8 +15,6 @@ use crate::{Dtype, PickleError};
 pub struct Run {
     pub objects: Vec<Object>,
     pub root: Id,
-    /// The storages that it refers to.
-    pub storages: Vec<Storage>,
 }
 
 /// Runs a pickle to its end and leaves the cursor there.
@@ -27,7 +25,7 @@ pub fn run(cursor: &mut Cursor<'_>) -> Result<Run, PickleError> {
         let opcode = cursor.u8()?;
         if opcode == b'.' {
             let root = machine.pop(at)?;
-            return Ok(Run { objects: machine.objects, root, storages: machine.storages });
+            return Ok(Run { objects: machine.objects, root });
         }
         machine.step(opcode, at, cursor)?;
     }
@@ -40,12 +38,13 @@ struct Machine {
     /// Stack heights at the marks.
     marks: Vec<usize>,
     memo: HashMap<usize, Id>,
-    storages: Vec<Storage>,
-    /// Number of collection items copied so far.
+    /// The storages so far.
+    storages: HashSet<Storage>,
+    /// Number of items of collections, and of bytes of texts, copied so far.
     copied: usize,
 }
 
-/// More items than the collections of any checkpoint have.
+/// More items than the collections of any checkpoint have, and more bytes than its texts.
 const MAX_COPIED: usize = 1 << 22;
 
 type Done = Result<(), PickleError>;
@@ -331,13 +330,16 @@ impl Machine {
             Class::Storage(_) => return Err(malformed(at, "a storage is not in the file")),
             Class::Record(class) => Object::Record { class: class.clone(), state: None },
         };
-        if let Object::List(items) | Object::Tuple(items) | Object::Set(items) = &built {
-            self.copied += items.len();
-        } else if let Object::Dict(entries) = &built {
-            self.copied += entries.len();
-        }
+        self.copied += match &built {
+            Object::List(items) | Object::Tuple(items) | Object::Set(items) => items.len(),
+            Object::Dict(entries) => entries.len(),
+            Object::Bytes(bytes) => bytes.len(),
+            Object::Text(text) | Object::Record { class: text, .. } => text.len(),
+            Object::Tensor(tensor) => tensor.shape.len(),
+            _ => 0,
+        };
         if self.copied > MAX_COPIED {
-            return Err(malformed(at, "collections are copied more often than in any checkpoint"));
+            return Err(malformed(at, "data are copied more often than in any checkpoint"));
         }
         self.push(built);
         Ok(())
@@ -411,10 +413,10 @@ impl Machine {
             return Err(no_storage());
         };
         let elements = usize::try_from(*elements).map_err(|_| no_storage())?;
-        let storage = Storage { key: key.clone(), dtype, elements };
-        if !self.storages.contains(&storage) {
-            self.storages.push(storage.clone());
-        }
+        // Of equal ones the first is kept, so that they share their key.
+        let storage = Storage { key: key.as_str().into(), dtype, elements };
+        let storage = self.storages.get(&storage).cloned().unwrap_or(storage);
+        self.storages.insert(storage.clone());
         self.push(Object::Storage(storage));
         Ok(())
     }
@@ -453,6 +455,39 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_copied_is_bounded() {
+        // A text of 64 KiB, in the memo; then bytes and device are made of it again and again.
+        let text = [b"X\0\0\x01\0", &[b'a'; 1 << 16][..], b"q\0"].concat();
+        for call in [
+            &b"c_codecs\nencode\nh\0U\x06latin1\x86R0"[..],
+            b"ctorch\ndevice\nh\0\x85R0",
+            b"cbuiltins\nbytearray\nc_codecs\nencode\nh\0U\x06latin1\x86R\x85R0",
+        ] {
+            let pickle = [&text[..], &call.repeat(1000), b"."].concat();
+            let told = run(&mut Cursor::new(&pickle)).err().map(|error| error.to_string());
+            assert!(told.as_ref().is_some_and(|told| told.contains("are copied more often")), "{told:?}");
+            assert!(run(&mut Cursor::new(&[&text[..], call, b"."].concat())).is_ok());
+        }
+    }
+
+    #[test]
+    fn equal_storages_share_their_key() {
+        let key = [b"X\0\0\x01\0", &[b'k'; 1 << 16][..], b"q\0"].concat();
+        let storage = b"(U\x07storagectorch\nFloatStorage\nh\0NK\x01tQ";
+        let pickle = [&key[..], &storage.repeat(2), b"\x86."].concat();
+        let made = run(&mut Cursor::new(&pickle)).unwrap();
+        let keys: Vec<_> = made
+            .objects
+            .iter()
+            .filter_map(|object| match object {
+                Object::Storage(storage) => Some(storage.key.as_ptr()),
+                _ => None,
+            })
+            .collect();
+        assert!(keys.len() == 2 && keys[0] == keys[1]);
+    }
 
     #[test]
     fn errors_do_not_grow_with_what_is_in_the_file() {

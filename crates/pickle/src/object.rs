@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::{Class, PickleError, PtFile};
 
@@ -33,9 +34,9 @@ pub enum Object {
 }
 
 /// A storage: tensor elements in the file, identified by a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Storage {
-    pub key: String,
+    pub key: Arc<str>,
     pub dtype: Dtype,
     pub elements: usize,
 }
@@ -50,7 +51,7 @@ pub struct TensorObject {
 }
 
 /// The element type of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dtype {
     /// 64-bit float.
     Float64,

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use affekt_config::printable;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::download::size;
@@ -91,6 +92,6 @@ fn bar(what: &str, total: Option<u64>) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_message(what.to_owned());
+    bar.set_message(printable(what).into_owned());
     bar
 }

@@ -1,6 +1,7 @@
 //! Properties of tables: what is written can be read, equal rows give equal bytes, and no mangled file causes more
 //! than an error.
 
+mod everything;
 mod mangled;
 mod polars;
 mod pseudo_labels;

@@ -1,0 +1,38 @@
+//! A few thousand bad inputs for every target: none may do more than be refused.
+
+use std::process::Command;
+
+/// The seed of the inputs: the same at every run of the tests. Long runs take others.
+const SEED: &str = "17";
+
+/// Gives a target so many inputs at most, for some seconds at most.
+fn survives(target: &str) {
+    let run = Command::new(env!("CARGO_BIN_EXE_affekt-fuzz"))
+        .args([target, "--seed", SEED, "--inputs", "3000", "--minutes", "0.04", "--kept"])
+        .arg(concat!(env!("CARGO_TARGET_TMPDIR"), "/fuzz"))
+        .output()
+        .unwrap();
+    let (said, told) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{said}{told}");
+    let inputs = said.split_whitespace().nth(1).and_then(|inputs| inputs.parse::<u64>().ok());
+    assert!(inputs.is_some_and(|inputs| inputs >= 20), "too few inputs: {said}");
+}
+
+macro_rules! targets {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            survives(stringify!($name));
+        })*
+
+        #[test]
+        fn every_target_is_tested() {
+            let names: Vec<&str> = affekt_fuzz::TARGETS.iter().map(|target| target.name).collect();
+            assert_eq!(names, [$(stringify!($name)),*]);
+        }
+    };
+}
+
+targets! {
+    experiment pipeline card pcm flac mp3 ogg mp4 caf arrow safetensors pickle export labels split protocol journal records hub
+}
