@@ -71,7 +71,7 @@ impl Window {
         let own = first_line(span);
         let (from, to) =
             other.map_or((own.start, own.end), |other| (own.start.min(other.start), own.end.max(other.end)));
-        let start = whole[..from].rfind('\n').map_or(0, |newline| newline + 1);
+        let (line, start) = span.source().line_at(from);
         let end = whole[to..].find('\n').map_or(whole.len(), |newline| to + newline);
         // Of equal length, so that places stay; the renderer does the same for those below 128.
         let shown = |c: char| match c.len_utf8() {
@@ -83,7 +83,7 @@ impl Window {
             path: printable(span.source().path()).into_owned(),
             text: whole[start..end].chars().map(shown).collect(),
             start,
-            line: 1 + whole[..start].matches('\n').count(),
+            line,
         }
     }
 

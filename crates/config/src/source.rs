@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A source text: a file, or an argument of the command line.
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub struct SourceFile {
     path: String,
     text: String,
     is_argument: bool,
+    /// Where its lines begin, once that was asked for.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl SourceFile {
@@ -17,13 +19,19 @@ impl SourceFile {
     #[must_use]
     pub fn file(path: &str, text: &str) -> Arc<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Arc::new(Self { path: path.to_owned(), text: text.to_owned(), is_argument: false })
+        Arc::new(Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            is_argument: false,
+            lines: OnceLock::new(),
+        })
     }
 
     /// Creates the source of a command-line argument, as typed: `--set protocol.seeds=[1,2]`.
     #[must_use]
     pub fn argument(text: &str) -> Arc<Self> {
-        Arc::new(Self { path: "command line".to_owned(), text: text.to_owned(), is_argument: true })
+        let path = "command line".to_owned();
+        Arc::new(Self { path, text: text.to_owned(), is_argument: true, lines: OnceLock::new() })
     }
 
     /// Returns the path as shown to the user; `command line` for an argument.
@@ -36,6 +44,17 @@ impl SourceFile {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Returns the line that has the byte at `at`, from 1, and where it begins. Found by halves, as a file has as many mistakes as
+    /// lines.
+    pub(crate) fn line_at(&self, at: usize) -> (usize, usize) {
+        let lines = self.lines.get_or_init(|| {
+            let breaks = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect()
+        });
+        let line = lines.partition_point(|start| *start <= at).max(1);
+        (line, lines[line - 1])
     }
 }
 
@@ -96,14 +115,14 @@ impl Span {
     /// Returns the line, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
-        1 + self.source.text()[..self.start].matches('\n').count()
+        self.source.line_at(self.start).0
     }
 
     /// Returns the column in characters, from 1.
     #[must_use]
     pub fn column(&self) -> usize {
-        let before = &self.source.text()[..self.start];
-        1 + before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count()
+        let (_, line) = self.source.line_at(self.start);
+        1 + self.source.text()[line..self.start].chars().count()
     }
 }
 
@@ -126,5 +145,27 @@ impl fmt::Debug for Span {
 impl PartialEq for Span {
     fn eq(&self, other: &Self) -> bool {
         self.range() == other.range() && self.is_beside(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_from_one() {
+        let source = SourceFile::file("a.yaml", "\u{feff}ä: 1\n\nb: ü2\n");
+        let place = |at| {
+            let span = Span::new(&source, at..at);
+            (span.line(), span.column())
+        };
+        assert_eq!(place(0), (1, 1));
+        assert_eq!(place(3), (1, 3));
+        assert_eq!(place(5), (1, 5), "the line break belongs to its line");
+        assert_eq!(place(6), (2, 1));
+        assert_eq!(place(12), (3, 5));
+        assert_eq!(place(14), (4, 1), "behind the last line break");
+        let empty = SourceFile::file("b.yaml", "");
+        assert_eq!((Span::new(&empty, 0..0).line(), Span::new(&empty, 0..0).column()), (1, 1));
     }
 }

@@ -43,7 +43,9 @@ pub fn pcm(folder: &Path) -> Subject {
 
 /// FLAC.
 pub fn flac(folder: &Path) -> Subject {
-    subject(folder, &[".flac"], &["fLaC", "\0\0\0\"", "\u{4}\0\0", "TAG", "APETAGEX", "ID3"])
+    let subject = subject(folder, &[".flac"], &["fLaC", "\0\0\0\"", "\u{4}\0\0", "TAG", "APETAGEX", "ID3"]);
+    let pool = [subject.pool, vec![silent_flac(40)]].concat();
+    Subject { pool, ..subject }
 }
 
 /// MP3.
@@ -116,5 +118,45 @@ fn repair_ogg(bytes: &mut [u8]) {
         });
         page[22..26].copy_from_slice(&checksum.to_le_bytes());
         at += length;
+    }
+}
+
+/// Silence on eight channels, 65 535 samples of each in a frame of some thirty bytes.
+fn silent_flac(frames: u8) -> Vec<u8> {
+    let checksum = |bytes: &[u8], bits: u32, polynomial: u32| {
+        let top = 1 << (bits - 1);
+        bytes.iter().fold(0_u32, |sum, byte| {
+            (0..8).fold(sum ^ (u32::from(*byte) << (bits - 8)), |sum, _| {
+                (sum << 1) ^ if sum & top == 0 { 0 } else { polynomial }
+            }) & ((1 << bits) - 1)
+        })
+    };
+    let samples = u64::from(frames) * 65_535;
+    // 44 100 Hz (20 bits), channels less one (3), bits a sample less one (5), samples (36).
+    let told: u64 = 44_100 << 44 | 7 << 41 | 15 << 36 | samples;
+    let mut file =
+        [&b"fLaC\x80\0\0\x22\xff\xff\xff\xff\0\0\0\0\0\0"[..], &told.to_be_bytes(), &[0; 16]].concat();
+    for number in 0..frames {
+        let mut frame = vec![0xff, 0xf8, 0x70, 0x70, number, 0xff, 0xfe];
+        frame.push(checksum(&frame, 8, 0x07) as u8);
+        frame.extend([0; 8 * 3]);
+        let sum = checksum(&frame, 16, 0x8005) as u16;
+        file.extend(frame);
+        file.extend(sum.to_be_bytes());
+    }
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_sound_until_it_is_too_much() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("silent.flac");
+        fs::write(&path, silent_flac(2)).unwrap();
+        let decoded = decode(&path).unwrap();
+        assert_eq!((decoded.frames(), decoded.channels(), decoded.truncated()), (131_070, 8, None));
     }
 }

@@ -16,8 +16,11 @@ use crate::target::{Subject, in_repository};
 pub fn label_files(folder: &Path) -> Subject {
     let bursts = SyntheticBursts { parts: [4, 4, 4], seed: 1, rate_hz: 8000, test_labels: true };
     let bursts = generate_bursts(folder, &bursts).expect("an empty folder takes a corpus");
-    let dialogues = generate_dialogues(folder, &SyntheticDialogues::few(2, 1, 8000));
+    let dialogues = generate_dialogues(folder, &SyntheticDialogues::few(1, 1, 8000));
     let dialogues = dialogues.expect("an empty folder takes a corpus");
+    for session in 2..=5 {
+        fs::remove_dir_all(dialogues.join(format!("Session{session}"))).expect("it was just written");
+    }
     let mut files: Vec<(PathBuf, usize)> = Vec::new();
     for (which, root) in [bursts.clone(), dialogues.join("Session1/dialog")].into_iter().enumerate() {
         let mut left = vec![root];
@@ -85,6 +88,13 @@ pub fn split(_: &Path) -> Subject {
     let wide: Vec<u8> =
         "utterance,role\na,train\nb,test\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     pool.push([&[0xff, 0xfe], &wide[..]].concat());
+    let rows = |row: &dyn Fn(usize) -> String| {
+        let rows: String = (0..6000).map(row).collect();
+        format!("utterance,role,fold\n{rows}").into_bytes()
+    };
+    pool.push(rows(&|n| format!("C/{n},role{n},x{n}\n")));
+    pool.push(rows(&|n| format!("C/{n},test,{}\n", n + 1)));
+    pool.push(rows(&|_| "C/a,train,1\n".to_owned()));
     let words = [
         "utterance",
         "role",

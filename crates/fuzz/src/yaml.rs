@@ -59,12 +59,37 @@ pub fn experiment(folder: &Path) -> Subject {
     let experiments = folder.join("experiments");
     let path = experiments.join("own.yaml");
     let environment = environment(folder);
-    let pool = texts(&["experiments"]);
-    Subject::new(pool, &WORDS, move |bytes| {
+    let shipped = EXPERIMENT.replace("own-pipeline.yaml", "pipelines/cnn.yaml");
+    let without_protocol: String =
+        shipped.split_inclusive('\n').filter(|line| !line.starts_with("protocol")).collect();
+    let mut pool = texts(&["experiments"]);
+    let seeds: Vec<String> = (0..2000).map(|seed: u32| seed.to_string()).collect();
+    for protocol in [
+        "{ kind: group-kfold, group: speaker, folds: 1000000000, seeds: [1] }".to_owned(),
+        format!("{{ kind: group-kfold, group: speaker, folds: 1000, seeds: [{}] }}", seeds.join(", ")),
+    ] {
+        pool.push(format!("{without_protocol}protocol: {protocol}\n").into_bytes());
+    }
+    let axis = |name: &str| format!("{name}: [{}]", seeds[1..300].join(", "));
+    let axes = ["with.lr", "with.batch_size", "with.max_epochs", "with.patience"].map(axis).join(", ");
+    pool.push(format!("{shipped}sweep: {{ product: {{ {axes} }} }}\n").into_bytes());
+    let many = |name: &str, one: &dyn Fn(usize) -> String| {
+        let all: Vec<String> = (0..300).map(one).collect();
+        format!("{shipped}{name}: {{ {} }}\n", all.join(", ")).into_bytes()
+    };
+    pool.push(many("variants", &|n| format!("v{n}: {{ with.lr: {n}e-6 }}")));
+    pool.push(many("variants", &|n| format!("v{n}: {{ with.unknown{n}: 1 }}")));
+    pool.push(many("with", &|n| format!("unknown{n}: {n}")));
+    pool.push(format!("{shipped}with: {}", "[".repeat(100_000)).into_bytes());
+    pool.push(format!("{shipped}with: {}", "{a: ".repeat(20_000)).into_bytes());
+    pool.push(format!("{shipped}{}: 1\n", "a".repeat(100_000)).into_bytes());
+    let subject = Subject::new(pool, &WORDS, move |bytes| {
         fs::create_dir_all(&experiments).expect("the folder can be written to");
         fs::write(&path, bytes).expect("the folder can be written to");
         compiled(&path, &environment);
-    })
+    });
+    // Every seed and variant is several nodes.
+    Subject { bytes_per_byte: 8192, ..subject }
 }
 
 /// Pipelines, used by an experiment.
