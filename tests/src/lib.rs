@@ -43,6 +43,7 @@ mod profiles;
 mod protocols;
 mod resolved;
 mod runs;
+mod secrets;
 mod sharing;
 mod store;
 mod sweeps;

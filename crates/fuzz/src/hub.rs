@@ -185,9 +185,6 @@ fn listen(script: &Arc<Mutex<Script>>, is_hub: bool) -> String {
             drop(script);
             let _ = stream.write_all(&answer);
             let _ = stream.shutdown(Shutdown::Write);
-            // What is left unread makes the system forget what was sent.
-            let _ = stream.set_read_timeout(Some(std::time::Duration::from_millis(50)));
-            let _ = stream.take(1 << 16).read_to_end(&mut Vec::new());
         }
     });
     address

@@ -72,6 +72,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     });
     templates.set_formatter(format);
     templates.add_filter("code", code);
+    templates.add_filter("line", line);
     macro_rules! add {
         ($($name:literal),*) => {
             $(templates.add_template($name, include_str!(concat!("../templates/", $name))).expect("its tests parse it");)*
@@ -165,6 +166,11 @@ fn code(state: &State, text: &str) -> Value {
     Value::from_safe_string(rendered)
 }
 
+/// Renders a text as one line of a block of code, which a line break could end.
+fn line(text: &str) -> Value {
+    Value::from_safe_string(text.replace(char::is_control, " "))
+}
+
 /// Escapes as the templates' engine does.
 fn html_escape(letter: char) -> Option<&'static str> {
     Some(match letter {
@@ -182,7 +188,7 @@ fn html_escape(letter: char) -> Option<&'static str> {
 fn in_markdown_code(letter: char) -> Option<&'static str> {
     match letter {
         '|' => Some(r"\|"),
-        '\n' => Some(" "),
+        letter if letter.is_control() => Some(" "),
         _ => None,
     }
 }
@@ -211,7 +217,11 @@ fn latex(letter: char) -> Option<&'static str> {
         '→' => r"$\to$",
         '…' => r"\dots{}",
         '\u{202f}' => r"\,",
-        '\n' => " ",
+        // Behind the end of a row they would be read as its options.
+        '[' => "{[}",
+        '*' => "{*}",
+        // Line breaks, of which TeX knows several, end comments.
+        letter if letter.is_control() => " ",
         _ => return None,
     })
 }
@@ -227,7 +237,11 @@ fn markdown_escape(letter: char) -> Option<&'static str> {
         '<' => r"\<",
         '>' => r"\>",
         '|' => r"\|",
-        '\n' => " ",
+        '~' => r"\~",
+        '$' => r"\$",
+        '#' => r"\#",
+        // Line breaks end cells and paragraphs.
+        letter if letter.is_control() => " ",
         _ => return None,
     })
 }

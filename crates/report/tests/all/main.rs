@@ -1,5 +1,6 @@
 //! Reports of synthetic experiments: complete snapshots, required contents, and structure.
 
+mod hostile;
 mod html;
 mod numbers;
 mod page;
