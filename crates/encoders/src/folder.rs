@@ -13,8 +13,8 @@ use affekt_spec::encoder::SpeechConfig;
 
 use crate::{EncoderError, Format, safe};
 
-/// More than any configuration or index has, in bytes.
-const MAX_JSON_BYTES: u64 = 64 << 20;
+/// More than any configuration or index has, in bytes. Read, it takes some ten times as much memory.
+const MAX_JSON_BYTES: u64 = 16 << 20;
 
 /// Reads everything except the elements of tensors.
 pub(crate) fn read(folder: &Path) -> Result<RawCheckpoint, EncoderError> {

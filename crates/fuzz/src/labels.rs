@@ -88,13 +88,13 @@ pub fn split(_: &Path) -> Subject {
     let wide: Vec<u8> =
         "utterance,role\na,train\nb,test\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     pool.push([&[0xff, 0xfe], &wide[..]].concat());
-    let rows = |row: &dyn Fn(usize) -> String| {
-        let rows: String = (0..6000).map(row).collect();
+    let rows = |count, row: &dyn Fn(usize) -> String| {
+        let rows: String = (0..count).map(row).collect();
         format!("utterance,role,fold\n{rows}").into_bytes()
     };
-    pool.push(rows(&|n| format!("C/{n},role{n},x{n}\n")));
-    pool.push(rows(&|n| format!("C/{n},test,{}\n", n + 1)));
-    pool.push(rows(&|_| "C/a,train,1\n".to_owned()));
+    pool.push(rows(6000, &|n| format!("C/{n},role{n},x{n}\n")));
+    pool.push(rows(500, &|n| format!("C/{n},test,{}\n", n + 1)));
+    pool.push(rows(500, &|_| "C/a,train,1\n".to_owned()));
     let words = [
         "utterance",
         "role",

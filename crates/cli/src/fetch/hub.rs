@@ -25,8 +25,8 @@ use crate::out::{out, say};
 
 const ENDPOINT: &str = "https://huggingface.co";
 
-/// A configuration or an index is text; what is larger is something else.
-const LARGEST_TEXT: u64 = 100_000_000;
+/// A configuration or an index is text; what is larger is something else. Read as JSON it takes some ten times as much memory.
+const LARGEST_TEXT: u64 = 16 << 20;
 
 /// What to fetch from the Hub.
 pub struct Checkpoint<'c> {
