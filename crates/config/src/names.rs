@@ -47,6 +47,8 @@ mod tests {
         assert_eq!(found("spectrogram"), None);
         assert_eq!(found("test"), None);
         assert_eq!(nearest("a", []), None);
+        let (long, longer) = ("a".repeat(100_000), "a".repeat(100_001));
+        assert_eq!(nearest(&long, [longer.as_str()]), None, "nobody misspells that");
     }
 
     #[test]

@@ -103,3 +103,29 @@ fn first_line(span: &Span) -> Range<usize> {
     let line = span.text().lines().next().unwrap_or("").trim_end();
     range.start..range.start + line.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Diagnostics, SourceFile};
+
+    #[test]
+    fn a_terminal_obeys_nothing_of_the_text() {
+        let obeyed = "\u{1b}[31m\u{7}\u{7f}\u{9b}31m\u{202e}";
+        let source =
+            SourceFile::file(&format!("a{obeyed}.yaml"), &format!("first\nkey{obeyed}: value\nlast"));
+        let at = Span::new(&source, 6..9);
+        let text = |obeyed: &str| {
+            let diagnostics = Diagnostics::new();
+            diagnostics.push(Diagnostic {
+                label: Some(format!("label{obeyed}")),
+                related: Some((at.clone(), format!("related{obeyed}"))),
+                ..Diagnostic::error(&at, format!("message{obeyed}")).hint(format!("hint{obeyed}"))
+            });
+            diagnostics.to_string()
+        };
+        let shown = text(obeyed);
+        assert!(shown.contains("\n2 | key") && shown.contains("message\\u{1b}[31m"), "{shown}");
+        assert!(!shown.contains(is_obeyed), "{shown:?}");
+    }
+}

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_inputs_which_differ_and_are_bounded() {
-        let pool = [b"name: x\nlist: [1, 2, 3]\n".to_vec(), vec![0; 3], Vec::new()];
+        let pool = [b"name: x\nlist: [1, 2, 3]\n".to_vec(), (0..=255).collect(), Vec::new()];
         let made = |seed| -> Vec<Vec<u8>> {
             let mut random = SplitMix64(seed);
             (0..2000).map(|_| mutated(&mut random, &pool, &["op: train".to_owned()])).collect()
@@ -177,6 +177,6 @@ mod tests {
         assert_ne!(one, other);
         assert!(one.iter().all(|input| input.len() <= LONGEST));
         let distinct: std::collections::BTreeSet<_> = one.iter().collect();
-        assert!(distinct.len() > 1500, "{} of 2000 differ", distinct.len());
+        assert!(distinct.len() > 1300, "{} of 2000 differ", distinct.len());
     }
 }
