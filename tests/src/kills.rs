@@ -105,7 +105,10 @@ fn ctrl_c_ends_with_130_and_the_next_run_goes_on() {
     signal(-running.pid(), libc::SIGINT);
     let interrupted = running.end().expect(130);
     let stderr = &interrupted.ended.stderr;
-    assert!(stderr.contains("interrupted; what is finished is stored"), "{stderr}");
+    assert!(stderr.contains("stopping: what is trained stops at its next checkpoint"), "{stderr}");
+    assert!(stderr.contains("; stopped on the way: train[fold="), "{stderr}");
+    assert!(stderr.contains("hint: the same command goes on"), "{stderr}");
+    assert!(checkpoints(&lab) > 0, "no training wrote a checkpoint");
     assert!(!stderr.contains("failed"), "an interruption is no failure: {stderr}");
     assert_eq!(interrupted.journal.outcome(), Some("interrupted"));
     assert_eq!(interrupted.journal.nodes("failed"), [""; 0]);
@@ -120,6 +123,12 @@ fn ctrl_c_ends_with_130_and_the_next_run_goes_on() {
     assert!(next.ran().iter().all(|id| !interrupted.ran().contains(id)));
     let aside = slow();
     assert_eq!(next.bytes("predictions.arrow"), aside.run("slow", &[]).expect(0).bytes("predictions.arrow"));
+}
+
+/// How many keys that are not done have a training's state.
+fn checkpoints(lab: &Lab) -> usize {
+    let work = fs::read_dir(lab.path(".affekt/work")).into_iter().flatten().flatten();
+    work.filter(|key| key.path().join("state/resume.safetensors").is_file()).count()
 }
 
 #[test]

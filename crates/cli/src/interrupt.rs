@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::exit::{Stop, error};
+use crate::out::say;
 
 /// A terminal that closes is told of twice, by the shell and by the kernel. That is one request.
 const ONE_REQUEST: Duration = Duration::from_millis(500);
 
-/// Returns what is set once somebody asks to stop; a second time ends the program at once. Under `nohup` a terminal that closes
+/// Returns what is set once somebody asks to stop, and says what happens then; a second time ends the program, and its workers, at once. Under `nohup` a terminal that closes
 /// is none of its business.
 ///
 /// # Errors
@@ -18,7 +19,9 @@ pub fn listen() -> Result<Arc<AtomicBool>, Stop> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let (flag, first) = (Arc::clone(&interrupted), OnceLock::new());
     let handler = move || {
-        flag.store(true, Ordering::Relaxed);
+        if !flag.swap(true, Ordering::Relaxed) {
+            say!("stopping: what is trained stops at its next checkpoint; once more (Ctrl-C) stops at once");
+        }
         if first.get_or_init(Instant::now).elapsed() > ONE_REQUEST {
             std::process::exit(130);
         }

@@ -34,10 +34,29 @@ pub struct Summary {
     pub cached: usize,
     pub seconds: f64,
     pub failures: String,
+    /// Nodes that began and have no result: they were stopped on the way.
+    pub stopped: Vec<String>,
     /// GPUs that failed, and were not used to the end.
     pub set_aside: BTreeSet<String>,
     /// Op → nodes run, nodes cached, seconds of those that ran.
     pub by_op: BTreeMap<String, (usize, usize, f64)>,
+}
+
+impl Summary {
+    /// Says what an interrupted run leaves, and how to go on.
+    pub fn interrupted(&self) -> String {
+        let done = match self.ran {
+            1 => "1 node was finished and is stored".to_owned(),
+            ran => format!("{ran} nodes were finished and are stored"),
+        };
+        let stopped = match self.stopped.as_slice() {
+            [] => String::new(),
+            stopped => format!("; stopped on the way: {}", stopped.join(", ")),
+        };
+        format!(
+            "interrupted: {done}{stopped}\nhint: the same command goes on; trainings go on from their last checkpoint"
+        )
+    }
 }
 
 /// Writes the journal of a run and shows its progress.
@@ -123,9 +142,8 @@ impl<'c> ProgressReporter<'c> {
     pub fn finish(mut self, outcome: Outcome) -> Result<Summary, Stop> {
         self.remark();
         // What was broken off has shown how fast it is.
-        for busy in std::mem::take(&mut self.busy).into_values() {
-            self.remember(&busy, None);
-        }
+        let broken_off = std::mem::take(&mut self.busy);
+        broken_off.values().for_each(|busy| self.remember(busy, None));
         self.total.finish_and_clear();
         let seconds = self.started.elapsed().as_secs_f64();
         let outcome = match outcome {
@@ -144,6 +162,7 @@ impl<'c> ProgressReporter<'c> {
             cached: count("cached"),
             seconds,
             failures: failures.collect(),
+            stopped: broken_off.into_keys().map(|id| id.to_string()).collect(),
             set_aside: self.set_aside,
             by_op: self.by_op,
         })
@@ -319,6 +338,15 @@ impl Observer for ProgressReporter<'_> {
                     failure: failure.to_string(),
                 }]);
             }
+            Event::Retried { node, failure, attempt } => {
+                self.clear(&node.id);
+                let (id, retries) = (&node.id, node.resources.retries);
+                self.warn(&format!(
+                    "{id} failed and is tried again ({attempt} of {retries} retries): {failure}"
+                ));
+                let (id, failure) = (id.to_string(), failure.to_string());
+                self.write(&[JournalRow::Retried { id, attempt, failure }]);
+            }
             Event::GpuUsedAgain(Gpu { name, .. }) => {
                 self.set_aside.remove(name);
                 self.warn(&format!("{name} is used again: what failed on it failed on another GPU, too"));
@@ -341,7 +369,7 @@ impl Observer for ProgressReporter<'_> {
         }
     }
 
-    fn gpu_memory(&self, node: &Node) -> Option<u64> {
+    fn measured_memory(&self, node: &Node) -> Option<u64> {
         self.timings.memory_mib(*self.signature_of.get(&node.id)?)
     }
 }

@@ -17,9 +17,13 @@ use crate::remarks;
 use crate::run_folder::RunFolder;
 use crate::{interrupt, tier, worker};
 
-/// One batch of the slowest network on the slowest machine takes far less, and so does reading libtorch from a slow disk.
-pub const TIMEOUTS: WorkerTimeouts =
-    WorkerTimeouts { hello: Duration::from_secs(120), progress: Duration::from_secs(900) };
+/// One batch of the slowest network on the slowest machine takes far less, and so does reading libtorch from a slow disk. A step of a
+/// large encoder takes seconds, and writing its state as many again.
+pub const TIMEOUTS: WorkerTimeouts = WorkerTimeouts {
+    hello: Duration::from_secs(120),
+    progress: Duration::from_secs(900),
+    stop: Duration::from_secs(120),
+};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -90,7 +94,7 @@ fn attempt(
     }
     match outcome {
         Outcome::Interrupted => {
-            say!("interrupted; what is finished is stored, what is not resumes with the same command");
+            say!("{}", summary.interrupted());
             return Ok(Exit::Interrupted);
         }
         Outcome::Failed => {

@@ -54,6 +54,15 @@ pub enum JournalRow {
         /// Why.
         failure: String,
     },
+    /// An attempt at a node failed; there is another.
+    Retried {
+        /// The id of the node, as it is written.
+        id: String,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// Why.
+        failure: String,
+    },
     /// Nodes are started on a GPU again: the node that failed on it failed on another, too.
     GpuUsedAgain {
         /// The GPU, as the user calls it.

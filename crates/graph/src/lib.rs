@@ -15,12 +15,14 @@ mod isolation;
 mod journal;
 mod key;
 mod machine;
+mod memory;
 mod node;
 mod ops;
 mod pool;
 pub mod protocol;
 mod run;
 mod serve;
+mod stop;
 mod store;
 mod walk;
 mod worker_log;
@@ -36,10 +38,11 @@ pub use key::{Key, KeyPart, parts};
 pub use machine::machine;
 pub use node::{Grow, Growth, Input, Node, OutputRef, Place, Resources, Source, Work};
 pub use ops::{Context, Failure, Item, Job, Ops, Port, Silent};
-pub use pool::{Pool, WorkerCommand, WorkerTimeouts};
+pub use pool::{JobLimits, Pool, WorkerCommand, WorkerTimeouts};
 pub use protocol::{Hello, PROTOCOL};
 pub use run::{Event, Observer, Outcome, RunOptions, run};
 pub use serve::serve;
+pub use stop::{ask_to_stop, is_asked_to_stop, stop_on_signals};
 pub use store::{
     Dropped, Eviction, Fsck, Keep, Lease, Listed, Listing, Object, ObjectError, Output, Record, Retention,
     Scratch, Store, StoreError, Upstream, Usage, explain_bus_errors, hash_bytes,

@@ -164,19 +164,23 @@ pub enum Place {
     Worker,
 }
 
-/// What a node occupies while it runs.
+/// What a node occupies while it runs, and what is done where it takes more. Part of no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Resources {
     /// Processor cores.
     pub cpu: u32,
     /// GPUs: what its time is counted as. Where there are GPUs, every node in a worker takes one, or a share of one.
     pub gpu: u32,
-    /// Memory in MiB; 0 where it does not matter.
+    /// Memory in MiB, which a node in a worker may not exceed; 0 where it does not matter.
     pub memory_mib: u64,
+    /// Seconds that a node in a worker may take at one attempt; 0 sets no limit.
+    pub timeout_s: u32,
+    /// How often a node in a worker is tried again after it took too long or its worker died.
+    pub retries: u32,
 }
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { cpu: 1, gpu: 0, memory_mib: 0 }
+        Self { cpu: 1, gpu: 0, memory_mib: 0, timeout_s: 0, retries: 0 }
     }
 }

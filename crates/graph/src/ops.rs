@@ -121,6 +121,12 @@ pub enum Failure {
         /// What is known about it.
         message: String,
     },
+    /// The process that ran it was ended because it took too much memory.
+    #[error("{message}")]
+    OutOfMemory {
+        /// What is known about it.
+        message: String,
+    },
     /// The GPU that it ran on does not work, or cannot be had.
     #[error("{message}")]
     Device {

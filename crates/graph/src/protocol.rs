@@ -2,7 +2,7 @@
 //!
 //! A frame is its length (32 bits, little-endian) and that many bytes of JSON. The worker speaks first
 //! ([`Hello`]); then the runner sends one job at a time and the worker answers with any number of progress
-//! frames and one `done` or `failed`. A worker whose input ends has lost its runner and ends too.
+//! frames and one `done` or `failed`. Asked to stop, it answers with `failed` as soon as it can go on from there. A worker whose input ends has lost its runner and ends too.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ops::{Failure, Job};
 
 /// The version of this protocol.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// No honest frame is longer.
 const LONGEST: u32 = 64 << 20;
@@ -35,6 +35,8 @@ pub struct Hello {
 pub enum Request {
     /// Run this.
     Run(Box<Job>),
+    /// Stop at the next checkpoint.
+    Stop,
 }
 
 /// From the worker.

@@ -6,7 +6,7 @@
 //! run ops themselves or hand them on to a worker process, which where there are GPUs sees one of them (`gpus.rs`).
 //! Nothing a node does can change what another computes: keys and objects are fixed before it starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,6 +81,15 @@ pub enum Event<'e> {
         /// How.
         failure: &'e Failure,
     },
+    /// A node took too much, or its worker died; it is tried again, as its `retries` say.
+    Retried {
+        /// The node.
+        node: &'e Node,
+        /// How it failed.
+        failure: &'e Failure,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+    },
     /// Nodes are started on a GPU again: the node that failed on it failed on another, too.
     GpuUsedAgain(&'e Gpu),
     /// A node that began waits: another run computes the same.
@@ -123,8 +132,8 @@ pub trait Observer {
     /// Takes note of what happened.
     fn event(&mut self, event: Event<'_>);
 
-    /// Returns how much of a GPU's memory comparable nodes needed, in MiB, where that was measured.
-    fn gpu_memory(&self, _node: &Node) -> Option<u64> {
+    /// Returns how much memory comparable nodes needed of the device that they run on, in MiB, where that was measured.
+    fn measured_memory(&self, _node: &Node) -> Option<u64> {
         None
     }
 }
@@ -156,6 +165,7 @@ pub fn run<'a>(
     let mut running: BTreeMap<NodeIndex, Occupied> = BTreeMap::new();
     let mut gpus = Gpus::new(options.gpus, options.cores);
     let mut has_failed = false;
+    let mut attempts = Attempts::default();
     let abandoned = AtomicBool::new(false);
 
     thread::scope(|scope| {
@@ -187,11 +197,11 @@ pub fn run<'a>(
             observer.event(Event::Walked { walk, changed: &changed });
 
             let stop = interrupted.load(Ordering::Relaxed) || has_failed && !options.keep_going;
-            while !stop && let Some(next) = next(walk, &running, &gpus, options, observer) {
-                let Next { at, inputs, gpu, need_mib } = next;
+            while !stop && let Some(next) = next(walk, &running, &gpus, options, &attempts, observer) {
+                let Next { at, inputs, gpu, need_mib, occupied } = next;
                 let node = walk.graph().nodes()[at].clone();
                 walk.start(at);
-                running.insert(at, Occupied { resources: node.resources, on_gpu: gpu.is_some() });
+                running.insert(at, occupied);
                 let gpu = gpu.map(|gpu| {
                     gpus.take(gpu, at, need_mib);
                     gpus.get(gpu)
@@ -233,6 +243,10 @@ pub fn run<'a>(
                     observer.event(Event::Finished { node, record: &record, ran, parts: &parts });
                     walk.finish(at, record, ran, fingerprint);
                 }
+                // Somebody else asked its worker to stop: a batch system, which did not mean the run.
+                Err(Failure::Cancelled) if !interrupted.load(Ordering::Relaxed) => {
+                    walk.retry(at, "its worker was asked to stop");
+                }
                 Err(failure) => {
                     let verdict = gpu.map(|gpu| (gpu, gpus.judge(gpu, at, &failure)));
                     if let Some((gpu, Verdict::Elsewhere)) = verdict {
@@ -246,7 +260,13 @@ pub fn run<'a>(
                             .into_iter()
                             .for_each(|gpu| observer.event(Event::GpuUsedAgain(gpus.get(gpu))));
                     }
-                    walk.fail(at, failure);
+                    let node = &walk.graph().nodes()[at];
+                    if attempts.allow_another(at, node, &failure) {
+                        observer.event(Event::Retried { node, failure: &failure, attempt: attempts.of(at) });
+                        walk.retry(at, "an attempt failed");
+                    } else {
+                        walk.fail(at, failure);
+                    }
                 }
             }
         }
@@ -261,7 +281,11 @@ pub fn run<'a>(
 /// What a running node occupies.
 struct Occupied {
     resources: Resources,
+    /// What it asks for, or what was measured where that is more; 0 where neither is known.
+    memory_mib: u64,
     on_gpu: bool,
+    /// Whether nothing runs beside it.
+    is_alone: bool,
 }
 
 impl Occupied {
@@ -279,6 +303,34 @@ struct Next {
     gpu: Option<usize>,
     /// How much of that GPU's memory comparable nodes needed.
     need_mib: Option<u64>,
+    occupied: Occupied,
+}
+
+/// How often nodes have failed in a way that another attempt may mend.
+#[derive(Default)]
+struct Attempts {
+    failed: BTreeMap<NodeIndex, u32>,
+    /// Those that memory ran out for: they are tried again alone.
+    out_of_memory: BTreeSet<NodeIndex>,
+}
+
+impl Attempts {
+    /// Takes note of a failure, and returns whether the node is tried again: where its worker died or it took too long, as often as it asks.
+    fn allow_another(&mut self, at: NodeIndex, node: &Node, failure: &Failure) -> bool {
+        match failure {
+            Failure::OutOfMemory { .. } => _ = self.out_of_memory.insert(at),
+            Failure::Crashed { .. } if node.place == Place::Worker => {}
+            _ => return false,
+        }
+        let failed = self.failed.entry(at).or_default();
+        *failed += 1;
+        *failed <= node.resources.retries
+    }
+
+    /// Returns how many attempts at a node have failed.
+    fn of(&self, at: NodeIndex) -> u32 {
+        self.failed.get(&at).copied().unwrap_or(0)
+    }
 }
 
 /// The first node that is ready, whose inputs are there and which fits beside those running.
@@ -287,25 +339,39 @@ fn next(
     running: &BTreeMap<NodeIndex, Occupied>,
     gpus: &Gpus<'_>,
     options: &RunOptions<'_>,
+    attempts: &Attempts,
     observer: &dyn Observer,
 ) -> Option<Next> {
     let wants_gpu = |at: NodeIndex| !gpus.is_empty() && walk.graph().nodes()[at].place == Place::Worker;
-    let need = |at: NodeIndex| observer.gpu_memory(&walk.graph().nodes()[at]);
+    let need = |at: NodeIndex| observer.measured_memory(&walk.graph().nodes()[at]);
+    let occupied = |at: NodeIndex| {
+        let Resources { memory_mib, .. } = walk.graph().nodes()[at].resources;
+        let on_gpu = wants_gpu(at);
+        let measured = need(at).filter(|_| !on_gpu).unwrap_or(0);
+        Occupied {
+            resources: walk.graph().nodes()[at].resources,
+            memory_mib: memory_mib.max(measured),
+            on_gpu,
+            is_alone: attempts.out_of_memory.contains(&at),
+        }
+    };
     let at = walk.next_runnable(|at| {
-        let asked = Occupied { resources: walk.graph().nodes()[at].resources, on_gpu: wants_gpu(at) };
+        let asked = occupied(at);
         fits(&asked, running, options) && (!asked.on_gpu || gpus.find(at, need(at)).is_some())
     })?;
     let need_mib = need(at);
     let gpu = if wants_gpu(at) { gpus.find(at, need_mib) } else { None };
-    Some(Next { at, inputs: walk.ports(at)?, gpu, need_mib })
+    Some(Next { at, inputs: walk.ports(at)?, gpu, need_mib, occupied: occupied(at) })
 }
 
 /// A node that asks for more than there is runs alone.
 fn fits(asked: &Occupied, running: &BTreeMap<NodeIndex, Occupied>, options: &RunOptions<'_>) -> bool {
     let sum = |of: fn(&Occupied) -> u64| of(asked) + running.values().map(of).sum::<u64>();
+    let is_alone = asked.is_alone || running.values().any(|it| it.is_alone);
     running.is_empty()
-        || sum(Occupied::cores) <= options.cores.into()
-            && (options.memory_mib == 0 || sum(|it| it.resources.memory_mib) <= options.memory_mib)
+        || !is_alone
+            && sum(Occupied::cores) <= options.cores.into()
+            && (options.memory_mib == 0 || sum(|it| it.memory_mib) <= options.memory_mib)
 }
 
 struct Task<'t> {
@@ -365,7 +431,7 @@ impl Task<'_> {
             }
             Place::Worker => {
                 let log = self.options.logs.join(format!("{}.log", self.node.id.as_str().replace('/', "_")));
-                self.pool.run(&job, &log, self.gpu, context)?
+                self.pool.run(&job, self.node.resources.into(), &log, self.gpu, context)?
             }
         };
         let mut outputs = Vec::with_capacity(self.node.outputs.len());

@@ -9,6 +9,7 @@ use crossbeam_channel::unbounded;
 
 use crate::ops::{Context, Failure, Ops};
 use crate::protocol::{Hello, Measured, Reply, Request, receive, send};
+use crate::stop::{ask_to_stop, is_asked_to_stop};
 
 /// Runs the jobs that arrive on standard input until it ends, which ends the process.
 ///
@@ -19,9 +20,14 @@ pub fn serve(ops: &dyn Ops, hello: Hello) -> io::Result<()> {
     let (requests, inbox) = unbounded();
     std::thread::Builder::new().spawn(move || {
         let mut stdin = io::stdin().lock();
-        while let Ok(Some(Request::Run(job))) = receive(&mut stdin) {
-            if requests.send(job).is_err() {
-                break;
+        while let Ok(Some(request)) = receive(&mut stdin) {
+            match request {
+                Request::Stop => ask_to_stop(),
+                Request::Run(job) => {
+                    if requests.send(job).is_err() {
+                        break;
+                    }
+                }
             }
         }
         // The runner is gone (or does not speak our language): whatever is in progress is in vain, and its
@@ -61,9 +67,8 @@ impl Context for Wire<'_> {
         }
     }
 
-    /// A worker is not asked to stop: it is ended.
     fn cancelled(&self) -> bool {
-        false
+        is_asked_to_stop()
     }
 
     fn computed_with(&mut self, name: &str, value: &str) {

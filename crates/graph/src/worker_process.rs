@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 
 use crate::gpus::Gpu;
+use crate::memory::kills_for_memory;
 use crate::ops::{Failure, Job};
 use crate::pool::WorkerCommand;
 use crate::protocol::{Hello, PROTOCOL, Reply, Request, frame, receive};
@@ -29,6 +30,10 @@ const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// How many frames wait to be heard, before the worker must wait.
 const UNHEARD: usize = 64;
+
+/// What helps where memory ran out.
+const NEEDS_LESS: &str = "try a smaller batch, fewer nodes at one time (`--jobs`), or say what the node needs (`resources.memory_mib`), so that \
+                          it is not started beside others that leave too little";
 
 /// The variable that says which GPUs a process sees.
 const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
@@ -45,6 +50,8 @@ pub struct Worker {
     hello: Hello,
     /// The GPU that it sees.
     gpu: Option<Gpu>,
+    /// How many processes the kernel had killed for want of memory when its job began.
+    kills_for_memory: u64,
 }
 
 /// What the threads bring that attend to a worker's pipes.
@@ -72,6 +79,13 @@ pub enum Gone {
     NoHello(Duration),
     /// It reported no progress for so long.
     Silent(Duration),
+    /// It took more memory than its job may, in MiB.
+    TooLarge {
+        /// How much.
+        taken: u64,
+        /// Of how much.
+        allowed: u64,
+    },
 }
 
 impl Worker {
@@ -169,12 +183,18 @@ impl Worker {
         })?;
         let hello = Hello { protocol: 0, ops: BTreeMap::new(), provenance: BTreeMap::new() };
         let gpu = gpu.cloned();
-        Ok(Self { process, requests, heard, log, log_path: None, all_said, hello, gpu })
+        let kills_for_memory = kills_for_memory();
+        Ok(Self { process, requests, heard, log, log_path: None, all_said, hello, gpu, kills_for_memory })
     }
 
     /// Returns what it said it is.
     pub fn hello(&self) -> &Hello {
         &self.hello
+    }
+
+    /// Returns the number of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.child.id()
     }
 
     /// Returns the GPU that it sees.
@@ -184,6 +204,7 @@ impl Worker {
 
     /// Keeps what it says from now on in this file.
     pub fn log_to(&mut self, path: &Path) {
+        self.kills_for_memory = kills_for_memory();
         lock(&self.log).begin(path);
         self.log_path = Some(path.to_owned());
     }
@@ -248,7 +269,20 @@ impl Worker {
         let status = self.process.end();
         // What it started may hold the pipe, where it could not be killed.
         let _ = self.all_said.recv_timeout(END_WITHIN);
+        let memory_ran_out = ended
+            && status.is_some_and(|status| status.signal() == Some(libc::SIGKILL))
+            && kills_for_memory() > self.kills_for_memory;
+        let is_out_of_memory = memory_ran_out || matches!(gone, Gone::TooLarge { .. });
         let what = match gone {
+            Gone::OutputClosed | Gone::InputClosed if memory_ran_out => {
+                format!("memory ran out, and the system killed the worker; {NEEDS_LESS}")
+            }
+            Gone::TooLarge { taken, allowed } => {
+                format!(
+                    "the worker took {taken} MiB of memory, where `resources.memory_mib` allows {allowed} (mapped files not counted; watched by \
+                     the runner), and was killed; {NEEDS_LESS}"
+                )
+            }
             Gone::OutputClosed | Gone::InputClosed if ended => {
                 format!("the worker {}", status.map_or_else(|| "ended".into(), describe))
             }
@@ -272,7 +306,8 @@ impl Worker {
             .log_path
             .as_ref()
             .map_or_else(String::new, |log| format!("\n  its log is {}", log.display()));
-        Failure::Crashed { message: format!("{what}; {said}{log}") }
+        let message = format!("{what}; {said}{log}");
+        if is_out_of_memory { Failure::OutOfMemory { message } } else { Failure::Crashed { message } }
     }
 }
 

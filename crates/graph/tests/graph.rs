@@ -15,6 +15,9 @@ use affekt_graph::{
 };
 use serde_json::json;
 
+/// What no test waits for.
+const FOR_LONG: Duration = Duration::from_secs(60);
+
 /// `read` gives the outside text, `upper` its capitals, `join` everything it gets, `fail` nothing.
 #[derive(Default)]
 struct Toys {
@@ -265,7 +268,7 @@ impl Bench {
             memory_mib: 0,
             gpus: &[],
             keep_going: self.keep_going,
-            timeouts: WorkerTimeouts { hello: Duration::from_secs(60), progress: Duration::from_secs(60) },
+            timeouts: WorkerTimeouts { hello: FOR_LONG, progress: FOR_LONG, stop: FOR_LONG },
             worker: &|| Err("there is no worker".into()),
             logs: self.store.root().join("logs"),
             provenance: BTreeMap::new(),
@@ -321,7 +324,8 @@ fn names_and_resources_are_not_in_the_key_but_versions_and_numerics_are() {
     bench.run(line());
     let mut nodes = line();
     nodes[2].id = "renamed".into();
-    nodes[2].resources = Resources { cpu: 2, gpu: 0, memory_mib: 64 };
+    nodes[2].resources =
+        Resources { cpu: 2, memory_mib: 64, timeout_s: 60, retries: 2, ..Resources::default() };
     assert!(bench.run(nodes).1.is_empty());
     let mut nodes = line();
     nodes[1].version = 2;

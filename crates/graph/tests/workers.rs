@@ -37,6 +37,8 @@ impl Ops for NoOps {
 #[derive(Default)]
 struct Heard {
     failures: Vec<String>,
+    /// How attempts failed that were followed by another.
+    retried: Vec<String>,
     progress: usize,
     /// How long it takes to show progress.
     takes: Duration,
@@ -46,6 +48,7 @@ impl Observer for Heard {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Failed { node, failure, .. } => self.failures.push(format!("{}: {failure}", node.id)),
+            Event::Retried { failure, .. } => self.retried.push(failure.to_string()),
             Event::Progress { .. } => {
                 self.progress += 1;
                 std::thread::sleep(self.takes);
@@ -58,6 +61,7 @@ impl Observer for Heard {
 struct Bench {
     folder: tempfile::TempDir,
     timeouts: WorkerTimeouts,
+    resources: Resources,
     interrupted: AtomicBool,
     heard: Mutex<Heard>,
 }
@@ -77,14 +81,17 @@ impl Bench {
         fs::write(folder.path().join("old"), frame(&old)).unwrap();
         fs::write(folder.path().join("progress"), frame(&progress).repeat(10_000)).unwrap();
         fs::write(folder.path().join("done"), frame(&done)).unwrap();
-        let timeouts = WorkerTimeouts { hello: Duration::from_secs(60), progress: Duration::from_secs(60) };
-        Self { folder, timeouts, interrupted: AtomicBool::new(false), heard: Mutex::default() }
+        let long = Duration::from_secs(60);
+        let timeouts = WorkerTimeouts { hello: long, progress: long, stop: Duration::from_millis(300) };
+        let resources = Resources::default();
+        Self { folder, timeouts, resources, interrupted: AtomicBool::new(false), heard: Mutex::default() }
     }
 
     /// Runs nodes with these parameters, one after the other; returns what failed.
     fn run(&self, params: &[Value]) -> (Outcome, String) {
         let store = Store::open(&self.folder.path().join("store")).unwrap();
-        let nodes = params.iter().enumerate().map(|(number, params)| node(number, params)).collect();
+        let node = |(number, params)| Node { resources: self.resources, ..node(number, params) };
+        let nodes = params.iter().enumerate().map(node).collect();
         let mut walk = Walk::new(Graph::new(nodes).unwrap(), &store, &NoOps, None);
         let program = self.folder.path().join("worker");
         let worker = || Ok(WorkerCommand { program: program.clone(), env: Vec::new() });
@@ -295,6 +302,96 @@ fn an_interruption_is_seen_whatever_the_worker_does() {
         let took = bench.interrupted();
         assert!(took < Duration::from_secs(3), "`{script}`: {took:?}");
     }
+}
+
+/// It answers the second frame that it is sent: the job is the first.
+#[test]
+fn a_worker_is_asked_to_stop_and_heard_until_it_has() {
+    let stopped = json!({ "failed": { "kind": "cancelled" } });
+    let mut bench = Bench::new("exec 3<&0; cat hello; cat <&3 > taken & sleep 1.5; cat stopped; sleep 600");
+    bench.timeouts.stop = Duration::from_secs(60);
+    fs::write(bench.folder.path().join("stopped"), frame(&stopped)).unwrap();
+    let took = bench.interrupted();
+    assert!(took > Duration::from_millis(900) && took < Duration::from_secs(10), "{took:?}");
+    let taken = fs::read(bench.folder.path().join("taken")).unwrap();
+    assert!(taken.ends_with(&frame(&json!("stop"))), "{}", String::from_utf8_lossy(&taken));
+}
+
+/// A batch system asks workers to stop without a word to the runner.
+#[test]
+fn a_worker_that_stops_unasked_leaves_its_node_to_another() {
+    let script = "cat hello; head -c 20 > taken; if [ -e once ]; then cat done; else touch once; cat stopped; fi; sleep 600";
+    let bench = Bench::new(script);
+    let stopped = json!({ "failed": { "kind": "cancelled" } });
+    fs::write(bench.folder.path().join("stopped"), frame(&stopped)).unwrap();
+    assert_eq!(bench.run(&[json!({})]), (Outcome::Done, String::new()));
+    assert_eq!(fs::read_to_string(bench.folder.path().join("pids")).unwrap().lines().count(), 2);
+}
+
+/// As often as it is given; the third worker does the job.
+#[test]
+fn a_node_whose_worker_died_is_tried_again_as_often_as_it_asks() {
+    let script =
+        "cat hello; head -c 20 > taken; [ $(wc -l < pids) -ge 3 ] || kill -KILL $$; cat done; sleep 600";
+    for (retries, outcome, workers) in
+        [(0, Outcome::Failed, 1), (1, Outcome::Failed, 2), (2, Outcome::Done, 3)]
+    {
+        let mut bench = Bench::new(script);
+        bench.resources.retries = retries;
+        let (ended, failures) = bench.run(&[json!({})]);
+        assert_eq!(ended, outcome, "{failures}");
+        assert_eq!(fs::read_to_string(bench.folder.path().join("pids")).unwrap().lines().count(), workers);
+        let heard = bench.heard.lock().unwrap();
+        assert_eq!(heard.retried.len(), workers - 1, "{:?}", heard.retried);
+        assert!(heard.retried.iter().all(|failure| failure.starts_with("the worker was killed (signal 9")));
+    }
+    // What an op says of itself is not tried again.
+    let mut bench = Bench::new("cat hello; cat failed; sleep 600");
+    bench.resources.retries = 5;
+    fs::write(
+        bench.folder.path().join("failed"),
+        frame(&json!({ "failed": { "kind": "failed", "message": "no" } })),
+    )
+    .unwrap();
+    assert_eq!(bench.run(&[json!({})]), (Outcome::Failed, "toy0: no".to_owned()));
+}
+
+/// It is asked to stop, so that the next attempt goes on from its checkpoint.
+#[test]
+fn a_node_that_takes_too_long_is_stopped_and_tried_again() {
+    let once = "cat hello; exec 3<&0; cat <&3 > taken$(wc -l < pids) & sleep 2; cat stopped; sleep 600";
+    let mut bench = Bench::new(once);
+    bench.timeouts.stop = Duration::from_secs(60);
+    bench.resources = Resources { timeout_s: 1, retries: 1, ..Resources::default() };
+    fs::write(bench.folder.path().join("stopped"), frame(&json!({ "failed": { "kind": "cancelled" } })))
+        .unwrap();
+    let (outcome, failures) = bench.run(&[json!({})]);
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(failures.starts_with("toy0: not done within 1 s, as `resources.timeout_s` asks"), "{failures}");
+    for attempt in ["taken1", "taken2"] {
+        let taken = fs::read(bench.folder.path().join(attempt)).unwrap();
+        assert!(taken.ends_with(&frame(&json!("stop"))), "{attempt}: {}", String::from_utf8_lossy(&taken));
+    }
+    // Whoever does not stop is killed.
+    let mut bench = Bench::new("cat hello; sleep 600");
+    bench.resources.timeout_s = 1;
+    let (outcome, failures) = bench.run(&[json!({})]);
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(failures.starts_with("toy0: not done within 1 s"), "{failures}");
+}
+
+#[test]
+fn a_worker_that_takes_more_memory_than_its_node_may_is_killed_and_its_node_tried_again() {
+    let mut bench = Bench::new("cat hello; exec dd if=/dev/zero of=/dev/null bs=400M 2> said");
+    bench.resources = Resources { memory_mib: 100, retries: 1, ..Resources::default() };
+    let (outcome, failures) = bench.run(&[json!({})]);
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(failures.starts_with("toy0: the worker took "), "{failures}");
+    assert!(failures.contains("where `resources.memory_mib` allows 100"), "{failures}");
+    assert_eq!(bench.heard.lock().unwrap().retried.len(), 1);
+    let mut small = Bench::new("cat hello; cat done; sleep 600");
+    small.resources.memory_mib = 100;
+    assert_eq!(small.run(&[json!({})]), (Outcome::Done, String::new()));
 }
 
 #[test]

@@ -190,8 +190,22 @@ pub fn step_fields(inputs: &[InputPort]) -> Vec<FieldSchema> {
                     ),
                     FieldSchema::or(
                         "memory_mib",
-                        "Memory in MiB.",
+                        "Memory in MiB: nothing is started beside it that leaves less, and in a worker it may not take more (mapped files are \
+                         not counted). 0: what comparable steps needed before counts, and nothing limits it.",
                         Schema::integer(0.0, (1_u64 << 40) as f64),
+                        0,
+                    ),
+                    FieldSchema::or(
+                        "timeout_s",
+                        "Seconds that it may take at one attempt in a worker, which then stops at its next checkpoint. 0 sets no limit.",
+                        Schema::integer(0.0, f64::from(u32::MAX)),
+                        0,
+                    ),
+                    FieldSchema::or(
+                        "retries",
+                        "How often it is tried again in a worker where that died or it took too long: from its last checkpoint, and alone where \
+                         memory ran out.",
+                        Schema::integer(0.0, 100.0),
                         0,
                     ),
                 ],

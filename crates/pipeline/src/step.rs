@@ -241,6 +241,8 @@ pub fn read_step(key: &Key, node: &Node, diagnostics: &Diagnostics) -> Option<St
             cpu: section.integer("cpu", 1, 1..=1024),
             gpu: section.integer("gpu", 0, 0..=1),
             memory_mib: section.integer("memory_mib", 0, 0..=1 << 40),
+            timeout_s: section.integer("timeout_s", 0, 0..=u32::MAX),
+            retries: section.integer("retries", 0, 0..=100),
         })
     });
     let definition = find_op(op, name, diagnostics)?;

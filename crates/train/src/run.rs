@@ -149,10 +149,9 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
                     self.best = copy(&self.learner.weights())?;
                 }
             }
-            if let Some(file) = file {
-                file.write_if_due(|| Ok(self.state(Partial::default())))?;
-            }
-            if progress(Progress::Epoch(&epoch)).is_break() {
+            let stops = progress(Progress::Epoch(&epoch)).is_break();
+            self.keep(stops, file.as_mut(), || Ok(Partial::default()))?;
+            if stops {
                 return Err(TrainError::Cancelled(number));
             }
         }
@@ -247,13 +246,12 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
                     let _ =
                         progress(Progress::OutOfMemory { stage, epoch: number, batch: done, micro_batches });
                 }
-                if let Some(file) = file {
-                    file.write_if_due(|| Ok(self.state(Partial { batches: done, losses: losses.flush()? })))?;
-                }
                 let (step, loss) = (before + done as u64, losses.mean());
                 let life =
                     Progress::Batch { stage, epoch: number, max_epochs, done, total, step, steps, loss };
-                if progress(life).is_break() { Err(TrainError::Cancelled(number)) } else { Ok(()) }
+                let stops = progress(life).is_break();
+                self.keep(stops, file.as_mut(), || Ok(Partial { batches: done, losses: losses.flush()? }))?;
+                if stops { Err(TrainError::Cancelled(number)) } else { Ok(()) }
             },
         )?;
         losses.flush()
@@ -272,21 +270,35 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
         let stage = self.settings.stage;
         // It changes no more: to write it once is enough.
         let mut unwritten = file.as_mut();
-        let mut keep = || -> Result<(), TrainError> {
-            if let Some(file) = &mut unwritten
-                && file.write_if_due(|| Ok(self.state(trained)))?
-            {
+        let mut keep = |stops: bool| -> Result<(), TrainError> {
+            if self.keep(stops, unwritten.as_deref_mut(), || Ok(trained))? {
                 unwritten = None;
             }
             Ok(())
         };
-        keep()?;
+        keep(false)?;
         let scores = validation.scores(&*self.learner, epoch, &mut |done, total| {
-            keep()?;
-            let evaluation = Progress::Evaluation { stage, epoch, done, total };
-            if progress(evaluation).is_break() { Err(TrainError::Cancelled(epoch)) } else { Ok(()) }
+            let stops = progress(Progress::Evaluation { stage, epoch, done, total }).is_break();
+            keep(stops)?;
+            if stops { Err(TrainError::Cancelled(epoch)) } else { Ok(()) }
         });
         scores.map(Some)
+    }
+
+    /// Writes the state after as much of an epoch as is done, where that is due or the training `stops`. Returns whether it was written.
+    fn keep(
+        &self,
+        stops: bool,
+        file: Option<&mut StateFile<'_>>,
+        partial: impl FnOnce() -> Result<Partial, TrainError>,
+    ) -> Result<bool, TrainError> {
+        let Some(file) = file else { return Ok(false) };
+        let state = || Ok(self.state(partial()?));
+        if stops {
+            file.write(state()?)?;
+            return Ok(true);
+        }
+        file.write_if_due(state)
     }
 
     /// Returns all that what is left depends on, after as much of an epoch as is done.

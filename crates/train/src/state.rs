@@ -153,8 +153,14 @@ impl<'a> StateFile<'a> {
         if self.written.elapsed() < self.pause {
             return Ok(false);
         }
+        self.write(state()?)?;
+        Ok(true)
+    }
+
+    /// Writes the state, due or not: a training that is asked to stop goes on from where it was.
+    pub fn write(&mut self, state: State) -> Result<(), TrainError> {
         let start = Instant::now();
-        let bytes = state()?.into_bytes(&self.settings)?;
+        let bytes = state.into_bytes(&self.settings)?;
         let written = fs::create_dir_all(&self.resume.folder)
             .and_then(|()| write_atomically(&self.path(), |unfinished| fs::write(unfinished, &bytes)));
         written.map_err(|source| TrainError::State { path: self.path(), source })?;
@@ -163,7 +169,7 @@ impl<'a> StateFile<'a> {
             // Of a large encoder it is gigabytes.
             self.pause = self.resume.every.max(start.elapsed() * 20);
         }
-        Ok(true)
+        Ok(())
     }
 
     fn path(&self) -> PathBuf {

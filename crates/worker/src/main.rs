@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr, stdin};
 use std::process::ExitCode;
 
-use affekt_graph::{Hello, PROTOCOL, explain_bus_errors, machine, serve};
+use affekt_graph::{Hello, PROTOCOL, explain_bus_errors, machine, serve, stop_on_signals};
 use affekt_ops::doctor::DOCTOR;
 use affekt_torch::{device, keep_freed_memory};
 
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    stop_on_signals();
     match serve(&WorkerOps::default(), hello) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use affekt_domain::Task;
-use affekt_graph::{Gpu, Item, Job, Ops, Place, Pool, Port, Silent, Store, WorkerTimeouts};
+use affekt_graph::{Gpu, Item, Job, JobLimits, Ops, Place, Pool, Port, Silent, Store, WorkerTimeouts};
 use affekt_ops::Operation;
 use affekt_ops::audio::{self, Audio};
 use affekt_ops::exported::{Exported, Step};
@@ -48,8 +48,12 @@ pub struct Model<'p> {
 }
 
 /// The first batch also loads the weights.
-pub const TIMEOUTS: WorkerTimeouts =
-    WorkerTimeouts { hello: Duration::from_secs(120), progress: Duration::from_secs(300) };
+pub const TIMEOUTS: WorkerTimeouts = WorkerTimeouts {
+    hello: Duration::from_secs(120),
+    progress: Duration::from_secs(300),
+    // There is nothing to keep.
+    stop: Duration::ZERO,
+};
 
 impl<'p> Model<'p> {
     /// Opens the exported model in `folder`, to be run by the workers of `pool`: of several GPUs on the first.
@@ -165,7 +169,9 @@ impl<'p> Model<'p> {
             let log = self.store.root().join("tmp").join("worker.log");
             let done = match definition.place {
                 Place::Runner => self.runner.run(&job, &mut Silent),
-                Place::Worker => self.pool.run(&job, &log, self.gpu.as_ref(), &mut Silent).map(drop),
+                Place::Worker => {
+                    self.pool.run(&job, JobLimits::default(), &log, self.gpu.as_ref(), &mut Silent).map(drop)
+                }
             };
             Ok(done?)
         })

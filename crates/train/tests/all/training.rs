@@ -113,6 +113,40 @@ fn interrupted_anywhere_it_ends_with_the_same_bytes() {
     }
 }
 
+/// The state is written though it was not due.
+#[test]
+fn asked_to_stop_it_goes_on_from_that_very_step() {
+    let short = TrainConfig { max_epochs: 2, ..Case::new().config };
+    let straight = Case { config: short.clone(), ..Case::new() }.run().unwrap();
+    for signs in [2, 5, 8] {
+        let folder = tempfile::tempdir().unwrap();
+        let resume = Resume { folder: folder.path().to_owned(), every: Duration::from_secs(3600) };
+        let case = Case { config: short.clone(), resume: Some(resume), ..Case::new() };
+        let seen = Cell::new(0);
+        let stopped = case.run_with(&mut |_| {
+            seen.set(seen.get() + 1);
+            if seen.get() == signs { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert!(matches!(stopped, Err(TrainError::Cancelled(_))));
+        let resumed = case.run().unwrap();
+        let (epochs, batches) = (signs as u32 / 5, signs % 5);
+        assert_eq!(resumed.state, StateOutcome::Resumed { epochs, batches });
+        assert_same(&straight, &resumed);
+    }
+    // And while an epoch is judged, from behind its last step.
+    let folder = tempfile::tempdir().unwrap();
+    let resume = Resume { folder: folder.path().to_owned(), every: Duration::from_secs(3600) };
+    let case = Case { config: short, resume: Some(resume), ..Case::new() };
+    let stopped = case.run_heard(&mut |heard| match heard {
+        Progress::Evaluation { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    assert!(matches!(stopped, Err(TrainError::Cancelled(1))));
+    let resumed = case.run().unwrap();
+    assert_eq!(resumed.state, StateOutcome::Resumed { epochs: 0, batches: 4 });
+    assert_same(&straight, &resumed);
+}
+
 #[test]
 fn a_state_that_is_of_no_use_is_ignored_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();

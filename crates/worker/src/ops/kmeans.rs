@@ -59,20 +59,18 @@ fn cluster(
     let mut written = Instant::now();
     let mut unwritten = None;
     let clustered = kmeans(frames, &config, device, partial, &mut |clustering| {
-        if context.cancelled() {
-            return ControlFlow::Break(());
-        }
         let iteration = clustering.objective.len();
         let note = format!("{clusters} clusters, iteration {iteration}/{}", params.iterations);
         context.progress((done * params.iterations as usize + iteration) as u64, all, &note);
-        if let Some(path) = kept.as_ref().filter(|_| written.elapsed() >= CHECKPOINT_EVERY) {
+        let stops = context.cancelled();
+        if let Some(path) = kept.as_ref().filter(|_| stops || written.elapsed() >= CHECKPOINT_EVERY) {
             if let Err(failure) = PartialClustering::write(path, &config, clustering) {
                 unwritten = Some(failure);
                 return ControlFlow::Break(());
             }
             written = Instant::now();
         }
-        ControlFlow::Continue(())
+        if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match unwritten {
         Some(failure) => Err(failure),

@@ -40,7 +40,7 @@ impl<'c> TrainingProgress<'c> {
         Self { before, done: before, total, ..Self::in_epochs(context) }
     }
 
-    /// Passes on what is heard of a training.
+    /// Passes on what is heard of a training, and breaks it off where somebody asked to stop: between steps, where its state is whole.
     pub fn hear(&mut self, progress: &Progress<'_>) -> ControlFlow<()> {
         match *progress {
             Progress::Batch { stage, epoch, max_epochs, done, total, step, steps, loss } => {
@@ -73,6 +73,10 @@ impl<'c> TrainingProgress<'c> {
                 let (stage, number, loss) = (prefix(epoch.stage), epoch.number, epoch.train_loss);
                 self.tell(&format!("{stage}epoch {number}, loss {loss:.3}{dev}"));
             }
+        }
+        let is_within_step = matches!(progress, Progress::MicroBatch { .. } | Progress::OutOfMemory { .. });
+        if !is_within_step && self.context.cancelled() {
+            return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     }
