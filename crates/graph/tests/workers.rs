@@ -382,7 +382,8 @@ fn a_node_that_takes_too_long_is_stopped_and_tried_again() {
 
 #[test]
 fn a_worker_that_takes_more_memory_than_its_node_may_is_killed_and_its_node_tried_again() {
-    let mut bench = Bench::new("cat hello; exec dd if=/dev/zero of=/dev/null bs=400M 2> said");
+    let mut bench =
+        Bench::new("cat hello; a=0123456789abcdef; for n in $(seq 24); do a=$a$a; done; sleep 600");
     bench.resources = Resources { memory_mib: 100, retries: 1, ..Resources::default() };
     let (outcome, failures) = bench.run(&[json!({})]);
     assert_eq!(outcome, Outcome::Failed);
