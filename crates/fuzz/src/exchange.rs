@@ -48,8 +48,8 @@ pub fn protocol(folder: &Path) -> Subject {
     ] {
         send(&mut replies, &reply).expect("memory takes all");
     }
-    for _ in 0..2 {
-        send(&mut requests, &Request::Run(Box::new(job.clone()))).expect("memory takes all");
+    for request in [Request::Run(Box::new(job.clone())), Request::Stop, Request::Run(Box::new(job.clone()))] {
+        send(&mut requests, &request).expect("memory takes all");
     }
     let words =
         ["{\"hello\":", "{\"run\":", "\"progress\"", "\"done\"", "\"failed\"", "\"params\":", "[[[[", "null"];
@@ -61,7 +61,7 @@ pub fn protocol(folder: &Path) -> Subject {
             }
         }
         let mut requests = bytes;
-        while let Ok(Some(Request::Run(_))) = receive(&mut requests) {}
+        while let Ok(Some(_)) = receive::<Request>(&mut requests) {}
     })
 }
 
