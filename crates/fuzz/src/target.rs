@@ -50,8 +50,11 @@ pub struct Subject {
     /// Makes the checksums of an input right, so that it comes further; for every second one.
     pub repair: fn(&mut [u8]),
     /// Gives it an input. Panics if what comes of it must not be.
-    pub read: Box<dyn FnMut(&[u8])>,
+    pub read: Reader,
 }
+
+/// What an input is given to.
+type Reader = Box<dyn FnMut(&[u8])>;
 
 impl Subject {
     /// A reader without oddities.
