@@ -45,6 +45,9 @@ pub struct ExperimentArguments {
     /// Decode every recording and hash every checkpoint again instead of trusting size and time of its file
     #[arg(long)]
     pub paranoid: bool,
+    /// Whether recordings and checkpoints may lie where only jobs can read them.
+    #[arg(skip)]
+    pub files_elsewhere: bool,
 }
 
 /// An experiment with all that its nodes need.
@@ -101,7 +104,11 @@ impl ExperimentContext {
         for (name, corpus) in &experiment.corpora {
             let folder = match &corpus.synthetic {
                 Some(config) => Some(synthetic::folder(&store, name, config, arguments.paranoid)?),
-                None => data.as_deref().and_then(|data| place::corpus_folder(data, &corpus.card)),
+                None => data.as_deref().and_then(|data| {
+                    let assumed = || data.join(corpus.card.folder_name());
+                    let found = place::corpus_folder(data, &corpus.card);
+                    found.or_else(|| arguments.files_elsewhere.then(assumed))
+                }),
             };
             match folder {
                 Some(folder) => folders.push(CorpusFolder { card: corpus.card.clone(), folder }),
@@ -125,7 +132,10 @@ impl ExperimentContext {
             folder: Some(experiment.folder.clone()),
         };
         check_heads(&experiment, &encoders)?;
-        let ops = RunnerOps::new(folders, store.root(), arguments.paranoid).with_encoders(encoders);
+        let mut ops = RunnerOps::new(folders, store.root(), arguments.paranoid).with_encoders(encoders);
+        if arguments.files_elsewhere {
+            ops = ops.with_files_elsewhere();
+        }
         let runs = arguments.runs.join(&experiment.name);
         let without_variants = environment.without_variants;
         Ok(Self { experiment, ops, store, tier, device, without_variants, runs })

@@ -65,6 +65,11 @@ impl Stop {
         self.damaged
     }
 
+    /// Why, of an error that goes on its way.
+    pub fn as_str(&self) -> &str {
+        self.text.trim_end().trim_start_matches("error: ")
+    }
+
     /// Why.
     pub fn text(self) -> String {
         self.text

@@ -35,6 +35,23 @@ pub fn listen() -> Result<Arc<AtomicBool>, Stop> {
     Ok(interrupted)
 }
 
+/// Set by a signal that a batch system sends some time before it ends a job.
+static TIME_IS_UP: AtomicBool = AtomicBool::new(false);
+
+/// Listens for SIGUSR1, which tells a job that its time is nearly up.
+pub fn listen_for_time_limit() {
+    extern "C" fn note(_: libc::c_int) {
+        TIME_IS_UP.store(true, Ordering::Relaxed);
+    }
+    // SAFETY: the handler does nothing but store to an atomic.
+    unsafe { libc::signal(libc::SIGUSR1, note as *const () as libc::sighandler_t) };
+}
+
+/// Returns whether the time is nearly up.
+pub fn is_time_up() -> bool {
+    TIME_IS_UP.load(Ordering::Relaxed)
+}
+
 fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: all zeros is a valid value of this plain structure, which the call fills without changing anything.
     unsafe {

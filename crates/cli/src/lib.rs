@@ -13,6 +13,7 @@ mod describe;
 mod device;
 mod doctor;
 mod encoder_audit;
+mod executor;
 pub mod exit;
 mod explain;
 mod export;
@@ -21,6 +22,7 @@ mod finished;
 mod init;
 mod inputs;
 mod interrupt;
+mod job;
 pub mod libtorch;
 mod method;
 pub mod out;
@@ -92,6 +94,9 @@ pub enum Command {
     Doctor(doctor::Arguments),
     /// Start a folder for experiments of your own
     Init(init::Arguments),
+    /// Run a job of an experiment: what a batch system is given, not what people type
+    #[command(hide = true)]
+    Job(job::Arguments),
     /// Prove on an experiment that results repeat and survive being killed
     Verify(verify::Arguments),
 }
@@ -116,6 +121,7 @@ pub fn execute(command: &Command) -> ExitCode {
         Command::Setup { cuda } => libtorch::setup(*cuda),
         Command::Doctor(arguments) => doctor::doctor(arguments),
         Command::Init(arguments) => init::init(arguments),
+        Command::Job(arguments) => job::job(arguments),
         Command::Verify(arguments) => verify::verify(arguments),
     })
 }

@@ -31,7 +31,7 @@ pub struct FileKind {
 }
 
 /// All kinds of files.
-pub const FILES: [FileKind; 5] = [
+pub const FILES: [FileKind; 6] = [
     FileKind {
         name: "experiment",
         title: "Experiment files",
@@ -64,6 +64,13 @@ pub const FILES: [FileKind; 5] = [
         name: "encoder-card",
         title: "Encoder cards",
         schema: affekt_encoders::card_schema,
+        has_variables: false,
+        overlays: &[],
+    },
+    FileKind {
+        name: "executor",
+        title: "Executor profiles",
+        schema: crate::executor::profile::schema,
         has_variables: false,
         overlays: &[],
     },

@@ -8,6 +8,8 @@ use affekt_graph::{NodeId, Observer, Outcome, Place, RunOptions, State, Walk, Wo
 
 use crate::context::{ExperimentArguments, ExperimentContext, is_there, unknown_node};
 use crate::encoder_audit::refuse_leaks;
+use crate::executor::Jobs;
+use crate::executor::profile::Profile;
 use crate::exit::{Exit, Stop};
 use crate::export::final_models;
 use crate::out::{out, say};
@@ -39,24 +41,26 @@ pub struct Arguments {
     /// After a failure, still start what does not depend on it
     #[arg(long)]
     keep_going: bool,
-    /// What runs the nodes
-    #[arg(long, value_enum, default_value = "local")]
-    executor: Executor,
+    /// What runs the nodes: `local`, this machine; `slurm`; or a profile in `executors/` beside the experiment
+    #[arg(long, value_name = "NAME", default_value = LOCAL)]
+    executor: String,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Executor {
-    /// This machine
-    Local,
-}
+/// The executor that is this machine.
+const LOCAL: &str = "local";
 
 /// Runs an experiment.
 pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
-    let Executor::Local = arguments.executor;
-    let context = ExperimentContext::open(&arguments.experiment)?;
+    let profile = match arguments.executor.as_str() {
+        LOCAL => None,
+        name => Some(Profile::find(name, &arguments.experiment.file)?),
+    };
+    let files_elsewhere = profile.is_some();
+    let context =
+        ExperimentContext::open(&ExperimentArguments { files_elsewhere, ..arguments.experiment.clone() })?;
     refuse_leaks(&context)?;
     let interrupted = interrupt::listen()?;
-    let stop = match attempt(&context, arguments, &interrupted) {
+    let stop = match attempt(&context, arguments, profile.as_ref(), &interrupted) {
         Err(stop) => stop,
         ended => return ended,
     };
@@ -64,29 +68,49 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Stop> {
     let Some(digest) = stop.damaged() else { return Err(stop) };
     say!("warning: a stored result that the report reads is damaged; computing it again");
     context.store.quarantine(digest)?;
-    attempt(&context, arguments, &interrupted)
+    attempt(&context, arguments, profile.as_ref(), &interrupted)
 }
 
 fn attempt(
     context: &ExperimentContext,
     arguments: &Arguments,
+    profile: Option<&Profile>,
     interrupted: &AtomicBool,
 ) -> Result<Exit, Stop> {
     if arguments.only.is_none() {
         context.nothing_evaluated().iter().for_each(|what| say!("warning: {what}"));
     }
     let mut walk = context.walk(arguments.only.as_deref())?;
-    require_worker(context, &mut walk)?;
+    if profile.is_none() {
+        require_worker(context, &mut walk)?;
+    }
     let folder = RunFolder::create(context)?;
     let mut reporter = ProgressReporter::new(context, &folder)?;
-    let outcome = walk_to_the_end(
-        context,
-        &mut walk,
-        Limits { cores: arguments.jobs, keep_going: arguments.keep_going },
-        interrupted,
-        &mut reporter,
-        &folder,
-    )?;
+    let outcome = match profile {
+        None => walk_to_the_end(
+            context,
+            &mut walk,
+            Limits { cores: arguments.jobs, keep_going: arguments.keep_going },
+            interrupted,
+            &mut reporter,
+            &folder,
+        )?,
+        Some(profile) => {
+            let logs = folder.path().join("logs");
+            let mut jobs = Jobs::open(profile.clone(), context, &arguments.experiment, &logs)?;
+            let keep_going = arguments.keep_going;
+            let outcome =
+                affekt_graph::run_elsewhere(&mut walk, &mut jobs, keep_going, interrupted, &mut reporter)?;
+            match outcome {
+                Outcome::Done => {
+                    let calls = jobs.finish();
+                    say!("the batch system was called {calls} times");
+                }
+                Outcome::Failed | Outcome::Interrupted => jobs.leave(),
+            }
+            outcome
+        }
+    };
     let summary = reporter.finish(outcome)?;
     if !summary.set_aside.is_empty() {
         let names: Vec<&str> = summary.set_aside.iter().map(String::as_str).collect();
@@ -233,7 +257,7 @@ pub fn cores() -> u32 {
 }
 
 /// What nodes that run in this process depend on.
-fn provenance() -> BTreeMap<String, String> {
+pub fn provenance() -> BTreeMap<String, String> {
     let mut provenance = affekt_graph::machine();
     provenance.insert("affekt".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     provenance.extend(option_env!("AFFEKT_COMMIT").map(|commit| ("commit".to_owned(), commit.to_owned())));
@@ -241,7 +265,7 @@ fn provenance() -> BTreeMap<String, String> {
 }
 
 /// Returns the machine's memory in MiB; 0 where it is unknown, which sets no limit.
-fn memory_mib() -> u64 {
+pub fn memory_mib() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = total.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());

@@ -6,6 +6,7 @@
 //! below can be keyed in turn. What is left must run. `plan` and `explain` stop there; [`run`] executes what
 //! is ready and walks on until nothing is left. Both see the same states because both use the same walk.
 
+mod elsewhere;
 mod explain;
 mod gpus;
 mod graph;
@@ -28,6 +29,7 @@ mod walk;
 mod worker_log;
 mod worker_process;
 
+pub use elsewhere::{Elsewhere, JobsEvent, run_elsewhere};
 pub use explain::{Change, changes};
 pub use gpus::Gpu;
 pub use graph::{Graph, GraphError};
@@ -47,4 +49,4 @@ pub use store::{
     Dropped, Eviction, Fsck, Keep, Lease, Listed, Listing, Object, ObjectError, Output, Record, Retention,
     Scratch, Store, StoreError, Upstream, Usage, explain_bus_errors, hash_bytes,
 };
-pub use walk::{State, Walk};
+pub use walk::{Group, State, Walk};

@@ -174,27 +174,7 @@ pub fn run<'a>(
         loop {
             walk.advance()?;
             let changed = walk.take_changed();
-            for at in &changed {
-                let node = &walk.graph().nodes()[*at];
-                if matches!((&node.work, &walk.states()[*at]), (Work::Grow(_), State::Done { .. })) {
-                    observer.event(Event::Grown(&node.id));
-                }
-            }
-            // Also those that failed without having been started: a corpus that cannot be read at all.
-            for at in &changed {
-                if let State::Failed { failure } = &walk.states()[*at]
-                    && !matches!(failure, Failure::Above { .. } | Failure::Cancelled)
-                {
-                    has_failed = true;
-                    let parts = walk.parts(*at).unwrap_or_default();
-                    observer.event(Event::Failed {
-                        node: &walk.graph().nodes()[*at],
-                        failure,
-                        parts: &parts,
-                    });
-                }
-            }
-            observer.event(Event::Walked { walk, changed: &changed });
+            has_failed |= tell_changes(walk, &changed, observer);
 
             let stop = interrupted.load(Ordering::Relaxed) || has_failed && !options.keep_going;
             while !stop && let Some(next) = next(walk, &running, &gpus, options, &attempts, observer) {
@@ -276,6 +256,29 @@ pub fn run<'a>(
         let whole = walk.states().values().all(|state| matches!(state, State::Done { .. } | State::Skipped));
         Ok(if whole { Outcome::Done } else { Outcome::Failed })
     })
+}
+
+/// Tells of nodes whose state is new, and returns whether one of them failed.
+pub(crate) fn tell_changes(walk: &Walk<'_>, changed: &[NodeIndex], observer: &mut dyn Observer) -> bool {
+    for at in changed {
+        let node = &walk.graph().nodes()[*at];
+        if matches!((&node.work, &walk.states()[*at]), (Work::Grow(_), State::Done { .. })) {
+            observer.event(Event::Grown(&node.id));
+        }
+    }
+    let mut has_failed = false;
+    // Also those that failed without having been started: a corpus that cannot be read at all.
+    for at in changed {
+        if let State::Failed { failure } = &walk.states()[*at]
+            && !matches!(failure, Failure::Above { .. } | Failure::Cancelled)
+        {
+            has_failed = true;
+            let parts = walk.parts(*at).unwrap_or_default();
+            observer.event(Event::Failed { node: &walk.graph().nodes()[*at], failure, parts: &parts });
+        }
+    }
+    observer.event(Event::Walked { walk, changed });
+    has_failed
 }
 
 /// What a running node occupies.

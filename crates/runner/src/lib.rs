@@ -20,6 +20,7 @@ mod logmel;
 mod mfcc;
 mod model;
 mod picture;
+mod places;
 mod predictions_file;
 mod split;
 mod standardise;
@@ -38,6 +39,7 @@ use affekt_spec::encoder::TrainedOn;
 
 use crate::file_digests::FileDigests;
 use crate::hints::Hints;
+use crate::places::Places;
 
 pub use audio::waveform;
 pub use encoder::{EncoderPlaces, check_pretraining_head};
@@ -127,10 +129,13 @@ pub struct RunnerOps {
     paranoid: bool,
     read: Mutex<HashMap<String, Arc<Read>>>,
     located: Mutex<HashMap<Digest, PathBuf>>,
+    places: Places,
     encoders: EncoderPlaces,
     digests: FileDigests,
     /// Fingerprints of the checkpoints that were looked at in this process, by the names they were called.
     checkpoints: Mutex<HashMap<String, Digest>>,
+    /// Whether files that are not here may be where nodes are run.
+    files_elsewhere: bool,
 }
 
 /// A corpus that was looked at in this process: what it holds and the fingerprint of that, where it is known.
@@ -155,6 +160,8 @@ impl RunnerOps {
             encoders: EncoderPlaces::default(),
             digests: FileDigests::open(&store.join("hints").join("files.jsonl"), paranoid),
             checkpoints: Mutex::default(),
+            places: Places::new(&store.join("hints").join("places")),
+            files_elsewhere: false,
         }
     }
 
@@ -162,6 +169,13 @@ impl RunnerOps {
     #[must_use]
     pub fn with_encoders(self, encoders: EncoderPlaces) -> Self {
         Self { encoders, ..self }
+    }
+
+    /// Returns these operations, where files that cannot be read here may be readable where nodes are run: what they hold is then
+    /// told by those who run them.
+    #[must_use]
+    pub fn with_files_elsewhere(self) -> Self {
+        Self { files_elsewhere: true, ..self }
     }
 
     /// Returns what the checkpoint called `name` was trained on; `None` where nobody says.
@@ -201,7 +215,8 @@ impl RunnerOps {
 
     /// Returns where the recording with this digest lies.
     pub(crate) fn locate(&self, audio: Digest) -> Option<PathBuf> {
-        lock(&self.located).get(&audio).cloned()
+        let read_here = lock(&self.located).get(&audio).cloned();
+        read_here.or_else(|| self.places.find(audio))
     }
 
     /// Notes that a file no longer holds what it was remembered for.
@@ -251,6 +266,9 @@ impl RunnerOps {
         for (utterance, source) in ingested.utterances.iter().zip(&ingested.sources) {
             located.insert(utterance.audio, scan.found[*source].path.clone());
         }
+        let places = ingested.utterances.iter().zip(&ingested.sources);
+        let places = places.map(|(utterance, source)| (utterance.audio, scan.found[*source].path.as_path()));
+        self.places.remember(&card.name, places).map_err(|error| Failure::because(&error))?;
         let mut hints = lock(&self.hints);
         let remembered = hints.remember(scan.found.iter().zip(&ingested.facts));
         remembered.map_err(|error| Failure::because(&error))?;
@@ -310,7 +328,10 @@ impl Ops for RunnerOps {
         context: &mut dyn Context,
     ) -> Result<Option<Digest>, Failure> {
         let fingerprint = registered(FINGERPRINTS, &node.op)?;
-        fingerprint(node, thorough, context, self)
+        match fingerprint(node, thorough, context, self) {
+            Err(_) if self.files_elsewhere && !thorough => Ok(None),
+            told => told,
+        }
     }
 
     fn run(&self, job: &Job, context: &mut dyn Context) -> Result<(), Failure> {

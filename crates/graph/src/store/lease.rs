@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::holder::Holder;
 use super::{Store, StoreError, failed};
 use crate::Key;
 
@@ -11,11 +12,14 @@ use crate::Key;
 const ATTEMPTS: usize = 1000;
 
 /// Held while a key is computed: no other run computes it meanwhile. The kernel gives it back when the
-/// process ends, however it ends; the state stays for whoever comes next.
+/// process ends, however it ends, or other machines take it when nothing is heard of it any more ([`Holder`]); the state stays
+/// for whoever comes next.
 #[derive(Debug)]
 pub struct Lease {
     store: Store,
     folder: PathBuf,
+    /// Given back before the lock.
+    _holder: Holder,
     _lock: File,
 }
 
@@ -31,7 +35,9 @@ impl Store {
         loop {
             attempts += 1;
             match lock_in(&folder, &path) {
-                Ok(Some(lock)) => return Ok(Some(Lease { store: self.clone(), folder, _lock: lock })),
+                Ok(Some((lock, holder))) => {
+                    return Ok(Some(Lease { store: self.clone(), folder, _holder: holder, _lock: lock }));
+                }
                 Ok(None) => return Ok(None),
                 // Whoever held it before moved the folder away meanwhile.
                 Err(error) if went_away(&error) && attempts < ATTEMPTS => {}
@@ -68,19 +74,25 @@ impl Lease {
 }
 
 /// Makes the folder and locks the file in it; `None` where another holds it. Not found where the folder went meanwhile.
-fn lock_in(folder: &Path, path: &Path) -> io::Result<Option<File>> {
+fn lock_in(folder: &Path, path: &Path) -> io::Result<Option<(File, Holder)>> {
     fs::create_dir_all(folder)?;
     let lock = File::create(path)?;
-    match lock.try_lock() {
-        Ok(()) if is_at(&lock, path) => {
-            // Only now is the folder ours, and stays.
-            fs::create_dir_all(folder.join("state"))?;
-            Ok(Some(lock))
-        }
-        Ok(()) => Err(io::ErrorKind::NotFound.into()),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+    let has_lock = match lock.try_lock() {
+        Ok(()) if is_at(&lock, path) => true,
+        Ok(()) => return Err(io::ErrorKind::NotFound.into()),
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        // A file system without locks.
+        Err(TryLockError::Error(error)) if has_no_locks(&error) => false,
+        Err(TryLockError::Error(error)) => return Err(error),
+    };
+    let Some(holder) = Holder::take(folder, has_lock)? else { return Ok(None) };
+    // Only now is the folder ours, and stays.
+    fs::create_dir_all(folder.join("state"))?;
+    Ok(Some((lock, holder)))
+}
+
+fn has_no_locks(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::ENOLCK | libc::EOPNOTSUPP))
 }
 
 /// Whether an error may come of a folder that went while it was being made.

@@ -16,6 +16,7 @@
 
 mod bus_error;
 mod evict;
+mod holder;
 mod lease;
 mod listing;
 mod mark;

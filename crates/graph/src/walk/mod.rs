@@ -9,6 +9,7 @@
 //! object by whoever makes it. So the work is linear in the edges, also over a whole run ([`Walk::visits`]).
 
 mod flow;
+mod groups;
 mod healing;
 mod needs;
 mod state;
@@ -27,6 +28,7 @@ use crate::ops::{Failure, Ops, Silent};
 use crate::store::{Record, Store};
 
 use flow::Flow;
+pub use groups::{Group, Grouping};
 use healing::{Healing, Verdict};
 pub use state::State;
 
@@ -63,7 +65,8 @@ pub struct Walk<'a> {
     healing: Healing,
     /// Objects seen in the store, so that a large graph does not ask the file system again at every step.
     present: HashSet<Digest>,
-    only: Option<String>,
+    /// The names and ids of the nodes that were asked for, where not all were.
+    only: Option<HashSet<String>>,
     /// Whether it has to be found out anew what was not asked for.
     only_changed: bool,
     /// Nodes whose objects must be there at the end, whoever reads them.
@@ -105,13 +108,21 @@ impl<'a> Walk<'a> {
             healing: Healing::default(),
             present: HashSet::new(),
             only_changed: only.is_some(),
-            only,
+            only: only.map(|only| HashSet::from([only])),
             kept: HashSet::new(),
             asked: HashSet::new(),
             visits: 0,
         };
         walk.meet_new_nodes();
         walk
+    }
+
+    /// Limits the walk to nodes of these names (or these full ids) and what they need.
+    #[must_use]
+    pub fn limited_to(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.only = Some(names.into_iter().collect());
+        self.only_changed = true;
+        self
     }
 
     /// Asks that the objects of these nodes (where they grow, of what others get of them) be there at the end, also where no

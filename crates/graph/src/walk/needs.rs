@@ -85,10 +85,10 @@ impl Walk<'_> {
     }
 
     /// Whether a node is an end of the walk: nobody reads it, or it was asked for.
-    fn is_target(&self, at: NodeIndex) -> bool {
+    pub(super) fn is_target(&self, at: NodeIndex) -> bool {
         let id = &self.graph.nodes()[at].id;
         match &self.only {
-            Some(only) => id.as_str() == only || id.name() == only,
+            Some(only) => only.contains(id.as_str()) || only.contains(id.name()),
             None => {
                 let is_read = !self.graph.readers(at).is_empty() || !self.given_by[at].is_empty();
                 !is_read || self.kept.contains(id)
@@ -101,7 +101,8 @@ impl Walk<'_> {
         let Some(only) = self.only.as_ref().filter(|_| self.only_changed) else { return };
         let mut visits = 0;
         let mut wanted = vec![false; self.states.len()];
-        let is_asked_for = |at: &NodeIndex| self.is_target(*at) || self.may_yield(*at, only);
+        let may_yield = |at: NodeIndex| only.iter().any(|name| self.may_yield(at, name));
+        let is_asked_for = |at: &NodeIndex| self.is_target(*at) || may_yield(*at);
         let mut open: Vec<NodeIndex> = self.states.indices().filter(is_asked_for).collect();
         while let Some(at) = open.pop() {
             if std::mem::replace(&mut wanted[at.position()], true) {
