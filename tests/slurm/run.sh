@@ -5,7 +5,8 @@
 #
 # Needs Debian's packages, and root: apt-get install slurmctld slurmd slurm-client munge
 # Everything lies in a folder of its own below $TMPDIR: no service of the system is touched. There is no accounting
-# (no slurmdbd), so `sacct` does not work here.
+# (no slurmdbd), so `sacct` does not work here. What lies in $AFFEKT_SLURM_HOME/disk the nodes see in $AFFEKT_SLURM_HOME/nodes,
+# which is empty for everybody else.
 set -eu
 
 for program in munged slurmctld slurmd sbatch; do
@@ -34,7 +35,7 @@ host=$(hostname -s)
 cpus=$(nproc)
 port=$((20000 + $$ % 20000))
 chmod 755 "$home"
-mkdir "$home/munge" "$home/state" "$home/spool"
+mkdir "$home/munge" "$home/state" "$home/spool" "$home/disk" "$home/nodes"
 dd if=/dev/urandom of="$home/munge/key" bs=1024 count=1 2>/dev/null
 chmod 700 "$home/munge"
 chmod 400 "$home/munge/key"
@@ -64,6 +65,7 @@ MpiDefault=none
 ReturnToService=2
 MinJobAge=3600
 KillWait=5
+SlurmdTimeout=10
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=$cpus State=UNKNOWN
@@ -81,7 +83,8 @@ while [ ! -S "$home/munge/socket" ]; do sleep 0.1; done
 slurmctld -D -c -f "$SLURM_CONF" >/dev/null 2>&1 &
 pids="$! $pids"
 for node in n1 n2 n3; do
-  slurmd -D -f "$SLURM_CONF" -N "$node" >/dev/null 2>&1 &
+  unshare --mount sh -c 'mount --bind "$1/disk" "$1/nodes" && exec slurmd -D -f "$SLURM_CONF" -N "$2"' \
+    sh "$home" "$node" >/dev/null 2>&1 &
   pids="$! $pids"
 done
 tries=0
@@ -94,4 +97,4 @@ until [ "$(sinfo --noheader --Node --partition=low --states=idle 2>/dev/null | w
   fi
   sleep 0.5
 done
-AFFEKT_TEST_SLURM=1 "$@"
+AFFEKT_SLURM_HOME="$home" AFFEKT_TEST_SLURM=1 "$@"

@@ -19,6 +19,9 @@ pub struct Arguments {
     /// Run what moves results to a bucket and back, against a server that speaks S3 (moto), fetched through pip into `target/`
     #[arg(long, conflicts_with = "processors")]
     s3: bool,
+    /// Run experiments by jobs of a Slurm that is started for it: Debian's packages, and root
+    #[arg(long, conflicts_with_all = ["processors", "s3"])]
+    slurm: bool,
     /// Arguments for `cargo test`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
@@ -56,6 +59,9 @@ pub fn test(arguments: &Arguments) -> Result<Exit, Stop> {
     }
     if arguments.s3 {
         return s3();
+    }
+    if arguments.slurm {
+        return slurm();
     }
     let rest = arguments.rest.iter().map(String::as_str);
     if !arguments.processors {
@@ -96,6 +102,20 @@ fn s3() -> Result<Exit, Stop> {
     step(&["build", "--quiet", "--package", "affekt-cli", "--features", "s3"], &[])?;
     let server = server.to_string_lossy();
     step(&["test", "--package", "affekt-tests", "to_a_bucket"], &[("AFFEKT_MOTO", &server)])
+}
+
+/// Tests runs by jobs, inside a Slurm.
+fn slurm() -> Result<Exit, Stop> {
+    step(&["test", "--package", "affekt-tests", "--no-run"], &[])?;
+    let script = checkout::root().join("tests/slurm/run.sh");
+    let words = ["cargo", "test", "--package", "affekt-tests", "slurm::", "--", "--test-threads=1"];
+    say!("{} {}", script.display(), words.join(" "));
+    let status = Command::new(&script).args(words).current_dir(checkout::root()).status();
+    match status {
+        Ok(status) if status.success() => Ok(Exit::Done),
+        Ok(_) => Err(Stop::failed("error: tests with Slurm fail")),
+        Err(error) => Err(Stop::failed(format!("error: failed to start {}: {error}", script.display()))),
+    }
 }
 
 /// Runs cargo with these environment variables beside those that are set.

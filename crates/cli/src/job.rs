@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use affekt_domain::Digest;
 use affekt_graph::{
-    Context, Event, Failure, Job, KeyPart, Node, Observer, Ops, Outcome, Record, RunOptions, Walk,
-    WorkerCommand,
+    Context, Event, Failure, Job, KeyPart, Node, NodeIndex, Observer, Ops, Outcome, Record, RunOptions,
+    State, Walk, WorkerCommand,
 };
 use affekt_runner::RunnerOps;
 
@@ -123,7 +123,7 @@ fn compute(
         logs: batch.logs.clone(),
         provenance: provenance(),
     };
-    let mut observer = JobObserver { status };
+    let mut observer = JobObserver { status, nodes };
     let outcome = affekt_graph::run(&mut walk, &ops, &options, interrupted, &mut observer)?;
     Ok(outcome)
 }
@@ -206,6 +206,8 @@ fn beat(
 
 struct JobObserver<'j> {
     status: &'j StatusFile,
+    /// What the job is to compute: it also tells where nothing was left to do.
+    nodes: &'j [String],
 }
 
 impl JobObserver<'_> {
@@ -220,6 +222,24 @@ impl JobObserver<'_> {
 impl Observer for JobObserver<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
+            Event::Walked { walk, changed } => {
+                let is_asked_for = |at: &&NodeIndex| {
+                    self.nodes.iter().any(|id| id == walk.graph().nodes()[**at].id.as_str())
+                };
+                let mut found = Vec::new();
+                for at in changed.iter().filter(is_asked_for) {
+                    if let State::Done { record: Some(record), ran: false } = &walk.states()[*at] {
+                        let parts = walk.parts(*at).unwrap_or_default();
+                        found.push(done(&walk.graph().nodes()[*at], record, &parts, false));
+                    }
+                }
+                if !found.is_empty() {
+                    self.change(|status| {
+                        found.retain(|node| status.done.iter().all(|known| known.id != node.id));
+                        status.done.extend(found);
+                    });
+                }
+            }
             Event::Started { node, .. } => {
                 say!("{} begins", node.id);
                 self.change(|status| status.started.push(node.id.to_string()));
@@ -241,6 +261,7 @@ impl Observer for JobObserver<'_> {
 }
 
 fn done(node: &Node, record: &Record, parts: &[KeyPart], ran: bool) -> DoneNode {
-    let fingerprint = parts.iter().find(|part| part.name == "outside").and_then(|part| part.value.parse().ok());
+    let fingerprint =
+        parts.iter().find(|part| part.name == "outside").and_then(|part| part.value.parse().ok());
     DoneNode { id: node.id.to_string(), key: record.key, fingerprint, ran }
 }

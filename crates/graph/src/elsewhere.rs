@@ -100,6 +100,7 @@ pub fn run_elsewhere(
     observer: &mut dyn Observer,
 ) -> Result<Outcome, GraphError> {
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
+    let mut failures: BTreeMap<String, Failure> = BTreeMap::new();
     let mut taken_in = HashSet::new();
     let mut has_failed = false;
     let mut is_new = true;
@@ -110,17 +111,27 @@ pub fn run_elsewhere(
             finished(walk, *at, jobs, &mut told, observer);
         }
         has_failed |= tell_changes(walk, &changed, observer);
+        if fail(walk, &mut failures) {
+            continue;
+        }
         let stop = interrupted.load(Ordering::Relaxed) || has_failed && !keep_going;
         if !stop && (is_new || !changed.is_empty()) {
             is_new = false;
             let groups = {
                 let nodes = walk.graph().nodes();
                 let is_taken = |at: NodeIndex| {
-                    jobs.has(nodes[at].id.as_str()) || told.contains_key(nodes[at].id.as_str())
+                    let id = nodes[at].id.as_str();
+                    jobs.has(id) || told.contains_key(id) || failures.contains_key(id)
                 };
                 let is_light = |node: &Node| jobs.is_light(node);
                 let shards = jobs.shards_per_job();
-                walk.groups(&Grouping { is_taken: &is_taken, is_light: &is_light, shards })
+                let grouping = Grouping { is_taken: &is_taken, is_light: &is_light, shards };
+                let groups = walk.groups(&grouping);
+                // What was left to others that failed since.
+                match groups.is_empty() && jobs.is_idle() && told.is_empty() {
+                    true => walk.groups(&Grouping { is_light: &|_| false, ..grouping }),
+                    false => groups,
+                }
             };
             if !groups.is_empty()
                 && let Err(failure) = jobs.hand_out(&groups, walk)
@@ -139,7 +150,13 @@ pub fn run_elsewhere(
             return Ok(Outcome::Interrupted);
         }
         if jobs.is_idle() && told.is_empty() {
-            break;
+            if failures.is_empty() || stop {
+                break;
+            }
+            // What they needed is not what it was when they failed.
+            failures.clear();
+            is_new = true;
+            continue;
         }
         let events = match jobs.wait(interrupted) {
             Ok(events) => events,
@@ -162,10 +179,7 @@ pub fn run_elsewhere(
                     told.insert(id, Told { key, fingerprint, ran, when: Instant::now() });
                 }
                 JobsEvent::Failed { id, failure } => {
-                    let at = walk.graph().find(&id);
-                    if let Some(at) = at.filter(|at| matches!(walk.states()[*at], State::Ready { .. })) {
-                        walk.fail(at, failure);
-                    }
+                    failures.insert(id, failure);
                 }
                 JobsEvent::Over => is_new = true,
             }
@@ -174,6 +188,22 @@ pub fn run_elsewhere(
     }
     let whole = walk.states().values().all(|state| matches!(state, State::Done { .. } | State::Skipped));
     Ok(if whole { Outcome::Done } else { Outcome::Failed })
+}
+
+/// Takes note of nodes that failed, as far as what they need has come; whether there was any.
+fn fail(walk: &mut Walk<'_>, failures: &mut BTreeMap<String, Failure>) -> bool {
+    let found = failures.keys().filter_map(|id| Some((id.clone(), walk.graph().find(id)?)));
+    let settled: Vec<_> =
+        found.filter(|(_, at)| !matches!(walk.states()[*at], State::Waiting { .. })).collect();
+    let mut is_any = false;
+    for (id, at) in settled {
+        let failure = failures.remove(&id);
+        if let (State::Ready { .. }, Some(failure)) = (&walk.states()[at], failure) {
+            walk.fail(at, failure);
+            is_any = true;
+        }
+    }
+    is_any
 }
 
 /// Tells of a node whose result was found in the store when the walk came to it, and that a job has made.
@@ -210,7 +240,8 @@ fn take_in(
         match found {
             Some((at, State::Ready { key: expected, .. })) => {
                 let is_it = expected.is_none_or(|expected| expected == *key);
-                let record = if is_it { walk.store().result_of(&walk.graph().nodes()[at], *key) } else { None };
+                let record =
+                    if is_it { walk.store().result_of(&walk.graph().nodes()[at], *key) } else { None };
                 match record {
                     Some(record) => {
                         walk.finish(at, record.clone(), ran, fingerprint);

@@ -41,8 +41,7 @@ impl Places {
         places: impl Iterator<Item = (Digest, &'p Path)>,
     ) -> Result<(), TableError> {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let places: Vec<(Digest, PathBuf)> =
-            places.map(|(audio, path)| (audio, absolute(path))).collect();
+        let places: Vec<(Digest, PathBuf)> = places.map(|(audio, path)| (audio, absolute(path))).collect();
         let file = self.folder.join(format!("{corpus}.jsonl"));
         if lines::read::<(Digest, PathBuf)>(&file) == places {
             return Ok(());

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use affekt_graph::{
-    Elsewhere, Failure, Group, JobsEvent, Node, Place, State, Walk, Work, hash_bytes,
-};
+use affekt_graph::{Elsewhere, Failure, Group, JobsEvent, Node, Place, State, Walk, Work, hash_bytes};
 use affekt_ops::Grain;
 
 use super::batch::{Batch, End, Status, read, write, write_text};
@@ -84,7 +82,8 @@ impl Jobs {
         let resolved = &context.experiment.resolved;
         let identity = format!("{resolved:?} {} {:?}", context.device.kind(), libtorch::version());
         let absolute = |path: &Path| {
-            std::path::absolute(path).map_err(|cause| error(&format!("failed to find {}", path.display()), &cause))
+            std::path::absolute(path)
+                .map_err(|cause| error(&format!("failed to find {}", path.display()), &cause))
         };
         let store = absolute(context.store.root())?;
         let root = store.join("jobs").join(hash_bytes(identity.as_bytes()).short().to_string());
@@ -94,7 +93,8 @@ impl Jobs {
         }
         write_text(&plan.join("resolved.yaml"), &resolved.experiment)?;
         let logs = absolute(logs)?;
-        fs::create_dir_all(&logs).map_err(|cause| error(&format!("failed to make {}", logs.display()), &cause))?;
+        fs::create_dir_all(&logs)
+            .map_err(|cause| error(&format!("failed to make {}", logs.display()), &cause))?;
         let command = worker::command().ok();
         let requeue = match profile.kind {
             System::Slurm => Some("scontrol requeue \"$SLURM_JOB_ID\"".to_owned()),
@@ -168,7 +168,8 @@ impl Jobs {
             self.watch(folder, batch, id, is_over);
         }
         if !self.live.is_empty() {
-            let jobs: usize = self.live.iter().map(|live| live.tasks.iter().filter(|task| !task.is_over).count()).sum();
+            let jobs: usize =
+                self.live.iter().map(|live| live.tasks.iter().filter(|task| !task.is_over).count()).sum();
             say!("{jobs} jobs were handed out before; waiting for them");
         }
         Ok(())
@@ -181,12 +182,21 @@ impl Jobs {
         }
         let tasks = is_over.into_iter().map(|is_over| Task { is_over, ..Task::default() }).collect();
         let after = batch.after.clone();
-        self.live.push(Live { folder, batch, id, submitted: Instant::now(), tasks, has_failed: false, after });
+        self.live.push(Live {
+            folder,
+            batch,
+            id,
+            submitted: Instant::now(),
+            tasks,
+            has_failed: false,
+            after,
+        });
     }
 
     /// Says how the jobs go on without the runner.
     pub fn leave(&self) {
-        let ids: Vec<String> = self.live.iter().filter(|live| live.is_live()).map(|live| live.id.clone()).collect();
+        let ids: Vec<String> =
+            self.live.iter().filter(|live| live.is_live()).map(|live| live.id.clone()).collect();
         if ids.is_empty() {
             return;
         }
@@ -205,7 +215,13 @@ impl Jobs {
         self.profile.kind == System::Slurm || self.profile.after.is_some()
     }
 
-    fn submit(&mut self, tasks: Vec<Vec<String>>, group: &Group, after: Vec<String>, walk: &Walk<'_>) -> Result<(), Failure> {
+    fn submit(
+        &mut self,
+        tasks: Vec<Vec<String>>,
+        group: &Group,
+        after: Vec<String>,
+        walk: &Walk<'_>,
+    ) -> Result<(), Failure> {
         let is_worker = group.needs_worker;
         let mut batch = self.pattern.clone();
         batch.cpus = self.profile.cpus.unwrap_or(group.resources.cpu).max(1);
@@ -233,8 +249,11 @@ impl Jobs {
         let program = std::env::current_exe()
             .map_err(|error| Failure::Failed { message: format!("failed to find this program: {error}") })?;
         let asked = Asked { gpu: is_worker && batch.device == "cuda" };
-        let written = write_text(&folder.join(Batch::SCRIPT), &script(&self.profile, &batch, &folder, &program, &asked))
-            .and_then(|()| write(&folder.join(Batch::FILE), &batch));
+        let written = write_text(
+            &folder.join(Batch::SCRIPT),
+            &script(&self.profile, &batch, &folder, &program, &asked),
+        )
+        .and_then(|()| write(&folder.join(Batch::FILE), &batch));
         written.map_err(|stop| Failure::Failed { message: stop.text() })?;
         let log = batch.logs.join(format!("{}.log", batch.name));
         let id = self.system.submit(&folder.join(Batch::SCRIPT), &batch.name, &log, &after)?;
@@ -311,7 +330,8 @@ impl Jobs {
 
     /// Asks the batch system what became of the jobs that do not say so themselves.
     fn ask(&mut self) -> Result<(), Failure> {
-        let ids: Vec<String> = self.live.iter().filter(|live| live.is_live()).map(|live| live.id.clone()).collect();
+        let ids: Vec<String> =
+            self.live.iter().filter(|live| live.is_live()).map(|live| live.id.clone()).collect();
         if ids.is_empty() {
             return Ok(());
         }
@@ -331,7 +351,9 @@ impl Jobs {
                 let word = match states.get(&id) {
                     Some(JobState::Live) => continue,
                     Some(JobState::Over(word)) => word.clone(),
-                    None if live.submitted.elapsed() < KNOWN_WITHIN && self.profile.kind == System::Slurm => continue,
+                    None if live.submitted.elapsed() < KNOWN_WITHIN && self.profile.kind == System::Slurm => {
+                        continue;
+                    }
                     None => "unknown to the batch system".to_owned(),
                 };
                 self.conclude(number, task, &word);
@@ -351,15 +373,16 @@ impl Jobs {
             // Slurm's end for a job that waits for another that failed. It is handed out again when that has been.
             "CANCELLED" if !has_begun && self.is_above_failed(number) => {
                 for id in &nodes {
-                    self.attempts.entry(id.clone()).and_modify(|attempts| *attempts = attempts.saturating_sub(1));
+                    self.attempts
+                        .entry(id.clone())
+                        .and_modify(|attempts| *attempts = attempts.saturating_sub(1));
                 }
             }
             "CANCELLED" => {
                 let message = format!("its job {name} was cancelled");
                 let failure = Failure::Failed { message };
-                self.events.extend(
-                    nodes.into_iter().map(|id| JobsEvent::Failed { id, failure: failure.clone() }),
-                );
+                self.events
+                    .extend(nodes.into_iter().map(|id| JobsEvent::Failed { id, failure: failure.clone() }));
             }
             _ => say!("{name}, job {task}: {word}; what it left undone is handed out again"),
         }
@@ -370,7 +393,9 @@ impl Jobs {
     fn is_above_failed(&self, number: usize) -> bool {
         let after = &self.live[number].after;
         after.iter().any(|id| {
-            self.live.iter().any(|live| live.id == *id && (live.has_failed || self.is_above_failed_by_id(&live.after)))
+            self.live
+                .iter()
+                .any(|live| live.id == *id && (live.has_failed || self.is_above_failed_by_id(&live.after)))
         })
     }
 
@@ -396,14 +421,16 @@ impl Elsewhere for Jobs {
         let mut alike: BTreeMap<(usize, u32, u32, u64, bool), Vec<&Group>> = BTreeMap::new();
         for group in groups {
             let ids: Vec<String> = group.nodes.iter().map(|at| id(*at)).collect();
-            let spent = ids.iter().find(|id| self.attempts.get(*id).is_some_and(|n| *n > self.profile.retries));
+            let spent =
+                ids.iter().find(|id| self.attempts.get(*id).is_some_and(|n| *n > self.profile.retries));
             if let Some(spent) = spent {
                 let logs = self.pattern.logs.display();
                 let message = format!(
                     "{} jobs ended without its result; their logs are in {logs}",
                     self.profile.retries + 1
                 );
-                self.events.push(JobsEvent::Failed { id: spent.clone(), failure: Failure::Failed { message } });
+                self.events
+                    .push(JobsEvent::Failed { id: spent.clone(), failure: Failure::Failed { message } });
                 continue;
             }
             let raised = ids.iter().filter_map(|id| self.memory_mib.get(id).copied()).max().unwrap_or(0);
@@ -429,7 +456,8 @@ impl Elsewhere for Jobs {
                 if waits || !after.is_empty() && !self.knows_after() {
                     continue;
                 }
-                let tasks = groups.iter().map(|group| group.nodes.iter().map(|at| id(*at)).collect()).collect();
+                let tasks =
+                    groups.iter().map(|group| group.nodes.iter().map(|at| id(*at)).collect()).collect();
                 self.submit(tasks, groups[0], after.into_iter().collect(), walk)?;
             }
         }

@@ -131,8 +131,8 @@ impl Profile {
 
     fn read(file: &Path) -> Result<Self, Stop> {
         let shown = file.display().to_string();
-        let text =
-            std::fs::read_to_string(file).map_err(|cause| error(&format!("failed to read {shown}"), &cause))?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|cause| error(&format!("failed to read {shown}"), &cause))?;
         Self::parse(&shown, &text)
     }
 

@@ -60,7 +60,13 @@ impl BatchSystem {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn submit(&mut self, script: &Path, name: &str, log: &Path, after: &[String]) -> Result<String, Failure> {
+    pub fn submit(
+        &mut self,
+        script: &Path,
+        name: &str,
+        log: &Path,
+        after: &[String],
+    ) -> Result<String, Failure> {
         let script = quoted(&script.to_string_lossy());
         let command = match self.profile.kind {
             System::Slurm if after.is_empty() => format!("sbatch --parsable {script}"),
@@ -100,7 +106,10 @@ impl BatchSystem {
                 let command =
                     format!("squeue --me --noheader --states=all --format=%A --name={}", quoted(name));
                 let said = self.call(&command)?;
-                Ok(said.split_whitespace().min_by_key(|id| id.parse::<u64>().unwrap_or(u64::MAX)).map(str::to_owned))
+                Ok(said
+                    .split_whitespace()
+                    .min_by_key(|id| id.parse::<u64>().unwrap_or(u64::MAX))
+                    .map(str::to_owned))
             }
             System::Command => Ok(None),
         }
@@ -181,9 +190,17 @@ impl BatchSystem {
 /// Whether what a command says may be otherwise in a moment: a controller that does not answer, a queue that is full.
 fn may_pass(said: &str) -> bool {
     let said = said.to_lowercase();
-    ["timed out", "unable to contact", "connection refused", "temporarily", "try again", "qosmaxsubmit", "connect failure"]
-        .iter()
-        .any(|word| said.contains(word))
+    [
+        "timed out",
+        "unable to contact",
+        "connection refused",
+        "temporarily",
+        "try again",
+        "qosmaxsubmit",
+        "connect failure",
+    ]
+    .iter()
+    .any(|word| said.contains(word))
 }
 
 /// A word of a shell's command.

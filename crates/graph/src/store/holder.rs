@@ -4,7 +4,7 @@
 //! # Approach
 //! Whoever holds a lease has made the file `holder`, which one alone can make, and keeps counting in `beat-<id>`. No clock is
 //! compared with another's: whoever waits watches the count by his own, and takes the lease of one who has not counted for
-//! [`STALLED_AFTER`]. He moves the file away, which one alone can do, and looks whether it was the one that he meant.
+//! [`STALLED_AFTER`]. The right to remove a holder's file is a file named for it, so that nobody removes another's.
 //! Where the lock could be had by a process on the machine of the holder, that one has ended, and nothing is waited for.
 
 use std::collections::HashMap;
@@ -50,53 +50,37 @@ impl Holder {
         Self::take_as(folder, has_lock, boot(), STALLED_AFTER)
     }
 
-    fn take_as(folder: &Path, has_lock: bool, boot: &str, stalled_after: Duration) -> io::Result<Option<Self>> {
+    fn take_as(
+        folder: &Path,
+        has_lock: bool,
+        boot: &str,
+        stalled_after: Duration,
+    ) -> io::Result<Option<Self>> {
         let mut file = tempfile::Builder::new().prefix(FILE).tempfile_in(folder)?;
         let id = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let own = Named { id: id.clone(), boot: boot.to_owned() };
         file.write_all(&serde_json::to_vec(&own)?)?;
         let path = folder.join(FILE);
         let holder = Self { folder: folder.to_owned(), id };
-        let error = match file.persist_noclobber(&path) {
-            Ok(_) => return holder.begin().map(Some),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => error,
-            Err(error) => return Err(error.error),
-        };
-        let mut file = error.file;
         loop {
-            let Some(other) = named(&path) else {
-                // It went meanwhile, or is damaged.
-                let _ = fs::remove_file(&path);
-                file = match file.persist_noclobber(&path) {
-                    Ok(_) => return holder.begin().map(Some),
-                    Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => error.file,
-                    Err(error) => return Err(error.error),
-                };
-                continue;
+            file = match file.persist_noclobber(&path) {
+                Ok(_) => return holder.begin().map(Some),
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => error.file,
+                Err(error) => return Err(error.error),
             };
+            // It may be gone by now.
+            let Some(other) = named(&path) else { continue };
             // A file system may tell of a link that it made itself that it was there.
             if other == own {
                 return holder.begin().map(Some);
             }
             let has_ended = has_lock && other.boot == boot;
-            if !has_ended && !is_stalled(folder, &other.id, stalled_after) {
+            if !has_ended && !is_stalled(&beat_path(folder, &other.id), stalled_after) {
                 return Ok(None);
             }
-            let aside = folder.join(format!("{}-aside", holder.id));
-            match fs::rename(&path, &aside) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            }
-            let is_it = named(&aside).is_none_or(|moved| moved == other);
-            if !is_it {
-                // Another was faster, and holds the lease.
-                let _ = fs::hard_link(&aside, &path);
-                let _ = fs::remove_file(&aside);
+            if !displace(folder, &other, stalled_after)? {
                 return Ok(None);
             }
-            let _ = fs::remove_file(&aside);
-            let _ = fs::remove_file(beat_path(folder, &other.id));
         }
     }
 
@@ -121,6 +105,28 @@ impl Drop for Holder {
     }
 }
 
+/// Moves away who holds a lease and has ended; whether that was for us to do. The right to do it is a file, too.
+fn displace(folder: &Path, other: &Named, stalled_after: Duration) -> io::Result<bool> {
+    let right = folder.join(format!("displace-{}", other.id));
+    match fs::File::create_new(&right) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // Whoever had it may have ended before he did it.
+            if is_stalled(&right, stalled_after) {
+                let _ = fs::remove_file(&right);
+            }
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    }
+    if named(&folder.join(FILE)).is_some_and(|named| named == *other) {
+        fs::remove_file(folder.join(FILE))?;
+        let _ = fs::remove_file(beat_path(folder, &other.id));
+    }
+    fs::remove_file(&right)?;
+    Ok(true)
+}
+
 /// Counts on for all leases that this process holds.
 fn beat() {
     loop {
@@ -143,21 +149,22 @@ fn beats() -> MutexGuard<'static, HashMap<PathBuf, u64>> {
     BEATS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether a holder has not counted since it was first looked at, for so long.
-fn is_stalled(folder: &Path, id: &str, after: Duration) -> bool {
+/// Whether a file holds what it held when it was first looked at, for so long.
+fn is_stalled(path: &Path, after: Duration) -> bool {
     static SEEN: OnceLock<Mutex<HashMap<PathBuf, (String, Instant)>>> = OnceLock::new();
-    let path = beat_path(folder, id);
-    let count = fs::read_to_string(&path).unwrap_or_default();
+    let count = fs::read_to_string(path).unwrap_or_default();
     let mut seen = SEEN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    let (known, since) = seen.entry(path).or_insert_with(|| (count.clone(), Instant::now()));
+    let (known, since) = seen.entry(path.to_owned()).or_insert_with(|| (count.clone(), Instant::now()));
     if *known != count {
         (*known, *since) = (count, Instant::now());
     }
     since.elapsed() >= after
 }
 
+/// Who a file names; `None` where there is no file. One that cannot be read names somebody who never counts.
 fn named(path: &Path) -> Option<Named> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    let bytes = fs::read(path).ok()?;
+    Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Named { id: String::new(), boot: String::new() }))
 }
 
 fn beat_path(folder: &Path, id: &str) -> PathBuf {
@@ -208,9 +215,15 @@ mod tests {
                 .map(|boot| {
                     scope.spawn(move || {
                         let began = Instant::now();
-                        let mut taken = None;
-                        while taken.is_none() && began.elapsed() < SOON * 3 / 2 {
-                            taken = take(boot);
+                        let mut taken: Option<Holder> = None;
+                        while began.elapsed() < 2 * SOON {
+                            match &taken {
+                                Some(held) => {
+                                    let count = format!("{:?}", began.elapsed());
+                                    fs::write(beat_path(&held.folder, &held.id), count).unwrap();
+                                }
+                                None => taken = take(boot),
+                            }
                             thread::sleep(Duration::from_millis(1));
                         }
                         taken

@@ -5,7 +5,7 @@
 //! those has a result, is handed out, or can be. Nodes that share their axes, shards aside, make a group: the chain of a fold and
 //! a seed. To keep groups from waiting for each other, a node whose axes differ from those of what it reads begins a new level,
 //! and a group is of one level. Light nodes are
-//! not handed out where others read them or will: whoever needs one computes it.
+//! handed out where others must know them to grow, or nobody reads them: else whoever needs one computes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,10 +75,9 @@ impl Planner<'_> {
             candidates.iter().filter_map(|at| self.makers[at].as_ref()).flatten().copied().collect();
         let taken = self.walk.states.indices().filter(|at| (self.grouping.is_taken)(*at));
         read.extend(taken.filter_map(|at| self.walk.makers(at)).flatten());
-        // Of those that nobody reads yet, others wait for to grow, or nobody ever will.
         let is_pulled = |at: NodeIndex| {
-            (self.grouping.is_light)(&self.walk.graph.nodes()[at])
-                && (read.contains(&at) || !self.walk.is_target(at) && !self.feeds_growth(at))
+            let is_end = self.walk.is_target(at) && !read.contains(&at);
+            (self.grouping.is_light)(&self.walk.graph.nodes()[at]) && !is_end && !self.feeds_growth(at)
         };
         let pulled: BTreeSet<NodeIndex> = candidates.iter().copied().filter(|at| is_pulled(*at)).collect();
 
