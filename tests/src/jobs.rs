@@ -123,7 +123,10 @@ fn jobs_give_the_bytes_of_a_local_run_and_leave_nothing_behind() {
     let local = local(&lab);
     let run = lab.run("tiny", &BY_JOBS).expect(0);
     assert_same(&run, &local);
-    assert_eq!(run.ran(), local.ran());
+    // What several jobs need and one has computed may be there before the runner hears of it.
+    let mut all = [run.ran(), run.journal.nodes("cached")].concat();
+    all.sort();
+    assert_eq!(all, local.ran());
     // A chain is one job: no step that another needs is a job of its own where it is little work.
     let handed_out = handed_out(&lab);
     assert!(handed_out.values().all(|times| *times == 1), "{handed_out:?}");
