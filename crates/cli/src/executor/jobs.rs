@@ -86,7 +86,7 @@ impl Jobs {
                 .map_err(|cause| error(&format!("failed to find {}", path.display()), &cause))
         };
         let store = absolute(context.store.root())?;
-        let root = store.join("jobs").join(hash_bytes(identity.as_bytes()).short().to_string());
+        let root = store.join("jobs").join(hash_bytes(identity.as_bytes()).short());
         let plan = root.join("plan");
         for (name, text) in &resolved.beside {
             write_text(&plan.join(name), text)?;
@@ -219,7 +219,7 @@ impl Jobs {
         &mut self,
         tasks: Vec<Vec<String>>,
         group: &Group,
-        after: Vec<String>,
+        after: &[String],
         walk: &Walk<'_>,
     ) -> Result<(), Failure> {
         let is_worker = group.needs_worker;
@@ -244,7 +244,7 @@ impl Jobs {
         let stem = hash_bytes(text.as_bytes()).short().to_string();
         batch.name = format!("affekt-{}-{stem}", self.pattern.name);
         batch.tasks = tasks;
-        batch.after.clone_from(&after);
+        batch.after = after.to_vec();
         let folder = self.root.join(&stem);
         let program = std::env::current_exe()
             .map_err(|error| Failure::Failed { message: format!("failed to find this program: {error}") })?;
@@ -256,7 +256,7 @@ impl Jobs {
         .and_then(|()| write(&folder.join(Batch::FILE), &batch));
         written.map_err(|stop| Failure::Failed { message: stop.text() })?;
         let log = batch.logs.join(format!("{}.log", batch.name));
-        let id = self.system.submit(&folder.join(Batch::SCRIPT), &batch.name, &log, &after)?;
+        let id = self.system.submit(&folder.join(Batch::SCRIPT), &batch.name, &log, after)?;
         Batch::set_submitted(&folder, &id).map_err(|stop| Failure::Failed { message: stop.text() })?;
         let is_over = vec![false; batch.tasks.len()];
         self.watch(folder, batch, id, is_over);
@@ -458,7 +458,7 @@ impl Elsewhere for Jobs {
                 }
                 let tasks =
                     groups.iter().map(|group| group.nodes.iter().map(|at| id(*at)).collect()).collect();
-                self.submit(tasks, groups[0], after.into_iter().collect(), walk)?;
+                self.submit(tasks, groups[0], &after.into_iter().collect::<Vec<_>>(), walk)?;
             }
         }
         Ok(())
