@@ -120,7 +120,7 @@ impl<'a> Pool<'a> {
                     worker.send(&Request::Stop)?;
                     asked_to_stop = Some(Instant::now());
                 }
-                Some(asked) if asked.elapsed() > self.timeouts.stop => {
+                Some(asked) if asked.elapsed() > self.timeouts.stop || worker.is_suspended() => {
                     return Err(stopped(context.cancelled()));
                 }
                 _ => {}

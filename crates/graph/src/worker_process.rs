@@ -197,6 +197,14 @@ impl Worker {
         self.process.child.id()
     }
 
+    /// Returns whether somebody holds its process (SIGSTOP, a debugger): it does nothing that it is asked for.
+    pub fn is_suspended(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        // The name before may hold anything.
+        let state = stat.rsplit_once(") ").and_then(|(_, fields)| fields.chars().next());
+        matches!(state, Some('T' | 't'))
+    }
+
     /// Returns the GPU that it sees.
     pub fn gpu(&self) -> Option<&Gpu> {
         self.gpu.as_ref()

@@ -317,6 +317,14 @@ fn a_worker_is_asked_to_stop_and_heard_until_it_has() {
     assert!(taken.ends_with(&frame(&json!("stop"))), "{}", String::from_utf8_lossy(&taken));
 }
 
+#[test]
+fn a_suspended_worker_is_not_waited_for() {
+    let mut bench = Bench::new("cat hello; kill -STOP $$; sleep 600");
+    bench.timeouts.stop = Duration::from_secs(60);
+    let took = bench.interrupted();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
 /// A batch system asks workers to stop without a word to the runner.
 #[test]
 fn a_worker_that_stops_unasked_leaves_its_node_to_another() {
