@@ -15,6 +15,8 @@ use affekt_graph::{
 };
 use serde_json::json;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// `add` writes what it reads and its name after that; `light` too.
 #[derive(Default)]
 struct Toys {
@@ -126,7 +128,7 @@ impl Backwards<'_> {
             memory_mib: 0,
             gpus: &[],
             keep_going: true,
-            timeouts: WorkerTimeouts { hello: Duration::from_secs(1), progress: Duration::from_secs(1) },
+            timeouts: WorkerTimeouts { hello: SECOND, progress: SECOND, stop: SECOND },
             worker: &|| Err("none".into()),
             logs: self.store.root().join("tmp"),
             provenance: BTreeMap::new(),

@@ -505,9 +505,9 @@ impl Elsewhere for Jobs {
     }
 }
 
-/// Whether a worker was killed, most likely for its memory.
+/// Whether a node failed for want of memory.
 fn is_memory(failure: &Failure) -> bool {
-    matches!(failure, Failure::Crashed { message } if message.contains("signal 9"))
+    matches!(failure, Failure::OutOfMemory { .. })
 }
 
 /// The fingerprints of sources that have results, which jobs need not take again.

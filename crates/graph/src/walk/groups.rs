@@ -97,7 +97,7 @@ impl Planner<'_> {
             for at in std::iter::once(at).chain(self.pulled_by(at, &pulled)) {
                 let node = &self.walk.graph.nodes()[at];
                 group.needs_worker |= node.place == Place::Worker;
-                let Resources { cpu, gpu, memory_mib } = &mut group.resources;
+                let Resources { cpu, gpu, memory_mib, .. } = &mut group.resources;
                 *cpu = (*cpu).max(node.resources.cpu);
                 *gpu = (*gpu).max(node.resources.gpu);
                 *memory_mib = (*memory_mib).max(node.resources.memory_mib);
