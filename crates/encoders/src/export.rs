@@ -1,6 +1,6 @@
 //! Export of a trained network as a folder that transformers opens.
 //!
-//! A mean over the last layer's frames followed by a linear map is `Wav2Vec2ForSequenceClassification`, which has a
+//! A mean over the last layer's frames followed by a linear map is `Wav2Vec2ForSequenceClassification` (or a relative's), which has a
 //! projector before the mean: a network without one gets the identity, which leaves the logits unchanged. Other heads
 //! (an LSTM, a ReLU, another layer) have no class in transformers: the encoder is then a `Wav2Vec2Model`, and the
 //! head is stored beside it in `head.safetensors`.
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::artefact::write_safetensors;
 use crate::hub::{CONFIG, PREPROCESSOR, WEIGHTS};
-use affekt_spec::encoder::{EncoderConfig, FeatureNorm};
+use affekt_spec::encoder::{EncoderConfig, FeatureNorm, RELATIVES};
 
 use crate::{EncoderError, Weights};
 
@@ -121,6 +121,7 @@ pub fn export(folder: &Path, network: &Export) -> Result<Vec<ExportedWeights>, E
     fs::create_dir_all(folder).map_err(EncoderError::io(folder))?;
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
     let (file, mut config) = (WEIGHTS[0], network.config.clone());
+    let relative = config.relative().unwrap_or(&RELATIVES[0]);
     let (class, weights) = match &network.head {
         Head::Mean { projector, classifier } => {
             let width = config.hidden_size;
@@ -131,7 +132,7 @@ pub fn export(folder: &Path, network: &Export) -> Result<Vec<ExportedWeights>, E
             let mut tensors: BTreeMap<String, Weights> = network
                 .encoder
                 .iter()
-                .map(|(name, weights)| (format!("wav2vec2.{name}"), weights.clone()))
+                .map(|(name, weights)| (format!("{}{name}", relative.prefix), weights.clone()))
                 .collect();
             for (name, Linear { weight, bias }) in heads {
                 tensors.insert(format!("{name}.weight"), weight.clone());
@@ -144,17 +145,17 @@ pub fn export(folder: &Path, network: &Export) -> Result<Vec<ExportedWeights>, E
                 Some(_) => vec!["projector.weight".to_owned(), "projector.bias".to_owned()],
                 None => Vec::new(),
             };
-            ("Wav2Vec2ForSequenceClassification", vec![ExportedWeights { file, prefix: "", added }])
+            ("ForSequenceClassification", vec![ExportedWeights { file, prefix: "", added }])
         }
         Head::Other { tensors, .. } => {
             write_safetensors(&folder.join(file), &metadata, &network.encoder)?;
             write_safetensors(&folder.join(HEAD), &metadata, tensors)?;
-            let encoder = ExportedWeights { file, prefix: "wav2vec2.", added: Vec::new() };
+            let encoder = ExportedWeights { file, prefix: relative.prefix, added: Vec::new() };
             let head = ExportedWeights { file: HEAD, prefix: "", added: Vec::new() };
-            ("Wav2Vec2Model", vec![encoder, head])
+            ("Model", vec![encoder, head])
         }
     };
-    write_json(&folder.join(CONFIG), &config_json(class, &config, network))?;
+    write_json(&folder.join(CONFIG), &config_json(&format!("{}{class}", relative.class), &config, network))?;
     write_json(&folder.join(PREPROCESSOR), &preprocessor_json(network))?;
     let path = folder.join("README.md");
     fs::write(&path, readme(network)).map_err(EncoderError::io(&path))?;
@@ -280,7 +281,8 @@ fn readme(network: &Export) -> String {
     let (of_length, import, lines) = clip_lines(*clip);
     let paragraphs = [
         format!(
-            "---\nlibrary_name: transformers\n{tag}{licence}tags:\n- audio\n- speech-emotion-recognition\n- wav2vec2\n---"
+            "---\nlibrary_name: transformers\n{tag}{licence}tags:\n- audio\n- speech-emotion-recognition\n- {}\n---",
+            network.config.model_type
         ),
         format!("# {title}"),
         about.clone(),

@@ -3,6 +3,8 @@
 //! Sources: transformers' `convert_wav2vec2_original_pytorch_checkpoint_to_pytorch.py` (fairseq), torchaudio's
 //! `models/wav2vec2/utils/import_huggingface.py` (torchaudio).
 
+use affekt_spec::encoder::RELATIVES;
+
 use crate::Format;
 
 /// Returns the canonical name of the tensor that `format` calls `theirs`; for names unknown to the format, a name
@@ -11,7 +13,7 @@ use crate::Format;
 #[must_use]
 pub fn canonical(format: Format, theirs: &str) -> String {
     let name = match format {
-        Format::Transformers => theirs.strip_prefix("wav2vec2.").unwrap_or(theirs).to_owned(),
+        Format::Transformers => transformers(theirs).to_owned(),
         Format::Torchvision => theirs.to_owned(),
         Format::Torchaudio => torchaudio(theirs),
         Format::Fairseq => fairseq(theirs),
@@ -23,6 +25,11 @@ pub fn canonical(format: Format, theirs: &str) -> String {
         }
     }
     name
+}
+
+/// Returns a name without the prefix of models with a head.
+fn transformers(theirs: &str) -> &str {
+    RELATIVES.iter().find_map(|relative| theirs.strip_prefix(relative.prefix)).unwrap_or(theirs)
 }
 
 fn torchaudio(theirs: &str) -> String {

@@ -80,21 +80,24 @@ fn wav2vec2(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
         }
         channels = *dim;
     }
-    shapes.norm("feature_projection.layer_norm", channels);
+    if config.feat_proj_layer_norm {
+        shapes.norm("feature_projection.layer_norm", channels);
+    }
     shapes.linear("feature_projection.projection", channels, width);
-    let kernel = config.num_conv_pos_embeddings;
-    let positions = "encoder.pos_conv_embed.conv";
-    shapes.put(&format!("{positions}.weight_g"), &[1, 1, kernel]);
-    shapes.put(
-        &format!("{positions}.weight_v"),
-        &[width, width / config.num_conv_pos_embedding_groups, kernel],
-    );
-    shapes.put(&format!("{positions}.bias"), &[width]);
+    positions(&mut shapes, config);
     shapes.norm("encoder.layer_norm", width);
     for i in 0..config.num_hidden_layers {
         let layer = format!("encoder.layers.{i}");
         for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
             shapes.linear(&format!("{layer}.attention.{projection}"), width, width);
+        }
+        if config.has_position_bias() {
+            let heads = config.num_attention_heads;
+            shapes.put(&format!("{layer}.attention.gru_rel_pos_const"), &[1, heads, 1, 1]);
+            shapes.linear(&format!("{layer}.attention.gru_rel_pos_linear"), width / heads, 8);
+            if i == 0 {
+                shapes.put(&format!("{layer}.attention.rel_attn_embed.weight"), &[config.num_buckets, heads]);
+            }
         }
         shapes.norm(&format!("{layer}.layer_norm"), width);
         let units = config.intermediate_size;
@@ -105,16 +108,37 @@ fn wav2vec2(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
     shapes.0
 }
 
-/// Returns the tensors of the pretraining head and of the CTC head.
+/// Adds what tells positions: one convolution with weight norm, or several without.
+fn positions(shapes: &mut Shapes, config: &EncoderConfig) {
+    let (width, grouped) = (config.hidden_size, config.hidden_size / config.num_conv_pos_embedding_groups);
+    if config.has_positional_stack() {
+        for i in 0..config.num_conv_pos_embeddings {
+            let layer = format!("encoder.pos_conv_embed.layers.{i}.conv");
+            shapes.put(&format!("{layer}.weight"), &[width, grouped, config.conv_pos_kernel_size]);
+            shapes.put(&format!("{layer}.bias"), &[width]);
+        }
+        return;
+    }
+    let kernel = config.num_conv_pos_embeddings;
+    let layer = "encoder.pos_conv_embed.conv";
+    shapes.put(&format!("{layer}.weight_g"), &[1, 1, kernel]);
+    shapes.put(&format!("{layer}.weight_v"), &[width, grouped, kernel]);
+    shapes.put(&format!("{layer}.bias"), &[width]);
+}
+
+/// Returns the tensors of the pretraining head, which relatives have others of, and of the CTC head.
 fn wav2vec2_heads(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
     let mut shapes = Shapes::default();
     let (width, compared) = (config.hidden_size, config.proj_codevector_dim);
+    shapes.linear("lm_head", width, config.vocab_size);
+    if config.model_type != EncoderConfig::default().model_type {
+        return shapes.0;
+    }
     let entries = config.num_codevector_groups * config.num_codevectors_per_group;
     shapes.put("quantizer.codevectors", &[1, entries, config.codevector_dim / config.num_codevector_groups]);
     shapes.linear("quantizer.weight_proj", config.features(), entries);
     shapes.linear("project_q", config.codevector_dim, compared);
     shapes.linear("project_hid", width, compared);
-    shapes.linear("lm_head", width, config.vocab_size);
     shapes.0
 }
 

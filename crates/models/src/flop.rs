@@ -299,16 +299,24 @@ impl Count {
         self.product(all * inputs * width, trained.projection);
         self.learnt |= trained.masks;
         // The convolution that tells positions pads half its kernel on both sides: an even one gives a frame too many.
-        let kernel = config.num_conv_pos_embeddings;
+        let (convolutions, kernel) = match config.has_positional_stack() {
+            true => (config.num_conv_pos_embeddings, config.conv_pos_kernel_size),
+            false => (1, config.num_conv_pos_embeddings),
+        };
         let positions = rows * (frames + 2 * (kernel / 2) + 1 - kernel);
         let grouped = width / config.num_conv_pos_embedding_groups;
-        self.product(positions * kernel * grouped * width, trained.transformer);
+        for _ in 0..convolutions {
+            self.product(positions * kernel * grouped * width, trained.transformer);
+        }
         self.again = gradient_checkpointing && trained.transformer;
         for _ in 0..config.num_hidden_layers {
             for _ in 0..4 {
                 self.product(all * width * width, trained.transformer);
             }
             self.attend(2 * all * frames * width);
+            if config.has_position_bias() {
+                self.product(all * width * 8, trained.transformer);
+            }
             self.product(all * width * feed_forward, trained.transformer);
             self.product(all * feed_forward * width, trained.transformer);
         }

@@ -2,11 +2,12 @@
 //! them.
 
 mod formula;
+mod golden_parameters;
 
 use affekt_models::SpeechEncoder as _;
 use std::collections::BTreeMap;
 
-use affekt_models::wav2vec2::{Choice, CtcHead, PretrainingHead, SequenceClassifier, Wav2Vec2, map_names};
+use affekt_models::wav2vec2::{Choice, CtcHead, PretrainingHead, SequenceClassifier, Wav2Vec2};
 use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::Padding;
 use affekt_spec::training::Diversity;
@@ -17,12 +18,11 @@ use serde::de::DeserializeOwned;
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::formula::{Sketch, noise};
+use crate::golden_parameters::{Parameters, weight};
 
 const SAMPLES: i64 = 240;
 /// Absolute, of numbers about as large as 1.
 const TOLERANCE: f64 = 1e-5;
-/// Relative to a gradient's norm.
-const GRADIENT_TOLERANCE: f64 = 1e-3;
 /// Relative to the norm of what training changed.
 const CHANGE_TOLERANCE: f64 = 1e-3;
 
@@ -246,56 +246,9 @@ fn goldens<T: DeserializeOwned>(file: &str) -> Vec<T> {
     goldens
 }
 
-/// All parameters of a network, with the weights of the goldens, and under which name transformers has them.
-struct Parameters {
-    ours: BTreeMap<String, Tensor>,
-    names: BTreeMap<String, String>,
-}
-
-impl Parameters {
-    fn of(store: &nn::VarStore, theirs: &BTreeMap<String, Vec<i64>>) -> Self {
-        let ours: BTreeMap<_, _> = store.variables().into_iter().collect();
-        for (name, tensor) in &ours {
-            tch::no_grad(|| tensor.shallow_clone().copy_(&weight(name, &tensor.size())));
-        }
-        let shapes = ours.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
-        let map = map_names(theirs, &shapes);
-        assert!(map.missing.is_empty() && map.unexpected.is_empty() && map.mis_shaped.is_empty(), "{map:?}");
-        Self { ours, names: map.tensors }
-    }
-
-    /// Equal to these, by the names of transformers; where there is none, none.
-    fn gradients_are(&self, case: &str, theirs: &BTreeMap<String, Sketch>) {
-        let scale = theirs.values().map(|sketch| sketch.norm).fold(0.0, f64::max);
-        for (ours, name) in &self.names {
-            let gradient = self.ours[ours].grad();
-            let Some(theirs) = theirs.get(name) else {
-                assert!(!gradient.defined(), "{case}: {ours}");
-                continue;
-            };
-            // A bias of all keys adds the same to all scores of a frame: its gradient is 0 but for rounding.
-            let scale = if ours.ends_with("k_proj.bias") { scale } else { theirs.norm };
-            let error = Sketch::of(ours, &gradient).distance(theirs) / scale;
-            assert!(error <= GRADIENT_TOLERANCE, "{case}: gradient of {ours}: {error:e}");
-        }
-    }
-}
-
 fn close(what: &str, ours: &Tensor, theirs: &Numbers) {
     assert_eq!(ours.size(), theirs.shape, "{what}");
     let theirs = Tensor::from_slice(&theirs.values).view(theirs.shape.as_slice());
     let error = (ours - theirs).abs().max().double_value(&[]);
     assert!(error <= TOLERANCE, "{what}: {error:e}");
-}
-
-fn weight(name: &str, shape: &[i64]) -> Tensor {
-    let noise = noise(name, shape);
-    let values = if name.ends_with("weight_g") || (shape.len() == 1 && name.ends_with("weight")) {
-        noise / 2.0 + 1.0
-    } else if shape.len() > 1 {
-        noise / (shape[1..].iter().product::<i64>() as f64).sqrt()
-    } else {
-        noise / 4.0
-    };
-    values.to_kind(Kind::Float)
 }

@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::EncoderConfig;
 use super::init::{linear, shared_linear};
+use super::position_bias::Gate;
 use crate::dropout::dropout;
 
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct SelfAttention {
     k_proj: nn::Linear,
     v_proj: nn::Linear,
     out_proj: nn::Linear,
+    /// WavLM's.
+    gate: Option<Gate>,
     heads: i64,
     dropout: f64,
 }
@@ -27,6 +30,7 @@ impl SelfAttention {
             k_proj: linear("k_proj"),
             v_proj: linear("v_proj"),
             out_proj: linear("out_proj"),
+            gate: config.has_position_bias().then(|| Gate::new(vars, config)),
             heads: config.num_attention_heads as i64,
             dropout: config.attention_dropout,
         }
@@ -39,24 +43,42 @@ impl SelfAttention {
             k_proj: shared_linear(&self.k_proj),
             v_proj: shared_linear(&self.v_proj),
             out_proj: shared_linear(&self.out_proj),
+            gate: self.gate.as_ref().map(Gate::shared),
             ..*self
         }
     }
 
-    /// `[batch, frames, width]`, the same out. `attended` is `[batch, 1, 1, frames]`, true where a frame may be looked at.
-    pub fn forward(&self, xs: &Tensor, attended: Option<&Tensor>, train: bool) -> Tensor {
+    /// `[batch, frames, width]`, the same out. `attended` is `[batch, 1, 1, frames]`, true where a frame may be looked at; `bias`, of
+    /// which a WavLM has one, is `[1, heads, frames, frames]`.
+    pub fn forward(
+        &self,
+        xs: &Tensor,
+        attended: Option<&Tensor>,
+        bias: Option<&Tensor>,
+        train: bool,
+    ) -> Tensor {
         let shape = xs.size();
         let [batch, frames, width] = [shape[0], shape[1], shape[2]];
         // [batch, heads, frames, width / heads]
         let heads =
             |layer: &nn::Linear| layer.forward(xs).view([batch, frames, self.heads, -1]).transpose(1, 2);
         let [queries, keys, values] = [&self.q_proj, &self.k_proj, &self.v_proj].map(heads);
+        let gated = self.gate.as_ref().zip(bias).map(|(gate, bias)| gate.forward(xs, bias));
+        // What is added to scores, or which of them there are.
+        let mask = match (gated, attended) {
+            (Some(gated), Some(attended)) => {
+                Some(gated.masked_fill(&attended.logical_not(), f64::NEG_INFINITY))
+            }
+            (Some(gated), None) => Some(gated),
+            (None, attended) => attended.map(Tensor::shallow_clone),
+        };
+        let mask = mask.as_ref();
         let dropout = if train { self.dropout } else { 0.0 };
         let seen = if dropout > 0.0 && xs.device() == Device::Cpu && !counts_operators() {
-            thinned_attention(&queries, &keys, &values, attended, dropout)
+            thinned_attention(&queries, &keys, &values, mask, dropout)
         } else {
             Tensor::scaled_dot_product_attention(
-                &queries, &keys, &values, attended, dropout, /* causal */ false,
+                &queries, &keys, &values, mask, dropout, /* causal */ false,
                 /* scale, 1 / √depth */ None, /* grouped queries */ false,
             )
         };
@@ -70,13 +92,17 @@ fn thinned_attention(
     queries: &Tensor,
     keys: &Tensor,
     values: &Tensor,
-    attended: Option<&Tensor>,
+    mask: Option<&Tensor>,
     share: f64,
 ) -> Tensor {
     let scale = (queries.size()[3] as f64).sqrt().recip();
     let mut scores = (queries * scale).matmul(&keys.transpose(2, 3)); // [batch, heads, frames, frames]
-    if let Some(attended) = attended {
-        scores = scores.masked_fill(&attended.logical_not(), f64::NEG_INFINITY);
+    match mask {
+        None => {}
+        Some(attended) if attended.kind() == Kind::Bool => {
+            scores = scores.masked_fill(&attended.logical_not(), f64::NEG_INFINITY);
+        }
+        Some(added) => scores += added,
     }
     dropout(&scores.softmax(-1, Kind::Float), share, /* train */ true).matmul(values)
 }

@@ -53,10 +53,17 @@ impl Layer {
         }
     }
 
-    /// `[batch, frames, width]`, the same out. `attended` as in [`SelfAttention::forward`].
-    pub fn forward(&self, xs: &Tensor, attended: Option<&Tensor>, train: bool) -> Tensor {
-        let attention =
-            |xs: &Tensor| dropout(&self.attention.forward(xs, attended, train), self.hidden_dropout, train);
+    /// `[batch, frames, width]`, the same out. `attended` and `bias` as in [`SelfAttention::forward`].
+    pub fn forward(
+        &self,
+        xs: &Tensor,
+        attended: Option<&Tensor>,
+        bias: Option<&Tensor>,
+        train: bool,
+    ) -> Tensor {
+        let attention = |xs: &Tensor| {
+            dropout(&self.attention.forward(xs, attended, bias, train), self.hidden_dropout, train)
+        };
         if self.norm_first {
             let xs = xs + attention(&self.layer_norm.forward(xs));
             &xs + self.feed_forward(&self.final_layer_norm.forward(&xs), train)

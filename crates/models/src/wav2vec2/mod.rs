@@ -7,6 +7,8 @@
 //!                             └─ quantiser ─────────────────────┘
 //! ```
 //!
+//! HuBERT, WavLM, UniSpeech-SAT and data2vec-audio are built like it (`affekt_spec::encoder::Relative`) and are computed here too.
+//!
 //! A clip in a padded batch gives what it gives alone ([`Padding`]). No convolution of the feature encoder pads, so that
 //! a frame counted by [`EncoderConfig::frames`] sees none of the padding; frames beyond are zeroed before the positions'
 //! convolution, which looks to both sides, and no frame attends to them.
@@ -20,6 +22,7 @@ mod heads;
 mod init;
 mod layer;
 mod model;
+mod position_bias;
 mod positional;
 mod pretraining;
 mod projection;

@@ -142,8 +142,9 @@ impl Wav2Vec2 {
         let frames = valid(frames, self.config.frames(samples));
         let (features, xs) = self.projection.forward(&xs, train);
         let xs = self.spec_augment.forward(&xs, &frames, masked, train);
+        let silent = padding == Padding::Ignored;
         let padding = frames.padding(xs.device());
-        let (states, last) = self.transformer.forward(&xs, padding.as_ref(), train);
+        let (states, last) = self.transformer.forward(&xs, padding.as_ref(), silent, train);
         Ok(Encoded { states, features, last, frames: own_frames })
     }
 

@@ -11,7 +11,8 @@ use crate::dropout::dropout;
 /// Layer norm, a linear map, dropout.
 #[derive(Debug)]
 pub struct Projection {
-    layer_norm: LayerNorm,
+    /// Some HuBERTs have none.
+    layer_norm: Option<LayerNorm>,
     projection: nn::Linear,
     dropout: f64,
 }
@@ -23,7 +24,9 @@ impl Projection {
         let bound = (channels as f32).sqrt().recip();
         let projection = vars / "projection";
         Self {
-            layer_norm: LayerNorm::new(&(vars / "layer_norm"), channels, config.layer_norm_eps),
+            layer_norm: config
+                .feat_proj_layer_norm
+                .then(|| LayerNorm::new(&(vars / "layer_norm"), channels, config.layer_norm_eps)),
             projection: nn::Linear {
                 ws: projection.uniform("weight", &[outputs, inputs], -bound, bound),
                 bs: Some(projection.uniform("bias", &[outputs], -bound, bound)),
@@ -36,7 +39,10 @@ impl Projection {
 impl Projection {
     /// `[batch, frames, channels]` to what the norm makes of it, which a quantiser reads, and `[batch, frames, width]`.
     pub fn forward(&self, xs: &Tensor, train: bool) -> (Tensor, Tensor) {
-        let features = self.layer_norm.forward(xs);
+        let features = match &self.layer_norm {
+            Some(norm) => norm.forward(xs),
+            None => xs.shallow_clone(),
+        };
         let projected = dropout(&self.projection.forward(&features), self.dropout, train);
         (features, projected)
     }

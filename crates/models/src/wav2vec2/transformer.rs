@@ -8,12 +8,15 @@ use tch::nn::Module;
 use super::EncoderConfig;
 use super::init::LayerNorm;
 use super::layer::Layer;
-use super::positional::PositionalConv;
+use super::position_bias::PositionBias;
+use super::positional::Positions;
 use crate::dropout::dropout;
 
 #[derive(Debug)]
 pub struct Transformer {
-    positions: PositionalConv,
+    positions: Positions,
+    /// WavLM's, which all layers share.
+    bias: Option<PositionBias>,
     /// Before the layers where they normalise after their sums, else behind them.
     layer_norm: LayerNorm,
     layers: Vec<Layer>,
@@ -28,7 +31,10 @@ impl Transformer {
     pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
         let layers = vars / "layers";
         Self {
-            positions: PositionalConv::new(&(vars / "pos_conv_embed"), config),
+            positions: Positions::new(&(vars / "pos_conv_embed"), config),
+            bias: config
+                .has_position_bias()
+                .then(|| PositionBias::new(&(&(&layers / "0") / "attention"), config)),
             layer_norm: LayerNorm::new(&(vars / "layer_norm"), config.hidden_size, config.layer_norm_eps),
             layers: (0..config.num_hidden_layers)
                 .map(|i| Layer::new(&(&layers / &i.to_string()), config))
@@ -41,14 +47,23 @@ impl Transformer {
     }
 
     /// What enters the first layer and what each layer gives, and the last of them, normalised where layers normalise
-    /// first. All `[batch, frames, width]`, as `xs`. `padding` is `[batch, frames]`, true at padding.
-    pub fn forward(&self, xs: &Tensor, padding: Option<&Tensor>, train: bool) -> (Vec<Tensor>, Tensor) {
-        let xs = match padding {
-            None => xs.shallow_clone(),
-            Some(padding) => xs.masked_fill(&padding.unsqueeze(-1), 0.0),
-        };
+    /// first. All `[batch, frames, width]`, as `xs`. `padding` is `[batch, frames]`, true at padding, of which a
+    /// stack of positional convolutions hears what its layers make of it unless it is `silent`.
+    pub fn forward(
+        &self,
+        xs: &Tensor,
+        padding: Option<&Tensor>,
+        silent: bool,
+        train: bool,
+    ) -> (Vec<Tensor>, Tensor) {
         let attended = padding.map(|padding| padding.logical_not().unsqueeze(1).unsqueeze(1));
-        let xs = &xs + self.positions.forward(&xs);
+        let padding = padding.map(|padding| padding.unsqueeze(-1));
+        let xs = match &padding {
+            None => xs.shallow_clone(),
+            Some(padding) => xs.masked_fill(padding, 0.0),
+        };
+        let xs = &xs + self.positions.forward(&xs, padding.as_ref().filter(|_| silent));
+        let bias = self.bias.as_ref().map(|bias| bias.forward(xs.size()[1]));
         let xs = if self.norm_first { xs } else { self.layer_norm.forward(&xs) };
         let mut states = Vec::with_capacity(self.layers.len() + 1);
         let mut xs = dropout(&xs, self.dropout, train);
@@ -56,9 +71,9 @@ impl Transformer {
             states.push(xs.shallow_clone());
             if !(train && by_chance(self.layerdrop)) {
                 xs = if self.checkpointed {
-                    checkpointed(layer, &xs, attended.as_ref(), train)
+                    checkpointed(layer, &xs, attended.as_ref(), bias.as_ref(), train)
                 } else {
-                    layer.forward(&xs, attended.as_ref(), train)
+                    layer.forward(&xs, attended.as_ref(), bias.as_ref(), train)
                 };
             }
         }
@@ -68,11 +83,18 @@ impl Transformer {
     }
 }
 
-/// [`Layer::forward`], of which the graph keeps `xs` alone.
-fn checkpointed(layer: &Layer, xs: &Tensor, attended: Option<&Tensor>, train: bool) -> Tensor {
+/// [`Layer::forward`], of which the graph keeps `xs` and `bias` alone.
+fn checkpointed(
+    layer: &Layer,
+    xs: &Tensor,
+    attended: Option<&Tensor>,
+    bias: Option<&Tensor>,
+    train: bool,
+) -> Tensor {
     let (layer, attended) = (layer.shared(), attended.map(Tensor::shallow_clone));
-    gradient_checkpoint(&[xs.shallow_clone()], move |inputs| {
-        layer.forward(&inputs[0], attended.as_ref(), train)
+    let inputs: Vec<_> = std::iter::once(xs).chain(bias).map(Tensor::shallow_clone).collect();
+    gradient_checkpoint(&inputs, move |inputs| {
+        layer.forward(&inputs[0], attended.as_ref(), inputs.get(1), train)
     })
     .expect("devices that hold tensors have generators")
 }

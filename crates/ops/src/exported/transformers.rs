@@ -8,7 +8,7 @@ use std::path::Path;
 
 use affekt_domain::Task;
 use affekt_graph::Failure;
-use affekt_spec::encoder::{Family, SpeechConfig};
+use affekt_spec::encoder::{Family, RELATIVES, SpeechConfig};
 use affekt_spec::network::{FineTunedConfig, NetworkConfig, ProjectorConfig};
 use affekt_spec::{Spec, View, from_json};
 use serde_json::{Map, Value, json};
@@ -17,8 +17,8 @@ use super::{Exported, Step, VERSION, Weights};
 use crate::audio::{self, Audio};
 use crate::operation::Operation;
 
-/// What transformers calls the class.
-const CLASS: &str = "Wav2Vec2ForSequenceClassification";
+/// How transformers' names of the classes end.
+const CLASS: &str = "ForSequenceClassification";
 
 /// The file of weights.
 const WEIGHTS: &str = "model.safetensors";
@@ -37,8 +37,8 @@ pub fn read(folder: &Path) -> Option<Result<Exported, Failure>> {
 
 fn exported_of(folder: &Path, fields: &Map<String, Value>) -> Result<Exported, String> {
     let class = fields.get("architectures").and_then(|classes| classes[0].as_str()).unwrap_or_default();
-    if class != CLASS {
-        return Err(format!("the network is `{class}`: expected `{CLASS}`"));
+    if !RELATIVES.iter().any(|relative| class.strip_prefix(relative.class) == Some(CLASS)) {
+        return Err(format!("the network is `{class}`: expected `Wav2Vec2{CLASS}`, or that of a relative"));
     }
     if !folder.join(WEIGHTS).is_file() {
         return Err(format!(
@@ -72,7 +72,7 @@ fn exported_of(folder: &Path, fields: &Map<String, Value>) -> Result<Exported, S
     Ok(Exported {
         version: VERSION,
         experiment: String::new(),
-        node: CLASS.to_owned(),
+        node: class.to_owned(),
         steps: vec![Step {
             op: Audio::NAME.to_owned(),
             version: Audio::VERSION,

@@ -34,7 +34,7 @@ impl Family {
 
     /// Returns the usual name of the family.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Speech(config) => config.name(),
             Self::Wav2Vec(_) => "wav2vec",
@@ -91,8 +91,8 @@ impl Family {
     pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
         match self {
             Self::Speech(config) => config.set(field, value).map(Self::Speech),
-            Self::Wav2Vec(config) => fields::set(config, field, value).map(Self::from),
-            Self::Vgg16(config) => fields::set(config, field, value).map(Self::from),
+            Self::Wav2Vec(config) => fields::set(config, field, value, &[]).map(Self::from),
+            Self::Vgg16(config) => fields::set(config, field, value, &[]).map(Self::from),
         }
     }
 
@@ -163,8 +163,8 @@ mod tests {
         // As it stood in cards before there was a second family.
         let old = serde_json::to_string(&EncoderConfig::default()).unwrap();
         assert_eq!(serde_json::to_string(&Family::from(EncoderConfig::default())).unwrap(), old);
-        let other = Map::from_iter([("model_type".to_owned(), "hubert".into())]);
+        let other = Map::from_iter([("model_type".to_owned(), "speecht5".into())]);
         let error = Family::of(&other).unwrap_err().to_string();
-        assert!(error.starts_with("it is a model of type `hubert`"), "{error}");
+        assert!(error.starts_with("it is a model of type `speecht5`"), "{error}");
     }
 }

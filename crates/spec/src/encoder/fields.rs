@@ -22,10 +22,11 @@ pub(crate) fn with<T: Serialize + DeserializeOwned + Clone>(
     config: &T,
     fields: &Map<String, Value>,
 ) -> Result<T, ConfigError> {
-    fields.iter().try_fold(config.clone(), |config, (field, value)| set(&config, field, value))
+    fields.iter().try_fold(config.clone(), |config, (field, value)| set(&config, field, value, &[]))
 }
 
-/// Returns the configuration with one field replaced, without checking the result.
+/// Returns the configuration with one field replaced, without checking the result. `omitted` are fields that are left out of
+/// what is stored where they have their defaults.
 ///
 /// # Errors
 /// Fails if the field is unknown or the value has another type.
@@ -33,11 +34,13 @@ pub(crate) fn set<T: Serialize + DeserializeOwned>(
     config: &T,
     field: &str,
     value: &Value,
+    omitted: &[&str],
 ) -> Result<T, ConfigError> {
     let wrong = |why| ConfigError::Field { field: field.to_owned(), why };
     let mut fields = of(config);
     match fields.get_mut(field) {
         Some(before) => *before = value.clone(),
+        None if omitted.contains(&field) => _ = fields.insert(field.to_owned(), value.clone()),
         None => return Err(wrong("unknown field".into())),
     }
     // The field that is wrong is the one that was set: it is named once.

@@ -2,6 +2,7 @@
 
 mod family;
 mod fields;
+mod relatives;
 mod speech;
 mod trained_on;
 mod vgg16;
@@ -9,6 +10,7 @@ mod wav2vec;
 mod wav2vec2;
 
 pub use family::Family;
+pub use relatives::{RELATIVES, Relative};
 pub use speech::SpeechConfig;
 pub use trained_on::{SeenLabels, TrainedOn};
 pub use vgg16::{Normalisation, Vgg16Config, Vgg16Layer};

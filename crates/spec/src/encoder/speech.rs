@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ConfigError, EncoderConfig, fields};
+use super::{ConfigError, EncoderConfig, RELATIVES, Relative, fields};
 
 /// The configuration of an encoder of speech.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,7 +22,8 @@ impl SpeechConfig {
     /// # Errors
     /// Fails if the family or a field is unknown, or the result is invalid.
     pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
-        EncoderConfig::default().with(fields).map(Self::from)
+        let relative = fields.get("model_type").and_then(Value::as_str).and_then(Relative::of);
+        relative.map_or_else(EncoderConfig::default, Relative::config).with(fields).map(Self::from)
     }
 
     /// Selects the fields of a `config.json` that concern the encoder.
@@ -35,9 +36,9 @@ impl SpeechConfig {
 
     /// Returns the usual name of the family.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::Wav2Vec2(_) => "wav2vec 2.0",
+            Self::Wav2Vec2(config) => config.relative().map_or("wav2vec 2.0", |relative| relative.name),
         }
     }
 
@@ -123,6 +124,11 @@ impl SpeechConfig {
             Self::Wav2Vec2(config) => config.with(fields).map(Self::from),
         }
     }
+}
+
+/// Lists the types of models that are supported, for messages.
+pub(super) fn known_types() -> String {
+    RELATIVES.iter().map(|relative| format!("`{}`", relative.model_type)).collect::<Vec<_>>().join(", ")
 }
 
 impl Default for SpeechConfig {

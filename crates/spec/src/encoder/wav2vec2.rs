@@ -1,4 +1,4 @@
-//! The configuration of wav2vec 2.0, under the names of transformers' `config.json`.
+//! The configuration of wav2vec 2.0 and of its relatives ([`Relative`]), under the names of transformers' `config.json`.
 //!
 //! The settings of every format are converted to it. Other fields of a `config.json` (tokens, class names, the
 //! version that wrote it) do not concern the encoder and are ignored.
@@ -7,14 +7,14 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
-use super::fields;
+use super::{Relative, fields};
 use crate::Spec;
 
 /// The fields of transformers' `Wav2Vec2Config` that determine computation and pretraining, with the defaults of
 /// transformers 5.17.
 #[derive(Debug, Clone, PartialEq, Spec)]
 pub struct EncoderConfig {
-    /// The architecture: always `wav2vec2`.
+    /// The architecture: `wav2vec2`, or one of its relatives.
     #[spec(default = "wav2vec2".into())]
     pub model_type: String,
     /// Classes of the CTC head, with the blank.
@@ -134,6 +134,18 @@ pub struct EncoderConfig {
     /// Width of the sequence classifier's projector.
     #[spec(default = 256)]
     pub classifier_proj_size: usize,
+    /// HuBERT: whether there is a norm before the projection.
+    #[spec(default = true, hidden)]
+    pub feat_proj_layer_norm: bool,
+    /// WavLM: number of classes of relative positions, half of them for either direction.
+    #[spec(default = 320, hidden)]
+    pub num_buckets: usize,
+    /// WavLM: distance from which all are of one class, in frames.
+    #[spec(default = 800, hidden)]
+    pub max_bucket_distance: usize,
+    /// data2vec-audio: kernel size of each positional convolution, of which there are `num_conv_pos_embeddings`.
+    #[spec(default = 19, hidden)]
+    pub conv_pos_kernel_size: usize,
 }
 
 /// A function between layers.
@@ -181,7 +193,7 @@ pub enum ConfigError {
         why: String,
     },
     /// Another kind of encoder.
-    #[error("it is a model of type `{0}`: only `wav2vec2` is supported")]
+    #[error("it is a model of type `{0}`: supported are {known}", known = super::speech::known_types())]
     ModelType(String),
     /// An unsupported value.
     #[error("`{field}` is {value}: only {supported} is supported")]
@@ -297,7 +309,8 @@ impl EncoderConfig {
     /// # Errors
     /// Fails if it is of another kind of model, unsupported, or contradictory.
     pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
-        Self::default().with(&Self::known_fields(fields)?)
+        let relative = Relative::of(model_type(fields)).ok_or_else(|| unknown(fields))?;
+        relative.config().with(&relative.known_fields(fields)?)
     }
 
     /// Selects the fields of a `config.json` that concern the encoder.
@@ -305,22 +318,7 @@ impl EncoderConfig {
     /// # Errors
     /// When it is of another kind of model or asks for what is not supported.
     pub fn known_fields(fields: &Map<String, Value>) -> Result<Map<String, Value>, ConfigError> {
-        match fields.get("model_type") {
-            Some(Value::String(kind)) if kind == "wav2vec2" => {}
-            Some(Value::String(kind)) => return Err(ConfigError::ModelType(kind.clone())),
-            _ => return Err(ConfigError::ModelType("(not given)".into())),
-        }
-        for (field, supported) in
-            [("add_adapter", "false"), ("use_weighted_layer_sum", "false"), ("adapter_attn_dim", "null")]
-        {
-            let value = fields.get(field).unwrap_or(&Value::Null);
-            if !matches!(value, Value::Null | Value::Bool(false)) {
-                return Err(ConfigError::Unsupported { field, value: value.to_string(), supported });
-            }
-        }
-        let known = Self::default().fields();
-        let own = fields.iter().filter(|(field, value)| known.contains_key(*field) && !value.is_null());
-        Ok(own.map(|(field, value)| (field.clone(), value.clone())).collect())
+        Relative::of(model_type(fields)).ok_or_else(|| unknown(fields))?.known_fields(fields)
     }
 
     /// Returns this configuration with some fields replaced.
@@ -341,13 +339,31 @@ impl EncoderConfig {
     /// # Errors
     /// Fails if the field is unknown or the value has another type.
     pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
-        fields::set(self, field, value)
+        fields::set(self, field, value, self.relative().map_or(&[], |relative| relative.fields))
     }
 
     /// Returns all fields by name.
     #[must_use]
     pub fn fields(&self) -> Map<String, Value> {
         fields::of(self)
+    }
+
+    /// Returns which relative it is; `None` where [`Self::check`] fails.
+    #[must_use]
+    pub fn relative(&self) -> Option<&'static Relative> {
+        Relative::of(&self.model_type)
+    }
+
+    /// Returns whether attention has a gated bias of relative positions.
+    #[must_use]
+    pub fn has_position_bias(&self) -> bool {
+        self.model_type == "wavlm"
+    }
+
+    /// Returns whether positions are told by a stack of convolutions, not by one.
+    #[must_use]
+    pub fn has_positional_stack(&self) -> bool {
+        self.model_type == "data2vec-audio"
     }
 
     /// Channels that the feature encoder gives, and the projection reads.
@@ -361,8 +377,17 @@ impl EncoderConfig {
     /// # Errors
     /// Fails with the first field that is unsupported or contradicts another.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.model_type != "wav2vec2" {
+        if self.relative().is_none() {
             return Err(ConfigError::ModelType(self.model_type.clone()));
+        }
+        // Half of the classes of a direction are for single distances: one at the least.
+        let exact = self.num_buckets / 4;
+        if exact == 0 || self.max_bucket_distance <= exact {
+            let why = format!(
+                "is {}, with `max_bucket_distance` {}: expected at least 4, and a distance above a quarter of it",
+                self.num_buckets, self.max_bucket_distance
+            );
+            return Err(ConfigError::Field { field: "num_buckets".into(), why });
         }
         let (dims, kernels, strides) = (self.conv_dim.len(), self.conv_kernel.len(), self.conv_stride.len());
         if dims == 0 || kernels != dims || strides != dims {
@@ -384,6 +409,9 @@ impl EncoderConfig {
             ("mask_feature_length", self.mask_feature_length),
             ("num_negatives", self.num_negatives),
             ("classifier_proj_size", self.classifier_proj_size),
+            ("num_buckets", self.num_buckets),
+            ("max_bucket_distance", self.max_bucket_distance),
+            ("conv_pos_kernel_size", self.conv_pos_kernel_size),
         ];
         let lists = [
             ("conv_dim", &self.conv_dim),
@@ -459,6 +487,14 @@ impl EncoderConfig {
     }
 }
 
+fn model_type(fields: &Map<String, Value>) -> &str {
+    fields.get("model_type").and_then(Value::as_str).unwrap_or("(not given)")
+}
+
+fn unknown(fields: &Map<String, Value>) -> ConfigError {
+    ConfigError::ModelType(model_type(fields).to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -509,7 +545,18 @@ mod tests {
                 r#"{"feat_extract_norm": "batch"}"#,
                 "`feat_extract_norm`: unknown value `batch`: expected one of `group`, `layer`",
             ),
-            (r#"{"model_type": "wavlm"}"#, "it is a model of type `wavlm`: only `wav2vec2` is supported"),
+            (
+                r#"{"model_type": "speecht5"}"#,
+                "it is a model of type `speecht5`: supported are `wav2vec2`, `hubert`, `wavlm`",
+            ),
+            (
+                r#"{"model_type": "wavlm", "num_buckets": 3}"#,
+                "`num_buckets`: is 3, with `max_bucket_distance` 800",
+            ),
+            (
+                r#"{"model_type": "hubert", "conv_pos_batch_norm": true}"#,
+                "`conv_pos_batch_norm` is true: only false",
+            ),
             (r#"{"add_adapter": true}"#, "`add_adapter` is true: only false is supported"),
             (r#"{"adapter_attn_dim": 16}"#, "`adapter_attn_dim` is 16: only null is supported"),
             (

@@ -7,7 +7,7 @@ use affekt_models::wav2vec2::Spans;
 use affekt_ops::feature_set::FeatureSet;
 use affekt_ops::state_model::Params;
 use affekt_ops::table;
-use affekt_spec::encoder::{EncoderConfig, Family};
+use affekt_spec::encoder::Family;
 use affekt_spec::network::{FrameTeacherConfig, Overrides};
 use affekt_table::rows;
 use affekt_train::pretraining::FrameTeacher;
