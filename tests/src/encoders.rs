@@ -137,6 +137,44 @@ fn a_folder_of_transformers_is_tested_as_the_export_that_it_is() {
     }
 }
 
+/// HuBERT and the others that are built like wav2vec 2.0: trained, exported, and read again as a folder of transformers.
+#[test]
+fn relatives_of_wav2vec2_are_trained_exported_and_read_again() {
+    for (model_type, class) in [
+        ("hubert", "HubertForSequenceClassification"),
+        ("wavlm", "WavLMForSequenceClassification"),
+        ("unispeech-sat", "UniSpeechSatForSequenceClassification"),
+        ("data2vec-audio", "Data2VecAudioForSequenceClassification"),
+    ] {
+        let small = SMALL.replace("architecture: base", &format!("architecture: {model_type}"));
+        let (lab, first) = ran(&speech("wav2vec2", FINE_TUNED).replace(SMALL, &small));
+        lab.xtask(&["export", "speech.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
+        let config: Value =
+            serde_json::from_slice(&fs::read(lab.path("model/config.json")).unwrap()).unwrap();
+        assert_eq!((&config["model_type"], &config["architectures"][0]), (&model_type.into(), &class.into()));
+        // As an export of this program, and as a folder like any on the Hub.
+        let (stem, path) = recordings(&lab, ".affekt/synthetic").pop_first().unwrap();
+        let predict = || lines(&lab.xtask(&["predict", "model", "--device", "cpu", &path]).expect(0));
+        let exported = predict();
+        fs::remove_file(lab.path("model/affekt.json")).unwrap();
+        let text = speech("existing-model", "")
+            .replace("group-kfold, group: speaker, folds: 2, dev: none, seeds: [1]", "test-only")
+            .replace(&format!("encoder: random{SMALL}"), "model: model\n")
+            .replace("name: speech", "name: again");
+        lab.write("again.yaml", &text);
+        let run = lab.run("again", &[]).expect(0);
+        let (ours, again) = (predicted(&first, "predictions.arrow"), predicted(&run, "predictions.arrow"));
+        let said: BTreeMap<&String, &Vec<f32>> =
+            again.rows.iter().map(|row| (&row.utterance, &row.outputs)).collect();
+        for row in ours.rows.iter().filter(|row| row.fold == 1) {
+            let apart = row.outputs.iter().zip(said[&row.utterance]).map(|(a, b)| (a - b).abs());
+            assert!(apart.fold(0.0, f32::max) < 1e-5, "{model_type}: {}", row.utterance);
+        }
+        let row = again.rows.iter().find(|row| row.utterance.ends_with(&stem)).unwrap();
+        close(&exported[0], again.task.names(), &row.outputs);
+    }
+}
+
 #[test]
 fn an_encoder_that_was_trained_with_test_speakers_labels_is_refused() {
     let (lab, first) = ran(&speech("wav2vec2", FINE_TUNED));

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use affekt_encoders::{Hub, locate};
+use affekt_config::Diagnostics;
+use affekt_encoders::{CheckpointOrigin, EncoderCard, Hub, UNPINNED, locate};
 
 use crate::binaries::workspace;
 use crate::corpora::KITCHEN_CARD;
@@ -148,6 +149,31 @@ fn the_first_fetch_of_wav2vec2_base_works() {
     assert!(row("wav2vec2-base ").ends_with("there"), "{listed}");
     assert!(!row("wav2vec2-large ").ends_with("there"), "{listed}");
     assert!(row("RAVDESS").contains("CC BY-NC-SA 4.0"), "{listed}");
+}
+
+/// Every card of a repository brings a checkpoint, those too that name no commit.
+#[test]
+fn every_card_of_a_repository_can_be_fetched() {
+    let datasets = [workspace().join("datasets").into()];
+    let mut unpinned = 0;
+    for name in EncoderCard::names(&datasets) {
+        let card = EncoderCard::find(&datasets, &name, &Diagnostics::new()).unwrap();
+        let CheckpointOrigin::Hub { repository, revision } = card.origin else { continue };
+        let is_pinned = revision != UNPINNED;
+        unpinned += usize::from(!is_pinned);
+        let lab = Lab::empty();
+        let served = Repository {
+            name: repository.to_string().leak(),
+            commit: if is_pinned { revision.leak() } else { COMMIT },
+            ..base()
+        };
+        let commit = served.commit;
+        let hub = StandIn::new(move |asked| served.answer(asked));
+        fetch(&lab, &hub, &[&name]).expect(0);
+        let located = locate(&name, &datasets, &hub_of(&lab)).unwrap();
+        assert!(located.path.ends_with(commit), "{name}: {}", located.path.display());
+    }
+    assert!(unpinned > 0);
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub struct EncoderCard {
     pub note: Option<String>,
 }
 
+/// The branch of a repository whose card names no commit: its weights may change.
+pub const UNPINNED: &str = "main";
+
 /// The source of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckpointOrigin {
@@ -39,7 +42,7 @@ pub enum CheckpointOrigin {
     Hub {
         /// The repository.
         repository: Repository,
-        /// The commit, so that the name always means the same weights.
+        /// The commit, so that the name always means the same weights; [`UNPINNED`] where the card names none.
         revision: String,
     },
     /// A single file on the web.
@@ -52,6 +55,9 @@ pub enum CheckpointOrigin {
 impl fmt::Display for CheckpointOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Hub { repository, revision } if revision == UNPINNED => {
+                write!(f, "https://huggingface.co/{repository}, no commit of which is named")
+            }
             Self::Hub { repository, revision } => {
                 write!(f, "https://huggingface.co/{repository} at {revision}")
             }
@@ -106,7 +112,11 @@ pub fn card_schema() -> Schema {
             text("citation", "The publication to cite."),
             FieldSchema::optional("url", "The address of a checkpoint that is one file.", Schema::Text),
             FieldSchema::optional("repository", "The repository of the Hub, `owner/name`.", Schema::Text),
-            FieldSchema::optional("revision", "Its commit, 40 hexadecimal digits.", Schema::Text),
+            FieldSchema::optional(
+                "revision",
+                "Its commit, 40 hexadecimal digits. Without it, the name means whatever the branch `main` holds.",
+                Schema::Text,
+            ),
             FieldSchema::required(
                 "bytes",
                 "About how many bytes a download brings.",
@@ -161,13 +171,16 @@ fn read_name(card: &mut Section, path: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// Reads a `url`, or a `repository` and a `revision`.
+/// Reads a `url`, or a `repository` and perhaps a `revision`.
 fn read_origin(card: &mut Section) -> Option<CheckpointOrigin> {
     if let Some(url) = card.optional("url") {
         return Some(CheckpointOrigin::File { url: read_url(url)? });
     }
     let repository = card.required("repository").and_then(read_repository);
-    let revision = card.required("revision").and_then(read_revision);
+    let revision = match card.optional("revision") {
+        Some(field) => read_revision(field),
+        None => Some(UNPINNED.to_owned()),
+    };
     Some(CheckpointOrigin::Hub { repository: repository?, revision: revision? })
 }
 
@@ -234,6 +247,17 @@ citation: nobody
         assert_eq!(
             card.origin.to_string(),
             "https://huggingface.co/somebody/tiny at 0123456789abcdef0123456789abcdef01234567"
+        );
+    }
+
+    #[test]
+    fn a_card_may_name_no_commit() {
+        let text: Vec<_> = CARD.lines().filter(|line| !line.starts_with("revision")).collect();
+        let diagnostics = Diagnostics::new();
+        let card = EncoderCard::parse("encoders/tiny.yaml", &text.join("\n"), &diagnostics).unwrap();
+        assert_eq!(
+            card.origin.to_string(),
+            "https://huggingface.co/somebody/tiny, no commit of which is named"
         );
     }
 

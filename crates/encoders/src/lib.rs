@@ -30,12 +30,12 @@ mod torchvision;
 mod weights;
 
 pub use artefact::{ArtefactCard, CARD, UNNAMED, write, write_with_card};
-pub use card::{CheckpointOrigin, EncoderCard, card_schema};
+pub use card::{CheckpointOrigin, EncoderCard, UNPINNED, card_schema};
 pub use error::EncoderError;
 pub use export::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, ShortClips, export};
 pub use fingerprint::{file_digest, fingerprint, fingerprint_by};
 pub use hub::{Hub, LocateError, Located, Repository, locate};
-pub use names::canonical;
+pub use names::{ENCODER, canonical, of_network};
 pub use read::{Encoder, Format, KeyMappingReport, Overrides, lacking_pretraining_head, read};
 pub use safe::tensors;
 pub use weights::Weights;

@@ -27,6 +27,19 @@ pub fn canonical(format: Format, theirs: &str) -> String {
     name
 }
 
+/// The prefix of an encoder's tensors in a network that is fine-tuned around it, whichever family it is of.
+pub const ENCODER: &str = "wav2vec2.";
+
+/// Returns what a network calls the tensor that a model of transformers with a head calls `theirs`: only an encoder's tensors
+/// are called otherwise.
+#[must_use]
+pub fn of_network(theirs: &str) -> String {
+    match RELATIVES.iter().any(|relative| theirs.starts_with(relative.prefix)) {
+        true => format!("{ENCODER}{}", canonical(Format::Transformers, theirs)),
+        false => theirs.to_owned(),
+    }
+}
+
 /// Returns a name without the prefix of models with a head.
 fn transformers(theirs: &str) -> &str {
     RELATIVES.iter().find_map(|relative| theirs.strip_prefix(relative.prefix)).unwrap_or(theirs)

@@ -24,6 +24,7 @@
 //! dropout stays on, as in the published code: it is noise on what the trained parts read. An encoder that is frozen whole
 //! is a function of the sound: no dropout, no masks, no layer passed over.
 
+use affekt_encoders::ENCODER;
 use affekt_spec::encoder::SpeechConfig;
 use affekt_spec::network::{
     EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, Padding, ProjectorConfig,
@@ -79,7 +80,6 @@ pub(crate) fn frozen(config: &FineTunedConfig) -> Result<Vec<&'static str>, Buil
     Ok(frozen)
 }
 
-const ENCODER: &str = "wav2vec2.";
 const FEATURE_ENCODER: &str = "wav2vec2.feature_extractor.";
 const PROJECTION: &str = "wav2vec2.feature_projection.";
 const MASK_EMBEDDING: &str = "wav2vec2.masked_spec_embed";
@@ -99,7 +99,7 @@ impl FineTuned {
     /// A network whose weights are a function of the seed of `vars`: those of the encoder as transformers', the others as
     /// PyTorch's.
     pub fn new(vars: &Vars, config: &FineTunedConfig, outputs: usize) -> Result<Self, BuildError> {
-        let mut encoder = speech_encoder(&(vars / "wav2vec2"), &built_encoder(config)?)?;
+        let mut encoder = speech_encoder(&(vars / ENCODER.trim_end_matches('.')), &built_encoder(config)?)?;
         encoder.draw_spans_over(config.spans_over);
         let mut width = config.encoder.width() as i64;
         let projector = match config.projector {

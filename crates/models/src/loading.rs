@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use affekt_encoders::ENCODER;
 use affekt_torch::NamedTensors;
 
 use crate::Network;
@@ -29,9 +30,6 @@ pub enum WeightsError {
         expected: Vec<i64>,
     },
 }
-
-/// What the names of an encoder's parameters begin with in a network that has one, as in transformers' checkpoints.
-const ENCODER: &str = "wav2vec2.";
 
 /// What those of a VGG16's convolutions begin with, as in torchvision's.
 const BASE: &str = "features.";

@@ -1,10 +1,12 @@
-//! `encoder`: a checkpoint of wav2vec 2.0, of wav2vec or of VGG16 becomes an artefact, whatever format it came in; or the description
+//! `encoder`: a checkpoint of a speech encoder, of wav2vec or of VGG16 becomes an artefact, whatever format it came in; or the description
 //! of one whose weights are yet to be drawn, for trials without a checkpoint.
 //!
 //! A source: its fingerprint is made of the bytes of the checkpoint's files, never of where they lie.
 
 use affekt_config::{Diagnostic, Value as Yaml, to_json};
-use affekt_spec::encoder::{Architecture, EncoderConfig, Family, Vgg16Config, Wav2VecConfig};
+use affekt_spec::encoder::{
+    Architecture, EncoderConfig, Family, RELATIVES, Relative, Vgg16Config, Wav2VecConfig,
+};
 use affekt_spec::prose::listed;
 use affekt_spec::{
     Field, FieldSchema, JsonError, JsonMap, Limits, Schema, Section, Spec, SpecFields, View, Word, Words,
@@ -58,8 +60,7 @@ impl Operation for EncoderOp {
 
     const NAME: &'static str = "encoder";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str =
-        "a checkpoint of wav2vec 2.0, wav2vec or VGG16, in whatever format, becomes an encoder";
+    const ABOUT: &'static str = "a checkpoint of a known family, in whatever format, becomes an encoder";
     const INPUTS: &'static [InputPort] = &[];
     const OUTPUTS: &'static [OutputPort] =
         &[OutputPort::new("encoder", Kind::Encoder), OutputPort::new("account", Kind::KeyMappingReport)];
@@ -209,6 +210,7 @@ const RANDOM: &str = "random";
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Drawn {
     Wav2Vec2(Architecture),
+    Relative(&'static str),
     Wav2VecLarge,
     Vgg16,
 }
@@ -217,6 +219,9 @@ impl Drawn {
     fn config(self) -> Family {
         match self {
             Self::Wav2Vec2(architecture) => architecture.config().into(),
+            Self::Relative(model_type) => {
+                Relative::of(model_type).map_or_else(EncoderConfig::default, Relative::config).into()
+            }
             Self::Wav2VecLarge => Wav2VecConfig::large().into(),
             Self::Vgg16 => Vgg16Config::default().into(),
         }
@@ -229,14 +234,24 @@ fn default_architecture(section: &mut Section<'_>) -> Drawn {
     match model_type.as_ref().and_then(Value::as_str) {
         Some("wav2vec") => Drawn::Wav2VecLarge,
         Some("vgg16") => Drawn::Vgg16,
-        _ => Drawn::Wav2Vec2(Architecture::Base),
+        Some(model_type) => match relatives().find(|relative| relative.model_type == model_type) {
+            Some(relative) => Drawn::Relative(relative.model_type),
+            None => Drawn::Wav2Vec2(Architecture::Base),
+        },
+        None => Drawn::Wav2Vec2(Architecture::Base),
     }
+}
+
+/// The BASE of what is built like wav2vec 2.0.
+fn relatives() -> impl Iterator<Item = &'static Relative> {
+    RELATIVES.iter().skip(1)
 }
 
 /// The published architectures, by name.
 fn architectures() -> Vec<(&'static str, Drawn)> {
     let second = Architecture::ALL.iter().map(|known| (known.word(), Drawn::Wav2Vec2(*known)));
-    second.chain([("wav2vec-large", Drawn::Wav2VecLarge), ("vgg16", Drawn::Vgg16)]).collect()
+    let relatives = relatives().map(|relative| (relative.model_type, Drawn::Relative(relative.model_type)));
+    second.chain(relatives).chain([("wav2vec-large", Drawn::Wav2VecLarge), ("vgg16", Drawn::Vgg16)]).collect()
 }
 
 /// Of which family a checkpoint is about which `config` says something: what a file of torchaudio cannot tell, or one of a VGG16, if

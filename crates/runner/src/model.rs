@@ -4,20 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use affekt_domain::{Digest, Task};
-use affekt_encoders::Format;
+use affekt_encoders::of_network;
 use affekt_graph::{Failure, Job, hash_bytes};
 use affekt_ops::exported::Exported;
 use affekt_ops::model::Params;
-use affekt_spec::encoder::RELATIVES;
 use serde_json::json;
 
 use crate::file_digests::FileDigests;
 
 /// The fold of protocols without a split, which is the only one that such a model predicts.
 const FOLD: u32 = 1;
-
-/// What stands before the names of an encoder's tensors in a network, whichever family it is of.
-const ENCODER: &str = "wav2vec2.";
 
 /// Returns the digest of card and weights. What the export says of its past is left out.
 pub fn fingerprint(folder: &Path, digests: &FileDigests) -> Result<Digest, Failure> {
@@ -46,14 +42,6 @@ pub fn run(job: &Job, folder: &Path) -> Result<(), Failure> {
     card["fold"] = json!(FOLD);
     affekt_encoders::write_with_card(job.output("model")?, &card, &tensors)
         .map_err(|error| Failure::because(&error))
-}
-
-/// Returns what the network calls a tensor: newer programs store weight norm under other names.
-fn of_network(name: &str) -> String {
-    match RELATIVES.iter().find_map(|relative| name.strip_prefix(relative.prefix)) {
-        Some(own) => format!("{ENCODER}{}", affekt_encoders::canonical(Format::Transformers, own)),
-        None => name.to_owned(),
-    }
 }
 
 /// Gives classes or outputs the names of the experiment's label scheme.

@@ -68,7 +68,7 @@ fn encoder_network(
     let mut encoder = BTreeMap::new();
     let mut head = BTreeMap::new();
     for (name, weights) in tensors {
-        match name.strip_prefix("wav2vec2.") {
+        match name.strip_prefix(affekt_encoders::ENCODER) {
             Some(canonical) => encoder.insert(canonical.to_owned(), weights),
             None => head.insert(name, weights),
         };

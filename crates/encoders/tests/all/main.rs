@@ -3,6 +3,7 @@
 
 mod formats;
 mod refusals;
+mod speech;
 mod support;
 mod vgg16;
 mod writing;

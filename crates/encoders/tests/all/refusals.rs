@@ -95,14 +95,15 @@ fn other_models_are_refused_by_name() {
                     `model` beside `cfg` or `args`; of transformers' checkpoints, give the folder with `config.json`";
     assert_eq!(told("something.pt"), format!("F/something.pt: {expected}"));
     assert_eq!(told("tensor.pt"), "F/tensor.pt: it contains a tensor, expected tensors by name");
-    for kind in ["hubert", "wavlm", "data2vec-audio", "wav2vec2-conformer"] {
+    for kind in ["speecht5", "wav2vec2-conformer"] {
         let copy = Copy::of("post-norm/bare");
         copy.edit("config.json", |config| config["model_type"] = json!(kind));
-        let expected = format!("F/config.json: it is a model of type `{kind}`: only `wav2vec2` is supported");
-        assert_eq!(copy.refused(), expected);
+        let expected =
+            format!("F/config.json: it is a model of type `{kind}`: supported are `wav2vec2`, `hubert`, ");
+        assert!(copy.refused().starts_with(&expected), "{}", copy.refused());
         // Planning reads a checkpoint for its identity alone, and is told as well.
         let told = fingerprint(copy.0.path()).unwrap_err().to_string();
-        assert!(told.ends_with(expected.strip_prefix("F/config.json").unwrap()), "{told}");
+        assert!(told.contains(expected.strip_prefix("F/config.json").unwrap()), "{told}");
     }
 }
 

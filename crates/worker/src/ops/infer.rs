@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use affekt_encoders::of_network;
 use affekt_graph::{Context, Failure, Job};
 use affekt_models::Network;
 use affekt_ops::exported::Exported;
@@ -64,7 +65,7 @@ fn load(folder: &Path, device: Device) -> Result<Model, Failure> {
         let bytes = std::fs::read(&path).map_err(|error| failed(&error))?;
         let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| failed(&error))?;
         let own = checkpoint.tensors.into_iter().filter(|(name, _)| !file.without.contains(name));
-        weights.extend(own.map(|(name, tensor)| (format!("{}{name}", file.prefix), tensor)));
+        weights.extend(own.map(|(name, tensor)| (of_network(&format!("{}{name}", file.prefix)), tensor)));
     }
     let network = card.network(&weights, device)?;
     Ok(Model { card, network })
