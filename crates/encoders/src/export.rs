@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 
 use crate::artefact::write_safetensors;
 use crate::hub::{CONFIG, PREPROCESSOR, WEIGHTS};
-use affekt_spec::encoder::{EncoderConfig, FeatureNorm, RELATIVES};
+use affekt_spec::encoder::{EncoderConfig, FeatureNorm, SpeechConfig, WhisperConfig};
+
+use crate::names::ENCODER;
 
 use crate::{EncoderError, Weights};
 
@@ -25,7 +27,7 @@ pub struct Export {
     /// The description on its model card, in Markdown.
     pub about: String,
     /// The configuration of the encoder.
-    pub config: EncoderConfig,
+    pub config: SpeechConfig,
     /// Whether input waveforms are standardised to zero mean and unit variance.
     pub normalise: bool,
     /// The length of every clip that it was trained on, if they had one.
@@ -121,10 +123,12 @@ pub fn export(folder: &Path, network: &Export) -> Result<Vec<ExportedWeights>, E
     fs::create_dir_all(folder).map_err(EncoderError::io(folder))?;
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
     let (file, mut config) = (WEIGHTS[0], network.config.clone());
-    let relative = config.relative().unwrap_or(&RELATIVES[0]);
+    let network = &network.with_head_of_a_class();
+    let relative = config.wav2vec2().and_then(EncoderConfig::relative);
+    let prefix = relative.map_or(ENCODER, |relative| relative.prefix);
     let (class, weights) = match &network.head {
         Head::Mean { projector, classifier } => {
-            let width = config.hidden_size;
+            let width = config.width();
             let identity = projector.is_none().then(|| Linear::identity(width));
             let projector = projector.as_ref().or(identity.as_ref());
             let heads =
@@ -132,14 +136,16 @@ pub fn export(folder: &Path, network: &Export) -> Result<Vec<ExportedWeights>, E
             let mut tensors: BTreeMap<String, Weights> = network
                 .encoder
                 .iter()
-                .map(|(name, weights)| (format!("{}{name}", relative.prefix), weights.clone()))
+                .map(|(name, weights)| (format!("{prefix}{name}"), weights.clone()))
                 .collect();
             for (name, Linear { weight, bias }) in heads {
                 tensors.insert(format!("{name}.weight"), weight.clone());
                 tensors.insert(format!("{name}.bias"), bias.clone());
             }
-            config.classifier_proj_size =
-                projector.and_then(|linear| linear.bias.shape().first().copied()).unwrap_or(width);
+            if let SpeechConfig::Wav2Vec2(config) = &mut config {
+                config.classifier_proj_size =
+                    projector.and_then(|linear| linear.bias.shape().first().copied()).unwrap_or(width);
+            }
             write_safetensors(&folder.join(file), &metadata, &tensors)?;
             let added = match identity {
                 Some(_) => vec!["projector.weight".to_owned(), "projector.bias".to_owned()],
@@ -150,16 +156,42 @@ pub fn export(folder: &Path, network: &Export) -> Result<Vec<ExportedWeights>, E
         Head::Other { tensors, .. } => {
             write_safetensors(&folder.join(file), &metadata, &network.encoder)?;
             write_safetensors(&folder.join(HEAD), &metadata, tensors)?;
-            let encoder = ExportedWeights { file, prefix: relative.prefix, added: Vec::new() };
+            let encoder = ExportedWeights { file, prefix, added: Vec::new() };
             let head = ExportedWeights { file: HEAD, prefix: "", added: Vec::new() };
             ("Model", vec![encoder, head])
         }
     };
-    write_json(&folder.join(CONFIG), &config_json(&format!("{}{class}", relative.class), &config, network))?;
+    write_json(
+        &folder.join(CONFIG),
+        &config_json(
+            &format!("{}{class}", relative.map_or("Whisper", |relative| relative.class)),
+            &config,
+            network,
+        ),
+    )?;
     write_json(&folder.join(PREPROCESSOR), &preprocessor_json(network))?;
     let path = folder.join("README.md");
     fs::write(&path, readme(network)).map_err(EncoderError::io(&path))?;
     Ok(weights)
+}
+
+impl Export {
+    /// The same network, whose head is of another kind where its family's class in transformers has another mean: Whisper's is over
+    /// the whole window.
+    fn with_head_of_a_class(&self) -> Self {
+        let mut network = self.clone();
+        if let (SpeechConfig::Whisper(_), Head::Mean { projector, classifier }) = (&self.config, &self.head) {
+            let heads =
+                projector.iter().map(|linear| ("projector", linear)).chain([("classifier", classifier)]);
+            let tensors = heads.flat_map(|(name, linear)| {
+                let [weight, bias] = [&linear.weight, &linear.bias].map(Weights::clone);
+                [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
+            });
+            let about = "A linear map, `classifier`, reads the mean over the clip's own frames.".to_owned();
+            network.head = Head::Other { tensors: tensors.collect(), about };
+        }
+        network
+    }
 }
 
 impl Linear {
@@ -172,7 +204,7 @@ impl Linear {
     }
 }
 
-fn config_json(class: &str, config: &EncoderConfig, network: &Export) -> Value {
+fn config_json(class: &str, config: &SpeechConfig, network: &Export) -> Value {
     let (names, problem) = match &network.outputs {
         OutputNames::Classes(names) => (names, "single_label_classification"),
         OutputNames::Outputs(names) => (names, "regression"),
@@ -197,16 +229,10 @@ fn config_json(class: &str, config: &EncoderConfig, network: &Export) -> Value {
 }
 
 fn preprocessor_json(network: &Export) -> Value {
-    let mut fields = json!({
-        "do_normalize": network.normalise,
-        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
-        "feature_size": 1,
-        "padding_side": "right",
-        "padding_value": 0.0,
-        // transformers' rule: encoders with group norm were trained without a mask.
-        "return_attention_mask": network.config.feat_extract_norm == FeatureNorm::Layer,
-        "sampling_rate": 16_000,
-    });
+    let mut fields = match &network.config {
+        SpeechConfig::Wav2Vec2(config) => waveform_json(network.normalise, config),
+        SpeechConfig::Whisper(config) => spectrogram_json(network.normalise, config),
+    };
     if let Some(clip) = network.clip {
         fields["max_length"] = json!(clip.samples);
         fields["truncation"] = json!(true);
@@ -215,6 +241,36 @@ fn preprocessor_json(network: &Export) -> Value {
         }
     }
     fields
+}
+
+fn spectrogram_json(normalise: bool, config: &WhisperConfig) -> Value {
+    json!({
+        "chunk_length": config.window() / 16_000,
+        "do_normalize": normalise,
+        "feature_extractor_type": "WhisperFeatureExtractor",
+        "feature_size": config.num_mel_bins,
+        "hop_length": WhisperConfig::HOP,
+        "n_fft": WhisperConfig::N_FFT,
+        "n_samples": config.window(),
+        "nb_max_frames": config.window() / WhisperConfig::HOP,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        "return_attention_mask": false,
+        "sampling_rate": 16_000,
+    })
+}
+
+fn waveform_json(normalise: bool, config: &EncoderConfig) -> Value {
+    json!({
+        "do_normalize": normalise,
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "feature_size": 1,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        // transformers' rule: encoders with group norm were trained without a mask.
+        "return_attention_mask": config.feat_extract_norm == FeatureNorm::Layer,
+        "sampling_rate": 16_000,
+    })
 }
 
 /// Says how long clips must be, and the lines of Python that make them so.
@@ -282,7 +338,7 @@ fn readme(network: &Export) -> String {
     let paragraphs = [
         format!(
             "---\nlibrary_name: transformers\n{tag}{licence}tags:\n- audio\n- speech-emotion-recognition\n- {}\n---",
-            network.config.model_type
+            network.config.model_type()
         ),
         format!("# {title}"),
         about.clone(),

@@ -23,6 +23,8 @@ pub(crate) fn read(folder: &Path) -> Result<RawCheckpoint, EncoderError> {
     let known_fields =
         SpeechConfig::known_fields(&fields).map_err(|cause| EncoderError::Config { path, cause })?;
 
+    // transformers' default, of the family.
+    let normalises = SpeechConfig::of(&known_fields).is_ok_and(|config| config.normalises());
     let mut named = NamedTensors::default();
     for file in weights(folder)? {
         let is_safe = file.extension().is_some_and(|extension| extension == "safetensors");
@@ -31,10 +33,13 @@ pub(crate) fn read(folder: &Path) -> Result<RawCheckpoint, EncoderError> {
         named.left_out.extend(part.left_out);
     }
     let (normalise, notes) = match inside(folder, PREPROCESSOR, folder)? {
-        Some(path) => (is_normalising(&path)?, Vec::new()),
+        Some(path) => (is_normalising(&path)?.unwrap_or(normalises), Vec::new()),
         None => {
-            let note = format!("no `{PREPROCESSOR}`: waveforms are normalised, transformers' default");
-            (true, vec![note])
+            let are = if normalises { "are" } else { "are not" };
+            (
+                normalises,
+                vec![format!("no `{PREPROCESSOR}`: waveforms {are} normalised, transformers' default")],
+            )
         }
     };
     Ok(RawCheckpoint {
@@ -69,10 +74,11 @@ fn config(folder: &Path) -> Result<PathBuf, EncoderError> {
     })
 }
 
-fn is_normalising(path: &Path) -> Result<bool, EncoderError> {
+/// What a feature extractor's settings say of normalising, if anything.
+fn is_normalising(path: &Path) -> Result<Option<bool>, EncoderError> {
     match fields(path)?.get("do_normalize") {
-        None => Ok(true),
-        Some(Value::Bool(normalise)) => Ok(*normalise),
+        None => Ok(None),
+        Some(Value::Bool(normalise)) => Ok(Some(*normalise)),
         Some(other) => {
             let why = format!("`do_normalize` is {other}: expected true or false");
             Err(EncoderError::Json { path: path.to_owned(), why })

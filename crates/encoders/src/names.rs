@@ -42,7 +42,10 @@ pub fn of_network(theirs: &str) -> String {
 
 /// Returns a name without the prefix of models with a head.
 fn transformers(theirs: &str) -> &str {
-    RELATIVES.iter().find_map(|relative| theirs.strip_prefix(relative.prefix)).unwrap_or(theirs)
+    // Whisper's encoder is called so already; models that write texts put `model.` before it.
+    let of_whisper = theirs.strip_prefix("model.").filter(|name| name.starts_with("encoder."));
+    let of_relative = || RELATIVES.iter().find_map(|relative| theirs.strip_prefix(relative.prefix));
+    of_whisper.or_else(of_relative).unwrap_or(theirs)
 }
 
 fn torchaudio(theirs: &str) -> String {
@@ -98,6 +101,13 @@ fn fairseq(theirs: &str) -> String {
     layered("feature_extractor.conv_layers.", &convolution)
         .or_else(|| layered("encoder.layers.", &layer))
         .unwrap_or_else(|| name.to_owned())
+}
+
+/// Returns why a tensor of a Whisper is not used, if its name says so. The text is stored in key mapping reports.
+pub(crate) fn of_decoder(theirs: &str) -> Option<&'static str> {
+    let name = theirs.strip_prefix("model.").unwrap_or(theirs);
+    let is_of_decoder = ["decoder.", "proj_out."].iter().any(|prefix| name.starts_with(prefix));
+    is_of_decoder.then_some("writes texts, which nothing here reads")
 }
 
 /// Returns why a tensor of a VGG16 is not used, if its name says so. The text is stored in key mapping reports.

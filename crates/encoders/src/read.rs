@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::names::{canonical, no_weight, of_classifier, of_prediction};
+use crate::names::{canonical, no_weight, of_classifier, of_decoder, of_prediction};
 use crate::pt::Pt;
 use crate::weights::Weights;
-use affekt_spec::encoder::{ConfigError, Family};
+use affekt_spec::encoder::{ConfigError, Family, SpeechConfig};
 
 use crate::{EncoderError, folder, safe, shapes, torchvision};
 
@@ -175,7 +175,8 @@ impl Encoder {
         tensors: Vec<(String, Weights)>,
     ) -> Result<(), EncoderError> {
         let of_head: fn(&str) -> Option<&'static str> = match self.config {
-            Family::Speech(_) => |_| None,
+            Family::Speech(SpeechConfig::Wav2Vec2(_)) => |_| None,
+            Family::Speech(SpeechConfig::Whisper(_)) => of_decoder,
             Family::Wav2Vec(_) => of_prediction,
             Family::Vgg16(_) => of_classifier,
         };

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use affekt_spec::encoder::{EncoderConfig, Family, FeatureNorm, SpeechConfig, Vgg16Config, Wav2VecConfig};
+use affekt_spec::encoder::{
+    EncoderConfig, Family, FeatureNorm, SpeechConfig, Vgg16Config, Wav2VecConfig, WhisperConfig,
+};
 
 /// The embedding that replaces masked frames. Not every format stores it.
 pub(crate) const MASK: &str = "masked_spec_embed";
@@ -15,6 +17,7 @@ pub(crate) const MASK: &str = "masked_spec_embed";
 pub(crate) fn encoder(family: &Family) -> BTreeMap<String, Vec<usize>> {
     match family {
         Family::Speech(SpeechConfig::Wav2Vec2(config)) => wav2vec2(config),
+        Family::Speech(SpeechConfig::Whisper(config)) => whisper(config),
         Family::Wav2Vec(config) => wav2vec(config),
         Family::Vgg16(config) => vgg16(config),
     }
@@ -105,6 +108,30 @@ fn wav2vec2(config: &EncoderConfig) -> BTreeMap<String, Vec<usize>> {
         shapes.linear(&format!("{layer}.feed_forward.output_dense"), units, width);
         shapes.norm(&format!("{layer}.final_layer_norm"), width);
     }
+    shapes.0
+}
+
+fn whisper(config: &WhisperConfig) -> BTreeMap<String, Vec<usize>> {
+    const KERNEL: usize = 3;
+    let mut shapes = Shapes::default();
+    let (width, units) = (config.d_model, config.encoder_ffn_dim);
+    for (convolution, inputs) in [("encoder.conv1", config.num_mel_bins), ("encoder.conv2", width)] {
+        shapes.put(&format!("{convolution}.weight"), &[width, inputs, KERNEL]);
+        shapes.put(&format!("{convolution}.bias"), &[width]);
+    }
+    shapes.put("encoder.embed_positions.weight", &[config.max_source_positions, width]);
+    for i in 0..config.encoder_layers {
+        let layer = format!("encoder.layers.{i}");
+        for projection in ["q_proj", "v_proj", "out_proj"] {
+            shapes.linear(&format!("{layer}.self_attn.{projection}"), width, width);
+        }
+        shapes.put(&format!("{layer}.self_attn.k_proj.weight"), &[width, width]);
+        shapes.norm(&format!("{layer}.self_attn_layer_norm"), width);
+        shapes.linear(&format!("{layer}.fc1"), width, units);
+        shapes.linear(&format!("{layer}.fc2"), units, width);
+        shapes.norm(&format!("{layer}.final_layer_norm"), width);
+    }
+    shapes.norm("encoder.layer_norm", width);
     shapes.0
 }
 

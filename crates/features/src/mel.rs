@@ -44,6 +44,16 @@ impl MelFilterbank {
         self.bands.len()
     }
 
+    /// Returns the weights as a matrix: row-major `[n_mels, n_fft / 2 + 1]`.
+    #[must_use]
+    pub fn matrix(&self) -> Vec<f32> {
+        let mut matrix = vec![0.0; self.bands.len() * self.bins];
+        for (band, row) in self.bands.iter().zip(matrix.chunks_exact_mut(self.bins)) {
+            row[band.first_bin..band.first_bin + band.weights.len()].copy_from_slice(&band.weights);
+        }
+        matrix
+    }
+
     /// Computes the mel power spectrogram of a waveform: row-major `[n_mels, frames]`.
     ///
     /// # Panics

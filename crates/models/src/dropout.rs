@@ -4,7 +4,7 @@
 //! draw of its generator starts a stream of SplitMix64, of which every number decides about two activations.
 
 use affekt_random::{DropoutMask, Random};
-use affekt_torch::{counts_operators, drawn_seed, filled_in_parallel};
+use affekt_torch::{counts_operators, drawn_seed, drawn_unit, filled_in_parallel};
 use tch::{Device, Tensor};
 
 /// In training, `xs` with a `share` of its numbers, each by chance, set to 0 and the others divided by 1 − `share`. Which
@@ -24,6 +24,11 @@ fn mask(shape: &[i64], share: f64) -> Tensor {
     let mask = DropoutMask::new(Random::new(drawn_seed(), "dropout"), share);
     let tensor = filled_in_parallel(shape, |first, values| mask.write(first, values));
     tensor.expect("there is memory for a tensor beside one of its size")
+}
+
+/// True in a `share` of cases, by libtorch's generator on the CPU (`tch::manual_seed`).
+pub fn by_chance(share: f64) -> bool {
+    share > 0.0 && drawn_unit() < share
 }
 
 #[cfg(test)]

@@ -59,13 +59,14 @@ pub fn built_encoder(config: &FineTunedConfig) -> Result<SpeechConfig, BuildErro
 }
 
 /// Returns what the names of parameters begin with that training leaves as they are: by wish, or because they do nothing.
-pub(crate) fn frozen(config: &FineTunedConfig) -> Result<Vec<&'static str>, BuildError> {
+pub(crate) fn frozen(config: &FineTunedConfig) -> Result<Vec<String>, BuildError> {
     let encoder = built_encoder(config)?;
+    let (feature_encoder, projection) = (encoder.feature_encoder(), encoder.projection());
     let mut frozen = match config.freeze {
         Freeze::None => vec![],
-        Freeze::FeatureEncoder => vec![FEATURE_ENCODER],
-        Freeze::FeatureEncoderAndProjection => vec![FEATURE_ENCODER, PROJECTION],
-        Freeze::All => vec![ENCODER],
+        Freeze::FeatureEncoder => feature_encoder.to_vec(),
+        Freeze::FeatureEncoderAndProjection => [feature_encoder, projection].concat(),
+        Freeze::All => vec![""],
     };
     if let Some(encoder) = encoder.wav2vec2() {
         let has_mask_embedding = encoder.mask_time_prob > 0.0 || encoder.mask_feature_prob > 0.0;
@@ -77,13 +78,11 @@ pub(crate) fn frozen(config: &FineTunedConfig) -> Result<Vec<&'static str>, Buil
     if encoder.has_final_norm() && config.layer != EncoderLayer::Last {
         frozen.push(FINAL_NORM);
     }
-    Ok(frozen)
+    Ok(frozen.into_iter().map(|name| format!("{ENCODER}{name}")).collect())
 }
 
-const FEATURE_ENCODER: &str = "wav2vec2.feature_extractor.";
-const PROJECTION: &str = "wav2vec2.feature_projection.";
-const MASK_EMBEDDING: &str = "wav2vec2.masked_spec_embed";
-const FINAL_NORM: &str = "wav2vec2.encoder.layer_norm.";
+const MASK_EMBEDDING: &str = "masked_spec_embed";
+const FINAL_NORM: &str = "encoder.layer_norm.";
 
 /// An encoder and what reads it.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 //! before it is trained; what gradient checkpointing computes again is counted again. Norms, activations, losses and the optimiser,
 //! which move memory rather than compute, are not counted. Nor is anything that dropped layers save.
 
-use affekt_spec::encoder::{EncoderConfig, SpeechConfig, Vgg16Layer};
+use affekt_spec::encoder::{EncoderConfig, SpeechConfig, Vgg16Layer, WhisperConfig};
 use affekt_spec::network::{
     CnnConfig, EmbeddingCnnConfig, End2YouConfig, FineTunedConfig, FrameActivation, Freeze, LstmConfig,
     MlpConfig, NetworkConfig, ParallelCnnConfig, TransformerConfig, Vgg16NetworkConfig,
@@ -270,6 +270,7 @@ impl Count {
         let samples = step.samples.max(config.padded_to.unwrap_or(0));
         let frames = match &encoder {
             SpeechConfig::Wav2Vec2(config) => self.encoder(config, trained, Step { samples, ..step }),
+            SpeechConfig::Whisper(config) => self.whisper(config, trained, Step { samples, ..step }),
         };
         let (all, mut width) = (step.rows * frames, config.encoder.width());
         if let Some(projector) = config.projector {
@@ -281,6 +282,25 @@ impl Count {
         let pooled_first = config.frame_activation == FrameActivation::ReluAfterPooling;
         self.linear(if pooled_first { step.rows } else { all }, width, outputs);
         Ok(())
+    }
+
+    /// Adds Whisper's encoder, without the spectrogram. Returns how many frames it makes of each row.
+    fn whisper(&mut self, config: &WhisperConfig, trained: Trained, step: Step) -> usize {
+        const KERNEL: usize = 3;
+        let Step { rows, samples, gradient_checkpointing } = step;
+        let heard = if config.cut_positions { samples } else { config.window() };
+        let (mel, frames) = (config.mel_frames(heard), config.frames(heard));
+        let (all, width, units) = (rows * frames, config.d_model, config.encoder_ffn_dim);
+        self.product(rows * mel * KERNEL * config.num_mel_bins * width, trained.convolutions);
+        self.product(all * KERNEL * width * width, trained.convolutions);
+        self.again = gradient_checkpointing && trained.transformer;
+        for _ in 0..config.encoder_layers {
+            self.product(4 * all * width * width, trained.transformer);
+            self.attend(2 * all * frames * width);
+            self.product(2 * all * width * units, trained.transformer);
+        }
+        self.again = false;
+        frames
     }
 
     /// Adds a wav2vec 2.0. Returns how many frames it makes of each row.

@@ -32,6 +32,7 @@ mod two_cnns;
 pub mod vgg16;
 pub mod wav2vec;
 pub mod wav2vec2;
+pub mod whisper;
 
 pub use embedder::{Embedder, Embedding};
 pub use fine_tuned::{built_encoder, normalised};

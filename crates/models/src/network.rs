@@ -226,9 +226,7 @@ enum Body {
 /// Returns what the names of parameters begin with that training leaves as they are.
 fn frozen(network: &NetworkConfig) -> Result<Vec<String>, BuildError> {
     match network {
-        NetworkConfig::Wav2Vec2(config) => {
-            Ok(fine_tuned::frozen(config)?.into_iter().map(str::to_owned).collect())
-        }
+        NetworkConfig::Wav2Vec2(config) => fine_tuned::frozen(config),
         NetworkConfig::Vgg16(config) => {
             Ok(vgg16::cut(config)?.frozen.iter().map(Vgg16Layer::prefix).collect())
         }

@@ -8,6 +8,7 @@ use affekt_torch::init::Vars;
 use tch::Tensor;
 
 use crate::wav2vec2::{ConfigError, InputError, Padding, SpansOver, Wav2Vec2};
+use crate::whisper::Whisper;
 
 /// An encoder of speech.
 pub trait SpeechEncoder: std::fmt::Debug + Send {
@@ -27,8 +28,9 @@ pub trait SpeechEncoder: std::fmt::Debug + Send {
     /// Sets whether the backward pass computes each layer again instead of keeping what it computed. It begins with `false`.
     fn checkpoint_gradients(&mut self, checkpointed: bool);
 
-    /// Sets where the spans of masked frames are drawn in training. It begins with [`SpansOver::Clips`].
-    fn draw_spans_over(&mut self, over: SpansOver);
+    /// Sets where the spans of masked frames are drawn in training. It begins with [`SpansOver::Clips`]. Families without
+    /// masks have none.
+    fn draw_spans_over(&mut self, _over: SpansOver) {}
 }
 
 /// What an encoder makes of a batch. Frames behind a clip's own mean nothing.
@@ -52,5 +54,6 @@ pub struct Encoded {
 pub fn speech_encoder(vars: &Vars, config: &SpeechConfig) -> Result<Box<dyn SpeechEncoder>, ConfigError> {
     Ok(match config {
         SpeechConfig::Wav2Vec2(config) => Box::new(Wav2Vec2::new(vars, config)?),
+        SpeechConfig::Whisper(config) => Box::new(Whisper::new(vars, config)?),
     })
 }

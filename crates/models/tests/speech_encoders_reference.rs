@@ -45,6 +45,11 @@ fn relatives_of_wav2vec2() {
     equal_their_reference("relatives.json");
 }
 
+#[test]
+fn whisper() {
+    equal_their_reference("whisper.json");
+}
+
 fn equal_their_reference(file: &str) {
     affekt_torch::device::set_threads(1); // tests run side by side already
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/speech_encoders/");

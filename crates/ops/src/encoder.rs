@@ -5,7 +5,7 @@
 
 use affekt_config::{Diagnostic, Value as Yaml, to_json};
 use affekt_spec::encoder::{
-    Architecture, EncoderConfig, Family, RELATIVES, Relative, Vgg16Config, Wav2VecConfig,
+    Architecture, EncoderConfig, Family, RELATIVES, Relative, Vgg16Config, Wav2VecConfig, WhisperConfig,
 };
 use affekt_spec::prose::listed;
 use affekt_spec::{
@@ -211,6 +211,7 @@ const RANDOM: &str = "random";
 enum Drawn {
     Wav2Vec2(Architecture),
     Relative(&'static str),
+    Whisper,
     Wav2VecLarge,
     Vgg16,
 }
@@ -222,6 +223,7 @@ impl Drawn {
             Self::Relative(model_type) => {
                 Relative::of(model_type).map_or_else(EncoderConfig::default, Relative::config).into()
             }
+            Self::Whisper => Family::Speech(WhisperConfig::default().into()),
             Self::Wav2VecLarge => Wav2VecConfig::large().into(),
             Self::Vgg16 => Vgg16Config::default().into(),
         }
@@ -233,6 +235,7 @@ fn default_architecture(section: &mut Section<'_>) -> Drawn {
     let model_type = section.node("config").and_then(|config| config.get("model_type")).map(to_json);
     match model_type.as_ref().and_then(Value::as_str) {
         Some("wav2vec") => Drawn::Wav2VecLarge,
+        Some(WhisperConfig::MODEL_TYPE) => Drawn::Whisper,
         Some("vgg16") => Drawn::Vgg16,
         Some(model_type) => match relatives().find(|relative| relative.model_type == model_type) {
             Some(relative) => Drawn::Relative(relative.model_type),
@@ -251,19 +254,30 @@ fn relatives() -> impl Iterator<Item = &'static Relative> {
 fn architectures() -> Vec<(&'static str, Drawn)> {
     let second = Architecture::ALL.iter().map(|known| (known.word(), Drawn::Wav2Vec2(*known)));
     let relatives = relatives().map(|relative| (relative.model_type, Drawn::Relative(relative.model_type)));
-    second.chain(relatives).chain([("wav2vec-large", Drawn::Wav2VecLarge), ("vgg16", Drawn::Vgg16)]).collect()
+    second
+        .chain(relatives)
+        .chain([
+            (WhisperConfig::MODEL_TYPE, Drawn::Whisper),
+            ("wav2vec-large", Drawn::Wav2VecLarge),
+            ("vgg16", Drawn::Vgg16),
+        ])
+        .collect()
 }
 
 /// Of which family a checkpoint is about which `config` says something: what a file of torchaudio cannot tell, or one of a VGG16, if
 /// it is about a field that only that has. A wav2vec's tells everything.
 fn family_of_checkpoint(section: &mut Section<'_>) -> Family {
-    let (speech, pictures) = (Family::from(EncoderConfig::default()), Family::from(Vgg16Config::default()));
+    let speech = Family::from(EncoderConfig::default());
+    let others = [Family::from(Vgg16Config::default()), Family::Speech(WhisperConfig::default().into())];
     let fields = section.node("config").map(to_json);
-    let given = fields.as_ref().and_then(Value::as_object).into_iter().flat_map(Map::keys);
-    let (of_speech, of_pictures) = (speech.fields(), pictures.fields());
-    let is_of_pictures =
-        { given }.any(|field| of_pictures.contains_key(field) && !of_speech.contains_key(field));
-    if is_of_pictures { pictures } else { speech }
+    let given: Vec<&String> =
+        fields.as_ref().and_then(Value::as_object).into_iter().flat_map(Map::keys).collect();
+    let of_speech = speech.field_names();
+    let is_of = |family: &Family| {
+        let names = family.field_names();
+        given.iter().any(|field| names.contains(field) && !of_speech.contains(field))
+    };
+    others.into_iter().find(is_of).unwrap_or(speech)
 }
 
 /// `checkpoint`, or true or false.
@@ -300,7 +314,7 @@ fn read_config(section: &mut Section<'_>, known: &Family) -> Map<String, Value> 
         });
         return Map::new();
     };
-    let names: Vec<String> = known.fields().into_iter().map(|(name, _)| name).collect();
+    let names = known.field_names();
     let mut fields = Map::new();
     for (key, node) in entries {
         let value = to_json(node);

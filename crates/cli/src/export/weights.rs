@@ -7,7 +7,7 @@ use affekt_domain::Task;
 use affekt_encoders::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, ShortClips, Weights};
 use affekt_graph::Object;
 use affekt_ops::{audio, exported};
-use affekt_spec::encoder::EncoderConfig;
+use affekt_spec::encoder::SpeechConfig;
 use serde_json::Value;
 
 use crate::exit::{Stop, error};
@@ -58,11 +58,11 @@ fn encoder_network(
 ) -> Result<Export, Stop> {
     let network = &card["network"];
     let failed = |cause: &dyn std::error::Error| error("failed to read the model", cause);
-    let mut config: EncoderConfig =
+    let mut config: SpeechConfig =
         serde_json::from_value(network["encoder"].clone()).map_err(|cause| failed(&cause))?;
     if let Some(layer) = network["layer"].as_u64() {
         // The layers above were neither built nor saved.
-        config.num_hidden_layers = layer as usize;
+        config = config.with_layers(layer as usize);
     }
     let tensors = affekt_encoders::tensors(model.path()).map_err(|cause| failed(&cause))?;
     let mut encoder = BTreeMap::new();

@@ -66,7 +66,7 @@ fn relatives_are_read_and_exported() {
             let network = Export {
                 title: "A network".into(),
                 about: "For a test.".into(),
-                config: expected.wav2vec2().unwrap().clone(),
+                config: expected.clone(),
                 normalise: false,
                 clip: None,
                 encoder: encoder.tensors.clone(),
@@ -89,4 +89,51 @@ fn relatives_are_read_and_exported() {
     }
     seen.dedup();
     assert_eq!(seen, ["HuBERT", "WavLM", "UniSpeech-SAT", "data2vec-audio"]);
+}
+
+#[test]
+fn the_encoder_of_a_whisper_is_read_and_exported() {
+    for golden in goldens("whisper.json") {
+        let case = &golden.case;
+        let expected = SpeechConfig::of(&SpeechConfig::known_fields(&golden.config).unwrap()).unwrap();
+        for prefix in ["", "model."] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut golden = Golden {
+                parameters: golden.parameters.clone(),
+                config: golden.config.clone(),
+                case: case.clone(),
+            };
+            for decoder in ["decoder.layers.0.fc1.weight", "decoder.embed_tokens.weight"] {
+                golden.parameters.insert(decoder.to_owned(), vec![2]);
+            }
+            write(folder.path(), &golden, prefix);
+            let encoder = read(folder.path(), &Overrides::default()).unwrap();
+            assert_eq!((encoder.config.speech(), encoder.normalise), (Some(&expected), false), "{case}");
+            assert_eq!(encoder.key_mapping.left_out.len(), 2, "{case}");
+            assert!(encoder.key_mapping.unknown.is_empty(), "{case}: {:?}", encoder.key_mapping.unknown);
+
+            let exported = folder.path().join("exported");
+            let linear = Linear {
+                weight: Weights::from_values(&[2, expected.width()], &vec![0.5; 2 * expected.width()]),
+                bias: Weights::from_values(&[2], &[0.0; 2]),
+            };
+            let network = Export {
+                title: "A network".into(),
+                about: "For a test.".into(),
+                config: expected.clone(),
+                normalise: false,
+                clip: None,
+                encoder: encoder.tensors.clone(),
+                head: Head::Mean { projector: None, classifier: linear },
+                outputs: OutputNames::Classes(vec!["a".into(), "b".into()]),
+                licence: None,
+            };
+            let files = export(&exported, &network).unwrap();
+            let files: Vec<_> = files.iter().map(|file| (file.file, file.prefix)).collect();
+            assert_eq!(files, [("model.safetensors", "wav2vec2."), ("head.safetensors", "")]);
+            let again = read(&exported, &Overrides::default()).unwrap();
+            assert_eq!((again.config, again.normalise), (encoder.config, false), "{case}");
+            assert!(again.tensors.keys().eq(encoder.tensors.keys()), "{case}");
+        }
+    }
 }

@@ -152,7 +152,7 @@ fn network(file: &str, head: Head, outputs: OutputNames) -> Export {
     Export {
         title: "A tiny network".into(),
         about: "It knows nothing.".into(),
-        config: encoder.config.wav2vec2().unwrap().clone(),
+        config: encoder.config.speech().unwrap().clone(),
         normalise: file.starts_with("pre-norm"),
         clip: Some(ClipLength { samples: 48_000, short: ShortClips::Zeros }),
         encoder: encoder.tensors,
@@ -180,7 +180,8 @@ fn a_mean_and_a_linear_map_are_transformers_classifier() {
         // What was written is what is read again: the encoder, the classifier, and the identity.
         let again = read(&folder, &Overrides::default()).unwrap();
         assert_eq!(again.normalise, network_of == "pre-norm");
-        let config = EncoderConfig { classifier_proj_size: 16, ..network.config };
+        let config = network.config.wav2vec2().unwrap().clone();
+        let config = EncoderConfig { classifier_proj_size: 16, ..config };
         assert_eq!(again.config, config.into());
         for (name, weights) in &network.encoder {
             assert_eq!(again.tensors[name].values(), weights.values(), "{name}");

@@ -60,7 +60,8 @@ impl StatesNetwork {
         let trunk = Trunk::new(&vars, &config.trunk)?;
         let frame_head = FrameHead::new(&(&vars / "frame_head"), width, head_width, classes);
         let clip_head = ClipHead::new(&(&vars / "clip_head"), width, lstm_hidden, head_width, classes)?;
-        freeze(&store, &config.trunk.frozen()?)?;
+        let frozen = config.trunk.frozen()?;
+        freeze(&store, &frozen.iter().map(String::as_str).collect::<Vec<_>>())?;
         Ok(Self { store, config: config.clone(), classes, trunk, frame_head, clip_head })
     }
 

@@ -85,9 +85,9 @@ impl TrunkConfig {
     }
 
     /// What the names of parameters begin with that training leaves as they are.
-    pub(super) fn frozen(&self) -> Result<Vec<&'static str>, BuildError> {
+    pub(super) fn frozen(&self) -> Result<Vec<String>, BuildError> {
         match self {
-            Self::Wav2Vec(_) => Ok(vec!["wav2vec.feature_extractor."]),
+            Self::Wav2Vec(_) => Ok(vec!["wav2vec.feature_extractor.".to_owned()]),
             Self::Wav2Vec2(config) => frozen(&config.fine_tuned()),
         }
     }

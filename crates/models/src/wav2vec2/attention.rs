@@ -74,16 +74,27 @@ impl SelfAttention {
         };
         let mask = mask.as_ref();
         let dropout = if train { self.dropout } else { 0.0 };
-        let seen = if dropout > 0.0 && xs.device() == Device::Cpu && !counts_operators() {
-            thinned_attention(&queries, &keys, &values, mask, dropout)
-        } else {
-            Tensor::scaled_dot_product_attention(
-                &queries, &keys, &values, mask, dropout, /* causal */ false,
-                /* scale, 1 / √depth */ None, /* grouped queries */ false,
-            )
-        };
+        let seen = attend(&queries, &keys, &values, mask, dropout);
         self.out_proj.forward(&seen.transpose(1, 2).reshape([batch, frames, width]))
     }
+}
+
+/// What queries see of values, all `[batch, heads, frames, width / heads]`. `mask` is true where a key may be looked at, or is added
+/// to scores.
+pub fn attend(
+    queries: &Tensor,
+    keys: &Tensor,
+    values: &Tensor,
+    mask: Option<&Tensor>,
+    dropout: f64,
+) -> Tensor {
+    if dropout > 0.0 && queries.device() == Device::Cpu && !counts_operators() {
+        return thinned_attention(queries, keys, values, mask, dropout);
+    }
+    Tensor::scaled_dot_product_attention(
+        queries, keys, values, mask, dropout, /* causal */ false, /* scale, 1 / √depth */ None,
+        /* grouped queries */ false,
+    )
 }
 
 /// `scaled_dot_product_attention` with dropout. On the CPU libtorch's takes the same steps, but draws the masks from its

@@ -33,11 +33,13 @@ mod transformer;
 mod valid;
 
 pub(crate) use affekt_spec::network::{Padding, SpansOver};
+pub(crate) use attention::attend;
 pub use checkpoint::{MisShaped, NameMap, map_names};
 pub use cluster_heads::ClusterHeads;
 pub(crate) use config::activate;
 pub use config::{Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm};
 pub use heads::{CtcHead, SequenceClassifier};
+pub(crate) use init::{LayerNorm, shared_linear};
 pub(crate) use model::checked_samples;
 pub use model::{InputError, Wav2Vec2};
 pub use pretraining::{PretrainingHead, PretrainingLoss, PretrainingPart, sample_negatives};

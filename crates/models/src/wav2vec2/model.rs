@@ -64,6 +64,18 @@ pub enum InputError {
         /// What a row has.
         samples: usize,
     },
+    /// More than an encoder hears.
+    #[error(
+        "clip {clip} is {length} samples long, and the encoder hears {most} at most: give `audio` a number of `seconds`"
+    )]
+    Beyond {
+        /// Its row.
+        clip: usize,
+        /// Its length.
+        length: usize,
+        /// How many are heard.
+        most: usize,
+    },
     /// Less than a frame.
     #[error("clip {clip} is {length} samples long, less than a frame: expected {least} samples at least")]
     TooShort {

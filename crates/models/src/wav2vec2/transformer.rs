@@ -1,7 +1,7 @@
 //! The transformer: positions, then layers.
 
+use affekt_torch::gradient_checkpoint;
 use affekt_torch::init::Vars;
-use affekt_torch::{drawn_unit, gradient_checkpoint};
 use tch::Tensor;
 use tch::nn::Module;
 
@@ -10,7 +10,7 @@ use super::init::LayerNorm;
 use super::layer::Layer;
 use super::position_bias::PositionBias;
 use super::positional::Positions;
-use crate::dropout::dropout;
+use crate::dropout::{by_chance, dropout};
 
 #[derive(Debug)]
 pub struct Transformer {
@@ -97,9 +97,4 @@ fn checkpointed(
         layer.forward(&inputs[0], attended.as_ref(), inputs.get(1), train)
     })
     .expect("devices that hold tensors have generators")
-}
-
-/// True in a `share` of cases, by libtorch's generator on the CPU (`tch::manual_seed`).
-fn by_chance(share: f64) -> bool {
-    share > 0.0 && drawn_unit() < share
 }

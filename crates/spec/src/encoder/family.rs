@@ -78,6 +78,17 @@ impl Family {
         }
     }
 
+    /// Returns the names of all fields, those too that [`Self::fields`] leaves out at their defaults.
+    #[must_use]
+    pub fn field_names(&self) -> Vec<String> {
+        let omitted = self.speech().map_or(&[][..], SpeechConfig::omitted);
+        self.fields()
+            .into_iter()
+            .map(|(name, _)| name)
+            .chain(omitted.iter().map(|&name| name.to_owned()))
+            .collect()
+    }
+
     /// Returns all fields by name.
     #[must_use]
     pub fn fields(&self) -> Map<String, Value> {

@@ -8,6 +8,7 @@ mod trained_on;
 mod vgg16;
 mod wav2vec;
 mod wav2vec2;
+mod whisper;
 
 pub use family::Family;
 pub use relatives::{RELATIVES, Relative};
@@ -18,3 +19,4 @@ pub use wav2vec::Wav2VecConfig;
 pub use wav2vec2::{
     Activation, Architecture, ConfigError, EncoderConfig, FeatureNorm, PUBLISHED_KERNELS, PUBLISHED_STRIDES,
 };
+pub use whisper::WhisperConfig;

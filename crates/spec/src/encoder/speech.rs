@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ConfigError, EncoderConfig, RELATIVES, Relative, fields};
+use super::{ConfigError, EncoderConfig, RELATIVES, Relative, WhisperConfig, fields};
 
 /// The configuration of an encoder of speech.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,6 +14,8 @@ use super::{ConfigError, EncoderConfig, RELATIVES, Relative, fields};
 pub enum SpeechConfig {
     /// wav2vec 2.0 and its relatives.
     Wav2Vec2(Box<EncoderConfig>),
+    /// Whisper's encoder.
+    Whisper(Box<WhisperConfig>),
 }
 
 impl SpeechConfig {
@@ -22,7 +24,10 @@ impl SpeechConfig {
     /// # Errors
     /// Fails if the family or a field is unknown, or the result is invalid.
     pub fn of(fields: &Map<String, Value>) -> Result<Self, ConfigError> {
-        let relative = fields.get("model_type").and_then(Value::as_str).and_then(Relative::of);
+        if model_type(fields) == Some(WhisperConfig::MODEL_TYPE) {
+            return WhisperConfig::default().with(fields).map(Self::from);
+        }
+        let relative = model_type(fields).and_then(Relative::of);
         relative.map_or_else(EncoderConfig::default, Relative::config).with(fields).map(Self::from)
     }
 
@@ -31,7 +36,10 @@ impl SpeechConfig {
     /// # Errors
     /// Fails if it is of another kind of model or asks for what is not supported.
     pub fn known_fields(fields: &Map<String, Value>) -> Result<Map<String, Value>, ConfigError> {
-        EncoderConfig::known_fields(fields)
+        match model_type(fields) {
+            Some(WhisperConfig::MODEL_TYPE) => Ok(WhisperConfig::known_fields(fields)),
+            _ => EncoderConfig::known_fields(fields),
+        }
     }
 
     /// Returns the usual name of the family.
@@ -39,14 +47,25 @@ impl SpeechConfig {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Wav2Vec2(config) => config.relative().map_or("wav2vec 2.0", |relative| relative.name),
+            Self::Whisper(_) => "Whisper",
         }
     }
 
-    /// Returns the configuration, if it is a wav2vec 2.0.
+    /// Returns its `model_type`.
+    #[must_use]
+    pub fn model_type(&self) -> &str {
+        match self {
+            Self::Wav2Vec2(config) => &config.model_type,
+            Self::Whisper(config) => &config.model_type,
+        }
+    }
+
+    /// Returns the configuration, if it is a wav2vec 2.0 or a relative.
     #[must_use]
     pub const fn wav2vec2(&self) -> Option<&EncoderConfig> {
         match self {
             Self::Wav2Vec2(config) => Some(config),
+            Self::Whisper(_) => None,
         }
     }
 
@@ -55,6 +74,7 @@ impl SpeechConfig {
     pub const fn width(&self) -> usize {
         match self {
             Self::Wav2Vec2(config) => config.hidden_size,
+            Self::Whisper(config) => config.d_model,
         }
     }
 
@@ -63,6 +83,7 @@ impl SpeechConfig {
     pub const fn layers(&self) -> usize {
         match self {
             Self::Wav2Vec2(config) => config.num_hidden_layers,
+            Self::Whisper(config) => config.encoder_layers,
         }
     }
 
@@ -71,6 +92,7 @@ impl SpeechConfig {
     pub fn with_layers(mut self, layers: usize) -> Self {
         match &mut self {
             Self::Wav2Vec2(config) => config.num_hidden_layers = layers,
+            Self::Whisper(config) => config.encoder_layers = layers,
         }
         self
     }
@@ -80,6 +102,7 @@ impl SpeechConfig {
     pub const fn has_final_norm(&self) -> bool {
         match self {
             Self::Wav2Vec2(config) => config.do_stable_layer_norm,
+            Self::Whisper(_) => true,
         }
     }
 
@@ -88,6 +111,7 @@ impl SpeechConfig {
     pub fn frames(&self, samples: usize) -> usize {
         match self {
             Self::Wav2Vec2(config) => config.frames(samples),
+            Self::Whisper(config) => config.frames(samples),
         }
     }
 
@@ -96,6 +120,39 @@ impl SpeechConfig {
     pub fn least_samples(&self) -> usize {
         match self {
             Self::Wav2Vec2(config) => config.samples_of_a_frame(),
+            Self::Whisper(config) => config.least_samples(),
+        }
+    }
+
+    /// Returns whether waveforms are brought to mean 0 and variance 1 where a checkpoint says nothing of it.
+    #[must_use]
+    pub const fn normalises(&self) -> bool {
+        matches!(self, Self::Wav2Vec2(_))
+    }
+
+    /// Returns what the names of the tensors begin with that make frames of samples: what is often frozen.
+    #[must_use]
+    pub const fn feature_encoder(&self) -> &'static [&'static str] {
+        match self {
+            Self::Wav2Vec2(_) => &["feature_extractor."],
+            Self::Whisper(_) => &["encoder.conv1.", "encoder.conv2."],
+        }
+    }
+
+    /// Returns what the names of the tensors begin with that bring those frames to the transformer's width.
+    #[must_use]
+    pub const fn projection(&self) -> &'static [&'static str] {
+        match self {
+            Self::Wav2Vec2(_) => &["feature_projection."],
+            Self::Whisper(_) => &[],
+        }
+    }
+
+    /// Returns the fields that are left out of what is stored where they have their defaults.
+    pub(super) fn omitted(&self) -> &'static [&'static str] {
+        match self {
+            Self::Wav2Vec2(config) => config.relative().map_or(&[], |relative| relative.fields),
+            Self::Whisper(_) => WhisperConfig::OMITTED,
         }
     }
 
@@ -112,6 +169,7 @@ impl SpeechConfig {
     pub fn set(&self, field: &str, value: &Value) -> Result<Self, ConfigError> {
         match self {
             Self::Wav2Vec2(config) => config.set(field, value).map(Self::from),
+            Self::Whisper(config) => config.set(field, value).map(Self::from),
         }
     }
 
@@ -122,13 +180,19 @@ impl SpeechConfig {
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
         match self {
             Self::Wav2Vec2(config) => config.with(fields).map(Self::from),
+            Self::Whisper(config) => config.with(fields).map(Self::from),
         }
     }
 }
 
 /// Lists the types of models that are supported, for messages.
 pub(super) fn known_types() -> String {
-    RELATIVES.iter().map(|relative| format!("`{}`", relative.model_type)).collect::<Vec<_>>().join(", ")
+    let types = RELATIVES.iter().map(|relative| relative.model_type).chain([WhisperConfig::MODEL_TYPE]);
+    types.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn model_type(fields: &Map<String, Value>) -> Option<&str> {
+    fields.get("model_type").and_then(Value::as_str)
 }
 
 impl Default for SpeechConfig {
@@ -143,9 +207,21 @@ impl From<EncoderConfig> for SpeechConfig {
     }
 }
 
+impl From<WhisperConfig> for SpeechConfig {
+    fn from(config: WhisperConfig) -> Self {
+        Self::Whisper(Box::new(config))
+    }
+}
+
 impl<'de> Deserialize<'de> for SpeechConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields = Map::deserialize(deserializer)?;
-        EncoderConfig::deserialize(Value::Object(fields)).map(Self::from).map_err(D::Error::custom)
+        let config = match model_type(&fields) {
+            Some(WhisperConfig::MODEL_TYPE) => {
+                WhisperConfig::deserialize(Value::Object(fields)).map(Self::from)
+            }
+            _ => EncoderConfig::deserialize(Value::Object(fields)).map(Self::from),
+        };
+        config.map_err(D::Error::custom)
     }
 }

@@ -198,11 +198,19 @@ impl Padding {
 }
 
 impl Overrides {
-    /// Returns an encoder's configuration with what is given set.
+    /// Returns an encoder's configuration with what is given set. Families without masks ignore what is about them.
     #[must_use]
     pub fn of_speech(&self, encoder: &SpeechConfig) -> SpeechConfig {
         match encoder {
             SpeechConfig::Wav2Vec2(config) => self.of(config).into(),
+            SpeechConfig::Whisper(config) => {
+                let mut config = config.clone();
+                config.dropout = self.hidden_dropout.unwrap_or(config.dropout);
+                config.activation_dropout = self.activation_dropout.unwrap_or(config.activation_dropout);
+                config.attention_dropout = self.attention_dropout.unwrap_or(config.attention_dropout);
+                config.encoder_layerdrop = self.layerdrop.unwrap_or(config.encoder_layerdrop);
+                SpeechConfig::Whisper(config)
+            }
         }
     }
 
