@@ -62,7 +62,7 @@ impl Container {
 const WAVE64: &[u8] = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00";
 
 /// Beginnings of audio files that nothing here reads, and what they are.
-const FOREIGN: [(&[u8], &str); 10] = [
+const FOREIGN: [(&[u8], &str); 14] = [
     (b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
     (b"wvpk", "WavPack"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media"),
@@ -73,10 +73,17 @@ const FOREIGN: [(&[u8], &str); 10] = [
     (b"DSD ", "DSD"),
     (b"ajkg", "Shorten"),
     (b".RMF", "RealMedia"),
+    (b".ra\xfd", "RealAudio"),
+    (b"FLV\x01", "Flash video"),
+    (b"\x00\x00\x01\xba", "MPEG video"),
+    (b"FRM8", "DSD in DSDIFF"),
 ];
 
 /// Names the kind of an audio file that is not supported, by its first bytes.
 pub(crate) fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    if let [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] = bytes {
+        return Some("AVI video");
+    }
     FOREIGN.iter().find(|(beginning, _)| bytes.starts_with(beginning)).map(|(_, kind)| *kind)
 }
 

@@ -284,6 +284,7 @@ fn what_is_unsupported_is_not_called_damaged() {
         other => panic!("{other}"),
     };
     let kind = |kind: &str| format!("unsupported ({kind}); convert it: `ffmpeg -i FILE FILE.flac`");
+    assert_eq!(said(&[b"RIFF\xff\0\0\0AVI LIST".as_slice(), &[0; 60]].concat()), kind("AVI video"));
     assert_eq!(said(&[b"\x1a\x45\xdf\xa3".as_slice(), &[0; 60]].concat()), kind("Matroska or WebM"));
     assert_eq!(said(&[b"wvpk".as_slice(), &[0; 60]].concat()), kind("WavPack"));
     assert_eq!(said(&wav(0x31, 0, 65, &[2, 0, 64, 1], &[0; 650])), kind("WAV with GSM 6.10"));

@@ -68,6 +68,6 @@ pub use parse::{header_comment, parse};
 pub use printable::printable;
 pub use section::{Field, Section};
 pub use source::{SourceFile, Span};
-pub use text::{TextError, decode, decode_lossy};
+pub use text::{TextError, decode, decode_latin1, decode_lossy};
 pub use version::FILE_VERSION;
 pub use write::{to_json, to_yaml};

@@ -44,6 +44,23 @@ pub fn decode_lossy(bytes: &[u8]) -> String {
     utf16(bytes).unwrap_or_else(|| without_mark(String::from_utf8_lossy(bytes).into_owned()))
 }
 
+/// Returns the text of bytes in Latin-1, which is any bytes: in the form in which Windows writes it (code page 1252), where
+/// printable characters stand in place of control characters.
+#[must_use]
+pub fn decode_latin1(bytes: &[u8]) -> String {
+    let letter = |byte: &u8| match byte {
+        0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
+        byte => char::from(*byte),
+    };
+    bytes.iter().map(letter).collect()
+}
+
+/// The characters 0x80 to 0x9f of code page 1252; the five that it leaves open are Latin-1's control characters.
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', //
+    '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
 fn without_mark(text: String) -> String {
     match text.strip_prefix('\u{feff}') {
         Some(text) => text.to_owned(),
@@ -87,7 +104,9 @@ mod tests {
         }
         let latin1 = b"file;role\nb\xf6se;train\n".to_vec();
         assert_eq!(decode_lossy(&latin1), "file;role\nb\u{fffd}se;train\n");
-        assert_eq!(decode(latin1), Err(TextError::NotUtf8 { line: 2, byte: 0xf6 }));
+        assert_eq!(decode(latin1.clone()), Err(TextError::NotUtf8 { line: 2, byte: 0xf6 }));
+        assert_eq!(decode_latin1(&latin1), "file;role\nböse;train\n");
+        assert_eq!(decode_latin1(b"\x80 \x9c\x92\xff"), "€ œ’ÿ");
         assert_eq!(decode(b"file;ro\0le\n".to_vec()), Err(TextError::Nul));
         assert_eq!(decode(Vec::new()).unwrap(), "");
     }

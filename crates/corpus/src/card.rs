@@ -102,6 +102,11 @@ impl Card {
         self.grammar.tells_part() || self.tables.as_ref().is_some_and(|tables| tables.part.is_some())
     }
 
+    /// Returns whether the sex of every speaker should be known.
+    pub(crate) fn tells_sex(&self) -> bool {
+        self.grammar.tells_sex() || self.tables.as_ref().is_some_and(Tables::tells_sex)
+    }
+
     /// Returns the number of recordings with labels accepted by `keep` in each session of the complete corpus, if the
     /// card states it for all of these labels.
     #[must_use]

@@ -3,19 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use affekt_config::{
-    Diagnostic, Diagnostics, Field, Node, Section, Span, Value, is_contained, parse as parse_yaml,
-};
+use affekt_config::{Diagnostic, Diagnostics, Field, Node, Section, Span, Value, parse as parse_yaml};
 use affekt_domain::{Role, Sex};
 use regex::Regex;
 
 use crate::grammar::{BadTemplate, PartRule, Rule, SexRule, Template};
 use crate::spelling::normalised;
-use crate::tables::RATER;
-use crate::{Card, EMOTIONS, Grammar, Label, LabelFile, Oddity, Tables, origin};
+use crate::{Card, EMOTIONS, Grammar, Label, Oddity, Tables, card_tables, origin};
 
 const SEXES: [(&str, Sex); 2] = [("female", Sex::Female), ("male", Sex::Male)];
-const ROLES: [(&str, Role); 3] = [("train", Role::Train), ("dev", Role::Dev), ("test", Role::Test)];
+pub(crate) const ROLES: [(&str, Role); 3] =
+    [("train", Role::Train), ("dev", Role::Dev), ("test", Role::Test)];
 
 /// Reads a card.
 pub(crate) fn parse(path: &str, text: &str, diagnostics: &Diagnostics) -> Option<Card> {
@@ -168,6 +166,7 @@ fn read_grammar(
     let unknown = speaker.filter(|field| field.node.get("unknown").is_some());
     let optional =
         ["text", "intensity", "style", "session", "recording", "sex", "part"].map(|key| card.optional(key));
+    let metadata = card.optional("metadata");
     // Labels are in paths, unless they are in tables or absent.
     let label = if tables.is_some() { card.optional("label") } else { card.required("label") };
 
@@ -184,8 +183,10 @@ fn read_grammar(
         [text, intensity, style, session, recording].map(|it| rule(it)?);
     let sex = sex.and_then(|field| read_sex(field, &path, diagnostics));
     let part_rule = part.and_then(|field| read_part(field, &path, diagnostics));
+    let metadata = metadata.map_or_else(BTreeMap::new, |field| read_metadata(field, &path, diagnostics));
     let tables = tables.map(|node| {
-        Field::new(node, diagnostics).section("`tables`", |section| read_tables(section, &path, diagnostics))
+        Field::new(node, diagnostics)
+            .section("`tables`", |section| card_tables::read(section, &path, diagnostics))
     });
     if let Some(Some((_, tables))) = &tables {
         for (field, is_told, what) in
@@ -197,8 +198,8 @@ fn read_grammar(
             }
         }
     }
-    let (row, tables) =
-        tables.map_or(Some((None, None)), |read| read.map(|(row, it)| (Some(row), Some(it))))?;
+    let (rows, tables) =
+        tables.map_or(Some((Vec::new(), None)), |read| read.map(|(rows, it)| (rows, Some(it))))?;
     let grammar = Grammar {
         path,
         speaker: all_or_nothing(speaker_rule)?,
@@ -210,118 +211,16 @@ fn read_grammar(
         part: part_rule,
         label: all_or_nothing(label_rule)?,
         recording,
-        row,
+        metadata,
+        rows,
     };
     Some((grammar, speakers_unknown, tables))
 }
 
 /// Returns `None` if there is a rule that could not be read.
 #[expect(clippy::option_option, reason = "what is there, and whether it could be read")]
-fn all_or_nothing<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+pub(crate) fn all_or_nothing<T>(read: Option<Option<T>>) -> Option<Option<T>> {
     read.map_or(Some(None), |read| read.map(Some))
-}
-
-/// Reads the template of a recording's name in the tables, and how to read them.
-fn read_tables(tables: &mut Section, path: &Regex, diagnostics: &Diagnostics) -> Option<(Template, Tables)> {
-    let recording = tables.required("recording").and_then(|field| read_template(field, path, diagnostics));
-    let id = tables.required("id").and_then(|field| {
-        if !matches!(field.node.value, Value::Map(_)) {
-            return Some((field.text()?.to_owned(), None));
-        }
-        field.section("`id`", |id| {
-            let column = id.required_text("column");
-            let pattern = id.required("pattern").and_then(read_regex);
-            Some((column?, Some(pattern?)))
-        })
-    });
-    let part = tables.optional("part").map(|field| read_part_column(field, diagnostics));
-    let speaker = tables.optional_text("speaker");
-    let withheld = tables.list("withheld").into_iter().filter_map(|part| part.one_of(&ROLES)).collect();
-    let absent = tables.list("absent").into_iter().filter_map(word).collect();
-    let shared = [
-        id.as_ref().map(|(column, _)| column),
-        part.as_ref().and_then(|part| part.as_ref()).map(|(column, _)| column),
-    ];
-    let shared: Vec<&str> = shared.into_iter().flatten().map(String::as_str).collect();
-    let files = tables.required("files").and_then(|field| {
-        let mut files = Section::open(field.node, diagnostics, "`files`")?;
-        let read = files.rest().into_iter().map(|(key, field)| {
-            if !is_contained(&key.name) {
-                let message = format!("`{}` leads out of the corpus' folder", key.name);
-                let hint = "label files lie in that folder: write their path from there";
-                diagnostics.push(Diagnostic::error(&key.span, message).hint(hint));
-                return None;
-            }
-            let what = format!("`{}`", key.name);
-            field.section(&what, |file| read_label_file(file, &key.name, &shared))
-        });
-        read.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
-    });
-    let (id, pattern) = id?;
-    let part = all_or_nothing(part)?;
-    Some((recording?, Tables { id, pattern, part, speaker, withheld, absent, files: files? }))
-}
-
-/// Reads `{ label, transcript, values }` of a table, and `lines` of a text that is parsed as one. `shared` are the
-/// columns that every label file of the card has.
-fn read_label_file(file: &mut Section, path: &str, shared: &[&str]) -> Option<LabelFile> {
-    let optional = file.boolean("optional", false);
-    let lines = file.optional("lines");
-    let pattern = lines.map(read_regex);
-    let [label, transcript] = ["label", "transcript"].map(|key| file.optional_text(key));
-    let values: Option<Vec<String>> = file.list("values").into_iter().map(word).collect();
-    if let (Some(field), Some(Some(pattern))) = (lines, &pattern) {
-        let groups: Vec<&str> = pattern.capture_names().flatten().collect();
-        let values = values.iter().flatten().map(String::as_str);
-        for column in shared
-            .iter()
-            .copied()
-            .chain([&label, &transcript].into_iter().flatten().map(String::as_str))
-            .chain(values)
-        {
-            if !groups.contains(&column) {
-                let (span, all) = (&field.node.span, "`lines` has the groups");
-                file.diagnostics().push(Diagnostic::unknown(span, "group", column, all, &groups));
-            }
-        }
-    }
-    let ratings = file.optional("ratings").map(|field| {
-        if lines.is_none() {
-            field.expected("`lines` beside it: ratings are below the lines that they belong to");
-        }
-        field.list().into_iter().map(read_rating_lines).collect::<Option<Vec<_>>>()
-    });
-    let (lines, ratings) = (all_or_nothing(pattern)?, all_or_nothing(ratings)?.unwrap_or_default());
-    Some(LabelFile { path: path.to_owned(), optional, lines, label, transcript, values: values?, ratings })
-}
-
-/// Reads a regular expression for the lines of single raters, which must have a group for the rater.
-fn read_rating_lines(field: Field) -> Option<Regex> {
-    let lines = read_regex(field)?;
-    if !lines.capture_names().flatten().any(|group| group == RATER) {
-        field.expected("an expression with the group `rater`, which identifies the rater");
-        return None;
-    }
-    Some(lines)
-}
-
-/// Reads a column with the words `train`, `dev` and `test`, or `{ column, replace: { word: role } }`.
-fn read_part_column(field: Field, diagnostics: &Diagnostics) -> Option<(String, BTreeMap<String, Role>)> {
-    let mut roles: BTreeMap<String, Role> =
-        Role::ALL.into_iter().map(|role| (role.name().to_owned(), role)).collect();
-    if !matches!(field.node.value, Value::Map(_)) {
-        return Some((field.text()?.to_owned(), roles));
-    }
-    field.section("`part`", |part| {
-        let column = part.required_text("column");
-        if let Some(table) = part.required("replace")
-            && let Some(mut table) = Section::open(table.node, diagnostics, "`replace`")
-        {
-            let read = table.rest().into_iter();
-            roles.extend(read.filter_map(|(key, field)| Some((key.name.clone(), field.one_of(&ROLES)?))));
-        }
-        Some((column?, roles))
-    })
 }
 
 /// Reads a regular expression. It is first checked as written, so that errors show the user's own text.
@@ -330,7 +229,7 @@ fn read_path(field: Field) -> Option<Regex> {
     Regex::new(&format!("^(?:{})$", field.text()?)).ok()
 }
 
-fn read_regex(field: Field) -> Option<Regex> {
+pub(crate) fn read_regex(field: Field) -> Option<Regex> {
     let text = field.text()?;
     match Regex::new(text) {
         Ok(regex) => Some(regex),
@@ -342,6 +241,15 @@ fn read_regex(field: Field) -> Option<Regex> {
             None
         }
     }
+}
+
+/// Reads `{ name: <rule>, … }`.
+fn read_metadata(field: Field, path: &Regex, diagnostics: &Diagnostics) -> BTreeMap<String, Rule> {
+    let Some(mut table) = Section::open(field.node, diagnostics, "`metadata`") else {
+        return BTreeMap::new();
+    };
+    let read = table.rest().into_iter();
+    read.filter_map(|(key, field)| Some((key.name.clone(), read_rule(field, path, diagnostics)?))).collect()
 }
 
 /// Reads a template, or `{ from: <template>, replace: { value: other } }`.
@@ -356,7 +264,7 @@ fn read_rule(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Ru
     })
 }
 
-fn read_template(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Template> {
+pub(crate) fn read_template(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Template> {
     match Template::parse(field.text()?, path) {
         Ok(template) => Some(template),
         Err(BadTemplate::Braces) => {
@@ -433,7 +341,7 @@ fn read_part(field: Field, path: &Regex, diagnostics: &Diagnostics) -> Option<Pa
 }
 
 /// Reads a word as written: identifiers such as `1002` need no quotes.
-fn word(field: Field) -> Option<String> {
+pub(crate) fn word(field: Field) -> Option<String> {
     match &field.node.value {
         Value::Integer(_) | Value::Float(_) | Value::Bool(_) => Some(field.node.span.text().to_owned()),
         _ => field.text().map(str::to_owned),

@@ -21,8 +21,10 @@ pub struct Grammar {
     /// `None` if paths do not state it.
     pub(crate) label: Option<Rule>,
     pub(crate) recording: Option<Rule>,
-    /// The name of the recording in the corpus' label files.
-    pub(crate) row: Option<Template>,
+    /// Everything else that is worth keeping, by name.
+    pub(crate) metadata: BTreeMap<String, Rule>,
+    /// The names of the recording in the corpus' label files, which may go by several.
+    pub(crate) rows: Vec<Template>,
 }
 
 /// The information in a path.
@@ -46,8 +48,10 @@ pub struct Fields {
     pub label: Option<String>,
     /// The recording's name independent of its folder, which copies of one file share.
     pub recording: String,
-    /// The name in the corpus' label files, if there are any.
-    pub row: Option<String>,
+    /// Everything else that the card keeps, by name.
+    pub metadata: BTreeMap<String, String>,
+    /// The names in the corpus' label files, if there are any.
+    pub rows: Vec<String>,
 }
 
 impl Grammar {
@@ -75,7 +79,12 @@ impl Grammar {
             part: self.part.as_ref().and_then(|rule| rule.part(&groups)),
             label: required(&self.label)?,
             recording: optional(&self.recording).unwrap_or_else(|| file_name.to_owned()),
-            row: self.row.as_ref().map(|row| row.fill(&groups)),
+            metadata: self
+                .metadata
+                .iter()
+                .filter_map(|(name, rule)| Some((name.clone(), rule.value(&groups)?)))
+                .collect(),
+            rows: self.rows.iter().map(|row| row.fill(&groups)).collect(),
         })
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use affekt_audio::AudioFault;
+use affekt_audio::{AudioFault, Decoded};
 use affekt_domain::{Digest, Problem, Rating, Utterance, unknown_speaker};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -56,28 +56,50 @@ pub fn ingest(
     let remembered: Vec<Option<AudioFacts>> = scan.found.iter().map(known).collect();
     let done = AtomicUsize::new(remembered.iter().flatten().count());
     progress(done.load(Ordering::Relaxed));
-    let measured: Vec<Result<AudioFacts, String>> = remembered
-        .into_par_iter()
-        .zip(&scan.found)
-        .map(|(remembered, found)| {
-            if let Some(facts) = remembered {
-                return Ok(facts);
-            }
-            let facts = measure(found);
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-            facts
-        })
-        .collect();
-    assemble(card, scan, measured)
+    let all: Vec<(Option<AudioFacts>, &Found)> = remembered.into_iter().zip(&scan.found).collect();
+    // The segments of a file lie side by side, and are decoded at once.
+    let files: Vec<_> = all.chunk_by(|(_, a), (_, b)| a.path == b.path).collect();
+    let measured = files.into_par_iter().flat_map_iter(|segments| {
+        let unknown = segments.iter().filter(|(remembered, _)| remembered.is_none()).count();
+        let decoded = segments
+            .first()
+            .filter(|_| unknown > 0)
+            .map(|(_, found)| affekt_audio::decode(&found.path).map_err(|error| explain(&error.fault)));
+        let facts: Vec<Result<AudioFacts, String>> = segments
+            .iter()
+            .filter_map(|(remembered, found)| match (remembered, &decoded) {
+                (Some(facts), _) => Some(Ok(facts.clone())),
+                (None, Some(Ok(decoded))) => Some(measure(found, decoded)),
+                (None, Some(Err(message))) => Some(Err(message.clone())),
+                // A file of which something is unknown is decoded.
+                (None, None) => None,
+            })
+            .collect();
+        if unknown > 0 {
+            progress(done.fetch_add(unknown, Ordering::Relaxed) + unknown);
+        }
+        facts
+    });
+    assemble(card, scan, measured.collect())
 }
 
-fn measure(found: &Found) -> Result<AudioFacts, String> {
-    let decoded = affekt_audio::decode(&found.path).map_err(|error| explain(&error.fault))?;
+/// Measures what is found of a file.
+fn measure(found: &Found, whole: &Decoded) -> Result<AudioFacts, String> {
+    let part = found.segment.as_ref().map(|segment| {
+        segment.excerpt.of(whole).ok_or_else(|| {
+            let seconds = whole.frames() as f64 / f64::from(whole.rate());
+            let (start, end) = (segment.excerpt.start(), segment.excerpt.end());
+            let channels = whole.channels();
+            format!("its segment `{}` from {start} to {end} s is not in it, which has {seconds:.3} s of {channels} channels", segment.name)
+        })
+    });
+    let part = part.transpose()?;
+    let decoded = part.as_ref().unwrap_or(whole);
     if let Some((frame, sample)) = decoded.first_not_finite() {
         return Err(format!("sample {frame} is {sample}, expected a finite number"));
     }
     Ok(AudioFacts {
-        digest: affekt_audio::digest(&decoded),
+        digest: affekt_audio::digest(decoded),
         samples: decoded.frames() as u64,
         rate: decoded.rate(),
         channels: decoded.channels(),
@@ -119,7 +141,7 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
         .zip(&facts)
         .enumerate()
         .filter_map(|(index, (found, facts))| {
-            Some(Measured { index, found, stem: found.stem(), facts: facts.as_ref()? })
+            Some(Measured { index, found, stem: &found.name, facts: facts.as_ref()? })
         })
         .collect();
     let files = without_copies(card, files, &mut report);
@@ -128,7 +150,7 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
     }
     remark_twins(&files, &mut report);
     remark_formats(&files, &mut report);
-    if card.grammar.tells_sex() {
+    if card.tells_sex() {
         remark_unknown_sex(&files, &mut report);
     }
     if card.tells_part() {
@@ -147,7 +169,7 @@ fn assemble(card: &Card, scan: &Scan, measured: Vec<Result<AudioFacts, String>>)
 struct Measured<'a> {
     index: usize,
     found: &'a Found,
-    /// The path without the extension.
+    /// The utterance's id after the corpus' name.
     stem: &'a str,
     facts: &'a AudioFacts,
 }
@@ -321,6 +343,7 @@ fn utterance(card: &Card, file: &Measured) -> Utterance {
         label: fields.label.clone(),
         emotion: found.emotion.clone(),
         values: found.values.clone(),
+        metadata: fields.metadata.clone(),
         samples: facts.samples,
         rate: facts.rate,
         channels: facts.channels,

@@ -9,9 +9,11 @@
 //! [`ProblemKind`]s and continue. [`label`] applies a label scheme, [`folds`] a [`Protocol`], and [`audit`] inspects
 //! the folds without trusting the protocol.
 
+mod annotation_table;
 mod audit;
 mod card;
 mod card_reader;
+mod card_tables;
 mod card_yield;
 mod completeness;
 mod delimited;
@@ -21,16 +23,22 @@ mod grammar;
 mod ingest;
 mod labels;
 mod leaks;
+mod odd_cells;
 mod origin;
 mod problem;
 mod protocol;
+mod row_name;
 mod scan;
 mod schema;
 mod scheme;
+mod segments;
+mod sex_column;
+mod speaker_table;
 mod spelling;
 mod synthetic;
 mod synthetic_bursts;
 mod synthetic_dialogues;
+mod table_header;
 mod tables;
 
 pub use affekt_config::lookup::LookupError;
@@ -38,7 +46,7 @@ pub use audit::{Audit, AuditedPart, Shared, Side, audit};
 pub use card::{Card, EMOTIONS, Label, Oddity};
 pub use card_yield::CardYield;
 pub use completeness::{Completeness, Count, completeness, labelled_sessions};
-pub use delimited::{delimiter, table_text};
+pub use delimited::{Encoding, delimiter, table_text};
 pub use encoder_audit::{EncoderAudit, Seen};
 pub use grammar::{Fields, Grammar};
 pub use ingest::{AudioFacts, Ingested, ingest};
@@ -50,6 +58,7 @@ pub use protocol::{ProtocolError, Without, folds, impossible, one_class, read_sp
 pub use scan::{CorpusError, Found, Scan, scan};
 pub use schema::{card_schema, label_scheme_schema};
 pub use scheme::{find_scheme, scheme_names};
+pub use segments::Segment;
 pub use synthetic::{SyntheticConfig, SyntheticError, generate};
 pub use synthetic_bursts::{SyntheticBursts, generate_bursts};
 pub use synthetic_dialogues::{BadList, SyntheticDialogues, Turn, generate_dialogues};

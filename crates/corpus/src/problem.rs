@@ -21,6 +21,8 @@ pub enum ProblemKind {
     WorseCopy,
     /// The file is no audio, nor a label file. Reported once for all of an extension.
     NoAudio,
+    /// The table of segments has no row for the recording. Left out.
+    NoSegments,
     /// The file ends early. Kept as far as it goes.
     Truncated,
     /// All samples are zero. Kept.
@@ -58,6 +60,7 @@ impl ProblemKind {
             Self::ConflictingCopy => "conflicting-copy",
             Self::WorseCopy => "worse-copy",
             Self::NoAudio => "no-audio",
+            Self::NoSegments => "no-segments",
             Self::Truncated => "truncated",
             Self::Silent => "silent",
             Self::IdenticalAudio => "identical-audio",
@@ -84,6 +87,7 @@ impl ProblemKind {
                 | Self::SecondCopy
                 | Self::ConflictingCopy
                 | Self::WorseCopy
+                | Self::NoSegments
         )
     }
 

@@ -10,7 +10,9 @@ use affekt_config::list_names;
 use affekt_domain::{Problem, Rating};
 use rayon::prelude::*;
 
-use crate::tables::Annotations;
+use crate::segments::Segment;
+use crate::speaker_table::SpeakerFacts;
+use crate::tables::{Annotations, RowKey};
 use crate::{Card, Fields, ProblemKind, Tables, spelling};
 
 /// The files of a corpus, sorted by path.
@@ -26,9 +28,13 @@ pub struct Scan {
     pub others: usize,
 }
 
-/// An audio file whose name matches the card's grammar.
+/// An audio file whose name matches the card's grammar, or a segment of one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
+    /// The utterance's id after the corpus' name: the path without the extension, and the name of the segment.
+    pub name: String,
+    /// What of the file it is; `None` for all.
+    pub segment: Option<Segment>,
     /// The path.
     pub path: PathBuf,
     /// The path in the corpus' folder, with forward slashes.
@@ -51,14 +57,6 @@ pub struct Found {
     pub values: BTreeMap<String, f32>,
     /// Ratings of single raters in label files.
     pub ratings: Vec<Rating>,
-}
-
-impl Found {
-    /// Returns the path without the extension: an utterance's id after the corpus' name.
-    #[must_use]
-    pub fn stem(&self) -> &str {
-        without_extension(&self.relative)
-    }
 }
 
 /// An error for a corpus that cannot be read at all.
@@ -179,9 +177,19 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     }
     let others = walk.others.summary(card);
     if let Some(tables) = card.tables.as_ref().filter(|_| !found.is_empty()) {
+        if let Some(table) = &tables.segments {
+            let (segments, odd) = table.read(tables, &card.name, folder)?;
+            problems.extend(odd);
+            (found, problems) = divide(card, found, segments, problems);
+        }
         let listed = tables.read(&card.name, folder)?;
         problems.extend(listed.problems);
         problems.extend(join(card, tables, listed.recordings, &mut found));
+        if let Some(table) = &tables.speakers {
+            let (speakers, odd) = table.read(tables, &card.name, folder)?;
+            problems.extend(odd);
+            problems.extend(join_speakers(card, &speakers, &mut found));
+        }
     }
     problems.sort_by(|a, b| a.path.cmp(&b.path));
     if found.is_empty() {
@@ -207,14 +215,21 @@ pub fn scan(card: &Card, folder: &Path) -> Result<Scan, CorpusError> {
     Ok(Scan { found, problems, ignored, others: number_of_others })
 }
 
-/// Extensions of audio files: those that can be decoded, and those that cannot and are reported.
-const AUDIO: [&str; 27] = [
-    "aac", "adts", "aif", "aifc", "aiff", "amr", "ape", "au", "bw64", "caf", "flac", "m4a", "mp3", "mp4",
-    "oga", "ogg", "opus", "rf64", "snd", "sph", "w64", "wav", "wave", "webm", "weba", "wma", "wv",
+/// Extensions of files with sound: those that can be decoded, and those that cannot (videos among them) and are reported
+/// with how to convert them.
+const AUDIO: [&str; 51] = [
+    "3ga", "3gp", "aac", "ac3", "adts", "aif", "aifc", "aiff", "amr", "ape", "asf", "au", "avi", "awb",
+    "bw64", "caf", "dff", "dsf", "dss", "eac3", "flac", "flv", "m4a", "m4b", "m4v", "mka", "mkv", "mov",
+    "mp3", "mp4", "mpeg", "mpg", "mts", "oga", "ogg", "ogv", "opus", "ra", "rf64", "rm", "snd", "sph", "vob",
+    "w64", "wav", "wave", "webm", "weba", "wma", "wmv", "wv",
 ];
 
 /// Extensions of audio files that hold less than what was recorded.
-const LOSSY: [&str; 11] = ["aac", "adts", "amr", "m4a", "mp3", "mp4", "oga", "ogg", "opus", "webm", "wma"];
+const LOSSY: [&str; 31] = [
+    "3ga", "3gp", "aac", "ac3", "adts", "amr", "asf", "awb", "dss", "eac3", "flv", "m4a", "m4b", "m4v",
+    "mka", "mkv", "mov", "mp3", "mp4", "mpeg", "mpg", "mts", "oga", "ogg", "ogv", "opus", "ra", "rm", "webm",
+    "wma", "wmv",
+];
 
 /// Files that operating systems leave everywhere.
 const CLUTTER: [&str; 2] = ["desktop.ini", "thumbs.db"];
@@ -411,6 +426,8 @@ fn read(card: &Card, file: File) -> Reading {
         return problem(ProblemKind::EmptyFile, "it has no bytes: left out; copy it again".to_owned());
     }
     Reading::Found(Box::new(Found {
+        name: without_extension(&relative).to_owned(),
+        segment: None,
         path,
         size: metadata.len(),
         mtime_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
@@ -429,31 +446,114 @@ fn without_zeros(name: &str) -> &str {
     name.trim_start_matches('0')
 }
 
+/// Divides recordings into the segments that a table lists.
+fn divide(
+    card: &Card,
+    found: Vec<Found>,
+    mut segments: HashMap<String, Vec<Segment>>,
+    mut problems: Vec<Problem>,
+) -> (Vec<Found>, Vec<Problem>) {
+    let mut divided = Vec::new();
+    let mut seen = HashSet::new();
+    for file in found {
+        let Some(of_file) = file.fields.rows.first().and_then(|row| segments.get(row)) else {
+            let message = "the table of segments has no row for it: left out";
+            problems.push(ProblemKind::NoSegments.of(&card.name, &file.relative, message));
+            continue;
+        };
+        seen.extend(file.fields.rows.first().cloned());
+        for segment in of_file {
+            let mut part = file.clone();
+            part.name = format!("{}/{}", file.name, segment.name);
+            part.fields.recording = format!("{}/{}", file.fields.recording, segment.name);
+            part.fields.rows[0].clone_from(&segment.name);
+            part.segment = Some(segment.clone());
+            divided.push(part);
+        }
+    }
+    segments.retain(|recording, _| !seen.contains(recording));
+    if let Some(first) = segments.keys().min() {
+        let others = and_others(segments.len() - 1, "and another", "and {} others");
+        let message =
+            format!("the table of segments tells of a recording `{first}`{others} that is not here");
+        problems.push(ProblemKind::MissingRecording.of(&card.name, "", message));
+    }
+    (divided, problems)
+}
+
+/// Adds what a table says of speakers, and reports those of whom it says nothing.
+fn join_speakers(card: &Card, speakers: &HashMap<String, SpeakerFacts>, found: &mut [Found]) -> Vec<Problem> {
+    let mut unlisted: BTreeMap<String, &str> = BTreeMap::new();
+    for Found { fields, relative, .. } in found {
+        let Some(speaker) = &fields.speaker else { continue };
+        let Some(facts) = speakers.get(speaker) else {
+            unlisted.entry(speaker.clone()).or_insert(relative);
+            continue;
+        };
+        fields.sex = fields.sex.or(facts.sex);
+        for (name, value) in &facts.metadata {
+            fields.metadata.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    let Some((speaker, path)) = unlisted.first_key_value() else { return Vec::new() };
+    let others = and_others(unlisted.len() - 1, "and for another", "and for {} others");
+    let message = format!(
+        "the file of speakers has no row for the speaker `{speaker}`{others}: what it tells is unknown"
+    );
+    vec![ProblemKind::Unlisted.of(&card.name, path, message)]
+}
+
+/// Says how many more there are, if any.
+fn and_others(others: usize, one: &str, more: &str) -> String {
+    match others {
+        0 => String::new(),
+        1 => format!(" {one}"),
+        _ => format!(" {}", more.replace("{}", &others.to_string())),
+    }
+}
+
 /// Adds the annotations of label files to those of paths, and reports rows and recordings without a counterpart.
 fn join(
     card: &Card,
     tables: &Tables,
-    mut recordings: HashMap<String, Annotations>,
+    mut recordings: HashMap<RowKey, Annotations>,
     found: &mut [Found],
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut unlisted: Vec<(&str, String)> = Vec::new();
     let mut listed = HashSet::new();
     for file in found.iter_mut() {
-        let Some(row) = file.fields.row.as_deref() else { continue };
-        // A duplicate of a recording has the same row.
-        let annotations = recordings.get(row).cloned().unwrap_or_default();
-        if tables.list_recordings() && !annotations.is_listed {
-            unlisted.push((&file.relative, row.to_owned()));
+        let mut annotations = Annotations::default();
+        for key in (0..).zip(file.fields.rows.iter().cloned()) {
+            // A duplicate of a recording has the same row.
+            annotations.add(recordings.get(&key).cloned().unwrap_or_default());
+            listed.insert(key);
         }
-        listed.insert(row.to_owned());
-        let Annotations { part, speaker, label, transcript, values, ratings, .. } = annotations;
+        if tables.list_recordings() && !annotations.is_listed {
+            unlisted.push((&file.relative, file.fields.rows.first().cloned().unwrap_or_default()));
+        }
+        let Annotations { part, speaker, label, transcript, sex, facts, values, metadata, ratings, .. } =
+            annotations;
         let of_corpus = |name: &str| format!("{}/{name}", card.name);
-        let utterance = of_corpus(without_extension(&file.relative));
+        let utterance = of_corpus(&file.name);
         let own = |it: Rating| Rating { utterance: utterance.clone(), rater: of_corpus(&it.rater), ..it };
         file.ratings = ratings.into_iter().map(own).collect();
-        file.fields.part = part.or(file.fields.part);
-        file.fields.speaker = file.fields.speaker.take().or(speaker);
+        let fields = &mut file.fields;
+        fields.part = part.or(fields.part);
+        fields.sex = fields.sex.or(sex);
+        let texts = [
+            (&mut fields.speaker, speaker),
+            (&mut fields.text, facts.text),
+            (&mut fields.intensity, facts.intensity),
+            (&mut fields.style, facts.style),
+            (&mut fields.session, facts.session),
+        ];
+        for (of_path, of_table) in texts {
+            *of_path = of_path.take().or(of_table);
+        }
+        for (name, value) in metadata {
+            fields.metadata.entry(name).or_insert(value);
+        }
         file.transcript = transcript;
         file.values = values;
         if let Some(label) = label {
@@ -467,24 +567,19 @@ fn join(
             file.fields.label = Some(label).filter(|_| file.emotion.is_some());
         }
     }
-    let many = |others: usize, one: &str, more: &str| match others {
-        0 => String::new(),
-        1 => format!(" {one}"),
-        _ => format!(" {}", more.replace("{}", &others.to_string())),
-    };
     if let [(first, row), others @ ..] = &unlisted[..] {
-        let others = many(others.len(), "and for another file", "and for {} other files");
+        let others = and_others(others.len(), "and for another file", "and for {} other files");
         let message = format!("the label files have no row for it{others}: what they tell is unknown{}", {
             let is_it = |name: &&String| *name != row && without_zeros(name) == without_zeros(row);
-            recordings.keys().filter(is_it).min().map_or_else(String::new, |name| {
+            recordings.keys().map(|(_, name)| name).filter(is_it).min().map_or_else(String::new, |name| {
                 format!("; they have a row `{name}`: `0*` before the group in `path` leaves out the zeros of `{row}`")
             })
         });
         problems.push(ProblemKind::Unlisted.of(&card.name, first, message));
     }
     recordings.retain(|row, annotations| annotations.is_listed && !listed.contains(row));
-    if let Some(first) = recordings.keys().min() {
-        let others = many(recordings.len() - 1, "and another", "and {} others");
+    if let Some(first) = recordings.keys().map(|(_, name)| name).min() {
+        let others = and_others(recordings.len() - 1, "and another", "and {} others");
         let message = format!("the label files tell of a recording `{first}`{others} that is not here");
         problems.push(ProblemKind::MissingRecording.of(&card.name, "", message));
     }

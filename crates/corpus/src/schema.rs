@@ -67,6 +67,11 @@ pub fn card_schema() -> Schema {
             FieldSchema::optional("style", "Acted, improvised, and the like.", rule()),
             FieldSchema::optional("session", "The session.", rule()),
             FieldSchema::optional("recording", "The recording, of which an utterance is a part.", rule()),
+            FieldSchema::optional(
+                "metadata",
+                "Everything else that is worth keeping, by name.",
+                Schema::map("name", rule()),
+            ),
             FieldSchema::optional("sex", "The speaker's sex.", sex()),
             FieldSchema::optional("part", "The part that the corpus assigns.", part()),
             FieldSchema::optional("label", "The corpus' own label. Required without `tables`.", rule()),
@@ -92,6 +97,11 @@ pub fn label_scheme_schema() -> Schema {
             FieldSchema::required("name", "The name.", Schema::Text),
             FieldSchema::optional("note", "What to know about it.", Schema::Text),
             FieldSchema::optional("styles", "The styles that are meant, where not all speech is.", texts()),
+            FieldSchema::optional(
+                "column",
+                "The metadata whose values are the labels, in place of emotions.",
+                Schema::Text,
+            ),
             FieldSchema::optional(
                 "targets",
                 "Names of values that are predicted in place of classes.",
@@ -194,43 +204,51 @@ fn part() -> Schema {
 }
 
 fn tables() -> Schema {
-    let column = || FieldSchema::required("column", "The column.", Schema::Text);
-    let id = Schema::section(
-        "",
-        vec![
-            column(),
-            FieldSchema::required("pattern", "A regular expression for what of it counts.", Schema::Text),
-        ],
-    );
-    let part = Schema::section(
-        "",
-        vec![column(), FieldSchema::optional("replace", "Word to part.", Schema::map("word", roles()))],
-    );
     let file = Schema::section(
         "",
         vec![
             FieldSchema::or("optional", "Whether it may be missing.", Schema::Boolean, false),
+            encoding(),
+            FieldSchema::optional(
+                "recording",
+                "A template for what this file calls a recording, where it is not what the others do.",
+                Schema::Text,
+            ),
+            FieldSchema::optional(
+                "id",
+                "The column with that, where it is not that of the others.",
+                row_name(),
+            ),
             FieldSchema::optional(
                 "lines",
                 "A regular expression for lines of a text that is no table.",
                 Schema::Text,
             ),
             FieldSchema::optional("label", "The column with the label.", Schema::Text),
-            FieldSchema::optional("transcript", "The column with what is said.", Schema::Text),
+            FieldSchema::optional("transcript", "The column with what is said, word for word.", Schema::Text),
+            FieldSchema::optional("text", "The column with what is said, by a name for it.", Schema::Text),
+            FieldSchema::optional("intensity", "The column with how strongly.", Schema::Text),
+            FieldSchema::optional("style", "The column with the style.", Schema::Text),
+            FieldSchema::optional("session", "The column with the session.", Schema::Text),
+            FieldSchema::optional("sex", "The column with the speaker's sex.", sex_column()),
             FieldSchema::optional("values", "The columns with values.", Schema::list(WORD)),
+            FieldSchema::optional("metadata", "The columns that are kept as text.", Schema::list(WORD)),
             FieldSchema::optional("ratings", "Regular expressions for lines of single raters.", texts()),
+            FieldSchema::optional(
+                "rater",
+                "The column with the rater, where every row is what one rater says of one recording.",
+                Schema::Text,
+            ),
+            FieldSchema::optional("labels", "The columns with a rater's labels.", Schema::list(WORD)),
+            FieldSchema::optional("comment", "The column with a rater's comment.", Schema::Text),
         ],
     );
     Schema::section(
         "",
         vec![
             FieldSchema::required("recording", "A template for what tables call a recording.", Schema::Text),
-            FieldSchema::required("id", "The column with that.", Schema::OneOf(vec![Schema::Text, id])),
-            FieldSchema::optional(
-                "part",
-                "The column with the part.",
-                Schema::OneOf(vec![Schema::Text, part]),
-            ),
+            FieldSchema::optional("id", "The column with that. Required here or in every file.", row_name()),
+            FieldSchema::optional("part", "The column with the part.", part_column()),
             FieldSchema::optional("speaker", "The column with the speaker.", Schema::Text),
             FieldSchema::optional(
                 "withheld",
@@ -238,7 +256,83 @@ fn tables() -> Schema {
                 Schema::list(roles()),
             ),
             FieldSchema::optional("absent", "Words for values that are not there.", Schema::list(WORD)),
+            FieldSchema::optional("speakers", "The file that tells of speakers.", speakers()),
+            FieldSchema::optional(
+                "segments",
+                "The file that tells which parts of long recordings are utterances.",
+                segments(),
+            ),
             FieldSchema::required("files", "The label files, by their paths.", Schema::map("path", file)),
+        ],
+    )
+}
+
+fn column() -> FieldSchema {
+    FieldSchema::required("column", "The column.", Schema::Text)
+}
+
+/// A column, a template of columns, or what counts of either.
+fn row_name() -> Schema {
+    let pattern =
+        FieldSchema::required("pattern", "A regular expression for what of it counts.", Schema::Text);
+    Schema::OneOf(vec![Schema::Text, Schema::section("", vec![column(), pattern])])
+}
+
+fn part_column() -> Schema {
+    let replace = FieldSchema::optional("replace", "Word to part.", Schema::map("word", roles()));
+    Schema::OneOf(vec![Schema::Text, Schema::section("", vec![column(), replace])])
+}
+
+fn sex_column() -> Schema {
+    let words = |name, about| FieldSchema::required(name, about, Schema::list(WORD));
+    let female = words("female", "Words for female speakers.");
+    let male = words("male", "Words for male speakers.");
+    Schema::OneOf(vec![Schema::Text, Schema::section("", vec![column(), female, male])])
+}
+
+fn encoding() -> FieldSchema {
+    let words = Schema::words(["unicode", "latin-1"]);
+    FieldSchema::optional("encoding", "How its letters are written; UTF-8 or UTF-16 without it.", words)
+}
+
+fn path() -> FieldSchema {
+    FieldSchema::required("path", "The file, in the corpus' folder.", Schema::Text)
+}
+
+fn speakers() -> Schema {
+    Schema::section(
+        "",
+        vec![
+            path(),
+            encoding(),
+            FieldSchema::required("id", "The column with the speaker.", row_name()),
+            FieldSchema::optional("sex", "The column with the sex.", sex_column()),
+            FieldSchema::optional("metadata", "The columns that are kept as text.", Schema::list(WORD)),
+        ],
+    )
+}
+
+fn segments() -> Schema {
+    Schema::section(
+        "",
+        vec![
+            path(),
+            encoding(),
+            FieldSchema::required("recording", "The column with the recording.", row_name()),
+            FieldSchema::required("id", "The column with the segment.", row_name()),
+            FieldSchema::required("start", "The column with the start.", Schema::Text),
+            FieldSchema::required("end", "The column with the end.", Schema::Text),
+            FieldSchema::or(
+                "seconds",
+                "The unit of start and end in seconds.",
+                Schema::number(1e-9, 3600.0),
+                1.0,
+            ),
+            FieldSchema::optional(
+                "channel",
+                "The column with the channel, from 1, where several people speak on one each.",
+                Schema::Text,
+            ),
         ],
     )
 }

@@ -47,12 +47,13 @@ fn read_scheme(scheme: &mut Section, folders: &[Folder]) -> Option<LabelScheme> 
     let name = scheme.required_text("name");
     let note = scheme.optional_text("note");
     let styles = scheme.optional("styles").map(|styles| read_names(styles, "style"));
+    let column = scheme.optional_text("column");
     let labels = match scheme.optional("targets") {
         Some(targets) => Labels::Targets(read_names(targets, "target")?),
         None => Labels::Classes(read_rules(scheme, folders)),
     };
     let styles = styles.map_or(Some(None), |read| read.map(Some))?;
-    Some(LabelScheme { name: name?, styles, labels, note })
+    Some(LabelScheme { name: name?, styles, column, labels, note })
 }
 
 /// Reads one or more distinct names of targets or styles, as `what` says.

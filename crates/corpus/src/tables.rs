@@ -1,21 +1,25 @@
 //! Label files: tables of a release with annotations that file names do not have.
 //!
-//! A card names the files, the column that identifies recordings, and the other columns to read. Columns are found by
-//! name, in any order, comparing only letters and digits: `SouthAfrica_Sadness` is `South Africa_Sadness`. A text
-//! that is not a table is parsed with a regular expression: each matching line is a row, and the named groups are the
-//! columns. The lines below a row may be ratings of its recording by single raters.
+//! A card names the files, what identifies recordings in them, and the columns to read. Columns are found by
+//! name, in any order, comparing only letters and digits: `SouthAfrica_Sadness` is `South Africa_Sadness`. A file's rows may
+//! also be the ratings of single raters, or lie below the rows of a text.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
-use affekt_config::{decode_lossy, list_names, nearest};
-use affekt_domain::{Problem, Rating, Role};
-use csv::{ReaderBuilder, StringRecord};
+use affekt_domain::{Problem, Rating, Role, Sex};
+use csv::StringRecord;
 use regex::Regex;
 
-use crate::delimited::{delimiter, table_text};
-use crate::spelling::normalised;
+use crate::annotation_table::{AnnotationTable, FileError, TableRow};
+use crate::delimited::Encoding;
+use crate::odd_cells::OddCells;
+use crate::row_name::RowName;
+use crate::segments::SegmentTable;
+use crate::sex_column::SexColumn;
+use crate::speaker_table::SpeakerTable;
+use crate::table_header::Header;
 use crate::{CorpusError, ProblemKind, glob};
 
 /// The group of the rater in an expression for ratings.
@@ -28,10 +32,6 @@ const COMMENT: &str = "comment";
 /// The description of a corpus' label files.
 #[derive(Debug, Clone)]
 pub struct Tables {
-    /// The column that identifies recordings.
-    pub(crate) id: String,
-    /// The part of a cell in that column which is the name: the expression's first group, or the whole match.
-    pub(crate) pattern: Option<Regex>,
     /// The column of official parts, and the role of each of its words.
     pub(crate) part: Option<(String, BTreeMap<String, Role>)>,
     /// The column of speakers, in files that have it.
@@ -43,6 +43,10 @@ pub struct Tables {
     pub(crate) absent: BTreeSet<String>,
     /// The files.
     pub(crate) files: Vec<LabelFile>,
+    /// The file of speakers, if there is one.
+    pub(crate) speakers: Option<SpeakerTable>,
+    /// The file of segments, if recordings are long and utterances are parts of them.
+    pub(crate) segments: Option<SegmentTable>,
 }
 
 /// One or several label files with the same columns.
@@ -50,6 +54,12 @@ pub struct Tables {
 pub struct LabelFile {
     /// The path in the corpus' folder; files matching a `*` form one table.
     pub(crate) path: String,
+    /// How its letters are written.
+    pub(crate) encoding: Encoding,
+    /// Which of the grammar's names for recordings its rows go by.
+    pub(crate) key: usize,
+    /// Where a row names its recording.
+    pub(crate) id: RowName,
     /// Whether it may be missing, or lack a row for a recording, or have rows for missing recordings.
     pub(crate) optional: bool,
     /// The expression for rows of a text that is not a table; named groups are the columns.
@@ -58,11 +68,37 @@ pub struct LabelFile {
     pub(crate) label: Option<String>,
     /// The column of the spoken text, word for word.
     pub(crate) transcript: Option<String>,
+    /// The column of the speaker's sex.
+    pub(crate) sex: Option<SexColumn>,
+    /// The columns of what is said, how strongly, in which style and in which session.
+    pub(crate) facts: Facts,
     /// The columns of numeric annotations, which are also the names of the values.
     pub(crate) values: Vec<String>,
+    /// The columns of everything else that is worth keeping, as text.
+    pub(crate) metadata: Vec<String>,
+    /// The columns of single raters, if every row is a rating.
+    pub(crate) rater: Option<RaterColumns>,
     /// Expressions for lines below a row that are ratings of single raters. Groups other than [`RATER`], [`LABELS`]
     /// and [`COMMENT`] are numbers of that name.
     pub(crate) ratings: Vec<Regex>,
+}
+
+/// What a table can say that paths can say too: by column in a [`LabelFile`], by value in [`Annotations`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Facts {
+    pub text: Option<String>,
+    pub intensity: Option<String>,
+    pub style: Option<String>,
+    pub session: Option<String>,
+}
+
+/// The columns of a table in which every row is what one rater says of one recording.
+#[derive(Debug, Clone)]
+pub(crate) struct RaterColumns {
+    pub rater: String,
+    /// The columns of labels, of which a cell may have several, separated by semicolons.
+    pub labels: Vec<String>,
+    pub comment: Option<String>,
 }
 
 /// The annotations of one recording in the files.
@@ -74,14 +110,48 @@ pub(crate) struct Annotations {
     pub speaker: Option<String>,
     pub label: Option<String>,
     pub transcript: Option<String>,
+    pub sex: Option<Sex>,
+    pub facts: Facts,
     pub values: BTreeMap<String, f32>,
+    pub metadata: BTreeMap<String, String>,
     /// The ratings, with utterance and rater as named in the files.
     pub ratings: Vec<Rating>,
 }
 
+impl Annotations {
+    /// Adds what files tell of the same recording under another name, where nothing is known yet.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.is_listed |= other.is_listed;
+        self.part = self.part.or(other.part);
+        self.sex = self.sex.or(other.sex);
+        let texts = [
+            (&mut self.speaker, other.speaker),
+            (&mut self.label, other.label),
+            (&mut self.transcript, other.transcript),
+            (&mut self.facts.text, other.facts.text),
+            (&mut self.facts.intensity, other.facts.intensity),
+            (&mut self.facts.style, other.facts.style),
+            (&mut self.facts.session, other.facts.session),
+        ];
+        for (known, other) in texts {
+            *known = known.take().or(other);
+        }
+        for (name, value) in other.values {
+            self.values.entry(name).or_insert(value);
+        }
+        for (name, value) in other.metadata {
+            self.metadata.entry(name).or_insert(value);
+        }
+        self.ratings.extend(other.ratings);
+    }
+}
+
+/// A recording's name in the files: which of the grammar's names, and the name.
+pub(crate) type RowKey = (usize, String);
+
 /// The annotations of all files, by the recordings' names in them.
 pub(crate) struct LabelTables {
-    pub recordings: HashMap<String, Annotations>,
+    pub recordings: HashMap<RowKey, Annotations>,
     pub problems: Vec<Problem>,
 }
 
@@ -95,9 +165,18 @@ impl Tables {
         self.files.iter().any(|file| !file.optional)
     }
 
+    /// Returns whether the sex of every speaker should be known.
+    pub(crate) fn tells_sex(&self) -> bool {
+        let of_speakers = self.speakers.as_ref().is_some_and(|speakers| speakers.sex.is_some());
+        of_speakers || self.files.iter().any(|file| file.sex.is_some())
+    }
+
     /// Returns the expressions for the paths of the label files in the corpus' folder.
     pub(crate) fn paths(&self) -> Vec<Regex> {
-        self.files.iter().filter_map(|file| glob::expression(&file.path).ok()).collect()
+        let speakers = self.speakers.iter().map(|speakers| &speakers.path);
+        let segments = self.segments.iter().map(|segments| &segments.path);
+        let paths = self.files.iter().map(|file| &file.path).chain(speakers).chain(segments);
+        paths.filter_map(|path| glob::expression(path).ok()).collect()
     }
 
     /// Reads the files in `folder`. A missing file is reported as a problem.
@@ -112,22 +191,21 @@ impl Tables {
                 |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
             let paths = glob::paths(folder, &file.path).map_err(unreadable)?;
             if paths.is_empty() && !file.optional {
-                let message = "there is no such label file: what it tells is unknown";
-                listed.problems.push(ProblemKind::MissingTable.of(corpus, &file.path, message));
+                listed.problems.push(missing(corpus, &file.path));
             }
             let mut places = HashMap::new();
             for path in paths {
-                let whole = folder.join(&path);
-                let bytes = fs::read(&whole).map_err(|source| unreadable((whole.clone(), source)))?;
+                let table_error = |(line, what)| {
+                    let (corpus, path) = (corpus.to_owned(), path.clone());
+                    CorpusError::Table { corpus, path, line, what }
+                };
+                let bytes = read_bytes(corpus, folder, &path)?;
                 let odd = file
-                    .table(bytes)
+                    .table(&path, bytes)
                     .and_then(|table| {
                         self.read_table(file, &path, table, &mut listed.recordings, &mut places)
                     })
-                    .map_err(|(line, what)| {
-                        let (corpus, path) = (corpus.to_owned(), path.clone());
-                        CorpusError::Table { corpus, path, line, what }
-                    })?;
+                    .map_err(table_error)?;
                 listed.problems.extend(odd.problems(corpus, &path));
             }
         }
@@ -140,36 +218,47 @@ impl Tables {
         &self,
         file: &LabelFile,
         path: &str,
-        table: Table,
-        recordings: &mut HashMap<String, Annotations>,
+        table: AnnotationTable,
+        recordings: &mut HashMap<RowKey, Annotations>,
         places: &mut HashMap<String, (String, u64)>,
     ) -> Result<OddCells<'static>, FileError> {
         let columns = Columns::find(self, file, &table.header)?;
         let withheld = self.withheld_in(&columns, &table);
-        let mut odd = OddCells::default();
-        for TableRow { line, cells, below } in table.rows {
+        let mut odd = OddCells::new(table.unit);
+        let unit = table.unit;
+        for TableRow { number, cells, below } in table.rows {
+            let at_line = Some(number).filter(|_| unit == "line");
             let cell = |column: usize| self.contents(cells.get(column)?);
-            let Some(id) = cell(columns.id).and_then(|cell| self.name(cell)) else {
-                odd.add(line, &self.id, cells.get(columns.id).unwrap_or_default(), "no recording's name");
+            let name = file.id.of_row(&columns.id, |column| cell(column).map(str::to_owned));
+            let Some(id) = name else {
+                let first = columns.id.first().and_then(|at| cells.get(*at)).unwrap_or_default();
+                odd.add(number, &file.id.describe(), first, "no recording's name");
                 continue;
             };
-            if let Some((other, first)) = places.get(id) {
+            if let Some(rater) = &file.rater {
+                let annotations = recordings.entry((file.key, id.clone())).or_default();
+                annotations
+                    .ratings
+                    .extend(self.row_rating(file, rater, &columns, &id, number, &cells, &mut odd));
+                continue;
+            }
+            if let Some((other, first)) = places.get(&id) {
                 if file.optional {
-                    odd.add(line, &self.id, id, "a recording that has a row already");
+                    odd.add(number, &file.id.describe(), &id, "a recording that has a row already");
                     continue;
                 }
                 let place = if other == path { String::new() } else { format!(" of {other}") };
                 return Err((
-                    Some(line),
-                    format!("`{id}` already has a row at line {first}{place}: remove one of them"),
+                    at_line,
+                    format!("`{id}` already has a row at {unit} {first}{place}: remove one of them"),
                 ));
             }
-            places.insert(id.to_owned(), (path.to_owned(), line));
-            let annotations = recordings.entry(id.to_owned()).or_default();
+            places.insert(id.clone(), (path.to_owned(), number));
+            let annotations = recordings.entry((file.key, id.clone())).or_default();
             annotations.is_listed |= !file.optional;
             let contradiction = |what: &str| {
                 let what = format!("`{id}` has another {what} in another label file: correct one of them");
-                (Some(line), what)
+                (at_line, what)
             };
             if let Some((at, (name, roles))) = columns.part.zip(self.part.as_ref())
                 && let Some(word) = cell(at)
@@ -179,7 +268,7 @@ impl Tables {
                         return Err(contradiction("part"));
                     }
                     Some(_) => {}
-                    None => odd.add(line, name, word, "no part that the card knows"),
+                    None => odd.add(number, name, word, "no part that the card knows"),
                 }
             }
             if let Some(speaker) = columns.speaker.and_then(cell)
@@ -187,8 +276,24 @@ impl Tables {
             {
                 return Err(contradiction("speaker"));
             }
+            if let Some((at, column)) = columns.sex.zip(file.sex.as_ref())
+                && let Some(word) = cell(at)
+            {
+                annotations.sex = column.sex(word);
+                if annotations.sex.is_none() {
+                    odd.add(number, &column.column, word, "no sex that the card knows");
+                }
+            }
             if annotations.part.is_some_and(|part| withheld.contains(&part)) {
                 continue;
+            }
+            let Facts { text, intensity, style, session } = &mut annotations.facts;
+            for (known, at) in [text, intensity, style, session].into_iter().zip(columns.facts) {
+                *known = at.and_then(cell).map(str::to_owned).or(known.take());
+            }
+            for (name, at) in file.metadata.iter().zip(&columns.metadata) {
+                let value = cell(*at).map(|value| (name.clone(), value.to_owned()));
+                annotations.metadata.extend(value);
             }
             if let Some(label) = columns.label.and_then(cell) {
                 annotations.label = Some(label.to_owned());
@@ -197,19 +302,47 @@ impl Tables {
                 annotations.transcript = Some(transcript.to_owned());
             }
             for (name, at) in file.values.iter().zip(&columns.values) {
-                let value = cell(*at).and_then(|cell| odd.number(line, name, cell));
+                let value = cell(*at).and_then(|cell| odd.number(number, name, cell));
                 annotations.values.extend(value.map(|value| (name.clone(), value)));
             }
             let ratings =
-                below.iter().filter_map(|(line, text)| self.rating(file, id, *line, text, &mut odd));
+                below.iter().filter_map(|(line, text)| self.rating(file, &id, *line, text, &mut odd));
             annotations.ratings.extend(ratings);
         }
         Ok(odd)
     }
 
+    /// Reads a row of a table of ratings; `None` if it says nothing.
+    #[expect(clippy::too_many_arguments, reason = "a row, and where it stands")]
+    fn row_rating(
+        &self,
+        file: &LabelFile,
+        rater: &RaterColumns,
+        columns: &Columns,
+        id: &str,
+        number: u64,
+        cells: &StringRecord,
+        odd: &mut OddCells,
+    ) -> Option<Rating> {
+        let cell = |column: usize| self.contents(cells.get(column)?);
+        let at = columns.rater.as_ref()?;
+        let Some(name) = cell(at.rater) else {
+            odd.add(number, &rater.rater, cells.get(at.rater).unwrap_or_default(), "no rater's name");
+            return None;
+        };
+        let labels = at.labels.iter().filter_map(|at| cell(*at)).flat_map(|cell| cell.split(';'));
+        let labels = labels.filter_map(|label| self.contents(label)).map(str::to_owned).collect();
+        let value =
+            |(name, at): (&String, &usize)| Some((name.clone(), odd.number(number, name, cell(*at)?)?));
+        let values = file.values.iter().zip(&columns.values).filter_map(value).collect();
+        let comment = at.comment.and_then(cell).map(str::to_owned);
+        let rating = Rating { utterance: id.to_owned(), rater: name.to_owned(), labels, values, comment };
+        says_something(&rating).then_some(rating)
+    }
+
     /// Returns the parts that a file only has placeholders for: those that the card says are withheld, where all rows of the part
     /// have the same label and values. One row alone tells nothing.
-    fn withheld_in(&self, columns: &Columns, table: &Table) -> BTreeSet<Role> {
+    fn withheld_in(&self, columns: &Columns, table: &AnnotationTable) -> BTreeSet<Role> {
         let Some((at, (_, roles))) = columns.part.zip(self.part.as_ref()) else {
             return self.withheld.clone();
         };
@@ -253,161 +386,99 @@ impl Tables {
             values: numbers.filter_map(value).collect(),
             comment: cell(COMMENT).map(str::to_owned),
         };
-        let says_nothing = rating.labels.is_empty() && rating.values.is_empty() && rating.comment.is_none();
-        (!says_nothing).then_some(rating)
+        says_something(&rating).then_some(rating)
     }
 
     /// Returns the contents of a cell, if it has any.
-    fn contents<'c>(&self, cell: &'c str) -> Option<&'c str> {
+    pub(crate) fn contents<'c>(&self, cell: &'c str) -> Option<&'c str> {
         let cell = cell.trim();
         (!cell.is_empty() && !self.absent.contains(cell)).then_some(cell)
     }
+}
 
-    /// Returns the name of a recording in a cell.
-    fn name<'c>(&self, cell: &'c str) -> Option<&'c str> {
-        let Some(pattern) = &self.pattern else { return Some(cell) };
-        let groups = pattern.captures(cell)?;
-        groups.get(1).or(groups.get(0)).map(|name| name.as_str())
-    }
+/// Reports that a label file is missing.
+pub(crate) fn missing(corpus: &str, path: &str) -> Problem {
+    ProblemKind::MissingTable.of(corpus, path, "there is no such label file: what it tells is unknown")
+}
+
+/// Reads a file in the corpus' folder.
+pub(crate) fn read_bytes(corpus: &str, folder: &Path, path: &str) -> Result<Vec<u8>, CorpusError> {
+    let whole = folder.join(path);
+    fs::read(&whole).map_err(|source| CorpusError::Unreadable {
+        corpus: corpus.to_owned(),
+        path: whole.clone(),
+        source,
+    })
+}
+
+fn says_something(rating: &Rating) -> bool {
+    !rating.labels.is_empty() || !rating.values.is_empty() || rating.comment.is_some()
 }
 
 impl LabelFile {
-    fn table(&self, bytes: Vec<u8>) -> Result<Table, FileError> {
-        let Some(lines) = &self.lines else {
-            let text = table_text(bytes).map_err(|error| (None, error.to_string()))?;
-            let mut reader =
-                ReaderBuilder::new().flexible(true).delimiter(delimiter(&text)).from_reader(text.as_bytes());
-            let header = reader.headers().map_err(|error| (Some(1), error.to_string()))?.clone();
-            let row = |row: csv::Result<StringRecord>| {
-                let cells = row.map_err(|error| (None, error.to_string()))?;
-                Ok(TableRow {
-                    line: cells.position().map_or(0, csv::Position::line),
-                    cells,
-                    below: Vec::new(),
-                })
-            };
-            return Ok(Table { header, rows: reader.records().map(row).collect::<Result<_, _>>()? });
-        };
-        // Between rows there may be free text in any encoding.
-        let text = decode_lossy(&bytes);
-        let text = normalised(&text);
-        let groups: Vec<&str> = lines.capture_names().flatten().collect();
-        let mut rows: Vec<TableRow> = Vec::new();
-        for (line, text) in (1..).zip(text.lines()) {
-            if let Some(found) = lines.captures(text) {
-                let cell = |group: &&str| found.name(group).map_or("", |cell| cell.as_str());
-                rows.push(TableRow { line, cells: groups.iter().map(cell).collect(), below: Vec::new() });
-            } else if let Some(row) = rows.last_mut() {
-                row.below.push((line, text.to_owned()));
-            }
+    fn table(&self, path: &str, bytes: Vec<u8>) -> Result<AnnotationTable, FileError> {
+        match &self.lines {
+            Some(lines) => Ok(AnnotationTable::lines(&bytes, lines, self.encoding)),
+            None => AnnotationTable::of_file(path, bytes, self.encoding),
         }
-        Ok(Table { header: groups.iter().collect(), rows })
     }
 }
 
-/// The cells of a file.
-struct Table {
-    /// The column names.
-    header: StringRecord,
-    rows: Vec<TableRow>,
-}
-
-/// A row with its line number.
-struct TableRow {
-    line: u64,
-    cells: StringRecord,
-    /// The lines of a text between this row and the next, each with its number.
-    below: Vec<(u64, String)>,
-}
-
-/// An error that concerns a whole file, with its line.
-type FileError = (Option<u64>, String);
-
 /// The indices of a file's columns.
 struct Columns {
-    id: usize,
+    /// In the order of [`RowName::columns`].
+    id: Vec<usize>,
     part: Option<usize>,
     speaker: Option<usize>,
     label: Option<usize>,
     transcript: Option<usize>,
+    sex: Option<usize>,
+    /// Text, intensity, style and session.
+    facts: [Option<usize>; 4],
     /// In the order of [`LabelFile::values`].
     values: Vec<usize>,
+    /// In the order of [`LabelFile::metadata`].
+    metadata: Vec<usize>,
+    rater: Option<RaterIndices>,
+}
+
+struct RaterIndices {
+    rater: usize,
+    labels: Vec<usize>,
+    comment: Option<usize>,
 }
 
 impl Columns {
     fn find(tables: &Tables, file: &LabelFile, header: &StringRecord) -> Result<Self, FileError> {
-        let names: Vec<&str> = header.iter().map(str::trim).collect();
-        let at = |name: &str| {
-            let wanted = plain(name);
-            let mut found = names.iter().enumerate().filter(|(_, known)| plain(known) == wanted);
-            match (found.next(), found.next()) {
-                (Some((at, _)), None) => Ok(Some(at)),
-                (Some((_, first)), Some((_, second))) => Err((
-                    Some(1),
-                    format!("both `{first}` and `{second}` may be the column `{name}`: rename one"),
-                )),
-                (None, _) => Ok(None),
-            }
+        let header = Header::new(header);
+        let required = |name: &str| header.required(name);
+        let optional = |name: &Option<String>| name.as_deref().map(required).transpose();
+        let all = |names: &[String]| names.iter().map(|name| required(name)).collect::<Result<Vec<_>, _>>();
+        let Facts { text, intensity, style, session } = &file.facts;
+        // Ratings need not say the part of what is rated.
+        let part = match &tables.part {
+            Some((name, _)) if file.rater.is_none() => Some(required(name)?),
+            _ => None,
         };
-        let required = |name: &str| {
-            let near = nearest(name, names.iter().copied());
-            let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-            let missing =
-                || (Some(1), format!("it has no column `{name}`: {near}there are {}", list_names(&names)));
-            at(name)?.ok_or_else(missing)
+        let rater = match &file.rater {
+            Some(RaterColumns { rater, labels, comment }) => Some(RaterIndices {
+                rater: required(rater)?,
+                labels: all(labels)?,
+                comment: optional(comment)?,
+            }),
+            None => None,
         };
         Ok(Self {
-            id: required(&tables.id)?,
-            part: tables.part.as_ref().map(|(name, _)| required(name)).transpose()?,
-            speaker: tables.speaker.as_deref().map_or(Ok(None), at)?,
-            label: file.label.as_deref().map(required).transpose()?,
-            transcript: file.transcript.as_deref().map(required).transpose()?,
-            values: file.values.iter().map(|name| required(name)).collect::<Result<_, _>>()?,
+            id: file.id.columns().map(required).collect::<Result<_, _>>()?,
+            part,
+            speaker: tables.speaker.as_deref().map_or(Ok(None), |name| header.find(name))?,
+            label: optional(&file.label)?,
+            transcript: optional(&file.transcript)?,
+            sex: file.sex.as_ref().map(|sex| required(&sex.column)).transpose()?,
+            facts: [optional(text)?, optional(intensity)?, optional(style)?, optional(session)?],
+            values: all(&file.values)?,
+            metadata: all(&file.metadata)?,
+            rater,
         })
-    }
-}
-
-/// Normalises a column name for comparison: letters and digits, in lower case.
-fn plain(name: &str) -> String {
-    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// Cells that cannot be interpreted, collected so that each column is reported once.
-#[derive(Default)]
-struct OddCells<'a> {
-    /// Column and expected contents → the first such cell, and their number.
-    found: BTreeMap<(String, &'a str), (String, usize)>,
-}
-
-impl<'a> OddCells<'a> {
-    fn add(&mut self, line: u64, column: &str, cell: &str, what: &'a str) {
-        let first = || (format!("line {line}: `{cell}` under `{column}`"), 0);
-        self.found.entry((column.to_owned(), what)).or_insert_with(first).1 += 1;
-    }
-
-    /// Returns the number in a cell, if there is one.
-    fn number(&mut self, line: u64, column: &str, cell: &str) -> Option<f32> {
-        match cell.parse::<f32>() {
-            Ok(value) if value.is_finite() => Some(value),
-            // What tools write for missing values.
-            Ok(value) if value.is_nan() => None,
-            _ => {
-                self.add(line, column, cell, "no number");
-                None
-            }
-        }
-    }
-
-    fn problems(self, corpus: &str, path: &str) -> Vec<Problem> {
-        let problem = |((_, what), (first, cells)): ((String, &str), (String, usize))| {
-            let others = match cells {
-                1 => String::new(),
-                2 => ", and so is another cell of the column".to_owned(),
-                more => format!(", and so are {} other cells of the column", more - 1),
-            };
-            let message = format!("{first} is {what}{others}; they tell nothing");
-            ProblemKind::OddCell.of(corpus, path, message)
-        };
-        self.found.into_iter().map(problem).collect()
     }
 }

@@ -14,6 +14,9 @@ pub struct LabelScheme {
     /// The styles of speech to keep; `None` keeps every utterance, even those of unknown style.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub styles: Option<Vec<String>>,
+    /// The metadata whose values are the labels, in place of emotions: another layer of labels, such as sentiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// How a target is derived from an utterance.
     pub labels: Labels,
     /// A remark printed in every report that uses the scheme.
@@ -77,7 +80,11 @@ impl LabelScheme {
         }
         match &self.labels {
             Labels::Classes(rules) => {
-                let Some(emotion) = &utterance.emotion else { return SchemeOutcome::Withheld };
+                let label = match &self.column {
+                    Some(column) => utterance.metadata.get(column),
+                    None => utterance.emotion.as_ref(),
+                };
+                let Some(emotion) = label else { return SchemeOutcome::Withheld };
                 match rules.class_of(&utterance.corpus, emotion) {
                     Some(class) => SchemeOutcome::Target(Target::Class(class.to_owned())),
                     None => SchemeOutcome::LeftOut(emotion.clone()),
@@ -143,6 +150,7 @@ mod tests {
             label: emotion.map(str::to_owned),
             emotion: emotion.map(str::to_owned),
             values: values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+            metadata: BTreeMap::new(),
             samples: 1,
             rate: 16_000,
             channels: 1,
@@ -157,8 +165,13 @@ mod tests {
             rename: BTreeMap::from([("calm".into(), "neutral".into())]),
             corpora: BTreeMap::from([("SAVEE".into(), Relabelling::Everything("surprise".into()))]),
         };
-        let scheme =
-            LabelScheme { name: "test".into(), styles: None, labels: Labels::Classes(rules), note: None };
+        let scheme = LabelScheme {
+            name: "test".into(),
+            styles: None,
+            column: None,
+            labels: Labels::Classes(rules),
+            note: None,
+        };
         let apply = |corpus, emotion| scheme.apply(&utterance(corpus, emotion, &[]));
         let class = |class: &str| SchemeOutcome::Target(Target::Class(class.into()));
         assert_eq!(apply("RAVDESS", Some("calm")), class("neutral"));
@@ -172,7 +185,13 @@ mod tests {
     fn what_is_not_of_a_style_that_is_kept_is_left_out() {
         let rules = ClassRules { classes: Some(vec!["sad".into()]), ..ClassRules::default() };
         let styles = Some(vec!["improvised".to_owned()]);
-        let scheme = LabelScheme { name: "one".into(), styles, labels: Labels::Classes(rules), note: None };
+        let scheme = LabelScheme {
+            name: "one".into(),
+            styles,
+            column: None,
+            labels: Labels::Classes(rules),
+            note: None,
+        };
         let apply = |style: Option<&str>, emotion: Option<&str>| {
             scheme.apply(&Utterance { style: style.map(str::to_owned), ..utterance("C", emotion, &[]) })
         };
@@ -188,9 +207,30 @@ mod tests {
     }
 
     #[test]
+    fn another_layer_of_labels_is_metadata() {
+        let rules = ClassRules {
+            classes: Some(vec!["good".into()]),
+            rename: [("positive".to_owned(), "good".to_owned())].into(),
+            ..ClassRules::default()
+        };
+        let column = Some("sentiment".to_owned());
+        let labels = Labels::Classes(rules);
+        let scheme = LabelScheme { name: "s".into(), styles: None, column, labels, note: None };
+        let apply = |sentiment: Option<&str>| {
+            let metadata =
+                sentiment.map(|word| ("sentiment".to_owned(), word.to_owned())).into_iter().collect();
+            scheme.apply(&Utterance { metadata, ..utterance("C", Some("sad"), &[]) })
+        };
+        assert_eq!(apply(Some("positive")), SchemeOutcome::Target(Target::Class("good".into())));
+        assert_eq!(apply(Some("negative")), SchemeOutcome::LeftOut("negative".into()));
+        assert_eq!(apply(None), SchemeOutcome::Withheld);
+    }
+
+    #[test]
     fn values_come_in_the_order_of_the_scheme_all_or_none() {
         let targets = Labels::Targets(["valence", "arousal"].map(String::from).into());
-        let scheme = LabelScheme { name: "two".into(), styles: None, labels: targets, note: None };
+        let scheme =
+            LabelScheme { name: "two".into(), styles: None, column: None, labels: targets, note: None };
         let apply = |values: &[(&str, f32)]| scheme.apply(&utterance("C", None, values));
         let both = apply(&[("arousal", 0.25), ("awe", 0.5), ("valence", 0.75)]);
         assert_eq!(both, SchemeOutcome::Target(Target::Values(vec![0.75, 0.25])));

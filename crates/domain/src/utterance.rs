@@ -63,6 +63,9 @@ pub struct Utterance {
     pub emotion: Option<String>,
     /// The corpus' numeric annotations, by the names on its card: `Awe`, `Valence`. All finite.
     pub values: BTreeMap<String, f32>,
+    /// Everything else that the corpus tells of it or of its speaker, as text, by the names on its card: `age`, `language`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
     /// Length in samples per channel, at the file's own sampling rate.
     pub samples: u64,
     /// The file's sampling rate in Hz.

@@ -104,6 +104,7 @@ mod tests {
             label: Some("a".into()),
             emotion: Some("angry".into()),
             values: [].into(),
+            metadata: [].into(),
             samples: 1,
             rate: 16_000,
             channels: 1,

@@ -1,34 +1,50 @@
 //! Body of `audio`: recordings are decoded, resampled and fitted to a length.
 
+use std::path::PathBuf;
+
+use affekt_audio::Decoded;
 use affekt_graph::{Context, Failure, Job};
 use affekt_ops::audio::{Fill, Params};
 use affekt_table::waveforms::WaveformWriter;
 
 use crate::RunnerOps;
+use crate::places::Located;
 
 pub fn run(job: &Job, context: &mut dyn Context, ops: &RunnerOps) -> Result<(), Failure> {
     let params: Params = affekt_ops::params(job)?;
     let failed = |error: &dyn std::error::Error| Failure::because(error);
     let mut writer = WaveformWriter::create(job.output("waveforms")?, params.rate_hz)
         .map_err(affekt_ops::table::unwritten)?;
+    // The segments of a long recording follow each other: it is decoded once for all.
+    let mut last: Option<(PathBuf, Decoded)> = None;
     for (done, (utterance, digest)) in params.recordings.0.iter().enumerate() {
         if context.cancelled() {
             return Err(Failure::Cancelled);
         }
         context.progress(done as u64, params.recordings.0.len() as u64, "recordings");
-        let path = ops.locate(*digest).ok_or_else(|| Failure::Failed {
+        let Located { path, excerpt } = ops.locate(*digest).ok_or_else(|| Failure::Failed {
             message: format!("the recording of `{utterance}` is gone since the corpus was read; run again"),
         })?;
-        let decoded = affekt_audio::decode(&path).map_err(|error| failed(&error))?;
-        if affekt_audio::digest(&decoded) != *digest {
+        let whole = match last.take().filter(|(known, _)| *known == path) {
+            Some((_, whole)) => whole,
+            None => affekt_audio::decode(&path).map_err(|error| failed(&error))?,
+        };
+        let part = excerpt.map(|excerpt| excerpt.of(&whole));
+        // A file that is too short now holds other audio, too.
+        let decoded = match &part {
+            None => Some(&whole),
+            Some(part) => part.as_ref(),
+        };
+        let Some(decoded) = decoded.filter(|decoded| affekt_audio::digest(decoded) == *digest) else {
             ops.changed(*digest)?;
             let path = path.display();
             let message = format!("{path} changed since the corpus was read; run again");
             return Err(Failure::Failed { message });
-        }
+        };
         let samples = waveform(&params, &decoded.mono(), decoded.rate(), utterance);
         let samples = samples.map_err(|error| failed(&error))?;
         writer.push(utterance, 0, &samples).map_err(affekt_ops::table::unwritten)?;
+        last = Some((path, whole)).filter(|_| excerpt.is_some());
     }
     writer.finish().map_err(affekt_ops::table::unwritten)
 }

@@ -14,7 +14,7 @@ use affekt_ops::Operation;
 use affekt_table::TableError;
 use serde::{Deserialize, Serialize};
 
-use crate::lines;
+use crate::{lines, places};
 
 /// The memory, in one file of the store.
 pub struct Hints {
@@ -28,6 +28,9 @@ struct Seen {
     size: u64,
     mtime_ns: i128,
     ctime_ns: i128,
+    /// What of the file is meant if it is not all: bits of start and end in seconds, and the channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    excerpt: Option<(u64, u64, Option<u16>)>,
 }
 
 /// The version of `ingest` that read the file, the file, and what it held.
@@ -85,7 +88,9 @@ impl Hints {
 }
 
 fn seen(found: &Found) -> Seen {
-    Seen { inode: found.inode, size: found.size, mtime_ns: found.mtime_ns, ctime_ns: found.ctime_ns }
+    let Found { inode, size, mtime_ns, ctime_ns, .. } = *found;
+    let excerpt = found.segment.as_ref().map(|segment| places::bits(segment.excerpt));
+    Seen { inode, size, mtime_ns, ctime_ns, excerpt }
 }
 
 #[cfg(test)]
@@ -107,12 +112,15 @@ mod tests {
             part: None,
             label: Some("sad".into()),
             recording: "1".into(),
-            row: None,
+            metadata: [].into(),
+            rows: Vec::new(),
         };
         let (path, relative, emotion) = ("/c/1.wav".into(), "1.wav".into(), Some("sad".into()));
         let (transcript, values, ratings) = (None, [].into(), Vec::new());
         let (size, mtime_ns, ctime_ns) = (60, 7, 8);
         Found {
+            name: "1".into(),
+            segment: None,
             path,
             relative,
             size,

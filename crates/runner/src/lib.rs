@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use affekt_corpus::{Card, CardYield, Ingested, Labelled, Scan, ingest as read_corpus, label, scan};
+use affekt_corpus::{Card, CardYield, Found, Ingested, Labelled, Scan, ingest as read_corpus, label, scan};
 use affekt_domain::{Digest, LabelScheme, Problem};
 use affekt_graph::{Context, Failure, Job, Node, Ops, hash_bytes};
 use affekt_ops::Operation;
@@ -39,7 +39,7 @@ use affekt_spec::encoder::TrainedOn;
 
 use crate::file_digests::FileDigests;
 use crate::hints::Hints;
-use crate::places::Places;
+use crate::places::{Located, Places};
 
 pub use audio::waveform;
 pub use encoder::{EncoderPlaces, check_pretraining_head};
@@ -128,7 +128,7 @@ pub struct RunnerOps {
     /// Whether to decode everything whatever is remembered.
     paranoid: bool,
     read: Mutex<HashMap<String, Arc<Read>>>,
-    located: Mutex<HashMap<Digest, PathBuf>>,
+    located: Mutex<HashMap<Digest, Located>>,
     places: Places,
     encoders: EncoderPlaces,
     digests: FileDigests,
@@ -214,7 +214,7 @@ impl RunnerOps {
     }
 
     /// Returns where the recording with this digest lies.
-    pub(crate) fn locate(&self, audio: Digest) -> Option<PathBuf> {
+    pub(crate) fn locate(&self, audio: Digest) -> Option<Located> {
         let read_here = lock(&self.located).get(&audio).cloned();
         read_here.or_else(|| self.places.find(audio))
     }
@@ -262,12 +262,14 @@ impl RunnerOps {
         if lock(&context).cancelled() {
             return Err(Failure::Cancelled);
         }
-        let mut located = lock(&self.located);
-        for (utterance, source) in ingested.utterances.iter().zip(&ingested.sources) {
-            located.insert(utterance.audio, scan.found[*source].path.clone());
-        }
-        let places = ingested.utterances.iter().zip(&ingested.sources);
-        let places = places.map(|(utterance, source)| (utterance.audio, scan.found[*source].path.as_path()));
+        let place = |source: usize| {
+            let found: &Found = &scan.found[source];
+            let excerpt = found.segment.as_ref().map(|segment| segment.excerpt);
+            Located { path: found.path.clone(), excerpt }
+        };
+        let sources = ingested.utterances.iter().zip(&ingested.sources);
+        let places = sources.map(|(utterance, source)| (utterance.audio, place(*source)));
+        lock(&self.located).extend(places.clone());
         self.places.remember(&card.name, places).map_err(|error| Failure::because(&error))?;
         let mut hints = lock(&self.hints);
         let remembered = hints.remember(scan.found.iter().zip(&ingested.facts));

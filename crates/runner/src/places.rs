@@ -5,15 +5,26 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use affekt_audio::Excerpt;
 use affekt_domain::Digest;
 use affekt_table::TableError;
 
 use crate::lines;
 
+/// Where a recording lies: the file, and what of it is meant if it is not all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Located {
+    pub path: PathBuf,
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A recording, its file, and what of it is meant: bits of start and end in seconds, and the channel.
+type Line = (Digest, PathBuf, Option<(u64, u64, Option<u16>)>);
+
 /// The places of recordings, in a folder of the store: a file a corpus.
 pub struct Places {
     folder: PathBuf,
-    read: OnceLock<HashMap<Digest, PathBuf>>,
+    read: OnceLock<HashMap<Digest, Located>>,
 }
 
 impl Places {
@@ -23,10 +34,11 @@ impl Places {
     }
 
     /// Returns where a recording was found. The files are read when this is first asked.
-    pub fn find(&self, audio: Digest) -> Option<PathBuf> {
+    pub fn find(&self, audio: Digest) -> Option<Located> {
         let read = self.read.get_or_init(|| {
             let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-            files.flat_map(|file| lines::read::<(Digest, PathBuf)>(&file.path())).collect()
+            let lines = files.flat_map(|file| lines::read::<Line>(&file.path()));
+            lines.map(|(audio, path, excerpt)| (audio, Located { path, excerpt: excerpt.and_then(of_bits) })).collect()
         });
         read.get(&audio).cloned()
     }
@@ -35,19 +47,30 @@ impl Places {
     ///
     /// # Errors
     /// When it cannot be written down.
-    pub fn remember<'p>(
+    pub fn remember(
         &self,
         corpus: &str,
-        places: impl Iterator<Item = (Digest, &'p Path)>,
+        places: impl Iterator<Item = (Digest, Located)>,
     ) -> Result<(), TableError> {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let places: Vec<(Digest, PathBuf)> = places.map(|(audio, path)| (audio, absolute(path))).collect();
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let places: Vec<Line> = places
+            .map(|(audio, Located { path, excerpt })| (audio, absolute(path), excerpt.map(bits)))
+            .collect();
         let file = self.folder.join(format!("{corpus}.jsonl"));
-        if lines::read::<(Digest, PathBuf)>(&file) == places {
+        if lines::read::<Line>(&file) == places {
             return Ok(());
         }
         lines::write(&file, places)
     }
+}
+
+/// Returns the exact bits of an excerpt.
+pub fn bits(excerpt: Excerpt) -> (u64, u64, Option<u16>) {
+    (excerpt.start().to_bits(), excerpt.end().to_bits(), excerpt.channel())
+}
+
+fn of_bits((start, end, channel): (u64, u64, Option<u16>)) -> Option<Excerpt> {
+    Excerpt::new(f64::from_bits(start), f64::from_bits(end), channel)
 }
 
 #[cfg(test)]
@@ -58,15 +81,17 @@ mod tests {
     fn places_are_found_by_another_process_until_others_are_remembered() {
         let folder = tempfile::tempdir().unwrap();
         let [a, b] = [1, 2].map(|byte| Digest::from_bytes([byte; 32]));
+        let excerpt = Excerpt::new(0.1, 0.3, Some(2));
+        let at = |path: &str| Located { path: path.into(), excerpt };
         let remember = |places: &[(Digest, &str)]| {
-            let places = places.iter().map(|(audio, path)| (*audio, Path::new(*path)));
+            let places = places.iter().map(|(audio, path)| (*audio, at(path)));
             Places::new(folder.path()).remember("RAVDESS", places).unwrap();
         };
         remember(&[(a, "/data/a.wav")]);
-        assert_eq!(Places::new(folder.path()).find(a), Some("/data/a.wav".into()));
+        assert_eq!(Places::new(folder.path()).find(a), Some(at("/data/a.wav")));
         assert_eq!(Places::new(folder.path()).find(b), None);
         remember(&[(b, "/data/b.wav")]);
         assert_eq!(Places::new(folder.path()).find(a), None);
-        assert_eq!(Places::new(folder.path()).find(b), Some("/data/b.wav".into()));
+        assert_eq!(Places::new(folder.path()).find(b), Some(at("/data/b.wav")));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use affekt_corpus::{delimiter, table_text};
+use affekt_corpus::{Encoding, delimiter, table_text};
 use affekt_domain::{Digest, Task};
 use affekt_graph::{Failure, Job, hash_bytes};
 use affekt_table::predictions::Predictions;
@@ -23,7 +23,7 @@ pub fn fingerprint(path: &Path) -> Result<Digest, Failure> {
 }
 
 pub fn run(job: &Job, path: &Path) -> Result<(), Failure> {
-    let text = table_text(read(path)?).map_err(|why| failed(path, &why.to_string()))?;
+    let text = table_text(read(path)?, Encoding::Unicode).map_err(|why| failed(path, &why.to_string()))?;
     let mut predictions: Option<Predictions> = None;
     let mut said = None;
     for object in job.open("rows")? {

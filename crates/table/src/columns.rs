@@ -93,6 +93,11 @@ impl<'a> Columns<'a> {
         0..self.0.num_rows()
     }
 
+    /// Returns the names of the columns, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.0.schema_ref().fields().iter().map(|field| field.name().as_str())
+    }
+
     /// Returns a column of some array type; nulls are allowed.
     pub(crate) fn any<T: Array + 'static>(&self, name: &str) -> Result<&'a T, TableError> {
         let column = self

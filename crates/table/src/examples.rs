@@ -7,7 +7,7 @@ use affekt_domain::{Example, Task};
 use crate::columns::read_rows;
 use crate::targets::EXAMPLES as COLUMN;
 use crate::writer::{schema, write_rows};
-use crate::{TableError, TableFile, manifest, stated, targets};
+use crate::{TableError, TableFile, further, manifest, stated, targets};
 
 /// The kind of these tables.
 pub const KIND: &str = "examples";
@@ -32,7 +32,8 @@ pub struct Examples {
 pub fn write(path: &Path, examples: &Examples) -> Result<(), TableError> {
     check(&examples.task, &examples.examples).map_err(TableError::InvalidRows)?;
     let names = stated::names(examples.examples.iter().map(|row| &row.utterance.values));
-    let mut fields = manifest::fields();
+    let further = further::names(examples.examples.iter().map(|row| &row.utterance.metadata));
+    let mut fields = manifest::fields(&further);
     fields.push(targets::field(&examples.task, &COLUMN, true));
     let mut metadata = vec![
         ("scheme", examples.scheme.clone()),
@@ -42,7 +43,7 @@ pub fn write(path: &Path, examples: &Examples) -> Result<(), TableError> {
     metadata.extend(examples.note.clone().map(|note| ("note", note)));
     write_rows(path, &schema(KIND, fields, &metadata), &examples.examples, |rows| {
         let utterances: Vec<_> = rows.iter().map(|row| &row.utterance).collect();
-        let mut columns = manifest::columns(&utterances, &names);
+        let mut columns = manifest::columns(&utterances, &names, &further);
         columns.push(targets::column(&examples.task, rows.iter().map(|row| row.target.as_ref())));
         Ok(columns)
     })

@@ -11,6 +11,7 @@ mod bytes;
 mod columns;
 mod error;
 mod file;
+mod further;
 mod lazy;
 mod shaped;
 mod stated;

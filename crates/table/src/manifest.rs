@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field};
 
 use crate::columns::{Columns, numbers, optional, optional_texts, read_rows, required, role, sex, texts};
 use crate::writer::{schema, write_rows};
-use crate::{TableError, TableFile, stated};
+use crate::{TableError, TableFile, further, stated};
 
 /// The kind of these tables.
 pub const KIND: &str = "manifest";
@@ -20,8 +20,10 @@ pub const KIND: &str = "manifest";
 /// Fails if the file cannot be written.
 pub fn write(path: &Path, utterances: &[Utterance]) -> Result<(), TableError> {
     let names = stated::names(utterances.iter().map(|row| &row.values));
-    write_rows(path, &schema(KIND, fields(), &[stated::metadata(&names)]), utterances, |rows| {
-        Ok(columns(&rows.iter().collect::<Vec<_>>(), &names))
+    let further = further::names(utterances.iter().map(|row| &row.metadata));
+    let schema = schema(KIND, fields(&further), &[stated::metadata(&names)]);
+    write_rows(path, &schema, utterances, |rows| {
+        Ok(columns(&rows.iter().collect::<Vec<_>>(), &names, &further))
     })
 }
 
@@ -35,9 +37,10 @@ pub fn read(file: &TableFile) -> Result<Vec<Utterance>, TableError> {
     read_rows(file, KIND, |columns| utterances(columns, &names))
 }
 
-/// Returns the columns of a manifest, which are also the first columns of a table of examples.
-pub(crate) fn fields() -> Vec<Field> {
-    vec![
+/// Returns the columns of a manifest, which are also the first columns of a table of examples; the last of them are `further`
+/// metadata.
+pub(crate) fn fields(further: &[String]) -> Vec<Field> {
+    let mut fields = vec![
         required("utterance", DataType::Utf8),
         required("corpus", DataType::Utf8),
         required("speaker", DataType::Utf8),
@@ -55,13 +58,15 @@ pub(crate) fn fields() -> Vec<Field> {
         required("audio", DataType::Utf8),
         optional("transcript", DataType::Utf8),
         optional("style", DataType::Utf8),
-    ]
+    ];
+    fields.extend(further::fields(further));
+    fields
 }
 
-/// Builds the columns of `rows` with the numeric annotations of these names.
-pub(crate) fn columns(rows: &[&Utterance], stated_names: &[String]) -> Vec<ArrayRef> {
+/// Builds the columns of `rows` with the numeric annotations and further metadata of these names.
+pub(crate) fn columns(rows: &[&Utterance], stated_names: &[String], further: &[String]) -> Vec<ArrayRef> {
     let digests: Vec<String> = rows.iter().map(|row| row.audio.to_string()).collect();
-    vec![
+    let mut columns = vec![
         texts(rows.iter().map(|row| row.id.as_str())),
         texts(rows.iter().map(|row| row.corpus.as_str())),
         texts(rows.iter().map(|row| row.speaker.as_str())),
@@ -79,7 +84,10 @@ pub(crate) fn columns(rows: &[&Utterance], stated_names: &[String]) -> Vec<Array
         texts(digests.iter().map(String::as_str)),
         optional_texts(rows.iter().map(|row| row.transcript.as_deref())),
         optional_texts(rows.iter().map(|row| row.style.as_deref())),
-    ]
+    ];
+    let metadata: Vec<_> = rows.iter().map(|row| &row.metadata).collect();
+    columns.extend(further::columns(&metadata, further));
+    columns
 }
 
 pub(crate) fn utterances(columns: &Columns, stated_names: &[String]) -> Result<Vec<Utterance>, TableError> {
@@ -100,6 +108,7 @@ pub(crate) fn utterances(columns: &Columns, stated_names: &[String]) -> Result<V
     let audio = columns.text("audio")?;
     let transcript = columns.optional_text("transcript")?;
     let style = columns.optional_text("style")?;
+    let metadata = further::Reader::new(columns)?;
     let utterance = |row| {
         Ok(Utterance {
             id: id.value(row).to_owned(),
@@ -115,6 +124,7 @@ pub(crate) fn utterances(columns: &Columns, stated_names: &[String]) -> Result<V
             label: label.owned(row),
             emotion: emotion.owned(row),
             values: values.values(row)?,
+            metadata: metadata.metadata(row),
             samples: samples.value(row),
             rate: rate.value(row),
             channels: channels.value(row),

@@ -257,6 +257,7 @@ pub fn example(corpus: &str, speaker: &str, name: &str, class: &str) -> Example 
             label: Some(class.to_owned()),
             emotion: Some(class.to_owned()),
             values: BTreeMap::new(),
+            metadata: BTreeMap::new(),
             samples: 16_000,
             rate: 16_000,
             channels: 1,

@@ -3,10 +3,11 @@
 use affekt_domain::{ClassRules, Fold, LabelScheme, Labels, Role, Task};
 use affekt_graph::{Failure, Ops};
 use affekt_table::folds::Folds;
+use affekt_table::waveforms::Waveforms;
 use affekt_table::{examples, manifest, problems, ratings, rows};
 use serde_json::json;
 
-use crate::bench::{Bench, Inputs, Unwatched, source};
+use crate::bench::{Bench, Inputs, Unwatched, params, source};
 
 const RULES: &str = "
 path: '(?P<part>[a-z]+)/(?P<who>\\d)(?P<mood>[a-z]+)'
@@ -37,6 +38,7 @@ fn recordings_problems_and_official_parts_go_into_tables() {
     let scheme = LabelScheme {
         name: "native".into(),
         styles: None,
+        column: None,
         labels: Labels::Classes(ClassRules::default()),
         note: None,
     };
@@ -123,4 +125,50 @@ fn a_corpus_of_which_nothing_is_left_fails() {
          audio; run `git lfs pull` where it was cloned: left out"
     );
     assert!(!bench.path("manifest").exists());
+}
+
+const CUT: &str = "
+path: '(?P<file>\\w+)'
+speaker: { unknown: nobody knows }
+labels: { sad: sad }
+tables:
+  recording: '{file}'
+  id: cut
+  segments: { path: cuts.csv, recording: file, id: cut, start: from, end: to }
+  files: { cuts.csv: { label: mood, metadata: [place] } }
+";
+
+/// Utterances that are parts of one recording are heard as such, and a recording that changes is noticed.
+#[test]
+fn segments_of_a_recording_become_waveforms_of_their_own() {
+    // 50 samples at 16 kHz.
+    let cuts = "file,cut,from,to,mood,place\na,one,0,0.0005,sad,kitchen\na,two,0.001,0.0015,sad,\nb,three,0,1,sad,\n";
+    let bench = Bench::of_corpus(CUT, &[("a.wav", None), ("b.wav", None), ("cuts.csv", Some(cuts))]);
+    let file = bench.path("show/a.wav");
+    let samples: Vec<f32> = (0..50).map(|n| n as f32 / 64.0).collect();
+    affekt_audio::write_wav_i16(&file, &samples, 16_000).unwrap();
+
+    let ops = bench.ops();
+    let job = bench.job("ingest", json!({ "corpus": "show" }), &[]);
+    ops.run(&job, &mut Unwatched::default()).unwrap();
+    let utterances = manifest::read(&bench.open(&bench.adopt(&job.outputs["manifest"]))).unwrap();
+    let told: Vec<_> = utterances.iter().map(|one| (one.id.as_str(), one.samples)).collect();
+    assert_eq!(told, [("show/a/one", 8), ("show/a/two", 8), ("show/b/three", 50)]);
+    assert_eq!(utterances[0].metadata, [("place".to_owned(), "kitchen".to_owned())].into());
+
+    let recordings: Vec<_> = utterances.iter().map(|one| json!([one.id, one.audio])).collect();
+    let mut audio = params("audio", "seconds: whole").unwrap();
+    audio["recordings"] = json!(recordings);
+    let job = bench.job("audio", audio, &[]);
+    ops.run(&job, &mut Unwatched::default()).unwrap();
+    let waveforms = Waveforms::open(bench.open(&bench.adopt(&job.outputs["waveforms"]))).unwrap();
+    assert_eq!(waveforms.samples(0).unwrap(), &samples[..8]);
+    assert_eq!(waveforms.samples(1).unwrap(), &samples[16..24]);
+    assert_eq!(waveforms.samples(2).unwrap().len(), 50);
+
+    affekt_audio::write_wav_i16(&file, &samples[..10], 16_000).unwrap();
+    let Err(Failure::Failed { message }) = ops.run(&job, &mut Unwatched::default()) else {
+        panic!("the file is another")
+    };
+    assert!(message.ends_with("a.wav changed since the corpus was read; run again"), "{message}");
 }

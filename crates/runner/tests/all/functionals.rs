@@ -43,6 +43,7 @@ fn recordings(bench: &Bench, names: &[&str]) -> Item {
             label: Some("sad".into()),
             emotion: Some("sad".into()),
             values: [].into(),
+            metadata: [].into(),
             samples: 1,
             rate: 16_000,
             channels: 1,

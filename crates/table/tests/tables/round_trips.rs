@@ -53,6 +53,29 @@ fn rows_come_back() {
 }
 
 #[test]
+fn further_metadata_are_columns_of_their_own_and_only_where_there_are_any() {
+    let mut rows = utterances();
+    rows[0].metadata = [("age", "31"), ("mother tongue", "日本語")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    rows[2].metadata = [("age".to_owned(), "7".to_owned())].into();
+    let (_folder, file) = written(|path| manifest::write(path, &rows));
+    assert_eq!(manifest::read(&file).unwrap(), rows);
+    let names = |file: &TableFile| -> Vec<String> {
+        let fields = file.schema().fields().iter();
+        fields.map(|field| field.name().clone()).filter(|name| name.starts_with("metadata.")).collect()
+    };
+    assert_eq!(names(&file), ["metadata.age", "metadata.mother tongue"]);
+    let (_folder, file) = written(|path| manifest::write(path, &utterances()));
+    assert_eq!(names(&file), [""; 0]);
+
+    let mut labelled = labelled();
+    labelled.examples[0].utterance.metadata = rows[0].metadata.clone();
+    let (_folder, file) = written(|path| examples::write(path, &labelled));
+    assert_eq!(examples::read(&file).unwrap(), labelled);
+}
+
+#[test]
 fn tables_of_many_batches_and_of_none() {
     let many: Vec<_> = (0..40_000)
         .map(|row| affekt_domain::Utterance { id: format!("C/{row}"), ..utterances()[row % 3].clone() })

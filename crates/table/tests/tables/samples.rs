@@ -57,6 +57,7 @@ pub fn utterances() -> Vec<Utterance> {
         label: Some("neu".into()),
         emotion: Some("neutral".into()),
         values: stated(&[("Awe", 0.25), ("Valence", -1.5)]),
+        metadata: BTreeMap::new(),
         samples: u64::MAX,
         rate: 16_000,
         channels: 2,
