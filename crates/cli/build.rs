@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-const FOLDERS: [&str; 5] = ["datasets", "datasets/encoders", "datasets/labels", "experiments", "pipelines"];
+const FOLDERS: [&str; 6] =
+    ["datasets", "datasets/encoders", "datasets/labels", "datasets/splits", "experiments", "pipelines"];
 
 fn main() {
     let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));

@@ -61,6 +61,13 @@ pub const FILES: [FileKind; 6] = [
         overlays: &[],
     },
     FileKind {
+        name: "published-split",
+        title: "Published splits",
+        schema: affekt_corpus::published_split_schema,
+        has_variables: false,
+        overlays: &[],
+    },
+    FileKind {
         name: "encoder-card",
         title: "Encoder cards",
         schema: affekt_encoders::card_schema,

@@ -12,12 +12,13 @@ use affekt_pipeline::{Environment, compile};
 use jsonschema::Validator;
 
 /// Folder of shipped files, and their kind.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("experiments", "experiment"),
     ("pipelines", "pipeline"),
     ("datasets", "corpus-card"),
     ("datasets/labels", "label-scheme"),
     ("datasets/encoders", "encoder-card"),
+    ("datasets/splits", "published-split"),
 ];
 
 const QUICKSTART: &str = "experiments/quickstart.yaml";

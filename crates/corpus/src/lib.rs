@@ -54,7 +54,10 @@ pub use labels::{Labelled, label};
 pub use leaks::{describe_leaks, what_to_do};
 pub use origin::{CorpusOrigin, Source};
 pub use problem::ProblemKind;
-pub use protocol::{ProtocolError, Without, folds, impossible, one_class, read_split, remarks};
+pub use protocol::{
+    ProtocolError, Without, find_split, folds, impossible, one_class, published_split_schema, read_split,
+    remarks,
+};
 pub use scan::{CorpusError, Found, Scan, scan};
 pub use schema::{card_schema, label_scheme_schema};
 pub use scheme::{find_scheme, scheme_names};

@@ -7,6 +7,7 @@ mod group;
 mod group_kfold;
 mod leave_one_group_out;
 mod official;
+mod published;
 mod random;
 mod remarks;
 mod shuffle;
@@ -22,6 +23,7 @@ use affekt_spec::protocol::{Protocol, SplitFile};
 use whole::Whole;
 
 pub use error::{ProtocolError, Without};
+pub use published::{find_split, published_split_schema};
 pub use remarks::remarks;
 pub use split_file::read_split;
 
@@ -48,6 +50,7 @@ fn assignment(protocol: &Protocol) -> Result<&dyn Assign, &SplitFile> {
         Protocol::LeaveOneGroupOut(leave_out) => Ok(leave_out),
         Protocol::Official(official) => Ok(official),
         Protocol::File(split) => Err(split),
+        Protocol::Published(published) => Err(published.split()),
         Protocol::None => Ok(&Whole(Role::Train)),
         Protocol::TestOnly => Ok(&Whole(Role::Test)),
     }

@@ -31,7 +31,7 @@ impl CardIndex {
 
     /// The files of all cards and schemes that were read, and of the encoders called `encoders`, as paths below a folder with a
     /// `datasets/` and their texts. A scheme that names corpora brings their cards.
-    pub fn files(&self, encoders: &[String]) -> Vec<(String, String)> {
+    pub fn files(&self, encoders: &[String], splits: &[String]) -> Vec<(String, String)> {
         let schemes = self.schemes.borrow();
         let rules = schemes.values().flatten().filter_map(LabelScheme::class_rules);
         let of_schemes = rules.flat_map(|rules| rules.corpora.keys().map(|name| name.to_lowercase()));
@@ -40,6 +40,7 @@ impl CardIndex {
             ("datasets", "corpus", cards.into_iter().collect::<Vec<_>>()),
             ("datasets/labels", "label scheme", schemes.keys().cloned().collect()),
             ("datasets/encoders", "encoder", encoders.to_vec()),
+            ("datasets/splits", "published split", splits.to_vec()),
         ];
         let mut files = Vec::new();
         for (below, kind, names) in kinds {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use affekt_config::{Diagnostic, Field, Section, Span, TextFile, Value};
-use affekt_corpus::{impossible, read_split};
-use affekt_spec::protocol::{Permission, Protocol, Rules, Sharing, SplitFile};
+use affekt_config::{Diagnostic, Field, Folder, Section, Span, TextFile, Value};
+use affekt_corpus::{LookupError, find_split, impossible, read_split};
+use affekt_spec::protocol::{Permission, Protocol, Published, Rules, Sharing, SplitFile};
 use affekt_spec::{Limits, Spec, SpecFields, Words};
 
 use crate::epochs::{self, Epochs, FinalEpochs};
@@ -53,16 +53,21 @@ pub fn read_permitted(experiment: &mut Section<'_>) -> Option<Permitted> {
     read.into_iter().collect::<Option<Permitted>>().filter(|_| is_list)
 }
 
-/// Reads the protocol of a variant, its rules and the seeds of its training runs. Files that it names lie in one of `places`.
+/// Reads the protocol of a variant, its rules and the seeds of its training runs. Files that it names lie in one of `places`,
+/// published splits in one of `folders`.
 pub fn read(
     section: &mut Section<'_>,
     permitted: Option<&Permitted>,
     places: [&Path; 2],
+    folders: &[Folder],
     variant: &str,
 ) -> Option<SplitSettings> {
     let ProtocolSection { protocol, disjoint, seeds, epochs } = ProtocolSection::read_fields(section)?;
     let protocol = match protocol {
         Protocol::File(split) => Protocol::File(load_split(section, &split, places)?),
+        Protocol::Published(published) => {
+            Protocol::Published(load_published(section, published.name(), folders)?)
+        }
         other => other,
     };
     if let Some(impossible) = impossible(&protocol) {
@@ -94,6 +99,20 @@ pub fn read(
         section.diagnostics().push(Diagnostic::error(&span, message).hint(hint));
     }
     Some(SplitSettings { protocol, rules: Rules::new(disjoint, permitted.keys().copied()), seeds, epochs })
+}
+
+/// Loads the published split that `name` names.
+fn load_published(section: &mut Section<'_>, name: &str, folders: &[Folder]) -> Option<Published> {
+    match find_split(folders, name, section.diagnostics()) {
+        Ok(published) => Some(published),
+        // Its mistakes are told where they are.
+        Err(LookupError::Wrong { .. }) => None,
+        Err(error) => {
+            let span = section.node("name").map_or_else(|| section.span().clone(), |node| node.span.clone());
+            section.diagnostics().error(&span, error.to_string());
+            None
+        }
+    }
 }
 
 /// Loads the table that `path` names.

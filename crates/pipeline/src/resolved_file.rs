@@ -54,7 +54,7 @@ impl Made<'_> {
         let places = [self.experiment.parent().unwrap_or(Path::new("")), self.base];
         let split = |text: &str| Some(TextFile::Disk(split_file(text, places)));
         self.copy("protocol.path", &mut beside, split, diagnostics)?;
-        let encoders = self.encoders();
+        let (encoders, splits) = (self.encoders(), self.splits());
         let Resolved { common, variants, has_variants } = self.resolved;
         let span = common.span.clone();
         let node = |value: Value| Node { span: span.clone(), value };
@@ -79,7 +79,7 @@ impl Made<'_> {
         }
         let comment = self.header.unwrap_or_default().lines().map(|line| format!("# {line}"));
         let header: String = comment.map(|line| format!("{}\n", line.trim_end())).collect();
-        beside.extend(self.cards.files(&encoders));
+        beside.extend(self.cards.files(&encoders, &splits));
         Some(ResolvedFiles {
             experiment: format!("{header}{}", to_yaml(&node(Value::Map(entries)))),
             beside: beside.into_iter().collect(),
@@ -113,6 +113,14 @@ impl Made<'_> {
             }
         }
         Some(())
+    }
+
+    /// The published splits that are named.
+    fn splits(&self) -> Vec<String> {
+        let Value::Map(common) = &self.resolved.common.value else { return Vec::new() };
+        let own = self.resolved.variants.iter().flat_map(|variant| values_at(&variant.own, "protocol.name"));
+        let named = values_at(common, "protocol.name").into_iter().chain(own);
+        named.filter_map(|node| node.as_text().map(str::to_owned)).collect()
     }
 
     /// The encoders that the graph names.

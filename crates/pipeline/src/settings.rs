@@ -112,8 +112,9 @@ pub fn read(
     let permitted = protocol::read_permitted(&mut section);
     let base = resolved_file::folder(root, experiment);
     let places = [experiment.parent().unwrap_or(Path::new("")), &base];
-    let split = section
-        .required_section("protocol", |section| protocol::read(section, permitted.as_ref(), places, variant));
+    let split = section.required_section("protocol", |section| {
+        protocol::read(section, permitted.as_ref(), places, folders, variant)
+    });
     let pipeline = section.required("use").and_then(|field| {
         let text = field.text()?;
         find_pipeline(text, folders).or_else(|| {

@@ -30,6 +30,15 @@ pub(super) fn roles(split: &SplitFile, examples: &[Example]) -> Result<Folds, Pr
     for (fold, names) in split.folds() {
         let mut roles = BTreeMap::new();
         for (name, role) in names {
+            if let Some(speaker) = name.strip_prefix('@') {
+                for utterance in known.spoken_by(speaker, name) {
+                    if let Some((first, _)) = roles.insert(utterance, (name.as_str(), *role)) {
+                        let [utterance, first, second] = [utterance, first, name].map(str::to_owned);
+                        return Err(ProtocolError::NamedTwice { fold: *fold, utterance, first, second });
+                    }
+                }
+                continue;
+            }
             let utterance = match known.called(name)[..] {
                 [] => name,
                 [utterance] => utterance,
@@ -84,15 +93,29 @@ type NamedUtterances<'s> = BTreeMap<&'s str, (&'s str, Role)>;
 /// An index of the experiment's utterances by the last component of their paths.
 struct UtteranceIndex<'e> {
     by_last: HashMap<&'e str, BTreeSet<&'e str>>,
+    by_speaker: HashMap<&'e str, BTreeSet<&'e str>>,
 }
 
 impl<'e> UtteranceIndex<'e> {
     fn new(examples: &'e [Example]) -> Self {
         let mut by_last: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        let mut by_speaker: HashMap<&str, BTreeSet<&str>> = HashMap::new();
         for Example { utterance, .. } in examples {
             by_last.entry(last(&utterance.id)).or_default().insert(&utterance.id);
+            by_speaker.entry(&utterance.speaker).or_default().insert(&utterance.id);
         }
-        Self { by_last }
+        Self { by_last, by_speaker }
+    }
+
+    /// Returns the ids of a speaker's utterances; where there are none, the name itself, so that it can be reported.
+    fn spoken_by<'s>(&self, speaker: &str, name: &'s str) -> Vec<&'s str>
+    where
+        'e: 's,
+    {
+        match self.by_speaker.get(speaker) {
+            Some(ids) => ids.iter().copied().collect(),
+            None => vec![name],
+        }
     }
 
     /// Returns the ids that `name` may stand for.

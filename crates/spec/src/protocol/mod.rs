@@ -3,6 +3,7 @@
 
 mod group;
 mod permission;
+mod published;
 mod rules;
 mod split_file;
 
@@ -12,6 +13,7 @@ use crate::Spec;
 
 pub use group::Group;
 pub use permission::{Permission, Sharing};
+pub use published::Published;
 pub use rules::Rules;
 pub use split_file::{NamedRoles, SplitFile};
 
@@ -30,6 +32,8 @@ pub enum Protocol {
     Official(Official),
     /// The folds of a CSV file: the user's own, or a published split.
     File(SplitFile),
+    /// The folds that others published, by name: of EmoBox, EMO-SUPERB, SUPERB, and by custom.
+    Published(Published),
     /// No split: every labelled example trains one final model, which has no score and is exported.
     None,
     /// No split: every example tests, for models and predictions from elsewhere.
@@ -137,6 +141,7 @@ impl Protocol {
             Self::LeaveOneGroupOut(_) => "leave-one-group-out",
             Self::Official(_) => "official",
             Self::File(_) => "file",
+            Self::Published(_) => "published",
             Self::None => "none",
             Self::TestOnly => "test-only",
         }
@@ -151,6 +156,7 @@ impl Protocol {
             | Self::LeaveOneGroupOut(_)
             | Self::Official(_)
             | Self::File(_)
+            | Self::Published(_)
             | Self::None
             | Self::TestOnly => &[],
         }
@@ -171,6 +177,7 @@ impl Protocol {
             Self::LeaveOneGroupOut(leave_out) => leave_out.dev != DevPart::None,
             Self::Official(official) => official.dev != OfficialDev::None,
             Self::File(split) => split.has_dev(),
+            Self::Published(published) => published.split().has_dev(),
             Self::None | Self::TestOnly => false,
         }
     }
@@ -181,7 +188,7 @@ impl Protocol {
         match self {
             Self::GroupKfold(kfold) => kfold.group == Group::Speaker,
             Self::LeaveOneGroupOut(leave_out) => leave_out.group == Group::Speaker,
-            Self::Official(_) | Self::File(_) => true,
+            Self::Official(_) | Self::File(_) | Self::Published(_) => true,
             Self::Random(_) | Self::None | Self::TestOnly => false,
         }
     }
@@ -225,10 +232,14 @@ impl Protocol {
             }
             Self::None => "no split: everything trains".to_owned(),
             Self::TestOnly => "no split: everything tests what was trained elsewhere".to_owned(),
-            Self::File(_) => {
+            Self::File(_) | Self::Published(_) => {
                 let dev = if self.has_dev() { "with a dev part" } else { "no dev part" };
                 let count = if folds == 1 { "one fold".to_owned() } else { format!("{folds} folds") };
-                format!("a split from a table, {count}, {dev}")
+                let what = match self {
+                    Self::Published(published) => format!("the published split `{}`", published.name()),
+                    _ => "a split from a table".to_owned(),
+                };
+                format!("{what}, {count}, {dev}")
             }
         }
     }
@@ -241,6 +252,7 @@ impl Protocol {
             Self::GroupKfold(kfold) => Some((1..=kfold.folds).collect()),
             Self::LeaveOneGroupOut(_) => None,
             Self::File(split) => Some(split.fold_numbers()),
+            Self::Published(published) => Some(published.split().fold_numbers()),
         }
     }
 }

@@ -18,7 +18,8 @@ pub type NamedRoles = BTreeMap<u32, BTreeMap<String, Role>>;
 /// A split that was written down. Utterances that it does not name have no role.
 ///
 /// A name is an utterance's id (`RAVDESS/Actor_01/03-01-05-02-01-01-01`), its path in the corpus
-/// (`Actor_01/03-01-05-02-01-01-01`), or the last part of that where no other utterance ends so.
+/// (`Actor_01/03-01-05-02-01-01-01`), or the last part of that where no other utterance ends so; or, after `@`, a speaker
+/// (`@RAVDESS/01`), all of whose utterances have the role.
 ///
 /// In YAML it is the path of a table; in keys it is what the table says, one text with a line `<fold>,<role>,<name>` for each name,
 /// in order. Two files that say the same are the same, wherever they lie and however their rows are ordered.
