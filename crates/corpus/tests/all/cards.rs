@@ -145,7 +145,44 @@ part: { from: "{mood}", dev: [1, 2], test: [2] }
 fn cards_are_found_whatever_the_case_and_hinted_at() {
     assert_eq!(
         Card::names(&datasets()),
-        ["crema-d", "hume-vb", "iemocap", "ravdess", "savee", "tess", "urdu"]
+        [
+            "aesdd",
+            "ased",
+            "asvp-esd",
+            "baved",
+            "cafe",
+            "casia",
+            "crema-d",
+            "emns",
+            "emodb",
+            "emov-db",
+            "emovo",
+            "emozionalmente",
+            "enterface",
+            "esd",
+            "hume-vb",
+            "iemocap",
+            "jl-corpus",
+            "mead",
+            "meld",
+            "mesd",
+            "msp-improv",
+            "msp-podcast",
+            "nemo",
+            "oreau",
+            "polish",
+            "ravdess",
+            "ravdess-song",
+            "resd",
+            "savee",
+            "shemo",
+            "subesco",
+            "tess",
+            "thorsten-emotional",
+            "turev-db",
+            "urdu",
+            "vivae"
+        ]
     );
     assert_eq!(card("Crema-D").folder_name(), "CREMA-D");
     let error = Card::find(&datasets(), "ravdes", &Diagnostics::new()).unwrap_err().to_string();

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use affekt_corpus::{Card, Scan, scan};
-use affekt_domain::Sex;
+use affekt_config::Diagnostics;
+use affekt_corpus::{Card, Scan, audit, find_split, folds, scan};
+use affekt_domain::{Example, Sex};
+use affekt_spec::protocol::{Protocol, Rules, Sharing};
 
-use crate::support::{card, outside, put};
+use crate::support::{card, datasets, example, outside, put};
 
 struct Row {
     path: String,
@@ -120,7 +122,7 @@ fn corpora_with_lists_are_read_to_the_file() {
         let card = card(name);
         let rows = rows(&lists, list);
         // All names are read; of the largest corpora a tenth is laid out as files.
-        let tenth = if files > 3000 { 10 } else { 1 };
+        let tenth = if files > 600 { 10 } else { 1 };
         let folder = planted(rows.iter().step_by(tenth).map(|row| &row.path));
         let scan = scan(&card, folder.path()).unwrap();
         assert_eq!(scan.problems, [], "{name}");
@@ -143,6 +145,30 @@ fn corpora_with_lists_are_read_to_the_file() {
         assert!(is_whole || card.count_note.is_some(), "{name} has {files} files and says nothing of it");
         let expected = card.speakers.unwrap_or(of);
         assert!(!is_whole || expected == of, "{name}");
+    }
+}
+
+/// EmoBox' folds of EmoDB share all its speakers, by the true names.
+#[test]
+fn a_published_split_of_a_corpus_by_its_list() {
+    let Some(lists) = lists() else { return };
+    let card = card("emodb");
+    let examples: Vec<Example> = rows(&lists, "emodb")
+        .iter()
+        .map(|row| {
+            let name = row.path.strip_suffix(".wav").unwrap();
+            let fields = card.grammar.read(name).unwrap();
+            example("EmoDB", &fields.speaker.unwrap(), name, &row.label)
+        })
+        .collect();
+    let split = find_split(&datasets(), "emobox-emodb", &Diagnostics::new()).unwrap();
+    let made = folds(&Protocol::Published(split), &examples).unwrap();
+    let audit = audit(&made, &examples, Rules::default().disjoint());
+    assert_eq!((made.len(), audit.unknown.len(), audit.never_tested), (5, 0, 0));
+    for fold in 1..=5 {
+        let shared =
+            audit.shared.iter().filter(|shared| shared.fold == fold && shared.what == Sharing::Speaker);
+        assert_eq!(shared.count(), 10, "fold {fold}");
     }
 }
 

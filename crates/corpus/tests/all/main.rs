@@ -11,6 +11,7 @@ mod encoder_auditing;
 mod lists;
 mod oddities;
 mod protocols;
+mod published;
 mod real;
 mod scanning;
 mod schemes;
