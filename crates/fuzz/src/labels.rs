@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use affekt_cli::out::say;
 use affekt_config::Diagnostics;
 use affekt_corpus::{
-    Card, SyntheticBursts, SyntheticDialogues, generate_bursts, generate_dialogues, read_split, scan,
-    table_text,
+    Card, Encoding, SyntheticBursts, SyntheticDialogues, generate_bursts, generate_dialogues, read_split,
+    scan, table_text,
 };
 
 use crate::target::{Subject, in_repository};
@@ -112,7 +112,7 @@ pub fn split(_: &Path) -> Subject {
         "4294967296",
     ];
     Subject::new(pool, &words, |bytes| {
-        let Ok(text) = table_text(bytes.to_vec()) else { return };
+        let Ok(text) = table_text(bytes.to_vec(), Encoding::Unicode) else { return };
         if let Err(mistakes) = read_split("split.csv", &text) {
             assert!(!mistakes.is_empty(), "refused without a word");
             let diagnostics = Diagnostics::new();
