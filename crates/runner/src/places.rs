@@ -38,7 +38,9 @@ impl Places {
         let read = self.read.get_or_init(|| {
             let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
             let lines = files.flat_map(|file| lines::read::<Line>(&file.path()));
-            lines.map(|(audio, path, excerpt)| (audio, Located { path, excerpt: excerpt.and_then(of_bits) })).collect()
+            lines
+                .map(|(audio, path, excerpt)| (audio, Located { path, excerpt: excerpt.and_then(of_bits) }))
+                .collect()
         });
         read.get(&audio).cloned()
     }
