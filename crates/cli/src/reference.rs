@@ -31,7 +31,7 @@ pub struct FileKind {
 }
 
 /// All kinds of files.
-pub const FILES: [FileKind; 6] = [
+pub const FILES: [FileKind; 7] = [
     FileKind {
         name: "experiment",
         title: "Experiment files",
