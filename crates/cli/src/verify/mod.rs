@@ -13,7 +13,7 @@ use self::resume::Resume;
 use self::trial_run::TrialRun;
 use crate::context::ExperimentArguments;
 use crate::exit::{Exit, Stop, error};
-use crate::out::out;
+use crate::out::{out, say};
 
 /// The command's arguments.
 #[derive(clap::Args)]
@@ -59,7 +59,11 @@ pub fn verify(arguments: &Arguments) -> Result<Exit, Stop> {
                 true => out!("{}", findings.json()),
                 false => out!("{}", findings.table()),
             }
-            Ok(if findings.is_proven() { Exit::Done } else { Exit::Failed })
+            if findings.is_proven() {
+                return Ok(Exit::Done);
+            }
+            say!("the stores and run folders are kept in {}", folder.keep().display());
+            Ok(Exit::Failed)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use affekt_domain::Digest;
-use affekt_graph::{JournalRow, Output};
+use affekt_graph::{JournalRow, Key, Output};
 
 use crate::exit::{Stop, error};
 
@@ -16,6 +16,8 @@ pub struct Results {
     pub files: BTreeMap<String, Vec<u8>>,
     /// The outputs of all nodes, by node and name.
     pub outputs: BTreeMap<String, Digest>,
+    /// The keys of all nodes.
+    pub keys: BTreeMap<String, Key>,
 }
 
 impl Results {
@@ -40,11 +42,28 @@ impl Results {
         let journal = fs::read_to_string(run.join("journal.jsonl")).map_err(failed)?;
         for line in journal.lines() {
             if let Ok(JournalRow::Node(row)) = serde_json::from_str(line) {
+                results.keys.extend(row.key.map(|key| (row.id.clone(), key)));
                 let named = |Output { name, digest, .. }| (format!("{}.{name}", row.id), digest);
                 results.outputs.extend(row.outputs.into_iter().map(named));
             }
         }
         Ok(results)
+    }
+
+    /// Names the nodes that made other outputs from the same inputs: where differences begin. Those below differ in what they read.
+    pub fn origins(&self, other: &Self) -> Vec<String> {
+        let differs = |id: &str| {
+            let of = |results: &Self| -> Vec<(String, Digest)> {
+                let own = results
+                    .outputs
+                    .iter()
+                    .filter(|(name, _)| name.rsplit_once('.').is_some_and(|(node, _)| node == id));
+                own.map(|(name, digest)| (name.clone(), *digest)).collect()
+            };
+            of(self) != of(other)
+        };
+        let same_key = self.keys.iter().filter(|(id, key)| other.keys.get(*id) == Some(key));
+        same_key.map(|(id, _)| id).filter(|id| differs(id)).cloned().collect()
     }
 
     /// Names what others have otherwise, or have not.
@@ -54,5 +73,31 @@ impl Results {
         let outputs: BTreeSet<_> = self.outputs.keys().chain(other.outputs.keys()).collect();
         let outputs = outputs.into_iter().filter(|name| self.outputs.get(*name) != other.outputs.get(*name));
         files.chain(outputs).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use affekt_graph::{KeyPart, hash_bytes};
+
+    use super::*;
+
+    fn results(nodes: &[(&str, &str, &str)]) -> Results {
+        let mut results = Results::default();
+        for (node, input, output) in nodes {
+            let part = KeyPart { name: "in".into(), value: (*input).into() };
+            results.keys.insert((*node).into(), Key::of(&[part]));
+            results.outputs.insert(format!("{node}.model"), hash_bytes(output.as_bytes()));
+        }
+        results
+    }
+
+    #[test]
+    fn differences_begin_where_inputs_are_the_same() {
+        let whole = results(&[("a[fold=1]", "", "1"), ("b[fold=1]", "1", "2"), ("c", "", "3")]);
+        let other = results(&[("a[fold=1]", "", "one"), ("b[fold=1]", "one", "two"), ("c", "", "3")]);
+        assert_eq!(other.origins(&whole), ["a[fold=1]"]);
+        assert_eq!(other.differences(&whole), ["a[fold=1].model", "b[fold=1].model"]);
+        assert_eq!(whole.origins(&whole), [""; 0]);
     }
 }

@@ -62,18 +62,23 @@ impl Resume {
             let place = folder.join(format!("sequence-{}", findings.sequences + 1));
             self.sequence(&place, undisturbed, &mut random, &mut findings)?;
             findings.sequences += 1;
-            match Results::read(&latest(&place)?)?.differences(&whole) {
-                different if different.is_empty() => {}
-                different => findings.different.push(format!(
-                    "sequence {}: {}",
+            let results = Results::read(&latest(&place)?)?;
+            let different = results.differences(&whole);
+            if !different.is_empty() {
+                findings.different.push(format!(
+                    "sequence {}: from the same inputs other outputs of {}; {}",
                     findings.sequences,
+                    results.origins(&whole).join(", "),
                     different[..different.len().min(40)].join(", ")
-                )),
+                ));
             }
             let fsck = Store::open(&store(&place))?.fsck()?;
             findings.damaged += fsck.damaged.len() + fsck.bad_records.len();
-            fs::remove_dir_all(&place)
-                .map_err(|cause| error("failed to remove a temporary folder", &cause))?;
+            // What differs is kept, for whoever looks for the cause.
+            if different.is_empty() {
+                fs::remove_dir_all(&place)
+                    .map_err(|cause| error("failed to remove a temporary folder", &cause))?;
+            }
         }
         findings.took = began.elapsed();
         Ok(findings)
