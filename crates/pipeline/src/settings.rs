@@ -113,7 +113,7 @@ pub fn read(
     let base = resolved_file::folder(root, experiment);
     let places = [experiment.parent().unwrap_or(Path::new("")), &base];
     let split = section.required_section("protocol", |section| {
-        protocol::read(section, permitted.as_ref(), places, folders, variant)
+        protocol::read(section, permitted.as_ref(), places, cards.folders(), variant)
     });
     let pipeline = section.required("use").and_then(|field| {
         let text = field.text()?;
