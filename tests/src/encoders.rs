@@ -366,6 +366,35 @@ fn a_frozen_encoder_gives_a_matrix_a_clip() {
     assert_eq!((low, high), (-1.0, 1.0));
 }
 
+/// Every hidden state under learnt weights, low-rank maps, attention: reported, exported, and predicted again from what was exported.
+#[test]
+fn layers_are_weighed_and_low_rank_maps_merged() {
+    let with = "  layers: weighted\n  adapt: { kind: lora, rank: 2 }\n  pooling: attentive-statistics\n  lr: 1e-2\n  \
+                batch_size: 8\n  max_epochs: 2\n  loss: focal\n  batching: { balance: class }\n  stopping: { kind: fixed }\n";
+    let (lab, run) = ran(&speech("encoder", with));
+    let page = run.text("report.md");
+    assert!(
+        page.contains("Weights of the encoder’s layers") && page.contains("over 2 training runs"),
+        "{page}"
+    );
+    assert!(page.contains("low-rank maps (LoRA) of rank 2") && page.contains("focal loss"), "{page}");
+
+    lab.xtask(&["export", "speech.yaml", "train[fold=1,seed=1]", "model", "--device", "cpu"]).expect(0);
+    assert!(lab.path("model/adapter/adapter_model.safetensors").is_file());
+    let json = |file: &str| -> Value { serde_json::from_slice(&fs::read(lab.path(file)).unwrap()).unwrap() };
+    let adapter = json("model/adapter/adapter_config.json");
+    assert_eq!((&adapter["r"], &adapter["target_modules"][0]), (&2.into(), &"q_proj".into()));
+    assert!(json("model/affekt.json")["card"]["network"]["adapt"].is_null());
+    let predictions = predicted(&run, "predictions.arrow");
+    let of_fold = predictions.rows.iter().filter(|row| row.fold == 1);
+    let expected: BTreeMap<String, &Vec<f32>> =
+        of_fold.map(|row| (stem(&row.utterance), &row.outputs)).collect();
+    let recordings = recordings(&lab, ".affekt/synthetic");
+    let (stem, path) = recordings.iter().find(|(stem, _)| expected.contains_key(*stem)).unwrap();
+    let ended = lab.xtask(&["predict", "model", "--device", "cpu", path]).expect(0);
+    close(&lines(&ended)[0], predictions.task.names(), expected[stem]);
+}
+
 #[test]
 fn bursts_are_rated_and_their_test_part_is_submitted() {
     let lab = Lab::empty();

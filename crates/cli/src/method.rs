@@ -58,6 +58,23 @@ pub fn layers(model: &Object) -> Result<Vec<page::Layer>, Stop> {
     Ok(layers)
 }
 
+/// The weights that networks learnt for the layers of their encoders, layer by layer; none where they did not.
+pub fn layer_weights(models: &[Object]) -> Result<Vec<page::LayerWeights>, Stop> {
+    let mut layers: Vec<page::LayerWeights> = Vec::new();
+    for model in models {
+        let card = affekt_ops::train::card(model)?;
+        for weight in card["layer_weights"].as_array().into_iter().flatten() {
+            let (Some(layer), Some(weight)) = (weight[0].as_u64(), weight[1].as_f64()) else { continue };
+            let layer = layer as usize;
+            match layers.iter_mut().find(|known| known.layer == layer) {
+                Some(known) => known.weights.push(weight),
+                None => layers.push(page::LayerWeights { layer, weights: vec![weight] }),
+            }
+        }
+    }
+    Ok(layers)
+}
+
 /// The lengths of labelled recordings, corpus by corpus, beside what is kept of each.
 pub fn lengths(examples: &[Example], kept: Option<f64>) -> Vec<page::ClipLengths> {
     let mut corpora: Vec<(&str, Vec<f64>)> = Vec::new();

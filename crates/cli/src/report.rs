@@ -133,6 +133,12 @@ fn variant(
     }
     let mut caveats = caveats(finished, variant);
     let mut layers = Vec::new();
+    let layer_weights = method::layer_weights(
+        &trainings
+            .iter()
+            .map(|training| finished.object(&training.node, "model"))
+            .collect::<Result<Vec<_>, _>>()?,
+    )?;
     let parameters = match trainings.first() {
         Some(training) => {
             let model = finished.object(&training.node, "model")?;
@@ -155,6 +161,7 @@ fn variant(
         method: method::steps(variant),
         parameters,
         layers,
+        layer_weights,
         tunings: tunings(finished, variant)?,
         histories,
         test_loss: test_loss(finished, variant)?,

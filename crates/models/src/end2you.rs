@@ -12,15 +12,15 @@
 //! shorter than a chunk has one, with zeros behind it, and batch norm sees the clips' own chunks alone: padding would
 //! move its statistics.
 
-use affekt_spec::network::{End2YouConfig, Pooling};
+use affekt_spec::network::{End2YouConfig, OutputActivation};
 use affekt_torch::init::{self, Vars};
 use affekt_torch::{BatchNorm, Convolution, uploaded};
-use tch::nn::{Module, ModuleT};
-use tch::{Tensor, nn};
+use tch::Tensor;
+use tch::nn::ModuleT;
 
+use crate::clip_head::{ClipHead, HeadConfig};
 use crate::lstm::Lstm;
 use crate::network::WaveformModule;
-use crate::pooling::pooled;
 use crate::{BuildError, ForwardError};
 
 /// Convolutions over chunks, an LSTM over those.
@@ -29,8 +29,7 @@ pub struct End2You {
     chunk: usize,
     blocks: Vec<Block>,
     lstm: Lstm,
-    output: nn::Linear,
-    pooling: Pooling,
+    head: ClipHead,
 }
 
 impl End2You {
@@ -45,12 +44,17 @@ impl End2You {
             blocks.push(Block::new(&(vars / &format!("block{i}")), inputs, channels, kernel, pool));
             inputs = channels;
         }
+        let head = HeadConfig {
+            pooling: config.pooling,
+            attention: config.attention,
+            activation: OutputActivation::None,
+            relu_after_pooling: false,
+        };
         Ok(Self {
             chunk: config.chunk,
             blocks,
             lstm: Lstm::new(&(vars / "lstm"), config.lstm, features as i64)?,
-            output: init::linear(&(vars / "output"), config.lstm.hidden as i64, outputs as i64),
-            pooling: config.pooling,
+            head: ClipHead::new(vars, &(vars / "output"), head, config.lstm.hidden as i64, outputs)?,
         })
     }
 
@@ -107,9 +111,8 @@ impl WaveformModule for End2You {
         let padded =
             Tensor::zeros([(batch * steps) as i64, features.size()[1]], (features.kind(), features.device()));
         let features = padded.index_copy(0, &own, &features).view([batch as i64, steps as i64, -1]);
-        let outputs = self.output.forward(&self.lstm.forward(&features)); // [batch, steps, outputs]
         let counts: Vec<_> = counts.into_iter().map(|count| count as i64).collect();
-        Ok(pooled(self.pooling, &outputs, &counts))
+        Ok(self.head.forward_t(&self.lstm.forward(&features), &counts, train))
     }
 }
 

@@ -1,10 +1,11 @@
 //! A wav2vec 2.0 and what reads its frames, fine-tuned together or the encoder frozen:
 //!
 //! ```text
-//! waveforms ─ encoder ─ ReLU ─ projector ─ LSTM ─ dropout ─ classifier ─ sigmoid ─ pooling
-//! 16 kHz      768       any of these five may be missing                of every frame
-//!
-//! with `relu-after-pooling`:      projector ─ LSTM ─ dropout ─ pooling ─ ReLU ─ classifier ─ sigmoid
+//! waveforms ─ encoder ─ layers ─ ReLU ─ projector ─ LSTM ─ dropout ─ classifier ─ sigmoid ─ pooling
+//! 16 kHz      768       one, or  any of these five may be missing                of every frame
+//!                       several
+//! with `relu-after-pooling`:       projector ─ LSTM ─ dropout ─ pooling ─ ReLU ─ classifier ─ sigmoid
+//! statistics and attention:  ReLU ─ projector ─ LSTM ─ dropout ─ pooling ─ classifier ─ sigmoid
 //! ```
 //!
 //! * B5 (Keras' example of audio classification with wav2vec 2.0): the mean over the last layer, dropout, a linear map; padding is
@@ -18,7 +19,7 @@
 //! The classifier maps every frame and the pooling comes last. Published networks that map the mean are the same: the mean of
 //! a linear map's values is the map of the mean, and so it is with the first step and the last. With the largest number it is
 //! not, and there D maps first. For the same reason the dropout before the classifier drops the same units in all frames of a clip.
-//! A ReLU behind the pooling, as the text of V-FT has it, is the one thing that asks for the other order.
+//! A ReLU behind the pooling, as the text of V-FT has it, and poolings that are no mean ask for the other order.
 //!
 //! Frozen parameters have no gradients, so that libtorch keeps nothing of the frozen parts at the encoder's beginning. Their
 //! dropout stays on, as in the published code: it is noise on what the trained parts read. An encoder that is frozen whole
@@ -34,11 +35,12 @@ use affekt_torch::uploaded;
 use tch::nn::Module;
 use tch::{Kind, Tensor, nn};
 
+use crate::adapt::is_trained;
+use crate::clip_head::{ClipHead, HeadConfig};
 use crate::dropout::dropout;
+use crate::layer_mix::LayerMix;
 use crate::lstm::Lstm;
 use crate::network::{WaveformModule, checked_dropout, library};
-use crate::outputs::activated;
-use crate::pooling::pooled;
 use crate::speech_encoder::{SpeechEncoder, speech_encoder};
 use crate::wav2vec2::Valid;
 use crate::{BuildError, ForwardError};
@@ -49,12 +51,11 @@ use crate::{BuildError, ForwardError};
 /// When the encoder has no such layer.
 pub fn built_encoder(config: &FineTunedConfig) -> Result<SpeechConfig, BuildError> {
     let mut encoder = config.encoder.clone();
-    if let EncoderLayer::Nth(layer) = config.layer {
-        if !(1..=encoder.layers()).contains(&layer) {
-            return Err(BuildError::Layer { layer, layers: encoder.layers() });
-        }
-        encoder = encoder.with_layers(layer);
+    let (layer, layers) = (config.layer.highest(encoder.layers()), encoder.layers());
+    if layer > layers || config.layer == EncoderLayer::Nth(0) {
+        return Err(BuildError::Layer { layer, layers });
     }
+    encoder = encoder.with_layers(layer.max(1)); // a transformer has a layer at least
     Ok(config.overrides.of_speech(&encoder))
 }
 
@@ -81,6 +82,24 @@ pub(crate) fn frozen(config: &FineTunedConfig) -> Result<Vec<String>, BuildError
     Ok(frozen.into_iter().map(|name| format!("{ENCODER}{name}")).collect())
 }
 
+/// Takes from training what of an encoder's parameters `adapt` leaves as it is, where that says what is trained.
+///
+/// # Errors
+/// When the encoder has no such layer.
+pub(crate) fn freeze_all_but_adapted(
+    store: &nn::VarStore,
+    config: &FineTunedConfig,
+) -> Result<(), BuildError> {
+    let Some(adapt) = &config.adapt else { return Ok(()) };
+    let layers = built_encoder(config)?.layers();
+    for (name, tensor) in store.variables() {
+        if name.strip_prefix(ENCODER).is_some_and(|name| !is_trained(adapt, layers, name)) {
+            let _ = tensor.set_requires_grad(false);
+        }
+    }
+    Ok(())
+}
+
 const MASK_EMBEDDING: &str = "masked_spec_embed";
 const FINAL_NORM: &str = "encoder.layer_norm.";
 
@@ -91,14 +110,20 @@ pub struct FineTuned {
     config: FineTunedConfig,
     projector: Option<nn::Linear>,
     lstm: Option<Lstm>,
-    classifier: nn::Linear,
+    layers: LayerMix,
+    head: ClipHead,
 }
 
 impl FineTuned {
     /// A network whose weights are a function of the seed of `vars`: those of the encoder as transformers', the others as
     /// PyTorch's.
     pub fn new(vars: &Vars, config: &FineTunedConfig, outputs: usize) -> Result<Self, BuildError> {
-        let mut encoder = speech_encoder(&(vars / ENCODER.trim_end_matches('.')), &built_encoder(config)?)?;
+        let built = built_encoder(config)?;
+        let place = vars / ENCODER.trim_end_matches('.');
+        let mut encoder = speech_encoder(&place, &built)?;
+        if let Some(adapt) = &config.adapt {
+            encoder.adapt(&place, adapt)?;
+        }
         encoder.draw_spans_over(config.spans_over);
         let mut width = config.encoder.width() as i64;
         let projector = match config.projector {
@@ -117,15 +142,21 @@ impl FineTuned {
             }
         };
         checked_dropout(config.dropout)?;
+        let head = HeadConfig {
+            pooling: config.pooling,
+            attention: config.attention,
+            activation: config.output_activation,
+            relu_after_pooling: config.frame_activation == FrameActivation::ReluAfterPooling,
+        };
         let classifier = (vars / "classifier").of(library(config.defaults));
-        let classifier = init::linear(&classifier, width, outputs as i64);
-        Ok(Self { encoder, config: config.clone(), projector, lstm, classifier })
+        let head = ClipHead::new(vars, &classifier, head, width, outputs)?;
+        let layers = LayerMix::new(vars, &config.layer, built.layers())?;
+        Ok(Self { encoder, config: config.clone(), projector, lstm, layers, head })
     }
 
     /// The outputs of every clip, of which `counts` frames are its own: `[batch, frames, width] -> [batch, outputs]`
     fn read(&self, frames: &Tensor, counts: &[i64], train: bool) -> Tensor {
-        let FineTunedConfig { frame_activation, output_activation, pooling, .. } = self.config;
-        let mut xs = match frame_activation {
+        let mut xs = match self.config.frame_activation {
             FrameActivation::Relu => frames.relu(),
             FrameActivation::None | FrameActivation::ReluAfterPooling => frames.shallow_clone(),
         };
@@ -139,18 +170,13 @@ impl FineTuned {
             let clips = xs.narrow(1, 0, 1).ones_like(); // [batch, 1, width]
             xs = dropout(&clips, self.config.dropout, train) * xs;
         }
-        let outputs = |xs: &Tensor| activated(output_activation, &self.classifier.forward(xs));
-        match frame_activation {
-            FrameActivation::ReluAfterPooling => outputs(&pooled(pooling, &xs, counts).relu()),
-            FrameActivation::None | FrameActivation::Relu => pooled(pooling, &outputs(&xs), counts),
-        }
+        self.head.forward_t(&xs, counts, train)
     }
 }
 
 impl WaveformModule for FineTuned {
     fn forward_t(&self, waveforms: &Tensor, lengths: &[usize], train: bool) -> Result<Tensor, ForwardError> {
-        let FineTunedConfig { normalise, normalise_over, padding, padded_to, layer, freeze, .. } =
-            self.config;
+        let FineTunedConfig { normalise, normalise_over, padding, padded_to, freeze, .. } = self.config;
         let waveforms = match (normalise, normalise_over) {
             (false, _) => waveforms.shallow_clone(),
             (true, NormaliseOver::BatchInTraining) if train => normalised_as_one(waveforms, lengths),
@@ -161,11 +187,7 @@ impl WaveformModule for FineTuned {
         let trains_encoder = train && freeze != Freeze::All;
         let padding = padding.when(trains_encoder);
         let encoded = self.encoder.forward_t(&waveforms, lengths, padding, trains_encoder)?;
-        let frames = match layer {
-            EncoderLayer::Last => &encoded.last,
-            EncoderLayer::Nth(layer) => &encoded.states[layer],
-        };
-        Ok(self.read(frames, &encoded.frames, train))
+        Ok(self.read(&self.layers.forward(&encoded), &encoded.frames, train))
     }
 
     fn least_samples(&self) -> usize {

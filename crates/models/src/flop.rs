@@ -7,8 +7,9 @@
 
 use affekt_spec::encoder::{EncoderConfig, SpeechConfig, Vgg16Layer, WhisperConfig};
 use affekt_spec::network::{
-    CnnConfig, EmbeddingCnnConfig, End2YouConfig, FineTunedConfig, FrameActivation, Freeze, LstmConfig,
-    MlpConfig, NetworkConfig, ParallelCnnConfig, TransformerConfig, Vgg16NetworkConfig,
+    Adapt, CnnConfig, EmbeddingCnnConfig, End2YouConfig, FineTunedConfig, FrameActivation, Freeze,
+    LstmConfig, MlpConfig, NetworkConfig, ParallelCnnConfig, Pooling, PoolingAttention, TransformerConfig,
+    Vgg16NetworkConfig,
 };
 
 use crate::fine_tuned::built_encoder;
@@ -81,7 +82,14 @@ pub fn training_flop(
 pub fn pretraining_flop(encoder: &EncoderConfig, frozen: bool, heads: PretrainingHeads, step: Step) -> u64 {
     let mut count = Count::default();
     let projects = !(frozen && matches!(heads, PretrainingHeads::PseudoLabels { .. }));
-    let trained = Trained { convolutions: !frozen, projection: projects, masks: true, transformer: true };
+    let trained = Trained {
+        convolutions: !frozen,
+        projection: projects,
+        masks: true,
+        positions: true,
+        layers_from: 0,
+        maps: true,
+    };
     let frames = count.encoder(encoder, trained, step);
     let all = step.rows * frames;
     match heads {
@@ -123,7 +131,12 @@ struct Trained {
     projection: bool,
     /// What stands for masked frames.
     masks: bool,
-    transformer: bool,
+    /// The convolution that tells positions.
+    positions: bool,
+    /// The first layer of the transformer of which something is, from 0.
+    layers_from: usize,
+    /// Whether that is its linear maps; what adapts them is small and not counted.
+    maps: bool,
 }
 
 impl Count {
@@ -216,7 +229,8 @@ impl Count {
             (inputs, length) = (channels, length / pool);
         }
         self.lstm(config.lstm, rows * chunks, inputs * length);
-        self.linear(rows * chunks, config.lstm.hidden, outputs);
+        let all = rows * chunks;
+        self.head(config.pooling, config.attention, false, [rows, all], [config.lstm.hidden, outputs]);
     }
 
     fn lstm(&mut self, LstmConfig { layers, hidden }: LstmConfig, steps: usize, inputs: usize) {
@@ -258,14 +272,20 @@ impl Count {
 
     fn fine_tuned(&mut self, config: &FineTunedConfig, outputs: usize, step: Step) -> Result<(), BuildError> {
         let encoder = built_encoder(config)?;
-        let transformer = config.freeze != Freeze::All;
+        let (transformer, whole) = (config.freeze != Freeze::All, config.adapt.is_none());
         let masks =
             encoder.wav2vec2().is_some_and(|config| config.apply_spec_augment && config.mask_time_prob > 0.0);
         let trained = Trained {
-            convolutions: config.freeze == Freeze::None,
-            projection: matches!(config.freeze, Freeze::None | Freeze::FeatureEncoder),
-            masks: transformer && masks && !config.freeze_mask_embedding,
-            transformer,
+            convolutions: whole && config.freeze == Freeze::None,
+            projection: whole && matches!(config.freeze, Freeze::None | Freeze::FeatureEncoder),
+            masks: whole && transformer && masks && !config.freeze_mask_embedding,
+            positions: whole && transformer,
+            layers_from: match &config.adapt {
+                Some(Adapt::TopLayers { layers }) => encoder.layers().saturating_sub(*layers),
+                _ if transformer => 0,
+                _ => encoder.layers(),
+            },
+            maps: matches!(config.adapt, None | Some(Adapt::TopLayers { .. })),
         };
         let samples = step.samples.max(config.padded_to.unwrap_or(0));
         let frames = match &encoder {
@@ -279,8 +299,8 @@ impl Count {
         if let Some(lstm) = config.lstm {
             self.lstm(lstm, all, std::mem::replace(&mut width, lstm.hidden));
         }
-        let pooled_first = config.frame_activation == FrameActivation::ReluAfterPooling;
-        self.linear(if pooled_first { step.rows } else { all }, width, outputs);
+        let relu_after_pooling = config.frame_activation == FrameActivation::ReluAfterPooling;
+        self.head(config.pooling, config.attention, relu_after_pooling, [step.rows, all], [width, outputs]);
         Ok(())
     }
 
@@ -293,14 +313,33 @@ impl Count {
         let (all, width, units) = (rows * frames, config.d_model, config.encoder_ffn_dim);
         self.product(rows * mel * KERNEL * config.num_mel_bins * width, trained.convolutions);
         self.product(all * KERNEL * width * width, trained.convolutions);
-        self.again = gradient_checkpointing && trained.transformer;
-        for _ in 0..config.encoder_layers {
-            self.product(4 * all * width * width, trained.transformer);
+        self.again = gradient_checkpointing && trained.layers_from < config.encoder_layers;
+        for layer in 0..config.encoder_layers {
+            let maps = layer >= trained.layers_from && trained.maps;
+            self.product(4 * all * width * width, maps);
             self.attend(2 * all * frames * width);
-            self.product(2 * all * width * units, trained.transformer);
+            self.product(2 * all * width * units, maps);
         }
         self.again = false;
         frames
+    }
+
+    /// Adds a head over so many rows and steps of all of them, from steps' features to outputs.
+    fn head(
+        &mut self,
+        pooling: Pooling,
+        attention: PoolingAttention,
+        relu_after_pooling: bool,
+        [rows, all]: [usize; 2],
+        [features, outputs]: [usize; 2],
+    ) {
+        if pooling == Pooling::AttentiveStatistics {
+            let inputs = if attention.global_context { 3 * features } else { features };
+            self.linear(all, inputs, attention.channels);
+            self.linear(all, attention.channels, features);
+        }
+        let mapped = if relu_after_pooling || !pooling.follows_the_map() { rows } else { all };
+        self.linear(mapped, pooling.width(features), outputs);
     }
 
     /// Adds a wav2vec 2.0. Returns how many frames it makes of each row.
@@ -326,19 +365,22 @@ impl Count {
         let positions = rows * (frames + 2 * (kernel / 2) + 1 - kernel);
         let grouped = width / config.num_conv_pos_embedding_groups;
         for _ in 0..convolutions {
-            self.product(positions * kernel * grouped * width, trained.transformer);
+            self.product(positions * kernel * grouped * width, trained.positions);
         }
-        self.again = gradient_checkpointing && trained.transformer;
-        for _ in 0..config.num_hidden_layers {
+        self.again = gradient_checkpointing && trained.layers_from < config.num_hidden_layers;
+        for layer in 0..config.num_hidden_layers {
+            let learns = layer >= trained.layers_from;
+            let maps = learns && trained.maps;
+            self.learnt |= learns && !maps;
             for _ in 0..4 {
-                self.product(all * width * width, trained.transformer);
+                self.product(all * width * width, maps);
             }
             self.attend(2 * all * frames * width);
             if config.has_position_bias() {
-                self.product(all * width * 8, trained.transformer);
+                self.product(all * width * 8, maps);
             }
-            self.product(all * width * feed_forward, trained.transformer);
-            self.product(all * feed_forward * width, trained.transformer);
+            self.product(all * width * feed_forward, maps);
+            self.product(all * feed_forward * width, maps);
         }
         self.again = false;
         frames

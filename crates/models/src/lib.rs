@@ -5,8 +5,11 @@
 //! `[batch, samples]` with their lengths, and gives `[batch, outputs]`: logits of classes, or values. Encoders of speech: [`wav2vec2`], and
 //! an [`Embedder`] where one is not trained; [`wav2vec`], for the networks of [`states`].
 
+mod adapt;
+mod attentive_statistics;
 mod bi_lstm;
 mod blocks;
+mod clip_head;
 mod cnn;
 mod conv1d;
 mod dropout;
@@ -18,6 +21,7 @@ pub mod flop;
 #[cfg(test)]
 mod generator;
 mod inputs;
+mod layer_mix;
 mod loading;
 mod lstm;
 mod mlp;
@@ -37,6 +41,7 @@ pub mod whisper;
 pub use embedder::{Embedder, Embedding};
 pub use fine_tuned::{built_encoder, normalised};
 pub use inputs::{ForwardError, InputShape, Inputs};
+pub use layer_mix::learnt_weights;
 pub use loading::{Accounting, EncoderError, WeightsError, replace, take_over};
 pub use network::{BuildError, Network, ParameterCounts, WaveformModule, caught, freeze};
 pub use speech_encoder::{Encoded, SpeechEncoder, speech_encoder};

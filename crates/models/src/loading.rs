@@ -6,6 +6,7 @@ use affekt_encoders::ENCODER;
 use affekt_torch::NamedTensors;
 
 use crate::Network;
+use crate::adapt::is_added;
 use crate::wav2vec2::{MisShaped, NameMap, map_names};
 
 /// Weights of another network than this.
@@ -86,7 +87,7 @@ impl Network {
             .weights()
             .into_iter()
             .filter_map(|(name, tensor)| match name.strip_prefix(ENCODER) {
-                Some(name) => Some((name.to_owned(), tensor)),
+                Some(name) => (!is_added(name)).then(|| (name.to_owned(), tensor)),
                 None => name.starts_with(BASE).then_some((name, tensor)),
             })
             .collect();

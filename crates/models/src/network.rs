@@ -57,6 +57,19 @@ pub enum BuildError {
         /// How many bands, which is the transformer's width.
         width: usize,
     },
+    /// A family whose encoder has nothing put into it here.
+    #[error("`adapt` is for wav2vec 2.0 and its relatives: leave it out for this encoder")]
+    NotAdaptable,
+    /// The features cannot be divided among the heads of a pooling.
+    #[error(
+        "`attention.heads: {heads}` of {features} features: expected a number of heads that divides the features: try 1, 2 or 4"
+    )]
+    PoolingHeads {
+        /// How many heads.
+        heads: usize,
+        /// Features of a step.
+        features: usize,
+    },
     /// A transformer without layers or units.
     #[error(
         "a transformer of {layers} layers and {feed_forward} feed-forward units: expected at least one of each"
@@ -125,7 +138,7 @@ pub enum BuildError {
     #[error("the encoder: {0}")]
     Encoder(#[from] ConfigError),
     /// A layer that the encoder has not.
-    #[error("layer {layer} of an encoder of {layers} layers: expected 1 to {layers}, or `last`")]
+    #[error("layer {layer} of an encoder of {layers} layers: expected 1 to {layers}, `last` or `weighted`")]
     Layer {
         /// The layer.
         layer: usize,
@@ -399,6 +412,9 @@ impl Network {
                 0
             }
         };
+        if let NetworkConfig::Wav2Vec2(config) = network {
+            fine_tuned::freeze_all_but_adapted(&store, config)?;
+        }
         Ok(Network { store, body, outputs, elsewhere })
     }
 

@@ -4,9 +4,11 @@
 //! implements the trait, and a line of [`speech_encoder`].
 
 use affekt_spec::encoder::SpeechConfig;
+use affekt_spec::network::Adapt;
 use affekt_torch::init::Vars;
 use tch::Tensor;
 
+use crate::BuildError;
 use crate::wav2vec2::{ConfigError, InputError, Padding, SpansOver, Wav2Vec2};
 use crate::whisper::Whisper;
 
@@ -27,6 +29,15 @@ pub trait SpeechEncoder: std::fmt::Debug + Send {
 
     /// Sets whether the backward pass computes each layer again instead of keeping what it computed. It begins with `false`.
     fn checkpoint_gradients(&mut self, checkpointed: bool);
+
+    /// Puts in what is trained in the place of the encoder's own weights, which begins so that nothing is changed; `vars` is where
+    /// the encoder was built.
+    ///
+    /// # Errors
+    /// When the family cannot be adapted so.
+    fn adapt(&mut self, _vars: &Vars, _adapt: &Adapt) -> Result<(), BuildError> {
+        Err(BuildError::NotAdaptable)
+    }
 
     /// Sets where the spans of masked frames are drawn in training. It begins with [`SpansOver::Clips`]. Families without
     /// masks have none.

@@ -11,7 +11,7 @@ use affekt_spec::encoder::EncoderConfig;
 use affekt_spec::network::{
     EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, Freeze, LstmConfig,
     MlpConfig, MlpNorm, NetworkConfig, NormaliseOver, OutputActivation, Overrides, Padding, Pooling,
-    ProjectorConfig, SpansOver,
+    PoolingAttention, ProjectorConfig, SpansOver,
 };
 use affekt_torch::init::Vars;
 use affekt_torch::{Adam, AdamConfig, Autocast, Checkpoint, NamedTensors};
@@ -21,8 +21,16 @@ use crate::small::{post_norm, pre_norm};
 use crate::turn::turn;
 
 const OUTPUTS: usize = 4;
-const POOLINGS: [Pooling; 5] =
-    [Pooling::First, Pooling::Last, Pooling::Max, Pooling::Mean, Pooling::MeanButLast];
+const POOLINGS: [Pooling; 8] = [
+    Pooling::First,
+    Pooling::Last,
+    Pooling::Max,
+    Pooling::Mean,
+    Pooling::MeanButLast,
+    Pooling::Statistics,
+    Pooling::AttentiveStatistics,
+    Pooling::SelfAttention,
+];
 const LSTM: LstmConfig = LstmConfig { layers: 2, hidden: 12 };
 
 fn encoders() -> [EncoderConfig; 2] {
@@ -72,7 +80,21 @@ fn networks() -> Vec<(NetworkConfig, InputShape)> {
             pooling: Pooling::Last,
             ..whole.clone()
         };
-        networks.extend([whole, to_layer_2].map(|config| (fine_tuned(config), InputShape::Waveforms)));
+        let weighted = FineTunedConfig {
+            layer: EncoderLayer::Weighted,
+            pooling: Pooling::AttentiveStatistics,
+            attention: PoolingAttention { channels: 6, ..PoolingAttention::default() },
+            ..whole.clone()
+        };
+        let of_some = FineTunedConfig {
+            layer: EncoderLayer::Several(vec![2, 0]),
+            pooling: Pooling::SelfAttention,
+            attention: PoolingAttention { heads: 4, ..PoolingAttention::default() },
+            ..whole.clone()
+        };
+        networks.extend(
+            [whole, to_layer_2, weighted, of_some].map(|config| (fine_tuned(config), InputShape::Waveforms)),
+        );
     }
     networks
 }
@@ -593,7 +615,11 @@ fn a_layer_is_the_encoders_state_before_its_last_norm() {
         let layers = [1, 2, 3].map(|n| (EncoderLayer::Nth(n), &encoded.states[n]));
         for (layer, states) in layers.into_iter().chain([(EncoderLayer::Last, &encoded.last)]) {
             let encoder = encoder.clone();
-            let config = FineTunedConfig { encoder: encoder.into(), layer, ..FineTunedConfig::default() };
+            let config = FineTunedConfig {
+                encoder: encoder.into(),
+                layer: layer.clone(),
+                ..FineTunedConfig::default()
+            };
             let network = build(&fine_tuned(config), InputShape::Waveforms, OUTPUTS, 1);
             let weights = network.weights();
             let mean = |(row, &frames): (usize, &i64)| {
@@ -788,6 +814,8 @@ fn configurations_read_as_in_a_pipeline() {
         dropout: 0.5,
         output_activation: OutputActivation::Sigmoid,
         pooling: Pooling::MeanButLast,
+        adapt: None,
+        attention: PoolingAttention::default(),
         defaults: LibraryDefaults::Keras,
     };
     assert_eq!(built_encoder(&expected).unwrap().wav2vec2().unwrap().mask_time_prob, 0.08);

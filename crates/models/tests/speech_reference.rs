@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use affekt_models::{InputShape, Inputs, Network};
 use affekt_spec::network::{
     EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation, LstmConfig, MlpConfig,
-    MlpNorm, NetworkConfig, OutputActivation, Overrides, Padding, Pooling, ProjectorConfig,
+    MlpNorm, NetworkConfig, OutputActivation, Overrides, Padding, Pooling, PoolingAttention, ProjectorConfig,
 };
 use affekt_torch::NamedTensors;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use crate::formula::{Sketch, noise};
 use crate::small::{post_norm, pre_norm};
 
 /// Relative to the norm: of outputs in f32, and of gradients.
-const TOLERANCE: f64 = 2e-5;
+const TOLERANCE: f64 = 1e-5;
 const GRADIENT_TOLERANCE: f64 = 1e-4;
 
 #[derive(Clone, Deserialize)]
@@ -42,8 +42,8 @@ fn outputs_loss_and_gradients() {
         let path = format!("{}/../../tests/goldens/models/{file}", env!("CARGO_MANIFEST_DIR"));
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     };
-    let goldens = [read("speech_networks.json"), read("keras_example.json")].concat();
-    assert_eq!(goldens.len(), 12);
+    let goldens = [read("speech_networks.json"), read("keras_example.json"), read("pooling.json")].concat();
+    assert_eq!(goldens.len(), 20);
     for golden in goldens {
         let case = &golden.case;
         let (config, input, train) = network(&golden);
@@ -87,6 +87,16 @@ fn network(golden: &Golden) -> (NetworkConfig, InputShape, bool) {
     let last = FineTunedConfig { pooling: Pooling::Last, lstm, ..base.clone() };
     let layer_2 = FineTunedConfig { encoder: pre_norm().into(), layer: EncoderLayer::Nth(2), ..last.clone() };
     let fine_tuned = |config| (NetworkConfig::Wav2Vec2(Box::new(config)), InputShape::Waveforms, false);
+    let weighted = |encoder, layer, projects: bool| {
+        let projector = projects.then_some(ProjectorConfig { width: 10 });
+        fine_tuned(FineTunedConfig { encoder, layer, projector, ..base.clone() })
+    };
+    let pooled = |encoder, pooling| {
+        let global_context = golden.case != "attentive statistics, no context";
+        let attention = PoolingAttention { channels: 6, global_context, heads: 4 };
+        let overrides = Overrides { apply_spec_augment: Some(false), ..Overrides::default() };
+        fine_tuned(FineTunedConfig { encoder, pooling, attention, overrides, ..base.clone() })
+    };
     match golden.case.as_str() {
         "embedding-cnn" => {
             let channels = vec![4, 4, 6, 6, 8, 8, 10, 10];
@@ -134,6 +144,16 @@ fn network(golden: &Golden) -> (NetworkConfig, InputShape, bool) {
             let projector = Some(ProjectorConfig { width: 10 });
             fine_tuned(FineTunedConfig { encoder: pre_norm().into(), projector, ..base })
         }
+        "weighted, post-norm" => weighted(post_norm().encoder, EncoderLayer::Weighted, true),
+        "weighted, pre-norm" => weighted(pre_norm().into(), EncoderLayer::Weighted, true),
+        "layers 0 and 2" => weighted(pre_norm().into(), EncoderLayer::Several(vec![0, 2]), false),
+        "statistics" => pooled(post_norm().encoder, Pooling::Statistics),
+        "attentive statistics" => pooled(post_norm().encoder, Pooling::AttentiveStatistics),
+        "attentive statistics, no context" => pooled(pre_norm().into(), Pooling::AttentiveStatistics),
+        "attentive statistics, training" => {
+            (pooled(post_norm().encoder, Pooling::AttentiveStatistics).0, InputShape::Waveforms, true)
+        }
+        "self-attention" => pooled(post_norm().encoder, Pooling::SelfAttention),
         other => panic!("an unknown case `{other}`"),
     }
 }
@@ -153,7 +173,10 @@ fn cancels(config: &NetworkConfig, name: &str) -> bool {
     match config {
         NetworkConfig::EmbeddingCnn(_) | NetworkConfig::End2You(_) => name.ends_with("conv.bias"),
         NetworkConfig::Mlp(config) => config.norm == MlpNorm::Batch && name.ends_with("linear.bias"),
-        _ => name.ends_with("k_proj.bias"),
+        // A softmax over steps, and batch norm in training.
+        _ => ["k_proj.bias", "attention.conv.bias", "attention.tdnn.bias"]
+            .iter()
+            .any(|end| name.ends_with(end)),
     }
 }
 

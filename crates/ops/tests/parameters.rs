@@ -273,6 +273,7 @@ fn parameters_of_networks_of_waveforms() {
         pools: vec![2],
         lstm: LstmConfig { layers: 1, hidden: 5 },
         pooling: Pooling::Max,
+        attention: PoolingAttention::default(),
     };
     assert_eq!(network(text), NetworkConfig::End2You(config));
 }
@@ -384,4 +385,59 @@ fn defaults_and_settings_of_pretraining() {
     let (_, complaints) = planned::<Pretrain>("{ objective: { kind: contrastve }, training: { stps: 9 } }");
     assert!(complaints.contains("did you mean `contrastive`"), "{complaints}");
     assert!(complaints.contains("did you mean `steps`"), "{complaints}");
+}
+
+/// What reads an encoder, and how it and the head are trained; nothing of it stands in keys at its default.
+#[test]
+fn readers_of_encoders() {
+    let read = |text: &str| match network(&format!("{{ kind: wav2vec2, {text} }}")) {
+        NetworkConfig::Wav2Vec2(config) => *config,
+        other => panic!("{other:?}"),
+    };
+    let layer = |text: &str| read(&format!("layers: {text}")).layer;
+    assert_eq!(layer("weighted"), EncoderLayer::Weighted);
+    assert_eq!(layer("[0, 6, 12]"), EncoderLayer::Several(vec![0, 6, 12]));
+    assert_eq!((layer("7"), layer("last")), (EncoderLayer::Nth(7), EncoderLayer::Last));
+    assert_eq!(read("layer: 7").layer, EncoderLayer::Nth(7), "the older name");
+    let attention = read("pooling: self-attention, attention: { heads: 4 }").attention;
+    assert_eq!(attention, PoolingAttention { heads: 4, channels: 128, global_context: true });
+    let targets = vec![LoraTarget::QProj, LoraTarget::VProj];
+    assert_eq!(
+        read("adapt: { kind: lora }").adapt,
+        Some(Adapt::Lora { rank: 8, alpha: 16.0, dropout: 0.0, targets })
+    );
+    assert_eq!(read("adapt: biases").adapt, Some(Adapt::Biases));
+    assert_eq!(read("adapt: none").adapt, None);
+
+    let key = |config: FineTunedConfig| NetworkConfig::Wav2Vec2(Box::new(config)).view(View::Key);
+    let plain = key(FineTunedConfig::default());
+    assert!(
+        plain["layer"] == "last" && plain.get("adapt").is_none() && plain.get("attention").is_none(),
+        "{plain}"
+    );
+    let changed = key(read("layers: [1, 2], adapt: { kind: top-layers, layers: 2 }"));
+    assert_eq!(changed["layer"], serde_json::json!([1, 2]));
+    assert_eq!(changed["adapt"], serde_json::json!({ "kind": "top-layers", "layers": 2 }));
+
+    let focal =
+        training("loss: focal, focal_gamma: 1, class_weights: effective-number, class_balance_beta: 0.9");
+    assert_eq!((focal.loss, focal.focal_gamma), (Loss::Focal, 1.0));
+    assert_eq!((focal.class_weights, focal.class_balance_beta), (ClassWeights::EffectiveNumber, 0.9));
+    assert_eq!(training("label_smoothing: 0.1").label_smoothing, 0.1);
+    let balanced = Batching::Balanced { balance: Balance::Corpus };
+    assert_eq!(training("batching: { balance: corpus }").optimisation.batching, balanced);
+    let rates = training("lr_factors: { classifier: 10 }, layer_decay: 0.9, unfreeze_every: 2").optimisation;
+    assert_eq!((rates.layer_decay, rates.unfreeze_every), (0.9, Some(2)));
+    assert_eq!(rates.lr_factors, [("classifier".to_owned(), 10.0)].into());
+    let plain = TrainConfig::default().view(View::Key);
+    for name in [
+        "label_smoothing",
+        "focal_gamma",
+        "class_balance_beta",
+        "lr_factors",
+        "layer_decay",
+        "unfreeze_every",
+    ] {
+        assert!(plain.get(name).is_none(), "{name}");
+    }
 }

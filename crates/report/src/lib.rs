@@ -18,6 +18,7 @@ mod gains;
 mod groups;
 mod headline;
 mod images;
+mod layer_weights;
 mod leak;
 mod matrix;
 mod method;
@@ -46,8 +47,8 @@ mod tuning;
 pub use render::{html, markdown, method_latex, tables};
 pub use report::{
     Audit, Axis, Cited, ClassCounts, ClipLengths, Corpus, Cost, FoldAudit, FoldPart, History, Image, Layer,
-    Matrix, MethodSentence, MethodSetting, MethodStep, Overlap, Parameters, Published, PublishedSession,
-    Report, Run, Sharing, Spent, Sweep, Tuning, Variant, VariantCost, VariantCosts,
+    LayerWeights, Matrix, MethodSentence, MethodSetting, MethodStep, Overlap, Parameters, Published,
+    PublishedSession, Report, Run, Sharing, Spent, Sweep, Tuning, Variant, VariantCost, VariantCosts,
 };
 pub use side_by_side::side_by_side;
 pub use tensorboard::{TensorboardError, tensorboard};

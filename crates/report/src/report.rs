@@ -76,6 +76,8 @@ pub struct Variant {
     pub parameters: Option<Parameters>,
     /// The layers of the network that was trained first, in the order of its file.
     pub layers: Vec<Layer>,
+    /// The weights that its training runs learnt for their encoder's layers, if they did.
+    pub layer_weights: Vec<LayerWeights>,
     /// The hyper-parameter searches, ordered by fold.
     pub tunings: Vec<Tuning>,
     /// The histories of the training runs, ordered by fold, then seed.
@@ -145,6 +147,15 @@ pub struct Layer {
     pub name: String,
     /// The rest of their names, and their shapes.
     pub tensors: Vec<(String, Vec<u64>)>,
+}
+
+/// What training runs learnt to weigh a layer of their encoder by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerWeights {
+    /// The number of the layer; 0 is what enters the first.
+    pub layer: usize,
+    /// Its weight in each training run, in `0..=1`.
+    pub weights: Vec<f64>,
 }
 
 /// How long the labelled recordings of a corpus are, beside what is kept of each.

@@ -12,6 +12,7 @@ use crate::curves::{Curves, curves, searched};
 use crate::distribution::distribution;
 use crate::groups::groups;
 use crate::headline::is_described_in_words;
+use crate::layer_weights::layer_weights;
 use crate::method::layers;
 use crate::outputs::{Outputs, outputs};
 use crate::report::{Report, Variant};
@@ -32,6 +33,7 @@ pub(crate) struct Section {
     /// The description, as names and values.
     facts: Vec<(String, String)>,
     layers: Option<Table>,
+    layer_weights: Option<Table>,
     figures: Table,
     distribution: Option<Table>,
     audit: Option<AuditView>,
@@ -63,6 +65,7 @@ pub(crate) fn section(report: &Report, variant: &Variant, slug: String) -> Secti
         stamps: about.stamps.clone(),
         facts: facts(variant),
         layers: layers(variant, &slug),
+        layer_weights: layer_weights(variant, &slug),
         figures: figures(metrics, &slug, &note),
         distribution: distribution(variant, &slug),
         audit: variant.audit.as_ref().map(|found| audit(found, about, &slug)),
@@ -88,6 +91,7 @@ impl Section {
         self.layers
             .iter()
             .chain([&self.figures])
+            .chain(&self.layer_weights)
             .chain(split.into_iter().flatten())
             .chain(&self.published_trials)
             .chain(self.search.iter().flat_map(Search::tables))

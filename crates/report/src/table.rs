@@ -417,7 +417,7 @@ impl Cell {
             .with_spread(spread.map(|spread| (text::quoted(spread), spread)))
     }
 
-    fn with_spread(mut self, spread: Option<(String, f64)>) -> Self {
+    pub fn with_spread(mut self, spread: Option<(String, f64)>) -> Self {
         let Some((text, exact)) = spread else { return self };
         self.fields[0] = format!("{} ± {text}", self.text);
         self.fields.push(exact.to_string());

@@ -42,29 +42,67 @@ impl Default for AdamConfig {
 }
 
 /// Adam over named parameters: `torch.optim.Adam(…, fused=True)` or `torch.optim.AdamW`, whose kernels it runs on either
-/// device, so a step costs one launch however many parameters there are.
+/// device, so a step costs one launch however many parameters there are, or as many as there are learning rates.
 #[derive(Debug)]
 pub struct Adam {
     /// The numbers; may be changed between steps (a schedule does).
     pub config: AdamConfig,
+    groups: Vec<Group>,
+    /// The most steps that any parameter has seen.
+    most_steps: i32,
+}
+
+/// Parameters of one learning rate.
+#[derive(Debug)]
+struct Group {
+    /// What the step size is multiplied by.
+    factor: f64,
     names: Vec<String>,
     parameters: Vec<Tensor>,
     means: Vec<Tensor>,
     squares: Vec<Tensor>,
     /// How many steps each parameter has seen, as f32 scalars on its device: what the kernel wants.
     steps: Vec<Tensor>,
-    /// The most steps that any has seen.
-    most_steps: i32,
+}
+
+impl Group {
+    fn new(factor: f64, parameters: Vec<(String, Tensor)>) -> Self {
+        let (names, parameters): (Vec<_>, Vec<_>) = parameters.into_iter().unzip();
+        let zeros = || parameters.iter().map(|p| p.detach().zeros_like()).collect();
+        let steps = parameters.iter().map(|p| Tensor::zeros([], (Kind::Float, p.device()))).collect();
+        Self { factor, means: zeros(), squares: zeros(), steps, names, parameters }
+    }
+
+    /// All tensors that are remembered between steps, by name.
+    fn slots(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        [("mean", &self.means), ("square", &self.squares), ("step", &self.steps)].into_iter().flat_map(
+            |(slot, tensors)| {
+                self.names.iter().zip(tensors).map(move |(name, t)| (format!("{slot}.{name}"), t))
+            },
+        )
+    }
 }
 
 impl Adam {
     /// Adam for these parameters, before its first step.
     #[must_use]
     pub fn new(parameters: NamedTensors, config: AdamConfig) -> Self {
-        let (names, parameters): (Vec<_>, Vec<_>) = parameters.into_iter().unzip();
-        let zeros = || parameters.iter().map(|p| p.detach().zeros_like()).collect();
-        let steps = parameters.iter().map(|p| Tensor::zeros([], (Kind::Float, p.device()))).collect();
-        Self { config, means: zeros(), squares: zeros(), steps, names, parameters, most_steps: 0 }
+        Self::with_factors(parameters, config, |_| 1.0)
+    }
+
+    /// Adam that multiplies the step size of each parameter by a factor that its name gives.
+    #[must_use]
+    pub fn with_factors(parameters: NamedTensors, config: AdamConfig, factor: impl Fn(&str) -> f64) -> Self {
+        let mut groups: Vec<(f64, Vec<(String, Tensor)>)> = Vec::new();
+        for (name, parameter) in parameters {
+            let factor = factor(&name);
+            match groups.iter_mut().find(|(known, _)| known.to_bits() == factor.to_bits()) {
+                Some((_, group)) => group.push((name, parameter)),
+                None => groups.push((factor, vec![(name, parameter)])),
+            }
+        }
+        let groups = groups.into_iter().map(|(factor, parameters)| Group::new(factor, parameters)).collect();
+        Self { config, groups, most_steps: 0 }
     }
 
     /// Changes every parameter that has a gradient, and forgets the gradients.
@@ -88,16 +126,19 @@ impl Adam {
         } else {
             self.config.epsilon
         };
-        shim::adam_step(
-            &shim::AdamTensors {
-                parameters: &self.parameters,
-                means: &self.means,
-                squares: &self.squares,
-                steps: &self.steps,
-            },
-            &shim::AdamNumbers { learning_rate, betas: (beta1, beta2), weight_decay, epsilon, decoupled },
-            found_inf,
-        )?;
+        for group in &self.groups {
+            let learning_rate = learning_rate * group.factor;
+            shim::adam_step(
+                &shim::AdamTensors {
+                    parameters: &group.parameters,
+                    means: &group.means,
+                    squares: &group.squares,
+                    steps: &group.steps,
+                },
+                &shim::AdamNumbers { learning_rate, betas: (beta1, beta2), weight_decay, epsilon, decoupled },
+                found_inf,
+            )?;
+        }
         self.forget_gradients()
     }
 
@@ -106,7 +147,7 @@ impl Adam {
     /// # Errors
     /// When libtorch refuses.
     pub fn forget_gradients(&self) -> Result<(), TorchError> {
-        shim::forget_gradients(&self.parameters)
+        self.groups.iter().try_for_each(|group| shim::forget_gradients(&group.parameters))
     }
 
     /// All that it remembers between steps: `mean.<parameter>`, `square.<parameter>`, `step.<parameter>`. The
@@ -132,7 +173,7 @@ impl Adam {
             tensor.shallow_clone().f_copy_(&state[&name]).map_err(TorchError::from)?;
         }
         let mut most_steps = 0.0_f64;
-        for steps in &self.steps {
+        for steps in self.groups.iter().flat_map(|group| &group.steps) {
             most_steps = most_steps.max(steps.f_double_value(&[]).map_err(TorchError::from)?);
         }
         self.most_steps = most_steps as i32;
@@ -140,11 +181,7 @@ impl Adam {
     }
 
     fn slots(&self) -> impl Iterator<Item = (String, &Tensor)> {
-        [("mean", &self.means), ("square", &self.squares), ("step", &self.steps)].into_iter().flat_map(
-            |(slot, tensors)| {
-                self.names.iter().zip(tensors).map(move |(name, t)| (format!("{slot}.{name}"), t))
-            },
-        )
+        self.groups.iter().flat_map(Group::slots)
     }
 }
 

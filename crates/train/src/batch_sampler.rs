@@ -1,9 +1,11 @@
 //! Draws batches: which rows make one, and in what order they come, are functions of seed and epoch.
 
-use affekt_spec::training::Counted;
+use std::collections::BTreeMap;
+
+use affekt_spec::training::{Balance, Counted};
 use affekt_torch::Random;
 
-use crate::{Batching, Dataset, TrainConfig};
+use crate::{Batching, Dataset, Target, TrainConfig};
 
 /// How long a training is.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +23,8 @@ pub struct BatchSampler {
     drop_last: bool,
     seed: u64,
     rows: Vec<usize>,
+    /// The same by what batches are balanced by; none where they are not.
+    groups: Vec<Vec<usize>>,
     /// Of each of the examples' rows, as trained on; none where they are all alike.
     lengths: Vec<usize>,
     /// Of a batch.
@@ -44,7 +48,7 @@ impl BatchSampler {
         let rate_hz = dataset.rate_hz().unwrap_or(0);
         let most = config.optimisation.crop.map_or(usize::MAX, |crop| crop.samples(rate_hz));
         let (lengths, samples) = match config.optimisation.batching {
-            Batching::Shuffled => (Vec::new(), 0),
+            Batching::Shuffled | Batching::Balanced { .. } => (Vec::new(), 0),
             Batching::Bucketed { seconds, .. } => (
                 (0..dataset.len()).map(|row| dataset.values(row).len().min(most)).collect(),
                 seconds.map_or(usize::MAX, |seconds| (seconds * f64::from(rate_hz)) as usize),
@@ -56,6 +60,10 @@ impl BatchSampler {
             drop_last: config.optimisation.drop_last,
             seed,
             rows: rows.to_vec(),
+            groups: match config.optimisation.batching {
+                Batching::Balanced { balance } => groups(dataset, rows, balance),
+                Batching::Shuffled | Batching::Bucketed { .. } => Vec::new(),
+            },
             lengths,
             samples,
             least_rows,
@@ -84,8 +92,14 @@ impl BatchSampler {
     /// Returns the batches of an epoch, from 1.
     pub fn epoch(&self, epoch: u32) -> Vec<Vec<usize>> {
         let mut random = Random::new(self.seed, &format!("epoch {epoch}"));
-        let mut rows = self.rows.clone();
-        random.shuffle(&mut rows);
+        let mut rows = match self.batching {
+            Batching::Balanced { .. } => balanced(&self.groups, self.rows.len(), &mut random),
+            Batching::Shuffled | Batching::Bucketed { .. } => {
+                let mut rows = self.rows.clone();
+                random.shuffle(&mut rows);
+                rows
+            }
+        };
         let fills = matches!(self.batching, Batching::Bucketed { seconds: Some(_), .. });
         if self.drop_last && !fills {
             // Before they are sorted, or those left out would be the longest.
@@ -196,6 +210,44 @@ impl BatchSampler {
     pub fn total(&self) -> u64 {
         self.before.last().copied().unwrap_or(0)
     }
+}
+
+/// Returns the rows of each class, speaker or corpus.
+fn groups(dataset: &dyn Dataset, rows: &[usize], balance: Balance) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<(i64, &str), Vec<usize>> = BTreeMap::new();
+    for &row in rows {
+        let speaker = dataset.speaker(row);
+        let group = match (balance, dataset.target(row)) {
+            (Balance::Class, Target::Class(class)) => (class, ""),
+            (Balance::Class, Target::Values(_)) => (0, ""), // refused before
+            (Balance::Speaker, _) => (0, speaker),
+            (Balance::Corpus, _) => (0, speaker.split_once('/').map_or(speaker, |(corpus, _)| corpus)),
+        };
+        groups.entry(group).or_default().push(row);
+    }
+    groups.into_values().collect()
+}
+
+/// Draws `count` rows in which groups take turns, so that any stretch of them holds as many of each group but for one: rows of a
+/// small group come again, those of a large one are not all there. Each group is gone through in random order, and anew once all
+/// of it came.
+fn balanced(groups: &[Vec<usize>], count: usize, random: &mut Random) -> Vec<usize> {
+    let mut left: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
+    let mut turns: Vec<usize> = (0..groups.len()).collect();
+    let mut drawn = Vec::with_capacity(count);
+    while drawn.len() < count {
+        random.shuffle(&mut turns);
+        for &group in &turns {
+            let left = &mut left[group];
+            if left.is_empty() {
+                left.clone_from(&groups[group]);
+                random.shuffle(left);
+            }
+            drawn.extend(left.pop());
+        }
+    }
+    drawn.truncate(count);
+    drawn
 }
 
 #[cfg(test)]
@@ -330,6 +382,72 @@ mod tests {
             assert_eq!(dropping.before(epoch + 1) - dropping.before(epoch), batches.len() as u64);
         }
         assert_eq!(dropping.epoch(1).len(), full.len());
+    }
+
+    /// 100 rows, of which one in ten is of class 1, of four speakers in two corpora.
+    struct Skewed;
+
+    impl Dataset for Skewed {
+        fn len(&self) -> usize {
+            100
+        }
+        fn input(&self) -> InputShape {
+            InputShape::Frames([1, 1])
+        }
+        fn values(&self, _: usize) -> &[f32] {
+            &[0.0]
+        }
+        fn target(&self, row: usize) -> Target<'_> {
+            Target::Class(i64::from(row.is_multiple_of(10)))
+        }
+        fn name(&self, _: usize) -> &str {
+            "row"
+        }
+        fn speaker(&self, row: usize) -> &str {
+            ["A/1", "B/1", "B/2", "B/3"]
+                [usize::from(row >= 5) + usize::from(row >= 20) + usize::from(row >= 90)]
+        }
+        fn role(&self, _: usize) -> Option<Role> {
+            Some(Role::Train)
+        }
+    }
+
+    #[test]
+    fn balanced_batches_hold_as_many_of_each() {
+        let rows: Vec<usize> = (0..100).collect();
+        for (balance, groups) in [(Balance::Class, 2), (Balance::Speaker, 4), (Balance::Corpus, 2)] {
+            let config = config(Batching::Balanced { balance });
+            let sampler = BatchSampler::new(&config, 1, &Skewed, &rows, TrainLength::Epochs(2), 1);
+            let of = |row: usize| match balance {
+                Balance::Class => row % 10 == 0,
+                Balance::Speaker => row < 5,
+                Balance::Corpus => row < 5,
+            };
+            let batches = sampler.epoch(1);
+            assert_eq!((batches.len(), batches.concat().len() as u64), (13, 100));
+            assert_eq!(sampler.total(), 26);
+            for batch in batches.iter().filter(|batch| batch.len() == 8) {
+                assert_eq!(
+                    batch.iter().filter(|row| of(**row)).count(),
+                    8 / groups,
+                    "{balance:?}: {batch:?}"
+                );
+            }
+            // Every row of a small group comes, as often as any other of it but for once.
+            let mut times = BTreeMap::new();
+            batches
+                .concat()
+                .into_iter()
+                .filter(|row| of(*row))
+                .for_each(|row| *times.entry(row).or_insert(0) += 1);
+            let (least, most) = (times.values().min().unwrap(), times.values().max().unwrap());
+            assert!(
+                times.len() == if balance == Balance::Class { 10 } else { 5 } && most - least <= 1,
+                "{times:?}"
+            );
+            assert_eq!(sampler.epoch(1), batches);
+            assert_ne!(sampler.epoch(2), batches);
+        }
     }
 
     #[test]

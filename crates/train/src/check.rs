@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use affekt_domain::{Monitor, Task};
 use affekt_features::Standardiser;
 use affekt_models::{InputShape, Network};
-use affekt_spec::training::{Counted, Optimisation};
+use affekt_spec::Words;
+use affekt_spec::training::{Balance, Counted, Optimisation};
 use affekt_torch::NamedTensors;
 use tch::Tensor;
 
@@ -220,20 +221,25 @@ fn check_loss(config: &TrainConfig, task: &Task) -> Result<(), TrainError> {
         (Task::Classes(classes), _) if classes.len() < 2 => {
             bad("classes", classes.len().to_string(), "at least two to tell apart")
         }
-        (Task::Outputs(_), Loss::CrossEntropy) => {
-            bad("loss", "cross-entropy".into(), "`ccc` or `mse`, for the rows have values and no classes")
+        (Task::Outputs(_), Loss::CrossEntropy | Loss::Focal | Loss::Ordinal) => {
+            bad("loss", config.loss.word().into(), "`ccc` or `mse`, for the rows have values and no classes")
         }
         (Task::Classes(_), Loss::Ccc | Loss::Mse) => bad(
             "loss",
             format!("{:?}", config.loss),
-            "`cross-entropy`, for the rows have classes and no values",
+            "`cross-entropy`, `focal` or `ordinal`, for the rows have classes and no values",
         ),
         (Task::Outputs(_), _) if config.class_weights != ClassWeights::None => {
             bad("class_weights", "given".into(), "`none`, for the rows have values and no classes")
         }
+        (Task::Outputs(_), _) if config.optimisation.batching == BY_CLASS => {
+            bad("batching.balance", "class".into(), "`speaker` or `corpus`, for the rows have no classes")
+        }
         _ => Ok(()),
     }
 }
+
+const BY_CLASS: Batching = Batching::Balanced { balance: Balance::Class };
 
 /// Refuses a standardiser where there are no bands.
 pub fn check_standardiser(
@@ -264,12 +270,12 @@ fn check_inputs(training: &Training) -> Result<(), TrainError> {
             bad("crop", "given".into(), "nothing, for the examples are no waveforms")
         }
         InputShape::Frames(_) | InputShape::Pictures(_)
-            if config.optimisation.batching != Batching::Shuffled =>
+            if matches!(config.optimisation.batching, Batching::Bucketed { .. }) =>
         {
             bad(
                 "batching",
                 "bucketed".into(),
-                "`shuffled`, for the examples are no waveforms and of one length",
+                "`shuffled`, or one with `balance`, for the examples are no waveforms and of one length",
             )
         }
         InputShape::Frames(_) | InputShape::Pictures(_) => Ok(()),

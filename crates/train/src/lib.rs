@@ -13,6 +13,7 @@ mod augment;
 mod batch_sampler;
 mod batches;
 mod check;
+mod class_loss;
 mod crop;
 mod dataset;
 mod divided;
@@ -26,6 +27,7 @@ mod pause;
 mod predict;
 pub mod pretraining;
 mod progress;
+mod rates;
 mod run;
 mod schedule;
 mod scores;
@@ -37,8 +39,8 @@ mod validation;
 mod weights;
 
 pub use affekt_spec::training::{
-    Augment, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimisation, Optimiser, Precision, Refit,
-    Schedule, Stages, Steps, Stopping, TrainConfig,
+    Augment, Balance, Batching, ClassWeights, Crop, CropAt, Flip, Loss, Optimisation, Optimiser, Precision,
+    Refit, Schedule, Stages, Steps, Stopping, TrainConfig,
 };
 pub use ahead::ahead;
 pub use batches::Batch;

@@ -2,11 +2,12 @@
 
 use tch::{Kind, Reduction, TchError, Tensor};
 
-use crate::{Dataset, Loss, Target, TrainError, Training, TrainingPart};
+use crate::class_loss::ClassLoss;
+use crate::{Dataset, Loss, Target, TrainConfig, TrainError, Training, TrainingPart};
 
 /// Computes the loss of a training, on its device.
 pub struct Objective {
-    loss: Loss,
+    loss: TrainLoss,
     /// Weights of the classes, and the same on the device.
     weights: Option<(Vec<f64>, Tensor)>,
 }
@@ -16,6 +17,7 @@ impl Objective {
     pub fn new(training: &Training, part: &TrainingPart) -> Result<Self, TrainError> {
         let weights = crate::weights::resolve(
             &training.config.class_weights,
+            training.config.class_balance_beta,
             part.targets(),
             training.task.names().len(),
         )?;
@@ -25,28 +27,25 @@ impl Objective {
         };
         let weights =
             weights.map(on_device).transpose().map_err(|error: TchError| TrainError::from(error))?;
-        Ok(Self { loss: training.config.loss, weights })
+        Ok(Self { loss: TrainLoss::of(training.config), weights })
     }
 
     /// Returns the mean loss of some rows: outputs `[rows, outputs]`, targets `[rows]` or `[rows, outputs]`, to `[]` in f32.
     pub fn of(&self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor, TrainError> {
         let outputs = outputs.f_to_kind(Kind::Float)?;
         Ok(match self.loss {
-            Loss::CrossEntropy => {
-                let weights = self.weights.as_ref().map(|(_, tensor)| tensor);
-                outputs.f_cross_entropy_loss(targets, weights, Reduction::Mean, -100, 0.0)?
+            TrainLoss::Classes(loss) => {
+                loss.of(&outputs, targets, self.weights.as_ref().map(|(_, tensor)| tensor))?
             }
-            Loss::Mse => outputs.f_mse_loss(targets, Reduction::Mean)?,
-            Loss::Ccc => concordance_loss(&outputs, targets)?,
+            TrainLoss::Mse => outputs.f_mse_loss(targets, Reduction::Mean)?,
+            TrainLoss::Ccc => concordance_loss(&outputs, targets)?,
         })
     }
 
     /// Returns how many rows have their highest output at their class: outputs `[rows, classes]`, targets `[rows]`, to `[]` in f32.
     /// `None` where numbers are predicted.
     pub fn correct(&self, outputs: &Tensor, targets: &Tensor) -> Result<Option<Tensor>, TrainError> {
-        if self.loss != Loss::CrossEntropy {
-            return Ok(None);
-        }
+        let TrainLoss::Classes(_) = self.loss else { return Ok(None) };
         let predicted = outputs.f_detach()?.f_argmax(1, /* keepdim */ false)?;
         Ok(Some(predicted.f_eq_tensor(targets)?.f_sum(Kind::Float)?))
     }
@@ -64,6 +63,32 @@ impl Objective {
     /// Returns the weights of the classes, where they are not alike.
     pub fn class_weights(&self) -> Option<&[f64]> {
         self.weights.as_ref().map(|(weights, _)| weights.as_slice())
+    }
+}
+
+/// What is minimised, of classes or of numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TrainLoss {
+    /// A loss of classes, with its settings.
+    Classes(ClassLoss),
+    /// One minus the concordance.
+    Ccc,
+    /// The mean squared error.
+    Mse,
+}
+
+impl TrainLoss {
+    /// Returns the loss that a training asks for.
+    pub const fn of(config: &TrainConfig) -> Self {
+        match config.loss {
+            Loss::CrossEntropy => {
+                Self::Classes(ClassLoss::CrossEntropy { smoothing: config.label_smoothing })
+            }
+            Loss::Focal => Self::Classes(ClassLoss::Focal { gamma: config.focal_gamma }),
+            Loss::Ordinal => Self::Classes(ClassLoss::Ordinal),
+            Loss::Ccc => Self::Ccc,
+            Loss::Mse => Self::Mse,
+        }
     }
 }
 

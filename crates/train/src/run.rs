@@ -206,6 +206,7 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
         progress: &mut Listener,
     ) -> Result<Sums, TrainError> {
         let StageSettings { stage, config, seed, dataset, standardiser, device, .. } = self.settings;
+        self.stepper.unfreeze(Some(number))?;
         let partial = std::mem::take(&mut self.partial);
         let window = window(config, seed, dataset, &*self.learner, number);
         let augmentation = config.augment.map(|augment| Augmentation { augment, seed, epoch: number });
@@ -341,13 +342,17 @@ impl<'a, L: Learner + ?Sized> Run<'a, L> {
     }
 
     /// Ends the stage.
-    pub fn finish(self) -> Finished {
-        Finished {
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn finish(self) -> Result<Finished, TrainError> {
+        self.stepper.unfreeze(None)?;
+        Ok(Finished {
             history: self.history(),
             kept: self.kept,
             best: self.best,
             micro_batches: self.stepper.micro_batches,
-        }
+        })
     }
 }
 

@@ -16,14 +16,17 @@ use crate::divided::Divided;
 use crate::learner::{BatchLoss, Learner};
 use crate::losses::RowsLoss;
 use crate::memory_advice::memory_advice;
+use crate::rates::Rates;
 use crate::{Optimisation, Optimiser, Precision, TrainConfig, TrainError};
 
 /// What makes steps.
 pub struct Stepper {
     precision: Precision,
     clip_norm: Option<f64>,
-    /// The learner's tensors that have gradients.
+    /// The learner's tensors that have gradients, and their names.
     parameters: Vec<Tensor>,
+    names: Vec<String>,
+    rates: Rates,
     optimiser: Adam,
     /// What scales the losses of a training in fp16.
     scaler: Option<GradScaler>,
@@ -47,6 +50,7 @@ impl Stepper {
         if trainable.is_empty() {
             return Err(TrainError::AllFrozen);
         }
+        let rates = Rates::new(&config.optimisation, trainable.keys())?;
         let adam = adam(&config.optimisation);
         let precision = config.optimisation.precision;
         let device = trainable.values().next().map_or(Device::Cpu, Tensor::device);
@@ -56,11 +60,24 @@ impl Stepper {
             precision,
             scaler,
             clip_norm: config.optimisation.clip_norm,
-            optimiser: Adam::new(learner.trainable(), adam),
+            optimiser: Adam::with_factors(learner.trainable(), adam, |name| rates.factor(name)),
+            rates,
+            names: trainable.keys().cloned().collect(),
             parameters: trainable.into_values().collect(),
             micro_batches: steps,
             advice,
         })
+    }
+
+    /// Has those parameters learn that an epoch, from 1, trains; all of them where there is none.
+    pub fn unfreeze(&self, epoch: Option<u32>) -> Result<(), TrainError> {
+        if self.rates.is_gradual() {
+            for (name, parameter) in self.names.iter().zip(&self.parameters) {
+                let learns = epoch.is_none_or(|epoch| self.rates.learns(name, epoch));
+                let _ = parameter.f_set_requires_grad(learns)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a step, with libtorch's generator seeded with `seed`, which begins anew where the batch has to be divided. Returns the losses

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use crate::batches::Batch;
 use crate::check::{check_network, least_rows, not_finite_rows};
 use crate::learner::{BatchLoss, Coupled, CoupledPart, Learner, LossWeights};
-use crate::objective::Objective;
+use crate::objective::{Objective, TrainLoss};
 use crate::predict::{BatchLimit, predict_with};
 use crate::scores::DevScores;
 use crate::validation::{EvaluationProgress, Validation};
@@ -124,7 +124,8 @@ impl Validation<Supervised<'_>> for DevPart<'_> {
         let Training { config, task, standardiser, .. } = **training;
         let limit = BatchLimit::of_training(config);
         let outputs = predict_with(*forward, network, self, standardiser, limit, progress)?;
-        let scores = DevScores::new(task, config.loss, &outputs, self.targets(), objective.class_weights());
+        let scores =
+            DevScores::new(task, TrainLoss::of(config), &outputs, self.targets(), objective.class_weights());
         let utterances = not_finite_rows(self, &outputs);
         if scores.loss.is_finite() && utterances.is_empty() {
             return Ok(scores);

@@ -97,7 +97,7 @@ pub fn train_with(
     let mut run = begin(training, &mut learner, stage, epochs)?;
     resumed.map_or(Ok(()), |state| run.restore(state))?;
     run.go_on(&mut file, progress)?;
-    let mut finished = run.finish();
+    let mut finished = run.finish()?;
     if stage == Stage::Search && training.config.refit != Refit::None {
         stage = Stage::Refit;
         // From the seed once more, for as many epochs as were best.
@@ -105,7 +105,7 @@ pub fn train_with(
         let mut run = begin(training, &mut learner, stage, finished.kept)?;
         run.follow(finished.history, finished.micro_batches);
         run.go_on(&mut file, progress)?;
-        finished = run.finish();
+        finished = run.finish()?;
     }
     let on_cpu = |(name, tensor): (String, Tensor)| Ok((name, tensor.f_to_device(Device::Cpu)?));
     Ok(Trained {

@@ -9,7 +9,7 @@ use affekt_ops::doctor::{Stage, StageLearner, StageSize};
 use affekt_ops::{kmeans, pretrain, train};
 use affekt_pipeline::{Compiled, Environment, compile};
 use affekt_spec::encoder::{Architecture, EncoderConfig};
-use affekt_spec::network::{EncoderLayer, NetworkConfig};
+use affekt_spec::network::NetworkConfig;
 use affekt_spec::training::{Batching, Objective};
 use serde::de::DeserializeOwned;
 
@@ -159,9 +159,7 @@ impl Shipped {
         if let NetworkConfig::Wav2Vec2(network) = &mut params.network {
             network.encoder = encoder.into();
             network.normalise = matches!(architecture, Architecture::LargeLv60k | Architecture::Xlsr53);
-            if let EncoderLayer::Nth(layer) = network.layer {
-                layers = layer;
-            }
+            layers = network.layer.highest(layers);
         }
         let rows = params.training.optimisation.batch_size;
         Ok((self.training(params, None), StageSize { rows, seconds, layers }))

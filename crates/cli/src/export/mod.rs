@@ -119,7 +119,7 @@ fn write(context: &ExperimentContext, viewed: &Viewed<'_>, at: NodeIndex, folder
             experiment: context.experiment.name.clone(),
             node: name.to_owned(),
             steps,
-            card,
+            card: weights::merged_card(card),
             weights,
             trained_on: Some(trained_on),
             epochs_from,

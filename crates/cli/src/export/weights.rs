@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use affekt_domain::Task;
-use affekt_encoders::{ClipLength, Export, ExportedWeights, Head, Linear, OutputNames, ShortClips, Weights};
+use affekt_encoders::{
+    ClipLength, Export, ExportedWeights, Head, Linear, Lora, OutputNames, ShortClips, Weights,
+};
 use affekt_graph::Object;
 use affekt_ops::{audio, exported};
+use affekt_spec::Words;
 use affekt_spec::encoder::SpeechConfig;
+use affekt_spec::network::{EncoderLayer, Pooling};
 use serde_json::Value;
 
 use crate::exit::{Stop, error};
@@ -32,7 +36,11 @@ pub fn write(
                 audio::Fill::None => ShortClips::Whole,
             },
         });
-        let network = Export { clip, ..encoder_network(card, task, model, title, about)? };
+        let mut network = Export { clip, ..encoder_network(card, task, model, title, about)? };
+        if let Some(lora) = lora(card) {
+            let factors = lora.merge(&mut network.encoder);
+            lora.write(&folder.join(ADAPTER), &factors).map_err(|cause| failed(&cause))?;
+        }
         let files = affekt_encoders::export(folder, &network).map_err(|cause| failed(&cause))?;
         let known = |ExportedWeights { file, prefix, added }: ExportedWeights| exported::Weights {
             file: file.to_owned(),
@@ -48,6 +56,28 @@ pub fn write(
     Ok(vec![exported::Weights { file, prefix: String::new(), without: Vec::new() }])
 }
 
+/// The folder of low-rank maps alone.
+const ADAPTER: &str = "adapter";
+
+/// The low-rank maps that a network was trained with, where it was.
+fn lora(card: &Value) -> Option<Lora> {
+    let adapt = &card["network"]["adapt"];
+    (adapt["kind"] == "lora").then_some(())?;
+    Some(Lora {
+        rank: adapt["rank"].as_u64()? as usize,
+        alpha: adapt["alpha"].as_f64()?,
+        dropout: adapt["dropout"].as_f64()?,
+    })
+}
+
+/// The card of what is exported, in which low-rank maps are part of the weights that they stood beside.
+pub fn merged_card(mut card: Value) -> Value {
+    if lora(&card).is_some() {
+        card["network"]["adapt"] = Value::Null;
+    }
+    card
+}
+
 /// A fine-tuned encoder and its head, as transformers would have them.
 fn encoder_network(
     card: &Value,
@@ -60,15 +90,17 @@ fn encoder_network(
     let failed = |cause: &dyn std::error::Error| error("failed to read the model", cause);
     let mut config: SpeechConfig =
         serde_json::from_value(network["encoder"].clone()).map_err(|cause| failed(&cause))?;
-    if let Some(layer) = network["layer"].as_u64() {
-        // The layers above were neither built nor saved.
-        config = config.with_layers(layer as usize);
-    }
+    let layer: EncoderLayer =
+        serde_json::from_value(network["layer"].clone()).map_err(|cause| failed(&cause))?;
+    // The layers above were neither built nor saved.
+    let layers = layer.highest(config.layers()).max(1);
+    config = config.with_layers(layers);
     let tensors = affekt_encoders::tensors(model.path()).map_err(|cause| failed(&cause))?;
     let mut encoder = BTreeMap::new();
     let mut head = BTreeMap::new();
     for (name, weights) in tensors {
-        match name.strip_prefix(affekt_encoders::ENCODER) {
+        // transformers has no place for adapters.
+        match name.strip_prefix(affekt_encoders::ENCODER).filter(|name| !name.contains("_adapter.")) {
             Some(canonical) => encoder.insert(canonical.to_owned(), weights),
             None => head.insert(name, weights),
         };
@@ -94,6 +126,7 @@ fn read_head(network: &Value, mut tensors: BTreeMap<String, Weights>) -> Head {
     let is_plain = network["layer"] == "last"
         && network["padding"] != "unmasked"
         && network["frame_activation"] == "none"
+        && network["adapt"]["kind"] != "bottleneck"
         && network["lstm"].is_null()
         && network["output_activation"] == "none"
         && network["pooling"] == "mean";
@@ -118,11 +151,18 @@ fn read_head(network: &Value, mut tensors: BTreeMap<String, Weights>) -> Head {
         "lstm",
         "output_activation",
         "pooling",
+        "attention",
+        "adapt",
     ];
     let parts: Vec<String> = parts.iter().map(|part| format!("`{part}: {}`", setting(part))).collect();
-    let order = match network["frame_activation"].as_str() {
-        Some("relu-after-pooling") => "of what the pooled frames become",
-        _ => "of every frame before they are pooled",
+    let pools_first = network["frame_activation"] == "relu-after-pooling"
+        || !Pooling::ALL
+            .iter()
+            .any(|known| known.follows_the_map() && known.stored_word() == network["pooling"]);
+    let order = if pools_first {
+        "of what the pooled frames become"
+    } else {
+        "of every frame before they are pooled"
     };
     let about = format!(
         "It reads the encoder's frames as `network` in `affekt.json` says: {}. A linear map, `classifier`, makes the outputs \

@@ -1,21 +1,22 @@
 //! Self-attention: every frame looks at all frames of its clip, several times over (heads).
 
+use affekt_spec::network::{Adapt, LoraTarget};
 use affekt_torch::counts_operators;
 use affekt_torch::init::Vars;
-use tch::nn::Module;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Kind, Tensor};
 
 use super::EncoderConfig;
-use super::init::{linear, shared_linear};
+use super::init::linear;
 use super::position_bias::Gate;
+use crate::adapt::AdaptedLinear;
 use crate::dropout::dropout;
 
 #[derive(Debug)]
 pub struct SelfAttention {
-    q_proj: nn::Linear,
-    k_proj: nn::Linear,
-    v_proj: nn::Linear,
-    out_proj: nn::Linear,
+    q_proj: AdaptedLinear,
+    k_proj: AdaptedLinear,
+    v_proj: AdaptedLinear,
+    out_proj: AdaptedLinear,
     /// WavLM's.
     gate: Option<Gate>,
     heads: i64,
@@ -24,7 +25,8 @@ pub struct SelfAttention {
 
 impl SelfAttention {
     pub fn new(vars: &Vars, config: &EncoderConfig) -> Self {
-        let linear = |name| linear(&(vars / name), config, config.hidden_size, config.hidden_size);
+        let linear =
+            |name| AdaptedLinear::new(linear(&(vars / name), config, config.hidden_size, config.hidden_size));
         Self {
             q_proj: linear("q_proj"),
             k_proj: linear("k_proj"),
@@ -39,12 +41,24 @@ impl SelfAttention {
     /// The same once more: the parameters are shared.
     pub fn shared(&self) -> Self {
         Self {
-            q_proj: shared_linear(&self.q_proj),
-            k_proj: shared_linear(&self.k_proj),
-            v_proj: shared_linear(&self.v_proj),
-            out_proj: shared_linear(&self.out_proj),
+            q_proj: self.q_proj.shared(),
+            k_proj: self.k_proj.shared(),
+            v_proj: self.v_proj.shared(),
+            out_proj: self.out_proj.shared(),
             gate: self.gate.as_ref().map(Gate::shared),
             ..*self
+        }
+    }
+
+    /// Puts low-rank maps beside its own, where they are asked for.
+    pub fn adapt(&mut self, vars: &Vars, adapt: &Adapt) {
+        for (name, target, map) in [
+            ("q_proj", LoraTarget::QProj, &mut self.q_proj),
+            ("k_proj", LoraTarget::KProj, &mut self.k_proj),
+            ("v_proj", LoraTarget::VProj, &mut self.v_proj),
+            ("out_proj", LoraTarget::OutProj, &mut self.out_proj),
+        ] {
+            map.adapt(&(vars / name), target, adapt);
         }
     }
 
@@ -60,8 +74,9 @@ impl SelfAttention {
         let shape = xs.size();
         let [batch, frames, width] = [shape[0], shape[1], shape[2]];
         // [batch, heads, frames, width / heads]
-        let heads =
-            |layer: &nn::Linear| layer.forward(xs).view([batch, frames, self.heads, -1]).transpose(1, 2);
+        let heads = |layer: &AdaptedLinear| {
+            layer.forward_t(xs, train).view([batch, frames, self.heads, -1]).transpose(1, 2)
+        };
         let [queries, keys, values] = [&self.q_proj, &self.k_proj, &self.v_proj].map(heads);
         let gated = self.gate.as_ref().zip(bias).map(|(gate, bias)| gate.forward(xs, bias));
         // What is added to scores, or which of them there are.
@@ -75,7 +90,7 @@ impl SelfAttention {
         let mask = mask.as_ref();
         let dropout = if train { self.dropout } else { 0.0 };
         let seen = attend(&queries, &keys, &values, mask, dropout);
-        self.out_proj.forward(&seen.transpose(1, 2).reshape([batch, frames, width]))
+        self.out_proj.forward_t(&seen.transpose(1, 2).reshape([batch, frames, width]), train)
     }
 }
 

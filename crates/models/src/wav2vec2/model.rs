@@ -1,5 +1,6 @@
 //! The whole encoder: from waveforms to hidden states.
 
+use affekt_spec::network::Adapt;
 use affekt_torch::init::Vars;
 use tch::Tensor;
 
@@ -10,6 +11,7 @@ use super::spec_augment::SpecAugment;
 use super::transformer::Transformer;
 use super::valid::Valid;
 use super::{Padding, SpansOver};
+use crate::BuildError;
 use crate::speech_encoder::{Encoded, SpeechEncoder};
 
 /// The encoder of transformers' `Wav2Vec2Model`, under its names.
@@ -183,6 +185,11 @@ impl SpeechEncoder for Wav2Vec2 {
 
     fn checkpoint_gradients(&mut self, checkpointed: bool) {
         self.transformer.checkpointed = checkpointed;
+    }
+
+    fn adapt(&mut self, vars: &Vars, adapt: &Adapt) -> Result<(), BuildError> {
+        self.transformer.adapt(&(vars / "encoder"), adapt, self.config.hidden_size);
+        Ok(())
     }
 
     fn draw_spans_over(&mut self, over: SpansOver) {

@@ -1,5 +1,6 @@
 //! The transformer: positions, then layers.
 
+use affekt_spec::network::Adapt;
 use affekt_torch::gradient_checkpoint;
 use affekt_torch::init::Vars;
 use tch::Tensor;
@@ -43,6 +44,14 @@ impl Transformer {
             layerdrop: config.layerdrop,
             norm_first: config.do_stable_layer_norm,
             checkpointed: false,
+        }
+    }
+
+    /// Puts in what is trained in the place of the layers' own weights.
+    pub fn adapt(&mut self, vars: &Vars, adapt: &Adapt, width: usize) {
+        let layers = vars / "layers";
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            layer.adapt(&(&layers / &i.to_string()), adapt, width);
         }
     }
 
@@ -92,7 +101,12 @@ fn checkpointed(
     train: bool,
 ) -> Tensor {
     let (layer, attended) = (layer.shared(), attended.map(Tensor::shallow_clone));
-    let inputs: Vec<_> = std::iter::once(xs).chain(bias).map(Tensor::shallow_clone).collect();
+    // Gradients come back through what goes in: below an adapted layer nothing may be trained.
+    let learnt = |xs: &Tensor| match xs.requires_grad() {
+        true => xs.shallow_clone(),
+        false => xs.detach().set_requires_grad(true),
+    };
+    let inputs: Vec<_> = std::iter::once(learnt(xs)).chain(bias.map(Tensor::shallow_clone)).collect();
     gradient_checkpoint(&inputs, move |inputs| {
         layer.forward(&inputs[0], attended.as_ref(), inputs.get(1), train)
     })

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod html;
+mod layer_weights;
 mod numbers;
 mod page;
 mod replication;

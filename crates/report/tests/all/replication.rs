@@ -104,6 +104,7 @@ fn variant(like: &Variant, method: &Method) -> (Variant, Vec<Prediction>) {
         printed: Vec::new(),
         method: Vec::new(),
         layers: Vec::new(),
+        layer_weights: Vec::new(),
         metrics: evaluate(about, &predictions, Some(&training)).unwrap(),
         caveats: (*id == "P-TAPT").then(|| VARIANT_CAVEAT.to_owned()).into_iter().collect(),
         protocol: "5 folds, each tests one session and trains on the others; no dev part".into(),

@@ -143,6 +143,7 @@ pub fn variant_of(id: &str, leaking: bool, skill: f64, size: Size) -> (Variant, 
         caveats: Vec::new(),
         left_out: Vec::new(),
         method: steps(id),
+        layer_weights: Vec::new(),
         layers: vec![
             layer("blocks.0.conv", &[("weight", &[16, 1, 3, 3]), ("bias", &[16])]),
             layer("blocks.0.norm", &[("num_batches", &[])]),

@@ -1,6 +1,7 @@
 //! The end-to-end baseline of the vocal bursts challenge: convolutions over raw audio, then an LSTM.
 
-use super::parts::{LstmConfig, Pooling};
+use super::parts::LstmConfig;
+use super::pooling::{Pooling, PoolingAttention};
 use crate::Spec;
 
 /// Convolutions over chunks of samples, and an LSTM over the chunks.
@@ -24,4 +25,7 @@ pub struct End2YouConfig {
     /// How the outputs at each chunk become those of the clip.
     #[spec(default = Pooling::Last)]
     pub pooling: Pooling,
+    /// Settings of the poolings that attend.
+    #[spec(default = PoolingAttention::default(), omit)]
+    pub attention: PoolingAttention,
 }

@@ -1,28 +1,33 @@
 //! Networks: which one, and its settings. What they compute is in `affekt-models`, under the same names.
 
+mod adapt;
 mod cnn;
 mod embedding_cnn;
 mod end2you;
 mod frame_teacher;
+mod layers;
 mod mlp;
 mod parts;
+mod pooling;
 mod prose;
 mod vgg16;
 mod wav2vec2;
 
 use crate::Spec;
 
+pub use adapt::{Adapt, LoraTarget};
 pub use cnn::{CnnConfig, NormAxis, ParallelCnnConfig, Positions, TransformerConfig};
 pub use embedding_cnn::EmbeddingCnnConfig;
 pub use end2you::End2YouConfig;
 pub use frame_teacher::FrameTeacherConfig;
+pub use layers::EncoderLayer;
 pub use mlp::{MlpConfig, MlpNorm};
-pub use parts::{LstmConfig, OutputActivation, Pooling};
+pub use parts::{LstmConfig, OutputActivation};
+pub use pooling::{Pooling, PoolingAttention};
 pub(crate) use prose::overrides as overrides_prose;
 pub use vgg16::{FreezeBase, Unfreeze, Vgg16NetworkConfig};
 pub use wav2vec2::{
-    EncoderLayer, FineTunedConfig, FrameActivation, Freeze, NormaliseOver, Overrides, Padding,
-    ProjectorConfig, SpansOver,
+    FineTunedConfig, FrameActivation, Freeze, NormaliseOver, Overrides, Padding, ProjectorConfig, SpansOver,
 };
 
 /// A network for clips: `{ kind: cnn, norm_axis: channel }`.

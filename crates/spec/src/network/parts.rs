@@ -13,21 +13,6 @@ pub struct LstmConfig {
     pub hidden: usize,
 }
 
-/// How the steps of a clip become one vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
-pub enum Pooling {
-    /// The first step.
-    First,
-    /// The last step.
-    Last,
-    /// The largest number of every feature among the steps.
-    Max,
-    /// The mean of all steps.
-    Mean,
-    /// The mean of all steps but the last, as in the published code of V-FT (arXiv 2110.06309). Of a single step, that one.
-    MeanButLast,
-}
-
 /// What the outputs go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Spec)]
 pub enum OutputActivation {

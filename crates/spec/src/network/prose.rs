@@ -1,13 +1,13 @@
 //! Networks in sentences that a publication can print.
 
 use super::{
-    CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation,
+    Adapt, CnnConfig, EmbeddingCnnConfig, EncoderLayer, End2YouConfig, FineTunedConfig, FrameActivation,
     FrameTeacherConfig, Freeze, FreezeBase, LstmConfig, MlpConfig, MlpNorm, NetworkConfig, NormAxis,
-    NormaliseOver, OutputActivation, Overrides, Padding, ParallelCnnConfig, Pooling, Positions, SpansOver,
-    Unfreeze, Vgg16NetworkConfig,
+    NormaliseOver, OutputActivation, Overrides, Padding, ParallelCnnConfig, Pooling, PoolingAttention,
+    Positions, SpansOver, Unfreeze, Vgg16NetworkConfig,
 };
-use crate::LibraryDefaults;
 use crate::prose::{clause, listed, number, percent, plural};
+use crate::{LibraryDefaults, Words};
 
 impl NetworkConfig {
     /// Says what the network consists of, in whole sentences.
@@ -117,13 +117,23 @@ fn lstm(config: &LstmConfig) -> String {
     format!("an LSTM of {} with {} units", plural(config.layers, "layer"), config.hidden)
 }
 
-const fn pooled(pooling: Pooling) -> &'static str {
+fn pooled(pooling: Pooling, attention: PoolingAttention) -> String {
+    let context = if attention.global_context { " that also read those of the whole clip" } else { "" };
     match pooling {
-        Pooling::First => "the first step was taken",
-        Pooling::Last => "the last step was taken",
-        Pooling::Max => "the maximum over the steps was taken",
-        Pooling::Mean => "the mean over the steps was taken",
-        Pooling::MeanButLast => "the mean over all steps but the last was taken",
+        Pooling::First => "the first step was taken".to_owned(),
+        Pooling::Last => "the last step was taken".to_owned(),
+        Pooling::Max => "the maximum over the steps was taken".to_owned(),
+        Pooling::Mean => "the mean over the steps was taken".to_owned(),
+        Pooling::MeanButLast => "the mean over all steps but the last was taken".to_owned(),
+        Pooling::Statistics => "it read the mean of the steps and their deviation".to_owned(),
+        Pooling::AttentiveStatistics => format!(
+            "it read mean and deviation of the steps, weighted by attention of {} units{context}",
+            attention.channels
+        ),
+        Pooling::SelfAttention => format!(
+            "it read the mean of the steps, weighted by self-attention of {}",
+            plural(attention.heads, "head")
+        ),
     }
 }
 
@@ -137,22 +147,24 @@ fn end2you(config: &End2YouConfig) -> Vec<String> {
         listed(kernels),
         listed(pools),
         lstm(&config.lstm),
-        pooled(config.pooling),
+        pooled(config.pooling, config.attention),
     )]
 }
 
 fn fine_tuned(config: &FineTunedConfig) -> Vec<String> {
-    let layer = match config.layer {
+    let layer = match &config.layer {
         EncoderLayer::Last => "the output of the last layer".to_owned(),
         EncoderLayer::Nth(layer) => format!("the output of transformer layer {layer}"),
-    };
-    let frozen = match config.freeze {
-        Freeze::None => "All of it was trained",
-        Freeze::FeatureEncoder => "Its convolutions stayed as they were, the rest was trained",
-        Freeze::FeatureEncoderAndProjection => {
-            "Its convolutions and feature projection stayed as they were, the transformer was trained"
+        EncoderLayer::Weighted => {
+            "a sum of what entered the first layer and of the outputs of all, under learnt weights (a softmax),".to_owned()
         }
-        Freeze::All => "It stayed as it was",
+        EncoderLayer::Several(layers) => {
+            format!("a sum of the outputs of transformer layers {} under learnt weights (a softmax),", listed(layers))
+        }
+    };
+    let frozen = match (&config.adapt, config.freeze) {
+        (Some(adapt), _) => adapted(adapt),
+        (None, freeze) => frozen(freeze).to_owned(),
     };
     let mut behind = Vec::new();
     if config.frame_activation == FrameActivation::Relu {
@@ -181,7 +193,7 @@ fn fine_tuned(config: &FineTunedConfig) -> Vec<String> {
         format!(
             "{behind}A linear layer {relu}gave the outputs{}: over a clip, {}.",
             sigmoid(config.output_activation),
-            pooled(config.pooling),
+            pooled(config.pooling, config.attention),
         ),
         padding(config.padding).to_owned(),
     ];
@@ -198,6 +210,35 @@ fn fine_tuned(config: &FineTunedConfig) -> Vec<String> {
     }
     all.extend(keras(config.defaults, "weights of the linear layer"));
     all
+}
+
+const fn frozen(freeze: Freeze) -> &'static str {
+    match freeze {
+        Freeze::None => "All of it was trained",
+        Freeze::FeatureEncoder => "Its convolutions stayed as they were, the rest was trained",
+        Freeze::FeatureEncoderAndProjection => {
+            "Its convolutions and feature projection stayed as they were, the transformer was trained"
+        }
+        Freeze::All => "It stayed as it was",
+    }
+}
+
+fn adapted(adapt: &Adapt) -> String {
+    match adapt {
+        Adapt::Lora { rank, alpha, dropout, targets } => format!(
+            "It stayed as it was but for low-rank maps (LoRA) of rank {rank} with an alpha of {}{} beside {} of every layer",
+            number(*alpha),
+            clause(*dropout > 0.0, || format!(", dropout of {}", number(*dropout))),
+            listed(&targets.iter().map(|target| format!("`{}`", target.word())).collect::<Vec<_>>()),
+        ),
+        Adapt::Bottleneck { width } => {
+            format!(
+                "It stayed as it was but for adapters of {width} units behind attention and feed-forward of every layer"
+            )
+        }
+        Adapt::Biases => "Of it the biases of the transformer’s layers were trained".to_owned(),
+        Adapt::TopLayers { layers } => format!("Of it the last {} trained", were(*layers, "layer")),
+    }
 }
 
 const fn padding(padding: Padding) -> &'static str {

@@ -1,12 +1,18 @@
 //! A wav2vec 2.0 encoder and what reads its frames: systems B5 and D, and V-FT. Which encoder, and whether waveforms are normalised
 //! for it, flows into the port `encoder`.
 
-use super::parts::{LstmConfig, OutputActivation, Pooling};
+use affekt_config::{Diagnostic, Section};
+
+use super::adapt::Adapt;
+use super::layers::EncoderLayer;
+use super::parts::{LstmConfig, OutputActivation};
+use super::pooling::{Pooling, PoolingAttention};
 use crate::encoder::{EncoderConfig, SpeechConfig};
 use crate::{LibraryDefaults, Spec};
 
 /// An encoder, fine-tuned or frozen, with the layers behind it.
 #[derive(Debug, Clone, PartialEq, Spec)]
+#[spec(check = check_adapt)]
 pub struct FineTunedConfig {
     /// The encoder as its checkpoint has it.
     #[spec(stored)]
@@ -28,12 +34,16 @@ pub struct FineTunedConfig {
     /// clip of at most that length gives the same in any batch.
     #[spec(range = 1..=100_000_000, omit, none = "none", unit = "samples")]
     pub padded_to: Option<usize>,
-    /// Which layer is read. Those above are neither built nor saved.
-    #[spec(default = EncoderLayer::Last)]
+    /// Which layers are read: one, or several under weights that are learnt. Those above are neither built nor saved.
+    #[spec(default = EncoderLayer::Last, name = "layers", key = "layer")]
     pub layer: EncoderLayer,
     /// What training leaves as it is.
     #[spec(default = Freeze::None)]
     pub freeze: Freeze,
+    /// What is trained of the encoder in the place of all its weights: low-rank maps, adapters, biases or the last layers. It goes
+    /// without `freeze`.
+    #[spec(none = "none", omit)]
+    pub adapt: Option<Adapt>,
     /// Whether the vector that stands for masked frames stays as it is, too.
     #[spec(default = false)]
     pub freeze_mask_embedding: bool,
@@ -54,9 +64,13 @@ pub struct FineTunedConfig {
     /// What the outputs of every frame go through.
     #[spec(default = OutputActivation::None)]
     pub output_activation: OutputActivation,
-    /// How the outputs of every frame become those of the clip.
+    /// How the outputs of every frame become those of the clip; statistics and attention pool the frames, and the last linear map
+    /// reads what they give.
     #[spec(default = Pooling::Mean)]
     pub pooling: Pooling,
+    /// Settings of the poolings that attend.
+    #[spec(default = PoolingAttention::default(), omit)]
+    pub attention: PoolingAttention,
     /// Whose initial weights the last linear map has.
     #[spec(default = LibraryDefaults::PyTorch, omit)]
     pub defaults: LibraryDefaults,
@@ -102,16 +116,6 @@ pub struct Overrides {
     /// Spans at least.
     #[spec(range = 0..=100_000, omit)]
     pub mask_feature_min_masks: Option<usize>,
-}
-
-/// A layer of the encoder's transformer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
-pub enum EncoderLayer {
-    /// The last one, and the norm behind it where layers normalise first.
-    Last,
-    /// This one, counted from 1, without a norm behind it.
-    #[spec(value, range = 1..=1000)]
-    Nth(usize),
 }
 
 /// What training leaves as it is.
@@ -183,6 +187,15 @@ pub enum SpansOver {
     /// Over the padded rows, as many in each; then those parts go that lie in the padding, so that short clips are masked as
     /// much as long ones in the mean, but some hardly and some not at all.
     Rows,
+}
+
+fn check_adapt(read: &mut FineTunedConfig, section: &mut Section<'_>) {
+    if read.adapt.is_none() || read.freeze == Freeze::None {
+        return;
+    }
+    let message = "`adapt` says what of the encoder is trained, and `freeze` says what is not";
+    let span = section.node("freeze").map_or_else(|| section.span(), |node| &node.span);
+    section.diagnostics().push(Diagnostic::error(span, message).hint("leave out `freeze`, or `adapt`"));
 }
 
 impl Padding {

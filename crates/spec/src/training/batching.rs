@@ -4,7 +4,7 @@ use crate::Spec;
 
 /// How the examples of an epoch become batches.
 #[derive(Debug, Clone, Copy, PartialEq, Spec)]
-#[spec(tag = "kind", bare)]
+#[spec(tag = "kind", bare, default = "balanced")]
 pub enum Batching {
     /// Batches of `batch_size` examples in random order.
     Shuffled,
@@ -20,6 +20,23 @@ pub enum Batching {
         #[spec(default = 0.1, range = 0.0..1.0)]
         noise: f64,
     },
+    /// Batches of `batch_size` examples in which classes, speakers or corpora take turns: `batching: { balance: class }`. Rows of
+    /// small ones come several times in an epoch, which is as long as the training part; of large ones not all come.
+    Balanced {
+        /// What a batch has as many of.
+        balance: Balance,
+    },
+}
+
+/// What a batch has as many of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Spec)]
+pub enum Balance {
+    /// Classes.
+    Class,
+    /// Speakers.
+    Speaker,
+    /// Corpora.
+    Corpus,
 }
 
 /// What the seconds of a batch are of.

@@ -9,7 +9,7 @@ mod schedule;
 mod supervised;
 
 pub use augment::{Augment, Flip};
-pub use batching::{Batching, Counted, Crop, CropAt};
+pub use batching::{Balance, Batching, Counted, Crop, CropAt};
 pub use objective::{
     ContrastiveObjective, Diversity, LackingHead, NegativesFrom, Objective, PaddedClips, PretrainConfig,
     PseudoLabelsObjective, Reduction,

@@ -1,5 +1,7 @@
 //! What every training has, with labels or without: steps of an optimiser over batches.
 
+use std::collections::BTreeMap;
+
 use super::batching::{Batching, Crop};
 use super::schedule::Schedule;
 use crate::{LibraryDefaults, Spec};
@@ -55,6 +57,17 @@ pub struct Optimisation {
     /// How the learning rate goes from step to step.
     #[spec(default = Schedule::Constant, free)]
     pub schedule: Schedule,
+    /// What the learning rate is multiplied by for parameters whose names begin so, by the longest beginning: `{ classifier: 10 }`.
+    #[spec(default = BTreeMap::new(), noun = "beginnings of parameters' names", omit, free)]
+    pub lr_factors: BTreeMap<String, f64>,
+    /// What the learning rate of a transformer's layer is of that of the layer above it (Howard and Ruder, arXiv 1801.06146; Clark et
+    /// al., arXiv 2003.10555): d^1 for the last layer, up to d^(layers + 1) for what is below them all.
+    #[spec(default = 1.0, range = 0.01..=1.0, omit, free)]
+    pub layer_decay: f64,
+    /// Gradual unfreezing (Howard and Ruder): so many epochs in which only what reads the encoder is trained, then as many for each
+    /// layer more, from the last one down.
+    #[spec(range = 1..=100_000, omit, unit = "epochs")]
+    pub unfreeze_every: Option<u32>,
 }
 
 /// Adam (Kingma and Ba, arXiv 1412.6980), with one of two weight decays.

@@ -3,7 +3,7 @@
 use affekt_domain::Monitor;
 
 use super::{
-    Augment, Batching, ClassWeights, ContrastiveObjective, Counted, Crop, CropAt, Diversity, Flip,
+    Augment, Balance, Batching, ClassWeights, ContrastiveObjective, Counted, Crop, CropAt, Diversity, Flip,
     LackingHead, Loss, NegativesFrom, Objective, Optimisation, Optimiser, PaddedClips, Precision,
     PretrainConfig, PseudoLabelsObjective, Reduction, Refit, Schedule, Stages, Steps, Stopping, TrainConfig,
 };
@@ -15,7 +15,11 @@ impl TrainConfig {
     /// Says how a network is fitted, in whole sentences.
     #[must_use]
     pub fn prose(&self) -> Vec<String> {
-        let mut all = vec![format!("{} was minimised{}.", loss(self.loss), weighted(&self.class_weights))];
+        let mut all = vec![format!(
+            "{} was minimised{}.",
+            loss(self),
+            weighted(&self.class_weights, self.class_balance_beta)
+        )];
         all.extend(self.optimisation.prose());
         all.extend(self.augment.map(augmented));
         all.extend(self.stopping());
@@ -49,17 +53,26 @@ impl TrainConfig {
     }
 }
 
-const fn loss(loss: Loss) -> &'static str {
-    match loss {
-        Loss::CrossEntropy => "Cross-entropy",
+fn loss(config: &TrainConfig) -> String {
+    match config.loss {
+        Loss::CrossEntropy if config.label_smoothing > 0.0 => {
+            format!("Cross-entropy with labels smoothed by {}", number(config.label_smoothing))
+        }
+        Loss::CrossEntropy => "Cross-entropy".to_owned(),
+        Loss::Focal => format!("The focal loss with a γ of {}", number(config.focal_gamma)),
+        Loss::Ordinal => {
+            "The squared earth mover’s distance between predicted and true classes, in their order,"
+                .to_owned()
+        }
         Loss::Ccc => {
             "One minus the concordance correlation coefficient over the batch, averaged over outputs,"
+                .to_owned()
         }
-        Loss::Mse => "The mean squared error",
+        Loss::Mse => "The mean squared error".to_owned(),
     }
 }
 
-fn weighted(weights: &ClassWeights) -> String {
+fn weighted(weights: &ClassWeights, beta: f64) -> String {
     match weights {
         ClassWeights::None => String::new(),
         ClassWeights::Balanced => {
@@ -69,6 +82,12 @@ fn weighted(weights: &ClassWeights) -> String {
         ClassWeights::InverseFrequency => {
             ", each class weighted by its inverse frequency in the training part, scaled to a sum of 1"
                 .to_owned()
+        }
+        ClassWeights::EffectiveNumber => {
+            format!(
+                ", each class weighted by the inverse of its effective number of rows with a β of {}",
+                number(beta)
+            )
         }
         ClassWeights::Given(weights) => {
             let weights: Vec<String> = weights.iter().map(|weight| number(*weight)).collect();
@@ -157,6 +176,14 @@ impl Optimisation {
         let examples = plural(self.batch_size, "example");
         let size = match self.batching {
             Batching::Shuffled => format!("{examples} in random order"),
+            Batching::Balanced { balance } => format!(
+                "{examples} in random order, as many of each {}",
+                match balance {
+                    Balance::Class => "class",
+                    Balance::Speaker => "speaker",
+                    Balance::Corpus => "corpus",
+                }
+            ),
             Batching::Bucketed { seconds: None, .. } => format!("{examples} of similar length"),
             Batching::Bucketed { seconds: Some(seconds), counted, .. } => format!(
                 "examples of similar length, {} s of audio {}",
@@ -300,7 +327,10 @@ fn pseudo_labels(objective: &PseudoLabelsObjective) -> Vec<String> {
 /// Says how classes weigh in the loss of a network that is no end in itself.
 #[must_use]
 pub fn class_weights_prose(weights: &ClassWeights) -> String {
-    format!("Cross-entropies of both were added{}.", weighted(weights))
+    format!(
+        "Cross-entropies of both were added{}.",
+        weighted(weights, TrainConfig::default().class_balance_beta)
+    )
 }
 
 #[cfg(test)]

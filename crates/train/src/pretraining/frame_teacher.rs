@@ -8,7 +8,8 @@ use tch::{Kind, Reduction, TchError, Tensor};
 
 use super::learner::PretrainingLearner;
 use crate::{
-    Batch, BatchLoss, ClassWeights, Dataset, Learner, LossWeights, Target, TrainError, TrainingPart,
+    Batch, BatchLoss, ClassWeights, Dataset, Learner, LossWeights, Target, TrainConfig, TrainError,
+    TrainingPart,
 };
 
 /// A network that learns labels. The loss is the sum of two cross-entropies, of every frame and of the clip, both
@@ -31,7 +32,8 @@ impl<'d> FrameTeacher<'d> {
         class_weights: &ClassWeights,
         trained_on: &TrainingPart<'d>,
     ) -> Result<Self, TrainError> {
-        let weights = crate::weights::resolve(class_weights, trained_on.targets(), network.classes())?;
+        let beta = TrainConfig::default().class_balance_beta;
+        let weights = crate::weights::resolve(class_weights, beta, trained_on.targets(), network.classes())?;
         let on_device = |weights: Vec<f64>| {
             let tensor = Tensor::f_from_slice(&weights)?;
             Ok((weights, tensor.f_to_device_(network.device(), Kind::Float, false, false)?))

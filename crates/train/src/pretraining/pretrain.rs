@@ -96,7 +96,7 @@ pub fn pretrain<L: PretrainingLearner>(
     let mut file = resume.map(|resume| StateFile::new(resume, settings));
     let state = run.resume(file.as_ref())?;
     run.go_on(&mut file, progress)?;
-    let finished = run.finish();
+    let finished = run.finish()?;
     if !finished.best.is_empty() {
         replace(&learner.weights(), &finished.best)?;
     }

@@ -44,6 +44,12 @@ fn weighted(logits: &[Vec<f32>], classes: &[i64], weights: [f64; 3]) -> f64 {
     loss / weight
 }
 
+/// Of β = 0.999: E(n) = 1 + β + … + β^(n − 1) rows, term by term, and weights 1 / E(n) with a mean of 1.
+fn effective_number(counts: [f64; 3]) -> [f64; 3] {
+    let inverse = counts.map(|count| 1.0 / (0..count as i32).map(|n| 0.999_f64.powi(n)).sum::<f64>());
+    inverse.map(|weight| weight * 3.0 / inverse.iter().sum::<f64>())
+}
+
 #[test]
 fn losses_are_weighted_by_class() {
     for (class_weights, weights) in [
@@ -53,6 +59,7 @@ fn losses_are_weighted_by_class() {
         // 1 / n_c = 4/20, 1/20, 1/20, which add up to 6/20.
         (ClassWeights::InverseFrequency, [4.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0]),
         (ClassWeights::Given(vec![0.5, 2.0, 7.0]), [0.5, 2.0, 7.0]),
+        (ClassWeights::EffectiveNumber, effective_number([5.0, 20.0, 20.0])),
     ] {
         let case = one_step(class_weights.clone());
         let trained = case.run().unwrap();

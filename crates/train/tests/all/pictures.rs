@@ -95,7 +95,7 @@ fn what_is_about_frames_or_waveforms_is_refused() {
             },
             None
         ),
-        "batching is bucketed: expected `shuffled`, for the examples are no waveforms and of one length"
+        "batching is bucketed: expected `shuffled`, or one with `balance`, for the examples are no waveforms and of one length"
     );
     let network = refusal(TrainConfig { augment: Some(AUGMENT), ..TrainConfig::default() }, None);
     assert!(network.contains("`cnn` reads frames, and the examples are pictures of 3 × 8 × 8"), "{network}");

@@ -40,6 +40,9 @@ pub struct Card {
     pub stage: Stage,
     /// Its number in that stage.
     pub kept_epoch: u32,
+    /// What it learnt to weigh the layers of its encoder by, where it did: their numbers (0 is what enters the first) and weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_weights: Option<Vec<(usize, f64)>>,
 }
 
 impl super::Card for Card {

@@ -47,6 +47,8 @@ pub fn run(job: &Job, device: Device, context: &mut dyn Context) -> Result<(), F
             epochs: trained.history.len() as u32,
             stage: trained.stage,
             kept_epoch: trained.kept_epoch,
+            layer_weights: affekt_models::learnt_weights(training.network, &trained.weights)
+                .map_err(|error| Failure::because(&error))?,
         };
         Ok((card, trained))
     })?;

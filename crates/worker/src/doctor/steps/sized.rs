@@ -204,7 +204,13 @@ fn shrink_training(params: &mut train::Params, size: StageSize) {
     if let NetworkConfig::Wav2Vec2(network) = &mut params.network {
         match &mut network.layer {
             EncoderLayer::Nth(layer) => *layer = size.layers,
-            EncoderLayer::Last => network.encoder = network.encoder.clone().with_layers(size.layers),
+            EncoderLayer::Last | EncoderLayer::Weighted => {
+                network.encoder = network.encoder.clone().with_layers(size.layers);
+            }
+            EncoderLayer::Several(layers) => {
+                layers.retain(|layer| *layer < size.layers);
+                layers.push(size.layers);
+            }
         }
     }
     let training = &mut params.training;
@@ -223,7 +229,7 @@ fn shrink(optimisation: &mut Optimisation, size: StageSize) {
 fn task(loss: Loss, outputs: usize) -> (Task, Targets) {
     let names = (1..=outputs).map(|number| number.to_string()).collect();
     match loss {
-        Loss::CrossEntropy => (Task::Classes(names), Targets::Classes(outputs)),
+        Loss::CrossEntropy | Loss::Focal | Loss::Ordinal => (Task::Classes(names), Targets::Classes(outputs)),
         Loss::Ccc | Loss::Mse => (Task::Outputs(names), Targets::Values(outputs)),
     }
 }
