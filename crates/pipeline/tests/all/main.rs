@@ -7,6 +7,7 @@ mod documents_ab;
 mod documents_cd;
 mod profiles;
 mod prose;
+mod published_splits;
 mod recipes;
 mod resolved;
 mod tuning;
