@@ -144,7 +144,7 @@ fn fifteen(epochs: u32) -> String {
 
 #[test]
 fn whatever_befalls_nodes_jobs_and_runner_the_bytes_are_those_of_a_local_run() {
-    let Some(cluster) = Cluster::new(&fifteen(300), "") else { return };
+    let Some(cluster) = Cluster::new(&fifteen(150), "") else { return };
     let local = cluster.local();
     let running = cluster.start();
     cluster.wait_for_training_on("n2");
