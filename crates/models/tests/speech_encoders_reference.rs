@@ -50,6 +50,7 @@ fn whisper() {
     equal_their_reference("whisper.json");
 }
 
+#[expect(clippy::print_stdout, reason = "how near they are")]
 fn equal_their_reference(file: &str) {
     affekt_torch::device::set_threads(1); // tests run side by side already
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/speech_encoders/");
