@@ -419,7 +419,7 @@ mod tests {
             let config = config(Batching::Balanced { balance });
             let sampler = BatchSampler::new(&config, 1, &Skewed, &rows, TrainLength::Epochs(2), 1);
             let of = |row: usize| match balance {
-                Balance::Class => row % 10 == 0,
+                Balance::Class => row.is_multiple_of(10),
                 Balance::Speaker => row < 5,
                 Balance::Corpus => row < 5,
             };
