@@ -161,7 +161,7 @@ fn parameters_are_read_and_mistakes_told() {
         ),
         (
             "from: random\narchitecture: basic",
-            "valid values are `base`, `large`, `large-lv60k`, `xlsr-53`, `wav2vec-large`",
+            "valid values are `base`, `large`, `large-lv60k`, `xlsr-53`, `hubert`",
         ),
         (
             "from: random\narchitecture: wav2vec-large\nconfig: { conv_aggregator_layer: [] }",
