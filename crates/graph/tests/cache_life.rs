@@ -184,3 +184,36 @@ fn a_damaged_digest_tree_is_made_again() {
         assert_eq!(fs::read(&tree).unwrap(), whole);
     }
 }
+
+/// `cargo test -p affekt-graph --test cache_life -- --ignored --nocapture large_store_time`: seconds of what is done to a whole store, by the
+/// number of its results, each of one small object. `OBJECTS=1000000` asks for so many.
+#[test]
+#[ignore = "prints how long it takes"]
+#[expect(clippy::print_stdout, reason = "what it is for")]
+fn large_store_time() {
+    let asked = std::env::var("OBJECTS").map_or(100_000, |number| number.parse().unwrap());
+    for results in [asked / 10, asked] {
+        let bench = Bench::new();
+        let seconds_of = |what: &str, of: &mut dyn FnMut()| {
+            let started = std::time::Instant::now();
+            of();
+            println!("{results} results: {what} {:.2} s", started.elapsed().as_secs_f64());
+        };
+        seconds_of("making", &mut || {
+            for result in 0..results {
+                bench.file(&format!("result {result}"), 200, 1.0, true);
+            }
+        });
+        seconds_of("usage", &mut || assert_eq!(bench.store.usage().unwrap().results, results));
+        seconds_of("fsck", &mut || assert_eq!(bench.store.fsck().unwrap().verified, results));
+        seconds_of("gc", &mut || assert_eq!(bench.store.gc(|_, _| false, true).unwrap(), 0));
+        let mut eviction = Eviction::default();
+        seconds_of("plan to drop half", &mut || {
+            eviction = bench.plan(bench.plan(u64::MAX, &[]).bytes - 100 * results, &[]);
+        });
+        seconds_of("drop half", &mut || bench.store.evict(&eviction).unwrap());
+        seconds_of("gc after it", &mut || assert_eq!(bench.store.gc(|_, _| false, false).unwrap(), 0));
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
+    }
+}
