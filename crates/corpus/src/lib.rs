@@ -38,6 +38,7 @@ mod spelling;
 mod synthetic;
 mod synthetic_bursts;
 mod synthetic_dialogues;
+mod table_files;
 mod table_header;
 mod tables;
 

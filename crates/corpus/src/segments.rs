@@ -10,9 +10,9 @@ use crate::annotation_table::{AnnotationTable, FileError, TableRow};
 use crate::delimited::Encoding;
 use crate::odd_cells::OddCells;
 use crate::row_name::RowName;
+use crate::table_files::read_files;
 use crate::table_header::Header;
-use crate::tables::{missing, read_bytes};
-use crate::{CorpusError, Tables, glob};
+use crate::{CorpusError, Tables};
 
 /// The description of a table of segments.
 #[derive(Debug, Clone)]
@@ -58,23 +58,11 @@ impl SegmentTable {
         corpus: &str,
         folder: &Path,
     ) -> Result<(SegmentsByRecording, Vec<Problem>), CorpusError> {
-        let unreadable = |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
         let mut segments = HashMap::new();
-        let mut problems = Vec::new();
-        let paths = glob::paths(folder, &self.path).map_err(unreadable)?;
-        if paths.is_empty() {
-            problems.push(missing(corpus, &self.path));
-        }
-        for path in paths {
-            let bytes = read_bytes(corpus, folder, &path)?;
-            let odd = AnnotationTable::of_file(&path, bytes, self.encoding)
-                .and_then(|table| self.read_table(tables, table, &mut segments))
-                .map_err(|(line, what)| {
-                    let (corpus, path) = (corpus.to_owned(), path.clone());
-                    CorpusError::Table { corpus, path, line, what }
-                })?;
-            problems.extend(odd.problems(corpus, &path));
-        }
+        let problems = read_files(corpus, folder, &self.path, false, |path, bytes| {
+            let table = AnnotationTable::of_file(path, bytes, self.encoding)?;
+            self.read_table(tables, table, &mut segments)
+        })?;
         Ok((segments, problems))
     }
 

@@ -10,9 +10,9 @@ use crate::delimited::Encoding;
 use crate::odd_cells::OddCells;
 use crate::row_name::RowName;
 use crate::sex_column::SexColumn;
+use crate::table_files::read_files;
 use crate::table_header::Header;
-use crate::tables::{missing, read_bytes};
-use crate::{CorpusError, Tables, glob};
+use crate::{CorpusError, Tables};
 
 /// The description of a file of speakers.
 #[derive(Debug, Clone)]
@@ -47,23 +47,11 @@ impl SpeakerTable {
         corpus: &str,
         folder: &Path,
     ) -> Result<(HashMap<String, SpeakerFacts>, Vec<Problem>), CorpusError> {
-        let unreadable = |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
         let mut speakers = HashMap::new();
-        let mut problems = Vec::new();
-        let paths = glob::paths(folder, &self.path).map_err(unreadable)?;
-        if paths.is_empty() {
-            problems.push(missing(corpus, &self.path));
-        }
-        for path in paths {
-            let bytes = read_bytes(corpus, folder, &path)?;
-            let odd = AnnotationTable::of_file(&path, bytes, self.encoding)
-                .and_then(|table| self.read_table(tables, table, &mut speakers))
-                .map_err(|(line, what)| {
-                    let (corpus, path) = (corpus.to_owned(), path.clone());
-                    CorpusError::Table { corpus, path, line, what }
-                })?;
-            problems.extend(odd.problems(corpus, &path));
-        }
+        let problems = read_files(corpus, folder, &self.path, false, |path, bytes| {
+            let table = AnnotationTable::of_file(path, bytes, self.encoding)?;
+            self.read_table(tables, table, &mut speakers)
+        })?;
         Ok((speakers, problems))
     }
 

@@ -5,7 +5,6 @@
 //! also be the ratings of single raters, or lie below the rows of a text.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 use std::path::Path;
 
 use affekt_domain::{Problem, Rating, Role, Sex};
@@ -19,8 +18,9 @@ use crate::row_name::RowName;
 use crate::segments::SegmentTable;
 use crate::sex_column::SexColumn;
 use crate::speaker_table::SpeakerTable;
+use crate::table_files::read_files;
 use crate::table_header::Header;
-use crate::{CorpusError, ProblemKind, glob};
+use crate::{CorpusError, glob};
 
 /// The group of the rater in an expression for ratings.
 pub(crate) const RATER: &str = "rater";
@@ -187,27 +187,11 @@ impl Tables {
     pub(crate) fn read(&self, corpus: &str, folder: &Path) -> Result<LabelTables, CorpusError> {
         let mut listed = LabelTables { recordings: HashMap::new(), problems: Vec::new() };
         for file in &self.files {
-            let unreadable =
-                |(path, source)| CorpusError::Unreadable { corpus: corpus.to_owned(), path, source };
-            let paths = glob::paths(folder, &file.path).map_err(unreadable)?;
-            if paths.is_empty() && !file.optional {
-                listed.problems.push(missing(corpus, &file.path));
-            }
             let mut places = HashMap::new();
-            for path in paths {
-                let table_error = |(line, what)| {
-                    let (corpus, path) = (corpus.to_owned(), path.clone());
-                    CorpusError::Table { corpus, path, line, what }
-                };
-                let bytes = read_bytes(corpus, folder, &path)?;
-                let odd = file
-                    .table(&path, bytes)
-                    .and_then(|table| {
-                        self.read_table(file, &path, table, &mut listed.recordings, &mut places)
-                    })
-                    .map_err(table_error)?;
-                listed.problems.extend(odd.problems(corpus, &path));
-            }
+            let problems = read_files(corpus, folder, &file.path, file.optional, |path, bytes| {
+                self.read_table(file, path, file.table(path, bytes)?, &mut listed.recordings, &mut places)
+            })?;
+            listed.problems.extend(problems);
         }
         Ok(listed)
     }
@@ -394,21 +378,6 @@ impl Tables {
         let cell = cell.trim();
         (!cell.is_empty() && !self.absent.contains(cell)).then_some(cell)
     }
-}
-
-/// Reports that a label file is missing.
-pub(crate) fn missing(corpus: &str, path: &str) -> Problem {
-    ProblemKind::MissingTable.of(corpus, path, "there is no such label file: what it tells is unknown")
-}
-
-/// Reads a file in the corpus' folder.
-pub(crate) fn read_bytes(corpus: &str, folder: &Path, path: &str) -> Result<Vec<u8>, CorpusError> {
-    let whole = folder.join(path);
-    fs::read(&whole).map_err(|source| CorpusError::Unreadable {
-        corpus: corpus.to_owned(),
-        path: whole.clone(),
-        source,
-    })
 }
 
 fn says_something(rating: &Rating) -> bool {
