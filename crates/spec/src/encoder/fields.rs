@@ -14,15 +14,16 @@ pub(crate) fn of(config: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-/// Returns the configuration with some fields replaced, without checking the result.
+/// Returns the configuration with some fields replaced one by one by `set`, without checking the result.
 ///
 /// # Errors
 /// Fails if a field is unknown or a value has another type.
-pub(crate) fn with<T: Serialize + DeserializeOwned + Clone>(
+pub(crate) fn with<T: Clone>(
     config: &T,
     fields: &Map<String, Value>,
+    set: impl Fn(&T, &str, &Value) -> Result<T, ConfigError>,
 ) -> Result<T, ConfigError> {
-    fields.iter().try_fold(config.clone(), |config, (field, value)| set(&config, field, value, &[]))
+    fields.iter().try_fold(config.clone(), |config, (field, value)| set(&config, field, value))
 }
 
 /// Returns the configuration with one field replaced, without checking the result. `omitted` are fields that are left out of

@@ -74,7 +74,8 @@ impl Vgg16Config {
     /// # Errors
     /// Fails if a field is unknown or the result is invalid.
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
-        let config = fields::with(self, fields)?;
+        let set = |config: &Self, field: &str, value: &Value| fields::set(config, field, value, &[]);
+        let config = fields::with(self, fields, set)?;
         config.check()?;
         Ok(config)
     }

@@ -326,10 +326,7 @@ impl EncoderConfig {
     /// # Errors
     /// Fails if a field is unknown or the result is invalid.
     pub fn with(&self, fields: &Map<String, Value>) -> Result<Self, ConfigError> {
-        let mut config = self.clone();
-        for (field, value) in fields {
-            config = config.set(field, value)?;
-        }
+        let config = fields::with(self, fields, Self::set)?;
         config.check()?;
         Ok(config)
     }
