@@ -33,8 +33,8 @@ pub struct Step {
 
 /// Those of the systems that a table is made of.
 pub const STEPS: &[Step] = &[
-    Step { name: "V-FT", count: || fine_tuning(Precision::Fp32, &Clips::new()) },
-    Step { name: "V-FT, fp16", count: || fine_tuning(Precision::Fp16, &Clips::of_one_length()) },
+    Step { name: "V-FT", count: || fine_tuning(Precision::Fp32, &Noise::clips()) },
+    Step { name: "V-FT, fp16", count: || fine_tuning(Precision::Fp16, &Noise::clips_of_one_length()) },
     Step { name: "TAPT", count: contrastive },
     Step { name: "P-TAPT, frame-level teacher", count: frame_teacher },
     Step { name: "P-TAPT, pseudo-labels", count: pseudo_labels },
@@ -183,7 +183,7 @@ fn old_encoder() -> Wav2VecConfig {
     }
 }
 
-fn fine_tuning(precision: Precision, clips: &Clips) -> Counted {
+fn fine_tuning(precision: Precision, clips: &Noise) -> Counted {
     let mut params: affekt_ops::train::Params = shipped("vft", "finetune", |_| true);
     let NetworkConfig::Wav2Vec2(network) = &mut params.network else { panic!("{:?}", params.network) };
     network.encoder = encoder().into();
@@ -196,7 +196,7 @@ fn parallel_cnn() -> Counted {
         params.training.optimisation.defaults == affekt_spec::LibraryDefaults::Keras
     };
     let params = shipped("parallel-cnn", "train", published);
-    supervised(&params, params.training.optimisation.precision, &Spectra::new(), 7)
+    supervised(&params, params.training.optimisation.precision, &Noise::spectra(), 7)
 }
 
 fn supervised(
@@ -231,7 +231,7 @@ fn contrastive() -> Counted {
     let params: affekt_ops::pretrain::Params = shipped("tapt", "tapt", |_| true);
     let Objective::Contrastive(objective) = params.objective else { panic!("{:?}", params.objective) };
     let config = ContrastiveConfig { encoder: encoder(), normalise: false, objective };
-    let clips = Clips::new();
+    let clips = Noise::clips();
     let mut learner = Contrastive::new(&config, false, 1, Device::Cpu).unwrap();
     pretrained(&mut learner, params.training, &clips)
 }
@@ -242,7 +242,7 @@ fn pseudo_labels() -> Counted {
     let clusters: affekt_ops::kmeans::Params = shipped("ptapt", "clusters", |_| true);
     let clusters = clusters.clusters.iter().map(|&k| k as usize).collect();
     let config = PseudoLabelsConfig { encoder: encoder(), normalise: false, clusters, objective };
-    let clips = Clips::new();
+    let clips = Noise::clips();
     let labels = Labels::of(&clips, &config);
     let mut learner = PseudoLabels::new(&config, &labels, false, 1, Device::Cpu).unwrap();
     pretrained(&mut learner, params.training, &clips)
@@ -257,14 +257,14 @@ fn frame_teacher() -> Counted {
         head_width: params.network.head,
         lstm_hidden: 16,
     };
-    let clips = Clips::new();
+    let clips = Noise::clips();
     let network = StatesNetwork::new(&config, 4, 1, Device::Cpu).unwrap();
     let mut learner = FrameTeacher::new(network, &params.class_weights, &TrainingPart::of(&clips)).unwrap();
     // What is held out is looked at between epochs.
     pretrained(&mut learner, PretrainConfig { held_out: 0.0, ..params.training }, &clips)
 }
 
-fn pretrained(learner: &mut impl PretrainingLearner, config: PretrainConfig, clips: &Clips) -> Counted {
+fn pretrained(learner: &mut impl PretrainingLearner, config: PretrainConfig, clips: &Noise) -> Counted {
     let mut listener = Listener::default();
     let pretraining = Pretraining {
         config: &small_pretraining(config),
@@ -278,74 +278,53 @@ fn pretrained(learner: &mut impl PretrainingLearner, config: PretrainConfig, cli
     listener.counted
 }
 
-/// Noise at 16 kHz, in four classes.
-struct Clips(Vec<Vec<f32>>);
+/// Noise in classes that take turns.
+struct Noise {
+    rows: Vec<Vec<f32>>,
+    input: InputShape,
+    classes: i64,
+}
 
-impl Clips {
-    /// Clips of about half a second, each of another length.
-    fn new() -> Self {
-        Self::of_lengths(|row| 7000 + 16 * (row * 37 % ROWS))
+impl Noise {
+    /// Clips of about half a second, each of another length, in four classes.
+    fn clips() -> Self {
+        Self::clips_of(|row| 7000 + 16 * (row * 37 % ROWS))
     }
 
-    fn of_one_length() -> Self {
-        Self::of_lengths(|_| 8000)
+    fn clips_of_one_length() -> Self {
+        Self::clips_of(|_| 8000)
     }
 
-    fn of_lengths(length: impl Fn(usize) -> usize) -> Self {
-        let mut random = Random::new(1, "clips");
-        Self((0..ROWS).map(|row| (0..length(row)).map(|_| random.uniform(-1.0, 1.0)).collect()).collect())
+    fn clips_of(length: impl Fn(usize) -> usize) -> Self {
+        Self { rows: noise("clips", length), input: InputShape::Waveforms, classes: 4 }
+    }
+
+    /// MFCC, in seven classes.
+    fn spectra() -> Self {
+        Self { rows: noise("spectra", |_| 128 * 94), input: InputShape::Frames([128, 94]), classes: 7 }
     }
 }
 
-impl Dataset for Clips {
+fn noise(stream: &str, length: impl Fn(usize) -> usize) -> Vec<Vec<f32>> {
+    let mut random = Random::new(1, stream);
+    (0..ROWS).map(|row| (0..length(row)).map(|_| random.uniform(-1.0, 1.0)).collect()).collect()
+}
+
+impl Dataset for Noise {
     fn len(&self) -> usize {
-        self.0.len()
+        self.rows.len()
     }
     fn input(&self) -> InputShape {
-        InputShape::Waveforms
+        self.input
     }
     fn rate_hz(&self) -> Option<u32> {
-        Some(16_000)
+        (self.input == InputShape::Waveforms).then_some(16_000)
     }
     fn values(&self, row: usize) -> &[f32] {
-        &self.0[row]
+        &self.rows[row]
     }
     fn target(&self, row: usize) -> Target<'_> {
-        Target::Class(row as i64 % 4)
-    }
-    fn name(&self, _: usize) -> &str {
-        "noise"
-    }
-    fn speaker(&self, _: usize) -> &str {
-        "nobody"
-    }
-    fn role(&self, _: usize) -> Option<Role> {
-        Some(Role::Train)
-    }
-}
-
-/// MFCC of noise, in seven classes.
-struct Spectra(Vec<Vec<f32>>);
-
-impl Spectra {
-    fn new() -> Self {
-        let mut random = Random::new(1, "spectra");
-        Self((0..ROWS).map(|_| (0..128 * 94).map(|_| random.uniform(-1.0, 1.0)).collect()).collect())
-    }
-}
-
-impl Dataset for Spectra {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn input(&self) -> InputShape {
-        InputShape::Frames([128, 94])
-    }
-    fn values(&self, row: usize) -> &[f32] {
-        &self.0[row]
-    }
-    fn target(&self, row: usize) -> Target<'_> {
-        Target::Class(row as i64 % 7)
+        Target::Class(row as i64 % self.classes)
     }
     fn name(&self, _: usize) -> &str {
         "noise"
@@ -362,14 +341,14 @@ impl Dataset for Spectra {
 struct Labels(Vec<Vec<Vec<u16>>>);
 
 impl Labels {
-    fn of(clips: &Clips, config: &PseudoLabelsConfig) -> Self {
+    fn of(clips: &Noise, config: &PseudoLabelsConfig) -> Self {
         let mut random = Random::new(1, "clusters");
         let mut of_clip = |clip: &Vec<f32>| {
             let frames = config.encoder.frames(clip.len());
             let mut draw = |&clusters: &usize| (0..frames).map(|_| random.below(clusters) as u16).collect();
             config.clusters.iter().map(&mut draw).collect()
         };
-        Self(clips.0.iter().map(&mut of_clip).collect())
+        Self(clips.rows.iter().map(&mut of_clip).collect())
     }
 }
 
