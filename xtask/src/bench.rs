@@ -5,6 +5,7 @@
 //! threads of numerical libraries, and says what it computes with.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -131,10 +132,8 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
         What::Features { folder, files, feature } => {
             let rest = [folder.display().to_string(), files.to_string(), "1".to_owned(), feature.clone()];
             let ours = || {
-                let mut command = example("affekt-features", "files_per_second");
-                command.arg(&rest[0]);
-                command.args(["--files", &rest[1], "--passes", "1", "--feature", feature]);
-                command
+                let arguments = [&rest[0], "--files", &rest[1], "--passes", "1", "--feature", feature];
+                example("affekt-features", "files_per_second", &arguments)
             };
             let reference = || python("tests/goldens/features/librosa_files_per_second.py", &rest);
             let what = Comparison { unit: "files/s", reference: "librosa", threads: 1, outcome: None };
@@ -144,11 +143,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             libtorch::require(false)?;
             let (batch, steps) = ("32".to_owned(), "12".to_owned());
             let rest = [network.clone(), norm_axis.clone(), batch, threads.to_string(), steps];
-            let ours = || {
-                let mut command = example("affekt-train", "cnn_throughput");
-                command.args(&rest);
-                command
-            };
+            let ours = || example("affekt-train", "cnn_throughput", &rest);
             let reference = || python("tests/goldens/models/pytorch_cnn_throughput.py", &rest);
             let what = Comparison {
                 unit: "samples/s",
@@ -161,11 +156,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
         What::Finetuning { batch, seconds, threads } => {
             libtorch::require(false)?;
             let rest = [*batch, *seconds, *threads, /* steps */ 5].map(|number| number.to_string());
-            let ours = || {
-                let mut command = example("affekt-models", "finetuning_throughput");
-                command.args(&rest);
-                command
-            };
+            let ours = || example("affekt-models", "finetuning_throughput", &rest);
             let reference = || python("tests/goldens/wav2vec2/transformers_finetuning_throughput.py", &rest);
             let what =
                 Comparison { unit: "clips/s", reference: "transformers", threads: *threads, outcome: None };
@@ -174,11 +165,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
         What::FrozenBase { batch, threads } => {
             libtorch::require(false)?;
             let rest = [*batch, *threads, /* steps */ 3].map(|number| number.to_string());
-            let way = |way: &str| {
-                let mut command = example("affekt-models", "vgg16_throughput");
-                command.arg(way).args(&rest);
-                command
-            };
+            let way = |way: &str| vgg16(way, &rest);
             let what =
                 Comparison { unit: "pictures/s", reference: "recomputing", threads: *threads, outcome: None };
             compare(&what, arguments.rounds, &|| way("cached"), &|| way("recomputed"))
@@ -186,11 +173,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
         What::Vgg16 { layers, batch, threads } => {
             libtorch::require(false)?;
             let rest = [*batch, *threads, /* steps */ 3, *layers].map(|number| number.to_string());
-            let ours = || {
-                let mut command = example("affekt-models", "vgg16_throughput");
-                command.arg("recomputed").args(&rest);
-                command
-            };
+            let ours = || vgg16("recomputed", &rest);
             let reference = || python("tests/goldens/models/pytorch_vgg16_throughput.py", &rest);
             let what = Comparison {
                 unit: "pictures/s",
@@ -205,11 +188,7 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
             for k in clusters {
                 out!("{k} clusters:");
                 let rest = [*points, *k, *threads, *iterations].map(|number| number.to_string());
-                let ours = || {
-                    let mut command = example("affekt-train", "kmeans_throughput");
-                    command.args(&rest);
-                    command
-                };
+                let ours = || example("affekt-train", "kmeans_throughput", &rest);
                 let reference = || python("tests/goldens/kmeans/faiss_throughput.py", &rest);
                 let outcome = Some("the last iteration's objective");
                 let what =
@@ -221,9 +200,16 @@ pub fn bench(arguments: &Arguments) -> Result<Exit, Stop> {
     }
 }
 
-fn example(package: &str, name: &str) -> Command {
+fn example(package: &str, name: &str, arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = cargo();
-    command.args(["run", "--quiet", "--package", package, "--example", name, "--"]);
+    command.args(["run", "--quiet", "--package", package, "--example", name, "--"]).args(arguments);
+    command
+}
+
+/// The example that trains a VGG16, one `way` or the other.
+fn vgg16(way: &str, rest: &[String]) -> Command {
+    let mut command = example("affekt-models", "vgg16_throughput", &[way]);
+    command.args(rest);
     command
 }
 
